@@ -1,0 +1,119 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// An Adapter connects one configured platform account. It must not know the
+// database, the scripts or another adapter.
+type Adapter interface {
+	Channel() ChannelID
+	// Limits says what the platform can show; the outbox degrades to fit.
+	Limits() Limits
+	// Run takes events in until ctx ends. It acknowledges an event to the
+	// platform only after in.Accept returned nil.
+	Run(ctx context.Context, in Inbox) error
+	// Send makes one attempt and fails with *SendError. Retrying is not its job.
+	Send(ctx context.Context, d Delivery) (Receipt, error)
+}
+
+// A Deleter can take a message back. Optional.
+type Deleter interface {
+	Delete(ctx context.Context, d Delivery, receipt string) error
+}
+
+// A Typer can show that an answer is coming. Optional.
+type Typer interface {
+	Typing(ctx context.Context, address []byte) error
+}
+
+// Limits of a platform. Zero means no limit.
+type Limits struct {
+	Text    int // runes in one message
+	Choices int // buttons in one message
+	Label   int // runes in a button
+}
+
+// A Delivery is one message for one conversation. Key is the same for every
+// attempt, so that a platform with idempotent sends drops the repeat.
+type Delivery struct {
+	Key          string
+	Conversation ConversationID
+	User         string
+	Address      []byte
+	Message      Message
+	Revealed     *Revealed // resolved Message.Reveal, or nil
+	Attempt      int       // 1 for the first
+}
+
+// A Receipt says what the platform made of a delivery.
+type Receipt struct {
+	ID string // the platform's id of the message, for deletion
+}
+
+// SendErrorKind classifies a failure by what to do next.
+type SendErrorKind uint8
+
+const (
+	// SendRetry: nothing was sent; try again.
+	SendRetry SendErrorKind = iota
+	// SendThrottled: try again after SendError.After.
+	SendThrottled
+	// SendUncertain: it may have been sent.
+	SendUncertain
+	// SendPermanent: it will never work; this message is dead.
+	SendPermanent
+	// SendGone: this person cannot be reached here any more.
+	SendGone
+)
+
+// A SendError is the only error of Adapter.Send and Sender.SendCode. The
+// sender classifies, the caller alone decides what follows.
+type SendError struct {
+	Kind  SendErrorKind
+	After time.Duration // SendThrottled
+	Code  string        // what a script may tell the person: "landline", "opted_out", "unreachable", "refused"; may be empty
+	Err   error         // for the log; without secrets
+}
+
+// Error implements error.
+func (e *SendError) Error() string {
+	return fmt.Sprintf("send %s: %v", [...]string{"failed, retry", "throttled", "uncertain", "failed for good", "gone"}[e.Kind], e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// A CodeMessage is a code on its way to a person, outside the chat.
+type CodeMessage struct {
+	ID      string // the challenge; the same for every attempt
+	Via     Via
+	To      Secret // E.164 or address
+	Code    Secret
+	Lang    string
+	Purpose string // "enroll" or "prove": the text names it
+	Expires time.Time
+}
+
+// A Sender carries codes: text, voice call, mail.
+type Sender interface {
+	// SendCode makes one attempt and fails with *SendError.
+	SendCode(ctx context.Context, m CodeMessage) (providerRef string, err error)
+}
+
+// A NoticeMessage tells a person about a change of their methods, outside the chat.
+type NoticeMessage struct {
+	ID      string // the same for every attempt
+	To      string // mail address
+	Name    string
+	Lang    string
+	Subject string
+	Body    string // plain text
+}
+
+// A Notifier carries notices by mail.
+type Notifier interface {
+	SendNotice(ctx context.Context, m NoticeMessage) error
+}

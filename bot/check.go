@@ -1,0 +1,67 @@
+package bot
+
+import "context"
+
+// A Check decides something inside the turn's transaction: is this code right,
+// which method is next, is a send allowed. It uses the database only, is fast,
+// and may run more than once for one event (the store may repeat a
+// transaction), so it has no other effect than through Tx. Slow or outside
+// work is a job that it enqueues with Tx.Enqueue.
+type Check func(tx Tx, c *Call) (Outcome, error)
+
+// A Call is what a check is asked.
+type Call struct {
+	Event        *Event
+	Conversation *Conversation
+	Session      *Session // read slots from it; only the engine writes them
+	Input        string   // the typed answer as the step's kind normalised it; may be a code: never store it
+	Prepared     any      // FormReply.Prepared, for the check of a form
+}
+
+// Slot reads a slot of the running flows.
+func (c *Call) Slot(name string) string { return c.Session.Slot(name) }
+
+// Lang is the language the person reads now.
+func (c *Call) Lang() string { return c.Session.Lang }
+
+// An Outcome is a check's answer. Name is one of the outcomes its CheckSpec
+// declares; the script says where each leads.
+type Outcome struct {
+	Name    string
+	Facts   []Fact   // become slots of the running flow; an empty value clears one
+	Options []Option // become choices of the next step with "options: true"
+	Reveal  *Reveal  // what the next message shows
+	Error   string   // remembered as Session.Error for the desk; a code such as "code_wrong"
+}
+
+// A CheckSpec declares a check to the scripts, so that lint can say before
+// anything runs which outcome a script forgot and which slot may be empty.
+type CheckSpec struct {
+	Name     string
+	Doc      string              // one line for `latchkey flows show`
+	Takes    []string            // slots it reads; lint wants them set
+	Outcomes map[string][]string // outcome name -> facts that it gives
+	Options  bool                // it gives options
+	Run      Check               // nil in lint-only catalogues
+}
+
+// A FormSpec declares a private form.
+type FormSpec struct {
+	Name string
+	Doc  string
+	// Prepare does the slow part of a submitted form before the
+	// transaction: hashing, asking a directory for a verdict. It sees the
+	// values, returns what the form's check may keep, and stores nothing.
+	Prepare func(ctx context.Context, st Store, c *Call) (any, error)
+	// Reveal makes what a form shows once (recovery codes) before the
+	// transaction that stores its hashes. Nil for ordinary forms.
+	Reveal func(ctx context.Context, st Store, c *Call) (shown []Secret, prepared any, err error)
+}
+
+// Catalogue is what scripts may name: checks, forms, and facts that are
+// always there (the organisation's name, the help desk's number).
+type Catalogue struct {
+	Checks map[string]CheckSpec
+	Forms  map[string]FormSpec
+	Facts  map[string]string
+}

@@ -1,0 +1,104 @@
+package bot
+
+import (
+	"context"
+	"time"
+)
+
+// ChannelID names one configured platform account, for example "terminal" or
+// "slack-acme". It is chosen in the configuration and never parsed.
+type ChannelID string
+
+// ConversationID is an opaque, stable name for one direct conversation on one
+// channel. Adapters build it from the platform's immutable ids; nobody parses it.
+type ConversationID string
+
+// EventKind says what a person, a job or a timer did.
+type EventKind uint8
+
+const (
+	// Text is typed text (Event.Text).
+	Text EventKind = iota
+	// Press is a pressed button (Event.Choice with Event.Prompt).
+	Press
+	// Submit is an answered private form (Event.Form). Its values never
+	// reach the session, the outbox or a log.
+	Submit
+	// Notice is a signal of our own: a delivery outcome or a timer
+	// (Event.Signal). It has no author.
+	Notice
+	// Open is a conversation opened with nothing said yet: the terminal
+	// came up, the app was installed, the person came back.
+	Open
+)
+
+// MaxText is the number of runes of typed text that is looked at. Longer text
+// is answered as too long and never stored.
+const MaxText = 4000
+
+// An Event is one thing that happened in one conversation. Adapters make it
+// after they have verified who sent it.
+type Event struct {
+	ID           string         // the platform's event id, unique in its channel; repeats are dropped
+	Channel      ChannelID      //
+	Conversation ConversationID //
+	From         string         // the platform's immutable id of the author; empty for Notice
+	At           time.Time      // when it was received, by the clock of the store
+	Kind         EventKind      //
+	Text         string         // Text: as typed, not yet normalised
+	Choice       string         // Press: Choice.ID
+	Prompt       uint32         // Press, Submit: the prompt the button or form belonged to; 0 when unknown
+	Form         *FormReply     // Submit
+	Signal       *Signal        // Notice
+	Locale       string         // the platform's hint, a BCP 47 tag, may be empty
+	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
+
+	// Set by turn, never by an adapter.
+	TooLong bool // Text was longer than MaxText and is cut, or a form's value was and Form is empty: answer that, burn no try
+	TooFast bool // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
+}
+
+// A FormReply carries what a person entered in a private form. Values are
+// Secret: they print as [redacted] and cannot be marshalled.
+type FormReply struct {
+	Name   string // the form's name, equal to Form.Name
+	Values []FormValue
+	// Prepared is what the form's Preparer made of Values before the
+	// transaction (hashes, a verdict). Adapters leave it nil.
+	Prepared any `json:"-"`
+}
+
+// FormValue is one field of a form.
+type FormValue struct {
+	Name  string
+	Value Secret
+}
+
+// Value returns the named field, or an empty secret.
+func (f *FormReply) Value(name string) Secret {
+	for i := range f.Values {
+		if f.Values[i].Name == name {
+			return f.Values[i].Value
+		}
+	}
+	return ""
+}
+
+// A Signal tells a waiting step what became of something it started: a code
+// was delivered, could not be delivered, a pending key ran out. A step lists
+// the names it listens to; a signal with another Ref than the step's is stale
+// and ignored.
+type Signal struct {
+	Name  string // for example "undelivered"
+	Ref   string // what it is about, for example a challenge id
+	Facts []Fact
+}
+
+// An Inbox takes events in. Accept returns nil once the event and everything
+// that follows from it are committed; a repeat of (Channel, ID) is also nil.
+// An adapter acknowledges to its platform only after nil. It is safe for
+// concurrent use; events of one conversation are handled in the order in which
+// Accept was called.
+type Inbox interface {
+	Accept(ctx context.Context, ev Event) error
+}

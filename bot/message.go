@@ -1,0 +1,89 @@
+package bot
+
+// A Message is what the bot says in one turn: one text, and at most one set of
+// choices, one picture and one private form. It is stored in the outbox as
+// JSON, so nothing in it is secret: where a secret must be shown (a QR, a key)
+// it holds a Reveal, which the outbox resolves at the moment of sending.
+type Message struct {
+	Text     string   `json:"t"`
+	Progress string   `json:"g,omitempty"` // "Step 2 of 4", in the person's language
+	Ref      string   `json:"r,omitempty"` // the step's number on the printed guide, for example "P3"
+	Choices  []Choice `json:"c,omitempty"`
+	Picture  *Picture `json:"p,omitempty"`
+	Form     *Form    `json:"f,omitempty"`
+	Reveal   *Reveal  `json:"v,omitempty"`
+	Prompt   uint32   `json:"n,omitempty"` // number of the prompt that Choices and Form belong to
+	Lang     string   `json:"l,omitempty"` // language of Text, for screen readers and speech
+	Fleeting bool     `json:"x,omitempty"` // retract it when its step is over, or after ten minutes
+}
+
+// A Choice is a button. People may also type its label, its number or one of
+// the words the script gives it.
+type Choice struct {
+	ID      string `json:"i"`
+	Label   string `json:"l"`
+	Primary bool   `json:"p,omitempty"` // the recommended one
+	Link    string `json:"u,omitempty"` // opens this address (allow-listed in the script); pressing sends no event
+}
+
+// A Picture is shown beside the text. Alt says in words all that the picture
+// tells and never contains a secret.
+type Picture struct {
+	Name string `json:"n"` // file in flows/library/pictures, without suffix; empty when the message's Reveal makes the picture
+	Alt  string `json:"a"`
+}
+
+// RevealKind says which secret a message shows.
+type RevealKind string
+
+// RevealTOTP shows a pending authenticator key: the QR picture, the
+// otpauth link for the same phone, and the key in groups of four.
+const RevealTOTP RevealKind = "totp"
+
+// A Reveal points to a secret that is opened only while the message is sent.
+type Reveal struct {
+	Kind   RevealKind `json:"k"`
+	Method MethodID   `json:"m"`
+}
+
+// A Revealed secret, ready to be shown once. It lives in memory only.
+type Revealed struct {
+	URI  Secret   // otpauth://totp/... (Key URI format)
+	Key  Secret   // base32 in groups of four, separated by spaces
+	PNG  []byte   // the QR picture, 1 bit per pixel, quiet zone included
+	Rows []string // the QR as half-block characters, black on white, quiet zone included
+}
+
+// A Form asks for values that must not stand in a chat: a password, answers.
+// An adapter shows it by its safest means: a masked local prompt, or a button
+// to a one-time page.
+type Form struct {
+	Name    string  `json:"n"`
+	Title   string  `json:"t"`
+	Fields  []Field `json:"f"`
+	Button  string  `json:"b"`           // label of the button that opens or submits it
+	Reveals bool    `json:"r,omitempty"` // it shows something once (recovery codes) and asks for a confirmation
+}
+
+// A Field of a Form.
+type Field struct {
+	Name  string `json:"n"`
+	Label string `json:"l"`
+	Mask  bool   `json:"m,omitempty"` // do not echo
+}
+
+// Fact is a named, printable, harmless value: a masked number, a count, a
+// time. Facts become slots of the running flow and fill its texts.
+type Fact struct {
+	Name  string `json:"n"`
+	Value string `json:"v"`
+}
+
+// Facts builds a list of facts from name, value pairs.
+func Facts(kv ...string) []Fact {
+	fs := make([]Fact, 0, len(kv)/2)
+	for i := 0; i+1 < len(kv); i += 2 {
+		fs = append(fs, Fact{kv[i], kv[i+1]})
+	}
+	return fs
+}

@@ -1,0 +1,99 @@
+package bot
+
+import "time"
+
+// PersonID is the directory's immutable id of a person. Never an address, a
+// name or a login, which all change hands.
+type PersonID string
+
+// A Person is someone from the directory who may enroll.
+type Person struct {
+	ID         PersonID
+	Username   string // short login name, lower case, without the domain
+	Email      string // work address, lower case
+	Name       string // as shown
+	GivenName  string
+	Department string
+	Title      string
+	Manager    PersonID
+	WorkPhone  string // E.164, may be empty
+	Lang       string // preferred language, BCP 47, may be empty
+	TimeZone   string // IANA name, may be empty
+	Disabled   bool   // account disabled in the directory: nothing is enrolled for it
+
+	// What Latchkey knows itself; an import never touches these.
+	Stage     Stage
+	StartedAt time.Time
+	DoneAt    time.Time // when the required number of methods was first proven
+	NextNudge time.Time // when a campaign may write again; also set by "later"
+}
+
+// Stage is how far a person's enrollment has come.
+type Stage uint8
+
+const (
+	// NotStarted: in the list, nothing done.
+	NotStarted Stage = iota
+	// Started: said hello, not enough proven yet. Never counts as enrolled.
+	Started
+	// Enrolled: at least the required number of methods is proven.
+	Enrolled
+)
+
+// String names the stage for operators.
+func (s Stage) String() string {
+	switch s {
+	case Started:
+		return "started"
+	case Enrolled:
+		return "enrolled"
+	}
+	return "not started"
+}
+
+// Level is how surely we know who is typing in a conversation.
+type Level uint8
+
+const (
+	// L0: nothing known.
+	L0 Level = iota
+	// L1: an account of our organisation, by the platform's word.
+	L1
+	// L2: proven to be this person of the directory.
+	L2
+	// L3: L2, and an enrolled method or a fresh sign-in with a second factor.
+	L3
+)
+
+// An Identity links an account on a channel to a person. Keyed on the
+// channel and the platform's immutable user id.
+type Identity struct {
+	Channel  ChannelID
+	User     string
+	Person   PersonID
+	Level    Level
+	LinkedAt time.Time
+}
+
+// A Conversation is one row of the store: whose it is, where to send, and the
+// session.
+type Conversation struct {
+	ID      ConversationID
+	Channel ChannelID
+	User    string   // the platform's user id
+	Address []byte   // the adapter's own, opaque
+	Person  PersonID // of the linked identity; empty when not linked
+	Level   Level    // of the linked identity
+	State   []byte   // the session as JSON; nil for a new conversation
+	OutSeq  int64    // number of the last outbox row
+	Version int64    // counts turns
+	Updated time.Time
+}
+
+// Directory answers for people's sign-in. The demo's compares a password with
+// a stored hash; LDAP binds; OpenID Connect uses a page instead.
+type Directory interface {
+	// Verify reports whether password belongs to the person right now. It
+	// takes the same time for an unknown person (p == nil).
+	Verify(p *Person, password Secret) (bool, error)
+}

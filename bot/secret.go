@@ -1,0 +1,49 @@
+package bot
+
+import (
+	"errors"
+	"log/slog"
+)
+
+// Secret is a value that must never be printed, logged, stored or marshalled.
+// Reading it takes an explicit string(s).
+type Secret string
+
+const redacted = "[redacted]"
+
+// String implements fmt.Stringer.
+func (Secret) String() string { return redacted }
+
+// GoString implements fmt.GoStringer.
+func (Secret) GoString() string { return redacted }
+
+// LogValue implements slog.LogValuer.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON refuses: a secret that gets here was about to be stored.
+func (Secret) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("bot: a Secret cannot be marshalled; seal it or leave it out")
+}
+
+// MarshalText refuses, as MarshalJSON does.
+func (Secret) MarshalText() ([]byte, error) {
+	return nil, errors.New("bot: a Secret cannot be marshalled; seal it or leave it out")
+}
+
+// A Vault seals secrets for the store and makes keyed hashes. It is safe for
+// concurrent use.
+type Vault interface {
+	// Seal encrypts plain. place binds the result to where it is stored
+	// ("method|secret|<person>|<id>"); Open fails with any other place.
+	Seal(plain []byte, place string) ([]byte, error)
+	// Open decrypts what Seal made, with whichever key of the ring sealed it.
+	Open(sealed []byte, place string) ([]byte, error)
+	// Hash is a keyed hash of the parts (HMAC-SHA-256), equal for equal
+	// parts, for codes and for counting destinations without storing them.
+	Hash(purpose string, parts ...string) []byte
+	// Equal reports in constant time whether hash was made by Hash from the
+	// same parts with any key of the ring.
+	Equal(hash []byte, purpose string, parts ...string) bool
+	// KeyID names the key that Seal uses now.
+	KeyID() string
+}

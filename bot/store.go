@@ -1,0 +1,204 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound is returned, wrapped, when a row does not exist.
+var ErrNotFound = errors.New("not found")
+
+// ErrConflict is returned, wrapped, when somebody else changed the row first.
+var ErrConflict = errors.New("conflict")
+
+// A Store keeps everything. Both of its dialects pass store/storetest.
+type Store interface {
+	// Turn runs one event in one transaction. The store notes the event id
+	// (a repeat ends here: fn is not called and Turn returns nil), locks
+	// the conversation, creates it when it is new, and calls fn with it.
+	// fn changes c and calls tx.SaveConversation. Waiting turns may share
+	// one commit; fn may be called more than once, and an error of fn
+	// undoes this turn only, the event id included.
+	Turn(ctx context.Context, ev *Event, fn func(tx Tx, c *Conversation) error) error
+	// Update runs fn in one transaction. fn may be called more than once.
+	Update(ctx context.Context, fn func(Tx) error) error
+	// View runs fn on a consistent, read-only snapshot.
+	View(ctx context.Context, fn func(Tx) error) error
+}
+
+// Tx is one transaction. Each room asks for the part it uses. Everything a Tx
+// returns is the caller's to keep.
+type Tx interface {
+	Now() time.Time // one instant for the whole transaction, by the store's clock, UTC
+	ConversationTx
+	OutboxTx
+	PeopleTx
+	MethodTx
+	ChallengeTx
+	TallyTx
+	AuditTx
+	DeskTx
+	JobTx
+}
+
+// ConversationTx keeps sessions.
+type ConversationTx interface {
+	Conversation(id ConversationID) (*Conversation, error) // ErrNotFound
+	SaveConversation(c *Conversation) error
+	// ConversationsOf lists a person's conversations, the last used first.
+	ConversationsOf(p PersonID) ([]Conversation, error)
+}
+
+// An OutboxRow is one message on its way.
+type OutboxRow struct {
+	Conversation ConversationID
+	Seq          int64 // Conversation.OutSeq, in order
+	Message      Message
+	State        OutboxState
+	Attempts     int       // noted before each I/O
+	NotBefore    time.Time // earliest next attempt
+	Receipt      string    // the platform's id of the sent message
+	Error        string    // class of the last failure
+	CreatedAt    time.Time
+}
+
+// OutboxState of a row.
+type OutboxState uint8
+
+// The states of an outbox row. Sent and Dead are terminal.
+const (
+	OutboxPending OutboxState = iota
+	OutboxSent
+	OutboxDead
+	OutboxRetracted // sent, and taken back again
+)
+
+// OutboxTx keeps what is to be said.
+type OutboxTx interface {
+	// Say stores a row; the first attempt is counted at once (Attempts is 1),
+	// since the outbox sends right after the commit.
+	Say(row *OutboxRow) error
+	// Pending lists undelivered rows in order of conversation and Seq.
+	Pending(limit int) ([]OutboxRow, error)
+	// MarkOutbox stores State, Attempts, NotBefore, Receipt and Error.
+	MarkOutbox(row *OutboxRow) error
+	// Fleeting lists sent fleeting rows of one conversation, or of all
+	// conversations that were created before the given time.
+	Fleeting(c ConversationID, before time.Time) ([]OutboxRow, error)
+}
+
+// PeopleTx reads the directory's copy and links identities.
+type PeopleTx interface {
+	Person(id PersonID) (*Person, error)         // ErrNotFound
+	PersonByLogin(login string) (*Person, error) // user name or work address, any case; ErrNotFound
+	SetStage(p PersonID, s Stage, at time.Time) error
+	SetNextNudge(p PersonID, at time.Time) error
+	SetPersonLang(p PersonID, lang string) error
+	Link(id Identity) error // also lowers or raises the level of a known one
+	Unlink(ch ChannelID, user string) error
+	IdentitiesOf(p PersonID) ([]Identity, error)
+}
+
+// MethodTx keeps methods and their hashed secrets.
+type MethodTx interface {
+	Methods(p PersonID) ([]Method, error) // not removed ones; oldest first
+	Method(id MethodID) (*Method, error)  // ErrNotFound
+	PutMethod(m *Method) error            // inserts or replaces
+	// UseStep accepts a time step once: it stores it and reports true only
+	// when it is greater than the last accepted one, even when two
+	// replicas try at once.
+	UseStep(id MethodID, step int64) (bool, error)
+	// SharedDestination counts other people with an active method of this hash.
+	SharedDestination(hash []byte, except PersonID) (int, error)
+	PutSecrets(id MethodID, ss []MethodSecret) error // replaces all of the method's
+	Secrets(id MethodID) ([]MethodSecret, error)
+	// SpendSecret marks a recovery code used and reports whether it was
+	// still unused.
+	SpendSecret(id MethodID, no int) (bool, error)
+}
+
+// ChallengeTx keeps codes that were sent.
+type ChallengeTx interface {
+	PutChallenge(c *Challenge) error
+	Challenge(id string) (*Challenge, error) // ErrNotFound
+	// OpenChallenges lists a person's challenges of a purpose that are
+	// neither closed nor past keep (expired ones stay listed that long, so
+	// that an old code can be told from a wrong one), newest first.
+	OpenChallenges(p PersonID, purpose string, keep time.Duration) ([]Challenge, error)
+	// CountTry adds one wrong try and returns the new number.
+	CountTry(id string) (int, error)
+	// CloseChallenge closes it and reports whether it was still open: a
+	// code is used once, even by two replicas at once.
+	CloseChallenge(id string) (bool, error)
+	// MarkSend stores the state of the send if it is later than the stored
+	// one, and reports whether it was.
+	MarkSend(id string, s SendState, providerRef string) (bool, error)
+	ChallengeByRef(providerRef string) (*Challenge, error) // ErrNotFound
+}
+
+// TallyTx counts happenings in rolling windows: failures, sends.
+type TallyTx interface {
+	Tally(bucket, key string) error
+	// Tallied returns how many there were since a time, and when the oldest of them was.
+	Tallied(bucket, key string, since time.Time) (n int, oldest time.Time, err error)
+	ClearTally(bucket, key string) error
+}
+
+// An AuditEntry records a change of a method or of who may change one. It
+// holds no secret and no full number or address.
+type AuditEntry struct {
+	Seq      int64
+	At       time.Time
+	Person   PersonID
+	Actor    string // "person", "agent:<id>", "operator", "system"
+	Action   string // "method.proven", "method.removed", "identity.linked", ...
+	Subject  string // method kind, masked label
+	Channel  ChannelID
+	Evidence string // what proved it: "code", "totp", "sign-in"
+	Prev     []byte // hash of the line before
+	Hash     []byte // see package audit
+}
+
+// AuditTx appends to the chained record.
+type AuditTx interface {
+	Audit(e AuditEntry) (seq int64, err error) // At, Seq, Prev and Hash are set by the store
+}
+
+// A Request asks for a person. The desk itself comes later; this is its door.
+type Request struct {
+	ID           string // short, quotable on the phone: "K7M-2QP"
+	Person       PersonID
+	Conversation ConversationID
+	Flow, Step   string
+	Error        string // Session.Error
+	Lang         string
+	At           time.Time
+	ClosedAt     time.Time
+}
+
+// DeskTx keeps requests.
+type DeskTx interface {
+	OpenRequest(r *Request) error
+	// RequestOf finds the open request of a conversation; ErrNotFound.
+	RequestOf(c ConversationID) (*Request, error)
+	Requests(limit int) ([]Request, error) // open ones, oldest first
+}
+
+// A Job is durable work outside the turn. Its type must marshal to JSON and
+// holds ids only, never a secret.
+type Job interface{ Kind() string }
+
+// JobTx enqueues jobs in the transaction: a job exists if and only if it commits.
+type JobTx interface {
+	Enqueue(j Job, at time.Time) error // zero time: now
+}
+
+// DropJob wraps an error that no retry can mend.
+type DropJob struct{ Err error }
+
+// Error implements error.
+func (e *DropJob) Error() string { return "given up: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *DropJob) Unwrap() error { return e.Err }
