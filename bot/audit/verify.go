@@ -1,0 +1,176 @@
+package audit
+
+import (
+	"bytes"
+	"iter"
+	"slices"
+
+	"latchkey/bot"
+)
+
+// MaxProblems is how many problems a Verifier keeps; a run of lines with the
+// same fault is one problem. What comes after is left out.
+const MaxProblems = 1000
+
+// reach is how far from its place a moved line is recognised, in lines; moved
+// further it is reported as changed.
+const reach = 2048
+
+// A Verifier is fed the lines of a record in the order of the store and says
+// at the end what is wrong. Its memory does not grow with the record. The zero
+// Verifier is ready to check a whole record.
+type Verifier struct {
+	// From is the head of the last line that retention removed; zero when
+	// the record begins with line 1.
+	From Head
+	// Known are heads that were noted outside the database, in any order.
+	Known []Head
+
+	n        int64
+	last     Head // of the line with the highest number so far
+	doubt    bool // last was reported, so what follows from it is no news
+	begun    bool
+	problems []Problem
+	gaps     []Problem // Missing, may still turn out as Misplaced
+	seen     []bool    // Known that were met
+}
+
+// Line takes the next line.
+func (v *Verifier) Line(e bot.AuditEntry) {
+	if !v.begun {
+		v.begun, v.last, v.seen = true, v.From, make([]bool, len(v.Known))
+	}
+	v.n++
+	intact := bytes.Equal(Sum(e.Prev, e), e.Hash)
+	v.compareKnown(e)
+	if e.Seq <= v.last.Seq {
+		v.late(e, intact)
+		return
+	}
+	gap := e.Seq > v.last.Seq+1
+	if gap {
+		v.gaps = note(v.gaps, Problem{Kind: Missing, From: v.last.Seq + 1, To: e.Seq - 1})
+	}
+	doubt := !intact
+	switch {
+	case !intact:
+		v.report(v.explain(e))
+	case !gap && !v.doubt && !bytes.Equal(e.Prev, v.last.Hash):
+		v.report(Problem{Kind: Replaced, From: v.last.Seq, To: e.Seq})
+	}
+	v.last, v.doubt = Head{e.Seq, e.Hash}, doubt
+}
+
+// late handles a line whose number is not above those before it.
+func (v *Verifier) late(e bot.AuditEntry, intact bool) {
+	kind := Twice
+	for i, g := range v.gaps {
+		if g.From <= e.Seq && e.Seq <= g.To {
+			kind = Misplaced
+			v.gaps = slices.Delete(v.gaps, i, i+1)
+			if g.From < e.Seq {
+				v.gaps = append(v.gaps, Problem{Kind: Missing, From: g.From, To: e.Seq - 1})
+			}
+			if e.Seq < g.To {
+				v.gaps = append(v.gaps, Problem{Kind: Missing, From: e.Seq + 1, To: g.To})
+			}
+			break
+		}
+	}
+	v.report(Problem{Kind: kind, From: e.Seq, To: e.Seq})
+	if !intact {
+		v.report(v.explain(e))
+	}
+}
+
+// explain says whether a line that does not give its hash is a genuine one
+// under another number.
+func (v *Verifier) explain(e bot.AuditEntry) Problem {
+	moved := e
+	if len(v.problems) < MaxProblems {
+		for d := int64(1); d <= reach; d++ {
+			for _, by := range [2]int64{-d, d} {
+				if moved.Seq = e.Seq + by; moved.Seq > 0 && bytes.Equal(Sum(e.Prev, moved), e.Hash) {
+					return Problem{Kind: Moved, From: e.Seq, To: e.Seq, By: by}
+				}
+			}
+		}
+	}
+	return Problem{Kind: Changed, From: e.Seq, To: e.Seq}
+}
+
+func (v *Verifier) compareKnown(e bot.AuditEntry) {
+	for i, k := range v.Known {
+		if k.Seq == e.Seq && !v.seen[i] {
+			v.seen[i] = true
+			if !bytes.Equal(k.Hash, e.Hash) {
+				v.report(Problem{Kind: Replaced, From: e.Seq, To: e.Seq, noted: true})
+			}
+		}
+	}
+}
+
+// End compares the record's end with the head that the store keeps and gives
+// everything that is wrong in the order of the lines; nothing when the record
+// is whole. n is the number of lines that were fed.
+func (v *Verifier) End(head Head) (n int64, problems []Problem) {
+	if !v.begun {
+		v.begun, v.last, v.seen = true, v.From, make([]bool, len(v.Known))
+	}
+	last := v.last
+	switch {
+	case head.Seq == 0 && last.Seq > 0:
+		v.report(Problem{Kind: NoHead, From: last.Seq, To: last.Seq})
+	case head.Seq > last.Seq:
+		v.report(Problem{Kind: Cut, From: last.Seq + 1, To: head.Seq})
+	case head.Seq < last.Seq:
+		v.report(Problem{Kind: Added, From: head.Seq + 1, To: last.Seq})
+	case !v.doubt && !bytes.Equal(head.Hash, last.Hash):
+		v.report(Problem{Kind: Replaced, From: last.Seq, To: last.Seq})
+	}
+	for i, k := range v.Known {
+		switch {
+		case v.seen[i] || k.Seq == 0 || (k.Seq == v.From.Seq && bytes.Equal(k.Hash, v.From.Hash)):
+		case k.Seq > last.Seq:
+			if k.Seq > head.Seq {
+				v.report(Problem{Kind: Cut, From: last.Seq + 1, To: k.Seq, noted: true})
+			}
+		case k.Seq <= v.From.Seq:
+			v.report(Problem{Kind: Unchecked, From: k.Seq, To: k.Seq})
+		}
+	}
+	all := slices.Concat(v.problems, v.gaps)
+	slices.SortStableFunc(all, func(a, b Problem) int { return int(min(max(a.From-b.From, -1), 1)) })
+	return v.n, all[:min(len(all), MaxProblems)]
+}
+
+func (v *Verifier) report(p Problem) { v.problems = note(v.problems, p) }
+
+// note adds a problem to a list, to the run before it where it continues one.
+func note(list []Problem, p Problem) []Problem {
+	if i := len(list) - 1; i >= 0 && p.Kind != Replaced && p.Kind != Cut {
+		if l := &list[i]; l.Kind == p.Kind && l.By == p.By && l.To+1 == p.From {
+			l.To = p.To
+			return list
+		}
+	}
+	if len(list) >= MaxProblems {
+		return list
+	}
+	return append(list, p)
+}
+
+// Verify reads a whole record, or what is left of one after the line from, in
+// order. n is the number of lines read. It fails only when lines does; what is
+// wrong with the record is in problems. known are heads noted elsewhere.
+func Verify(lines iter.Seq2[bot.AuditEntry, error], from, head Head, known ...Head) (n int64, problems []Problem, err error) {
+	v := Verifier{From: from, Known: known}
+	for e, err := range lines {
+		if err != nil {
+			return v.n, nil, err
+		}
+		v.Line(e)
+	}
+	n, problems = v.End(head)
+	return n, problems, nil
+}

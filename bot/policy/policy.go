@@ -1,0 +1,199 @@
+package policy
+
+import "time"
+
+// A Limit allows N happenings in any span of Per. N of 0 allows none.
+type Limit struct {
+	N   int
+	Per time.Duration
+}
+
+// Policy is every number of the security policy. Keys explains each field.
+// Make one with Default and change it; the zero Policy allows nothing.
+type Policy struct {
+	// Codes that are sent.
+	CodeDigits   int
+	CodeLifeT1   time.Duration
+	CodeLifeT3   time.Duration
+	CodeLifeMail time.Duration
+	CodeTries    int
+	ResendWaits  []time.Duration // see ResendWait
+
+	// Failures and locks.
+	T3Failures        int
+	T3Window          time.Duration // also how long the lock lasts
+	T2FailuresAccount int
+	T2FailuresPerson  int
+	T2Window          time.Duration
+	T1Failures        int
+	T1Window          time.Duration
+	T1Pause           time.Duration
+	FactorFailures    int
+	T3Delays          []time.Duration // see T3Delay
+
+	// Authenticator.
+	TOTPDigits      int
+	TOTPPeriod      time.Duration
+	TOTPSecretBytes int
+	TOTPWindow      int // steps to each side; T3 takes the current and the previous only
+	TOTPSkewSearch  int // steps to each side, T1 only, never accepted
+	PendingLife     time.Duration
+
+	// Sends. All limits of a list hold at once.
+	SMSUser        []Limit
+	SMSNumber      []Limit
+	SMSPrefix      Limit
+	SMSBudgetFloor int
+	SMSBudgetShare float64 // texts for each member of staff
+	SMSBudgetPer   time.Duration
+	BreakerSends   int
+	BreakerRate    float64 // 0 to 1
+	BreakerBlock   time.Duration
+	VoiceNumber    []Limit
+	MailAddress    []Limit
+	MailUser       Limit
+
+	// Numbers.
+	Countries      []string // ISO 3166-1 alpha-2, upper case
+	DefaultCountry string
+	NumberSharers  int
+	AllowVoIP      bool
+
+	// Methods.
+	Required          int
+	Recommended       int
+	QuestionsEnabled  bool
+	QuestionsPicked   int
+	AnswerMin         int // runes, after normalising
+	AnswerMax         int
+	RecoveryCodes     int
+	RecoveryCodeChars int // Crockford base 32: five bits each
+	ProofFresh        time.Duration
+	HoldNew           time.Duration
+
+	// Hashing of answers and recovery codes.
+	ArgonMemoryKiB int
+	ArgonTime      int
+	ArgonThreads   int
+	HashWorkers    int
+
+	// Retention.
+	EventIDs      time.Duration
+	Outbox        time.Duration
+	Audit         time.Duration
+	ChallengeKeep time.Duration
+
+	// Inbound.
+	ChatBurst        Limit
+	ChatRate         Limit
+	ConversationIdle time.Duration
+}
+
+// Default is the policy of an installation that configures nothing. The caller
+// owns it.
+func Default() *Policy {
+	return &Policy{
+		CodeDigits:   6,
+		CodeLifeT1:   10 * time.Minute,
+		CodeLifeT3:   5 * time.Minute,
+		CodeLifeMail: 30 * time.Minute,
+		CodeTries:    5,
+		ResendWaits:  []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute},
+
+		T3Failures:        5,
+		T3Window:          24 * time.Hour,
+		T2FailuresAccount: 5,
+		T2FailuresPerson:  10,
+		T2Window:          24 * time.Hour,
+		T1Failures:        15,
+		T1Window:          24 * time.Hour,
+		T1Pause:           time.Hour,
+		FactorFailures:    50,
+		T3Delays:          []time.Duration{0, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second},
+
+		TOTPDigits:      6,
+		TOTPPeriod:      30 * time.Second,
+		TOTPSecretBytes: 20,
+		TOTPWindow:      1,
+		TOTPSkewSearch:  20,
+		PendingLife:     10 * time.Minute,
+
+		SMSUser:        []Limit{{3, 10 * time.Minute}, {5, time.Hour}, {10, 24 * time.Hour}},
+		SMSNumber:      []Limit{{3, 10 * time.Minute}, {6, 24 * time.Hour}},
+		SMSPrefix:      Limit{20, time.Hour},
+		SMSBudgetFloor: 50,
+		SMSBudgetShare: 0.5,
+		SMSBudgetPer:   24 * time.Hour,
+		BreakerSends:   20,
+		BreakerRate:    0.30,
+		BreakerBlock:   24 * time.Hour,
+		VoiceNumber:    []Limit{{2, time.Hour}, {4, 24 * time.Hour}},
+		MailAddress:    []Limit{{3, time.Hour}, {6, 24 * time.Hour}},
+		MailUser:       Limit{5, time.Hour},
+
+		Countries:      []string{"US"},
+		DefaultCountry: "US",
+		NumberSharers:  3,
+		AllowVoIP:      true,
+
+		Required:          1,
+		Recommended:       2,
+		QuestionsEnabled:  true,
+		QuestionsPicked:   3,
+		AnswerMin:         3,
+		AnswerMax:         64,
+		RecoveryCodes:     10,
+		RecoveryCodeChars: 16,
+		ProofFresh:        15 * time.Minute,
+		HoldNew:           24 * time.Hour,
+
+		ArgonMemoryKiB: 19456,
+		ArgonTime:      2,
+		ArgonThreads:   1,
+		HashWorkers:    2,
+
+		EventIDs:      7 * 24 * time.Hour,
+		Outbox:        30 * 24 * time.Hour,
+		Audit:         400 * 24 * time.Hour,
+		ChallengeKeep: 24 * time.Hour,
+
+		ChatBurst:        Limit{20, 10 * time.Second},
+		ChatRate:         Limit{1, 2 * time.Second},
+		ConversationIdle: 30 * time.Minute,
+	}
+}
+
+// ResendWait is how long a person waits before code number sent+1 of a method
+// goes out, when sent codes (0 or more) went out before. The first goes at
+// once; after the last wait of the list the waits stay that long.
+func (p *Policy) ResendWait(sent int) time.Duration {
+	if sent <= 0 || len(p.ResendWaits) == 0 {
+		return 0
+	}
+	return p.ResendWaits[min(sent, len(p.ResendWaits))-1]
+}
+
+// T3Delay is how long the answer to a T3 try is held back after failures wrong
+// ones (0 or more) in the window.
+func (p *Policy) T3Delay(failures int) time.Duration {
+	if len(p.T3Delays) == 0 {
+		return 0
+	}
+	return p.T3Delays[min(max(failures, 0), len(p.T3Delays)-1)]
+}
+
+// SMSBudget is how many texts and calls the whole organisation may cause in
+// SMSBudgetPer, for a staff of so many people.
+func (p *Policy) SMSBudget(staff int) int {
+	return max(p.SMSBudgetFloor, int(p.SMSBudgetShare*float64(staff)))
+}
+
+// Widest is the longest span of a list of limits: how long happenings must be
+// remembered. 0 for an empty list.
+func Widest(limits []Limit) time.Duration {
+	var w time.Duration
+	for _, l := range limits {
+		w = max(w, l.Per)
+	}
+	return w
+}
