@@ -1,0 +1,93 @@
+package store
+
+import (
+	"fmt"
+
+	"latchkey/bot"
+)
+
+// scanConversation reads conversationColumns.
+func scanConversation(r row, c *bot.Conversation) {
+	c.Channel = bot.ChannelID(r.text(0))
+	c.User = r.text(1)
+	c.Address = r.blob(2)
+	c.State = r.blob(3)
+	c.OutSeq = r.int(4)
+	c.Version = r.int(5)
+	c.Updated = fromMillis(r.int(6))
+	c.Person = bot.PersonID(r.text(7))
+	c.Level = bot.Level(r.int(8))
+}
+
+// Conversation implements bot.ConversationTx. Outside a View it locks the row.
+func (t *tx) Conversation(id bot.ConversationID) (*bot.Conversation, error) {
+	var c *bot.Conversation
+	err := t.c.read(conversationGet, func(r row) {
+		c = &bot.Conversation{ID: id}
+		scanConversation(r, c)
+	}, string(id))
+	if err != nil {
+		return nil, wrap("read conversation", err)
+	}
+	if c == nil {
+		return nil, notFound("conversation", string(id))
+	}
+	return c, nil
+}
+
+// SaveConversation implements bot.ConversationTx. It stores the address, the
+// state and OutSeq, sets Updated and counts Version up; Person and Level belong
+// to the identity and are changed by Link and Unlink. It fails with
+// bot.ErrConflict when c is older than the stored row.
+func (t *tx) SaveConversation(c *bot.Conversation) error {
+	if t.turn != nil && t.turn.ID == c.ID && t.held == c.Version {
+		return t.saveTurn(c)
+	}
+	n, err := t.change(conversationSave, string(c.ID), c.Version, c.Address, c.State, c.OutSeq, t.ms)
+	if err != nil {
+		return wrap("save conversation", err)
+	}
+	if n == 0 && c.Version == 0 {
+		n, err = t.change(conversationInsert, string(c.ID), string(c.Channel), c.User, c.Address, c.State, c.OutSeq, int64(1), t.ms)
+		if err != nil {
+			return wrap("insert conversation", err)
+		}
+	}
+	if n == 0 {
+		return fmt.Errorf("store: save conversation %q at version %d: %w", c.ID, c.Version, bot.ErrConflict)
+	}
+	c.Version++
+	c.Updated = t.now
+	return nil
+}
+
+// saveTurn saves the row whose lock this turn holds: nobody can be in the way,
+// so nobody asks how many rows it touched.
+func (t *tx) saveTurn(c *bot.Conversation) error {
+	if c.User != t.turn.User || c.Channel != t.turn.Channel {
+		if err := t.write(conversationUser, string(c.ID), string(c.Channel), c.User); err != nil {
+			return wrap("save conversation", err)
+		}
+		t.turn.User, t.turn.Channel = c.User, c.Channel
+	}
+	if err := t.write(conversationSave, string(c.ID), c.Version, c.Address, c.State, c.OutSeq, t.ms); err != nil {
+		return wrap("save conversation", err)
+	}
+	c.Version++
+	t.held = c.Version
+	c.Updated = t.now
+	return nil
+}
+
+// ConversationsOf implements bot.ConversationTx.
+func (t *tx) ConversationsOf(p bot.PersonID) ([]bot.Conversation, error) {
+	var cs []bot.Conversation
+	err := t.c.read(conversationsOf, func(r row) {
+		cs = append(cs, bot.Conversation{
+			ID: bot.ConversationID(r.text(0)), Channel: bot.ChannelID(r.text(1)), User: r.text(2), Address: r.blob(3),
+			State: r.blob(4), OutSeq: r.int(5), Version: r.int(6), Updated: fromMillis(r.int(7)),
+			Person: bot.PersonID(r.text(8)), Level: bot.Level(r.int(9)),
+		})
+	}, string(p))
+	return cs, wrap("list conversations", err)
+}

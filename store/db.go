@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Options of Open.
+type Options struct {
+	// DSN says which database: the path of a file is SQLite;
+	// "postgres://..." or "host=... dbname=..." is PostgreSQL.
+	DSN string
+	// Clock replaces the machine's clock (SQLite) or the database's
+	// (PostgreSQL), for tests. Nil: the real one.
+	Clock func() time.Time
+	// JobWorkers is how many durable jobs may run at once. 0: 32.
+	JobWorkers int
+	// Logger gets what went wrong beside the calls. Nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// A DB is an open store. It implements bot.Store and is safe for concurrent use.
+type DB struct {
+	opts  Options
+	log   *slog.Logger
+	clock clock
+	count counters
+	back  backend
+	jobs  jobs
+}
+
+var _ bot.Store = (*DB)(nil)
+
+// A backend is one of the two databases.
+type backend interface {
+	// submit runs r in a group and waits for the commit.
+	submit(ctx context.Context, r *request) error
+	// view runs fn on a consistent, read-only snapshot.
+	view(ctx context.Context, fn func(*tx) error) error
+	startJobs(ctx context.Context, w *Workers) (stop func(context.Context) error, err error)
+	importPeople(ctx context.Context, im *importer) error
+	close() error
+}
+
+// Open opens the database, creates or migrates its tables and starts the
+// writers. It refuses a database of a newer program, an SQLite file that
+// another process has open, and an SQLite file whose pragmas do not hold.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.DSN == "" {
+		return nil, fmt.Errorf("store: no database given: set a file path or postgres://...")
+	}
+	db := &DB{opts: o, log: o.Logger, jobs: jobs{wake: make(chan struct{}, 1)}}
+	if db.log == nil {
+		db.log = slog.Default()
+	}
+	db.clock.source = o.Clock
+	if o.Clock == nil {
+		db.clock.source = time.Now
+	}
+	var err error
+	if isPostgres(o.DSN) {
+		err = db.openPostgres(ctx)
+	} else {
+		err = db.openSQLite(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// isPostgres tells a PostgreSQL DSN from a file path.
+func isPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") || strings.HasPrefix(dsn, "host=") || strings.Contains(dsn, " host=")
+}
+
+// Close stops the jobs, lets the waiting functions commit and closes the
+// database. Calls after it fail with ErrClosed.
+func (db *DB) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := db.StopJobs(ctx)
+	if cerr := db.back.close(); cerr != nil {
+		err = cerr
+	}
+	return err
+}
+
+// Turn implements bot.Store. fn runs on another goroutine; a panic in it comes
+// out of Turn. fn must not call Turn or Update: it would wait for itself.
+func (db *DB) Turn(ctx context.Context, ev *bot.Event, fn func(tx bot.Tx, c *bot.Conversation) error) error {
+	if ev.ID == "" || ev.Channel == "" || ev.Conversation == "" {
+		return fmt.Errorf("store: event without id, channel or conversation: %q %q %q", ev.ID, ev.Channel, ev.Conversation)
+	}
+	r := requests.Get().(*request)
+	r.ev, r.turn = ev, fn
+	return db.back.submit(ctx, r)
+}
+
+// Update implements bot.Store. fn runs on another goroutine; a panic in it
+// comes out of Update. fn must not call Turn or Update: it would wait for
+// itself.
+func (db *DB) Update(ctx context.Context, fn func(bot.Tx) error) error {
+	r := requests.Get().(*request)
+	r.update = fn
+	return db.back.submit(ctx, r)
+}
+
+// update is Update for this package.
+func (db *DB) update(ctx context.Context, fn func(*tx) error) error {
+	r := requests.Get().(*request)
+	r.raw = fn
+	return db.back.submit(ctx, r)
+}
+
+// View implements bot.Store. What fn writes fails.
+func (db *DB) View(ctx context.Context, fn func(bot.Tx) error) error {
+	return db.back.view(ctx, func(t *tx) error { return fn(t) })
+}
+
+func (db *DB) view(ctx context.Context, fn func(*tx) error) error { return db.back.view(ctx, fn) }
+
+// Now is the store's clock, UTC, in milliseconds.
+func (db *DB) Now() time.Time { return time.UnixMilli(db.clock.now()).UTC() }

@@ -1,0 +1,45 @@
+// Package store keeps everything: conversations, the outbox, people, methods,
+// challenges, tallies, the audit record, requests and durable jobs. It
+// implements bot.Store on SQLite and on PostgreSQL.
+//
+// It is in charge of durability and of atomicity: what one function of Turn or
+// Update wrote is on the disk as a whole before the call returns, or not at
+// all. It must not decide anything: no policy number, no wording, no secret in
+// the clear and no call to the outside lives here.
+//
+// # One SQL text
+//
+// Every statement is written once, in sql.go, with $1 placeholders. The SQLite
+// side turns $N into ?N when it prepares. Comments of the form /*sqlite ...*/,
+// /*postgres ...*/ and /*lock ...*/ hold the few words that only one of them
+// has; dialectText opens or drops them. Columns are BIGINT (times are Unix
+// milliseconds, 0 is "never"), TEXT and BLOB (BYTEA in PostgreSQL).
+//
+// # Group commit
+//
+// Turn and Update hand their function to a writer. A writer takes everything
+// that waits, runs it in one transaction, commits once, then answers. Nobody
+// waits for a group to fill. The first attempt of a group has no savepoints;
+// when a function fails, the group is rolled back and run again with a
+// savepoint for each function, so that only the failing one is undone. That is
+// why a function may run more than once.
+//
+//	SQLite      one writer, one connection, synchronous=FULL, WAL; a second
+//	            connection carries the WAL over into the database file.
+//	PostgreSQL  two writers; the turns of a group are noted, locked and read in
+//	            one round trip, and their writes go with COMMIT in another.
+//
+// Order: the turns of one conversation always go to the same writer and are
+// run in the order in which Turn was called.
+//
+// # Time
+//
+// Tx.Now is the store's clock: the machine's on SQLite, the database's on
+// PostgreSQL (an offset that is measured again every minute), so that several
+// processes agree. It never goes back while a process runs.
+//
+// # Jobs
+//
+// Durable jobs are rows of River, inserted in the transaction of the turn. See
+// Workers, Handle and DB.StartJobs for what is promised about their timing.
+package store

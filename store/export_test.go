@@ -1,0 +1,43 @@
+package store
+
+import "context"
+
+// RiverVersion is riverVersion, for tests.
+const RiverVersion = riverVersion
+
+// Waiting is how many functions wait for a writer.
+func (db *DB) Waiting() int {
+	n := 0
+	switch b := db.back.(type) {
+	case *lite:
+		n = b.q.len()
+	case *postgres:
+		for _, w := range b.writers {
+			n += w.q.len()
+		}
+	}
+	return n
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.list)
+}
+
+// WALPages asks for the length of the WAL.
+func (db *DB) WALPages() (int64, error) {
+	l := db.back.(*lite)
+	l.gate.Lock()
+	defer l.gate.Unlock()
+	return l.ck.pass(l.w)
+}
+
+// LeaveRunning makes every job look as if a process that is dead now had begun it.
+func (db *DB) LeaveRunning(ctx context.Context) error {
+	return db.update(ctx, func(t *tx) error {
+		_, err := t.c.(texter).do(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = created_at,
+			attempted_by = /*sqlite jsonb('["dead"]')*/ /*postgres ARRAY['dead']*/`)
+		return err
+	})
+}

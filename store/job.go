@@ -1,0 +1,53 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"latchkey/bot"
+)
+
+// jobArgs is a job as River stores it.
+type jobArgs struct {
+	kind string
+	body json.RawMessage
+}
+
+// Kind implements river.JobArgs.
+func (a jobArgs) Kind() string { return a.kind }
+
+// MarshalJSON implements json.Marshaler.
+func (a jobArgs) MarshalJSON() ([]byte, error) { return a.body, nil }
+
+// pendingJob waits for the end of its group, where all of them are inserted.
+type pendingJob = river.InsertManyParams
+
+// Enqueue implements bot.JobTx. The job is marshalled now and inserted at the
+// end of the transaction. at is by the store's clock; see DB.StartJobs for how
+// exact it is.
+func (t *tx) Enqueue(j bot.Job, at time.Time) error {
+	if t.g == nil {
+		return errReadOnly
+	}
+	kind := j.Kind()
+	if kind == "" || len(kind) > 127 {
+		return fmt.Errorf("store: a job's kind has 1 to 127 bytes: %q", kind)
+	}
+	body, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("store: marshal job %q: %w", kind, err)
+	}
+	if bytes.Contains(body, []byte(`\u0000`)) {
+		return fmt.Errorf("store: job %q holds a NUL character, which PostgreSQL cannot store", kind)
+	}
+	p := pendingJob{Args: jobArgs{kind, body}}
+	if wait := at.Sub(t.now); !at.IsZero() && wait > 0 {
+		p.InsertOpts = &river.InsertOpts{ScheduledAt: time.Now().Add(wait)} // River's clock is the machine's
+	}
+	t.g.jobs = append(t.g.jobs, p)
+	return nil
+}

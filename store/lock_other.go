@@ -1,0 +1,10 @@
+//go:build !linux && !darwin && !freebsd && !netbsd && !openbsd
+
+package store
+
+import "os"
+
+// lockFile cannot lock here; SQLite's own locks still keep the file whole.
+func lockFile(*os.File) error { return nil }
+
+func networkFS(string) string { return "" }

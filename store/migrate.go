@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// schemaVersion is the newest migration in the folder.
+const schemaVersion = 1
+
+// riverVersion is the version of River's own tables (line "main") that
+// riverSchema brings about. A test holds it against the module.
+const riverVersion = 8
+
+// migrationText is the text of migration n.
+func migrationText(n int64) (string, error) {
+	names, err := fs.Glob(migrations, fmt.Sprintf("migrations/%04d_*.sql", n))
+	if err != nil || len(names) != 1 {
+		return "", fmt.Errorf("store: migration %d is missing from the program", n)
+	}
+	b, err := fs.ReadFile(migrations, names[0])
+	return string(b), err
+}
+
+// tooNew refuses a database of a newer program.
+func tooNew(where string, version int64) error {
+	return fmt.Errorf("store: %s was written by a newer Latchkey (its schema is version %d, this program knows %d): install that version or newer, or restore a backup that is older", where, version, schemaVersion)
+}
+
+// migrate brings the SQLite file to schemaVersion, all in one transaction.
+func (l *lite) migrate(ctx context.Context) error {
+	version := int64(0)
+	v, err := l.w.value(`SELECT count(*) FROM sqlite_master WHERE name = 'latchkey_schema'`)
+	if err == nil && v == int64(1) {
+		v, err = l.w.value(`SELECT version FROM latchkey_schema`)
+		version, _ = v.(int64)
+	}
+	if err != nil {
+		return fmt.Errorf("store: read the schema version of %s: %w (is it a Latchkey database?)", l.path, err)
+	}
+	if version > schemaVersion {
+		return tooNew(l.path, version)
+	}
+	if version == schemaVersion {
+		return nil
+	}
+	err = l.begin()
+	if err == nil && version == 0 {
+		err = l.w.exec(`CREATE TABLE latchkey_schema (version BIGINT NOT NULL); INSERT INTO latchkey_schema VALUES (0)`)
+	}
+	for n := version + 1; err == nil && n <= schemaVersion; n++ {
+		var text string
+		if text, err = migrationText(n); err == nil {
+			err = l.w.exec(dialectText(stripComments(text), "sqlite"))
+		}
+		if err != nil {
+			err = fmt.Errorf("store: migrate %s to version %d: %w", l.path, n, err)
+		}
+	}
+	if err == nil {
+		err = l.bridge.migrate(ctx, l.db)
+	}
+	if err == nil {
+		err = l.w.exec(fmt.Sprintf(`UPDATE latchkey_schema SET version = %d`, schemaVersion))
+	}
+	if err == nil {
+		err = l.end()
+	}
+	l.undo()
+	return err
+}
+
+// stripComments drops the lines that only hold a comment.
+func stripComments(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}

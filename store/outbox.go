@@ -1,0 +1,71 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Say implements bot.OutboxTx. It fails on a message that cannot be marshalled.
+func (t *tx) Say(o *bot.OutboxRow) error {
+	body, err := json.Marshal(&o.Message)
+	if err != nil {
+		return fmt.Errorf("store: marshal message %d of conversation %q: %w", o.Seq, o.Conversation, err)
+	}
+	o.Attempts = 1
+	o.State = bot.OutboxPending
+	o.CreatedAt = t.now
+	err = t.write(outboxInsert, string(o.Conversation), o.Seq, body, flag(o.Message.Fleeting), int64(bot.OutboxPending), int64(1),
+		millis(o.NotBefore), o.Receipt, o.Error, t.ms)
+	return wrap("insert outbox row", err)
+}
+
+// Pending implements bot.OutboxTx.
+func (t *tx) Pending(limit int) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxPending, int64(limit))
+}
+
+// MarkOutbox implements bot.OutboxTx. A row that is dead, retracted, or sent
+// and not fleeting stays as it is. The message's text is wiped as soon as the
+// row is not pending any more.
+func (t *tx) MarkOutbox(o *bot.OutboxRow) error {
+	err := t.write(outboxMark, string(o.Conversation), o.Seq, int64(o.State), int64(o.Attempts), millis(o.NotBefore), o.Receipt, o.Error)
+	return wrap("mark outbox row", err)
+}
+
+// Fleeting implements bot.OutboxTx. The rows' messages are empty but for
+// Fleeting; a zero time means now.
+func (t *tx) Fleeting(c bot.ConversationID, before time.Time) ([]bot.OutboxRow, error) {
+	cut := int64(1) << 62
+	if !before.IsZero() {
+		cut = before.UnixMilli()
+	}
+	if c == "" {
+		return t.outbox(outboxFleetingAll, cut)
+	}
+	return t.outbox(outboxFleeting, string(c), cut)
+}
+
+func (t *tx) outbox(s stmt, args ...any) ([]bot.OutboxRow, error) {
+	var rows []bot.OutboxRow
+	var bad error
+	err := t.c.read(s, func(r row) {
+		o := bot.OutboxRow{
+			Conversation: bot.ConversationID(r.text(0)), Seq: r.int(1), State: bot.OutboxState(r.int(4)), Attempts: int(r.int(5)),
+			NotBefore: fromMillis(r.int(6)), Receipt: r.text(7), Error: r.text(8), CreatedAt: fromMillis(r.int(9)),
+		}
+		if body := r.blob(2); len(body) > 0 {
+			if err := json.Unmarshal(body, &o.Message); err != nil && bad == nil {
+				bad = fmt.Errorf("message %d of conversation %q: %w", o.Seq, o.Conversation, err)
+			}
+		}
+		o.Message.Fleeting = r.int(3) != 0
+		rows = append(rows, o)
+	}, args...)
+	if err == nil {
+		err = bad
+	}
+	return rows, wrap("read outbox", err)
+}

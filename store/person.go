@@ -1,0 +1,81 @@
+package store
+
+import (
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+func scanPerson(r row) bot.Person {
+	return bot.Person{
+		ID: bot.PersonID(r.text(0)), Username: r.text(1), Email: r.text(2), Name: r.text(3), GivenName: r.text(4), Department: r.text(5),
+		Title: r.text(6), Manager: bot.PersonID(r.text(7)), WorkPhone: r.text(8), Lang: r.text(9), TimeZone: r.text(10),
+		Disabled: r.int(11) != 0, Stage: bot.Stage(r.int(12)), StartedAt: fromMillis(r.int(13)), DoneAt: fromMillis(r.int(14)),
+		NextNudge: fromMillis(r.int(15)),
+	}
+}
+
+// Person implements bot.PeopleTx.
+func (t *tx) Person(id bot.PersonID) (*bot.Person, error) { return t.person(personGet, string(id)) }
+
+// PersonByLogin implements bot.PeopleTx.
+func (t *tx) PersonByLogin(login string) (*bot.Person, error) {
+	return t.person(personByLogin, strings.ToLower(login))
+}
+
+func (t *tx) person(s stmt, key string) (*bot.Person, error) {
+	var p *bot.Person
+	err := t.c.read(s, func(r row) {
+		if p == nil {
+			v := scanPerson(r)
+			p = &v
+		}
+	}, key)
+	if err != nil {
+		return nil, wrap("read person", err)
+	}
+	if p == nil {
+		return nil, notFound("person", key)
+	}
+	return p, nil
+}
+
+// SetStage implements bot.PeopleTx. StartedAt and DoneAt are set once.
+func (t *tx) SetStage(p bot.PersonID, s bot.Stage, at time.Time) error {
+	return wrap("set stage", t.write(personStage, string(p), int64(s), millis(at)))
+}
+
+// SetNextNudge implements bot.PeopleTx.
+func (t *tx) SetNextNudge(p bot.PersonID, at time.Time) error {
+	return wrap("set next nudge", t.write(personNudge, string(p), millis(at)))
+}
+
+// SetPersonLang implements bot.PeopleTx.
+func (t *tx) SetPersonLang(p bot.PersonID, lang string) error {
+	return wrap("set language", t.write(personLang, string(p), lang))
+}
+
+// Link implements bot.PeopleTx. A zero LinkedAt is now.
+func (t *tx) Link(id bot.Identity) error {
+	at := millis(id.LinkedAt)
+	if at == 0 {
+		at = t.ms
+	}
+	return wrap("link identity", t.write(identityPut, string(id.Channel), id.User, string(id.Person), int64(id.Level), at))
+}
+
+// Unlink implements bot.PeopleTx.
+func (t *tx) Unlink(ch bot.ChannelID, user string) error {
+	return wrap("unlink identity", t.write(identityDelete, string(ch), user))
+}
+
+// IdentitiesOf implements bot.PeopleTx.
+func (t *tx) IdentitiesOf(p bot.PersonID) ([]bot.Identity, error) {
+	var ids []bot.Identity
+	err := t.c.read(identitiesOf, func(r row) {
+		ids = append(ids, bot.Identity{Channel: bot.ChannelID(r.text(0)), User: r.text(1), Person: bot.PersonID(r.text(2)),
+			Level: bot.Level(r.int(3)), LinkedAt: fromMillis(r.int(4))})
+	}, string(p))
+	return ids, wrap("list identities", err)
+}

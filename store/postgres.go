@@ -1,0 +1,258 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+const (
+	// pgWriters share the turns by their conversation. Two keep the server
+	// busy while one of them waits for its disk.
+	pgWriters = 2
+	// clockAge is how old the measured offset of the database's clock may be.
+	clockAge = time.Minute
+	// retries of a transaction that met another one (40001, 40P01), or whose
+	// connection broke before anything could have been committed.
+	retries = 3
+)
+
+// postgres is the PostgreSQL backend.
+type postgres struct {
+	db      *DB
+	pool    *pgxpool.Pool // Views, imports, River
+	writers [pgWriters]*pgWriter
+	next    atomic.Uint32
+	seed    maphash.Seed
+	read    *pgTexts
+	insert  *river.Client[pgx.Tx]
+	closed  atomic.Bool
+}
+
+func (db *DB) openPostgres(ctx context.Context) error {
+	conf, err := pgxpool.ParseConfig(db.opts.DSN)
+	if err != nil {
+		return fmt.Errorf("store: read the PostgreSQL address: %w", err)
+	}
+	set := func(m map[string]string, k, v string) {
+		if _, ok := m[k]; !ok {
+			m[k] = v
+		}
+	}
+	params := conf.ConnConfig.RuntimeParams
+	params["synchronous_commit"] = "on"
+	set(params, "application_name", "latchkey")
+	set(params, "timezone", "UTC")
+	set(params, "jit", "off") // compiling costs more than any statement here
+	conf.MaxConns = max(conf.MaxConns, 10)
+	pool, err := pgxpool.NewWithConfig(ctx, conf)
+	if err != nil {
+		return fmt.Errorf("store: PostgreSQL: %w", err)
+	}
+	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false)}
+	if p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log)}); err == nil {
+		err = p.migrate(ctx)
+	}
+	write := newPGTexts(true)
+	for i := range p.writers {
+		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: conf.ConnConfig.Copy()}
+		w.pg.texts, w.pg.count = write, &db.count
+		// Every statement of a writer goes through an index. Without this, a
+		// plan made while a table was empty would scan it for ever.
+		for _, k := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+			set(w.conf.RuntimeParams, k, "off")
+		}
+		set(w.conf.RuntimeParams, "plan_cache_mode", "force_generic_plan")
+		set(w.conf.RuntimeParams, "statement_timeout", "60000")
+		set(w.conf.RuntimeParams, "lock_timeout", "10000")
+		p.writers[i] = w
+		if err == nil {
+			err = w.connect(ctx)
+		}
+		if err == nil && i == 0 {
+			err = w.measure()
+		}
+	}
+	if err != nil {
+		for _, w := range p.writers {
+			w.disconnect()
+		}
+		pool.Close()
+		return err
+	}
+	db.back = p
+	for _, w := range p.writers {
+		go w.run()
+	}
+	return nil
+}
+
+// migrate brings the database to schemaVersion; processes that start together
+// take turns.
+func (p *postgres) migrate(ctx context.Context) error {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("store: connect to PostgreSQL: %w", err)
+	}
+	defer conn.Release()
+	version := func() (v int64, err error) {
+		var there bool
+		if err = conn.QueryRow(ctx, `SELECT to_regclass('latchkey_schema') IS NOT NULL`).Scan(&there); err == nil && there {
+			err = conn.QueryRow(ctx, `SELECT version FROM latchkey_schema`).Scan(&v)
+		}
+		return v, wrap("read the schema version", err)
+	}
+	v, err := version()
+	if err != nil || v == schemaVersion {
+		return err
+	}
+	if v > schemaVersion {
+		return tooNew("the PostgreSQL database", v)
+	}
+	const lock = 1819636330
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, lock); err != nil {
+		return wrap("wait for another migration", err)
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
+	if v, err = version(); err != nil || v == schemaVersion {
+		return err
+	}
+	// River's migrations need commits of their own (they use enum values that
+	// they have just added), so they come first.
+	m, err := rivermigrate.New(riverpgxv5.New(p.pool), &rivermigrate.Config{Logger: riverLog(p.db.log)})
+	if err == nil {
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: riverVersion})
+	}
+	if err != nil {
+		return wrap("migrate job tables", err)
+	}
+	t, err := conn.Begin(ctx)
+	if err != nil {
+		return wrap("begin migration", err)
+	}
+	defer t.Rollback(context.WithoutCancel(ctx))
+	if v == 0 {
+		if _, err := t.Exec(ctx, `CREATE TABLE latchkey_schema (version BIGINT NOT NULL); INSERT INTO latchkey_schema VALUES (0)`); err != nil {
+			return wrap("create the schema table", err)
+		}
+	}
+	for n := v + 1; n <= schemaVersion; n++ {
+		text, err := migrationText(n)
+		if err == nil {
+			_, err = t.Exec(ctx, postgresText(stripComments(text), false))
+		}
+		if err != nil {
+			return fmt.Errorf("store: migrate PostgreSQL to version %d: %w", n, err)
+		}
+	}
+	if _, err := t.Exec(ctx, fmt.Sprintf(`UPDATE latchkey_schema SET version = %d`, schemaVersion)); err != nil {
+		return wrap("store the schema version", err)
+	}
+	return wrap("commit migration", t.Commit(ctx))
+}
+
+func (p *postgres) submit(ctx context.Context, r *request) error {
+	i := uint64(p.next.Add(1))
+	if r.ev != nil {
+		i = maphash.String(p.seed, string(r.ev.Conversation))
+	}
+	return p.writers[i%pgWriters].q.do(ctx, r)
+}
+
+// view implements backend. BEGIN travels with the first read.
+func (p *postgres) view(ctx context.Context, fn func(*tx) error) error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	c, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return wrap("connect to PostgreSQL", err)
+	}
+	defer c.Release()
+	pg := &pgConn{c: c.Conn(), texts: p.read, count: &counters{}}
+	pg.first = append(pg.first, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	ms := p.db.clock.now()
+	defer func() {
+		if len(pg.first) == 0 {
+			pg.run("ROLLBACK")
+		}
+	}()
+	return fn(&tx{c: pg, now: time.UnixMilli(ms).UTC(), ms: ms})
+}
+
+func (p *postgres) close() error {
+	if p.closed.Swap(true) {
+		return nil
+	}
+	for _, w := range p.writers {
+		w.q.close()
+		<-w.done
+		w.disconnect()
+	}
+	p.pool.Close()
+	return nil
+}
+
+// broken reports whether the connection is of no use any more.
+func (w *pgWriter) broken() bool { return w.pg.c == nil || w.pg.c.IsClosed() }
+
+// connect opens the writer's connection.
+func (w *pgWriter) connect(ctx context.Context) error {
+	c, err := pgx.ConnectConfig(ctx, w.conf)
+	if err != nil {
+		return wrap("connect to PostgreSQL", err)
+	}
+	w.pg.c = c
+	return nil
+}
+
+func (w *pgWriter) disconnect() {
+	if w != nil && w.pg.c != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		w.pg.c.Close(ctx)
+		cancel()
+		w.pg.c = nil
+	}
+}
+
+// measure reads the database's clock. Several processes then agree on the time
+// within half a round trip.
+func (w *pgWriter) measure() error {
+	w.p.db.clock.measured.Store(time.Now().UnixNano())
+	if w.p.db.opts.Clock != nil {
+		return nil
+	}
+	before := time.Now()
+	var ms int64
+	if err := w.pg.ask(pgClock, func(r row) { ms = r.int(0) }); err != nil {
+		return wrap("read the database's clock", err)
+	}
+	middle := before.Add(time.Since(before) / 2)
+	w.p.db.clock.offset.Store(int64(time.UnixMilli(ms).Sub(middle)))
+	return nil
+}
+
+// again reports whether a transaction that failed with err is worth another try.
+func again(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == "40001" || pe.Code == "40P01"
+	}
+	return false
+}
+
+// pause waits a little before the next try, longer each time, with jitter.
+func pause(try int) {
+	time.Sleep(time.Duration(1+rand.IntN(10)) * time.Millisecond << try)
+}

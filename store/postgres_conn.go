@@ -1,0 +1,305 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"latchkey/bot"
+)
+
+// pgTexts is the SQL text of one kind of connection.
+type pgTexts [stmtCount]string
+
+func newPGTexts(lock bool) *pgTexts {
+	var t pgTexts
+	for i, s := range statements {
+		t[i] = postgresText(s, lock)
+	}
+	return &t
+}
+
+// Statements that only PostgreSQL has: the work of a whole group in one.
+const (
+	pgEvents = `INSERT INTO event (channel, id, at) SELECT c, i, $3 FROM unnest($1::text[], $2::text[]) u(c, i)
+		ORDER BY c, i ON CONFLICT DO NOTHING RETURNING channel, id`
+	pgConversationsNew = `INSERT INTO conversation (id, channel, user_id, address, out_seq, version, updated)
+		SELECT i, c, u, a, 0, 0, $5 FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) x(i, c, u, a)
+		ORDER BY i ON CONFLICT DO NOTHING`
+	pgConversations = `SELECT c.id, ` + conversationColumns + ` FROM conversation c WHERE c.id = ANY($1::text[]) ORDER BY c.id FOR UPDATE OF c`
+	// It travels in one pipeline with COMMIT, so the server itself must refuse
+	// when a row was not as it was read: it divides by zero.
+	pgConversationsSave = `WITH saved AS (UPDATE conversation c
+		SET address = u.address, state = u.state, out_seq = u.out_seq, updated = $7, version = u.next
+		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[]) u(id, held, address, state, out_seq, next)
+		WHERE c.id = u.id AND c.version = u.held RETURNING 1)
+		SELECT 1 / (CASE WHEN count(*) = cardinality($1::text[]) THEN 1 ELSE 0 END) FROM saved`
+	pgOutbox = `INSERT INTO outbox (` + outboxColumns + `, live)
+		SELECT c, s, m, f, 0, 1, n, '', '', $6, 1 FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[]) u(c, s, m, f, n)`
+	pgClock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`
+)
+
+// pgConn is one connection to PostgreSQL inside a transaction. What nobody
+// waits for is queued and travels with the next read, or with COMMIT.
+type pgConn struct {
+	c     *pgx.Conn
+	texts *pgTexts
+	count *counters
+	first []string // texts that go before everything else: BEGIN, savepoints
+	batch pgx.Batch
+	row   pgRow
+	saves pgSaves
+	says  pgSays
+	// failed is the first error since the last savepoint. The server has given
+	// the transaction up then, even if the function did not say so.
+	failed error
+}
+
+// pgSaves are queued conversationSave statements as the columns of one.
+type pgSaves struct {
+	id             []string
+	held, next     []int64
+	address, state [][]byte
+	outSeq         []int64
+	updated        int64
+}
+
+// pgSays are queued outboxInsert statements as the columns of one.
+type pgSays struct {
+	conversation []string
+	seq          []int64
+	message      [][]byte
+	fleeting     []int64
+	notBefore    []int64
+	created      int64
+}
+
+func (p *pgConn) queue(text string, args ...any) { p.batch.Queue(text, args...) }
+
+// write implements conn.
+func (p *pgConn) write(s stmt, args ...any) error {
+	switch s {
+	case conversationSave:
+		p.saves.add(args)
+	case outboxInsert:
+		p.says.add(args)
+	default:
+		p.queue(p.texts[s], args...)
+	}
+	return nil
+}
+
+func (v *pgSaves) add(args []any) {
+	id, held := args[0].(string), args[1].(int64)
+	v.updated = args[5].(int64)
+	i := len(v.id) - 1
+	if i < 0 || v.id[i] != id || v.next[i] != held {
+		v.id, v.held = append(v.id, id), append(v.held, held)
+		v.address, v.state, v.outSeq, v.next = append(v.address, nil), append(v.state, nil), append(v.outSeq, 0), append(v.next, 0)
+		i++
+	}
+	v.address[i], v.state[i], v.outSeq[i], v.next[i] = args[2].([]byte), args[3].([]byte), args[4].(int64), held+1
+}
+
+func (v *pgSays) add(args []any) {
+	v.conversation, v.seq = append(v.conversation, args[0].(string)), append(v.seq, args[1].(int64))
+	v.message, v.fleeting = append(v.message, args[2].([]byte)), append(v.fleeting, args[3].(int64))
+	v.notBefore, v.created = append(v.notBefore, args[6].(int64)), args[9].(int64)
+}
+
+// send puts what is queued on the wire and reads all answers but the last.
+func (p *pgConn) send() (pgx.BatchResults, error) {
+	var lead pgx.Batch
+	for _, text := range p.first {
+		lead.Queue(text)
+	}
+	if v := &p.saves; len(v.id) > 0 {
+		lead.Queue(pgConversationsSave, v.id, v.held, v.address, v.state, v.outSeq, v.next, v.updated)
+	}
+	if v := &p.says; len(v.conversation) > 0 {
+		lead.Queue(pgOutbox, v.conversation, v.seq, v.message, v.fleeting, v.notBefore, v.created)
+	}
+	if p.failed != nil {
+		p.drop()
+		return nil, p.failed
+	}
+	out := &p.batch
+	if len(lead.QueuedQueries) > 0 {
+		lead.QueuedQueries = append(lead.QueuedQueries, p.batch.QueuedQueries...)
+		out = &lead
+	}
+	n := len(out.QueuedQueries)
+	last := len(p.batch.QueuedQueries) > 0
+	sent := *out
+	p.drop()
+	p.count.statements.Add(int64(n))
+	p.count.trips.Add(1)
+	br := p.c.SendBatch(context.Background(), &sent)
+	if last {
+		n--
+	}
+	for range n {
+		if _, err := br.Exec(); err != nil {
+			br.Close()
+			if pe := (*pgconn.PgError)(nil); errors.As(err, &pe) && pe.Code == "22012" {
+				err = fmt.Errorf("a conversation was saved over another change: %w", bot.ErrConflict)
+			}
+			return nil, p.fail(err)
+		}
+	}
+	return br, nil
+}
+
+// drop forgets what is queued.
+func (p *pgConn) drop() {
+	p.first = p.first[:0]
+	p.batch = pgx.Batch{}
+	p.saves, p.says = pgSaves{}, pgSays{}
+}
+
+// empty reports whether nothing is queued.
+func (p *pgConn) empty() bool {
+	return len(p.first) == 0 && len(p.batch.QueuedQueries) == 0 && len(p.saves.id) == 0 && len(p.says.conversation) == 0
+}
+
+// idle reports whether no transaction was begun on the server and none has to be.
+func (p *pgConn) idle() bool {
+	return p.c.PgConn().TxStatus() == 'I' && len(p.batch.QueuedQueries) == 0 && len(p.saves.id) == 0 && len(p.says.conversation) == 0
+}
+
+// flush sends what is queued and waits until it is done.
+func (p *pgConn) flush() error {
+	if p.empty() {
+		return nil
+	}
+	br, err := p.send()
+	if err != nil {
+		return err
+	}
+	return p.fail(br.Close())
+}
+
+// fail remembers the first error.
+func (p *pgConn) fail(err error) error {
+	if p.failed == nil {
+		p.failed = err
+	}
+	return err
+}
+
+// commit sends what is queued together with COMMIT.
+func (p *pgConn) commit() error {
+	p.queue("COMMIT")
+	br, err := p.send()
+	if err != nil {
+		return err
+	}
+	tag, err := br.Exec()
+	if cerr := br.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("the server answered COMMIT with %s", tag)
+	}
+	return p.fail(err)
+}
+
+// change implements conn.
+func (p *pgConn) change(s stmt, args ...any) (int64, error) {
+	p.queue(p.texts[s], args...)
+	br, err := p.send()
+	if err != nil {
+		return 0, err
+	}
+	tag, err := br.Exec()
+	if cerr := br.Close(); err == nil {
+		err = cerr
+	}
+	return tag.RowsAffected(), p.fail(err)
+}
+
+// read implements conn.
+func (p *pgConn) read(s stmt, each func(row), args ...any) error {
+	return p.fetch(p.texts[s], each, args...)
+}
+
+// ask implements texter.
+func (p *pgConn) ask(text string, each func(row), args ...any) error {
+	return p.fetch(postgresText(text, false), each, args...)
+}
+
+func (p *pgConn) fetch(text string, each func(row), args ...any) error {
+	p.queue(text, args...)
+	br, err := p.send()
+	if err != nil {
+		return err
+	}
+	err = p.rows(br, each)
+	if cerr := br.Close(); err == nil {
+		err = cerr
+	}
+	return p.fail(err)
+}
+
+// do implements texter.
+func (p *pgConn) do(text string, args ...any) (int64, error) {
+	p.queue(postgresText(text, false), args...)
+	br, err := p.send()
+	if err != nil {
+		return 0, err
+	}
+	tag, err := br.Exec()
+	if cerr := br.Close(); err == nil {
+		err = cerr
+	}
+	return tag.RowsAffected(), p.fail(err)
+}
+
+// rows reads the next result of br.
+func (p *pgConn) rows(br pgx.BatchResults, each func(row)) error {
+	rows, err := br.Query()
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		p.row.raw = rows.RawValues()
+		each(&p.row)
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+// run executes one text and waits.
+func (p *pgConn) run(text string) (pgconn.CommandTag, error) {
+	p.count.trips.Add(1)
+	p.count.statements.Add(1)
+	return p.c.Exec(context.Background(), text)
+}
+
+// pgRow implements row on the binary form that pgx asks for: integers big
+// endian, TEXT and BYTEA as they are.
+type pgRow struct{ raw [][]byte }
+
+func (r *pgRow) int(i int) int64 {
+	b := r.raw[i]
+	switch len(b) {
+	case 8:
+		return int64(binary.BigEndian.Uint64(b))
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(b)))
+	}
+	return 0
+}
+
+func (r *pgRow) text(i int) string { return string(r.raw[i]) }
+
+func (r *pgRow) blob(i int) []byte {
+	if r.raw[i] == nil {
+		return nil
+	}
+	return append(make([]byte, 0, len(r.raw[i])), r.raw[i]...)
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// A Resealer renews what depends on a key.
+type Resealer struct {
+	// Reseal opens sealed at its place and seals it with the newest key. nil
+	// or an equal result leaves the value as it is.
+	Reseal func(place string, sealed []byte) ([]byte, error)
+	// DestHash makes the keyed hash of a method's number or address again;
+	// m.Sealed is what Reseal gave. It is asked for methods that have a
+	// DestHash. nil leaves them as they are.
+	DestHash func(m *bot.Method) ([]byte, error)
+}
+
+// resealKey is where the walk has come to.
+const resealKey = "store.reseal"
+
+// The tables of the walk, in its order.
+const (
+	resealMethods    = "method"
+	resealSecrets    = "secret"
+	resealChallenges = "challenge"
+)
+
+// Reseal renews the next batch of sealed values and reports how many rows it
+// looked at, and whether there are more. The place that it has come to is
+// stored in the same transaction, so that a walk that was interrupted goes on
+// there, in this process or another; after the last batch a new walk begins.
+// Turns go on meanwhile. Values that are stored during the walk are sealed with
+// the newest key anyway.
+func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more bool, err error) {
+	if batch <= 0 {
+		batch = 200
+	}
+	err = db.update(ctx, func(t *tx) error {
+		done, more = 0, false
+		at, err := t.meta(resealKey)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return err
+		}
+		table, after, _ := strings.Cut(string(at), "|")
+		if table == "" {
+			table = resealMethods
+		}
+		w := resealWalk{t: t, c: t.c.(texter), r: r, batch: batch}
+		switch table {
+		case resealMethods:
+			done, after, err = w.methods(after)
+		case resealSecrets:
+			done, after, err = w.secrets(after)
+		case resealChallenges:
+			done, after, err = w.challenges(after)
+		default:
+			err = fmt.Errorf("unknown place %q of the walk: delete meta %q", at, resealKey)
+		}
+		if err != nil {
+			return err
+		}
+		if done < batch { // this table is through
+			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges}
+			table, after = next[table], ""
+		}
+		more = table != ""
+		if more {
+			table += "|" + after
+		}
+		return t.setMeta(resealKey, []byte(table))
+	})
+	if err != nil {
+		return 0, true, wrap("reseal", err)
+	}
+	return done, more, nil
+}
+
+type resealWalk struct {
+	t     *tx
+	c     texter
+	r     Resealer
+	batch int
+}
+
+// renew gives the new form of a value, and whether it differs.
+func (w *resealWalk) renew(place string, sealed []byte) ([]byte, bool, error) {
+	if sealed == nil {
+		return nil, false, nil
+	}
+	v, err := w.r.Reseal(place, sealed)
+	if err != nil {
+		return sealed, false, fmt.Errorf("value at %q: %w", place, err)
+	}
+	if v == nil || bytes.Equal(v, sealed) {
+		return sealed, false, nil
+	}
+	return v, true, nil
+}
+
+func (w *resealWalk) methods(after string) (int, string, error) {
+	var ms []bot.Method
+	err := w.c.ask(`SELECT `+methodColumns+` FROM method WHERE id > $1 ORDER BY id LIMIT $2 /*postgres FOR UPDATE*/`,
+		func(r row) { ms = append(ms, scanMethod(r)) }, after, int64(w.batch))
+	for i := range ms {
+		if err != nil {
+			break
+		}
+		m := &ms[i]
+		after = string(m.ID)
+		var changed bool
+		if m.Sealed, changed, err = w.renew(m.Place(), m.Sealed); err != nil {
+			break
+		}
+		if m.DestHash != nil && m.Sealed != nil && w.r.DestHash != nil {
+			h, herr := w.r.DestHash(m)
+			if herr != nil {
+				return 0, "", fmt.Errorf("hash of method %q: %w", m.ID, herr)
+			}
+			changed = changed || !bytes.Equal(h, m.DestHash)
+			m.DestHash = h
+		}
+		if changed {
+			_, err = w.c.do(`UPDATE method SET sealed = $2, dest_hash = $3 WHERE id = $1`, string(m.ID), m.Sealed, m.DestHash)
+		}
+	}
+	return len(ms), after, err
+}
+
+func (w *resealWalk) secrets(after string) (int, string, error) {
+	type secret struct {
+		bot.MethodSecret
+		person bot.PersonID
+	}
+	no, method := int64(-1), ""
+	if n, m, ok := strings.Cut(after, "|"); ok {
+		no, _ = strconv.ParseInt(n, 10, 64)
+		method = m
+	}
+	var ss []secret
+	err := w.c.ask(`SELECT s.method, s.no, s.name, s.sealed, m.person FROM method_secret s JOIN method m ON m.id = s.method
+		WHERE (s.method, s.no) > ($1, $2) ORDER BY s.method, s.no LIMIT $3 /*postgres FOR UPDATE OF s*/`, func(r row) {
+		ss = append(ss, secret{bot.MethodSecret{Method: bot.MethodID(r.text(0)), No: int(r.int(1)), Name: r.text(2), Sealed: r.blob(3)}, bot.PersonID(r.text(4))})
+	}, method, no, int64(w.batch))
+	for i := range ss {
+		if err != nil {
+			break
+		}
+		s := &ss[i]
+		after = fmt.Sprintf("%d|%s", s.No, s.Method)
+		var changed bool
+		if s.Sealed, changed, err = w.renew(s.Place(s.person), s.Sealed); err == nil && changed {
+			_, err = w.c.do(`UPDATE method_secret SET sealed = $3 WHERE method = $1 AND no = $2`, string(s.Method), int64(s.No), s.Sealed)
+		}
+	}
+	return len(ss), after, err
+}
+
+func (w *resealWalk) challenges(after string) (int, string, error) {
+	var cs []bot.Challenge
+	err := w.c.ask(`SELECT `+challengeColumns+` FROM challenge WHERE id > $1 ORDER BY id LIMIT $2 /*postgres FOR UPDATE*/`,
+		func(r row) { cs = append(cs, scanChallenge(r)) }, after, int64(w.batch))
+	for i := range cs {
+		if err != nil {
+			break
+		}
+		c := &cs[i]
+		after = c.ID
+		var code, to bool
+		if c.SealedCode, code, err = w.renew(c.Place("code"), c.SealedCode); err != nil {
+			break
+		}
+		if c.SealedTo, to, err = w.renew(c.Place("to"), c.SealedTo); err != nil {
+			break
+		}
+		if code || to {
+			_, err = w.c.do(`UPDATE challenge SET sealed_code = $2, sealed_to = $3 WHERE id = $1`, c.ID, c.SealedCode, c.SealedTo)
+		}
+	}
+	return len(cs), after, err
+}

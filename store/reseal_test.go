@@ -1,0 +1,181 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/store"
+)
+
+// seal is a stand-in for the vault: key, place and text in the clear.
+func seal(key, place, text string) []byte { return []byte(key + "|" + place + "|" + text) }
+
+func TestReseal(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		ctx := context.Background()
+		db := open(t, dsn)
+		const n = 23
+		err := db.Update(ctx, func(tx bot.Tx) error {
+			for i := range n {
+				m := &bot.Method{ID: bot.MethodID(fmt.Sprint("m", i)), Person: bot.PersonID(fmt.Sprint("p", i%3)), Kind: bot.Phone, State: bot.Active, DestHash: []byte("old")}
+				m.Sealed = seal("old", m.Place(), fmt.Sprint(i))
+				if i == 5 {
+					m.Sealed, m.DestHash, m.State = nil, nil, bot.Removed
+				}
+				if err := tx.PutMethod(m); err != nil {
+					return err
+				}
+				var ss []bot.MethodSecret
+				for no := range 3 {
+					s := bot.MethodSecret{Method: m.ID, No: no + 1, Name: "q"}
+					s.Sealed = seal("old", s.Place(m.Person), fmt.Sprint(i, no))
+					ss = append(ss, s)
+				}
+				if err := tx.PutSecrets(m.ID, ss); err != nil {
+					return err
+				}
+				c := &bot.Challenge{ID: fmt.Sprint("c", i), Person: m.Person, Purpose: "x", ExpiresAt: tx.Now().Add(time.Hour)}
+				if i%2 == 0 {
+					c.SealedCode, c.SealedTo = seal("old", c.Place("code"), "1"), seal("old", c.Place("to"), "2")
+				}
+				if err := tx.PutChallenge(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened := 0
+		r := store.Resealer{
+			Reseal: func(place string, sealed []byte) ([]byte, error) {
+				opened++
+				key, rest, _ := bytes.Cut(sealed, []byte("|"))
+				if !bytes.HasPrefix(rest, []byte(place+"|")) {
+					return nil, fmt.Errorf("sealed for another place: %s", sealed)
+				}
+				if string(key) == "new" {
+					return nil, nil
+				}
+				return append([]byte("new|"), rest...), nil
+			},
+			DestHash: func(m *bot.Method) ([]byte, error) {
+				if !bytes.HasPrefix(m.Sealed, []byte("new|")) {
+					return nil, errors.New("hash of an old value")
+				}
+				return []byte("new"), nil
+			},
+		}
+		// A failing batch changes nothing and is done again.
+		broken := r
+		broken.Reseal = func(string, []byte) ([]byte, error) { return nil, errors.New("no such key") }
+		if _, _, err := db.Reseal(ctx, 4, broken); err == nil {
+			t.Error("a value that cannot be opened was passed over")
+		}
+		total := 0
+		for more, i := true, 0; more; i++ {
+			var done int
+			var err error
+			if done, more, err = db.Reseal(ctx, 4, r); err != nil {
+				t.Fatal(err)
+			}
+			total += done
+			if i == 7 { // the process is restarted in the middle
+				db.Close()
+				db = open(t, dsn)
+			}
+		}
+		if total != n*5 || opened != n-1+3*n+2*((n+1)/2) {
+			t.Errorf("%d rows, %d values", total, opened)
+		}
+		err = db.View(ctx, func(tx bot.Tx) error {
+			for i := range n {
+				m, err := tx.Method(bot.MethodID(fmt.Sprint("m", i)))
+				if err != nil {
+					return err
+				}
+				if i != 5 && (!bytes.HasPrefix(m.Sealed, []byte("new|")) || string(m.DestHash) != "new") {
+					t.Errorf("method %+v", m)
+				}
+				ss, err := tx.Secrets(m.ID)
+				if err != nil || len(ss) != 3 || !bytes.HasPrefix(ss[2].Sealed, []byte("new|")) {
+					t.Errorf("secrets %+v %v", ss, err)
+				}
+				c, err := tx.Challenge(fmt.Sprint("c", i))
+				if err != nil || i%2 == 0 && (!bytes.HasPrefix(c.SealedCode, []byte("new|")) || !bytes.HasPrefix(c.SealedTo, []byte("new|"))) {
+					t.Errorf("challenge %+v %v", c, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if done, more, err := db.Reseal(ctx, 1000, r); done != n || !more || err != nil { // the next walk begins anew
+			t.Errorf("next walk: %d %v %v", done, more, err)
+		}
+	})
+}
+
+func TestPrune(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	ages := store.Ages{Events: time.Hour, Outbox: time.Hour, Challenges: time.Hour, Tallies: time.Hour}
+	for name, dsn := range map[string]string{"sqlite": filepath.Join(t.TempDir(), "a.db")} {
+		t.Run(name, func(t *testing.T) { prune(t, dsn, &now, ages) })
+	}
+	t.Run("postgres", func(t *testing.T) { prune(t, postgres(t), &now, ages) })
+}
+
+func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
+	ctx := context.Background()
+	db := openClock(t, dsn, func() time.Time { return *now })
+	put := func(id string) {
+		say(t, db, id, "a")
+		err := db.Update(ctx, func(tx bot.Tx) error {
+			return errors.Join(tx.Tally("b", id),
+				tx.PutChallenge(&bot.Challenge{ID: id, Person: "p", Purpose: "x", ExpiresAt: tx.Now().Add(10 * time.Minute)}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("old1")
+	put("old2")
+	if err := db.Update(ctx, func(tx bot.Tx) error {
+		return tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 1, State: bot.OutboxSent})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	*now = now.Add(2 * time.Hour)
+	put("new")
+	got, err := db.Prune(ctx, ages)
+	if want := (store.Pruned{Events: 2, Outbox: 1, Challenges: 2, Tallies: 2}); err != nil || got != want {
+		t.Errorf("pruned %+v %v, want %+v", got, err, want)
+	}
+	if got, err := db.Prune(ctx, ages); err != nil || got != (store.Pruned{}) {
+		t.Errorf("pruned again %+v %v", got, err)
+	}
+	say(t, db, "new", "a") // still known
+	err = db.View(ctx, func(tx bot.Tx) error {
+		rows, err := tx.Pending(10)
+		if err != nil || len(rows) != 2 { // the unsent old one stays
+			t.Errorf("messages %+v %v", rows, err)
+		}
+		n, _, err := tx.Tallied("b", "new", time.Time{})
+		if err != nil || n != 1 {
+			t.Errorf("tally %d %v", n, err)
+		}
+		_, err = tx.Challenge("new")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,170 @@
+package store
+
+// A stmt numbers a statement of the table below. Connections keep prepared
+// statements by it.
+type stmt uint8
+
+const (
+	eventInsert stmt = iota
+	conversationInsert
+	conversationGet
+	conversationSave
+	conversationUser
+	conversationsOf
+	outboxInsert
+	outboxPending
+	outboxMark
+	outboxFleeting
+	outboxFleetingAll
+	personGet
+	personByLogin
+	personStage
+	personNudge
+	personLang
+	identityPut
+	identityDelete
+	identityGet
+	identitiesOf
+	methodsOf
+	methodGet
+	methodPut
+	methodStep
+	methodShared
+	secretsDelete
+	secretInsert
+	secretsGet
+	secretSpend
+	challengePut
+	challengeGet
+	challengesOpen
+	challengeTry
+	challengeClose
+	challengeSend
+	challengeByRef
+	tallyAdd
+	tallyCount
+	tallyClear
+	tallyGate
+	auditHeadGet
+	auditHeadPut
+	auditInsert
+	auditLines
+	requestPut
+	requestOf
+	requestsOpen
+	metaGet
+	metaPut
+	stmtCount
+)
+
+const (
+	// The two look-ups stand in the columns: for a LEFT JOIN, SQLite prepares
+	// the statement anew at every call, which costs five times the query.
+	conversationColumns = `c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated,
+		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
+		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
+	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at`
+	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge`
+	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces`
+	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
+	requestColumns   = `id, person, conversation, flow, step, error, lang, at, closed_at`
+	auditColumns     = `seq, at, person, actor, action, subject, channel, evidence, prev, hash`
+)
+
+// statements is the one SQL text.
+var statements = [stmtCount]string{
+	eventInsert: `INSERT INTO event (channel, id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+
+	conversationInsert: `INSERT INTO conversation (id, channel, user_id, address, state, out_seq, version, updated)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+	conversationGet:  `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = $1 /*lock FOR UPDATE OF c*/`,
+	conversationSave: `UPDATE conversation SET address = $3, state = $4, out_seq = $5, updated = $6, version = version + 1 WHERE id = $1 AND version = $2`,
+	conversationUser: `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
+	conversationsOf: `SELECT c.id, c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated, i.person, i.level
+		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
+		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
+
+	outboxInsert: `INSERT INTO outbox (` + outboxColumns + `, live) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)`,
+	outboxPending: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 0
+		ORDER BY conversation, seq LIMIT $1`,
+	// The text of a message goes as soon as nobody needs it any more.
+	outboxMark: `UPDATE outbox SET state = $3, attempts = $4, not_before = $5, receipt = $6, error = $7,
+		message = CASE WHEN CAST($3 AS BIGINT) = 0 THEN message END,
+		live = CASE WHEN CAST($3 AS BIGINT) = 0 OR (CAST($3 AS BIGINT) = 1 AND fleeting = 1) THEN 1 ELSE 0 END
+		WHERE conversation = $1 AND seq = $2 AND live = 1`,
+	outboxFleeting: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 1 AND conversation = $1 AND created_at < $2
+		ORDER BY seq`,
+	outboxFleetingAll: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 1 AND created_at < $1
+		ORDER BY conversation, seq`,
+
+	personGet:     `SELECT ` + personColumns + ` FROM person WHERE id = $1`,
+	personByLogin: `SELECT ` + personColumns + ` FROM person WHERE username = $1 AND username <> '' UNION ALL SELECT ` + personColumns + ` FROM person WHERE email = $1 AND email <> ''`,
+	personStage: `UPDATE person SET stage = $2,
+		started_at = CASE WHEN CAST($2 AS BIGINT) > 0 AND started_at = 0 THEN $3 ELSE started_at END,
+		done_at = CASE WHEN CAST($2 AS BIGINT) = 2 AND done_at = 0 THEN $3 ELSE done_at END WHERE id = $1`,
+	personNudge: `UPDATE person SET next_nudge = $2 WHERE id = $1`,
+	personLang:  `UPDATE person SET lang = $2 WHERE id = $1`,
+
+	identityPut: `INSERT INTO identity (channel, user_id, person, level, linked_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (channel, user_id) DO UPDATE SET person = excluded.person, level = excluded.level, linked_at = excluded.linked_at`,
+	identityDelete: `DELETE FROM identity WHERE channel = $1 AND user_id = $2`,
+	identityGet:    `SELECT person, level FROM identity WHERE channel = $1 AND user_id = $2`,
+	identitiesOf:   `SELECT channel, user_id, person, level, linked_at FROM identity WHERE person = $1 ORDER BY linked_at, channel, user_id`,
+
+	methodsOf: `SELECT ` + methodColumns + ` FROM method WHERE person = $1 AND state < 2 ORDER BY created_at, id /*lock FOR UPDATE*/`,
+	methodGet: `SELECT ` + methodColumns + ` FROM method WHERE id = $1 /*lock FOR UPDATE*/`,
+	// The last accepted step never goes back, whoever writes an old copy.
+	methodPut: `INSERT INTO method (` + methodColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (id) DO UPDATE SET person = excluded.person, kind = excluded.kind, state = excluded.state, label = excluded.label,
+		via = excluded.via, sealed = excluded.sealed, dest_hash = excluded.dest_hash,
+		last_step = CASE WHEN excluded.last_step > method.last_step THEN excluded.last_step ELSE method.last_step END,
+		failures = excluded.failures, created_at = excluded.created_at, proven_at = excluded.proven_at, used_at = excluded.used_at,
+		replaces = excluded.replaces`,
+	methodStep:    `UPDATE method SET last_step = $2 WHERE id = $1 AND last_step < $2`,
+	methodShared:  `SELECT count(DISTINCT person) FROM method WHERE dest_hash = $1 AND state = 1 AND person <> $2`,
+	secretsDelete: `DELETE FROM method_secret WHERE method = $1`,
+	secretInsert:  `INSERT INTO method_secret (method, no, name, sealed, used_at) VALUES ($1, $2, $3, $4, $5)`,
+	secretsGet:    `SELECT no, name, sealed, used_at FROM method_secret WHERE method = $1 ORDER BY no`,
+	secretSpend:   `UPDATE method_secret SET used_at = $3 WHERE method = $1 AND no = $2 AND used_at = 0`,
+
+	challengePut: `INSERT INTO challenge (` + challengeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+		ON CONFLICT (id) DO UPDATE SET person = excluded.person, conversation = excluded.conversation, method = excluded.method,
+		purpose = excluded.purpose, tier = excluded.tier, via = excluded.via, lang = excluded.lang, code_hash = excluded.code_hash,
+		sealed_code = excluded.sealed_code, sealed_to = excluded.sealed_to,
+		tries = CASE WHEN excluded.tries > challenge.tries THEN excluded.tries ELSE challenge.tries END,
+		sent = CASE WHEN excluded.sent > challenge.sent THEN excluded.sent ELSE challenge.sent END,
+		provider_ref = CASE WHEN excluded.provider_ref <> '' THEN excluded.provider_ref ELSE challenge.provider_ref END,
+		created_at = excluded.created_at, expires_at = excluded.expires_at,
+		closed_at = CASE WHEN challenge.closed_at <> 0 THEN challenge.closed_at ELSE excluded.closed_at END`,
+	challengeGet: `SELECT ` + challengeColumns + ` FROM challenge WHERE id = $1 /*lock FOR UPDATE*/`,
+	challengesOpen: `SELECT ` + challengeColumns + ` FROM challenge WHERE person = $1 AND purpose = $2 AND closed_at = 0 AND expires_at > $3
+		ORDER BY created_at DESC, id DESC /*lock FOR UPDATE*/`,
+	challengeTry:   `UPDATE challenge SET tries = tries + 1 WHERE id = $1 RETURNING tries`,
+	challengeClose: `UPDATE challenge SET closed_at = $2 WHERE id = $1 AND closed_at = 0`,
+	challengeSend: `UPDATE challenge SET sent = $2, provider_ref = CASE WHEN $3 <> '' THEN $3 ELSE provider_ref END
+		WHERE id = $1 AND sent < $2`,
+	challengeByRef: `SELECT ` + challengeColumns + ` FROM challenge WHERE provider_ref = $1 AND provider_ref <> '' ORDER BY created_at DESC LIMIT 1`,
+
+	tallyAdd: `INSERT INTO tally (bucket, key, at, n) VALUES ($1, $2, $3, 1)
+		ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + 1`,
+	tallyCount: `SELECT coalesce(sum(n), 0) /*postgres ::bigint*/, coalesce(min(at), 0) FROM tally WHERE bucket = $1 AND key = $2 AND at >= $3`,
+	tallyClear: `DELETE FROM tally WHERE bucket = $1 AND key = $2`,
+	// Whoever counts decides on the count, so counting is one at a time
+	// across processes. SQLite has one writer anyway.
+	tallyGate: `SELECT 1 /*postgres FROM (SELECT pg_advisory_xact_lock(1819636331, 1)) gate*/`,
+
+	auditHeadGet: `SELECT seq, hash FROM audit_head WHERE one = 1 /*lock FOR UPDATE*/`,
+	auditHeadPut: `UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1`,
+	auditInsert:  `INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	auditLines:   `SELECT ` + auditColumns + ` FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2`,
+
+	requestPut: `INSERT INTO request (` + requestColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (id) DO UPDATE SET person = excluded.person, flow = excluded.flow, step = excluded.step, error = excluded.error,
+		lang = excluded.lang, at = excluded.at, closed_at = excluded.closed_at
+		WHERE request.conversation = excluded.conversation`,
+	requestOf:    `SELECT ` + requestColumns + ` FROM request WHERE conversation = $1 AND closed_at = 0`,
+	requestsOpen: `SELECT ` + requestColumns + ` FROM request WHERE closed_at = 0 ORDER BY at, id LIMIT $1`,
+
+	metaGet: `SELECT value FROM meta WHERE key = $1`,
+	metaPut: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// tx implements bot.Tx on any conn. Its methods stand in the files that are
+// named after what they keep.
+type tx struct {
+	c    conn
+	now  time.Time
+	ms   int64 // now
+	g    *group
+	turn *bot.Conversation // the conversation that a turn holds the lock of, as loaded
+	held int64             // its version in the database
+}
+
+// group is what the functions of one transaction share. Nil in a View.
+type group struct {
+	head  auditHead
+	jobs  []pendingJob
+	gated bool // counting is ours until the commit
+}
+
+var errReadOnly = errors.New("store: a View cannot write; use Update")
+
+// Now implements bot.Tx.
+func (t *tx) Now() time.Time { return t.now }
+
+// write is conn.write, refused in a View.
+func (t *tx) write(s stmt, args ...any) error {
+	if t.g == nil {
+		return errReadOnly
+	}
+	return t.c.write(s, args...)
+}
+
+// change is conn.change, refused in a View.
+func (t *tx) change(s stmt, args ...any) (int64, error) {
+	if t.g == nil {
+		return 0, errReadOnly
+	}
+	return t.c.change(s, args...)
+}
+
+func notFound(what, id string) error {
+	return fmt.Errorf("store: %s %q: %w", what, id, bot.ErrNotFound)
+}
+
+// wrap adds what was being done to an error of the database.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store: %s: %w", what, err)
+}
