@@ -1,0 +1,22 @@
+// Package turn takes events in: one event, one transaction.
+//
+// It is in charge of everything between an adapter's Accept and the commit:
+// cleaning the event, the author's inbound budget, the slow part of a private
+// form, running the engine and the checks it asks for, saving the session,
+// storing what is said, and handing that to the outbox once it is durable. It
+// is the only place that changes a session. It must not know a platform or a
+// database, decide what is said (the engine does), or send anything.
+//
+// # What a turn promises
+//
+//   - Nothing leaves before the commit. When Accept returns an error nothing
+//     happened, and the platform may repeat the event.
+//   - A repeat of (Channel, ID) changes nothing.
+//   - Events of one conversation are handled in the order of the calls.
+//   - No person gets stuck. A check that fails or panics is undone with its
+//     whole turn, and the turn runs once more with Outcome{Name: "error"} in
+//     its place. An engine that panics is answered with an apology; the second
+//     time in a row the person starts from a fresh session. A stored session
+//     that cannot be read is replaced by a fresh one.
+//   - A database error is never answered: it undoes the turn and is returned.
+package turn

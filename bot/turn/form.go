@@ -1,0 +1,179 @@
+package turn
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"latchkey/bot"
+)
+
+// How long, and for how many forms at once, what a form has shown is kept
+// until it is confirmed. Its outcome is "lapsed" after that.
+const (
+	shownLife = 10 * time.Minute
+	maxShown  = 1024
+)
+
+// shown keeps what FormSpec.Reveal prepared (hashes) until the form is
+// submitted. It lives in memory only: after a restart the codes are made anew.
+type shown struct {
+	mu sync.Mutex
+	m  map[shownKey]prepared
+}
+
+type shownKey struct {
+	conv bot.ConversationID
+	form string
+}
+
+type prepared struct {
+	value any
+	until time.Time
+}
+
+func (s *shown) put(conv bot.ConversationID, form string, value any, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = make(map[shownKey]prepared)
+	}
+	if len(s.m) >= maxShown {
+		first := shownKey{}
+		for k, p := range s.m {
+			if !p.until.After(now) {
+				delete(s.m, k)
+			} else if o, ok := s.m[first]; !ok || p.until.Before(o.until) {
+				first = k
+			}
+		}
+		if len(s.m) >= maxShown {
+			delete(s.m, first)
+		}
+	}
+	s.m[shownKey{conv, form}] = prepared{value, now.Add(shownLife)}
+}
+
+func (s *shown) get(conv bot.ConversationID, form string, now time.Time) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.m[shownKey{conv, form}]; ok && p.until.After(now) {
+		return p.value
+	}
+	return nil
+}
+
+func (s *shown) drop(conv bot.ConversationID, form string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, shownKey{conv, form})
+}
+
+// Reveal makes what a form shows once (recovery codes), for the adapter that
+// is about to show it. What is to be stored of it is kept in memory until the
+// form is submitted, at most ten minutes; a second Reveal makes new values and
+// forgets the first ones. The error wraps bot.ErrNotFound when there is no such
+// conversation.
+func (r *Room) Reveal(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error) {
+	spec, ok := r.forms[form]
+	if !ok || spec.Reveal == nil {
+		return nil, fmt.Errorf("turn: form %q shows nothing: %w", form, errNoForm)
+	}
+	ev := bot.Event{Conversation: conv, Kind: bot.Open, At: r.clock()}
+	call, err := r.callOf(ctx, &ev)
+	if err != nil {
+		return nil, fmt.Errorf("turn: reveal form %s: %w", form, err)
+	}
+	if call.Conversation.Channel == "" {
+		return nil, fmt.Errorf("turn: reveal form %s: conversation: %w", form, bot.ErrNotFound)
+	}
+	var secrets []bot.Secret
+	var value any
+	if err := r.guard("reveal", form, func() (err error) {
+		secrets, value, err = spec.Reveal(ctx, r.store, call)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("turn: reveal form %s: %w", form, err)
+	}
+	r.shown.put(conv, form, value, r.clock())
+	return secrets, nil
+}
+
+// prepare does the slow part of a submitted form, outside the transaction. It
+// reports whether the form's check may run; the error is the store's or the
+// context's.
+func (r *Room) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
+	spec, known := r.forms[ev.Form.Name]
+	switch {
+	case !known, ev.TooLong, ev.TooFast:
+		return known, nil
+	case spec.Reveal != nil:
+		ev.Form.Prepared = r.shown.get(ev.Conversation, ev.Form.Name, r.clock())
+		return true, nil
+	case spec.Prepare == nil:
+		return true, nil
+	}
+	call, err := r.callOf(ctx, ev)
+	if err != nil {
+		return false, fmt.Errorf("turn: event not taken in: prepare form %s: %w", ev.Form.Name, err)
+	}
+	err = r.guard("prepare", ev.Form.Name, func() (err error) {
+		ev.Form.Prepared, err = spec.Prepare(ctx, r.store, call)
+		return err
+	})
+	if err == nil {
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("turn: event not taken in: prepare form %s: %w", ev.Form.Name, ctx.Err())
+	}
+	r.count.faults.Add(1)
+	r.log.Error("form could not be prepared; the person gets an answer without it", "form", ev.Form.Name, "err", err)
+	ev.Form.Prepared = nil
+	return false, nil
+}
+
+// callOf reads the conversation for a Call outside the transaction.
+func (r *Room) callOf(ctx context.Context, ev *bot.Event) (*bot.Call, error) {
+	c := &bot.Conversation{ID: ev.Conversation}
+	err := r.store.View(ctx, func(tx bot.Tx) error {
+		stored, err := tx.Conversation(ev.Conversation)
+		if errors.Is(err, bot.ErrNotFound) {
+			return nil // the first event of a conversation
+		}
+		if err == nil {
+			c = stored
+			if ev.At.IsZero() {
+				ev.At = tx.Now()
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := new(bot.Session)
+	if DecodeSession(c.State, s) != nil {
+		*s = bot.Session{} // the turn itself tells of it
+	}
+	return &bot.Call{Event: ev, Conversation: c, Session: s}, nil
+}
+
+// guard runs f and turns a panic into an error without its value.
+func (r *Room) guard(what, form string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%s of form %s panicked: %T at %s", what, form, v, place())
+		}
+	}()
+	return f()
+}
+
+func digest(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
+}

@@ -1,0 +1,223 @@
+package turn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/policy"
+)
+
+// Outbox is what a turn tells the outbox.
+type Outbox interface {
+	// Committed hands over what a turn said, right after its commit. Rows
+	// are in order; the slice is reused after the call. With retract the
+	// conversation's fleeting messages that came before are to be taken back.
+	Committed(conv *bot.Conversation, rows []bot.OutboxRow, retract bool)
+}
+
+// Marker may be implemented by an Outbox. A turn then writes the marks of what
+// the conversation was sent before in its own transaction, which saves a
+// transaction of their own.
+type Marker interface {
+	// Unmarked appends to dst the rows of the conversation whose state has
+	// changed and is not stored yet.
+	Unmarked(dst []bot.OutboxRow, conv bot.ConversationID) []bot.OutboxRow
+	// Marked says that these are stored now.
+	Marked(conv bot.ConversationID, rows []bot.OutboxRow)
+}
+
+// Relay is the door to the desk. While a person of the desk owns a
+// conversation (bot.OwnerDesk) the engine is asked first, as always, and keeps
+// silent on what is not for it; Relay then gets the event, in the turn's
+// transaction. It works on the database only.
+type Relay interface {
+	Relay(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) error
+}
+
+// Options of a Room. Store, Engine, Catalogue and Outbox are needed.
+type Options struct {
+	Store     bot.Store
+	Engine    bot.Engine
+	Catalogue bot.Catalogue
+	Outbox    Outbox
+	Relay     Relay            // nil: no desk yet
+	Phrases   bot.Phrases      // for the apology "turn.sorry"; nil: plain English
+	Logger    *slog.Logger     // nil: silent
+	Burst     policy.Limit     // policy.ChatBurst; zero: no budget
+	Rate      policy.Limit     // policy.ChatRate
+	Lease     time.Duration    // how long a stored row belongs to this process; see outbox.Options.Lease. 0: for ever
+	Clock     func() time.Time // for budgets and revealed forms only; nil: time.Now
+}
+
+// Room takes events in. It implements bot.Inbox and is safe for concurrent use.
+type Room struct {
+	store   bot.Store
+	engine  bot.Engine
+	checks  map[string]bot.CheckSpec
+	forms   map[string]bot.FormSpec
+	outbox  Outbox
+	marker  Marker // nil when the outbox is none
+	relay   Relay
+	phrases bot.Phrases
+	log     *slog.Logger
+	lease   time.Duration
+	clock   func() time.Time
+
+	budget *budget
+	gates  gates
+	shown  shown
+	turns  sync.Pool // of *turn
+
+	count counters
+}
+
+type counters struct{ turns, repeats, dropped, faults, unread atomic.Int64 }
+
+// Stats are counters since the start.
+type Stats struct {
+	Turns   int64 // committed
+	Repeats int64 // events that had been seen before
+	Dropped int64 // events beyond an author's budget, or of another author than the conversation's
+	Faults  int64 // checks and engines that failed or panicked
+	Unread  int64 // stored sessions that could not be read
+}
+
+// New makes a Room.
+func New(o Options) *Room {
+	r := &Room{
+		store: o.Store, engine: o.Engine, outbox: o.Outbox, relay: o.Relay, phrases: o.Phrases,
+		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
+		log: o.Logger, lease: o.Lease, clock: o.Clock,
+		budget: newBudget(o.Burst, o.Rate),
+	}
+	r.marker, _ = o.Outbox.(Marker)
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.clock == nil {
+		r.clock = time.Now
+	}
+	r.turns.New = func() any {
+		t := &turn{room: r}
+		t.fn = t.run
+		return t
+	}
+	return r
+}
+
+// Stats reports the counters.
+func (r *Room) Stats() Stats {
+	c := &r.count
+	return Stats{c.turns.Load(), c.repeats.Load(), c.dropped.Load(), c.faults.Load(), c.unread.Load()}
+}
+
+// Accept implements bot.Inbox. Its errors: one that wraps ErrEvent (no repeat
+// can mend it), the context's, or the store's. In every case nothing happened.
+//
+// An event beyond its author's budget is dropped and counted, and Accept
+// returns nil: a platform that repeated it would only add to the load. The
+// first such event is answered (Event.TooFast).
+func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
+	if err := clean(&ev); err != nil {
+		return err
+	}
+	who := author{}
+	if ev.Kind != bot.Notice {
+		who = author{ev.Channel, ev.From}
+		switch r.budget.take(who, r.clock()) {
+		case warn:
+			ev.TooFast = true
+			r.log.Warn("event over the inbound budget, answered once", "channel", ev.Channel)
+		case drop:
+			r.count.dropped.Add(1)
+			return nil
+		}
+	}
+	err := r.accept(ctx, &ev)
+	if err != nil {
+		r.budget.refund(who)
+	}
+	return err
+}
+
+func (r *Room) accept(ctx context.Context, ev *bot.Event) error {
+	if err := r.gates.enter(ctx, ev.Conversation); err != nil {
+		return fmt.Errorf("turn: event not taken in: %w", err)
+	}
+	defer r.gates.leave(ev.Conversation)
+
+	t := r.turns.Get().(*turn)
+	t.begin(ev)
+	if ev.Kind == bot.Submit {
+		ok, err := r.prepare(ctx, &t.ev)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			t.failAt = 0
+		}
+	}
+	if ev.TooLong || ev.TooFast {
+		t.failAt = 0 // whatever the engine asks: no try is burned
+	}
+	for {
+		err := r.store.Turn(ctx, &t.ev, t.fn)
+		if err == nil {
+			break
+		}
+		if !t.again(ctx) {
+			// t is not reused: the store may still hold it.
+			return fmt.Errorf("turn: event not taken in: %w", err)
+		}
+	}
+	t.finish(ctx)
+	t.clear()
+	r.turns.Put(t)
+	return nil
+}
+
+// Signal raises a signal to a conversation: what became of a code that was
+// sent, a key that ran out. The event's id follows from the conversation, the
+// name and the ref, so that a repeat is dropped. The error wraps
+// bot.ErrNotFound when there is no such conversation.
+func (r *Room) Signal(ctx context.Context, conv bot.ConversationID, sig bot.Signal) error {
+	if sig.Name == "" || sig.Ref == "" {
+		return fmt.Errorf("turn: %w: a signal needs a name and a ref", ErrEvent)
+	}
+	var ch bot.ChannelID
+	err := r.store.View(ctx, func(tx bot.Tx) error {
+		c, err := tx.Conversation(conv)
+		if err != nil {
+			return err
+		}
+		ch = c.Channel
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("turn: signal %s: %w", sig.Name, err)
+	}
+	return r.Accept(ctx, bot.Event{
+		ID:           signalID(conv, sig),
+		Channel:      ch,
+		Conversation: conv,
+		Kind:         bot.Notice,
+		Signal:       &sig,
+	})
+}
+
+// signalID cannot meet a platform's id: none starts so.
+func signalID(conv bot.ConversationID, sig bot.Signal) string {
+	id := "signal|" + sig.Name + "|" + sig.Ref + "|" + string(conv)
+	if len(id) <= maxID {
+		return id
+	}
+	return "signal|" + digest(id)
+}
+
+var errNoForm = errors.New("no such form")

@@ -1,0 +1,342 @@
+package turn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// maxChecks is how many checks one turn may ask for. A script that needs more
+// goes in circles.
+const maxChecks = 64
+
+// maxConflicts is how often a turn is tried whose check met bot.ErrConflict.
+const maxConflicts = 3
+
+// errTurnFailed is Session.Error after an apology, until a turn succeeds.
+const errTurnFailed = "turn_failed"
+
+// A turn is one event on its way through the engine. Turns are pooled; run may
+// be called more than once for one event.
+type turn struct {
+	room *Room
+	fn   func(bot.Tx, *bot.Conversation) error
+	ev   bot.Event
+
+	// What the tries before this one have learnt.
+	undated   bool // the event came without a time
+	failAt    int  // number of the check that is answered with "error", or -1
+	sorry     bool // do not ask the engine, apologise
+	conflicts int
+
+	// What this try does.
+	called  bool
+	refused bool
+	used    bool // a check got what a form's slow part prepared
+	fault   *fault
+	at      string // "engine" or the name of the running check
+	checkNo int
+	conv    *bot.Conversation
+	was     bot.Owner
+	session bot.Session
+	out     bot.Output
+	call    bot.Call
+	rows    []bot.OutboxRow
+	marks   []bot.OutboxRow
+	buf     []byte
+}
+
+// fault is what an engine or a check did wrong. It undoes the turn. It never
+// holds a value: only names, types and places in the code.
+type fault struct {
+	check string // empty: the engine
+	no    int
+	err   error  // what the check returned; for the caller's errors.Is
+	panic string // type of a panic's value and where it came from
+}
+
+func (f *fault) Error() string {
+	where := "engine"
+	if f.check != "" {
+		where = "check " + f.check
+	}
+	if f.panic != "" {
+		return where + " panicked: " + f.panic
+	}
+	return fmt.Sprintf("%s failed: %v", where, f.err)
+}
+
+func (f *fault) Unwrap() error { return f.err }
+
+func (t *turn) begin(ev *bot.Event) {
+	t.ev = *ev
+	t.undated = ev.At.IsZero()
+	t.failAt, t.sorry, t.conflicts = -1, false, 0
+	t.called = false
+}
+
+// clear lets go of everything that came with the event.
+func (t *turn) clear() {
+	t.ev, t.call, t.conv, t.fault = bot.Event{}, bot.Call{}, nil, nil
+	t.session, t.out = bot.Session{}, bot.Output{}
+	clear(t.rows)
+	clear(t.marks)
+	t.rows, t.marks = t.rows[:0], t.marks[:0]
+}
+
+// run is the turn inside its transaction.
+func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
+	r := t.room
+	t.called, t.refused, t.used, t.fault = true, false, false, nil
+	t.conv, t.rows, t.marks = c, t.rows[:0], t.marks[:0]
+	t.out = bot.Output{}
+	if t.ev.From != "" && c.User != "" && t.ev.From != c.User {
+		// A direct conversation has one author. Whoever else writes in it
+		// must not act as that person.
+		t.refused = true
+		return nil
+	}
+	now := tx.Now()
+	if t.undated {
+		t.ev.At = now
+	}
+	t.take(c)
+	if err := DecodeSession(c.State, &t.session); err != nil {
+		r.count.unread.Add(1)
+		r.log.Error("session lost, person starts afresh", "channel", c.Channel, "conversation", c.ID, "err", err)
+		t.session = fresh(c, bot.Session{})
+	}
+	t.was = t.session.Owner
+	if t.sorry {
+		t.apologise(c)
+	} else if err := t.drive(tx, c); err != nil {
+		return err
+	} else if t.session.Error == errTurnFailed {
+		t.session.Error = ""
+	}
+	if r.relay != nil && t.was == bot.OwnerDesk && t.out.Silent && t.ev.Kind != bot.Notice {
+		if err := r.relay.Relay(tx, c, &t.session, &t.ev); err != nil {
+			return fmt.Errorf("relay to the desk: %w", err)
+		}
+	}
+	return t.save(tx, c, now)
+}
+
+// take copies to the conversation what the event says about it.
+func (t *turn) take(c *bot.Conversation) {
+	c.ID = t.ev.Conversation
+	if c.Channel == "" {
+		c.Channel = t.ev.Channel
+	}
+	if c.User == "" {
+		c.User = t.ev.From
+	}
+	if t.ev.Address != nil {
+		c.Address = t.ev.Address
+	}
+}
+
+// drive runs the engine and the checks that it asks for.
+func (t *turn) drive(tx bot.Tx, c *bot.Conversation) (err error) {
+	r := t.room
+	defer func() {
+		if v := recover(); v != nil {
+			t.fault = &fault{check: t.check(), no: t.checkNo, panic: fmt.Sprintf("%T at %s", v, place())}
+			err = t.fault
+		}
+	}()
+	t.at, t.checkNo = "engine", 0
+	r.engine.Turn(&t.session, &t.ev, &t.out)
+	for ; t.out.Check != ""; t.checkNo++ {
+		if t.checkNo == maxChecks {
+			t.fault = &fault{err: fmt.Errorf("step %s of flow %s: more than %d checks in one turn", t.out.Step, t.out.Flow, maxChecks)}
+			return t.fault
+		}
+		oc := bot.Outcome{Name: "error", Error: "check_failed"}
+		if t.checkNo != t.failAt {
+			spec, ok := r.checks[t.out.Check]
+			if ok && spec.Run != nil {
+				t.at = t.out.Check
+				t.call = bot.Call{Event: &t.ev, Conversation: c, Session: &t.session, Input: t.out.Input}
+				if t.ev.Form != nil {
+					t.call.Prepared = t.ev.Form.Prepared
+					t.used = t.used || t.call.Prepared != nil
+				}
+				if oc, err = spec.Run(tx, &t.call); err != nil {
+					t.fault = &fault{check: t.at, no: t.checkNo, err: err}
+					return t.fault
+				}
+				t.at = "engine"
+			} else {
+				r.count.faults.Add(1)
+				r.log.Error("script asks for a check that does not exist; `latchkey flows lint` tells where",
+					"check", t.out.Check, "flow", t.out.Flow, "step", t.out.Step)
+			}
+		}
+		t.out.Check, t.out.Input = "", ""
+		r.engine.Resume(&t.session, &t.ev, oc, &t.out)
+	}
+	return nil
+}
+
+func (t *turn) check() string {
+	if t.at == "engine" {
+		return ""
+	}
+	return t.at
+}
+
+// again decides after an error of the store whether the turn is tried once
+// more: only when the fault was ours. Whether a check's error came from the
+// database need not be known: if the database is broken the next try fails
+// too, and that error is the platform's to repeat.
+func (t *turn) again(ctx context.Context) bool {
+	f := t.fault
+	if f == nil || ctx.Err() != nil || errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
+		return false
+	}
+	if errors.Is(f.err, bot.ErrConflict) && t.conflicts < maxConflicts {
+		t.conflicts++
+		return true
+	}
+	r := t.room
+	r.count.faults.Add(1)
+	r.log.Error("turn failed and is undone; the person gets an answer without it",
+		"flow", t.out.Flow, "step", t.out.Step, "channel", t.ev.Channel, "err", f)
+	switch {
+	case f.check != "" && t.failAt < 0:
+		t.failAt = f.no
+	case !t.sorry:
+		t.sorry = true
+	default:
+		return false
+	}
+	return true
+}
+
+// apologise answers without the engine, which could not. Twice in a row means
+// that the stored session is what it stumbles over.
+func (t *turn) apologise(c *bot.Conversation) {
+	s := &t.session
+	if s.Error == errTurnFailed {
+		*s = fresh(c, *s)
+	}
+	s.Error = errTurnFailed
+	t.out = bot.Output{Flow: "turn", Step: "sorry", Silent: t.ev.Kind == bot.Notice}
+	t.out.Message.Text = t.room.sorry(s.Lang)
+	t.out.Message.Lang = s.Lang
+}
+
+const (
+	sorryKey  = "turn.sorry"
+	sorryText = "Something went wrong on our side, and nothing was changed. Please try again in a moment."
+)
+
+func (r *Room) sorry(lang string) string {
+	if r.phrases == nil {
+		return sorryText
+	}
+	if s := r.phrases.Phrase(lang, sorryKey); s != "" && !strings.HasPrefix(s, "<") {
+		return s
+	}
+	return sorryText
+}
+
+// fresh is a new session that keeps who the person is to us. The prompt's
+// number goes on above all that were used, so that an old button stays old: no
+// turn says more than one row or takes more than one number.
+func fresh(c *bot.Conversation, was bot.Session) bot.Session {
+	return bot.Session{
+		Lang: was.Lang, Chosen: was.Chosen, Owner: was.Owner,
+		Prompt: max(was.Prompt, uint32(min(c.OutSeq, 1<<31))),
+	}
+}
+
+// save writes what the turn has changed.
+func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
+	r := t.room
+	t.buf = AppendSession(t.buf[:0], &t.session)
+	c.State = append(make([]byte, 0, len(t.buf)), t.buf...)
+	if !t.out.Silent && says(&t.out.Message) {
+		c.OutSeq++
+		t.rows = append(t.rows, bot.OutboxRow{
+			Conversation: c.ID, Seq: c.OutSeq, Message: t.out.Message,
+			Attempts: 1, CreatedAt: now,
+		})
+		if r.lease > 0 {
+			t.rows[0].NotBefore = now.Add(r.lease)
+		}
+	} else if !t.out.Silent {
+		r.log.Error("engine left nothing to say", "flow", t.out.Flow, "step", t.out.Step)
+	}
+	if err := tx.SaveConversation(c); err != nil {
+		return fmt.Errorf("save conversation: %w", err)
+	}
+	for i := range t.rows {
+		if err := tx.Say(&t.rows[i]); err != nil {
+			return fmt.Errorf("store message %d: %w", t.rows[i].Seq, err)
+		}
+	}
+	if r.marker != nil {
+		t.marks = r.marker.Unmarked(t.marks, c.ID)
+		for i := range t.marks {
+			if err := tx.MarkOutbox(&t.marks[i]); err != nil {
+				return fmt.Errorf("mark message %d: %w", t.marks[i].Seq, err)
+			}
+		}
+	}
+	return nil
+}
+
+// says reports whether there is anything in a message.
+func says(m *bot.Message) bool {
+	return m.Text != "" || len(m.Choices) > 0 || m.Picture != nil || m.Form != nil || m.Reveal != nil
+}
+
+// finish does what follows the commit.
+func (t *turn) finish(ctx context.Context) {
+	r := t.room
+	switch {
+	case !t.called:
+		r.count.repeats.Add(1)
+		return
+	case t.refused:
+		r.count.dropped.Add(1)
+		r.log.Warn("event of another author than the conversation's, dropped", "channel", t.ev.Channel, "conversation", t.ev.Conversation)
+		return
+	}
+	r.count.turns.Add(1)
+	if t.used { // not by a stale form: the codes on the screen stay good
+		r.shown.drop(t.ev.Conversation, t.ev.Form.Name)
+	}
+	if len(t.marks) > 0 {
+		r.marker.Marked(t.conv.ID, t.marks)
+	}
+	if len(t.rows) > 0 || t.out.Retract {
+		r.outbox.Committed(t.conv, t.rows, t.out.Retract)
+	}
+	if r.log.Enabled(ctx, slog.LevelDebug) {
+		r.log.Debug("turn", "channel", t.conv.Channel, "flow", t.out.Flow, "step", t.out.Step, "checks", t.checkNo, "bytes", len(t.conv.State))
+	}
+}
+
+// place names the function and line in which a panic began, without arguments.
+func place() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", f.Function, f.Line)
+		}
+		if !more {
+			return "unknown place"
+		}
+	}
+}
