@@ -1,0 +1,41 @@
+// Package flows is the conversation engine and the scripts it runs.
+//
+// It is in charge of what is said and what comes next: it loads scripts and
+// languages, refuses wrong ones with file and line, and advances a session by
+// one event. It must not know a platform, a clock, a database or a network, and
+// it decides nothing about codes or methods: it names a check, and the caller
+// runs it inside the turn's transaction and comes back with the outcome.
+//
+// # Scripts
+//
+// A script is one YAML file with one flow: named steps of seven kinds.
+//
+//	say     says a text and goes on
+//	ask     says a text with choices and/or takes a typed answer, and waits
+//	form    asks for secret values by a private form, and waits
+//	check   asks the program something ("is it right?", "what is next?") and
+//	        goes where the outcome leads
+//	branch  goes where a slot's value leads
+//	run     runs another flow and goes where its end leads
+//	end     ends the flow with a named outcome
+//
+// There are no expressions, no code and no addresses in a script. What waits
+// for the outside (a code on its way) is an ask step that listens to signals;
+// the check before it enqueued the job. So there is no step kind for slow
+// work: a job's outcome is an event like any other.
+//
+// A typed answer goes to a check as it is and is never kept in a slot.
+//
+// # Always a way
+//
+// help, why, back, skip, later, repeat, resend, cancel, start over, status,
+// language and human work at every step, before the step looks at the text.
+// Most of them are scripts themselves (library/system). They burn no attempt:
+// the step below is simply asked again.
+//
+// # Changed scripts
+//
+// A session names flows and steps. When a script changed underneath it, the
+// same step is asked again; when the step is gone, its flow starts again with
+// its slots kept, and checks skip what is already done. Nobody is thrown out.
+package flows

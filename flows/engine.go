@@ -1,0 +1,1038 @@
+package flows
+
+import (
+	"strings"
+
+	"latchkey/bot"
+)
+
+var _ bot.Engine = (*Set)(nil)
+var _ bot.Phrases = (*Set)(nil)
+
+// Limits of one turn and one session. They are never met by the shipped
+// scripts; they keep a wrong one from running forever.
+const (
+	maxHops  = 64 // steps entered in one turn
+	maxDepth = 16 // flows on the stack
+	maxTrail = 12 // steps that "back" remembers
+)
+
+// LanguageSlot is the slot whose value is the language of the session.
+const LanguageSlot = "language"
+
+// Ends with a meaning of their own, for the scripts behind cancel, start over
+// and later.
+const (
+	endStop    = "stop"    // everything that runs is over
+	endRestart = "restart" // everything is over and RestartFlow begins
+	endPark    = "park"    // keep the place, ask nothing now
+)
+
+// turn is one turn at work.
+type turn struct {
+	e    *Set
+	s    *bot.Session
+	ev   *bot.Event
+	out  *bot.Output
+	li   int // language
+	hops int
+	done bool // a prompt was made, a check is asked for, or all has ended
+}
+
+// Turn implements bot.Engine.
+func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
+	out.Reset()
+	if s.Owner == bot.OwnerDesk {
+		out.Silent = true
+		return
+	}
+	t := turn{e: e, s: s, ev: ev, out: out}
+	t.language()
+	changed := t.settle()
+	out.Retract = t.fleeting()
+	if changed {
+		t.sayOwn(sayChanged)
+		if ev.Kind == bot.Notice {
+			out.Silent = true
+			return
+		}
+		t.reprompt()
+		t.finish()
+		return
+	}
+	if ev.TooFast || ev.TooLong {
+		if ev.TooFast {
+			t.sayOwn(sayTooFast)
+		} else {
+			t.sayOwn(sayTooLong)
+		}
+		if s.Top() != nil {
+			t.again()
+		}
+		t.finish()
+		return
+	}
+	switch ev.Kind {
+	case bot.Text:
+		t.text()
+	case bot.Press:
+		t.press()
+	case bot.Submit:
+		t.submit()
+	case bot.Notice:
+		t.signal()
+	default:
+		t.open()
+	}
+	t.finish()
+}
+
+// Resume implements bot.Engine.
+func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Output) {
+	out.Check, out.Input = "", ""
+	t := turn{e: e, s: s, ev: ev, out: out, li: e.lang(s.Lang)}
+	f := s.Top()
+	step := t.step(f)
+	if step == nil {
+		t.failSafe()
+		t.finish()
+		return
+	}
+	if oc.Error != "" {
+		s.Error = oc.Error
+	}
+	for _, fact := range oc.Facts {
+		f.Set(fact.Name, fact.Value)
+		if fact.Name == LanguageSlot {
+			t.speak(fact.Value)
+		}
+	}
+	if oc.Options != nil {
+		f.Options = oc.Options
+	}
+	if oc.Reveal != nil {
+		out.Message.Reveal = oc.Reveal
+	}
+	to := step.outcomes[oc.Name]
+	if to == nil {
+		t.failSafe()
+	} else {
+		if to.Goto != retry {
+			s.Misses = 0
+		}
+		t.follow(step, &to.Target)
+	}
+	t.finish()
+}
+
+// ---- state ----
+
+func (t *turn) flow(f *bot.Frame) *Flow {
+	if f == nil {
+		return nil
+	}
+	return t.e.flows[f.Flow]
+}
+
+func (t *turn) step(f *bot.Frame) *Step {
+	if fl := t.flow(f); fl != nil {
+		return fl.Steps[f.Step]
+	}
+	return nil
+}
+
+// settle makes the session fit the scripts as they are now and reports
+// whether the person must be told. Afterwards the last frame stands at a step
+// that waits, and each one below at such a step, too (a digression runs above
+// it), or at the step that runs the frame above.
+func (t *turn) settle() (changed bool) {
+	for i := range t.s.Stack {
+		f := &t.s.Stack[i]
+		fl := t.flow(f)
+		if fl == nil { // the whole flow is gone: go on with the one that ran it
+			t.s.Stack = t.s.Stack[:i]
+			return true
+		}
+		st := fl.Steps[f.Step]
+		top := i == len(t.s.Stack)-1
+		if st == nil || !st.Kind.waits() && (top || st.Kind != Run || st.RunFlow != t.s.Stack[i+1].Flow) {
+			f.Step, f.Hash, f.Trail, f.Options = fl.Start, fl.Hash, nil, nil
+			t.s.Stack = t.s.Stack[:i+1]
+			return true
+		}
+		f.Hash = fl.Hash
+	}
+	return false
+}
+
+func (t *turn) fleeting() bool {
+	for i := range t.s.Stack {
+		if st := t.step(&t.s.Stack[i]); st != nil && st.Fleeting {
+			return true
+		}
+	}
+	return false
+}
+
+// language picks the language of a session that has none yet: by the first
+// word, then by the platform's hint.
+func (t *turn) language() {
+	if t.s.Lang == "" && t.ev.Kind != bot.Notice {
+		t.s.Lang = t.e.langs[0].code
+		if i, ok := t.e.known(t.ev.Locale); ok {
+			t.s.Lang = t.e.langs[i].code
+		}
+	}
+	t.li = t.e.lang(t.s.Lang)
+}
+
+func (t *turn) speak(code string) {
+	if i, ok := t.e.known(code); ok {
+		t.li = i
+		t.s.Lang = t.e.langs[i].code
+		t.s.Chosen = true
+	}
+}
+
+// overhear switches the language when somebody who never chose one writes a
+// greeting or a word of another.
+func (t *turn) overhear(li int) {
+	if !t.s.Chosen {
+		t.li = li
+		t.s.Lang = t.e.langs[li].code
+	}
+}
+
+// ---- events ----
+
+func (t *turn) text() {
+	folded := fold(t.ev.Text)
+	parked := t.s.Parked
+	t.s.Parked = false
+	if folded == "" {
+		t.sayOwn(sayEmpty)
+		t.again()
+		return
+	}
+	f := t.s.Top()
+	st := t.step(f)
+	if st != nil {
+		if i, ok := st.looks[t.li].byWord[folded]; ok {
+			t.choose(st, st.looks[t.li].choices[i].ID)
+			return
+		}
+		if t.pickTyped(st, f, folded) {
+			return
+		}
+	}
+	if v, li := t.verbOf(folded); v != noVerb {
+		if li != t.li && li != 0 {
+			t.overhear(li)
+		}
+		t.verb(v)
+		return
+	}
+	if li, ok := t.languageNamed(folded); ok {
+		t.speak(t.e.langs[li].code)
+		t.reprompt()
+		return
+	}
+	// A login name or a free text looks like anything, so a greeting or the
+	// name of a script is taken for what it is first.
+	loose := st != nil && (st.Answer.Kind == LoginText || st.Answer.Kind == AnyText)
+	if !loose && t.typed(st) {
+		return
+	}
+	if t.greeted(folded) {
+		if st == nil {
+			t.start(t.e.home)
+			return
+		}
+		if t.s.Prompt == 1 { // the greeting that answers ours
+			t.again()
+			return
+		}
+		t.sayOwn(sayWelcomeBack)
+		t.reprompt()
+		return
+	}
+	if fl := t.triggered(folded); fl != nil {
+		t.digress(fl)
+		return
+	}
+	if loose && t.typed(st) {
+		return
+	}
+	if parked && st != nil {
+		t.sayOwn(sayWelcomeBack)
+		t.reprompt()
+		return
+	}
+	if a := t.e.answerTo(t.li, folded); a != nil {
+		t.s.Misses = 0
+		t.say(&a.Answer)
+		t.again()
+		return
+	}
+	t.miss(st)
+}
+
+// typed hands a typed answer to the step's check, if it has the form of one.
+func (t *turn) typed(st *Step) bool {
+	if st == nil || st.Kind != Ask || st.Answer.Kind == NoAnswer {
+		return false
+	}
+	if st.Answer.Kind == Digits6 {
+		code, ok := bot.Digits6(t.ev.Text)
+		if !ok {
+			return false
+		}
+		t.ask(st.Answer.Check, code)
+		return true
+	}
+	if !looksLike(st.Answer.Kind, t.ev.Text) {
+		return false
+	}
+	t.ask(st.Answer.Check, strings.TrimSpace(t.ev.Text))
+	return true
+}
+
+// ask hands over to a check.
+func (t *turn) ask(check, input string) {
+	t.out.Check, t.out.Input = check, input
+	t.done = true
+}
+
+// miss answers what was not understood: first with what is expected, then in
+// other words, then with the offer of a person.
+func (t *turn) miss(st *Step) {
+	if st == nil {
+		t.sayOwn(sayIdle)
+		t.start(t.e.home)
+		return
+	}
+	t.s.Misses++
+	switch {
+	case st.Kind == Form:
+		if !st.Typed.Empty() {
+			t.say(&st.Typed)
+		} else {
+			t.sayOwn(sayNotHere)
+		}
+	case !st.Answer.Format.Empty():
+		t.say(&st.Answer.Format)
+	case t.s.Misses == 1:
+		t.sayOwn(sayMiss1)
+	}
+	if t.s.Misses == 2 {
+		t.sayOwn(sayMiss2)
+		t.say(&st.Help)
+	}
+	if t.s.Misses >= 3 {
+		t.sayOwn(sayMiss3)
+	}
+	t.again()
+}
+
+// verbOf finds a word that works everywhere: in the session's language, in the
+// base language, then in any other.
+func (t *turn) verbOf(folded string) (verb, int) {
+	w := strings.TrimPrefix(folded, "/")
+	if v, ok := t.e.langs[t.li].verbs[w]; ok {
+		return v, t.li
+	}
+	for i, l := range t.e.langs {
+		if v, ok := l.verbs[w]; ok {
+			return v, i
+		}
+	}
+	return noVerb, 0
+}
+
+func (t *turn) languageNamed(folded string) (int, bool) {
+	for i, l := range t.e.langs {
+		if folded == fold(l.name) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (t *turn) greeted(folded string) bool {
+	if t.e.langs[t.li].greets[folded] {
+		return true
+	}
+	for i, l := range t.e.langs {
+		if l.greets[folded] {
+			t.overhear(i)
+			return true
+		}
+	}
+	return false
+}
+
+func (t *turn) triggered(folded string) *Flow {
+	if fl := t.e.langs[t.li].triggers[folded]; fl != nil {
+		return fl
+	}
+	for i, l := range t.e.langs {
+		if fl := l.triggers[folded]; fl != nil {
+			if i != 0 {
+				t.overhear(i)
+			}
+			return fl
+		}
+	}
+	return nil
+}
+
+func (t *turn) press() {
+	t.s.Parked = false
+	if name, ok := strings.CutPrefix(t.ev.Choice, "/"); ok {
+		if v := verbByName[name]; v != noVerb {
+			t.verb(v)
+			return
+		}
+	}
+	f := t.s.Top()
+	st := t.step(f)
+	if st == nil {
+		t.sayOwn(sayOver)
+		return
+	}
+	if t.ev.Prompt != 0 && t.ev.Prompt != t.s.Prompt {
+		t.sayOwn(sayStale)
+		t.reprompt()
+		return
+	}
+	if st.choice(t.ev.Choice) != nil {
+		t.choose(st, t.ev.Choice)
+		return
+	}
+	if t.pick(st, f, t.ev.Choice) {
+		return
+	}
+	t.sayOwn(sayStale)
+	t.reprompt()
+}
+
+func (t *turn) choose(st *Step, id string) {
+	if name, ok := strings.CutPrefix(id, "/"); ok {
+		t.verb(verbByName[name])
+		return
+	}
+	c := st.choice(id)
+	t.s.Misses = 0
+	if c.Link != "" {
+		lk := &st.looks[t.li]
+		for i := range lk.choices {
+			if lk.choices[i].ID == id {
+				t.add(lk.choices[i].Link)
+			}
+		}
+		t.again()
+		return
+	}
+	t.setAll(c.Set)
+	t.follow(st, &c.Next)
+}
+
+// pickTyped takes the number or the label of an option or a list entry.
+func (t *turn) pickTyped(st *Step, f *bot.Frame, folded string) bool {
+	if !st.Options && st.List == "" {
+		return false
+	}
+	n, isNumber := number(folded)
+	i := 0
+	for _, c := range t.choices(st, f) {
+		i++
+		if isNumber && n == i || !isNumber && fold(c.Label) == folded {
+			if strings.HasPrefix(c.ID, "/") {
+				t.verb(verbByName[c.ID[1:]])
+				return true
+			}
+			if st.choice(c.ID) != nil {
+				t.choose(st, c.ID)
+				return true
+			}
+			return t.pick(st, f, c.ID)
+		}
+	}
+	return false
+}
+
+// pick takes an option or a list entry by its id.
+func (t *turn) pick(st *Step, f *bot.Frame, id string) bool {
+	ok := false
+	if st.Options {
+		for i := range f.Options {
+			ok = ok || f.Options[i].ID == id
+		}
+	}
+	if st.List != "" {
+		if _, in := t.e.lists[st.List].byID[id]; in {
+			ok = true
+			for _, slot := range st.Except {
+				ok = ok && t.s.Slot(slot) != id
+			}
+		}
+	}
+	if !ok {
+		return false
+	}
+	t.s.Misses = 0
+	f.Set(st.Slot, id)
+	if st.Slot == LanguageSlot {
+		t.speak(id)
+	}
+	t.follow(st, &st.Next)
+	return true
+}
+
+func number(s string) (int, bool) {
+	if s == "" || len(s) > 3 {
+		return 0, false
+	}
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, true
+}
+
+func (t *turn) submit() {
+	t.s.Parked = false
+	st := t.step(t.s.Top())
+	form := t.ev.Form
+	if form == nil || st == nil || st.Kind != Form || form.Name != st.FormID || t.ev.Prompt != 0 && t.ev.Prompt != t.s.Prompt {
+		if st == nil {
+			t.sayOwn(sayOver)
+			return
+		}
+		t.sayOwn(sayStale)
+		t.reprompt()
+		return
+	}
+	if len(form.Values) == 0 && form.Prepared == nil {
+		t.sayOwn(sayFormLeft)
+		t.again()
+		return
+	}
+	t.ask(st.Check, "")
+}
+
+// signal brings the outcome of a job to the step that waits for it, even when
+// a script of the words that work everywhere runs above it.
+func (t *turn) signal() {
+	sig := t.ev.Signal
+	if sig != nil {
+		for i := len(t.s.Stack) - 1; i >= 0; i-- {
+			f := &t.s.Stack[i]
+			st := t.step(f)
+			if st == nil {
+				break
+			}
+			if to := st.signals[sig.Name]; to != nil {
+				if ref, _ := f.Slot("ref"); sig.Ref != "" && ref != sig.Ref {
+					if m, _ := f.Slot("method"); m != sig.Ref {
+						break
+					}
+				}
+				t.s.Stack = t.s.Stack[:i+1]
+				t.s.Parked = false
+				t.s.Error = sig.Name
+				for _, fact := range sig.Facts {
+					f.Set(fact.Name, fact.Value)
+				}
+				t.follow(st, &to.Target)
+				return
+			}
+			if fl := t.flow(f); fl == nil || !fl.System {
+				break
+			}
+		}
+	}
+	t.out.Silent = true
+	t.out.Retract = false
+}
+
+func (t *turn) open() {
+	t.s.Parked = false
+	if len(t.s.Stack) == 0 {
+		t.start(t.e.home)
+		return
+	}
+	t.sayOwn(sayWelcomeBack)
+	t.reprompt()
+}
+
+// ---- words that work everywhere ----
+
+func (t *turn) verb(v verb) {
+	f := t.s.Top()
+	st := t.step(f)
+	t.s.Parked = false
+	t.s.Misses = 0
+	switch v {
+	case verbWhy:
+		switch {
+		case st != nil && !st.Why.Empty():
+			t.say(&st.Why)
+		case st != nil && !t.flow(f).Why.Empty():
+			t.say(&t.flow(f).Why)
+		default:
+			t.sayOwn(sayNoWhy)
+		}
+		t.again()
+	case verbRepeat:
+		t.reprompt()
+	case verbBack:
+		t.back()
+	case verbSkip:
+		if st != nil && st.skip != nil {
+			t.leave(st, st.skip)
+			t.enter(st.skip)
+			return
+		}
+		t.sayOwn(sayNoSkip)
+		t.again()
+	case verbResend:
+		if st != nil && st.resend != nil {
+			t.leave(st, st.resend)
+			t.enter(st.resend)
+			return
+		}
+		t.sayOwn(sayNoResend)
+		t.again()
+	default:
+		if v == verbHelp && st != nil {
+			t.say(&st.Help)
+		}
+		fl := t.e.flows[verbFlow[v]]
+		if fl == nil {
+			t.again()
+			return
+		}
+		t.digress(fl)
+	}
+}
+
+// back returns to the step asked before, in this flow or in the one that ran it.
+func (t *turn) back() {
+	f := t.s.Top()
+	st := t.step(f)
+	if st != nil && st.back != nil {
+		t.enter(st.back)
+		return
+	}
+	for n := len(t.s.Stack); n > 0; n-- {
+		f = &t.s.Stack[n-1]
+		for len(f.Trail) > 0 {
+			last := f.Trail[len(f.Trail)-1]
+			f.Trail = f.Trail[:len(f.Trail)-1]
+			if prev := t.flow(f).Steps[last]; prev != nil && prev.Kind.waits() {
+				t.s.Stack = t.s.Stack[:n]
+				f.Step = last
+				t.reprompt()
+				return
+			}
+		}
+		if n == 1 {
+			break
+		}
+		under := &t.s.Stack[n-2]
+		us := t.step(under)
+		if us == nil {
+			break
+		}
+		if us.Kind.waits() { // a digression: back is where it began
+			t.s.Stack = t.s.Stack[:n-1]
+			t.reprompt()
+			return
+		}
+	}
+	t.sayOwn(sayNoBack)
+	t.again()
+}
+
+// digress runs a flow above what runs now; at its end the step below is asked
+// again.
+func (t *turn) digress(fl *Flow) {
+	for i := range t.s.Stack {
+		if t.s.Stack[i].Flow == fl.Name {
+			if !fl.System {
+				t.s.Stack = t.s.Stack[:i+1]
+				if !t.step(&t.s.Stack[i]).Kind.waits() {
+					t.s.Stack[i].Step = fl.Start
+					t.enter(fl.start)
+					return
+				}
+			} else {
+				t.s.Stack = t.s.Stack[:i]
+				t.start(fl)
+				return
+			}
+			t.reprompt()
+			return
+		}
+	}
+	t.start(fl)
+}
+
+func (t *turn) start(fl *Flow) {
+	if len(t.s.Stack) >= maxDepth {
+		t.failSafe()
+		return
+	}
+	t.s.Stack = append(t.s.Stack, bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash})
+	t.enter(fl.start)
+}
+
+// ---- moving ----
+
+// follow goes where a target leads.
+func (t *turn) follow(from *Step, to *Target) {
+	t.setAll(to.Set)
+	t.say(&to.Say)
+	if to.Goto == retry {
+		t.again()
+		return
+	}
+	t.leave(from, to.step)
+	t.enter(to.step)
+}
+
+func (t *turn) setAll(facts []bot.Fact) {
+	f := t.s.Top()
+	for _, s := range facts {
+		v := s.Value
+		if len(v) > 2 && v[0] == '{' { // "{slot}" copies a slot
+			v = t.s.Slot(v[1 : len(v)-1])
+		}
+		f.Set(s.Name, v)
+	}
+}
+
+// leave notes a step for "back".
+func (t *turn) leave(from, to *Step) {
+	if !from.Kind.waits() || from == to {
+		return
+	}
+	f := t.s.Top()
+	if n := len(f.Trail); n > 0 && f.Trail[n-1] == from.ID {
+		return
+	}
+	if len(f.Trail) >= maxTrail {
+		f.Trail = append(f.Trail[:0], f.Trail[1:]...)
+	}
+	f.Trail = append(f.Trail, from.ID)
+}
+
+// enter goes on from a step until something waits, is asked of a check, or
+// all has ended.
+func (t *turn) enter(st *Step) {
+	for st != nil && !t.done {
+		if t.hops++; t.hops > maxHops {
+			t.failSafe()
+			return
+		}
+		if t.e.trace != nil {
+			t.e.trace(st)
+		}
+		f := t.s.Top()
+		f.Step = st.ID
+		switch st.Kind {
+		case Say:
+			t.say(&st.Text)
+			st = t.via(&st.Next)
+		case Ask, Form:
+			t.prompt(st, false)
+			return
+		case Check:
+			t.ask(st.Check, "")
+			return
+		case Branch:
+			st = t.pickCase(st)
+		case Run:
+			if len(t.s.Stack) >= maxDepth {
+				t.failSafe()
+				return
+			}
+			fl := st.run
+			t.s.Stack = append(t.s.Stack, bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash})
+			st = fl.start
+		case End:
+			t.say(&st.Text)
+			st = t.end(st)
+		}
+	}
+}
+
+func (t *turn) via(to *Target) *Step {
+	t.setAll(to.Set)
+	t.say(&to.Say)
+	return to.step
+}
+
+func (t *turn) pickCase(st *Step) *Step {
+	v := t.s.Slot(st.Branch)
+	for i := range st.Cases {
+		if st.Cases[i].Value == v {
+			return st.Cases[i].step
+		}
+	}
+	return st.otherwise
+}
+
+// end takes the flow off the stack and returns where the one below goes on.
+func (t *turn) end(st *Step) *Step {
+	f := *t.s.Top()
+	fl := t.flow(&f)
+	t.s.Stack = t.s.Stack[:len(t.s.Stack)-1]
+	switch st.EndName {
+	case endStop:
+		if st.Text.Empty() {
+			t.sayOwn(sayStopped)
+		}
+		t.s.Stack = t.s.Stack[:0]
+		t.done = true
+		return nil
+	case endRestart:
+		t.s.Stack = append(t.s.Stack[:0], bot.Frame{Flow: RestartFlow, Step: t.e.flows[RestartFlow].Start, Hash: t.e.flows[RestartFlow].Hash})
+		return t.e.flows[RestartFlow].start
+	case endPark:
+		t.s.Parked = len(t.s.Stack) > 0
+		t.done = true
+		return nil
+	}
+	below := t.s.Top()
+	if below == nil {
+		t.done = true
+		return nil
+	}
+	for _, name := range fl.Gives {
+		if v, ok := f.Slot(name); ok {
+			below.Set(name, v)
+		}
+	}
+	bs := t.step(below)
+	if bs == nil {
+		t.failSafe()
+		return nil
+	}
+	if bs.Kind != Run || bs.run != fl {
+		t.reprompt()
+		return nil
+	}
+	to := bs.outcomes[st.EndName]
+	if to == nil {
+		t.failSafe()
+		return nil
+	}
+	return t.via(&to.Target)
+}
+
+// reprompt asks the current step again in full, through its refresh step when
+// it has one (is the code still valid?).
+func (t *turn) reprompt() {
+	if t.done {
+		return
+	}
+	f := t.s.Top()
+	st := t.step(f)
+	switch {
+	case st == nil:
+		t.start(t.e.home)
+	case st.refresh != nil:
+		t.enter(st.refresh)
+	case st.Kind.waits():
+		t.prompt(st, false)
+	default:
+		t.enter(st)
+	}
+}
+
+// again asks the current step again in few words; the buttons already shown
+// stay good.
+func (t *turn) again() {
+	if t.done {
+		return
+	}
+	st := t.step(t.s.Top())
+	if st == nil || !st.Kind.waits() {
+		t.reprompt()
+		return
+	}
+	t.prompt(st, true)
+}
+
+// prompt makes the message of a step that waits.
+func (t *turn) prompt(st *Step, short bool) {
+	f := t.s.Top()
+	f.Step = st.ID
+	for i, id := range f.Trail {
+		if id == st.ID {
+			f.Trail = f.Trail[:i]
+			break
+		}
+	}
+	if !st.Options {
+		f.Options = nil
+	}
+	if !short || t.s.Prompt == 0 {
+		t.s.Prompt++
+	}
+	if short && !st.Short.Empty() {
+		t.say(&st.Short)
+	} else {
+		t.say(&st.Text)
+	}
+	lk := &st.looks[t.li]
+	m := &t.out.Message
+	m.Choices = t.choices(st, f)
+	m.Ref = lk.ref
+	m.Prompt = t.s.Prompt
+	m.Fleeting = st.Fleeting && m.Reveal != nil
+	if !short {
+		m.Picture = lk.picture
+	}
+	if st.Kind == Form {
+		if m.Form = lk.form; m.Form == nil {
+			m.Form = t.e.buildForm(st, t.li, t.s)
+		}
+	}
+	m.Progress = t.progress(st)
+	t.done = true
+}
+
+// choices lists what may be picked: options and list entries first, then the
+// step's own.
+func (t *turn) choices(st *Step, f *bot.Frame) []bot.Choice {
+	lk := &st.looks[t.li]
+	if !st.Options && st.List == "" {
+		return lk.choices
+	}
+	var out []bot.Choice
+	if st.Options {
+		for _, o := range f.Options {
+			out = append(out, bot.Choice{ID: o.ID, Label: o.Label})
+		}
+	}
+	if st.List != "" {
+	entries:
+		for i := range t.e.lists[st.List].Entries {
+			en := &t.e.lists[st.List].Entries[i]
+			for _, slot := range st.Except {
+				if t.s.Slot(slot) == en.ID {
+					continue entries
+				}
+			}
+			out = append(out, bot.Choice{ID: en.ID, Label: en.Text.Source(t.li)})
+		}
+	}
+	return append(out, lk.choices...)
+}
+
+// progress is "Step 2 of 4": the place of the step's part in the nearest flow
+// below that has parts.
+func (t *turn) progress(st *Step) string {
+	if st.Part == "" {
+		return ""
+	}
+	for i := len(t.s.Stack) - 1; i >= 0; i-- {
+		fl := t.flow(&t.s.Stack[i])
+		if fl == nil {
+			return ""
+		}
+		for n, p := range fl.Parts {
+			if p == st.Part {
+				return fl.progress[t.li][n]
+			}
+		}
+	}
+	return ""
+}
+
+// failSafe is what happens when something on our side is wrong: say so, and
+// ask the last thing again, so that nobody is left without an answer.
+func (t *turn) failSafe() {
+	t.s.Error = "internal"
+	t.out.Check = ""
+	t.done = false
+	t.sayOwn(sayError)
+	for len(t.s.Stack) > 0 {
+		f := t.s.Top()
+		if st := t.step(f); st != nil && st.Kind.waits() {
+			t.prompt(st, false)
+			return
+		}
+		if fl := t.flow(f); fl != nil {
+			for len(f.Trail) > 0 {
+				prev := fl.Steps[f.Trail[len(f.Trail)-1]]
+				f.Trail = f.Trail[:len(f.Trail)-1]
+				if prev != nil && prev.Kind.waits() {
+					t.prompt(prev, false)
+					return
+				}
+			}
+		}
+		t.s.Stack = t.s.Stack[:len(t.s.Stack)-1]
+	}
+	t.done = true
+}
+
+// ---- saying ----
+
+func (t *turn) say(text *Text) {
+	if text.Empty() {
+		return
+	}
+	t.gap()
+	t.out.Scratch = t.e.render(t.out.Scratch, text.pick(t.li), t.li, t.s)
+}
+
+func (t *turn) sayOwn(s sentence) {
+	tpl := t.e.langs[t.li].system[s]
+	if tpl == nil {
+		tpl = t.e.langs[0].system[s]
+	}
+	if tpl == nil {
+		return
+	}
+	t.gap()
+	t.out.Scratch = t.e.render(t.out.Scratch, tpl, t.li, t.s)
+}
+
+func (t *turn) add(s string) {
+	t.gap()
+	t.out.Scratch = append(t.out.Scratch, s...)
+}
+
+func (t *turn) gap() {
+	if len(t.out.Scratch) > 0 {
+		t.out.Scratch = append(t.out.Scratch, '\n', '\n')
+	}
+}
+
+// finish closes the turn's output.
+func (t *turn) finish() {
+	if t.out.Check != "" {
+		return
+	}
+	if f := t.s.Top(); f != nil {
+		t.out.Flow, t.out.Step = f.Flow, f.Step
+	}
+	if t.out.Silent {
+		return
+	}
+	if len(t.out.Scratch) == 0 {
+		t.sayOwn(sayIdle)
+	}
+	m := &t.out.Message
+	m.Text = string(t.out.Scratch)
+	m.Lang = t.s.Lang
+	t.out.Retract = t.out.Retract && (m.Fleeting || !t.fleeting())
+}

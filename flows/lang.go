@@ -1,0 +1,270 @@
+package flows
+
+import (
+	"go.yaml.in/yaml/v3"
+)
+
+// Base is the language that scripts are written in. Every other language is
+// one file in the folder lang.
+const Base = "en"
+
+// A language of a set.
+type language struct {
+	code, name string
+	greetings  []string
+	verbs      map[string]verb // folded word -> verb
+	labels     [len(verbNames)]string
+	system     [sentences]*template
+	phrases    map[string]*template
+	triggers   map[string]*Flow // folded word -> flow
+	greets     map[string]bool
+	pos        Pos
+}
+
+func (l *loader) language(file string, n *yaml.Node, own bool) {
+	var code, name string
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "language" {
+			l.fields(file, n.Content[i+1], "language", map[string]func(*yaml.Node){
+				"code": func(v *yaml.Node) { l.str(file, v, &code) },
+				"name": func(v *yaml.Node) { l.str(file, v, &name) },
+			})
+		}
+	}
+	if code == "" {
+		l.bad(file, n, "language: needs a code such as es")
+		return
+	}
+	idx, ok := l.set.langIndex[code]
+	if !ok {
+		if len(l.set.langs) == 0 && code != Base {
+			l.bad(file, n, "the base language %s is missing", Base)
+			return
+		}
+		idx = len(l.set.langs)
+		l.set.langIndex[code] = idx
+		l.set.langs = append(l.set.langs, &language{code: code, name: name, pos: Pos{file, n.Line},
+			verbs: map[string]verb{}, phrases: map[string]*template{}, greets: map[string]bool{}})
+	}
+	l.trans = append(l.trans, transFile{file, idx, own, n})
+}
+
+// translate applies language files once all flows are known.
+func (l *loader) translate() {
+	carried := false
+	for _, tf := range l.trans {
+		if tf.own && !carried {
+			l.carry()
+			carried = true
+		}
+		lang := l.set.langs[tf.lang]
+		file := tf.file
+		l.fields(file, tf.node, "a language file", map[string]func(*yaml.Node){
+			"language": func(*yaml.Node) {},
+			"greetings": func(v *yaml.Node) {
+				l.names(file, v, &lang.greetings)
+			},
+			"words": func(v *yaml.Node) {
+				l.pairs(file, v, "words", func(k, v *yaml.Node) {
+					vb := verbByName[k.Value]
+					if vb == 0 {
+						l.bad(file, k, "%q is not one of the words that work everywhere", k.Value)
+						return
+					}
+					l.fields(file, v, "a word", map[string]func(*yaml.Node){
+						"label": func(v *yaml.Node) { l.str(file, v, &lang.labels[vb]) },
+						"say": func(v *yaml.Node) {
+							var ws []string
+							l.names(file, v, &ws)
+							for _, w := range ws {
+								w = fold(w)
+								if other, dup := lang.verbs[w]; dup && other != vb {
+									l.bad(file, v, "%q already means %s", w, verbNames[other])
+								}
+								lang.verbs[w] = vb
+							}
+						},
+					})
+				})
+			},
+			"system": func(v *yaml.Node) {
+				l.pairs(file, v, "system", func(k, v *yaml.Node) {
+					for i, key := range sentenceKeys {
+						if key == k.Value {
+							lang.system[i] = l.template(file, v)
+							return
+						}
+					}
+					l.bad(file, k, "system has no sentence %q", k.Value)
+				})
+			},
+			"phrases": func(v *yaml.Node) {
+				l.pairs(file, v, "phrases", func(k, v *yaml.Node) { lang.phrases[k.Value] = l.template(file, v) })
+			},
+			"flows": func(v *yaml.Node) {
+				l.pairs(file, v, "flows", func(k, v *yaml.Node) {
+					f := l.set.flows[k.Value]
+					if old := l.replaced[k.Value]; old != nil && !tf.own {
+						f = old
+					}
+					if f == nil {
+						l.bad(file, k, "there is no flow %q", k.Value)
+						return
+					}
+					l.translateFlow(file, tf.lang, f, v)
+				})
+			},
+			"lists": func(v *yaml.Node) {
+				l.pairs(file, v, "lists", func(k, v *yaml.Node) {
+					li := l.set.lists[k.Value]
+					if old := l.replacedLists[k.Value]; old != nil && !tf.own {
+						li = old
+					}
+					if li == nil {
+						l.bad(file, k, "there is no list %q", k.Value)
+						return
+					}
+					l.pairs(file, v, "entries", func(k, v *yaml.Node) {
+						i, ok := li.byID[k.Value]
+						if !ok {
+							l.bad(file, k, "list %s has no entry %q", li.Name, k.Value)
+							return
+						}
+						l.text(file, v, tf.lang, &li.Entries[i].Text)
+					})
+				})
+			},
+			"faq": func(v *yaml.Node) {
+				l.pairs(file, v, "faq", func(k, v *yaml.Node) {
+					e := l.set.answer(k.Value)
+					if old := l.replacedFAQ[k.Value]; old != nil && !tf.own {
+						e = old
+					}
+					if e == nil {
+						l.bad(file, k, "there is no answer %q", k.Value)
+						return
+					}
+					l.fields(file, v, "an answer", map[string]func(*yaml.Node){
+						"when": func(v *yaml.Node) { l.patterns(file, v, tf.lang, e) },
+						"say":  func(v *yaml.Node) { l.text(file, v, tf.lang, &e.Answer) },
+					})
+				})
+			},
+		})
+		for _, g := range lang.greetings {
+			lang.greets[fold(g)] = true
+		}
+	}
+	if !carried {
+		l.carry()
+	}
+}
+
+func (l *loader) template(file string, n *yaml.Node) *template {
+	var t Text
+	l.text(file, n, 0, &t)
+	return t.pick(0)
+}
+
+func (l *loader) translateFlow(file string, lang int, f *Flow, n *yaml.Node) {
+	l.fields(file, n, "flow "+f.Name, map[string]func(*yaml.Node){
+		"title":    func(v *yaml.Node) { l.text(file, v, lang, &f.Title) },
+		"summary":  func(v *yaml.Node) { l.text(file, v, lang, &f.Summary) },
+		"why":      func(v *yaml.Node) { l.text(file, v, lang, &f.Why) },
+		"triggers": func(v *yaml.Node) { var w []string; l.names(file, v, &w); f.triggers = setWords(f.triggers, lang, w) },
+		"steps": func(v *yaml.Node) {
+			l.pairs(file, v, "steps", func(k, v *yaml.Node) {
+				s := f.Steps[k.Value]
+				if s == nil {
+					l.bad(file, k, "flow %s has no step %q", f.Name, k.Value)
+					return
+				}
+				l.translateStep(file, lang, s, v)
+			})
+		},
+	})
+}
+
+func (l *loader) translateStep(file string, lang int, s *Step, n *yaml.Node) {
+	outs := func(to []OutcomeTarget, what string) func(*yaml.Node) {
+		return func(v *yaml.Node) {
+			l.pairs(file, v, what, func(k, v *yaml.Node) {
+				for i := range to {
+					if to[i].Name == k.Value {
+						l.text(file, v, lang, &to[i].Say)
+						return
+					}
+				}
+				l.bad(file, k, "step %s has no %s %q", s.ID, what, k.Value)
+			})
+		}
+	}
+	l.fields(file, n, "step "+s.ID, map[string]func(*yaml.Node){
+		"say":    func(v *yaml.Node) { l.text(file, v, lang, &s.Text) },
+		"ask":    func(v *yaml.Node) { l.text(file, v, lang, &s.Text) },
+		"text":   func(v *yaml.Node) { l.text(file, v, lang, &s.Text) },
+		"short":  func(v *yaml.Node) { l.text(file, v, lang, &s.Short) },
+		"why":    func(v *yaml.Node) { l.text(file, v, lang, &s.Why) },
+		"help":   func(v *yaml.Node) { l.text(file, v, lang, &s.Help) },
+		"typed":  func(v *yaml.Node) { l.text(file, v, lang, &s.Typed) },
+		"title":  func(v *yaml.Node) { l.text(file, v, lang, &s.Title) },
+		"button": func(v *yaml.Node) { l.text(file, v, lang, &s.Button) },
+		"alt":    func(v *yaml.Node) { l.text(file, v, lang, &s.Alt) },
+		"format": func(v *yaml.Node) { l.text(file, v, lang, &s.Answer.Format) },
+		"next":   func(v *yaml.Node) { l.text(file, v, lang, &s.Next.Say) },
+		"choices": func(v *yaml.Node) {
+			l.pairs(file, v, "choices", func(k, v *yaml.Node) {
+				c := s.choice(k.Value)
+				if c == nil {
+					l.bad(file, k, "step %s has no choice %q", s.ID, k.Value)
+					return
+				}
+				l.text(file, v, lang, &c.Label)
+			})
+		},
+		"words": func(v *yaml.Node) {
+			l.pairs(file, v, "words", func(k, v *yaml.Node) {
+				c := s.choice(k.Value)
+				if c == nil {
+					l.bad(file, k, "step %s has no choice %q", s.ID, k.Value)
+					return
+				}
+				var w []string
+				l.names(file, v, &w)
+				c.Words = setWords(c.Words, lang, w)
+			})
+		},
+		"says": func(v *yaml.Node) {
+			l.pairs(file, v, "says", func(k, v *yaml.Node) {
+				c := s.choice(k.Value)
+				if c == nil {
+					l.bad(file, k, "step %s has no choice %q", s.ID, k.Value)
+					return
+				}
+				l.text(file, v, lang, &c.Next.Say)
+			})
+		},
+		"fields": func(v *yaml.Node) {
+			l.pairs(file, v, "fields", func(k, v *yaml.Node) {
+				for i := range s.Fields {
+					if s.Fields[i].Name == k.Value {
+						l.text(file, v, lang, &s.Fields[i].Label)
+						return
+					}
+				}
+				l.bad(file, k, "step %s has no field %q", s.ID, k.Value)
+			})
+		},
+		"outcomes": outs(s.Outcome, "outcomes"),
+		"signals":  outs(s.Signals, "signals"),
+	})
+}
+
+func (s *Step) choice(id string) *Choice {
+	for i := range s.Choices {
+		if s.Choices[i].ID == id {
+			return &s.Choices[i]
+		}
+	}
+	return nil
+}
