@@ -1,0 +1,181 @@
+package enroll_test
+
+import (
+	"strings"
+	"testing"
+
+	"latchkey/bot"
+	"latchkey/bot/enroll"
+	"latchkey/bot/vault"
+)
+
+// questionTexts of the tests.
+var questionTexts = map[string]string{
+	"school": "What is the name of your first school?",
+	"pet":    "What was the nickname of your first pet?",
+	"dish":   "¿Cuál fue el primer plato que aprendió a cocinar?",
+}
+
+func asked(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.enroll.Question = func(_, id string) string { return questionTexts[id] }
+	return r.set("q1", "school", "q2", "pet", "q3", "dish")
+}
+
+func TestNormalAnswer(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"  Lincoln   SCHOOL ", "lincoln school"},
+		{"Straße", "strasse"},
+		{"ﬁsh", "fish"},
+		{"Ｂｒｏｃｃｏｌｉ", "broccoli"},
+		{"cafe\u0301", "café"},
+		{"a\u00a0b\tc", "a b c"},
+		{"zero\u200bwidth", "zerowidth"},
+		{"ΣΊΣΥΦΟΣ", "σίσυφοσ"},
+		{"\x00nul", "nul"},
+	} {
+		if got := enroll.NormalAnswer(c.text); got != c.want {
+			t.Errorf("NormalAnswer(%q) = %q, want %q", c.text, got, c.want)
+		}
+		if twice := enroll.NormalAnswer(c.want); twice != c.want {
+			t.Errorf("%q changes again to %q", c.want, twice)
+		}
+	}
+}
+
+func FuzzNormalAnswer(f *testing.F) {
+	f.Add("Lincoln School")
+	f.Add("\u0345\u03b1ß")
+	f.Fuzz(func(t *testing.T, s string) {
+		once := enroll.NormalAnswer(s)
+		if twice := enroll.NormalAnswer(once); twice != once {
+			t.Errorf("%q: %q, then %q", s, once, twice)
+		}
+	})
+}
+
+// TestAnswerRules: each rule names itself and the question; the answer is in
+// no fact.
+func TestAnswerRules(t *testing.T) {
+	for _, c := range []struct{ a1, a2, a3, bad, problem string }{
+		{"Lincoln", "Whiskers", "gazpacho", "", ""},
+		{"Lincoln School", "Mr Whiskers", "un gazpacho andaluz", "", ""},
+		{"ab", "Whiskers", "gazpacho", "school", "short"},
+		{"  a  ", "Whiskers", "gazpacho", "school", "short"},
+		{"", "Whiskers", "gazpacho", "school", "short"},
+		{"Lincoln", strings.Repeat("ab", 33), "gazpacho", "pet", "long"},
+		{"Lincoln", strings.Repeat("ab", 32), "gazpacho", "", ""},
+		{"Lincoln", "xxxxx", "gazpacho", "pet", "repeated"},
+		{"Lincoln", "X x X x", "gazpacho", "pet", "repeated"},
+		{"Lincoln", "123456", "gazpacho", "pet", "common"},
+		{"Lincoln", "Harry  Potter", "gazpacho", "pet", "common"},
+		{"Lincoln", "CONTRASEÑA", "gazpacho", "pet", "common"},
+		{"Lincoln", "ann", "gazpacho", "pet", "name"},
+		{"Lincoln", "Lee Avenue", "gazpacho", "pet", "name"},
+		{"Lincoln", "ann.lee", "gazpacho", "pet", "name"},
+		{"Contoso", "Whiskers", "gazpacho", "school", "name"},
+		{"my first school", "Whiskers", "gazpacho", "school", "question"},
+		{"the name", "Whiskers", "gazpacho", "school", "question"},
+		{"Lincoln", "nickname", "gazpacho", "pet", "question"},
+		{"Lincoln", "Whiskers", "PRIMER plato", "dish", "question"},
+		{"Lincoln", "lincoln", "gazpacho", "pet", "clash"},
+		{"Lincoln", "Whiskers", "  LINCOLN ", "dish", "clash"},
+		{"Ｌincoln", "Lincoln", "gazpacho", "pet", "clash"},
+	} {
+		r := asked(t)
+		oc := r.submit("answers", "questions.save", "a1", c.a1, "a2", c.a2, "a3", c.a3)
+		if c.problem == "" {
+			if oc.Name != "ok" || len(r.methods(bot.Active)) != 1 {
+				t.Errorf("%q %q %q: %v", c.a1, c.a2, c.a3, oc)
+			}
+			continue
+		}
+		if oc.Name != "again" || fact(oc, "bad") != c.bad || fact(oc, "problem") != c.problem {
+			t.Errorf("%q %q %q: %v, want %s %s", c.a1, c.a2, c.a3, oc, c.bad, c.problem)
+		}
+		if len(r.methods(bot.Active)) != 0 {
+			t.Errorf("%q %q %q: counts all the same", c.a1, c.a2, c.a3)
+		}
+	}
+}
+
+// TestOnlyTheBadOneIsAskedAgain, until all are good.
+func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
+	r := asked(t)
+	again := func(text string) bot.Outcome {
+		t.Helper()
+		oc := r.submit("answer_again", "questions.save_again", "again", text)
+		for _, f := range oc.Facts {
+			r.set(f.Name, f.Value)
+		}
+		return oc
+	}
+	oc := r.submit("answers", "questions.save", "a1", "Lincoln", "a2", "lincoln", "a3", "x")
+	if fact(oc, "bad") != "pet" || fact(oc, "problem") != "clash" {
+		t.Fatal(oc)
+	}
+	r.set("bad", "pet")
+	for text, problem := range map[string]string{" LINCOLN ": "clash", "ab": "short", "123456": "common", "Ann": "name"} {
+		if oc := again(text); oc.Name != "again" || fact(oc, "bad") != "pet" || fact(oc, "problem") != problem {
+			t.Errorf("%q: %v, want %s", text, oc, problem)
+		}
+	}
+	if oc := again("Whiskers"); oc.Name != "again" || fact(oc, "bad") != "dish" || fact(oc, "problem") != "short" {
+		t.Fatalf("the other missing one: %v", oc)
+	}
+	if oc := again("whiskers"); fact(oc, "problem") != "clash" {
+		t.Error(oc)
+	}
+	if oc := again("gazpacho"); oc.Name != "ok" {
+		t.Fatal(oc)
+	}
+	on := r.methods(bot.Active)
+	if len(on) != 1 || on[0].Kind != bot.Questions {
+		t.Fatalf("active %+v", on)
+	}
+	ss := view(r, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) })
+	pool := vault.NewPool(r.policy)
+	for i, want := range []string{"lincoln", "whiskers", "gazpacho"} {
+		plain, err := r.ring.Open(ss[i].Sealed, ss[i].Place(ann.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := vault.VerifySecret(t.Context(), pool, string(plain), []byte(want)); !ok || err != nil {
+			t.Errorf("answer %d of %s: %v, %v", i+1, ss[i].Name, ok, err)
+		}
+		if ss[i].Name != []string{"school", "pet", "dish"}[i] {
+			t.Errorf("answer %d belongs to %s", i+1, ss[i].Name)
+		}
+	}
+	// New answers take the place of the old ones.
+	r.want("questions.begin", "", "ready")
+	if oc := r.submit("answers", "questions.save", "a1", "Roosevelt", "a2", "Socks", "a3", "paella mixta"); oc.Name != "ok" {
+		t.Fatal(oc)
+	}
+	if now := r.methods(bot.Active); len(now) != 1 || now[0].ID == on[0].ID {
+		t.Errorf("active %+v", now)
+	}
+	if ss := view(r, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) }); len(ss) != 0 {
+		t.Error("old answers are kept")
+	}
+}
+
+func TestAnswersWithoutTheOthers(t *testing.T) {
+	r := asked(t).set("bad", "pet")
+	if oc, err := r.trySubmit("answer_again", "questions.save_again", "again", "Whiskers"); err == nil {
+		t.Errorf("one answer alone: %v", oc)
+	}
+	if _, err := newRig(t).trySubmit("answers", "questions.save", "a1", "x"); err == nil {
+		t.Error("answers to no questions")
+	}
+}
+
+func TestQuestionsOff(t *testing.T) {
+	r := newRig(t)
+	r.policy.QuestionsEnabled = false
+	r.want("questions.begin", "", "off")
+	if oc := r.want("methods.missing", "", "some"); len(oc.Options) != 4 {
+		t.Errorf("missing %v", oc.Options)
+	}
+}

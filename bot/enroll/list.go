@@ -1,0 +1,112 @@
+package enroll
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"latchkey/bot"
+)
+
+// methodsList lists the person's active methods and offers them as choices.
+func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, err := someone(tx, c)
+	if err != nil || p == nil {
+		return say("none"), err
+	}
+	ms, err := active(tx, p.ID)
+	if err != nil || len(ms) == 0 {
+		return say("none"), err
+	}
+	oc := say("some", "list", r.list(c.Lang(), p, ms), "count", strconv.Itoa(len(ms)))
+	for i := range ms {
+		oc.Options = append(oc.Options, bot.Option{ID: string(ms[i].ID), Label: r.Label(c.Lang(), &ms[i])})
+	}
+	return oc, nil
+}
+
+// methodsMissing offers the kinds that the person has none of.
+func (r *Room) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, err := someone(tx, c)
+	if err != nil || p == nil {
+		return say("none"), err
+	}
+	ms, err := active(tx, p.ID)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	has := map[bot.MethodKind]bool{bot.Questions: !r.Policy.QuestionsEnabled}
+	for i := range ms {
+		has[ms[i].Kind] = true
+	}
+	oc := say("some")
+	for _, k := range []bot.MethodKind{bot.Authenticator, bot.Phone, bot.Email, bot.Questions, bot.Recovery} {
+		if !has[k] {
+			oc.Options = append(oc.Options, bot.Option{ID: string(k), Label: r.kind(c.Lang(), k)})
+		}
+	}
+	if len(oc.Options) == 0 {
+		return say("none"), nil
+	}
+	return oc, nil
+}
+
+// named is the person's active method of the slot method, or nil.
+func named(tx bot.Tx, c *bot.Call) (*bot.Method, error) {
+	id, p := bot.MethodID(c.Slot("method")), signedIn(c)
+	if id == "" || p == "" {
+		return nil, nil
+	}
+	m, err := tx.Method(id)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("enroll: method: %w", err)
+	}
+	if m.Person != p || m.State != bot.Active {
+		return nil, nil
+	}
+	return m, nil
+}
+
+func (r *Room) methodsShow(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	m, err := named(tx, c)
+	if err != nil || m == nil {
+		return say("gone"), err
+	}
+	return say(string(m.Kind), "masked", r.Label(c.Lang(), m)), nil
+}
+
+// methodsRemove removes a method. The last one goes only with the slot sure.
+func (r *Room) methodsRemove(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	m, err := named(tx, c)
+	if err != nil || m == nil {
+		return say("gone"), err
+	}
+	if may, err := r.mayChange(tx, c); err != nil || !may {
+		return fail("prove_first", "proof_needed"), err
+	}
+	ms, err := active(tx, m.Person)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	masked := r.Label(c.Lang(), m)
+	if last := len(ms) == 1 || provable(m.Kind) && only(ms, m); last && c.Slot("sure") != "yes" {
+		return say("last", "masked", masked), nil
+	}
+	if err := r.remove(tx, c, m, "method.removed", "person"); err != nil {
+		return bot.Outcome{}, err
+	}
+	return say("ok", "masked", masked), nil
+}
+
+// only reports whether m is the only method that proves the person.
+func only(ms []bot.Method, m *bot.Method) bool {
+	for i := range ms {
+		if ms[i].ID != m.ID && provable(ms[i].Kind) {
+			return false
+		}
+	}
+	return true
+}

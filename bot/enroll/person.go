@@ -1,0 +1,86 @@
+package enroll
+
+import (
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// personKnown says whether the chat account is linked to a person, proven.
+func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, err := someone(tx, c)
+	switch {
+	case err != nil:
+		return bot.Outcome{}, err
+	case p == nil:
+		return say("unknown"), nil
+	case p.Disabled:
+		return fail("disabled", "account_disabled"), nil
+	}
+	return say("known", "name", called(p)), nil
+}
+
+// personStatus says how far the person is. Pending methods do not show.
+func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, err := someone(tx, c)
+	if err != nil || p == nil {
+		return say("signed_out"), err
+	}
+	ms, err := active(tx, p.ID)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	switch {
+	case len(ms) == 0:
+		return say("none", "name", called(p)), nil
+	case count(ms) < r.Policy.Required:
+		return say("started", "name", called(p), "list", r.list(c.Lang(), p, ms)), nil
+	}
+	return say("enrolled", "name", called(p), "list", r.list(c.Lang(), p, ms)), nil
+}
+
+// snooze is how long "later" keeps campaigns away.
+const snooze = 24 * time.Hour
+
+func (r *Room) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if p := signedIn(c); p != "" {
+		if err := tx.SetNextNudge(p, tx.Now().Add(snooze)); err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: snooze: %w", err)
+		}
+	}
+	return say("ok", "when", r.Phrases.Phrase(c.Lang(), "when.tomorrow")), nil
+}
+
+func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if p := signedIn(c); p != "" && c.Lang() != "" {
+		if err := tx.SetPersonLang(p, c.Lang()); err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: remember language: %w", err)
+		}
+	}
+	return say("ok"), nil
+}
+
+// personCancel drops what is pending and voids its codes. What was proven stays.
+func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p := signedIn(c)
+	if p == "" {
+		return say("ok"), nil
+	}
+	ms, err := tx.Methods(p)
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: methods: %w", err)
+	}
+	for i := range ms {
+		m := &ms[i]
+		if m.State == bot.Pending {
+			err = r.drop(tx, m)
+		} else {
+			err = voidCodes(tx, m)
+		}
+		if err != nil {
+			return bot.Outcome{}, err
+		}
+	}
+	return say("ok"), nil
+}

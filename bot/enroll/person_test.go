@@ -1,0 +1,290 @@
+package enroll_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+)
+
+// out makes the conversation one of nobody.
+func (r *rig) out(conv bot.ConversationID, user string) *rig {
+	r.conv = r.talk(conv, user)
+	return r
+}
+
+func TestUsername(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct{ text, outcome, fact string }{
+		{"ann", "ok", "ann"},
+		{"  ANN ", "ok", "ann"},
+		{"Ann.Lee@Example.ORG", "ok", "ann.lee@example.org"},
+		{"ann@example.edu", "ok", "ann@example.edu"},
+		{"o'hara", "ok", "o'hara"},
+		{"nobody-has-this", "ok", "nobody-has-this"},
+		{"ann@example.net", "foreign", "example.net"},
+		{"ann@mail.example.org", "foreign", "mail.example.org"},
+		{"", "bad", ""},
+		{"ann lee", "bad", ""},
+		{"ann@", "bad", ""},
+		{"@example.org", "bad", ""},
+		{"ann@exam<ple.org", "bad", ""},
+		{"ann@b@example.org", "bad", ""},
+		{"EXAMPLE\\ann", "bad", ""},
+		{"ann\r\nbob", "bad", ""},
+		{"<!channel>", "bad", ""},
+		{strings.Repeat("a", 300), "bad", ""},
+	} {
+		oc := r.want("person.username", c.text, c.outcome)
+		if got := fact(oc, "username") + fact(oc, "domain"); got != c.fact {
+			t.Errorf("%q: %q, want %q", c.text, got, c.fact)
+		}
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	for _, login := range []string{"ann", "ann.lee@example.org", "ann.lee", "ann@example.org"} {
+		r := newRig(t).out("new", "someone")
+		r.want("person.known", "", "unknown")
+		r.want("person.status", "", "signed_out")
+		r.want("person.username", login, "ok")
+		if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" || fact(oc, "name") != "Ann" {
+			t.Fatalf("%s: %v", login, oc)
+		}
+		ids := view(r, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(ann.ID) })
+		if len(ids) != 1 || ids[0].Level != bot.L2 || ids[0].User != "someone" || ids[0].Channel != "test" {
+			t.Errorf("identities %+v", ids)
+		}
+		conv := view(r, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("new") })
+		r.conv.Person, r.conv.Level = conv.Person, conv.Level
+		r.want("person.known", "", "known")
+		r.want("person.status", "", "none")
+		r.deliver()
+		if ns := r.note.Sent(); len(ns) != 1 || ns[0].To != ann.Email || !strings.Contains(ns[0].Body, "identity_linked") {
+			t.Errorf("notices %+v", ns)
+		}
+	}
+}
+
+// TestUnknownLoginsLookTheSame: the same answers, the same counts, up to the
+// lock, whether somebody has that login or not.
+func TestUnknownLoginsLookTheSame(t *testing.T) {
+	story := func(login string) (answers []string) {
+		r := newRig(t)
+		for i := range 12 {
+			r.out(bot.ConversationID(fmt.Sprint("c", login, i)), fmt.Sprint("u", login, i/4)) // three chat accounts
+			r.slots = nil
+			r.want("person.username", login, "ok")
+			oc := r.submit("sign_in", "person.sign_in", "password", "wrong")
+			answers = append(answers, fmt.Sprint(oc.Name, oc.Facts, oc.Error))
+			r.clock.Advance(time.Minute)
+		}
+		return answers
+	}
+	known, unknown := story("ann"), story("zoe")
+	for i := range known {
+		if known[i] != unknown[i] {
+			t.Errorf("try %d: %s for a login that exists, %s for one that does not", i, known[i], unknown[i])
+		}
+	}
+	if !strings.HasPrefix(known[11], "locked") || !strings.HasPrefix(known[0], "wrong[{left 4}]") {
+		t.Errorf("answers %v", known)
+	}
+}
+
+func TestSignInLocks(t *testing.T) {
+	r := newRig(t).out("new", "someone").set("username", "ann")
+	for i := range 4 {
+		if oc := r.submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || fact(oc, "left") != fmt.Sprint(4-i) {
+			t.Fatal(oc)
+		}
+	}
+	if oc := r.submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "locked" {
+		t.Fatal(oc)
+	}
+	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "locked" || fact(oc, "wait") == "" {
+		t.Errorf("the right password while locked: %v", oc)
+	}
+	r.out("new2", "another") // another chat account is not locked by that
+	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" {
+		t.Errorf("another account: %v", oc)
+	}
+	r.out("new", "someone")
+	r.clock.Advance(24*time.Hour + time.Second)
+	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" {
+		t.Errorf("a day later: %v", oc)
+	}
+}
+
+// TestRightPasswordTooLate: the directory said yes, but meanwhile the tries
+// were used up. Nothing is told, and nothing more is counted.
+func TestRightPasswordTooLate(t *testing.T) {
+	r := newRig(t).out("new", "someone").set("username", "ann")
+	late := r.newCall("")
+	late.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: password}}}
+	var err error
+	if late.Prepared, err = r.forms["sign_in"].Prepare(t.Context(), r.db, late); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		r.submit("sign_in", "person.sign_in", "password", "wrong")
+	}
+	for range 3 {
+		if oc, err := r.try("person.sign_in", late); err != nil || oc.Name != "locked" {
+			t.Errorf("%v, %v", oc, err)
+		}
+	}
+	n := view(r, func(tx bot.Tx) (int, error) {
+		n, _, err := tx.Tallied("t2.account", "test|someone", time.Time{})
+		return n, err
+	})
+	if n != 5 {
+		t.Errorf("%d failures counted", n)
+	}
+}
+
+// TestPasswordsInParallel: no more answers than the limit, however many ask.
+func TestPasswordsInParallel(t *testing.T) {
+	r := newRig(t).out("new", "someone").set("username", "ann")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	got := map[string]int{}
+	for i := range 64 {
+		c := r.newCall("")
+		c.Conversation.User = fmt.Sprint("u", i%8)
+		c.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: "wrong"}}}
+		wg.Go(func() {
+			prepared, err := r.forms["sign_in"].Prepare(context.Background(), r.db, c)
+			c.Prepared = prepared
+			var oc bot.Outcome
+			if err == nil {
+				oc, err = r.try("person.sign_in", c)
+			}
+			if err != nil {
+				oc.Name = err.Error()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[oc.Name]++
+		})
+	}
+	wg.Wait()
+	if got["wrong"] != r.policy.T2FailuresPerson-1 || got["locked"] != 64-got["wrong"] {
+		t.Errorf("answers %v", got)
+	}
+}
+
+func TestSignInDirectoryDownOrAccountDisabled(t *testing.T) {
+	r := newRig(t).out("new", "someone").set("username", "ann")
+	for range 8 {
+		if oc := r.submit("sign_in", "person.sign_in", "password", "down"); oc.Name != "unavailable" {
+			t.Fatal(oc)
+		}
+	}
+	off := ann
+	off.Disabled = true
+	r.people(off)
+	if oc := r.submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || fact(oc, "left") != "4" {
+		t.Errorf("a directory that is down costs no try, and a wrong password tells nothing: %v", oc)
+	}
+	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "disabled" {
+		t.Error(oc)
+	}
+	if ids := view(r, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(ann.ID) }); len(ids) != 0 {
+		t.Errorf("a disabled account is linked: %v", ids)
+	}
+	c := r.newCall("")
+	if oc, err := r.try("person.sign_in", c); err != nil || oc.Name != "unavailable" {
+		t.Errorf("a form that was not prepared: %v, %v", oc, err)
+	}
+}
+
+// TestDisabledMeanwhile: the account is disabled between the code and its check.
+func TestDisabledMeanwhile(t *testing.T) {
+	r := newRig(t)
+	r.want("phone.accept", "7045550148", "ok")
+	r.want("code.send", "", "sent")
+	r.deliver()
+	off := ann
+	off.Disabled = true
+	r.people(off)
+	r.want("code.check", r.texts.Code(t, 1), "void")
+	if on := r.methods(bot.Active); len(on) != 0 {
+		t.Errorf("active %+v", on)
+	}
+	r.want("enroll.start", "", "disabled")
+	r.want("person.known", "", "disabled")
+	r.want("phone.accept", "7045550149", "prove_first")
+	r.want("totp.begin", "", "prove_first")
+}
+
+func TestSmallOnes(t *testing.T) {
+	r := newRig(t)
+	if oc := r.want("person.snooze", "", "ok"); fact(oc, "when") != "when.tomorrow" {
+		t.Error(oc.Facts)
+	}
+	r.want("person.language", "", "ok")
+	p := view(r, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(ann.ID) })
+	if !p.NextNudge.Equal(r.clock.Now().Add(24*time.Hour)) || p.Lang != "en" {
+		t.Errorf("person %+v", p)
+	}
+	r.out("nobody", "x")
+	r.want("person.snooze", "", "ok")
+	r.want("person.language", "", "ok")
+	r.want("person.cancel", "", "ok")
+}
+
+// TestNobodySignedIn: no check opens anything below L2.
+func TestNobodySignedIn(t *testing.T) {
+	r := newRig(t)
+	r.phone("7045550148")
+	for _, level := range []bot.Level{bot.L0, bot.L1} {
+		r.conv.Level = level
+		for check, outcome := range map[string]string{
+			"person.known": "unknown", "person.status": "signed_out", "enroll.start": "disabled", "enroll.next": "none", "enroll.finish": "short",
+			"totp.begin": "prove_first", "totp.prove": "expired", "phone.accept": "prove_first", "email.accept": "prove_first",
+			"questions.begin": "prove_first", "recovery.begin": "prove_first", "recovery.save": "lapsed",
+			"methods.list": "none", "methods.missing": "none", "methods.show": "gone", "methods.remove": "gone",
+			"code.send": "limit", "code.check": "void", "code.state": "expired", "prove.begin": "locked", "prove.pick": "gone",
+			"prove.totp": "locked", "prove.recovery": "locked",
+		} {
+			r.want(check, "123456", outcome)
+		}
+	}
+	if _, _, err := r.forms["recovery"].Reveal(t.Context(), r.db, r.newCall("")); err == nil {
+		t.Error("recovery codes are shown to nobody")
+	}
+}
+
+func TestNoticeFailures(t *testing.T) {
+	r := newRig(t)
+	r.want("totp.begin", "", "ready")
+	r.want("totp.prove", r.totp(), "ok")
+	r.note.FailNext(&bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("busy")})
+	jobs := append([]bot.Job(nil), r.jobs...)
+	if errs := r.work(); len(errs) != 1 || errs[0] == nil {
+		t.Fatal(errs)
+	}
+	r.jobs = jobs
+	r.deliver()
+	r.jobs = jobs
+	r.deliver() // a repeat has the same id
+	ns := r.note.Sent()
+	if len(ns) != 2 || ns[0].ID != ns[1].ID || ns[0].ID == "" || ns[0].To != ann.Email {
+		t.Errorf("notices %+v", ns)
+	}
+	for _, part := range []string{"method_proven", "method.authenticator", "(704) 296-3143", "name=Ann", "channel=test", "month.5"} {
+		if !strings.Contains(ns[0].Body, part) {
+			t.Errorf("body lacks %s: %s", part, ns[0].Body)
+		}
+	}
+	r.note.FailNext(&bot.SendError{Kind: bot.SendPermanent, Err: fmt.Errorf("no such mailbox")})
+	r.jobs = jobs
+	if errs := r.work(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "given up") {
+		t.Error(errs)
+	}
+}

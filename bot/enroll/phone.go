@@ -1,0 +1,143 @@
+package enroll
+
+import (
+	"fmt"
+
+	"latchkey/bot"
+)
+
+// DestHash is the keyed hash of a number in E.164 or of an address in lower
+// case, by which people who share one are found and sends are counted. After a
+// rotation of keys it is made again from the opened secret of the method.
+func DestHash(v bot.Vault, k bot.MethodKind, dest string) []byte {
+	return v.Hash("dest", string(k), dest)
+}
+
+// phoneAccept reads a typed number and makes it a pending phone.
+func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	may, err := r.mayChange(tx, c)
+	if err != nil || !may {
+		return fail("prove_first", "proof_needed"), err
+	}
+	p, err := someone(tx, c)
+	if err != nil || p == nil {
+		return say("prove_first"), err
+	}
+	n, problem := ReadNumber(c.Input, r.Policy)
+	switch problem {
+	case "":
+	case "country":
+		return fail("country", "phone_country", "country", country(c.Lang(), n.Region)), nil
+	default:
+		return fail(problem, "phone_"+problem), nil
+	}
+	via := bot.SMS
+	if c.Slot("via") == string(bot.Voice) {
+		via = bot.Voice
+	}
+	if n.Landline && via == bot.SMS && n.E164 == p.WorkPhone {
+		return fail("work", "phone_work"), nil
+	}
+	masked := maskNumber(n.E164)
+	m, problem, err := r.begin(tx, c, p, bot.Phone, n.E164, n.E164, masked, string(via))
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	switch {
+	case problem == "same":
+		return fail("same", "phone_same", "masked", masked), nil
+	case problem != "":
+		return fail(problem, "phone_"+problem), nil
+	case n.Landline && via == bot.SMS:
+		return fail("landline", "phone_landline", "masked", masked, "method", string(m.ID)), nil
+	}
+	return say("ok", "masked", masked, "method", string(m.ID)), nil
+}
+
+// emailAccept reads a typed private address and makes it a pending mailbox.
+func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	may, err := r.mayChange(tx, c)
+	if err != nil || !may {
+		return fail("prove_first", "proof_needed"), err
+	}
+	p, err := someone(tx, c)
+	if err != nil || p == nil {
+		return say("prove_first"), err
+	}
+	a, problem := ReadAddress(c.Input, r.Domains)
+	switch problem {
+	case "":
+	case "company":
+		return fail("company", "email_company", "domain", a.Domain), nil
+	default:
+		return fail(problem, "email_"+problem), nil
+	}
+	if a.key() == p.Email {
+		return fail("company", "email_company", "domain", a.Domain), nil
+	}
+	masked := maskAddress(a)
+	m, problem, err := r.begin(tx, c, p, bot.Email, a.String(), a.key(), masked, "")
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	switch problem {
+	case "":
+		return say("ok", "masked", masked, "method", string(m.ID)), nil
+	case "same":
+		return fail("same", "email_same", "masked", masked), nil
+	}
+	return fail(problem, "email_"+problem), nil
+}
+
+// begin makes a destination a pending method, in the place of any other that
+// is pending of its kind; the same one once more stays the same method, so
+// that its cool-downs go on. The problem is "same" when it is the person's
+// already, "shared" when NumberSharers others have it.
+func (r *Room) begin(tx bot.Tx, c *bot.Call, p *bot.Person, k bot.MethodKind, dest, key, masked, via string) (*bot.Method, string, error) {
+	all, err := tx.Methods(p.ID)
+	if err != nil {
+		return nil, "", fmt.Errorf("enroll: methods: %w", err)
+	}
+	mine := func(m *bot.Method) bool { return m.Kind == k && r.Vault.Equal(m.DestHash, "dest", string(k), key) }
+	for i := range all {
+		if all[i].State == bot.Active && mine(&all[i]) {
+			return nil, "same", nil
+		}
+	}
+	hash := DestHash(r.Vault, k, key)
+	others, err := tx.SharedDestination(hash, p.ID)
+	if err != nil {
+		return nil, "", fmt.Errorf("enroll: shared destination: %w", err)
+	}
+	if others >= r.Policy.NumberSharers {
+		r.Log.Warn("a destination was refused because too many people have it", "kind", k, "others", others)
+		return nil, "shared", nil
+	}
+	if others > 0 {
+		r.Log.Warn("one destination belongs to several people", "kind", k, "others", others)
+	}
+	replaces := replaced(c, all, k)
+	var m *bot.Method
+	for i := range all {
+		old := &all[i]
+		if old.State != bot.Pending || old.Kind != k {
+			continue
+		}
+		if m == nil && mine(old) {
+			m = old
+		} else if err := r.drop(tx, old); err != nil {
+			return nil, "", err
+		}
+	}
+	if m == nil {
+		m = &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: k, State: bot.Pending, CreatedAt: tx.Now()}
+	}
+	m.Label, m.Via, m.DestHash, m.Replaces = masked, via, hash, replaces
+	if m.Sealed, err = r.Vault.Seal([]byte(dest), m.Place()); err != nil {
+		return nil, "", fmt.Errorf("enroll: seal destination: %w", err)
+	}
+	if err := tx.PutMethod(m); err != nil {
+		return nil, "", fmt.Errorf("enroll: store pending %s: %w", k, err)
+	}
+	return m, "", nil
+}

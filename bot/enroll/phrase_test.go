@@ -1,0 +1,53 @@
+package enroll_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// gsm7 is the basic alphabet of 3GPP TS 23.038, 6.2.1.
+const gsm7 = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+
+// TestTextsFitOneSegment reads the shipped language files: 160 characters of
+// the GSM alphabet, the code first, the organisation named, no link.
+func TestTextsFitOneSegment(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "flows", "library", "lang", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no language files", err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lang struct {
+			Phrases map[string]string `yaml:"phrases"`
+		}
+		if err := yaml.Unmarshal(b, &lang); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, key := range []string{"sms.enroll", "sms.prove"} {
+			text := lang.Phrases[key]
+			if text == "" {
+				t.Errorf("%s has no phrase %s", filepath.Base(file), key)
+				continue
+			}
+			if !strings.HasPrefix(text, "{code}") || !strings.Contains(text, "{org}") || strings.Contains(text, "http") {
+				t.Errorf("%s: %s: %s", filepath.Base(file), key, text)
+			}
+			sent := strings.NewReplacer("{code}", "493028", "{minutes}", "10", "{org}", strings.Repeat("O", 40)).Replace(text)
+			if n := len([]rune(sent)); n > 160 {
+				t.Errorf("%s: %s has %d characters with an organisation of 40", filepath.Base(file), key, n)
+			}
+			for _, c := range sent {
+				if !strings.ContainsRune(gsm7, c) {
+					t.Errorf("%s: %s has %q, which is not in the GSM alphabet", filepath.Base(file), key, c)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// questionsBegin says whether questions may be set now.
+func (r *Room) questionsBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if !r.Policy.QuestionsEnabled {
+		return say("off"), nil
+	}
+	may, err := r.mayChange(tx, c)
+	if err != nil || !may {
+		return fail("prove_first", "proof_needed"), err
+	}
+	return say("ready"), nil
+}
+
+// An answer is one answer on its way from the form to the store: hashed, or
+// with what is wrong with it. The answer itself is gone.
+type answer struct {
+	question string
+	hash     string
+	problem  string
+}
+
+// answered is what Prepare makes of a form.
+type answered struct {
+	method bot.MethodID // of answer_again: the pending method it belongs to
+	all    []answer
+}
+
+// prepareAnswers checks and hashes the answers of the form.
+func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+	p, err := r.asker(ctx, st, c)
+	if err != nil {
+		return nil, err
+	}
+	names := r.namesOf(p)
+	seen := map[string]bool{}
+	var out answered
+	for i := 1; i <= r.Policy.QuestionsPicked; i++ {
+		n := strconv.Itoa(i)
+		a := answer{question: c.Slot("q" + n)}
+		if a.question == "" {
+			return nil, fmt.Errorf("enroll: answers: question q%s was not picked", n)
+		}
+		text := NormalAnswer(string(c.Event.Form.Value("a" + n)))
+		a.problem = answerProblem(text, r.question(c.Lang(), a.question), names, r.Policy)
+		if a.problem == "" && seen[text] {
+			a.problem = "clash"
+		}
+		if a.problem == "" {
+			seen[text] = true
+			if a.hash, err = r.Hashes.Hash(ctx, []byte(text)); err != nil {
+				return nil, fmt.Errorf("enroll: hash answer: %w", err)
+			}
+		}
+		out.all = append(out.all, a)
+	}
+	return out, nil
+}
+
+// asker is the person of a form.
+func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
+	if c.Event == nil || c.Event.Form == nil {
+		return nil, errors.New("enroll: no form was submitted")
+	}
+	err = st.View(ctx, func(tx bot.Tx) (err error) {
+		p, err = someone(tx, c)
+		return err
+	})
+	if err == nil && p == nil {
+		err = errors.New("enroll: a form of answers, and nobody is signed in")
+	}
+	return p, err
+}
+
+func (r *Room) question(lang, id string) string {
+	if r.Question == nil {
+		return ""
+	}
+	return r.Question(lang, id)
+}
+
+// prepareAgain checks and hashes the one answer that was asked again, and
+// compares it with those that are kept.
+func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+	p, err := r.asker(ctx, st, c)
+	if err != nil {
+		return nil, err
+	}
+	out := answered{all: []answer{{question: c.Slot("bad")}}}
+	a := &out.all[0]
+	var hashes []string
+	err = st.View(ctx, func(tx bot.Tx) error {
+		hashes = nil
+		m, kept, err := r.pendingAnswers(tx, p.ID)
+		if err != nil || m == nil {
+			return err
+		}
+		out.method = m.ID
+		for _, k := range kept {
+			if k.hash != "" && k.question != a.question {
+				hashes = append(hashes, k.hash)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	text := NormalAnswer(string(c.Event.Form.Value("again")))
+	if a.problem = answerProblem(text, r.question(c.Lang(), a.question), r.namesOf(p), r.Policy); a.problem != "" {
+		return out, nil
+	}
+	i, err := r.Hashes.VerifyAny(ctx, hashes, []byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("enroll: compare answers: %w", err)
+	}
+	if i >= 0 {
+		a.problem = "clash"
+		return out, nil
+	}
+	if a.hash, err = r.Hashes.Hash(ctx, []byte(text)); err != nil {
+		return nil, fmt.Errorf("enroll: hash answer: %w", err)
+	}
+	return out, nil
+}
+
+// problemMark begins the sealed text of an answer that is still missing; a hash
+// begins with "$".
+const problemMark = "!"
+
+// pendingAnswers reads the answers that are kept until the missing ones are
+// there; nil when none are.
+func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer, error) {
+	ms, err := tx.Methods(p)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enroll: methods: %w", err)
+	}
+	for i := range ms {
+		m := &ms[i]
+		if m.Kind != bot.Questions || m.State != bot.Pending {
+			continue
+		}
+		ss, err := tx.Secrets(m.ID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("enroll: answers: %w", err)
+		}
+		var as []answer
+		for j := range ss {
+			plain, err := r.Vault.Open(ss[j].Sealed, ss[j].Place(p))
+			if err != nil {
+				return nil, nil, fmt.Errorf("enroll: answer %d: %w", ss[j].No, err)
+			}
+			a := answer{question: ss[j].Name}
+			if problem, missing := strings.CutPrefix(string(plain), problemMark); missing {
+				a.problem = problem
+			} else {
+				a.hash = string(plain)
+			}
+			as = append(as, a)
+		}
+		return m, as, nil
+	}
+	return nil, nil, nil
+}
+
+// questionsSave stores the answers. Good ones are kept, pending, while another
+// is asked again; nothing counts until all are good.
+func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	in, ok := c.Prepared.(answered)
+	p := signedIn(c)
+	if !ok || p == "" || len(in.all) == 0 {
+		return bot.Outcome{}, errors.New("enroll: save answers: the form was not prepared")
+	}
+	ms, err := tx.Methods(p)
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: methods: %w", err)
+	}
+	for i := range ms {
+		if ms[i].Kind == bot.Questions && ms[i].State == bot.Pending {
+			if err := r.drop(tx, &ms[i]); err != nil {
+				return bot.Outcome{}, err
+			}
+		}
+	}
+	m := &bot.Method{ID: bot.MethodID(newID()), Person: p, Kind: bot.Questions, State: bot.Pending, CreatedAt: tx.Now(),
+		Label: strconv.Itoa(len(in.all))}
+	if err := tx.PutMethod(m); err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: store answers: %w", err)
+	}
+	return r.keep(tx, c, m, in.all)
+}
+
+// questionsSaveAgain puts the one answer in its place.
+func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	in, ok := c.Prepared.(answered)
+	p := signedIn(c)
+	if !ok || p == "" || len(in.all) != 1 {
+		return bot.Outcome{}, errors.New("enroll: save an answer: the form was not prepared")
+	}
+	m, kept, err := r.pendingAnswers(tx, p)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if m == nil || m.ID != in.method {
+		return bot.Outcome{}, fmt.Errorf("enroll: save an answer: the others are gone; pick the questions again: %w", bot.ErrNotFound)
+	}
+	for i := range kept {
+		if kept[i].question == in.all[0].question {
+			kept[i] = in.all[0]
+		}
+	}
+	return r.keep(tx, c, m, kept)
+}
+
+// keep stores the answers of a pending method and makes it active when none is
+// missing.
+func (r *Room) keep(tx bot.Tx, c *bot.Call, m *bot.Method, all []answer) (bot.Outcome, error) {
+	ss := make([]bot.MethodSecret, len(all))
+	missing := -1
+	for i, a := range all {
+		plain := a.hash
+		if a.hash == "" {
+			plain = problemMark + a.problem
+			if missing < 0 {
+				missing = i
+			}
+		}
+		ss[i] = bot.MethodSecret{Method: m.ID, No: i + 1, Name: a.question}
+		var err error
+		if ss[i].Sealed, err = r.Vault.Seal([]byte(plain), ss[i].Place(m.Person)); err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: seal answer: %w", err)
+		}
+	}
+	if err := tx.PutSecrets(m.ID, ss); err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: store answers: %w", err)
+	}
+	if missing >= 0 {
+		return fail("again", "answer_"+all[missing].problem, "bad", all[missing].question, "problem", all[missing].problem), nil
+	}
+	ok, err := r.Activate(tx, c, m, "form")
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if !ok {
+		return bot.Outcome{}, fmt.Errorf("enroll: save answers: account of %s is disabled", m.Person)
+	}
+	return say("ok"), nil
+}

@@ -1,0 +1,120 @@
+package enroll
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// crockford is base 32 without the letters I, L, O and U.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+func (r *Room) recoveryBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	may, err := r.mayChange(tx, c)
+	if err != nil || !may {
+		return fail("prove_first", "proof_needed"), err
+	}
+	return say("ready"), nil
+}
+
+// recoverySet is what is stored of the codes that were shown, when the person
+// confirms them.
+type recoverySet struct {
+	person bot.PersonID
+	hashes []string
+}
+
+// revealRecovery makes recovery codes: Crockford base 32, five random bits a
+// character, in groups of four. Nothing is stored here; whoever never confirms
+// keeps the codes of before.
+func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.Secret, any, error) {
+	var p bot.PersonID
+	err := st.View(ctx, func(tx bot.Tx) error {
+		someone, err := someone(tx, c)
+		if err == nil && someone != nil && !someone.Disabled {
+			p = someone.ID
+		}
+		return err
+	})
+	if err == nil && p == "" {
+		err = errors.New("enroll: recovery codes, and nobody is signed in")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	shown := make([]bot.Secret, r.Policy.RecoveryCodes)
+	plain := make([][]byte, len(shown))
+	for i := range shown {
+		plain[i] = make([]byte, r.Policy.RecoveryCodeChars)
+		rand.Read(plain[i])
+		var b strings.Builder
+		for j, x := range plain[i] {
+			plain[i][j] = crockford[x&31]
+			if j > 0 && j%4 == 0 {
+				b.WriteByte('-')
+			}
+			b.WriteByte(plain[i][j])
+		}
+		shown[i] = bot.Secret(b.String())
+	}
+	hashes, err := r.Hashes.HashSet(ctx, plain)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enroll: hash recovery codes: %w", err)
+	}
+	return shown, recoverySet{p, hashes}, nil
+}
+
+// recoverySave stores the codes that the same form showed, once the person has
+// confirmed them. lapsed: they were not confirmed, are forgotten, or the proof
+// of another method has become too old meanwhile.
+func (r *Room) recoverySave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	set, ok := c.Prepared.(recoverySet)
+	p := signedIn(c)
+	if !ok || p == "" || set.person != p || !confirmed(c) {
+		return fail("lapsed", "recovery_lapsed"), nil
+	}
+	if may, err := r.mayChange(tx, c); err != nil || !may {
+		return fail("lapsed", "proof_needed"), err
+	}
+	m := &bot.Method{ID: bot.MethodID(newID()), Person: p, Kind: bot.Recovery, State: bot.Pending, CreatedAt: tx.Now(),
+		Label: strconv.Itoa(len(set.hashes))}
+	if err := tx.PutMethod(m); err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: store recovery codes: %w", err)
+	}
+	ss := make([]bot.MethodSecret, len(set.hashes))
+	for i, h := range set.hashes {
+		ss[i] = bot.MethodSecret{Method: m.ID, No: i + 1}
+		var err error
+		if ss[i].Sealed, err = r.Vault.Seal([]byte(h), ss[i].Place(p)); err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: seal recovery code: %w", err)
+		}
+	}
+	if err := tx.PutSecrets(m.ID, ss); err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: store recovery codes: %w", err)
+	}
+	on, err := r.Activate(tx, c, m, "form")
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if !on {
+		return bot.Outcome{}, fmt.Errorf("enroll: store recovery codes: account of %s is disabled", p)
+	}
+	return say("ok", "count", strconv.Itoa(len(ss))), nil
+}
+
+// confirmed reports whether the field saved says anything but no.
+func confirmed(c *bot.Call) bool {
+	if c.Event == nil || c.Event.Form == nil {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(string(c.Event.Form.Value("saved")))) {
+	case "", "no", "n", "false", "off", "0":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,254 @@
+package enroll
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"latchkey/bot"
+)
+
+// maxLogin is the longest user name or address that is looked up.
+const maxLogin = 254
+
+// personUsername reads a typed user name: the short name, or the name with one
+// of the organisation's domains. Whether somebody has it is not said here nor
+// anywhere before the right password.
+func (r *Room) personUsername(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	name, domain, ok := readLogin(c.Input)
+	if !ok {
+		return fail("bad", "username_bad"), nil
+	}
+	if domain == "" {
+		return say("ok", "username", name), nil
+	}
+	for _, d := range r.Domains {
+		if domain == d {
+			return say("ok", "username", name+"@"+domain), nil
+		}
+	}
+	return fail("foreign", "username_foreign", "domain", domain), nil
+}
+
+// readLogin splits a typed login, lower case. A name is letters, digits, dot,
+// dash, underscore and apostrophe, as directories have them.
+func readLogin(text string) (name, domain string, ok bool) {
+	s := strings.ToLower(strings.TrimSpace(text))
+	if s == "" || len(s) > maxLogin {
+		return "", "", false
+	}
+	name, domain, has := strings.Cut(s, "@")
+	if name == "" || has && !hostname(domain) {
+		return "", "", false
+	}
+	for _, c := range name {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-'+", c) {
+			return "", "", false
+		}
+	}
+	return name, domain, true
+}
+
+// hostname reports whether s looks like a mail domain of at least two labels.
+func hostname(s string) bool {
+	labels := strings.Split(s, ".")
+	if len(s) > 253 || len(labels) < 2 {
+		return false
+	}
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
+			return false
+		}
+		for _, c := range l {
+			if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+				return false
+			}
+		}
+	}
+	last := labels[len(labels)-1]
+	return strings.Trim(last, "0123456789") != ""
+}
+
+// logins are the names to look a person up by, best first: an address as it
+// was typed and then, with the first domain, its name alone; a short name and
+// then with the first domain.
+func (r *Room) logins(username string) [2]string {
+	name, domain, has := strings.Cut(username, "@")
+	first := ""
+	if len(r.Domains) > 0 {
+		first = r.Domains[0]
+	}
+	switch {
+	case !has:
+		return [2]string{name, name + "@" + first}
+	case domain == first:
+		return [2]string{username, name}
+	}
+	return [2]string{username, username}
+}
+
+// A verdict is what the directory said, for the check to tell or to withhold.
+type verdict struct {
+	key    string       // of the failure counter: the person, or the unknown login, hashed
+	person bot.PersonID // empty: nobody has that login
+	right  bool
+	down   bool // the directory did not answer
+}
+
+// Buckets of the sign-in counters (policy: T2FailuresAccount, T2FailuresPerson).
+const (
+	t2Account = "t2.account" // key: channel and platform user
+	t2Person  = "t2.person"  // key: see verdict
+)
+
+func accountKey(c *bot.Call) string {
+	return string(c.Conversation.Channel) + "|" + c.Conversation.User
+}
+
+// prepareSignIn asks the directory about a password. It does the same for a
+// login that nobody has. Whoever is locked out gets no comparison.
+func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+	login := c.Slot("username")
+	v := verdict{key: "login|" + hex.EncodeToString(r.Vault.Hash("login", login))}
+	var p *bot.Person
+	locked := false
+	err := st.View(ctx, func(tx bot.Tx) error {
+		p = nil
+		for _, l := range r.logins(login) { // both, always: it takes the same time
+			found, err := tx.PersonByLogin(l)
+			if err != nil && !errors.Is(err, bot.ErrNotFound) {
+				return err
+			}
+			if err == nil && p == nil {
+				p = found
+			}
+		}
+		if p != nil {
+			v.person, v.key = p.ID, "person|"+string(p.ID)
+		}
+		wait, err := r.lockedT2(tx, c, v.key)
+		locked = wait > 0
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("enroll: look up a login: %w", err)
+	}
+	if locked || c.Event == nil || c.Event.Form == nil {
+		return v, nil
+	}
+	right, err := r.Directory.Verify(p, c.Event.Form.Value("password"))
+	if err != nil {
+		r.Log.Error("the directory did not answer a sign-in", "err", err)
+		v.down = true
+		return v, nil
+	}
+	v.right = right && p != nil
+	return v, nil
+}
+
+// lockedT2 is how long sign-in stays closed for the chat account or the person.
+func (r *Room) lockedT2(tx bot.Tx, c *bot.Call, key string) (time.Duration, error) {
+	var wait time.Duration
+	for _, l := range []struct {
+		bucket, key string
+		limit       int
+	}{{t2Account, accountKey(c), r.Policy.T2FailuresAccount}, {t2Person, key, r.Policy.T2FailuresPerson}} {
+		n, oldest, err := tx.Tallied(l.bucket, l.key, tx.Now().Add(-r.Policy.T2Window))
+		if err != nil {
+			return 0, fmt.Errorf("enroll: read sign-in failures: %w", err)
+		}
+		if n >= l.limit {
+			w := r.Policy.T2Window
+			if n > 0 {
+				w = oldest.Add(r.Policy.T2Window).Sub(tx.Now())
+			}
+			wait = max(wait, w, time.Second)
+		}
+	}
+	return wait, nil
+}
+
+// personSignIn tells the verdict and links the chat account (T2). Counting and
+// telling are one transaction, so no more answers are given than the limit
+// allows, however many were asked at once.
+func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	v, ok := c.Prepared.(verdict)
+	if !ok || v.down {
+		return fail("unavailable", "directory_down"), nil
+	}
+	wait, err := r.lockedT2(tx, c, v.key)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if wait > 0 {
+		return fail("locked", "sign_in_locked", "wait", r.wait(c.Lang(), wait)), nil
+	}
+	if !v.right {
+		return r.missT2(tx, c, v.key)
+	}
+	p, err := tx.Person(v.person)
+	if errors.Is(err, bot.ErrNotFound) {
+		return fail("unavailable", "person_gone"), nil
+	}
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: person who signed in: %w", err)
+	}
+	if p.Disabled {
+		return fail("disabled", "account_disabled"), nil
+	}
+	if err := r.link(tx, c, p); err != nil {
+		return bot.Outcome{}, err
+	}
+	return say("ok", "name", called(p)), nil
+}
+
+// missT2 counts a wrong password for the chat account and for the login.
+func (r *Room) missT2(tx bot.Tx, c *bot.Call, key string) (bot.Outcome, error) {
+	left := r.Policy.T2FailuresAccount
+	for _, l := range []struct {
+		bucket, key string
+		limit       int
+	}{{t2Account, accountKey(c), r.Policy.T2FailuresAccount}, {t2Person, key, r.Policy.T2FailuresPerson}} {
+		if err := tx.Tally(l.bucket, l.key); err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: count sign-in failure: %w", err)
+		}
+		n, _, err := tx.Tallied(l.bucket, l.key, tx.Now().Add(-r.Policy.T2Window))
+		if err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: read sign-in failures: %w", err)
+		}
+		left = min(left, l.limit-n)
+	}
+	if left <= 0 {
+		return fail("locked", "sign_in_locked", "wait", r.wait(c.Lang(), r.Policy.T2Window)), nil
+	}
+	return fail("wrong", "sign_in_wrong", "left", strconv.Itoa(left)), nil
+}
+
+// link proves that the chat account is this person's (L2). The notice goes to
+// the addresses that the person has already.
+func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person) error {
+	conv := c.Conversation
+	if conv.Person == p.ID && conv.Level >= bot.L2 {
+		return nil
+	}
+	err := tx.Link(bot.Identity{Channel: conv.Channel, User: conv.User, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now()})
+	if err != nil {
+		return fmt.Errorf("enroll: link identity: %w", err)
+	}
+	conv.Person, conv.Level = p.ID, bot.L2 // for the checks that follow in this turn
+	_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: "person", Action: "identity.linked", Subject: "chat account",
+		Channel: conv.Channel, Evidence: "sign-in"})
+	if err != nil {
+		return fmt.Errorf("enroll: audit link: %w", err)
+	}
+	ms, err := tx.Methods(p.ID)
+	if err != nil {
+		return fmt.Errorf("enroll: methods: %w", err)
+	}
+	return r.notify(tx, c, p, nil, "identity.linked", addresses(p, ms))
+}

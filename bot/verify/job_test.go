@@ -1,0 +1,298 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/verify"
+)
+
+// sending is Ann with a code queued, and its job.
+func sending(t *testing.T) (*rig, verify.SendCode) {
+	t.Helper()
+	r := begun(t)
+	oc := r.want("code.send", "", "sent")
+	r.jobs = nil
+	return r, verify.SendCode{Challenge: fact(oc, "ref")}
+}
+
+func (r *rig) send(j verify.SendCode) error { return r.verify.HandleSendCode(r.Context(), j) }
+
+func dropped(err error) bool {
+	var d *bot.DropJob
+	return errors.As(err, &d)
+}
+
+// TestSendCodeByClass: what follows from each class of failure.
+func TestSendCodeByClass(t *testing.T) {
+	boom := errors.New("boom")
+	for _, c := range []struct {
+		name    string
+		err     error
+		dropped bool
+		signals []string
+		state   bot.SendState
+		again   int // texts after another run of the job
+	}{
+		{"retry", &bot.SendError{Kind: bot.SendRetry, Err: boom}, false, nil, bot.SendTrying, 1},
+		{"throttled", &bot.SendError{Kind: bot.SendThrottled, After: time.Minute, Err: boom}, false, nil, bot.SendTrying, 1},
+		{"throttled too long", &bot.SendError{Kind: bot.SendThrottled, After: time.Hour, Err: boom}, true, []string{"undelivered"}, bot.SendFailed, 0},
+		{"uncertain", &bot.SendError{Kind: bot.SendUncertain, Err: boom}, false, nil, bot.SendTrying, 1},
+		{"not classified", boom, false, nil, bot.SendTrying, 1},
+		{"permanent", &bot.SendError{Kind: bot.SendPermanent, Err: boom}, true, []string{"undelivered"}, bot.SendFailed, 0},
+		{"landline", &bot.SendError{Kind: bot.SendPermanent, Code: "landline", Err: boom}, true, []string{"landline"}, bot.SendFailed, 0},
+		{"opted out", &bot.SendError{Kind: bot.SendPermanent, Code: "opted_out", Err: boom}, true, []string{"opted_out"}, bot.SendFailed, 0},
+		{"refused", &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: boom}, true, []string{"refused"}, bot.SendFailed, 0},
+		{"a code we do not know", &bot.SendError{Kind: bot.SendPermanent, Code: "x30999", Err: boom}, true, []string{"undelivered"}, bot.SendFailed, 0},
+		{"gone", &bot.SendError{Kind: bot.SendGone, Err: boom}, true, []string{"unreachable"}, bot.SendFailed, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, j := sending(t)
+			r.texts.FailNext(c.err)
+			err := r.send(j)
+			if err == nil || dropped(err) != c.dropped || !errors.Is(err, boom) {
+				t.Fatalf("error %v, dropped %v", err, dropped(err))
+			}
+			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+				t.Errorf("signals %v, want %v", got, c.signals)
+			}
+			if len(c.signals) > 0 {
+				ev := r.inbox.events[0]
+				if ev.Signal.Ref != j.Challenge || ev.Conversation != "c1" || ev.Channel != "test" || ev.Kind != bot.Notice || ev.From != "" {
+					t.Errorf("event %+v", ev)
+				}
+			}
+			ch := r.challenge(j.Challenge)
+			if ch.Sent != c.state || (ch.SealedCode == nil) != c.dropped {
+				t.Errorf("state %d, sealed %v", ch.Sent, ch.SealedCode != nil)
+			}
+			err = r.send(j)
+			if n := len(r.texts.Sent()); n != c.again {
+				t.Errorf("%d texts after another run (%v), want %d", n, err, c.again)
+			}
+			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+				t.Errorf("signals after another run: %v", got)
+			}
+		})
+	}
+}
+
+// TestRetriesSendTheSameCode, and as often as nothing was sent.
+func TestRetriesSendTheSameCode(t *testing.T) {
+	r, j := sending(t)
+	for range 6 {
+		r.texts.FailNext(&bot.SendError{Kind: bot.SendRetry, Err: errors.New("busy")})
+		if err := r.send(j); err == nil || dropped(err) {
+			t.Fatal(err)
+		}
+		r.clock.Advance(time.Minute)
+	}
+	if err := r.send(j); err != nil {
+		t.Fatal(err)
+	}
+	r.want("code.check", string(r.texts.Sent()[0].Code), "ok")
+}
+
+// crashing takes the code and then the process dies: nothing more is noted.
+type crashing struct{ codes []bot.CodeMessage }
+
+func (s *crashing) SendCode(_ context.Context, m bot.CodeMessage) (string, error) {
+	s.codes = append(s.codes, m)
+	panic("killed")
+}
+
+// TestCrashRepeatsOnceWithTheSameCode: the outcome of an attempt is unknown.
+func TestCrashRepeatsOnceWithTheSameCode(t *testing.T) {
+	r, j := sending(t)
+	s := &crashing{}
+	r.verify.Senders[bot.SMS] = s
+	run := func() (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = errors.New("killed")
+			}
+		}()
+		return r.send(j)
+	}
+	for range 2 {
+		if err := run(); err == nil || dropped(err) {
+			t.Fatal(err)
+		}
+	}
+	if err := run(); !dropped(err) {
+		t.Fatalf("a third attempt was not given up: %v", err)
+	}
+	if len(s.codes) != 2 || s.codes[0].Code != s.codes[1].Code || s.codes[0].ID != s.codes[1].ID {
+		t.Fatalf("%d sends", len(s.codes))
+	}
+	if got := r.inbox.signals(); !slices.Equal(got, []string{"undelivered"}) {
+		t.Errorf("signals %v", got)
+	}
+	r.want("code.check", string(s.codes[0].Code), "ok") // it may have come all the same
+}
+
+// asking is a provider that can be asked.
+type asking struct {
+	crashing
+	has string
+	err error
+}
+
+func (s *asking) AskCode(context.Context, string, bot.Secret, time.Time) (string, error) {
+	return s.has, s.err
+}
+
+func TestProviderIsAskedBeforeARepeat(t *testing.T) {
+	r, j := sending(t)
+	s := &asking{has: "SM1"}
+	r.verify.Senders[bot.SMS] = s
+	func() {
+		defer func() { _ = recover() }()
+		_ = r.send(j)
+	}()
+	s.err = errors.New("down")
+	if err := r.send(j); err == nil || dropped(err) {
+		t.Fatalf("the provider did not answer: %v", err)
+	}
+	s.err = nil
+	if err := r.send(j); err != nil {
+		t.Fatal(err)
+	}
+	if ch := r.challenge(j.Challenge); len(s.codes) != 1 || ch.Sent != bot.SendHandedOver || ch.ProviderRef != "SM1" {
+		t.Errorf("%d sends, %+v", len(s.codes), ch)
+	}
+}
+
+// TestNothingIsSentTooLate: not after expiry, not when used, void or replaced.
+func TestNothingIsSentTooLate(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		before  func(r *rig)
+		signals []string
+	}{
+		{"expired", func(r *rig) { r.clock.Advance(10 * time.Minute) }, []string{"undelivered"}},
+		{"cancelled", func(r *rig) { r.want("person.cancel", "", "ok") }, nil},
+		{"replaced", func(r *rig) {
+			r.clock.Advance(31 * time.Second)
+			r.want("code.send", "", "sent")
+			r.jobs = nil
+		}, nil},
+		{"another number", func(r *rig) { r.want("phone.accept", "7045550149", "ok") }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, j := sending(t)
+			c.before(r)
+			err := r.send(j)
+			if n := r.texts.Calls(); n != 0 {
+				t.Errorf("%d attempts: %v", n, err)
+			}
+			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+				t.Errorf("signals %v, want %v", got, c.signals)
+			}
+			if ch := r.challenge(j.Challenge); ch.SealedCode != nil || ch.SealedTo != nil {
+				t.Error("a dead code is not wiped")
+			}
+		})
+	}
+	r := newRig(t)
+	if err := r.send(verify.SendCode{Challenge: "nobody"}); !dropped(err) || !errors.Is(err, bot.ErrNotFound) {
+		t.Errorf("unknown challenge: %v", err)
+	}
+}
+
+// TestSignalFirst: when nobody could be told, the job is tried again.
+func TestSignalFirst(t *testing.T) {
+	r, j := sending(t)
+	down := errors.New("store is down")
+	r.inbox.err = down
+	perm := &bot.SendError{Kind: bot.SendPermanent, Code: "landline", Err: errors.New("no")}
+	r.texts.FailNext(perm, perm)
+	if err := r.send(j); !errors.Is(err, down) || dropped(err) {
+		t.Fatalf("error %v", err)
+	}
+	r.inbox.err = nil
+	if err := r.send(j); !dropped(err) {
+		t.Fatal(err)
+	}
+	if got := r.inbox.signals(); !slices.Equal(got, []string{"landline"}) {
+		t.Errorf("signals %v", got)
+	}
+}
+
+func TestJobHoldsIDsOnly(t *testing.T) {
+	r := begun(t)
+	r.want("code.send", "", "sent")
+	if len(r.jobs) != 1 {
+		t.Fatalf("jobs %v", r.jobs)
+	}
+	if j, ok := r.jobs[0].(verify.SendCode); !ok || j.Kind() != "send_code" || j.Challenge == "" {
+		t.Errorf("job %#v", r.jobs[0])
+	}
+}
+
+// TestStatus: a provider's later words, in any order and number.
+func TestStatus(t *testing.T) {
+	type word struct {
+		s    bot.SendState
+		code string
+	}
+	for _, c := range []struct {
+		name    string
+		words   []word
+		signals []string
+		state   bot.SendState
+	}{
+		{"delivered", []word{{bot.SendHandedOver, ""}, {bot.SendDelivered, ""}, {bot.SendDelivered, ""}}, []string{"delivered"}, bot.SendDelivered},
+		{"failed", []word{{bot.SendFailed, "landline"}, {bot.SendFailed, "landline"}}, []string{"landline"}, bot.SendFailed},
+		{"failed without a reason", []word{{bot.SendFailed, ""}}, []string{"undelivered"}, bot.SendFailed},
+		{"delivered, then late sent", []word{{bot.SendDelivered, ""}, {bot.SendHandedOver, ""}}, []string{"delivered"}, bot.SendDelivered},
+		{"delivered, then failed", []word{{bot.SendDelivered, ""}, {bot.SendFailed, ""}}, []string{"delivered"}, bot.SendDelivered},
+		{"failed, then delivered", []word{{bot.SendFailed, "unreachable"}, {bot.SendDelivered, ""}}, []string{"unreachable"}, bot.SendFailed},
+		{"earlier states say nothing", []word{{bot.SendQueued, ""}, {bot.SendTrying, ""}}, nil, bot.SendHandedOver},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, j := sending(t)
+			if err := r.send(j); err != nil {
+				t.Fatal(err)
+			}
+			ref := r.challenge(j.Challenge).ProviderRef
+			for _, w := range c.words {
+				if err := r.verify.HandleStatus(t.Context(), ref, w.s, w.code); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+				t.Errorf("signals %v, want %v", got, c.signals)
+			}
+			if ch := r.challenge(j.Challenge); ch.Sent != c.state {
+				t.Errorf("state %d, want %d", ch.Sent, c.state)
+			}
+		})
+	}
+	r, _ := sending(t)
+	if err := r.verify.HandleStatus(t.Context(), "somebody-elses", bot.SendFailed, ""); err != nil {
+		t.Errorf("unknown reference: %v", err)
+	}
+	if got := r.inbox.signals(); got != nil {
+		t.Errorf("signals %v", got)
+	}
+}
+
+// TestStatusOfAUsedCode concerns nobody any more.
+func TestStatusOfAUsedCode(t *testing.T) {
+	r, j := sending(t)
+	if err := r.send(j); err != nil {
+		t.Fatal(err)
+	}
+	r.want("code.check", string(r.texts.Sent()[0].Code), "ok")
+	if err := r.verify.HandleStatus(t.Context(), r.challenge(j.Challenge).ProviderRef, bot.SendFailed, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.inbox.signals(); got != nil {
+		t.Errorf("signals %v", got)
+	}
+}

@@ -1,0 +1,201 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// provable reports whether a kind of method proves a person by itself. Answers
+// never do.
+func provable(k bot.MethodKind) bool { return k != bot.Questions }
+
+// proveBegin says whether the person must prove a method before one is
+// changed, and offers the ones that may be proven.
+//
+// A method younger than HoldNew is not offered while there is an older one: who
+// added it a moment ago in a stolen session must not use it to remove the
+// others. When all are that young, they are offered, so that somebody who has
+// just enrolled can still mend a mistake.
+func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p := person(c)
+	if p == "" {
+		return r.lockedOut(c), nil
+	}
+	ms, err := tx.Methods(p)
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("verify: methods: %w", err)
+	}
+	var all, settled []bot.Option
+	for i := range ms {
+		m := &ms[i]
+		if m.State != bot.Active || !provable(m.Kind) {
+			continue
+		}
+		o := bot.Option{ID: string(m.ID), Label: r.Methods.Label(c.Lang(), m)}
+		all = append(all, o)
+		if tx.Now().Sub(m.ProvenAt) >= r.Policy.HoldNew {
+			settled = append(settled, o)
+		}
+	}
+	if len(all) == 0 {
+		return say("none"), nil
+	}
+	if fresh, err := r.Methods.Fresh(tx, c); err != nil || fresh {
+		return say("fresh"), err
+	}
+	if wait, err := r.barred(tx, p, bot.T3); err != nil || wait > 0 {
+		return r.shut("locked", c, wait), err
+	}
+	oc := say("needed")
+	if oc.Options = settled; len(settled) == 0 {
+		oc.Options = all
+	}
+	return oc, nil
+}
+
+// provePick says how the method of the slot is proven.
+func (r *Room) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	m, err := own(tx, c, person(c))
+	if err != nil || m == nil || m.State != bot.Active {
+		return say("gone"), err
+	}
+	switch m.Kind {
+	case bot.Authenticator:
+		return say("authenticator"), nil
+	case bot.Phone:
+		return say("phone", "via", string(way(m, ""))), nil
+	case bot.Email:
+		return say("email"), nil
+	case bot.Recovery:
+		return say("recovery"), nil
+	}
+	return say("gone"), nil
+}
+
+// A guess is what Prepare found out about a typed recovery code.
+type guess struct {
+	method bot.MethodID
+	no     int // 0: none of the person's codes
+}
+
+// RecoveryCode brings a typed recovery code into the form that is hashed:
+// Crockford's base 32 in capitals, without blanks and dashes, with the letters
+// that are easily misread taken for the digits that they resemble.
+func RecoveryCode(typed string) string {
+	var b strings.Builder
+	for _, c := range strings.ToUpper(typed) {
+		switch {
+		case c == 'O':
+			c = '0'
+		case c == 'I', c == 'L':
+			c = '1'
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z' && c != 'U':
+		case c == ' ', c == '-', c == '\u00a0', c == '\t', c == '\u2011', c == '\u2013', c == '\r', c == '\n':
+			continue
+		default:
+			c = '?'
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// prepareRecovery compares a typed recovery code with the person's unused ones,
+// outside the transaction because that is slow. What it finds is told only by
+// the check, which counts in the same transaction.
+func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+	p := person(c)
+	if p == "" || c.Event == nil || c.Event.Form == nil {
+		return guess{}, nil
+	}
+	code := RecoveryCode(string(c.Event.Form.Value("code")))
+	var g guess
+	var nos []int
+	var hashes []string
+	err := st.View(ctx, func(tx bot.Tx) error {
+		g, nos, hashes = guess{}, nil, nil
+		if wait, err := r.barred(tx, p, bot.T3); err != nil || wait > 0 {
+			return err // locked: the check says so, and nothing is computed
+		}
+		ms, err := tx.Methods(p)
+		if err != nil {
+			return err
+		}
+		for i := range ms {
+			if ms[i].Kind != bot.Recovery || ms[i].State != bot.Active {
+				continue
+			}
+			ss, err := tx.Secrets(ms[i].ID)
+			if err != nil {
+				return err
+			}
+			g.method = ms[i].ID
+			for _, s := range ss {
+				if !s.UsedAt.IsZero() {
+					continue
+				}
+				hash, err := r.Vault.Open(s.Sealed, s.Place(p))
+				if err != nil {
+					return fmt.Errorf("recovery code %d: %w", s.No, err)
+				}
+				nos, hashes = append(nos, s.No), append(hashes, string(hash))
+			}
+			return nil // one set is active at a time
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verify: read recovery codes: %w", err)
+	}
+	if len(hashes) == 0 || len(code) != r.Policy.RecoveryCodeChars {
+		return g, nil
+	}
+	i, err := r.VerifyAny(ctx, hashes, []byte(code))
+	if err != nil {
+		return nil, fmt.Errorf("verify: compare recovery code: %w", err)
+	}
+	if i >= 0 {
+		g.no = nos[i]
+	}
+	return g, nil
+}
+
+// proveRecovery spends a recovery code (T3).
+func (r *Room) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p := person(c)
+	if p == "" {
+		return r.lockedOut(c), nil
+	}
+	g, _ := c.Prepared.(guess)
+	var m *bot.Method
+	if g.method != "" {
+		stored, err := tx.Method(g.method)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return bot.Outcome{}, fmt.Errorf("verify: recovery codes: %w", err)
+		}
+		if err == nil && stored.Person == p && stored.State == bot.Active && stored.Kind == bot.Recovery {
+			m = stored
+		}
+	}
+	if wait, err := r.barred(tx, p, bot.T3); err != nil || wait > 0 {
+		return r.shut("locked", c, wait), err
+	}
+	if m == nil || g.no == 0 {
+		return r.missT3(tx, c, p, m)
+	}
+	first, err := tx.SpendSecret(m.ID, g.no)
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("verify: spend recovery code: %w", err)
+	}
+	if !first {
+		return r.missT3(tx, c, p, m)
+	}
+	if err := r.Methods.Proven(tx, c, m, "recovery code"); err != nil {
+		return bot.Outcome{}, err
+	}
+	return say("ok"), nil
+}

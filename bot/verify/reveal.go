@@ -1,0 +1,51 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/bot"
+)
+
+// ErrLapsed is wrapped by Reveal when what should be shown may not be shown any
+// more: the key was proven, replaced or has run out.
+var ErrLapsed = errors.New("not to be shown any more")
+
+// Reveal opens a secret at the moment a message that shows it is sent. It reads
+// the store itself: the message carries a pointer only. What it returns must
+// not be kept.
+func (r *Room) Reveal(ctx context.Context, what bot.Reveal) (*bot.Revealed, error) {
+	if what.Kind != bot.RevealTOTP {
+		return nil, fmt.Errorf("verify: reveal %q: %w", what.Kind, ErrLapsed)
+	}
+	var m *bot.Method
+	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
+		if m, err = tx.Method(what.Method); err == nil && !r.pending(tx, m) {
+			err = ErrLapsed
+		}
+		return err
+	})
+	if errors.Is(err, bot.ErrNotFound) {
+		err = errors.Join(ErrLapsed, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify: reveal authenticator key %s: %w", what.Method, err)
+	}
+	if m.Kind != bot.Authenticator {
+		return nil, fmt.Errorf("verify: reveal %s %s: %w", m.Kind, m.ID, ErrLapsed)
+	}
+	seed, err := r.seed(m)
+	if err != nil {
+		return nil, err
+	}
+	uri := KeyURI(r.Issuer, m.Label, seed)
+	v := &bot.Revealed{URI: uri, Key: KeyText(seed)}
+	if v.PNG, err = QRPicture(uri); err != nil {
+		return nil, err
+	}
+	if v.Rows, err = QRRows(uri); err != nil {
+		return nil, err
+	}
+	return v, nil
+}

@@ -1,0 +1,171 @@
+package verify
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/policy"
+)
+
+// Methods is what this room asks of the room in charge of a person's methods.
+type Methods interface {
+	// Activate makes a pending method active. It reports false, and does
+	// nothing, when the person may not enroll any more.
+	Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) (bool, error)
+	// Proven stores that an active method was proven again and notes the
+	// proof for this conversation.
+	Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error
+	// Fresh reports whether this conversation proved a method of its
+	// person recently enough to change another.
+	Fresh(tx bot.Tx, c *bot.Call) (bool, error)
+	// Disable takes a method out of use after too many wrong tries in a row.
+	Disable(tx bot.Tx, c *bot.Call, m *bot.Method) error
+	// Label names a method for people: "Phone •••• 48".
+	Label(lang string, m *bot.Method) string
+}
+
+// Deps is what the room needs. A Room of zero Deps still gives its Specs.
+type Deps struct {
+	Store   bot.Store
+	Policy  *policy.Policy
+	Vault   bot.Vault
+	Methods Methods
+	Phrases bot.Phrases
+	Senders map[bot.Via]bot.Sender
+	// Issuer names the organisation in authenticator apps. It has no colon.
+	Issuer string
+	// Staff is the number of people, for the day's budget of texts. Nil
+	// means none: the policy's floor.
+	Staff func() int
+	// VerifyAny gives the index of the first slow hash that was made from
+	// the secret, or -1; see package vault.
+	VerifyAny func(ctx context.Context, encoded []string, normalised []byte) (int, error)
+	Log       *slog.Logger
+}
+
+// A Room proves things. It keeps no state of its own.
+//
+// Its checks read counters before they read challenges, and methods before
+// both: the store makes transactions that count wait for each other, so that
+// reading a counter, comparing and counting are one step even for two replicas.
+type Room struct {
+	Deps
+	inbox bot.Inbox
+}
+
+// New makes a room.
+func New(d Deps) *Room {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Room{Deps: d}
+}
+
+// Connect gives the room the inbox that outcomes of sends enter by. Call it
+// before the first job runs; it is apart from New because the inbox itself
+// needs the room's checks.
+func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
+
+// Specs declares the checks. On a zero Room they serve lint only.
+func (r *Room) Specs() []bot.CheckSpec {
+	return []bot.CheckSpec{
+		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Run: r.totpProve,
+			Outcomes: outcomes("ok masked", "wrong left", "skewed minutes left", "used", "expired", "paused wait soon")},
+		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Run: r.codeSend,
+			Outcomes: outcomes("sent masked ref minutes", "wait wait", "limit wait", "busy", "landline")},
+		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Run: r.codeCheck,
+			Outcomes: outcomes("ok masked", "wrong left", "expired", "used", "void", "paused wait soon")},
+		{Name: "code.state", Doc: "does the code that was sent still count", Takes: []string{"method", "ref"}, Run: r.codeState,
+			Outcomes: outcomes("live masked", "expired")},
+		{Name: "prove.begin", Doc: "must one of the person's methods be proven first", Options: true, Run: r.proveBegin,
+			Outcomes: outcomes("needed", "fresh", "none", "locked wait soon")},
+		{Name: "prove.pick", Doc: "how is the chosen method proven", Takes: []string{"method"}, Run: r.provePick,
+			Outcomes: outcomes("authenticator", "phone via", "email", "recovery", "gone")},
+		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,
+			Outcomes: outcomes("ok", "wrong left", "used", "locked wait soon")},
+		{Name: "prove.recovery", Doc: "is this an unused recovery code", Run: r.proveRecovery,
+			Outcomes: outcomes("ok", "wrong left", "locked wait soon")},
+	}
+}
+
+// Forms declares the private forms.
+func (r *Room) Forms() []bot.FormSpec {
+	return []bot.FormSpec{
+		{Name: "recovery_code", Doc: "one recovery code (field code)", Prepare: r.prepareRecovery},
+	}
+}
+
+// outcomes reads "name fact fact" lines.
+func outcomes(lines ...string) map[string][]string {
+	m := make(map[string][]string, len(lines))
+	for _, l := range lines {
+		fs := strings.Fields(l)
+		m[fs[0]] = fs[1:]
+	}
+	return m
+}
+
+// person is whose conversation this is, or empty while nobody is proven.
+func person(c *bot.Call) bot.PersonID {
+	if c.Conversation.Level < bot.L2 {
+		return ""
+	}
+	return c.Conversation.Person
+}
+
+// own reads the method named by the slot if it belongs to the person and is
+// not removed; otherwise nil.
+func own(tx bot.Tx, c *bot.Call, p bot.PersonID) (*bot.Method, error) {
+	id := bot.MethodID(c.Slot("method"))
+	if id == "" || p == "" {
+		return nil, nil
+	}
+	m, err := tx.Method(id)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify: method: %w", err)
+	}
+	if m.Person != p || m.State == bot.Removed {
+		return nil, nil
+	}
+	return m, nil
+}
+
+func id() string { return rand.Text() }
+
+func say(name string, facts ...string) bot.Outcome {
+	return bot.Outcome{Name: name, Facts: bot.Facts(facts...)}
+}
+
+func fail(name, code string, facts ...string) bot.Outcome {
+	return bot.Outcome{Name: name, Facts: bot.Facts(facts...), Error: code}
+}
+
+// wait puts a wait into words, rounded up: "30 seconds", "2 minutes".
+func (r *Room) wait(lang string, d time.Duration) string {
+	n, unit := max(1, ceil(d, time.Second)), "seconds"
+	switch {
+	case d > 48*time.Hour:
+		n, unit = ceil(d, 24*time.Hour), "days"
+	case d > 90*time.Minute:
+		n, unit = ceil(d, time.Hour), "hours"
+	case d > 90*time.Second:
+		n, unit = ceil(d, time.Minute), "minutes"
+	}
+	form := ".other"
+	if n == 1 {
+		form = ".one"
+	}
+	return r.Phrases.Phrase(lang, "wait."+unit+form, "n", strconv.Itoa(n))
+}
+
+func ceil(d, unit time.Duration) int { return int((d + unit - 1) / unit) }
