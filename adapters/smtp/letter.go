@@ -1,0 +1,62 @@
+package smtp
+
+import (
+	"html"
+	"net/mail"
+	"strings"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// A letter is a mail before it is composed.
+type letter struct {
+	id      string // Message-ID without brackets
+	to      string
+	name    string // of the recipient, as shown; may be empty
+	lang    string
+	subject string
+	body    string // plain text, lines end with \n
+	strong  string // part of the body that the HTML part sets in bold
+}
+
+// compose builds the message: plain text, and the same as plain HTML. Every
+// header value is one line; the address is a bare address.
+func (m *Mailer) compose(l letter) (*gomail.Msg, error) {
+	if err := checkAddress(l.to); err != nil {
+		return nil, err
+	}
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	// Addresses as values: the library's text forms would parse what a name holds.
+	msg.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, &mail.Address{Name: m.o.FromName, Address: m.o.From})
+	msg.SetAddrHeaderFromMailAddress(gomail.HeaderTo, &mail.Address{Name: oneLine(l.name), Address: l.to})
+	if m.o.ReplyTo != "" {
+		msg.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, &mail.Address{Address: m.o.ReplyTo})
+	}
+	msg.Subject(oneLine(l.subject))
+	msg.SetDateWithValue(m.o.Now())
+	msg.SetMessageIDWithValue(l.id)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
+	msg.SetGenHeader("X-Auto-Response-Suppress", "All")  // Exchange
+	if lang := oneLine(l.lang); lang != "" {
+		msg.SetGenHeader("Content-Language", lang)
+	}
+	text := strings.ReplaceAll(l.body, "\r\n", "\n")
+	msg.SetBodyString(gomail.TypeTextPlain, text)
+	msg.AddAlternativeString(gomail.TypeTextHTML, page(l.lang, text, l.strong))
+	return msg, nil
+}
+
+// page is text as the least HTML that reads well: no picture, no link, no
+// colour, nothing to load.
+func page(lang, text, strong string) string {
+	body := html.EscapeString(strings.TrimSpace(text))
+	if strong != "" {
+		s := html.EscapeString(strong)
+		body = strings.ReplaceAll(body, s, `<strong style="font-size:1.5em;letter-spacing:.1em">`+s+`</strong>`)
+	}
+	body = strings.ReplaceAll(body, "\n\n", "</p>\n<p>")
+	body = strings.ReplaceAll(body, "\n", "<br>\n")
+	body = strings.ReplaceAll(body, "</p><br>\n<p>", "</p>\n<p>")
+	return "<!doctype html>\n<html lang=\"" + html.EscapeString(oneLine(lang)) + "\"><head><meta charset=\"utf-8\"><title></title></head>\n" +
+		"<body style=\"font-family:sans-serif;line-height:1.5\">\n<p>" + body + "</p>\n</body></html>\n"
+}
