@@ -1,0 +1,143 @@
+// Package config reads the one configuration file of Latchkey.
+//
+// It is in charge of every key: its name, its one-sentence explanation, its
+// default and its limits stand in one table (Keys), and the reader, the
+// environment, `config describe` and `config check` are made from it. It finds
+// all problems of a file at once, each with file, line, key and fix. It must
+// not connect to anything, and it never prints the value of a secret.
+package config
+
+import (
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/policy"
+)
+
+// A Config is a checked configuration. Paths are absolute or relative to the
+// working folder, never to the file.
+type Config struct {
+	File string // where it was read from; empty for Default
+
+	Org       Org
+	Store     Store
+	KeysFile  string
+	Scripts   string // folder of own scripts, or empty
+	Terminal  Terminal
+	SMTP      SMTP
+	Twilio    Twilio
+	HTTP      HTTP
+	Directory string // "none" or "demo"
+	Secrets   Secrets
+	Log       Log
+	Policy    *policy.Policy
+}
+
+// Org is who people are talking to.
+type Org struct {
+	Name       string
+	Department string
+	Address    string
+	HelpPhone  string
+	HelpHours  string
+	HelpEmail  string
+	Domains    []string // mail domains of the organisation; the first is the default one unless Domain is set
+	Domain     string
+	Language   string
+	Logo       string
+	BotName    string
+	TroubleURL string
+	StoreIOS   string // where people get an authenticator app
+	StoreDroid string
+}
+
+// Store says where everything is kept: one of the two.
+type Store struct {
+	Path     string     // SQLite file
+	Postgres bot.Secret // connection string
+}
+
+// Terminal is the channel of `latchkey chat`.
+type Terminal struct {
+	User string // who sits there; empty = the login name
+}
+
+// SMTP is the mail server. No Host, no mail.
+type SMTP struct {
+	Host     string
+	Port     int
+	Security string // "starttls", "tls" or "none"
+	CAFile   string
+	Username string
+	Password bot.Secret
+	From     string
+	ReplyTo  string
+	Timeout  time.Duration
+}
+
+// Address is host and port.
+func (s SMTP) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// Twilio sends texts and calls. No AccountSID, no texts and calls.
+type Twilio struct {
+	AccountSID       string
+	AuthToken        bot.Secret
+	From             string // E.164, a short code or a sender's name
+	MessagingService string // instead of From for texts
+	VoiceFrom        string // E.164; empty = From
+	DiscardContent   bool
+	BaseURL          string
+	Timeout          time.Duration
+}
+
+// HTTP is the server for health and callbacks.
+type HTTP struct {
+	Addr      string
+	PublicURL string // as the outside reaches Addr, without a slash at its end
+}
+
+// Secrets says how secrets are shown to people.
+type Secrets struct {
+	QR string // "chat" or "page"
+}
+
+// Log says what is written to standard error.
+type Log struct {
+	Level  string // "debug", "info", "warn", "error"
+	Format string // "text" or "json"
+}
+
+// Default is the configuration of an empty file. It is not complete:
+// organisations have names.
+func Default() *Config {
+	return &Config{
+		Org: Org{
+			Language: "en", BotName: "Latchkey",
+			StoreIOS:   "https://apps.apple.com/app/microsoft-authenticator/id983156458",
+			StoreDroid: "https://play.google.com/store/apps/details?id=com.azure.authenticator",
+			TroubleURL: "https://learn.microsoft.com/azure/active-directory/user-help/multi-factor-authentication-end-user-troubleshoot",
+		},
+		Store:     Store{Path: "latchkey.db"},
+		KeysFile:  "latchkey.keys",
+		SMTP:      SMTP{Port: 587, Security: "starttls", Timeout: 30 * time.Second},
+		Twilio:    Twilio{BaseURL: "https://api.twilio.com", Timeout: 10 * time.Second},
+		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
+		Directory: "none",
+		Secrets:   Secrets{QR: "chat"},
+		Log:       Log{Level: "info", Format: "text"},
+		Policy:    policy.Default(),
+	}
+}
+
+// resolve makes paths relative to the folder of the file.
+func (c *Config) resolve() {
+	dir := filepath.Dir(c.File)
+	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.Scripts, &c.SMTP.CAFile, &c.Org.Logo} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}

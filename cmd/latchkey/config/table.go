@@ -1,0 +1,276 @@
+package config
+
+import (
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"latchkey/bot/policy"
+)
+
+// A Section groups keys in the file.
+type Section struct {
+	Name string
+	Doc  string
+}
+
+// Sections lists the sections in the order of the file.
+func Sections() []Section {
+	return []Section{
+		{"org", "Who people are talking to. They see these words."},
+		{"store", "Where everything is kept: an SQLite file, or PostgreSQL. Set one of the two."},
+		{"keys", "The key ring that seals secrets in the store. Make it with `latchkey keys new`, back it up apart from the store."},
+		{"scripts", "What the bot says. The shipped scripts need no folder."},
+		{"channels", "Where people talk to the bot."},
+		{"smtp", "The mail server for codes and notices."},
+		{"twilio", "Texts and phone calls."},
+		{"http", "The server for health checks and for Twilio's callbacks."},
+		{"directory", "Who people are and whether they may sign in."},
+		{"secrets", "How secrets are shown to people."},
+		{"log", "What is written to standard error."},
+		{"policy", "The numbers of the security policy. Each may be made stricter; laxer only up to its cap."},
+	}
+}
+
+// Keys is the table of every key, in the order of the file. The caller owns it.
+func Keys() []Key {
+	keys := []Key{
+		{Path: "org.name", Kind: "text", Doc: "Name of the organisation, as people know it.", Example: "Example School District", required: true,
+			at: func(c *Config) any { return &c.Org.Name }, bad: shorterThan(120)},
+		{Path: "org.department", Kind: "text", Doc: "Who runs this bot.", Example: "Technology Services", required: true,
+			at: func(c *Config) any { return &c.Org.Department }, bad: shorterThan(120)},
+		{Path: "org.address", Kind: "text", Doc: "Postal address for the contact card and the printed guide.", Example: "1 Main Street, Springfield", required: true,
+			at: func(c *Config) any { return &c.Org.Address }, bad: shorterThan(300)},
+		{Path: "org.help_phone", Kind: "text", Doc: "Phone number of the help desk, as people should dial it.", Example: "(555) 555-0100", required: true,
+			at: func(c *Config) any { return &c.Org.HelpPhone }, bad: shorterThan(60)},
+		{Path: "org.help_hours", Kind: "text", Doc: "When the help desk answers.", Example: "Monday to Friday, 7:30 to 16:30", required: true,
+			at: func(c *Config) any { return &c.Org.HelpHours }, bad: shorterThan(120)},
+		{Path: "org.help_email", Kind: "address", Doc: "Mail address of the help desk.", Example: "helpdesk@example.org",
+			at: func(c *Config) any { return &c.Org.HelpEmail }, bad: badMail},
+		{Path: "org.domains", Kind: "list", list: true, Doc: "Mail domains of the organisation; user names may carry them, private addresses may not.", Example: "example.org, staff.example.org", required: true,
+			at: func(c *Config) any { return &c.Org.Domains }, bad: badDomain},
+		{Path: "org.default_domain", Kind: "text", Doc: "Domain of a user name that is typed without one; unset, the first of org.domains.", Example: "example.org",
+			at: func(c *Config) any { return &c.Org.Domain }, bad: badDomain},
+		{Path: "org.default_language", Kind: "text", Doc: "Language for people whose language is not known, as a two-letter code.",
+			at: func(c *Config) any { return &c.Org.Language }, bad: badLanguage},
+		{Path: "org.bot_name", Kind: "text", Doc: "What the bot calls itself.",
+			at: func(c *Config) any { return &c.Org.BotName }, bad: shorterThan(40)},
+		{Path: "org.trouble_url", Kind: "address", Doc: "Page with more help, named in the troubleshooting answers.",
+			at: func(c *Config) any { return &c.Org.TroubleURL }, bad: badLink},
+		{Path: "org.store_ios", Kind: "address", Doc: "Where people get the authenticator app for an iPhone.",
+			at: func(c *Config) any { return &c.Org.StoreIOS }, bad: badLink},
+		{Path: "org.store_android", Kind: "address", Doc: "Where people get the authenticator app for an Android phone.",
+			at: func(c *Config) any { return &c.Org.StoreDroid }, bad: badLink},
+		{Path: "org.logo", Kind: "path", Doc: "Picture file (PNG or SVG) for the printed guide.", Example: "logo.svg",
+			at: func(c *Config) any { return &c.Org.Logo }},
+
+		{Path: "store.path", Kind: "path", Doc: "SQLite file on a local disk; made when missing.",
+			at: func(c *Config) any { return &c.Store.Path }},
+		{Path: "store.postgres", Kind: "secret", Doc: "PostgreSQL connection string (postgres://user:password@host/database), instead of store.path.",
+			at: func(c *Config) any { return &c.Store.Postgres }, bad: badDSN},
+
+		{Path: "keys.file", Kind: "path", Doc: "Key ring file, readable by the service's user only.",
+			at: func(c *Config) any { return &c.KeysFile }},
+
+		{Path: "scripts.dir", Kind: "path", Doc: "Folder of your own scripts and texts, which replace shipped ones of the same name.", Example: "scripts",
+			at: func(c *Config) any { return &c.Scripts }},
+
+		{Path: "channels.terminal.user", Kind: "text", Doc: "Who sits at the terminal of `latchkey chat`; unset, the login name.", Example: "kiosk-1",
+			at: func(c *Config) any { return &c.Terminal.User }, bad: shorterThan(64)},
+
+		{Path: "smtp.host", Kind: "address", Doc: "Mail server; without one no mail is sent.", Example: "smtp.example.org",
+			at: func(c *Config) any { return &c.SMTP.Host }, bad: badHost},
+		{Path: "smtp.port", Kind: "number", Doc: "Its port: 587 with starttls, 465 with tls.", Floor: "1", Cap: "65535",
+			at: func(c *Config) any { return &c.SMTP.Port }},
+		{Path: "smtp.security", Kind: "text", Doc: "How the connection is protected; none is for a server on this machine only.", Choices: []string{"starttls", "tls", "none"},
+			at: func(c *Config) any { return &c.SMTP.Security }},
+		{Path: "smtp.ca_file", Kind: "path", Doc: "Certificates (PEM) that the server's certificate is checked against; unset, the system's.", Example: "ca.pem",
+			at: func(c *Config) any { return &c.SMTP.CAFile }},
+		{Path: "smtp.username", Kind: "text", Doc: "User name at the mail server; unset, no sign-in.", Example: "latchkey",
+			at: func(c *Config) any { return &c.SMTP.Username }, bad: shorterThan(200)},
+		{Path: "smtp.password", Kind: "secret", Doc: "Password at the mail server.",
+			at: func(c *Config) any { return &c.SMTP.Password }},
+		{Path: "smtp.from", Kind: "address", Doc: "Sender of all mails.", Example: "Help Desk <no-reply@example.org>",
+			at: func(c *Config) any { return &c.SMTP.From }, bad: badMail},
+		{Path: "smtp.reply_to", Kind: "address", Doc: "Where answers to mails go; unset, to the sender.", Example: "helpdesk@example.org",
+			at: func(c *Config) any { return &c.SMTP.ReplyTo }, bad: badMail},
+		{Path: "smtp.timeout", Kind: "duration", Doc: "How long one attempt may take.", Floor: "1s", Cap: "2m",
+			at: func(c *Config) any { return &c.SMTP.Timeout }},
+
+		{Path: "twilio.account_sid", Kind: "text", Doc: "Account SID; without one no texts and calls are made.", Example: "AC00000000000000000000000000000000",
+			at: func(c *Config) any { return &c.Twilio.AccountSID }, bad: badSID("AC")},
+		{Path: "twilio.auth_token", Kind: "secret", Doc: "Auth token of the account; it also proves that callbacks come from Twilio.",
+			at: func(c *Config) any { return &c.Twilio.AuthToken }, bad: badToken},
+		{Path: "twilio.from", Kind: "text", Doc: "Where texts come from: a number with + and country code, a short code, or a sender's name.", Example: "+15555550100",
+			at: func(c *Config) any { return &c.Twilio.From }, bad: badSender},
+		{Path: "twilio.messaging_service", Kind: "text", Doc: "Messaging service SID for texts, instead of twilio.from.", Example: "MG00000000000000000000000000000000",
+			at: func(c *Config) any { return &c.Twilio.MessagingService }, bad: badSID("MG")},
+		{Path: "twilio.voice_from", Kind: "text", Doc: "Number that calls come from; unset, twilio.from.", Example: "+15555550101",
+			at: func(c *Config) any { return &c.Twilio.VoiceFrom }, bad: badE164},
+		{Path: "twilio.discard_content", Kind: "switch", Doc: "Ask Twilio to keep neither text nor number; needs that feature of the account.",
+			at: func(c *Config) any { return &c.Twilio.DiscardContent }},
+		{Path: "twilio.base_url", Kind: "address", Doc: "Address of the API; another one for a region or for a test.",
+			at: func(c *Config) any { return &c.Twilio.BaseURL }, bad: badURL},
+		{Path: "twilio.timeout", Kind: "duration", Doc: "How long one attempt may take.", Floor: "1s", Cap: "1m",
+			at: func(c *Config) any { return &c.Twilio.Timeout }},
+
+		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
+			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
+		{Path: "http.public_url", Kind: "address", Doc: "The same server as the outside reaches it; Twilio's callbacks need it.", Example: "https://latchkey.example.org",
+			at: func(c *Config) any { return &c.HTTP.PublicURL }, bad: badURL},
+
+		{Path: "directory.kind", Kind: "text", Doc: "Who checks passwords at sign-in: none (nobody can sign in), or demo (one well-known password opens every account; for trials only).", Choices: []string{"none", "demo"},
+			at: func(c *Config) any { return &c.Directory }},
+
+		{Path: "secrets.qr", Kind: "text", Doc: "Where an authenticator's QR picture is shown: in the chat, or only on a one-time page.", Choices: []string{"chat", "page"},
+			at: func(c *Config) any { return &c.Secrets.QR }},
+
+		{Path: "log.level", Kind: "text", Doc: "What is worth a line.", Choices: []string{"debug", "info", "warn", "error"},
+			at: func(c *Config) any { return &c.Log.Level }},
+		{Path: "log.format", Kind: "text", Doc: "Lines for people (text) or for programs (json).", Choices: []string{"text", "json"},
+			at: func(c *Config) any { return &c.Log.Format }},
+	}
+	d := Default()
+	for i := range keys {
+		keys[i].Default = keys[i].Get(d)
+	}
+	for _, p := range policy.Keys() {
+		keys = append(keys, Key{
+			Path: p.Path, Kind: p.Kind, Unit: p.Unit, Doc: p.Doc, Default: p.Default, Floor: p.Floor, Cap: p.Cap,
+			Source: p.Source, list: p.List(), pol: &p,
+		})
+	}
+	return keys
+}
+
+func shorterThan(runes int) func(string) (string, string) {
+	return func(v string) (string, string) {
+		if len([]rune(v)) > runes {
+			return "is longer than " + strconv.Itoa(runes) + " characters", "shorten it"
+		}
+		return "", ""
+	}
+}
+
+func badMail(v string) (string, string) {
+	if _, err := mail.ParseAddress(v); err != nil {
+		return "is not a mail address", "write it like helpdesk@example.org"
+	}
+	return "", ""
+}
+
+var domainShape = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+
+func badDomain(v string) (string, string) {
+	if len(v) > 253 || !domainShape.MatchString(v) {
+		return "is not a mail domain", "write it like example.org, in lower case and without @"
+	}
+	return "", ""
+}
+
+var languageShape = regexp.MustCompile(`^[a-z]{2,3}$`)
+
+func badLanguage(v string) (string, string) {
+	if !languageShape.MatchString(v) {
+		return "is not a language code", "write it like en or es"
+	}
+	return "", ""
+}
+
+func badHost(v string) (string, string) {
+	if strings.ContainsAny(v, "/:@ ") && net.ParseIP(v) == nil {
+		return "is not a host name", "write the name or the IP address alone, and the port in smtp.port"
+	}
+	return "", ""
+}
+
+func badSID(prefix string) func(string) (string, string) {
+	shape := regexp.MustCompile("^" + prefix + "[0-9a-fA-F]{32}$")
+	return func(v string) (string, string) {
+		if !shape.MatchString(v) {
+			return "is not a Twilio SID of this kind", "copy the one that begins with " + prefix + " from Twilio's console"
+		}
+		return "", ""
+	}
+}
+
+func badToken(v string) (string, string) {
+	if len(v) < 32 || strings.Trim(v, "0123456789abcdefABCDEFghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "is too short for a Twilio auth token, or has other characters than letters and digits", "copy the whole token, 32 characters, from Twilio's console"
+	}
+	return "", ""
+}
+
+func badDSN(v string) (string, string) {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return "is not a PostgreSQL address", "write it like postgres://user:password@host:5432/database"
+	}
+	return "", ""
+}
+
+var e164Shape = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+func badE164(v string) (string, string) {
+	if !e164Shape.MatchString(v) {
+		return "is not a number in international form", "write it like +15555550100"
+	}
+	return "", ""
+}
+
+var senderShape = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{0,10}[A-Za-z][A-Za-z0-9 ]{0,10})$`)
+
+func badSender(v string) (string, string) {
+	if !senderShape.MatchString(v) || len(v) > 16 {
+		return "is neither a number in international form nor a short code or name", "write it like +15555550100"
+	}
+	return "", ""
+}
+
+func badListen(v string) (string, string) {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return "is not host and port", "write it like 127.0.0.1:8080"
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return "has no port between 0 and 65535", "write it like 127.0.0.1:8080"
+	}
+	return "", ""
+}
+
+// badURL wants https, or http to this machine.
+func badURL(v string) (string, string) {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme):
+		return "is not a web address", "write it like https://latchkey.example.org"
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "has a user, a query or a fragment in it", "write scheme, host and path only"
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return "is http to another machine, where everybody on the way can read it", "use https"
+	}
+	return "", ""
+}
+
+// badLink wants a page that people may be sent to.
+func badLink(v string) (string, string) {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.Scheme != "https" || u.User != nil {
+		return "is not a web address that people can be sent to", "write it like https://www.example.org/help"
+	}
+	return "", ""
+}
+
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

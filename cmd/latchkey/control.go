@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"latchkey/cmd/latchkey/config"
+)
+
+// Only one process may have an SQLite file. So a running service takes
+// operators' commands through a socket beside the file and runs them itself:
+// `latchkey people list` works the same whether the service runs or not. The
+// socket's mode lets only the service's own user in.
+//
+// The client sends one line of JSON (order). The service answers with frames:
+// one byte for the stream, four for the length (big endian), the bytes.
+
+// order is a command line for the running service.
+type order struct {
+	Args []string `json:"args"`
+	Dir  string   `json:"dir"` // where relative paths begin
+}
+
+// Streams of a frame.
+const (
+	frameOut  = 1
+	frameErr  = 2
+	frameExit = 3 // one byte: the exit code
+)
+
+// ordered are the commands that may be run for somebody else.
+var ordered = []string{"people", "audit", "outbox", "requests", "backup", "keys"}
+
+// maxOrder is the size of an order in bytes.
+const maxOrder = 64 << 10
+
+// socketPath is where the service of an SQLite store listens.
+func socketPath(cfg *config.Config) string {
+	if cfg.Store.Path == "" {
+		return ""
+	}
+	return cfg.Store.Path + ".sock"
+}
+
+// takeOrders listens until ctx ends.
+func (h *house) takeOrders(ctx context.Context) error {
+	path := socketPath(h.cfg)
+	if path == "" {
+		return nil
+	}
+	// We hold the lock of the store: a socket that is there was left behind.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		// Paths of sockets are short; the service itself does not need it.
+		h.log.Warn("operators' commands need the service to be stopped", "err", err)
+		return nil
+	}
+	defer l.Close()
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		all.Go(func() { h.obey(ctx, c) })
+	}
+}
+
+// obey runs one order.
+func (h *house) obey(ctx context.Context, c net.Conn) {
+	defer c.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	var o order
+	if err := json.NewDecoder(io.LimitReader(c, maxOrder)).Decode(&o); err != nil {
+		return
+	}
+	c.SetReadDeadline(time.Time{})
+	go func() { // whoever gave the order went away
+		io.Copy(io.Discard, c)
+		cancel()
+	}()
+	f := &frames{w: c}
+	code := exitError
+	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
+		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
+	} else {
+		h.log.Info("operator's command", "args", o.Args)
+		code = run(ctx, std{in: eof{}, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, house: h}, o.Args)
+	}
+	f.write(frameExit, []byte{byte(code)})
+}
+
+// eof is an empty input.
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+// frames writes streams to one connection.
+type frames struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (f *frames) write(kind byte, b []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	head := append([]byte{kind}, binary.BigEndian.AppendUint32(nil, uint32(len(b)))...)
+	if _, err := f.w.Write(append(head, b...)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (f *frames) stream(kind byte) io.Writer {
+	return writerFunc(func(b []byte) (int, error) { return f.write(kind, b) })
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(b []byte) (int, error) { return w(b) }
+
+// giveOrder lets the running service run this command line. It reports false
+// when no service runs.
+func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
+	path := socketPath(cfg)
+	if path == "" || s.house != nil {
+		return false, nil
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		return false, nil // nobody there; the store will say so if that is wrong
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	dir, err := os.Getwd()
+	if err != nil {
+		return true, err
+	}
+	if err := json.NewEncoder(c).Encode(order{s.args, dir}); err != nil {
+		return true, fmt.Errorf("the running service does not answer: %w", err)
+	}
+	for {
+		var head [5]byte
+		if _, err := io.ReadFull(c, head[:]); err != nil {
+			return true, fmt.Errorf("the running service broke off: %w; try again when it runs", err)
+		}
+		n := int64(binary.BigEndian.Uint32(head[1:]))
+		switch head[0] {
+		case frameOut, frameErr:
+			w := s.out
+			if head[0] == frameErr {
+				w = s.err
+			}
+			if _, err := io.CopyN(w, c, n); err != nil {
+				return true, err
+			}
+		case frameExit:
+			code := []byte{exitError}
+			if _, err := io.ReadFull(c, code); err != nil {
+				return true, err
+			}
+			if code[0] != exitOK {
+				return true, codeError(code[0])
+			}
+			return true, nil
+		default:
+			return true, errors.New("the running service is another version; use the same program for both")
+		}
+	}
+}
+
+// codeError ends with a code; everything was said already.
+type codeError int
+
+func (codeError) Error() string { return "failed" }
+
+// path makes a path absolute from where the command was given.
+func (s std) path(p string) string {
+	if s.dir == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(s.dir, p)
+}
+
+// withHouse gives fn what a command of the operator needs: of the running
+// service when this is its process, else opened for this command alone.
+func withHouse(cmd *cobra.Command, s std, file string, fn func(*house) error) error {
+	if s.house != nil {
+		return fn(s.house)
+	}
+	cfg, err := loadConfig(cmd, s, file)
+	if err != nil {
+		return err
+	}
+	if done, err := giveOrder(cmd.Context(), s, cfg); done {
+		return err
+	}
+	h, err := ground(cmd.Context(), cfg, newLog(s.err, cfg.Log))
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	return fn(h)
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"latchkey/bot"
+	"latchkey/bot/outbox"
+)
+
+func requestsCommand(s std) *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "List people who asked for a person, oldest first", Args: exactly(0, ""),
+		Long: `Lists who wants to talk to a person, at which step they were, and what went wrong
+last. The number is what they quote on the phone.
+
+  latchkey requests list --config latchkey.yaml`,
+	}
+	file := configFlag(list, s)
+	limit := list.Flags().Int("limit", 100, "at most `N` requests")
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withHouse(cmd, s, *file, func(h *house) error {
+			db := h.db
+			return db.View(cmd.Context(), func(tx bot.Tx) error {
+				rs, err := tx.Requests(*limit)
+				if err != nil {
+					return err
+				}
+				if len(rs) == 0 {
+					fmt.Fprintln(s.err, "nobody is waiting")
+				}
+				for _, r := range rs {
+					name := "not signed in"
+					if r.Person != "" {
+						if p, err := tx.Person(r.Person); err == nil {
+							name = p.Name
+						} else if !errors.Is(err, bot.ErrNotFound) {
+							return err
+						}
+					}
+					fmt.Fprintf(s.out, "%s  %s  %-24s %s/%s  %s  %s\n", r.ID, when(r.At), printable(name), r.Flow, r.Step, r.Lang, r.Error)
+				}
+				return nil
+			})
+		})
+	}
+	return group("requests", "List people who asked for a person", "Whoever writes \"human\" leaves a request.", list)
+}
+
+func outboxCommand(s std) *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "List messages that could not be delivered yet", Args: exactly(0, ""),
+		Long: `Lists messages on their way: conversation, number, tries, when the next try is due
+and why the last one failed.
+
+  latchkey outbox list --config latchkey.yaml`,
+	}
+	file := configFlag(list, s)
+	limit := list.Flags().Int("limit", 100, "at most `N` messages")
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withOutbox(cmd, s, *file, func(o *outbox.Outbox) error {
+			rows, err := o.List(cmd.Context(), *limit)
+			if err != nil {
+				return err
+			}
+			if len(rows) == 0 {
+				fmt.Fprintln(s.err, "nothing is waiting")
+			}
+			for _, r := range rows {
+				fmt.Fprintf(s.out, "%s %d  tried %d  next %s  %s\n", printable(string(r.Conversation)), r.Seq, r.Attempts, when(r.NotBefore), r.Error)
+			}
+			return nil
+		})
+	}
+	retry := &cobra.Command{
+		Use: "retry CONVERSATION", Short: "Make a conversation's waiting messages due now", Args: exactly(1, "a conversation, as `latchkey outbox list` prints it"),
+		Long: `Makes the waiting messages of a conversation due now; the running service sends
+them at its next look, within half a minute.
+
+  latchkey outbox retry terminal:ada --config latchkey.yaml`,
+	}
+	retryFile := configFlag(retry, s)
+	retry.RunE = func(cmd *cobra.Command, args []string) error {
+		return withOutbox(cmd, s, *retryFile, func(o *outbox.Outbox) error {
+			err := o.Retry(cmd.Context(), bot.ConversationID(args[0]))
+			if errors.Is(err, bot.ErrNotFound) {
+				return fmt.Errorf("nothing waits for %s; see `latchkey outbox list`", args[0])
+			}
+			return err
+		})
+	}
+	drop := &cobra.Command{
+		Use: "drop CONVERSATION NUMBER", Short: "Give a message up", Args: exactly(2, "a conversation and a number, as `latchkey outbox list` prints them"),
+		Long: `Gives a message up, so that the next ones of its conversation go on.
+
+  latchkey outbox drop terminal:ada 7 --config latchkey.yaml`,
+	}
+	dropFile := configFlag(drop, s)
+	drop.RunE = func(cmd *cobra.Command, args []string) error {
+		seq, err := strconv.ParseInt(strings.TrimSpace(args[1]), 10, 64)
+		if err != nil {
+			return usage(cmd, "%q is not a message's number", args[1])
+		}
+		return withOutbox(cmd, s, *dropFile, func(o *outbox.Outbox) error {
+			err := o.Drop(cmd.Context(), bot.ConversationID(args[0]), seq)
+			if errors.Is(err, bot.ErrNotFound) {
+				return fmt.Errorf("message %d of %s does not wait; see `latchkey outbox list`", seq, args[0])
+			}
+			return err
+		})
+	}
+	return group("outbox", "List, retry or drop messages that wait to be delivered",
+		"What the bot said is stored before it is sent; what could not be sent waits here.", list, retry, drop)
+}
+
+// withOutbox gives fn the running outbox, or one that sends nothing.
+func withOutbox(cmd *cobra.Command, s std, file string, fn func(*outbox.Outbox) error) error {
+	return withHouse(cmd, s, file, func(h *house) error {
+		if h.outbox != nil {
+			return fn(h.outbox)
+		}
+		return fn(outbox.New(outbox.Options{Store: h.db, Adapters: map[bot.ChannelID]bot.Adapter{}}))
+	})
+}

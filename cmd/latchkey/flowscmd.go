@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/flows"
+	"latchkey/flows/library"
+)
+
+func flowsCommand(s std) *cobra.Command {
+	return group("flows", "Check, list and test the scripts",
+		"Scripts are YAML files. Your own folder (scripts.dir) goes over the shipped ones.",
+		lintCommand(s), testCommand(s), showFlowsCommand(s))
+}
+
+// scriptsFlag adds the flags that say which scripts a command is about.
+func scriptsFlag(cmd *cobra.Command, s std) func() (*config.Config, error) {
+	file := configFlag(cmd, s)
+	dir := cmd.Flags().String("dir", "", "folder of own scripts, instead of scripts.dir in the configuration")
+	return func() (*config.Config, error) {
+		cfg := demoConfig(".")
+		cfg.File = "demo"
+		if *file != "" {
+			var err error
+			if cfg, err = config.Load(*file, s.env); err != nil {
+				return nil, err
+			}
+		}
+		if *dir != "" {
+			cfg.Scripts = *dir
+		}
+		return cfg, nil
+	}
+}
+
+func lintCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "lint", Short: "Check the scripts and languages", Args: exactly(0, ""),
+		Long: `Checks the shipped scripts, and your own folder over them, as the service does
+before it takes them: every problem with file and line.
+
+  latchkey flows lint
+  latchkey flows lint --dir my-scripts`,
+	}
+	which := scriptsFlag(cmd, s)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		cfg, err := which()
+		if err != nil {
+			return err
+		}
+		own, err := ownScripts(cfg)
+		if err != nil {
+			return err
+		}
+		set, problems := flows.Inspect(library.FS, own, lintCatalogue(cfg))
+		for _, p := range problems {
+			fmt.Fprintln(s.err, p.String())
+		}
+		if n := len(problems.Errors()); n > 0 {
+			fmt.Fprintf(s.err, "latchkey: %d problems; the scripts are refused as a whole until they are mended\n", n)
+			return codeError(exitError)
+		}
+		_, err = fmt.Fprintf(s.out, "%d scripts in %d languages: good\n", len(set.Flows()), len(set.Languages()))
+		return err
+	}
+	return cmd
+}
+
+func testCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "test [FOLDER]", Short: "Play the transcripts and report which steps they enter", Args: atMostOne,
+		Long: `Plays transcripts: conversations as plain text that say what people type and what
+the bot answers. Without a folder, the ones of the shipped scripts; with one, all
+*.txt in it. A transcript that comes out differently is a failure.
+
+  latchkey flows test
+  latchkey flows test my-transcripts --dir my-scripts`,
+	}
+	which := scriptsFlag(cmd, s)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := which()
+		if err != nil {
+			return err
+		}
+		set, err := loadScripts(cfg, discard())
+		if err != nil {
+			return err
+		}
+		transcripts, err := fs.Sub(flows.Transcripts, "testdata")
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			if st, err := os.Stat(args[0]); err != nil || !st.IsDir() {
+				return usage(cmd, "%s is not a folder", args[0])
+			}
+			transcripts = os.DirFS(args[0])
+		}
+		err = flows.TestReport(s.out, set, transcripts)
+		if errors.Is(err, flows.ErrTranscripts) {
+			fmt.Fprintln(s.err, "latchkey: transcripts failed; mend the script, or the transcript where the new words are meant")
+			return codeError(exitError)
+		}
+		return err
+	}
+	return cmd
+}
+
+func showFlowsCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show [FLOW]", Short: "List the flows, or the steps of one, and what scripts may name", Args: atMostOne,
+		Long: `Without a name, lists the flows, the checks that scripts may ask and the facts that
+they may say. With the name of a flow, lists its steps.
+
+  latchkey flows show
+  latchkey flows show phone`,
+	}
+	which := scriptsFlag(cmd, s)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := which()
+		if err != nil {
+			return err
+		}
+		set, err := loadScripts(cfg, discard())
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			f := set.Flow(args[0])
+			if f == nil {
+				return usage(cmd, "there is no flow %q", args[0])
+			}
+			for _, st := range f.Order {
+				fmt.Fprintf(s.out, "%-20s %-8s %s\n", st.ID, st.Kind, st.Pos.File+":"+fmt.Sprint(st.Pos.Line))
+			}
+			return nil
+		}
+		return showCatalogue(s.out, set, lintCatalogue(cfg))
+	}
+	return cmd
+}
+
+// showCatalogue lists what there is and what scripts may name.
+func showCatalogue(w io.Writer, set *flows.Set, cat bot.Catalogue) error {
+	var b strings.Builder
+	b.WriteString("Flows\n")
+	for _, f := range set.Flows() {
+		fmt.Fprintf(&b, "  %-18s %d steps\n", f.Name, len(f.Order))
+	}
+	b.WriteString("\nChecks: name, what it answers, and the facts that come with an answer\n")
+	for _, name := range slices.Sorted(maps.Keys(cat.Checks)) {
+		c := cat.Checks[name]
+		fmt.Fprintf(&b, "  %-22s %s\n", name, c.Doc)
+		for _, oc := range slices.Sorted(maps.Keys(c.Outcomes)) {
+			fmt.Fprintf(&b, "      %s\n", strings.TrimSpace(oc+" "+strings.Join(c.Outcomes[oc], " ")))
+		}
+	}
+	b.WriteString("\nPrivate forms\n")
+	for _, name := range slices.Sorted(maps.Keys(cat.Forms)) {
+		fmt.Fprintf(&b, "  %-22s %s\n", name, cat.Forms[name].Doc)
+	}
+	b.WriteString("\nFacts\n")
+	for _, name := range slices.Sorted(maps.Keys(cat.Facts)) {
+		fmt.Fprintf(&b, "  {%s}  %s\n", name, cat.Facts[name])
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// module is the name that imports inside the house begin with.
+const module = "latchkey/"
+
+// pkg is what `go list -json` says of a package.
+type pkg struct {
+	ImportPath string
+	Doc        string
+	GoFiles    []string
+	Imports    []string
+	Standard   bool
+}
+
+// TestDirectionOfImports holds the plan of the house: words in the middle,
+// rooms around them, and cmd the only place that knows everything. It reads
+// the imports of the shipped files, not of tests.
+func TestDirectionOfImports(t *testing.T) {
+	pkgs := list(t)
+	if len(pkgs) < 15 {
+		t.Fatalf("go list found %d packages; the check would prove nothing", len(pkgs))
+	}
+	for _, p := range pkgs {
+		for _, imp := range p.Imports {
+			if why := forbidden(p.ImportPath, imp); why != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imp, why)
+			}
+		}
+	}
+}
+
+// TestDirectionOfImportsBites shows that the rule above can fail.
+func TestDirectionOfImportsBites(t *testing.T) {
+	for _, c := range []struct{ from, to string }{
+		{"latchkey/bot", "latchkey/flows"},
+		{"latchkey/bot", "github.com/pquerna/otp"},
+		{"latchkey/bot/turn", "latchkey/store"},
+		{"latchkey/bot/turn", "latchkey/bot/enroll"},
+		{"latchkey/flows", "latchkey/bot/turn"},
+		{"latchkey/flows", "database/sql"},
+		{"latchkey/adapters/terminal", "latchkey/adapters/pretend"},
+		{"latchkey/adapters/smtp", "latchkey/store"},
+		{"latchkey/adapters/twilio", "database/sql"},
+		{"latchkey/store", "latchkey/flows"},
+		{"latchkey/store", "latchkey/cmd/latchkey"},
+	} {
+		if forbidden(c.from, c.to) == "" {
+			t.Errorf("%s may import %s, and should not", c.from, c.to)
+		}
+	}
+}
+
+// TestEveryPackageSaysWhatItIsInChargeOf wants a package comment everywhere.
+func TestEveryPackageSaysWhatItIsInChargeOf(t *testing.T) {
+	for _, p := range list(t) {
+		if len(p.GoFiles) > 0 && len(p.Doc) < 20 {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+// words are packages that any room may import: they do nothing by themselves.
+var words = map[string]bool{
+	"latchkey/bot": true, "latchkey/bot/policy": true, "latchkey/bot/failpoint": true,
+}
+
+// forbidden returns why a package may not import another, or "".
+func forbidden(from, to string) string {
+	if from == "latchkey/flows" || strings.HasPrefix(from, "latchkey/flows/") || from == "latchkey/bot" {
+		for _, p := range []string{"database/sql", "net", "net/http", "os/exec"} {
+			if to == p {
+				return "it knows no database and no network"
+			}
+		}
+	}
+	if strings.HasPrefix(from, "latchkey/adapters/") && to == "database/sql" {
+		return "no adapter sees the database"
+	}
+	inside := strings.HasPrefix(to, module)
+	switch {
+	case from == "latchkey/bot":
+		if inside || strings.Contains(strings.SplitN(to, "/", 2)[0], ".") {
+			return "bot imports the standard library only"
+		}
+	case !inside || strings.HasPrefix(from, "latchkey/cmd/") || words[to]:
+	case strings.HasPrefix(to, from+"/"): // a room's own cupboards
+	case strings.HasPrefix(from, "latchkey/store") && (to == "latchkey/bot/audit" || strings.HasPrefix(to, "latchkey/store")):
+	case from == "latchkey/bot/bottest" || strings.HasSuffix(from, "test"): // for tests only
+	case from == "latchkey/bot/enroll" && (to == "latchkey/bot/verify" || to == "latchkey/bot/vault"):
+	case from == "latchkey/bot/verify" && to == "latchkey/bot/vault":
+	default:
+		return "only cmd knows all rooms; rooms know the words of bot"
+	}
+	return ""
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,GoFiles,Imports", "latchkey/...")
+	out, err := cmd.Output()
+	if err != nil {
+		var ee *exec.ExitError
+		if errors.As(err, &ee) {
+			t.Fatalf("go list: %v\n%s", err, ee.Stderr)
+		}
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"latchkey/bot/vault"
+)
+
+func keysCommand(s std) *cobra.Command {
+	fresh := &cobra.Command{
+		Use: "new FILE", Short: "Make a new key file", Args: exactly(1, "the path of the new file"),
+		Long: `Makes a key file with one new key, readable by you only. The keys in it seal every
+secret in the store. Without it the enrolled methods are lost; with it and the
+store, everything can be read. So back it up, apart from the store.
+
+  latchkey keys new /etc/latchkey/latchkey.keys
+
+Next: name it as keys.file in the configuration.`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			ring, err := vault.Create(args[0])
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%s: is there already, and it may be in use; choose another name, or rotate its keys with `latchkey keys rotate`", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(s.out, "%s: made, key %s; back it up apart from the store\n", args[0], ring.KeyID())
+			return err
+		},
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the keys of the key file, never their material", Args: exactly(0, ""),
+		Long: `Lists the keys by id and age. Rotate once a year.
+
+  latchkey keys list --config latchkey.yaml`,
+	}
+	listFile := configFlag(list, s)
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(cmd, s, *listFile)
+		if err != nil {
+			return err
+		}
+		ring, err := loadKeys(cfg)
+		if err != nil {
+			return err
+		}
+		for _, k := range ring.Keys() {
+			use := "opens old secrets"
+			if k.Primary {
+				use = "in use"
+			}
+			fmt.Fprintf(s.out, "%s  %s  %s\n", k.ID, k.Created.Format(time.DateOnly), use)
+		}
+		return nil
+	}
+	return group("keys", "Make, list and rotate the keys that seal secrets",
+		"The key file seals every secret in the store: seeds, numbers, addresses, answers.", fresh, list, rotateCommand(s))
+}

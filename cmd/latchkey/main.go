@@ -1,0 +1,102 @@
+// Command latchkey is a chat-bot help desk that enrolls staff in self-service
+// password reset.
+//
+// This folder is in charge of the commands, and it is the only place that
+// knows all rooms and all adapters: wire.go puts the house together, adapters.go
+// lists what may be plugged in, package config reads the configuration. It
+// decides nothing about conversations, codes or people.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the release build: -ldflags "-X main.version=1.2.3".
+var version = "dev"
+
+func main() {
+	private()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
+}
+
+// std is what a command reads and writes.
+type std struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+	env []string
+
+	args  []string // the command line
+	dir   string   // where relative paths begin; empty: the working folder
+	house *house   // the running service, when it runs the command: see control.go
+}
+
+// getenv returns a variable of env, the last one of its name, or "".
+func (s std) getenv(name string) string {
+	v := ""
+	for _, e := range s.env {
+		if k, val, ok := strings.Cut(e, "="); ok && k == name {
+			v = val
+		}
+	}
+	return v
+}
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1 // it did not work; standard error says what, where and how to mend it
+	exitUsage = 2 // the command was not understood
+)
+
+// usageError is a command line that was not understood.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// run runs one command line and returns the exit code.
+func run(ctx context.Context, s std, args []string) int {
+	s.args = args
+	root := rootCommand(s)
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	var code codeError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		fmt.Fprintf(s.err, "latchkey: %s\n", flat(usage.Error()))
+		return exitUsage
+	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
+		fmt.Fprintf(s.err, "latchkey: %s; see `latchkey --help`\n", flat(err.Error()))
+		return exitUsage
+	}
+	fmt.Fprintf(s.err, "latchkey: %v\n", err)
+	return exitError
+}
+
+// flat puts cobra's several lines into one.
+func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// usage makes a usage error with a hint at the command's help.
+func usage(cmd *cobra.Command, format string, args ...any) error {
+	return usageError{fmt.Errorf("%s; see `%s --help`", fmt.Sprintf(format, args...), cmd.CommandPath())}
+}

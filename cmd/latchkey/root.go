@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// rootCommand is `latchkey` with all its commands.
+func rootCommand(s std) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "latchkey",
+		Short: "A chat-bot help desk that enrolls staff in self-service password reset",
+		Long: `Latchkey talks people through setting up self-service password reset: an
+authenticator app, a phone, questions, a private mail address, recovery codes.
+It proves every method before it counts, and it keeps everybody's place.
+
+Try it now, without an account, a key, a server or a phone:
+  latchkey demo
+
+Run it for your organisation:
+  latchkey config describe > latchkey.yaml     and edit it
+  latchkey keys new latchkey.keys              and back it up
+  latchkey config check --config latchkey.yaml
+  latchkey people import staff.csv --config latchkey.yaml
+  latchkey serve --config latchkey.yaml`,
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
+	root.AddCommand(
+		demoCommand(s),
+		chatCommand(s),
+		serveCommand(s),
+		peopleCommand(s),
+		flowsCommand(s),
+		configCommand(s),
+		keysCommand(s),
+		auditCommand(s),
+		backupCommand(s),
+		restoreCommand(s),
+		outboxCommand(s),
+		requestsCommand(s),
+		versionCommand(s),
+	)
+	root.AddCommand(testCommands(s)...)
+	return root
+}
+
+// group makes a command that only holds others.
+func group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return usage(cmd, "unknown command %q; did you mean %q?", args[0], near[0])
+		}
+		return usage(cmd, "unknown command %q", args[0])
+	}}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// exactly wants n arguments.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			if n == 0 {
+				return usage(cmd, "takes no arguments, and got %q", args[0])
+			}
+			return usage(cmd, "needs %s", what)
+		}
+		return nil
+	}
+}
+
+// atMostOne wants one argument or none.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage(cmd, "takes one argument, and got %d", len(args))
+	}
+	return nil
+}
+
+func versionCommand(s std) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: exactly(0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			v := version
+			if info, ok := debug.ReadBuildInfo(); ok && v == "dev" {
+				for _, st := range info.Settings {
+					if st.Key == "vcs.revision" && len(st.Value) >= 12 {
+						v += " " + st.Value[:12]
+					}
+				}
+			}
+			_, err := fmt.Fprintf(s.out, "latchkey %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}

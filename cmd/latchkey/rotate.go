@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"latchkey/bot"
+	"latchkey/bot/vault"
+	"latchkey/store"
+)
+
+func rotateCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rotate", Short: "Make a new key and seal everything again with it", Args: exactly(0, ""),
+		Long: `Makes a new key and seals every secret in the store again with it, while the
+service runs. It can be stopped at any point: the next run goes on. The old key
+stays in the file for codes on their way; a later run with --drop-old takes out
+the keys that seal nothing any more. Keep a copy of the old key file as long as
+you keep backups of its time.
+
+  latchkey keys rotate --config latchkey.yaml
+  latchkey keys rotate --config latchkey.yaml --drop-old     a day later
+
+Next: back the key file up again, apart from the store.`,
+	}
+	file := configFlag(cmd, s)
+	drop := cmd.Flags().Bool("drop-old", false, "make no new key; take out the older ones that seal nothing any more")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withHouse(cmd, s, *file, func(h *house) error {
+			if *drop {
+				return dropOld(cmd.Context(), s.out, h)
+			}
+			return rotate(cmd.Context(), s.out, h)
+		})
+	}
+	return cmd
+}
+
+// rotatingKey stands in the store while a rotation is not finished.
+const rotatingKey = "vault.rotating"
+
+// rotate makes a new key, unless an earlier run was interrupted, and seals
+// everything again.
+func rotate(ctx context.Context, w io.Writer, h *house) error {
+	switch to, err := h.db.Meta(ctx, rotatingKey); {
+	case errors.Is(err, bot.ErrNotFound) || err == nil && string(to) == "":
+		if _, err := h.ring.AddKey(); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "new key %s; sealing everything again\n", h.ring.KeyID())
+	case err != nil:
+		return err
+	default:
+		fmt.Fprintf(w, "going on with key %s\n", h.ring.KeyID())
+	}
+	if err := h.db.SetMeta(ctx, rotatingKey, []byte(h.ring.KeyID())); err != nil {
+		return err
+	}
+	check, err := h.ring.SealCheck()
+	if err != nil {
+		return err
+	}
+	if err := h.db.SetMeta(ctx, keyCheck, check); err != nil {
+		return err
+	}
+	n, err := resealAll(ctx, h)
+	if err != nil {
+		return fmt.Errorf("rotate: %w; what is done stays done, run it again", err)
+	}
+	if err := h.db.SetMeta(ctx, rotatingKey, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d secrets sealed with key %s; back the key file up again\n", n, h.ring.KeyID())
+	return err
+}
+
+// resealAll walks over the whole store and seals what another key sealed. It
+// returns how many values that were.
+func resealAll(ctx context.Context, h *house) (int, error) {
+	n := 0
+	old := func(sealed []byte) bool { return len(sealed) > 0 && vault.KeyOf(sealed) != h.ring.KeyID() }
+	r := store.Resealer{
+		Reseal: func(place string, sealed []byte) ([]byte, error) {
+			if !old(sealed) {
+				return nil, nil
+			}
+			plain, err := h.ring.Open(sealed, place)
+			if err != nil {
+				return nil, err
+			}
+			n++
+			return h.ring.Seal(plain, place)
+		},
+		DestHash: func(m *bot.Method) ([]byte, error) {
+			if !old(m.DestHash) || len(m.Sealed) == 0 {
+				return nil, nil
+			}
+			plain, err := h.ring.Open(m.Sealed, m.Place())
+			if err != nil {
+				return nil, err
+			}
+			return h.ring.Hash("dest", string(m.Kind), string(plain)), nil // as package enroll makes it
+		},
+	}
+	for more := true; more; {
+		if ctx.Err() != nil {
+			return n, errors.New("interrupted")
+		}
+		var err error
+		if _, more, err = h.db.Reseal(ctx, 500, r); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// dropOld takes keys out of the ring that seal nothing any more. A key stays
+// while codes may be compared with it, which is as long as codes are kept after
+// the next key was made.
+func dropOld(ctx context.Context, w io.Writer, h *house) error {
+	n, err := resealAll(ctx, h)
+	if err != nil {
+		return fmt.Errorf("drop old keys: %w; nothing was dropped", err)
+	}
+	if n > 0 {
+		fmt.Fprintf(w, "%d secrets sealed with key %s\n", n, h.ring.KeyID())
+	}
+	check, err := h.ring.SealCheck()
+	if err != nil {
+		return err
+	}
+	if err := h.db.SetMeta(ctx, keyCheck, check); err != nil {
+		return err
+	}
+	keys, stay := h.ring.Keys(), 0
+	for i, k := range keys {
+		if k.Primary {
+			continue
+		}
+		if i+1 == len(keys) || h.db.Now().Sub(keys[i+1].Created) < h.cfg.Policy.ChallengeKeep+h.cfg.Policy.CodeLifeMail {
+			stay++
+			continue
+		}
+		if err := h.ring.Remove(k.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "key %s taken out; back the key file up again\n", k.ID)
+	}
+	if stay > 0 {
+		fmt.Fprintf(w, "%d older keys stay for codes on their way; run this again in a day\n", stay)
+	}
+	return nil
+}

@@ -1,0 +1,438 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"latchkey/bot"
+	"latchkey/bot/desk"
+	"latchkey/bot/enroll"
+	"latchkey/bot/outbox"
+	"latchkey/bot/policy"
+	"latchkey/bot/turn"
+	"latchkey/bot/vault"
+	"latchkey/bot/verify"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/flows"
+	"latchkey/flows/library"
+	"latchkey/store"
+)
+
+// A house is the program put together. build is its plan: what each room gets
+// and in which order the doors open.
+type house struct {
+	cfg *config.Config
+	log *slog.Logger
+
+	ring *vault.Ring
+	db   *store.DB
+	set  *flows.Live // scripts and languages
+
+	outside outside // channels, senders, the directory: see adapters.go
+
+	enroll *enroll.Room
+	verify *verify.Room
+	outbox *outbox.Outbox
+	turn   *turn.Room
+	jobs   *store.Workers
+
+	listener net.Listener // for health and callbacks; nil: none
+	ready    atomic.Bool
+}
+
+// build puts the house together. Nothing runs yet; see run.
+func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...plug) (_ *house, err error) {
+	h, err := ground(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+
+	// What is said.
+	if h.set, err = flows.NewLive(func() (*flows.Set, error) { return loadScripts(cfg, log) }); err != nil {
+		return nil, err
+	}
+
+	// What lies outside.
+	for _, p := range plugs {
+		if err = p.in(h); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+
+	// The rooms. Verifying asks enrolling what a proven method changes.
+	pool := vault.NewPool(cfg.Policy)
+	h.enroll = enroll.New(enroll.Deps{
+		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Hashes: hasher{pool},
+		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
+		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains,
+		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
+		Log:      log.With("room", "enroll"),
+	})
+	h.verify = verify.New(verify.Deps{
+		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Methods: h.enroll, Phrases: h.set,
+		Senders: h.outside.senders, Issuer: issuer(cfg), Staff: staff(h.db),
+		VerifyAny: hasher{pool}.VerifyAny,
+		Log:       log.With("room", "verify"),
+	})
+
+	// The way out and the way in.
+	lease := time.Duration(0) // one process has the SQLite file
+	if cfg.Store.Path == "" {
+		lease = 2 * time.Minute
+	}
+	h.outbox = outbox.New(outbox.Options{
+		Store: h.db, Adapters: h.outside.channels, Revealer: h.verify.Reveal, Lease: lease, Clock: h.db.Now,
+		Logger: log.With("room", "outbox"),
+	})
+	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
+	if h.outside.unhurried {
+		burst, rate = policy.Limit{}, policy.Limit{}
+	}
+	h.turn = turn.New(turn.Options{
+		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New()), Outbox: h.outbox,
+		Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now,
+		Logger: log.With("room", "turn"),
+	})
+	h.enroll.Connect(h.turn)
+	h.verify.Connect(h.turn)
+
+	// What is done later.
+	store.Handle(h.jobs, h.verify.HandleSendCode)
+	store.Handle(h.jobs, h.enroll.HandleNotify)
+	store.Handle(h.jobs, h.enroll.HandleLapse)
+	return h, nil
+}
+
+// ground lays the ground: the keys, and the store that they fit.
+func ground(ctx context.Context, cfg *config.Config, log *slog.Logger) (*house, error) {
+	h := &house{cfg: cfg, log: log, outside: outside{senders: map[bot.Via]bot.Sender{}}, jobs: &store.Workers{}}
+	var err error
+	if h.ring, err = loadKeys(cfg); err != nil {
+		return nil, err
+	}
+	if h.db, err = openStore(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	if err := checkKeys(ctx, h.db, h.ring); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// run opens the house and serves until ctx ends or the person at the terminal
+// left. It returns when nothing new is taken in any more; close does the rest.
+func (h *house) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var all sync.WaitGroup
+	failed := make(chan error, 1+len(h.outside.channels))
+	begin := func(what string, fn func(context.Context) error) {
+		all.Go(func() {
+			if err := fn(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				failed <- fmt.Errorf("%s: %w", what, err)
+			}
+		})
+	}
+	if err := h.db.StartJobs(context.WithoutCancel(ctx), h.jobs); err != nil {
+		return err
+	}
+	if h.listener != nil {
+		begin("http", h.serveHTTP)
+	}
+	begin("operators", h.takeOrders)
+	begin("upkeep", h.upkeep)
+	begin("outbox", h.outbox.Run)
+	for id, a := range h.outside.channels {
+		begin(string(id), func(ctx context.Context) error {
+			err := a.Run(ctx, h.turn)
+			if h.outside.attended {
+				stop() // the person left
+			}
+			return err
+		})
+	}
+
+	h.ready.Store(true)
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	h.ready.Store(false) // first of all: nobody shall send more
+	stop()
+	all.Wait()
+	select {
+	case more := <-failed:
+		err = errors.Join(err, more)
+	default:
+	}
+	return err
+}
+
+// upkeep takes over what changed on the disk: a key that another process made,
+// every few seconds, and scripts when the process is told by SIGHUP. Every hour
+// it deletes what the policy's retention is over for.
+func (h *house) upkeep(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	notifyHangup(hup)
+	defer signal.Stop(hup)
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	p := h.cfg.Policy
+	ages := store.Ages{Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p)}
+	pruning := time.NewTicker(time.Hour)
+	defer pruning.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if changed, err := h.ring.Reload(); err != nil {
+				h.log.Error("the key file changed and cannot be read; the old keys stay in use", "err", err)
+			} else if changed {
+				h.log.Info("keys taken over", "key", h.ring.KeyID())
+			}
+		case <-pruning.C:
+			if n, err := h.db.Prune(ctx, ages); err != nil && ctx.Err() == nil {
+				h.log.Error("old rows not deleted", "err", err)
+			} else if n != (store.Pruned{}) {
+				h.log.Info("old rows deleted", "events", n.Events, "outbox", n.Outbox, "challenges", n.Challenges, "tallies", n.Tallies)
+			}
+		case <-hup:
+			if err := h.set.Reload(); err != nil {
+				h.log.Error("scripts refused; the old ones stay in use", "err", err)
+			} else {
+				h.log.Info("scripts loaded anew")
+			}
+		}
+	}
+}
+
+// longestWindow is how far back anything is counted.
+func longestWindow(p *policy.Policy) time.Duration {
+	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, 7*24*time.Hour,
+		policy.Widest(p.SMSUser), policy.Widest(p.SMSNumber), policy.Widest(p.VoiceNumber), policy.Widest(p.MailAddress))
+}
+
+// drainTime is how long work under way may take at the end (security 3.3, R18).
+const drainTime = 20 * time.Second
+
+// close puts everything away: no new work, then what is under way, then the
+// store. It may be called on a house that was not finished.
+func (h *house) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if h.db != nil {
+		if err := h.db.StopJobs(ctx); err != nil {
+			h.log.Warn("jobs cut off; they start again at the next start", "err", err)
+		}
+	}
+	if h.outbox != nil {
+		if err := h.outbox.Close(ctx); err != nil {
+			h.log.Warn("messages wait for the next start", "err", err)
+		}
+	}
+	for _, c := range h.outside.closers {
+		if err := c.Close(); err != nil {
+			h.log.Warn("not closed cleanly", "err", err)
+		}
+	}
+	if h.db != nil {
+		if err := h.db.Close(); err != nil {
+			h.log.Error("store not closed cleanly", "err", err)
+		}
+	}
+}
+
+// openStore opens the store that the configuration names.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.DB, error) {
+	dsn := cfg.Store.Path
+	if dsn == "" {
+		dsn = string(cfg.Store.Postgres)
+	}
+	return store.Open(ctx, store.Options{DSN: dsn, Logger: log.With("room", "store")})
+}
+
+// loadKeys opens the key file that the configuration names.
+func loadKeys(cfg *config.Config) (*vault.Ring, error) {
+	ring, err := vault.Load(cfg.KeysFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("keys.file: %w (make one with `latchkey keys new %s`)", err, cfg.KeysFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keys.file: %w", err)
+	}
+	return ring, nil
+}
+
+// keyCheck is the value in the store that only the right key ring opens.
+const keyCheck = "vault.check"
+
+// checkKeys refuses a key ring that does not belong to the store.
+func checkKeys(ctx context.Context, db *store.DB, ring *vault.Ring) error {
+	check, err := db.Meta(ctx, keyCheck)
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		if check, err = ring.SealCheck(); err == nil {
+			err = db.SetMeta(ctx, keyCheck, check)
+		}
+		return err
+	case err != nil:
+		return err
+	}
+	return ring.OpenCheck(check)
+}
+
+// loadScripts reads the shipped scripts with the operator's own over them.
+func loadScripts(cfg *config.Config, log *slog.Logger) (*flows.Set, error) {
+	own, err := ownScripts(cfg)
+	if err != nil {
+		return nil, err
+	}
+	set, err := flows.Load(library.FS, own, lintCatalogue(cfg))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range set.Warnings {
+		log.Warn("script", "problem", w.String())
+	}
+	return set, nil
+}
+
+// ownScripts is the operator's folder, or nil.
+func ownScripts(cfg *config.Config) (fs.FS, error) {
+	if cfg.Scripts == "" {
+		return nil, nil
+	}
+	if st, err := os.Stat(cfg.Scripts); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("%s: scripts.dir: %s is not a folder; make it, or remove the key", cfg.File, cfg.Scripts)
+	}
+	return os.DirFS(cfg.Scripts), nil
+}
+
+// lintCatalogue is what scripts may name, without anything behind it.
+func lintCatalogue(cfg *config.Config) bot.Catalogue {
+	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New())
+}
+
+// A room declares what scripts may name.
+type room interface {
+	Specs() []bot.CheckSpec
+	Forms() []bot.FormSpec
+}
+
+// catalogue collects what scripts may name: the rooms' checks and forms, and
+// the facts of the organisation.
+func catalogue(cfg *config.Config, rooms ...room) bot.Catalogue {
+	cat := bot.Catalogue{Checks: map[string]bot.CheckSpec{}, Forms: map[string]bot.FormSpec{}, Facts: facts(cfg)}
+	for _, r := range rooms {
+		for _, s := range r.Specs() {
+			cat.Checks[s.Name] = s
+		}
+		for _, f := range r.Forms() {
+			cat.Forms[f.Name] = f
+		}
+	}
+	return cat
+}
+
+// facts are true in every conversation.
+func facts(cfg *config.Config) map[string]string {
+	o := cfg.Org
+	return map[string]string{
+		"org": o.Name, "bot_name": o.BotName, "department": o.Department,
+		"help_phone": o.HelpPhone, "help_hours": o.HelpHours, "help_address": o.Address, "help_email": o.HelpEmail,
+		"default_domain": o.Domain, "example_phone": examplePhone(cfg.Policy.DefaultCountry),
+		"store_ios": o.StoreIOS, "store_android": o.StoreDroid, "trouble_url": o.TroubleURL,
+	}
+}
+
+// factList is facts for the adapters that write letters.
+func factList(cfg *config.Config) []bot.Fact {
+	m := facts(cfg)
+	m["desk_phone"], m["issuer"] = m["help_phone"], issuer(cfg)
+	var list []bot.Fact
+	for k := range maps.Keys(m) {
+		list = append(list, bot.Fact{Name: k, Value: m[k]})
+	}
+	return list
+}
+
+// examplePhone is a number as people of the country write it.
+func examplePhone(country string) string {
+	if n := phonenumbers.GetExampleNumberForType(country, phonenumbers.MOBILE); n != nil {
+		return phonenumbers.Format(n, phonenumbers.NATIONAL)
+	}
+	return "+1 201 555 0123"
+}
+
+// issuer is the organisation's name as authenticator apps take it.
+func issuer(cfg *config.Config) string { return strings.ReplaceAll(cfg.Org.Name, ":", " ") }
+
+// contact is one line that says how to reach the help desk.
+func contact(cfg *config.Config) string {
+	parts := []string{cfg.Org.Department, cfg.Org.HelpPhone, cfg.Org.HelpHours, cfg.Org.HelpEmail}
+	var have []string
+	for _, p := range parts {
+		if p != "" {
+			have = append(have, p)
+		}
+	}
+	return strings.Join(have, ", ")
+}
+
+// staff counts people, at most once a minute.
+func staff(db *store.DB) func() int {
+	var mu sync.Mutex
+	var n int
+	var at time.Time
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := db.Now(); at.IsZero() || now.Sub(at) > time.Minute {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			if by, err := db.CountPeople(ctx); err == nil {
+				n, at = 0, now
+				for _, c := range by {
+					n += c
+				}
+			}
+		}
+		return n
+	}
+}
+
+// hasher gives the rooms the vault's slow hashes.
+type hasher struct{ pool *vault.Pool }
+
+func (h hasher) Hash(ctx context.Context, normalised []byte) (string, error) {
+	return vault.HashSecret(ctx, h.pool, normalised)
+}
+
+func (h hasher) HashSet(ctx context.Context, codes [][]byte) ([]string, error) {
+	return vault.HashSet(ctx, h.pool, codes)
+}
+
+func (h hasher) VerifyAny(ctx context.Context, encoded []string, normalised []byte) (int, error) {
+	return vault.VerifyAny(ctx, h.pool, encoded, normalised)
+}
