@@ -1,0 +1,74 @@
+#!/bin/sh
+# The programs that the tests talk to and that we did not write: a mail server,
+# a Twilio emulator, a QR reader, a one-time password tool, PostgreSQL's server.
+#
+#   . .ci/rigs.sh        in a POSIX shell: installs what is missing, exports
+#                        PATH, MAILPIT and TWILIO_EMULATOR_DIR
+#
+# For a Debian machine with Go, npm and root (or with everything installed).
+# Running it again costs nothing. Nothing is left running: PostgreSQL's package
+# would start a server, so it is told not to. Downloads are kept in
+# LATCHKEY_RIGS, by default a folder of the user's cache.
+
+MAILPIT_VERSION=v1.27.11
+EMULATE_VERSION=0.12.2
+
+rigs_fail() { echo "rigs: $*" >&2; return 1; }
+
+# rigs_need COMMAND PACKAGE: notes the package when the command is missing.
+rigs_need() {
+	command -v "$1" >/dev/null 2>&1 && return 0
+	rigs_packages="$rigs_packages $2"
+}
+
+rigs_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+
+rigs_install() {
+	rigs_dir=${LATCHKEY_RIGS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/latchkey-rigs}
+	mkdir -p "$rigs_dir/bin" || return 1
+
+	rigs_packages=
+	rigs_need zbarimg zbar-tools
+	rigs_need oathtool oathtool
+	rigs_need tmux tmux
+	# A Node.js from elsewhere brings its own npm and conflicts with Debian's.
+	rigs_need node "nodejs npm"
+	rigs_postgres || rigs_packages="$rigs_packages postgresql"
+	if [ -n "$rigs_packages" ]; then
+		[ "$(id -u)" = 0 ] || { rigs_fail "missing:$rigs_packages; install them, or run this as root"; return 1; }
+		# Keeps PostgreSQL's package from making and starting a cluster.
+		if ! rigs_postgres && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+			mkdir -p /etc/postgresql-common
+			printf 'create_main_cluster = false\nstart_conf = manual\n' >/etc/postgresql-common/createcluster.conf
+		fi
+		apt-get update -qq || return 1
+		# shellcheck disable=SC2086 # a list of words
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold \
+			$rigs_packages >/dev/null || return 1
+	fi
+
+	command -v go >/dev/null 2>&1 || { rigs_fail "go is missing"; return 1; }
+	command -v npm >/dev/null 2>&1 || { rigs_fail "npm is missing; install the one that belongs to your Node.js"; return 1; }
+
+	if [ ! -x "$rigs_dir/bin/mailpit-$MAILPIT_VERSION" ]; then
+		rigs_tmp=$(mktemp -d) || return 1
+		(cd "$rigs_tmp" && GOBIN="$rigs_tmp" GOFLAGS=-mod=mod go install "github.com/axllent/mailpit@$MAILPIT_VERSION") &&
+			mv "$rigs_tmp/mailpit" "$rigs_dir/bin/mailpit-$MAILPIT_VERSION" || { rm -rf "$rigs_tmp"; return 1; }
+		rm -rf "$rigs_tmp"
+	fi
+	ln -sf "mailpit-$MAILPIT_VERSION" "$rigs_dir/bin/mailpit" || return 1
+
+	rigs_emulate=$rigs_dir/emulate-$EMULATE_VERSION
+	if [ ! -e "$rigs_emulate/done" ]; then
+		rm -rf "$rigs_emulate" && mkdir -p "$rigs_emulate" &&
+			npm install --prefix "$rigs_emulate" --no-audit --no-fund --no-save --loglevel=error "emulate@$EMULATE_VERSION" >/dev/null &&
+			: >"$rigs_emulate/done" || return 1
+	fi
+
+	PATH=$rigs_dir/bin:$PATH
+	MAILPIT=$rigs_dir/bin/mailpit
+	TWILIO_EMULATOR_DIR=$rigs_emulate
+	export PATH MAILPIT TWILIO_EMULATOR_DIR
+}
+
+rigs_install || rigs_fail "a program that the tests need is missing, see above"
