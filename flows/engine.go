@@ -37,6 +37,9 @@ type turn struct {
 	li   int // language
 	hops int
 	done bool // a prompt was made, a check is asked for, or all has ended
+
+	lastFlow *Flow // found by name last, since the same ones are looked up again and again
+	lastStep *Step
 }
 
 // Turn implements bot.Engine.
@@ -48,9 +51,8 @@ func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 	}
 	t := turn{e: e, s: s, ev: ev, out: out}
 	t.language()
-	changed := t.settle()
-	out.Retract = t.fleeting()
-	if changed {
+	if t.settle() {
+		out.Retract = t.fleeting()
 		t.sayOwn(sayChanged)
 		if ev.Kind == bot.Notice {
 			out.Silent = true
@@ -131,20 +133,28 @@ func (t *turn) flow(f *bot.Frame) *Flow {
 	if f == nil {
 		return nil
 	}
-	return t.e.flows[f.Flow]
+	if t.lastFlow == nil || t.lastFlow.Name != f.Flow {
+		t.lastFlow = t.e.flows[f.Flow]
+	}
+	return t.lastFlow
 }
 
 func (t *turn) step(f *bot.Frame) *Step {
-	if fl := t.flow(f); fl != nil {
-		return fl.Steps[f.Step]
+	fl := t.flow(f)
+	if fl == nil {
+		return nil
 	}
-	return nil
+	if t.lastStep == nil || t.lastStep.flow != fl || t.lastStep.ID != f.Step {
+		t.lastStep = fl.Steps[f.Step]
+	}
+	return t.lastStep
 }
 
 // settle makes the session fit the scripts as they are now and reports
 // whether the person must be told. Afterwards the last frame stands at a step
 // that waits, and each one below at such a step, too (a digression runs above
-// it), or at the step that runs the frame above.
+// it), or at the step that runs the frame above. On the way it sees whether a
+// fleeting message stands in the chat.
 func (t *turn) settle() (changed bool) {
 	for i := range t.s.Stack {
 		f := &t.s.Stack[i]
@@ -161,6 +171,7 @@ func (t *turn) settle() (changed bool) {
 			return true
 		}
 		f.Hash = fl.Hash
+		t.out.Retract = t.out.Retract || st.Fleeting
 	}
 	return false
 }
@@ -234,7 +245,7 @@ func (t *turn) text() {
 	}
 	if li, ok := t.languageNamed(folded); ok {
 		t.speak(t.e.langs[li].code)
-		t.reprompt()
+		t.keepLanguage()
 		return
 	}
 	// A login name or a free text looks like anything, so a greeting or the
@@ -351,11 +362,24 @@ func (t *turn) verbOf(folded string) (verb, int) {
 
 func (t *turn) languageNamed(folded string) (int, bool) {
 	for i, l := range t.e.langs {
-		if folded == fold(l.name) {
+		if folded == l.folded {
 			return i, true
 		}
 	}
 	return 0, false
+}
+
+// keepLanguage goes on behind the question of the script "language", as if it
+// had been asked: what it does with a choice is done with a typed name too.
+func (t *turn) keepLanguage() {
+	fl := t.e.flows[verbFlow[verbLanguage]]
+	if fl == nil || fl.start.Slot != LanguageSlot || fl.start.Next.step == nil || len(t.s.Stack) >= maxDepth {
+		t.reprompt()
+		return
+	}
+	t.s.Stack = append(t.s.Stack, bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash,
+		Slots: []bot.Fact{{Name: LanguageSlot, Value: t.s.Lang}}})
+	t.enter(fl.start.Next.step)
 }
 
 func (t *turn) greeted(folded string) bool {
@@ -744,6 +768,7 @@ func (t *turn) enter(st *Step) {
 		}
 		f := t.s.Top()
 		f.Step = st.ID
+		t.lastStep = st
 		switch st.Kind {
 		case Say:
 			t.say(&st.Text)

@@ -11,6 +11,7 @@ const Base = "en"
 // A language of a set.
 type language struct {
 	code, name string
+	folded     string // the name, as typed words are compared
 	greetings  []string
 	verbs      map[string]verb // folded word -> verb
 	labels     [len(verbNames)]string
@@ -43,7 +44,7 @@ func (l *loader) language(file string, n *yaml.Node, own bool) {
 		}
 		idx = len(l.set.langs)
 		l.set.langIndex[code] = idx
-		l.set.langs = append(l.set.langs, &language{code: code, name: name, pos: Pos{file, n.Line},
+		l.set.langs = append(l.set.langs, &language{code: code, name: name, folded: fold(name), pos: Pos{file, n.Line},
 			verbs: map[string]verb{}, phrases: map[string]*template{}, greets: map[string]bool{}})
 	}
 	l.trans = append(l.trans, transFile{file, idx, own, n})

@@ -203,7 +203,10 @@ func notYAML(file string, err error) Problem {
 			}
 		}
 	}
-	p.Msg = "not valid YAML: " + msg + "; a text with \": \" in it must stand in quotes"
+	p.Msg = "not valid YAML: " + msg
+	if strings.Contains(msg, "mapping values") {
+		p.Msg += "; a text with \": \" in it must stand in quotes"
+	}
 	return p
 }
 

@@ -238,7 +238,7 @@ func (p *printer) fill(g *guide, c *chapter, steps []*Step) {
 		k := p.card(s)
 		k.G = g
 		aside := len(c.parts) > 0 && s.Part != "" && s.Part != c.parts[0] && s.Part != c.parts[len(c.parts)-1]
-		if !aside && (len(s.Guide) > 0 || guided*2 < asked) {
+		if !aside && (len(s.Guide) > 0 || guided < 3 && asked > 3) {
 			c.Steps = append(c.Steps, k)
 		} else {
 			c.Also = append(c.Also, k)

@@ -35,14 +35,16 @@ it at any moment and start it again: your place is kept.
   latchkey demo
   latchkey demo --plain            lines in and out, for a program or a screen reader
   latchkey demo --reset            forget everything and start anew
+  latchkey demo --scripts FOLDER   with your own scripts over the shipped ones
 
 Next: latchkey config describe > latchkey.yaml`,
 	}
 	dir := cmd.Flags().String("data", "latchkey-demo", "data `FOLDER`")
 	plain := cmd.Flags().Bool("plain", false, "plain lines in and out; also when input or output is not a terminal")
 	reset := cmd.Flags().Bool("reset", false, "delete the data folder's demo first")
+	scripts := cmd.Flags().String("scripts", "", "`FOLDER` of own scripts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return demo(cmd.Context(), s, *dir, *plain, *reset)
+		return demo(cmd.Context(), s, demoOptions{dir: *dir, scripts: *scripts, plain: *plain, reset: *reset})
 	}
 	return cmd
 }
@@ -65,8 +67,15 @@ func demoConfig(dir string) *config.Config {
 	return c
 }
 
-func demo(ctx context.Context, s std, dir string, plain, reset bool) error {
-	if reset {
+// demoOptions are the flags of the demo.
+type demoOptions struct {
+	dir, scripts string
+	plain, reset bool
+}
+
+func demo(ctx context.Context, s std, o demoOptions) error {
+	dir := o.dir
+	if o.reset {
 		if err := forget(dir); err != nil {
 			return err
 		}
@@ -75,6 +84,7 @@ func demo(ctx context.Context, s std, dir string, plain, reset bool) error {
 		return err
 	}
 	cfg := demoConfig(dir)
+	cfg.File, cfg.Scripts = "demo", o.scripts
 	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -85,7 +95,7 @@ func demo(ctx context.Context, s std, dir string, plain, reset bool) error {
 	defer logFile.Close()
 	log := slog.New(slog.NewTextHandler(logFile, nil))
 
-	h, err := build(ctx, cfg, log, plugPretend(dir), plugTerminal(s, dir, plain, intro(dir)))
+	h, err := build(ctx, cfg, log, plugPretend(dir), plugTerminal(s, dir, o.plain, intro(dir)))
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,15 @@ import (
 )
 
 func flowsCommand(s std) *cobra.Command {
-	return group("flows", "Check, list and test the scripts",
-		"Scripts are YAML files. Your own folder (scripts.dir) goes over the shipped ones.",
-		lintCommand(s), testCommand(s), showFlowsCommand(s))
+	return group("flows", "Check, test, show, print and draw the scripts",
+		`What the bot says is YAML that you may change: a folder of your own (scripts.dir)
+goes over the shipped scripts. Copy one, change it, check it:
+
+  latchkey flows show phone --source > my-scripts/phone.yaml
+  latchkey flows lint --dir my-scripts
+  latchkey flows test --dir my-scripts
+  latchkey flows print --dir my-scripts > guide.html`,
+		lintCommand(s), testCommand(s), showFlowsCommand(s), printCommand(s), drawCommand(s))
 }
 
 // scriptsFlag adds the flags that say which scripts a command is about.
@@ -121,12 +127,66 @@ func showFlowsCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show [FLOW]", Short: "List the flows, or the steps of one, and what scripts may name", Args: atMostOne,
 		Long: `Without a name, lists the flows, the checks that scripts may ask and the facts that
-they may say. With the name of a flow, lists its steps.
+they may say. With the name of a flow, shows its steps, choices and texts.
 
   latchkey flows show
-  latchkey flows show phone`,
+  latchkey flows show phone
+  latchkey flows show phone --shipped     the shipped one, also when your own replaces it
+  latchkey flows show phone --source      its YAML, ready to be changed in your own folder`,
 	}
 	which := scriptsFlag(cmd, s)
+	shipped := cmd.Flags().Bool("shipped", false, "leave your own scripts out")
+	source := cmd.Flags().Bool("source", false, "print the shipped YAML with its based_on line")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := which()
+		if err != nil {
+			return err
+		}
+		if *shipped || *source {
+			cfg.Scripts = ""
+		}
+		set, err := loadScripts(cfg, discard())
+		if err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			return showCatalogue(s.out, set, lintCatalogue(cfg))
+		}
+		f := set.Flow(args[0])
+		switch {
+		case f == nil:
+			return usage(cmd, "there is no flow %q; `latchkey flows show` lists them", args[0])
+		case *source:
+			return showSource(s.out, f)
+		}
+		return flows.Show(s.out, set, f.Name)
+	}
+	return cmd
+}
+
+// showSource prints a shipped script as the start of an own one.
+func showSource(w io.Writer, f *flows.Flow) error {
+	text, err := fs.ReadFile(library.FS, f.Pos.File)
+	if err != nil {
+		return err
+	}
+	out := strings.Replace(string(text), "flow: "+f.Name+"\n", "flow: "+f.Name+"\nbased_on: "+f.Hash+"\n", 1)
+	_, err = io.WriteString(w, out)
+	return err
+}
+
+func printCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "print [FLOW ...]", Short: "Write the paper guide from the live scripts (HTML that prints well)", Args: cobra.ArbitraryArgs,
+		Long: `Writes the printed guide as one HTML file, from the scripts that the bot speaks, so
+that hand-out and bot never drift apart. Without names: all flows in the order in
+which people meet them.
+
+  latchkey flows print > guide.html
+  latchkey flows print --lang es --config latchkey.yaml > guia.html`,
+	}
+	which := scriptsFlag(cmd, s)
+	lang := cmd.Flags().String("lang", flows.Base, "language")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := which()
 		if err != nil {
@@ -136,19 +196,56 @@ they may say. With the name of a flow, lists its steps.
 		if err != nil {
 			return err
 		}
-		if len(args) == 1 {
-			f := set.Flow(args[0])
-			if f == nil {
-				return usage(cmd, "there is no flow %q", args[0])
-			}
-			for _, st := range f.Order {
-				fmt.Fprintf(s.out, "%-20s %-8s %s\n", st.ID, st.Kind, st.Pos.File+":"+fmt.Sprint(st.Pos.Line))
-			}
-			return nil
+		if err := known(cmd, set, *lang, args); err != nil {
+			return err
 		}
-		return showCatalogue(s.out, set, lintCatalogue(cfg))
+		return flows.Print(s.out, set, *lang, args, facts(cfg))
 	}
 	return cmd
+}
+
+func drawCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "draw FLOW", Short: "Draw a flow as a picture (SVG or Mermaid)", Args: exactly(1, "FLOW"),
+		Long: `Draws one flow: its steps as boxes, its choices and outcomes as arrows.
+
+  latchkey flows draw phone > phone.svg
+  latchkey flows draw phone --format mermaid`,
+	}
+	which := scriptsFlag(cmd, s)
+	lang := cmd.Flags().String("lang", flows.Base, "language")
+	format := cmd.Flags().String("format", "svg", "svg or mermaid")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := which()
+		if err != nil {
+			return err
+		}
+		set, err := loadScripts(cfg, discard())
+		if err != nil {
+			return err
+		}
+		if err := known(cmd, set, *lang, args); err != nil {
+			return err
+		}
+		if *format != "svg" && *format != "mermaid" {
+			return usage(cmd, "format %q does not exist; use svg or mermaid", *format)
+		}
+		return flows.Draw(s.out, set, args[0], *lang, *format)
+	}
+	return cmd
+}
+
+// known refuses a language or a flow that the scripts do not have.
+func known(cmd *cobra.Command, set *flows.Set, lang string, names []string) error {
+	if !slices.Contains(set.Languages(), lang) {
+		return usage(cmd, "the scripts do not speak %q; they speak %s", lang, strings.Join(set.Languages(), ", "))
+	}
+	for _, name := range names {
+		if set.Flow(name) == nil {
+			return usage(cmd, "there is no flow %q; `latchkey flows show` lists them", name)
+		}
+	}
+	return nil
 }
 
 // showCatalogue lists what there is and what scripts may name.
