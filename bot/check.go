@@ -1,6 +1,11 @@
 package bot
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // A Check decides something inside the turn's transaction: is this code right,
 // which method is next, is a send allowed. It uses the database only, is fast,
@@ -24,6 +29,35 @@ func (c *Call) Slot(name string) string { return c.Session.Slot(name) }
 // Lang is the language the person reads now.
 func (c *Call) Lang() string { return c.Session.Lang }
 
+// Person is whose conversation this is, or empty while nobody is proven (below
+// L2).
+func (c *Call) Person() PersonID {
+	if c.Conversation.Level < L2 {
+		return ""
+	}
+	return c.Conversation.Person
+}
+
+// Method reads the method that the slot "method" names. It is nil unless it
+// belongs to Person and is not removed.
+func (c *Call) Method(tx Tx) (*Method, error) {
+	id, p := MethodID(c.Slot("method")), c.Person()
+	if id == "" || p == "" {
+		return nil, nil
+	}
+	m, err := tx.Method(id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bot: method %s: %w", id, err)
+	}
+	if m.Person != p || m.State == Removed {
+		return nil, nil
+	}
+	return m, nil
+}
+
 // An Outcome is a check's answer. Name is one of the outcomes its CheckSpec
 // declares; the script says where each leads.
 type Outcome struct {
@@ -43,6 +77,16 @@ type CheckSpec struct {
 	Outcomes map[string][]string // outcome name -> facts that it gives
 	Options  bool                // it gives options
 	Run      Check               // nil in lint-only catalogues
+}
+
+// Outcomes writes CheckSpec.Outcomes as lines "name fact fact".
+func Outcomes(lines ...string) map[string][]string {
+	m := make(map[string][]string, len(lines))
+	for _, l := range lines {
+		fs := strings.Fields(l)
+		m[fs[0]] = fs[1:]
+	}
+	return m
 }
 
 // A FormSpec declares a private form.

@@ -1,5 +1,10 @@
 package bot
 
+import (
+	"strconv"
+	"time"
+)
+
 // Phrases gives short texts that code needs and scripts do not hold: the name
 // of a method kind, the words of a text message, the subject of a notice. They
 // live in the language files beside the scripts, so that one more language is
@@ -11,4 +16,25 @@ type Phrases interface {
 	Phrase(lang, key string, kv ...string) string
 	// Languages lists the languages that are complete, the base language first.
 	Languages() []string
+}
+
+// Wait puts a wait into words, rounded up: "30 seconds", "2 minutes". Its
+// phrases are wait.seconds, wait.minutes, wait.hours and wait.days, each with
+// .one and .other, and the number as {n}.
+func Wait(ps Phrases, lang string, d time.Duration) string {
+	up := func(unit time.Duration) int { return int((d + unit - 1) / unit) }
+	n, unit := max(1, up(time.Second)), "seconds"
+	switch {
+	case d > 48*time.Hour:
+		n, unit = up(24*time.Hour), "days"
+	case d > 90*time.Minute:
+		n, unit = up(time.Hour), "hours"
+	case d > 90*time.Second:
+		n, unit = up(time.Minute), "minutes"
+	}
+	form := ".other"
+	if n == 1 {
+		form = ".one"
+	}
+	return ps.Phrase(lang, "wait."+unit+form, "n", strconv.Itoa(n))
 }

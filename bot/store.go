@@ -79,7 +79,9 @@ type OutboxTx interface {
 	// Say stores a row; the first attempt is counted at once (Attempts is 1),
 	// since the outbox sends right after the commit.
 	Say(row *OutboxRow) error
-	// Pending lists undelivered rows in order of conversation and Seq.
+	// Pending lists undelivered rows in order of conversation and Seq. A row
+	// whose message cannot be decoded comes as OutboxDead, so that it holds
+	// up nobody; whoever sends marks it so.
 	Pending(limit int) ([]OutboxRow, error)
 	// MarkOutbox stores State, Attempts, NotBefore, Receipt and Error.
 	MarkOutbox(row *OutboxRow) error

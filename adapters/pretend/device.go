@@ -129,7 +129,7 @@ func (d *Device) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 	if left <= 0 {
 		return "", &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("pretend: the code ran out before it was sent")}
 	}
-	kv := []string{"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left/time.Minute)))}
+	kv := []string{"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left.Round(time.Minute)/time.Minute)))}
 	it := Item{ID: "code|" + m.ID, To: string(m.To), Lang: m.Lang}
 	switch m.Via {
 	case bot.SMS:

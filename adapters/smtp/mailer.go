@@ -111,8 +111,9 @@ func (m *Mailer) facts(more ...string) []string {
 	return append(kv, more...)
 }
 
-// minutes rounds down, so that the text never promises too much, but never to 0.
-func minutes(d time.Duration) int { return max(1, int(d/time.Minute)) }
+// minutes rounds to the nearest, so that a code which is good for ten minutes
+// says so although some seconds passed on the way, but never to 0.
+func minutes(d time.Duration) int { return max(1, int(d.Round(time.Minute)/time.Minute)) }
 
 // send makes one attempt with one letter.
 func (m *Mailer) send(ctx context.Context, l letter) error {

@@ -41,7 +41,7 @@ func TestCodeArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	var msg stored
-	s.get(t, "/api/v1/message/latest", &msg)
+	s.Get(t, "/api/v1/message/latest", &msg)
 	if msg.MessageID != ref || !strings.HasSuffix(ref, "@contoso.example") || strings.Contains(ref, "c1") {
 		t.Errorf("message id %q, reference %q", msg.MessageID, ref)
 	}
@@ -59,7 +59,7 @@ func TestCodeArrives(t *testing.T) {
 	if msg.From.Address != "help@contoso.example" || msg.From.Name != "Contoso Áyuda" || msg.ReplyTo[0].Address != "desk@contoso.example" || msg.To[0].Address != "ana.perez@mail.example" {
 		t.Errorf("addresses: %+v", msg)
 	}
-	raw := s.get(t, "/api/v1/message/latest/raw", nil)
+	raw := s.Get(t, "/api/v1/message/latest/raw", nil)
 	head, _, _ := strings.Cut(raw, "\r\n\r\n")
 	for _, want := range []string{"=?UTF-8?q?C=C3=B3digo_de_Contoso:", "Auto-Submitted: auto-generated", "Content-Language: es", "Date: Sun, 03 May 2026"} {
 		if !strings.Contains(head, want) {
@@ -95,14 +95,14 @@ func TestNoticeArrivesByTLSFromTheFirstByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	var msg stored
-	s.get(t, "/api/v1/message/latest", &msg)
+	s.Get(t, "/api/v1/message/latest", &msg)
 	if msg.Subject != "A method was added Bcc: evil@x.example" || msg.To[0].Name != `Ann "A" Exa Bcc: evil@x.example` || len(msg.To) != 1 {
 		t.Errorf("got %+v", msg)
 	}
 	if !strings.Contains(msg.Text, "\n.\n") && !strings.Contains(msg.Text, "\r\n.\r\n") {
 		t.Errorf("a line with a single dot is lost: %q", msg.Text)
 	}
-	head, _, _ := strings.Cut(s.get(t, "/api/v1/message/latest/raw", nil), "\r\n\r\n")
+	head, _, _ := strings.Cut(s.Get(t, "/api/v1/message/latest/raw", nil), "\r\n\r\n")
 	for line := range strings.SplitSeq(head, "\r\n") {
 		if strings.HasPrefix(line, "Bcc:") {
 			t.Errorf("injected header %q", line)
@@ -155,7 +155,7 @@ func TestFailuresOfAServer(t *testing.T) {
 		})
 	}
 	var list summary
-	s.get(t, "/api/v1/messages", &list)
+	s.Get(t, "/api/v1/messages", &list)
 	if list.Total != 0 {
 		t.Errorf("%d mails arrived, want none", list.Total)
 	}

@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"image"
-	"image/color"
-	"image/png"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -20,6 +16,7 @@ import (
 
 	qrcode "github.com/skip2/go-qrcode"
 
+	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/terminal"
 	"latchkey/bot"
 )
@@ -467,50 +464,6 @@ func blocks(out string) []string {
 	return rows
 }
 
-// readQR turns half blocks back into a picture and lets zbarimg read it.
-func readQR(t *testing.T, rows []string, file string) string {
-	t.Helper()
-	zbar, err := exec.LookPath("zbarimg")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("zbarimg is missing; install zbar-tools")
-		}
-		t.Skip("zbarimg is missing")
-	}
-	const px = 6
-	w := len([]rune(rows[0]))
-	img := image.NewGray(image.Rect(0, 0, w*px, len(rows)*2*px))
-	fill := func(x, y int, c color.Gray) {
-		for i := range px * px {
-			img.SetGray(x*px+i%px, y*px+i/px, c)
-		}
-	}
-	ink := map[bool]color.Gray{true: {0}, false: {255}}
-	for y, row := range rows {
-		for x, r := range []rune(row) {
-			fill(x, 2*y, ink[r == '█' || r == '▀'])
-			fill(x, 2*y+1, ink[r == '█' || r == '▄'])
-		}
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(png.Encode(f, img), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return zbarimg(t, zbar, file)
-}
-
-func zbarimg(t *testing.T, zbar, file string) string {
-	t.Helper()
-	out, err := exec.Command(zbar, "-q", "--raw", "--nodbus", file).Output()
-	if err != nil {
-		t.Fatalf("zbarimg %s: %v", file, err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 func TestPlainQR(t *testing.T) {
 	t.Parallel()
 	r := revealed(t)
@@ -533,13 +486,11 @@ func TestPlainQR(t *testing.T) {
 	if !regexp.MustCompile(`^qr-[0-9a-f]{24}\.png$`).MatchString(filepath.Base(m[1])) {
 		t.Errorf("the name of the file is not random: %s", m[1])
 	}
-	if got := readQR(t, blocks(out), filepath.Join(t.TempDir(), "qr.png")); got != "QR-Code:"+uri && got != uri {
+	if got := rigs.ReadQR(t, rigs.DrawHalfBlocks(t, blocks(out))); got != "QR-Code:"+uri && got != uri {
 		t.Errorf("the printed blocks read as %q", got)
 	}
-	if zbar, err := exec.LookPath("zbarimg"); err == nil {
-		if got := zbarimg(t, zbar, m[1]); got != uri {
-			t.Errorf("the file reads as %q", got)
-		}
+	if got := rigs.ReadQR(t, m[1]); got != uri {
+		t.Errorf("the file reads as %q", got)
 	}
 
 	// Inverted on request: filled where it was light.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/twilio"
 	"latchkey/bot"
 )
@@ -108,19 +109,19 @@ func TestVoicePage(t *testing.T) {
 	}
 
 	status, first := get(http.MethodPost, page, url.Values{"CallSid": {"CA1"}})
-	if status != 200 || digits(t, first) != "" || !strings.Contains(first, `action="`+page+`?asked=1"`) || !strings.Contains(first, `<Say language="en-US">This is Smith &amp; &lt;Sons&gt;. Press 1.</Say>`) {
+	if status != 200 || rigs.Digits(t, first) != "" || !strings.Contains(first, `action="`+page+`?asked=1"`) || !strings.Contains(first, `<Say language="en-US">This is Smith &amp; &lt;Sons&gt;. Press 1.</Say>`) {
 		t.Errorf("first page: %d %s", status, first)
 	}
 	if status, again := get(http.MethodGet, page, nil); status != 200 || again != first {
 		t.Errorf("GET: %d %s", status, again)
 	}
-	if _, got := get(http.MethodPost, page, url.Values{"Digits": {"1"}}); digits(t, got) != "" {
+	if _, got := get(http.MethodPost, page, url.Values{"Digits": {"1"}}); rigs.Digits(t, got) != "" {
 		t.Errorf("a key before the question reads the code: %s", got)
 	}
-	if _, got := get(http.MethodPost, page+"?asked=1", url.Values{"Digits": {"1"}}); digits(t, got) != "493028493028" || strings.Count(got, "<Pause") != 12 {
+	if _, got := get(http.MethodPost, page+"?asked=1", url.Values{"Digits": {"1"}}); rigs.Digits(t, got) != "493028493028" || strings.Count(got, "<Pause") != 12 {
 		t.Errorf("pressed 1: %s", got)
 	}
-	if _, got := get(http.MethodPost, page+"?asked=1", url.Values{"Digits": {"5"}}); digits(t, got) != "" || !strings.Contains(got, "?asked=2") {
+	if _, got := get(http.MethodPost, page+"?asked=1", url.Values{"Digits": {"5"}}); rigs.Digits(t, got) != "" || !strings.Contains(got, "?asked=2") {
 		t.Errorf("pressed 5: %s", got)
 	}
 	if _, got := get(http.MethodPost, page+"?asked=3", url.Values{"Digits": {"5"}}); strings.Contains(got, "Gather") || !strings.Contains(got, "Goodbye") {
@@ -138,7 +139,7 @@ func TestVoicePage(t *testing.T) {
 
 	// It expires with the code, and the source's trouble is not told.
 	fail = fmt.Errorf("challenge: %w", bot.ErrNotFound)
-	if status, got := get(http.MethodPost, page+"?asked=1", url.Values{"Digits": {"1"}}); status != 200 || !strings.Contains(got, "This code ran out.") || digits(t, got) != "" {
+	if status, got := get(http.MethodPost, page+"?asked=1", url.Values{"Digits": {"1"}}); status != 200 || !strings.Contains(got, "This code ran out.") || rigs.Digits(t, got) != "" {
 		t.Errorf("expired: %d %s", status, got)
 	}
 	fail = errors.New("disk full")

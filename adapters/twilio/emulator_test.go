@@ -3,8 +3,6 @@ package twilio_test
 import (
 	"bytes"
 	"context"
-	"encoding/xml"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/twilio"
 	"latchkey/bot"
 )
@@ -30,10 +29,10 @@ func public(t *testing.T) (address string, serve func(http.Handler)) {
 }
 
 func TestAgainstTheEmulator(t *testing.T) {
-	base := emulator(t)
+	emulator := rigs.StartTwilio(t)
 	address, serve := public(t)
 	var log bytes.Buffer
-	o := options(base, &log)
+	o := options(emulator.API, &log)
 	o.PublicURL = address + "/latchkey/" // behind a path, with a slash too many
 	s := sender(t, o)
 
@@ -60,7 +59,7 @@ func TestAgainstTheEmulator(t *testing.T) {
 			t.Errorf("first callback %+v", got)
 		}
 		var got struct{ To, From, Body string }
-		ask(t, http.MethodGet, base+"/2010-04-01/Accounts/"+account+"/Messages/"+ref+".json", nil, &got)
+		emulator.Ask(t, "/2010-04-01/Accounts/"+account+"/Messages/"+ref+".json", nil, &got)
 		if want := "493028 es su clave de Smith & <Sons> para agregar este teléfono. Vale 10 min."; got.Body != want || got.To != phone || got.From != number {
 			t.Errorf("got %+v, want %q", got, want)
 		}
@@ -68,7 +67,7 @@ func TestAgainstTheEmulator(t *testing.T) {
 			Resource, SID string
 			Form          map[string]string
 		}
-		ask(t, http.MethodGet, base+"/_rig/requests", nil, &sent)
+		emulator.Ask(t, "/_rig/requests", nil, &sent)
 		last := sent[len(sent)-1]
 		for k, want := range map[string]string{"ValidityPeriod": "600", "SmartEncoded": "true", "StatusCallback": address + "/latchkey/twilio/status"} {
 			if last.Form[k] != want {
@@ -77,7 +76,7 @@ func TestAgainstTheEmulator(t *testing.T) {
 		}
 		// The emulator signs; the handler believes it.
 		for _, what := range []string{"sent", "undelivered", "undelivered"} {
-			ask(t, http.MethodPost, base+"/_twilio/simulate/message-status", url.Values{"MessageSid": {ref}, "Status": {what}}, nil)
+			emulator.Ask(t, "/_twilio/simulate/message-status", url.Values{"MessageSid": {ref}, "Status": {what}}, nil)
 			if got := next(t, seen); got != (status{ref, what, ""}) {
 				t.Errorf("callback %+v, want %s", got, what)
 			}
@@ -90,18 +89,18 @@ func TestAgainstTheEmulator(t *testing.T) {
 			t.Fatal(err)
 		}
 		var answered struct{ Pages []string }
-		ask(t, http.MethodPost, base+"/_rig/answer", url.Values{"CallSid": {ref}}, &answered)
-		if len(answered.Pages) != 1 || strings.Contains(digits(t, answered.Pages[0]), "493028") {
+		emulator.Ask(t, "/_rig/answer", url.Values{"CallSid": {ref}}, &answered)
+		if len(answered.Pages) != 1 || strings.Contains(rigs.Digits(t, answered.Pages[0]), "493028") {
 			t.Errorf("the code was read before a key was pressed: %v", answered.Pages)
 		}
-		ask(t, http.MethodPost, base+"/_rig/answer", url.Values{"CallSid": {ref}, "Digits": {"1"}}, &answered)
-		if len(answered.Pages) != 2 || digits(t, answered.Pages[1]) != "493028493028" {
+		emulator.Ask(t, "/_rig/answer", url.Values{"CallSid": {ref}, "Digits": {"1"}}, &answered)
+		if len(answered.Pages) != 2 || rigs.Digits(t, answered.Pages[1]) != "493028493028" {
 			t.Errorf("read %v", answered.Pages)
 		}
 		if !strings.Contains(answered.Pages[0], `<Say language="es-MX">Habla Smith &amp; &lt;Sons&gt;. Oprima 1.</Say>`) {
 			t.Errorf("not in the person's language or not escaped: %s", answered.Pages[0])
 		}
-		ask(t, http.MethodPost, base+"/_twilio/simulate/call-status", url.Values{"CallSid": {ref}, "Status": {"no-answer"}}, nil)
+		emulator.Ask(t, "/_twilio/simulate/call-status", url.Values{"CallSid": {ref}, "Status": {"no-answer"}}, nil)
 		if got := next(t, seen); got != (status{ref, "no-answer", ""}) {
 			t.Errorf("callback %+v", got)
 		}
@@ -133,8 +132,8 @@ func TestAgainstTheEmulator(t *testing.T) {
 			t.Fatal(err)
 		}
 		var answered struct{ Pages []string }
-		ask(t, http.MethodPost, base+"/_rig/answer", url.Values{"CallSid": {ref}}, &answered)
-		if digits(t, answered.Pages[0]) != "493028493028" || len(answered.Pages[0]) > 4000 {
+		emulator.Ask(t, "/_rig/answer", url.Values{"CallSid": {ref}}, &answered)
+		if rigs.Digits(t, answered.Pages[0]) != "493028493028" || len(answered.Pages[0]) > 4000 {
 			t.Errorf("read %v", answered.Pages)
 		}
 	})
@@ -152,25 +151,5 @@ func next(t *testing.T, seen <-chan status) status {
 	case <-time.After(10 * time.Second):
 		t.Fatal("no callback came")
 		return status{}
-	}
-}
-
-// digits is what a call reads out: the text of every Say that is one digit. It
-// also checks that the document is well-formed.
-func digits(t *testing.T, twiml string) string {
-	t.Helper()
-	var b strings.Builder
-	d := xml.NewDecoder(strings.NewReader(twiml))
-	for {
-		tok, err := d.Token()
-		if err == io.EOF {
-			return b.String()
-		}
-		if err != nil {
-			t.Fatalf("%v in %s", err, twiml)
-		}
-		if c, ok := tok.(xml.CharData); ok && len(c) == 1 && c[0] >= '0' && c[0] <= '9' {
-			b.Write(c)
-		}
 	}
 }

@@ -1,55 +1,36 @@
 package twilio_test
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/twilio"
 	"latchkey/bot"
 )
 
 const (
-	account = "AC00000000000000000000000000000000"
-	token   = "0123456789abcdef0123456789abcdef"
-	number  = "+15551234567"
+	account = rigs.TwilioAccount
+	token   = rigs.TwilioToken
+	number  = rigs.TwilioNumber
 	phone   = "+15550002248"
 )
 
 // now is where the tests stand in time.
 var now = time.Date(2026, 5, 3, 9, 0, 0, 0, time.UTC)
 
-type phrases map[string]string
-
-func (p phrases) Phrase(lang, key string, kv ...string) string {
-	s, ok := p[lang+" "+key]
-	if !ok {
-		return "<" + key + ">"
-	}
-	for i := 0; i+1 < len(kv); i += 2 {
-		s = strings.ReplaceAll(s, "{"+kv[i]+"}", kv[i+1])
-	}
-	return s
-}
-
-func (phrases) Languages() []string { return []string{"en", "es"} }
-
-var texts = phrases{
+var texts = adaptertest.Phrases{
 	"en sms.enroll":    "{code} is your {org} code to add this phone. Good for {minutes} min. Never share it.",
 	"en sms.prove":     "{code} is your {org} code to prove it is you. Good for {minutes} min. Never share it.",
 	"en voice.ask":     "This is {org}. Press 1.",
@@ -129,69 +110,4 @@ func signed(method, target string, form url.Values) *http.Request {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	return r
-}
-
-// emulator starts the stand-in for Twilio and gives its address.
-func emulator(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("TWILIO_EMULATOR_DIR")
-	node, err := exec.LookPath("node")
-	if _, err2 := os.Stat(filepath.Join(dir, "node_modules", "emulate")); dir == "" || err != nil || err2 != nil {
-		const why = "the Twilio emulator is missing: it needs node in PATH and TWILIO_EMULATOR_DIR with node_modules/emulate in it (.ci/rigs.sh makes both)"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
-	cmd := exec.Command(node, filepath.Join("..", "..", ".ci", "twilio-emulator.mjs"), "0")
-	cmd.Env = append(os.Environ(), "TWILIO_EMULATOR_DIR="+dir)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	stdin, err := cmd.StdinPipe() // when this test dies, so does the emulator
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	base, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
-	if err != nil || !ok {
-		t.Fatalf("emulator said %q, %v\n%s", line, err, said.String())
-	}
-	return base
-}
-
-// ask calls the emulator as its owner.
-func ask(t *testing.T, method, address string, form url.Values, into any) {
-	t.Helper()
-	q, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.SetBasicAuth(account, token)
-	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, _ := io.ReadAll(r.Body)
-	if r.StatusCode >= 300 {
-		t.Fatalf("%s %s: %d %s", method, address, r.StatusCode, b)
-	}
-	if into != nil {
-		if err := json.Unmarshal(b, into); err != nil {
-			t.Fatalf("%s: %v in %s", address, err, b)
-		}
-	}
 }

@@ -109,7 +109,7 @@ func (s *Sender) text(m bot.CodeMessage, left time.Duration) *api.CreateMessageP
 		p.SetFrom(s.o.From)
 	}
 	p.SetBody(s.o.Phrases.Phrase(m.Lang, "sms."+m.Purpose, s.facts(
-		"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left/time.Minute))))...))
+		"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left.Round(time.Minute)/time.Minute))))...))
 	// A text that waits for a phone longer than its code lives is not delivered.
 	p.SetValidityPeriod(int(min(left, 10*time.Hour) / time.Second))
 	p.SetSmartEncoded(true)

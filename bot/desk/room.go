@@ -40,10 +40,7 @@ func (r *Room) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	q := &bot.Request{ID: id, Conversation: c.Conversation.ID, Error: c.Session.Error, Lang: c.Session.Lang, At: tx.Now()}
-	if c.Conversation.Level >= bot.L2 {
-		q.Person = c.Conversation.Person // an unproven name is no one's
-	}
+	q := &bot.Request{ID: id, Person: c.Person(), Conversation: c.Conversation.ID, Error: c.Session.Error, Lang: c.Session.Lang, At: tx.Now()}
 	q.Flow, q.Step = where(c.Session)
 	if err := tx.OpenRequest(q); err != nil {
 		return bot.Outcome{}, fmt.Errorf("desk: open request: %w", err)

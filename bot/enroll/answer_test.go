@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/vault"
 )
@@ -19,8 +20,9 @@ var questionTexts = map[string]string{
 func asked(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t)
-	r.enroll.Question = func(_, id string) string { return questionTexts[id] }
-	return r.set("q1", "school", "q2", "pet", "q3", "dish")
+	r.Enroll.Question = func(_, id string) string { return questionTexts[id] }
+	r.Set("q1", "school", "q2", "pet", "q3", "dish")
+	return r
 }
 
 func TestNormalAnswer(t *testing.T) {
@@ -84,17 +86,17 @@ func TestAnswerRules(t *testing.T) {
 		{"Ｌincoln", "Lincoln", "gazpacho", "pet", "clash"},
 	} {
 		r := asked(t)
-		oc := r.submit("answers", "questions.save", "a1", c.a1, "a2", c.a2, "a3", c.a3)
+		oc := r.Submit("answers", "questions.save", "a1", c.a1, "a2", c.a2, "a3", c.a3)
 		if c.problem == "" {
-			if oc.Name != "ok" || len(r.methods(bot.Active)) != 1 {
+			if oc.Name != "ok" || len(r.Methods(bot.Active)) != 1 {
 				t.Errorf("%q %q %q: %v", c.a1, c.a2, c.a3, oc)
 			}
 			continue
 		}
-		if oc.Name != "again" || fact(oc, "bad") != c.bad || fact(oc, "problem") != c.problem {
+		if oc.Name != "again" || roomtest.Fact(oc, "bad") != c.bad || roomtest.Fact(oc, "problem") != c.problem {
 			t.Errorf("%q %q %q: %v, want %s %s", c.a1, c.a2, c.a3, oc, c.bad, c.problem)
 		}
-		if len(r.methods(bot.Active)) != 0 {
+		if len(r.Methods(bot.Active)) != 0 {
 			t.Errorf("%q %q %q: counts all the same", c.a1, c.a2, c.a3)
 		}
 	}
@@ -105,39 +107,39 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 	r := asked(t)
 	again := func(text string) bot.Outcome {
 		t.Helper()
-		oc := r.submit("answer_again", "questions.save_again", "again", text)
+		oc := r.Submit("answer_again", "questions.save_again", "again", text)
 		for _, f := range oc.Facts {
-			r.set(f.Name, f.Value)
+			r.Set(f.Name, f.Value)
 		}
 		return oc
 	}
-	oc := r.submit("answers", "questions.save", "a1", "Lincoln", "a2", "lincoln", "a3", "x")
-	if fact(oc, "bad") != "pet" || fact(oc, "problem") != "clash" {
+	oc := r.Submit("answers", "questions.save", "a1", "Lincoln", "a2", "lincoln", "a3", "x")
+	if roomtest.Fact(oc, "bad") != "pet" || roomtest.Fact(oc, "problem") != "clash" {
 		t.Fatal(oc)
 	}
-	r.set("bad", "pet")
+	r.Set("bad", "pet")
 	for text, problem := range map[string]string{" LINCOLN ": "clash", "ab": "short", "123456": "common", "Ann": "name"} {
-		if oc := again(text); oc.Name != "again" || fact(oc, "bad") != "pet" || fact(oc, "problem") != problem {
+		if oc := again(text); oc.Name != "again" || roomtest.Fact(oc, "bad") != "pet" || roomtest.Fact(oc, "problem") != problem {
 			t.Errorf("%q: %v, want %s", text, oc, problem)
 		}
 	}
-	if oc := again("Whiskers"); oc.Name != "again" || fact(oc, "bad") != "dish" || fact(oc, "problem") != "short" {
+	if oc := again("Whiskers"); oc.Name != "again" || roomtest.Fact(oc, "bad") != "dish" || roomtest.Fact(oc, "problem") != "short" {
 		t.Fatalf("the other missing one: %v", oc)
 	}
-	if oc := again("whiskers"); fact(oc, "problem") != "clash" {
+	if oc := again("whiskers"); roomtest.Fact(oc, "problem") != "clash" {
 		t.Error(oc)
 	}
 	if oc := again("gazpacho"); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	on := r.methods(bot.Active)
+	on := r.Methods(bot.Active)
 	if len(on) != 1 || on[0].Kind != bot.Questions {
 		t.Fatalf("active %+v", on)
 	}
-	ss := view(r, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) })
-	pool := vault.NewPool(r.policy)
+	ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) })
+	pool := vault.NewPool(r.Policy)
 	for i, want := range []string{"lincoln", "whiskers", "gazpacho"} {
-		plain, err := r.ring.Open(ss[i].Sealed, ss[i].Place(ann.ID))
+		plain, err := r.Ring.Open(ss[i].Sealed, ss[i].Place(roomtest.AnnID))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,33 +151,34 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 		}
 	}
 	// New answers take the place of the old ones.
-	r.want("questions.begin", "", "ready")
-	if oc := r.submit("answers", "questions.save", "a1", "Roosevelt", "a2", "Socks", "a3", "paella mixta"); oc.Name != "ok" {
+	r.Want("questions.begin", "", "ready")
+	if oc := r.Submit("answers", "questions.save", "a1", "Roosevelt", "a2", "Socks", "a3", "paella mixta"); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	if now := r.methods(bot.Active); len(now) != 1 || now[0].ID == on[0].ID {
+	if now := r.Methods(bot.Active); len(now) != 1 || now[0].ID == on[0].ID {
 		t.Errorf("active %+v", now)
 	}
-	if ss := view(r, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) }); len(ss) != 0 {
+	if ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) }); len(ss) != 0 {
 		t.Error("old answers are kept")
 	}
 }
 
 func TestAnswersWithoutTheOthers(t *testing.T) {
-	r := asked(t).set("bad", "pet")
-	if oc, err := r.trySubmit("answer_again", "questions.save_again", "again", "Whiskers"); err == nil {
+	r := asked(t)
+	r.Set("bad", "pet")
+	if oc, err := r.TrySubmit("answer_again", "questions.save_again", "again", "Whiskers"); err == nil {
 		t.Errorf("one answer alone: %v", oc)
 	}
-	if _, err := newRig(t).trySubmit("answers", "questions.save", "a1", "x"); err == nil {
+	if _, err := newRig(t).TrySubmit("answers", "questions.save", "a1", "x"); err == nil {
 		t.Error("answers to no questions")
 	}
 }
 
 func TestQuestionsOff(t *testing.T) {
 	r := newRig(t)
-	r.policy.QuestionsEnabled = false
-	r.want("questions.begin", "", "off")
-	if oc := r.want("methods.missing", "", "some"); len(oc.Options) != 4 {
+	r.Policy.QuestionsEnabled = false
+	r.Want("questions.begin", "", "off")
+	if oc := r.Want("methods.missing", "", "some"); len(oc.Options) != 4 {
 		t.Errorf("missing %v", oc.Options)
 	}
 }

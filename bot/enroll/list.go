@@ -1,8 +1,6 @@
 package enroll
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 
 	"latchkey/bot"
@@ -10,11 +8,7 @@ import (
 
 // methodsList lists the person's active methods and offers them as choices.
 func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := someone(tx, c)
-	if err != nil || p == nil {
-		return say("none"), err
-	}
-	ms, err := active(tx, p.ID)
+	p, ms, err := holder(tx, c)
 	if err != nil || len(ms) == 0 {
 		return say("none"), err
 	}
@@ -27,13 +21,9 @@ func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // methodsMissing offers the kinds that the person has none of.
 func (r *Room) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := someone(tx, c)
+	p, ms, err := holder(tx, c)
 	if err != nil || p == nil {
 		return say("none"), err
-	}
-	ms, err := active(tx, p.ID)
-	if err != nil {
-		return bot.Outcome{}, err
 	}
 	has := map[bot.MethodKind]bool{bot.Questions: !r.Policy.QuestionsEnabled}
 	for i := range ms {
@@ -53,19 +43,9 @@ func (r *Room) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // named is the person's active method of the slot method, or nil.
 func named(tx bot.Tx, c *bot.Call) (*bot.Method, error) {
-	id, p := bot.MethodID(c.Slot("method")), signedIn(c)
-	if id == "" || p == "" {
-		return nil, nil
-	}
-	m, err := tx.Method(id)
-	if errors.Is(err, bot.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("enroll: method: %w", err)
-	}
-	if m.Person != p || m.State != bot.Active {
-		return nil, nil
+	m, err := c.Method(tx)
+	if err != nil || m == nil || m.State != bot.Active {
+		return nil, err
 	}
 	return m, nil
 }
@@ -84,7 +64,7 @@ func (r *Room) methodsRemove(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil || m == nil {
 		return say("gone"), err
 	}
-	if may, err := r.mayChange(tx, c); err != nil || !may {
+	if p, err := r.mayChange(tx, c); err != nil || p == nil {
 		return fail("prove_first", "proof_needed"), err
 	}
 	ms, err := active(tx, m.Person)

@@ -41,6 +41,20 @@ func active(tx bot.Tx, p bot.PersonID) ([]bot.Method, error) {
 	return on, nil
 }
 
+// holder reads the person of a conversation, nil as from someone, and the
+// active methods.
+func holder(tx bot.Tx, c *bot.Call) (*bot.Person, []bot.Method, error) {
+	p, err := someone(tx, c)
+	if err != nil || p == nil {
+		return nil, nil, err
+	}
+	ms, err := active(tx, p.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, ms, nil
+}
+
 // Activate makes a pending method active. It retires the one that it replaces,
 // drops what is pending beside it, moves the stage, notes a fresh proof for the
 // conversation, and writes the audit line and the notices. It reports false,

@@ -12,6 +12,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -19,7 +20,7 @@ import (
 // totp is the code of the pending authenticator now.
 func (r *rig) totp() string {
 	r.Helper()
-	code, err := hotp.GenerateCode(base32.StdEncoding.EncodeToString(r.seedOf(bot.Pending)), uint64(r.clock.Now().Unix()/30))
+	code, err := hotp.GenerateCode(base32.StdEncoding.EncodeToString(r.SeedOf(bot.Pending)), uint64(r.Clock.Now().Unix()/30))
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -28,13 +29,13 @@ func (r *rig) totp() string {
 
 func (r *rig) person() *bot.Person {
 	r.Helper()
-	return view(r, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(ann.ID) })
+	return roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) })
 }
 
 // audits lists "action subject evidence".
 func (r *rig) audits() (lines []string) {
 	r.Helper()
-	err := r.db.AuditLines(r.Context(), 1, func(e bot.AuditEntry) error {
+	err := r.DB.AuditLines(r.Context(), 1, func(e bot.AuditEntry) error {
 		lines = append(lines, strings.TrimSpace(e.Action+" "+e.Subject+" "+e.Evidence))
 		return nil
 	})
@@ -47,8 +48,8 @@ func (r *rig) audits() (lines []string) {
 // notices delivers and lists "to: what" of those since the last call.
 func (r *rig) notices(seen *int) (lines []string) {
 	r.Helper()
-	r.deliver()
-	all := r.note.Sent()
+	r.Deliver()
+	all := r.Notifier.Sent()
 	for _, n := range all[*seen:] {
 		_, what, _ := strings.Cut(n.Body, "notice.what.")
 		what, _, _ = strings.Cut(what, "(")
@@ -64,49 +65,49 @@ func (r *rig) notices(seen *int) (lines []string) {
 func TestTheWholeWay(t *testing.T) {
 	r := newRig(t)
 	seen := 0
-	r.want("enroll.start", "", "fresh")
+	r.Want("enroll.start", "", "fresh")
 	if p := r.person(); p.Stage != bot.Started || !p.DoneAt.IsZero() {
 		t.Errorf("stage %v", p.Stage)
 	}
-	r.want("enroll.finish", "", "short")
-	r.want("enroll.next", "", "authenticator")
-	r.want("totp.begin", "", "ready")
+	r.Want("enroll.finish", "", "short")
+	r.Want("enroll.next", "", "authenticator")
+	r.Want("totp.begin", "", "ready")
 	if p := r.person(); p.Stage == bot.Enrolled {
 		t.Error("half-done counts")
 	}
-	r.want("person.status", "", "none")
-	r.want("totp.prove", r.totp(), "ok")
-	if p := r.person(); p.Stage != bot.Enrolled || !p.DoneAt.Equal(r.clock.Now()) {
+	r.Want("person.status", "", "none")
+	r.Want("totp.prove", r.totp(), "ok")
+	if p := r.person(); p.Stage != bot.Enrolled || !p.DoneAt.Equal(r.Clock.Now()) {
 		t.Errorf("stage %v, done %s", p.Stage, p.DoneAt)
 	}
 	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_proven"}) {
 		t.Errorf("notices %v", got)
 	}
-	if oc := r.want("enroll.finish", "", "enrolled"); !strings.HasPrefix(fact(oc, "receipt"), "R-0") {
+	if oc := r.Want("enroll.finish", "", "enrolled"); !strings.HasPrefix(roomtest.Fact(oc, "receipt"), "R-0") {
 		t.Error(oc.Facts)
 	}
-	r.want("enroll.start", "", "partly")
-	r.want("enroll.next", "", "phone")
-	r.want("phone.accept", "7045550148", "ok") // what was proven a moment ago is proof enough
-	r.want("code.send", "", "sent")
-	r.deliver()
-	r.want("code.check", r.texts.Code(t, 1), "ok")
-	r.want("enroll.next", "", "complete")
-	if oc := r.want("enroll.finish", "", "well"); fact(oc, "list") != "method.line(method=method.authenticator date=date.day(day=3 month=month.5))\nmethod.line(method=method.phone •••• 48 date=date.day(day=3 month=month.5))" &&
-		!strings.Contains(fact(oc, "list"), "•••• 48") {
+	r.Want("enroll.start", "", "partly")
+	r.Want("enroll.next", "", "phone")
+	r.Want("phone.accept", "7045550148", "ok") // what was proven a moment ago is proof enough
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	r.Want("code.check", r.Texts.Code(t, 1), "ok")
+	r.Want("enroll.next", "", "complete")
+	if oc := r.Want("enroll.finish", "", "well"); roomtest.Fact(oc, "list") != "method.line(method=method.authenticator date=date.day(day=3 month=month.5))\nmethod.line(method=method.phone •••• 48 date=date.day(day=3 month=month.5))" &&
+		!strings.Contains(roomtest.Fact(oc, "list"), "•••• 48") {
 		t.Error(oc.Facts)
 	}
-	r.want("enroll.start", "", "done")
-	r.want("person.status", "", "enrolled")
-	r.want("email.accept", "ann@example.net", "ok")
-	r.want("code.send", "", "sent")
-	r.deliver()
-	seen = len(r.note.Sent())
-	r.want("code.check", r.mails.Code(t, 1), "ok")
+	r.Want("enroll.start", "", "done")
+	r.Want("person.status", "", "enrolled")
+	r.Want("email.accept", "ann@example.net", "ok")
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	seen = len(r.Notifier.Sent())
+	r.Want("code.check", r.Mails.Code(t, 1), "ok")
 	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_proven", "ann@example.net: method_proven"}) {
 		t.Errorf("notices about a new mailbox: %v", got)
 	}
-	if oc := r.want("methods.missing", "", "some"); len(oc.Options) != 2 {
+	if oc := r.Want("methods.missing", "", "some"); len(oc.Options) != 2 {
 		t.Errorf("missing %v", oc.Options)
 	}
 	want := []string{"method.proven authenticator totp", "enrollment.finished 1 methods", "method.proven phone •••• 48 code:sms",
@@ -119,49 +120,49 @@ func TestTheWholeWay(t *testing.T) {
 // TestStageOfTwo: with two required, one is not enough and answers do not help alone.
 func TestStageOfTwo(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Required = 2 })
-	r.set("q1", "a", "q2", "b", "q3", "c")
-	if oc := r.submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "ok" {
+	r.Set("q1", "a", "q2", "b", "q3", "c")
+	if oc := r.Submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	r.want("person.status", "", "started")
+	r.Want("person.status", "", "started")
 	if r.person().Stage != bot.Started {
 		t.Error("answers alone count")
 	}
-	r.want("enroll.finish", "", "short")
-	r.phone("7045550148")
+	r.Want("enroll.finish", "", "short")
+	r.Phone("7045550148")
 	if r.person().Stage != bot.Enrolled {
 		t.Error("a phone and answers are two")
 	}
-	r.want("enroll.finish", "", "well")
+	r.Want("enroll.finish", "", "well")
 
 	one := newRig(t)
-	one.set("q1", "a", "q2", "b", "q3", "c")
-	if oc := one.submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "ok" {
+	one.Set("q1", "a", "q2", "b", "q3", "c")
+	if oc := one.Submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	one.want("person.status", "", "started")
-	one.want("enroll.finish", "", "short")
+	one.Want("person.status", "", "started")
+	one.Want("enroll.finish", "", "short")
 
 	two := newRig(t, func(p *policy.Policy) { p.Required = 2 })
-	two.phone("7045550148")
-	two.want("enroll.finish", "", "short")
-	two.want("person.status", "", "started")
-	r.set("no_authenticator", "yes").want("enroll.next", "", "complete")
-	r.want("methods.remove", "", "last") // the phone is the only one that proves
+	two.Phone("7045550148")
+	two.Want("enroll.finish", "", "short")
+	two.Want("person.status", "", "started")
+	r.Set("no_authenticator", "yes").Want("enroll.next", "", "complete")
+	r.Want("methods.remove", "", "last") // the phone is the only one that proves
 }
 
 func TestNextWithoutPhones(t *testing.T) {
 	r := newRig(t)
-	r.set("no_authenticator", "yes").want("enroll.next", "", "phone")
-	r.set("no_phone", "yes").want("enroll.next", "", "none")
+	r.Set("no_authenticator", "yes").Want("enroll.next", "", "phone")
+	r.Set("no_phone", "yes").Want("enroll.next", "", "none")
 }
 
 // TestChangesNeedAProof: fifteen minutes after the last proof nothing changes
 // without another, in this conversation and in no other.
 func TestChangesNeedAProof(t *testing.T) {
 	r := newRig(t)
-	r.want("totp.begin", "", "ready")
-	r.want("totp.prove", r.totp(), "ok")
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
 	changes := func(want bool) {
 		t.Helper()
 		for _, c := range []struct{ check, input, ok string }{
@@ -171,45 +172,45 @@ func TestChangesNeedAProof(t *testing.T) {
 			if !want {
 				c.ok = "prove_first"
 			}
-			m := fact(bot.Outcome{Facts: r.slots}, "method")
-			r.want(c.check, c.input, c.ok)
-			r.set("method", m)
+			m := r.Slot("method")
+			r.Want(c.check, c.input, c.ok)
+			r.Set("method", m)
 		}
 		if !want {
-			r.set("sure", "yes").want("methods.remove", "", "prove_first")
+			r.Set("sure", "yes").Want("methods.remove", "", "prove_first")
 		}
 	}
 	changes(true)
-	here := r.conv
-	there := r.talk("other", "u9")
-	there.Person, there.Level = ann.ID, bot.L2
-	r.conv = there
+	here := r.Conv
+	there := r.Talk("other", "u9")
+	there.Person, there.Level = roomtest.AnnID, bot.L2
+	r.Conv = there
 	changes(false)
-	r.conv = here
-	r.clock.Advance(r.policy.ProofFresh + time.Second)
+	r.Conv = here
+	r.Clock.Advance(r.Policy.ProofFresh + time.Second)
 	changes(false)
 }
 
 func TestReplace(t *testing.T) {
 	r := newRig(t)
 	seen := 0
-	r.want("totp.begin", "", "ready")
-	r.want("totp.prove", r.totp(), "ok")
-	old := r.methods(bot.Active)[0]
-	if oc := r.set("replaces", string(old.ID)).want("totp.begin", "", "ready"); fact(oc, "account") != "ann.lee@example.org (2)" {
-		t.Errorf("account %q would overwrite the entry that still counts", fact(oc, "account"))
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
+	old := r.Methods(bot.Active)[0]
+	if oc := r.Set("replaces", string(old.ID)).Want("totp.begin", "", "ready"); roomtest.Fact(oc, "account") != "ann.lee@example.org (2)" {
+		t.Errorf("account %q would overwrite the entry that still counts", roomtest.Fact(oc, "account"))
 	}
-	if on := r.methods(bot.Active); len(on) != 1 || on[0].ID != old.ID {
+	if on := r.Methods(bot.Active); len(on) != 1 || on[0].ID != old.ID {
 		t.Fatal("the old one stopped counting too early")
 	}
-	r.clock.Advance(time.Minute)
+	r.Clock.Advance(time.Minute)
 	r.notices(&seen)
-	r.want("totp.prove", r.totp(), "ok")
-	on := r.methods(bot.Active)
+	r.Want("totp.prove", r.totp(), "ok")
+	on := r.Methods(bot.Active)
 	if len(on) != 1 || on[0].ID == old.ID {
 		t.Fatalf("active %+v", on)
 	}
-	gone := view(r, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old.ID) })
+	gone := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old.ID) })
 	if gone.State != bot.Removed || gone.Sealed != nil {
 		t.Errorf("the old one is not wiped: %+v", gone)
 	}
@@ -219,14 +220,14 @@ func TestReplace(t *testing.T) {
 	if got := r.audits(); !slices.Equal(got[1:], []string{"method.removed authenticator totp", "method.replaced authenticator totp"}) {
 		t.Errorf("audit %v", got)
 	}
-	if oc := r.set("replaces", string(on[0].ID)).want("totp.begin", "", "ready"); fact(oc, "account") != "ann.lee@example.org (3)" {
-		t.Errorf("account %q", fact(oc, "account"))
+	if oc := r.Set("replaces", string(on[0].ID)).Want("totp.begin", "", "ready"); roomtest.Fact(oc, "account") != "ann.lee@example.org (3)" {
+		t.Errorf("account %q", roomtest.Fact(oc, "account"))
 	}
 	// A second one beside the first, without replaces.
-	r.set("replaces", "", "renew", "yes").want("totp.begin", "", "ready")
-	r.clock.Advance(time.Minute)
-	r.want("totp.prove", r.totp(), "ok")
-	if on := r.methods(bot.Active); len(on) != 2 {
+	r.Set("replaces", "", "renew", "yes").Want("totp.begin", "", "ready")
+	r.Clock.Advance(time.Minute)
+	r.Want("totp.prove", r.totp(), "ok")
+	if on := r.Methods(bot.Active); len(on) != 2 {
 		t.Errorf("active %+v", on)
 	}
 }
@@ -237,20 +238,20 @@ func TestReplacedMailboxIsTold(t *testing.T) {
 	r := newRig(t)
 	add := func(address string) bot.MethodID {
 		r.Helper()
-		r.clock.Advance(time.Minute)
-		r.set("ref", "").want("email.accept", address, "ok")
-		r.want("code.send", "", "sent")
-		r.deliver()
-		ms := r.mails.Sent()
-		r.want("code.check", string(ms[len(ms)-1].Code), "ok")
-		return bot.MethodID(fact(bot.Outcome{Facts: r.slots}, "method"))
+		r.Clock.Advance(time.Minute)
+		r.Set("ref", "").Want("email.accept", address, "ok")
+		r.Want("code.send", "", "sent")
+		r.Deliver()
+		ms := r.Mails.Sent()
+		r.Want("code.check", string(ms[len(ms)-1].Code), "ok")
+		return bot.MethodID(r.Slot("method"))
 	}
 	old := add("old@example.net")
-	r.deliver()
-	seen := len(r.note.Sent())
-	r.set("replaces", string(old))
+	r.Deliver()
+	seen := len(r.Notifier.Sent())
+	r.Set("replaces", string(old))
 	now := add("new@example.net")
-	kept := view(r, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) })
+	kept := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) })
 	if kept.State != bot.Removed || kept.Sealed == nil {
 		t.Fatalf("before the notice: %+v", kept)
 	}
@@ -258,10 +259,10 @@ func TestReplacedMailboxIsTold(t *testing.T) {
 	if got := r.notices(&seen); !slices.Equal(got, want) {
 		t.Errorf("notices %v", got)
 	}
-	if kept := view(r, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) }); kept.Sealed != nil {
+	if kept := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) }); kept.Sealed != nil {
 		t.Error("the old address is kept")
 	}
-	r.set("method", string(now), "sure", "yes").want("methods.remove", "", "ok")
+	r.Set("method", string(now), "sure", "yes").Want("methods.remove", "", "ok")
 	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_removed", "new@example.net: method_removed"}) {
 		t.Errorf("notices %v", got)
 	}
@@ -269,79 +270,79 @@ func TestReplacedMailboxIsTold(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	r := newRig(t)
-	r.want("totp.begin", "", "ready")
-	r.want("totp.prove", r.totp(), "ok")
-	r.phone("7045550148")
-	if oc := r.want("methods.list", "", "some"); fact(oc, "count") != "2" || len(oc.Options) != 2 {
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
+	r.Phone("7045550148")
+	if oc := r.Want("methods.list", "", "some"); roomtest.Fact(oc, "count") != "2" || len(oc.Options) != 2 {
 		t.Error(oc)
 	}
-	if oc := r.want("methods.show", "", "phone"); fact(oc, "masked") != "method.phone •••• 48" {
+	if oc := r.Want("methods.show", "", "phone"); roomtest.Fact(oc, "masked") != "method.phone •••• 48" {
 		t.Error(oc.Facts)
 	}
-	r.want("methods.remove", "", "ok")
-	r.want("methods.remove", "", "gone")
-	r.want("methods.show", "", "gone")
-	r.set("method", string(r.methods(bot.Active)[0].ID))
-	if oc := r.want("methods.remove", "", "last"); fact(oc, "masked") != "method.authenticator" {
+	r.Want("methods.remove", "", "ok")
+	r.Want("methods.remove", "", "gone")
+	r.Want("methods.show", "", "gone")
+	r.Set("method", string(r.Methods(bot.Active)[0].ID))
+	if oc := r.Want("methods.remove", "", "last"); roomtest.Fact(oc, "masked") != "method.authenticator" {
 		t.Error(oc.Facts)
 	}
 	done := r.person().DoneAt
-	r.set("sure", "yes").want("methods.remove", "", "ok")
+	r.Set("sure", "yes").Want("methods.remove", "", "ok")
 	if p := r.person(); p.Stage != bot.Started || !p.DoneAt.Equal(done) {
 		t.Errorf("stage %v", p.Stage)
 	}
-	r.want("methods.list", "", "none")
-	r.want("person.status", "", "none")
+	r.Want("methods.list", "", "none")
+	r.Want("person.status", "", "none")
 }
 
 func TestCancelDropsWhatIsPending(t *testing.T) {
 	r := newRig(t)
-	r.phone("7045550148")
-	r.want("totp.begin", "", "ready")
-	r.want("email.accept", "ann@example.net", "ok")
-	r.want("code.send", "", "sent")
-	r.want("person.cancel", "", "ok")
-	if p, on := r.methods(bot.Pending), r.methods(bot.Active); len(p) != 0 || len(on) != 1 {
+	r.Phone("7045550148")
+	r.Want("totp.begin", "", "ready")
+	r.Want("email.accept", "ann@example.net", "ok")
+	r.Want("code.send", "", "sent")
+	r.Want("person.cancel", "", "ok")
+	if p, on := r.Methods(bot.Pending), r.Methods(bot.Active); len(p) != 0 || len(on) != 1 {
 		t.Errorf("pending %v, active %v", p, on)
 	}
-	r.deliver()
-	if n := r.mails.Calls(); n != 0 {
+	r.Deliver()
+	if n := r.Mails.Calls(); n != 0 {
 		t.Error("a void code was mailed")
 	}
 }
 
 func TestLapse(t *testing.T) {
 	r := newRig(t)
-	oc := r.want("totp.begin", "", "ready")
-	j, ok := r.jobs[0].(enroll.Lapse)
-	if !ok || j.Kind() != "lapse" || string(j.Method) != fact(oc, "method") {
-		t.Fatalf("jobs %#v", r.jobs)
+	oc := r.Want("totp.begin", "", "ready")
+	j, ok := r.Jobs[0].(enroll.Lapse)
+	if !ok || j.Kind() != "lapse" || string(j.Method) != roomtest.Fact(oc, "method") {
+		t.Fatalf("jobs %#v", r.Jobs)
 	}
-	if err := r.enroll.HandleLapse(t.Context(), j); err == nil {
+	if err := r.Enroll.HandleLapse(t.Context(), j); err == nil {
 		t.Error("a key lapsed before its time")
 	}
-	r.clock.Advance(r.policy.PendingLife)
+	r.Clock.Advance(r.Policy.PendingLife)
 	for range 2 { // the second time, after a crash, nothing doubles
-		if err := r.enroll.HandleLapse(t.Context(), j); err != nil {
+		if err := r.Enroll.HandleLapse(t.Context(), j); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := r.inbox.signals(); !slices.Equal(got, []string{"lapsed"}) || r.inbox.events[0].Signal.Ref != string(j.Method) {
+	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"lapsed"}) || r.Inbox.Events[0].Signal.Ref != string(j.Method) {
 		t.Errorf("signals %v", got)
 	}
-	gone := view(r, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(j.Method) })
+	gone := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(j.Method) })
 	if gone.State != bot.Removed || gone.Sealed != nil {
 		t.Errorf("the key is not destroyed: %+v", gone)
 	}
-	r.jobs = nil
-	r.want("totp.begin", "", "ready")
-	r.want("totp.prove", r.totp(), "ok")
-	j = r.jobs[0].(enroll.Lapse)
-	r.clock.Advance(r.policy.PendingLife)
-	if err := r.enroll.HandleLapse(t.Context(), j); err != nil || len(r.inbox.events) != 1 || len(r.methods(bot.Active)) != 1 {
+	r.Jobs = nil
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
+	j = r.Jobs[0].(enroll.Lapse)
+	r.Clock.Advance(r.Policy.PendingLife)
+	if err := r.Enroll.HandleLapse(t.Context(), j); err != nil || len(r.Inbox.Events) != 1 || len(r.Methods(bot.Active)) != 1 {
 		t.Errorf("a proven key lapsed: %v", err)
 	}
-	if err := r.enroll.HandleLapse(t.Context(), enroll.Lapse{Method: "nobody"}); err != nil {
+	if err := r.Enroll.HandleLapse(t.Context(), enroll.Lapse{Method: "nobody"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -350,30 +351,30 @@ func TestLapse(t *testing.T) {
 // a proof while an older one is there.
 func TestNewMethodsAreHeldBack(t *testing.T) {
 	r := newRig(t)
-	r.want("totp.begin", "", "ready")
-	r.want("totp.prove", r.totp(), "ok")
-	r.phone("7045550148")
-	r.clock.Advance(time.Hour)
-	if oc := r.want("prove.begin", "", "needed"); len(oc.Options) != 2 {
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
+	r.Phone("7045550148")
+	r.Clock.Advance(time.Hour)
+	if oc := r.Want("prove.begin", "", "needed"); len(oc.Options) != 2 {
 		t.Errorf("all are new, and %v is offered", oc.Options)
 	}
-	old := r.methods(bot.Active)
-	r.clock.Advance(24 * time.Hour)
-	r.set("method", string(old[0].ID))
+	old := r.Methods(bot.Active)
+	r.Clock.Advance(24 * time.Hour)
+	r.Set("method", string(old[0].ID))
 	for _, m := range old {
 		if m.Kind == bot.Phone {
-			r.set("method", string(m.ID), "ref", "")
+			r.Set("method", string(m.ID), "ref", "")
 		}
 	}
-	r.want("code.send", "", "sent")
-	r.deliver()
-	r.want("code.check", string(r.texts.Sent()[1].Code), "ok")
-	r.set("ref", "").want("email.accept", "ann@example.net", "ok")
-	r.want("code.send", "", "sent")
-	r.deliver()
-	r.want("code.check", r.mails.Code(t, 1), "ok")
-	r.clock.Advance(time.Hour)
-	oc := r.want("prove.begin", "", "needed")
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	r.Want("code.check", string(r.Texts.Sent()[1].Code), "ok")
+	r.Set("ref", "").Want("email.accept", "ann@example.net", "ok")
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	r.Want("code.check", r.Mails.Code(t, 1), "ok")
+	r.Clock.Advance(time.Hour)
+	oc := r.Want("prove.begin", "", "needed")
 	for _, o := range oc.Options {
 		if strings.Contains(o.Label, "email") {
 			t.Errorf("an address of an hour is offered: %v", oc.Options)
@@ -386,11 +387,11 @@ func TestNewMethodsAreHeldBack(t *testing.T) {
 
 func TestRecoveryFormLapses(t *testing.T) {
 	r := newRig(t)
-	r.people(ann, bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
-	r.want("recovery.save", "", "lapsed") // nothing was shown
+	r.People(roomtest.Ann(), bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
+	r.Want("recovery.save", "", "lapsed") // nothing was shown
 	reveal := func() (*bot.Call, []bot.Secret) {
-		c := r.newCall("")
-		shown, prepared, err := r.forms["recovery"].Reveal(t.Context(), r.db, c)
+		c := r.NewCall("")
+		shown, prepared, err := r.Forms["recovery"].Reveal(t.Context(), r.DB, c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -400,21 +401,21 @@ func TestRecoveryFormLapses(t *testing.T) {
 	for _, saved := range []string{"", " ", "no", "No"} {
 		c, _ := reveal()
 		c.Event.Form = &bot.FormReply{Values: []bot.FormValue{{Name: "saved", Value: bot.Secret(saved)}}}
-		if oc, err := r.try("recovery.save", c); err != nil || oc.Name != "lapsed" {
+		if oc, err := r.Try("recovery.save", c); err != nil || oc.Name != "lapsed" {
 			t.Errorf("saved %q: %v, %v", saved, oc, err)
 		}
 	}
-	if len(r.methods(bot.Active))+len(r.methods(bot.Pending)) != 0 {
+	if len(r.Methods(bot.Active))+len(r.Methods(bot.Pending)) != 0 {
 		t.Error("codes that were not confirmed are stored")
 	}
 	c, _ := reveal()
 	c.Event.Form = &bot.FormReply{Values: []bot.FormValue{{Name: "saved", Value: "guardado"}}}
 	c.Conversation.Person = "p2" // shown to one, confirmed by another
-	if oc, err := r.try("recovery.save", c); err != nil || oc.Name != "lapsed" {
+	if oc, err := r.Try("recovery.save", c); err != nil || oc.Name != "lapsed" {
 		t.Error(oc, err)
 	}
-	c.Conversation.Person = ann.ID
-	if oc, err := r.try("recovery.save", c); err != nil || oc.Name != "ok" {
+	c.Conversation.Person = roomtest.AnnID
+	if oc, err := r.Try("recovery.save", c); err != nil || oc.Name != "ok" {
 		t.Error(oc, err)
 	}
 }
@@ -435,10 +436,10 @@ func TestLintCatalogue(t *testing.T) {
 
 func TestActivateRefusesWhatIsNotPending(t *testing.T) {
 	r := newRig(t)
-	r.phone("7045550148")
-	m := r.methods(bot.Active)[0]
-	err := r.db.Update(t.Context(), func(tx bot.Tx) error {
-		ok, err := r.enroll.Activate(recording{tx, &r.jobs}, r.newCall(""), &m, "test")
+	r.Phone("7045550148")
+	m := r.Methods(bot.Active)[0]
+	err := r.DB.Update(t.Context(), func(tx bot.Tx) error {
+		ok, err := r.Enroll.Activate(roomtest.Recording{Tx: tx, Jobs: &r.Jobs}, r.NewCall(""), &m, "test")
 		if ok {
 			err = errors.New("an active method was activated")
 		}
@@ -448,10 +449,10 @@ func TestActivateRefusesWhatIsNotPending(t *testing.T) {
 		t.Error(err)
 	}
 	m.State, m.Person = bot.Pending, "p2"
-	err = r.db.Update(t.Context(), func(tx bot.Tx) error {
-		ok, err := r.enroll.Activate(recording{tx, &r.jobs}, r.newCall(""), &m, "test")
+	err = r.DB.Update(t.Context(), func(tx bot.Tx) error {
+		ok, err := r.Enroll.Activate(roomtest.Recording{Tx: tx, Jobs: &r.Jobs}, r.NewCall(""), &m, "test")
 		if ok {
-			err = fmt.Errorf("a method of %s was activated for %s", m.Person, ann.ID)
+			err = fmt.Errorf("a method of %s was activated for %s", m.Person, roomtest.AnnID)
 		}
 		return err
 	})

@@ -22,6 +22,9 @@ type Notify struct {
 	Lang    string        `json:"lang,omitempty"`
 	Channel bot.ChannelID `json:"channel,omitempty"`
 	At      time.Time     `json:"at"`
+	// Last: the mailbox goes with this change, so its address is wiped after
+	// this notice, and not after an earlier one that was slower.
+	Last bool `json:"last,omitempty"`
 }
 
 // Kind implements bot.Job.
@@ -56,7 +59,14 @@ func (r *Room) notify(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, chan
 		j.Method = m.ID
 	}
 	for _, a := range to {
-		j.ID, j.To = newID(), a
+		j.ID, j.To, j.Last = newID(), a, false
+		if a != work {
+			box, err := tx.Method(a)
+			if err != nil {
+				return fmt.Errorf("enroll: mailbox of a notice: %w", err)
+			}
+			j.Last = box.State == bot.Removed
+		}
 		if err := tx.Enqueue(j, time.Time{}); err != nil {
 			return fmt.Errorf("enroll: enqueue notice: %w", err)
 		}
@@ -118,8 +128,10 @@ func (r *Room) HandleNotify(ctx context.Context, j Notify) error {
 	if err != nil && !final && now.Sub(j.At) < keepAddress {
 		return fmt.Errorf("enroll: notice %s: %w", j.ID, err)
 	}
-	if e := r.forget(ctx, box); e != nil {
-		return errors.Join(e, err)
+	if j.Last {
+		if e := r.forget(ctx, box); e != nil {
+			return errors.Join(e, err)
+		}
 	}
 	if err != nil {
 		return &bot.DropJob{Err: fmt.Errorf("enroll: notice %s: %w", j.ID, err)}

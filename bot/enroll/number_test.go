@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -196,32 +197,32 @@ func FuzzReadAddress(f *testing.F) {
 // TestPhoneAnswers are the sentences' outcomes for what is typed.
 func TestPhoneAnswers(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
-	if oc := r.want("phone.accept", "+49 30 123456", "country"); fact(oc, "country") != "Germany" {
+	if oc := r.Want("phone.accept", "+49 30 123456", "country"); roomtest.Fact(oc, "country") != "Germany" {
 		t.Error(oc.Facts)
 	}
-	c := r.newCall("+49 30 123456")
+	c := r.NewCall("+49 30 123456")
 	c.Session.Lang = "es"
-	if oc, err := r.try("phone.accept", c); err != nil || fact(oc, "country") != "Alemania" {
+	if oc, err := r.Try("phone.accept", c); err != nil || roomtest.Fact(oc, "country") != "Alemania" {
 		t.Error(oc, err)
 	}
 	c.Session.Lang = "not a language"
-	if oc, err := r.try("phone.accept", c); err != nil || fact(oc, "country") != "Germany" {
+	if oc, err := r.Try("phone.accept", c); err != nil || roomtest.Fact(oc, "country") != "Germany" {
 		t.Error(oc, err)
 	}
-	r.want("phone.accept", "704-296-3143 x12", "extension")
-	if oc := r.want("phone.accept", "7045550148", "ok"); fact(oc, "masked") != "•••• 48" {
+	r.Want("phone.accept", "704-296-3143 x12", "extension")
+	if oc := r.Want("phone.accept", "7045550148", "ok"); roomtest.Fact(oc, "masked") != "•••• 48" {
 		t.Error(oc.Facts)
 	}
-	first := fact(bot.Outcome{Facts: r.slots}, "method")
-	r.want("phone.accept", "704 555 0148", "ok")
-	if fact(bot.Outcome{Facts: r.slots}, "method") != first {
+	first := r.Slot("method")
+	r.Want("phone.accept", "704 555 0148", "ok")
+	if r.Slot("method") != first {
 		t.Error("the same number is another method")
 	}
-	r.want("phone.accept", "704 555 0149", "ok")
-	if p := r.methods(bot.Pending); len(p) != 1 || p[0].Label != "•••• 49" {
+	r.Want("phone.accept", "704 555 0149", "ok")
+	if p := r.Methods(bot.Pending); len(p) != 1 || p[0].Label != "•••• 49" {
 		t.Errorf("pending %+v", p)
 	}
-	if r.want("phone.accept", "704 555 0149", "ok"); len(r.methods(bot.Active)) != 0 {
+	if r.Want("phone.accept", "704 555 0149", "ok"); len(r.Methods(bot.Active)) != 0 {
 		t.Error("a number is active without a code")
 	}
 }
@@ -230,52 +231,52 @@ func TestPhoneAnswers(t *testing.T) {
 // when it is surely a land-line.
 func TestOfficePhone(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
-	london := ann
+	london := roomtest.Ann()
 	london.WorkPhone = "+442079460958"
-	r.people(london)
-	r.set("via", "sms").want("phone.accept", "+44 20 7946 0958", "work")
-	r.set("via", "voice").want("phone.accept", "+44 20 7946 0958", "ok")
-	r.people(ann) // a North American number: nobody can tell
-	r.set("via", "sms").want("phone.accept", ann.WorkPhone, "ok")
+	r.People(london)
+	r.Set("via", "sms").Want("phone.accept", "+44 20 7946 0958", "work")
+	r.Set("via", "voice").Want("phone.accept", "+44 20 7946 0958", "ok")
+	r.People(roomtest.Ann()) // a North American number: nobody can tell
+	r.Set("via", "sms").Want("phone.accept", roomtest.Ann().WorkPhone, "ok")
 }
 
 func TestSharedAndSame(t *testing.T) {
 	r := newRig(t)
-	people := []bot.Person{ann}
+	people := []bot.Person{roomtest.Ann()}
 	for _, id := range []string{"b1", "b2", "b3", "b4"} {
 		people = append(people, bot.Person{ID: bot.PersonID(id), Username: id, Name: id})
 	}
-	r.people(people...)
+	r.People(people...)
 	for i, p := range people {
-		r.conv = r.talk(bot.ConversationID("s"+string(p.ID)), string(p.ID))
-		r.conv.Person, r.conv.Level = p.ID, bot.L2
-		if i >= r.policy.NumberSharers {
-			r.want("phone.accept", "7045550148", "shared")
+		r.Conv = r.Talk(bot.ConversationID("s"+string(p.ID)), string(p.ID))
+		r.Conv.Person, r.Conv.Level = p.ID, bot.L2
+		if i >= r.Policy.NumberSharers {
+			r.Want("phone.accept", "7045550148", "shared")
 			continue
 		}
-		r.clock.Advance(r.policy.SMSNumber[0].Per)
-		r.set("method", "", "ref", "").phone("7045550148")
-		if oc := r.want("phone.accept", "(704) 555-0148", "same"); fact(oc, "masked") != "•••• 48" {
+		r.Clock.Advance(r.Policy.SMSNumber[0].Per)
+		r.Set("method", "", "ref", "").Phone("7045550148")
+		if oc := r.Want("phone.accept", "(704) 555-0148", "same"); roomtest.Fact(oc, "masked") != "•••• 48" {
 			t.Error(oc.Facts)
 		}
 	}
-	r.conv.Person = "b1"
-	r.want("email.accept", "family@example.net", "prove_first")
+	r.Conv.Person = "b1"
+	r.Want("email.accept", "family@example.net", "prove_first")
 }
 
 func TestEmailAnswers(t *testing.T) {
 	r := newRig(t)
-	if oc := r.want("email.accept", "ann@students.example.edu", "company"); fact(oc, "domain") != "example.edu" {
+	if oc := r.Want("email.accept", "ann@students.example.edu", "company"); roomtest.Fact(oc, "domain") != "example.edu" {
 		t.Error(oc.Facts)
 	}
-	if oc := r.want("email.accept", "Ann.Lee@example.net", "ok"); fact(oc, "masked") != "A•••@example.net" {
+	if oc := r.Want("email.accept", "Ann.Lee@example.net", "ok"); roomtest.Fact(oc, "masked") != "A•••@example.net" {
 		t.Error(oc.Facts)
 	}
-	if oc := r.want("email.accept", "a@example.net", "ok"); fact(oc, "masked") != "•••@example.net" {
+	if oc := r.Want("email.accept", "a@example.net", "ok"); roomtest.Fact(oc, "masked") != "•••@example.net" {
 		t.Errorf("a name of one letter is shown: %v", oc.Facts)
 	}
-	r.want("code.send", "", "sent")
-	r.deliver()
-	r.want("code.check", r.mails.Code(t, 1), "ok")
-	r.want("email.accept", "A@EXAMPLE.net", "same")
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	r.Want("code.check", r.Mails.Code(t, 1), "ok")
+	r.Want("email.accept", "A@EXAMPLE.net", "same")
 }

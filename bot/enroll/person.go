@@ -23,13 +23,9 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // personStatus says how far the person is. Pending methods do not show.
 func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := someone(tx, c)
+	p, ms, err := holder(tx, c)
 	if err != nil || p == nil {
 		return say("signed_out"), err
-	}
-	ms, err := active(tx, p.ID)
-	if err != nil {
-		return bot.Outcome{}, err
 	}
 	switch {
 	case len(ms) == 0:
@@ -44,7 +40,7 @@ func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 const snooze = 24 * time.Hour
 
 func (r *Room) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	if p := signedIn(c); p != "" {
+	if p := c.Person(); p != "" {
 		if err := tx.SetNextNudge(p, tx.Now().Add(snooze)); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: snooze: %w", err)
 		}
@@ -53,7 +49,7 @@ func (r *Room) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	if p := signedIn(c); p != "" && c.Lang() != "" {
+	if p := c.Person(); p != "" && c.Lang() != "" {
 		if err := tx.SetPersonLang(p, c.Lang()); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: remember language: %w", err)
 		}
@@ -63,7 +59,7 @@ func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // personCancel drops what is pending and voids its codes. What was proven stays.
 func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := signedIn(c)
+	p := c.Person()
 	if p == "" {
 		return say("ok"), nil
 	}

@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 )
 
 // out makes the conversation one of nobody.
 func (r *rig) out(conv bot.ConversationID, user string) *rig {
-	r.conv = r.talk(conv, user)
+	r.Conv = r.Talk(conv, user)
 	return r
 }
 
@@ -39,8 +39,8 @@ func TestUsername(t *testing.T) {
 		{"<!channel>", "bad", ""},
 		{strings.Repeat("a", 300), "bad", ""},
 	} {
-		oc := r.want("person.username", c.text, c.outcome)
-		if got := fact(oc, "username") + fact(oc, "domain"); got != c.fact {
+		oc := r.Want("person.username", c.text, c.outcome)
+		if got := roomtest.Fact(oc, "username") + roomtest.Fact(oc, "domain"); got != c.fact {
 			t.Errorf("%q: %q, want %q", c.text, got, c.fact)
 		}
 	}
@@ -49,22 +49,22 @@ func TestUsername(t *testing.T) {
 func TestSignIn(t *testing.T) {
 	for _, login := range []string{"ann", "ann.lee@example.org", "ann.lee", "ann@example.org"} {
 		r := newRig(t).out("new", "someone")
-		r.want("person.known", "", "unknown")
-		r.want("person.status", "", "signed_out")
-		r.want("person.username", login, "ok")
-		if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" || fact(oc, "name") != "Ann" {
+		r.Want("person.known", "", "unknown")
+		r.Want("person.status", "", "signed_out")
+		r.Want("person.username", login, "ok")
+		if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" || roomtest.Fact(oc, "name") != "Ann" {
 			t.Fatalf("%s: %v", login, oc)
 		}
-		ids := view(r, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(ann.ID) })
+		ids := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(roomtest.AnnID) })
 		if len(ids) != 1 || ids[0].Level != bot.L2 || ids[0].User != "someone" || ids[0].Channel != "test" {
 			t.Errorf("identities %+v", ids)
 		}
-		conv := view(r, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("new") })
-		r.conv.Person, r.conv.Level = conv.Person, conv.Level
-		r.want("person.known", "", "known")
-		r.want("person.status", "", "none")
-		r.deliver()
-		if ns := r.note.Sent(); len(ns) != 1 || ns[0].To != ann.Email || !strings.Contains(ns[0].Body, "identity_linked") {
+		conv := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("new") })
+		r.Conv.Person, r.Conv.Level = conv.Person, conv.Level
+		r.Want("person.known", "", "known")
+		r.Want("person.status", "", "none")
+		r.Deliver()
+		if ns := r.Notifier.Sent(); len(ns) != 1 || ns[0].To != roomtest.Ann().Email || !strings.Contains(ns[0].Body, "identity_linked") {
 			t.Errorf("notices %+v", ns)
 		}
 	}
@@ -77,11 +77,11 @@ func TestUnknownLoginsLookTheSame(t *testing.T) {
 		r := newRig(t)
 		for i := range 12 {
 			r.out(bot.ConversationID(fmt.Sprint("c", login, i)), fmt.Sprint("u", login, i/4)) // three chat accounts
-			r.slots = nil
-			r.want("person.username", login, "ok")
-			oc := r.submit("sign_in", "person.sign_in", "password", "wrong")
+			r.Slots = nil
+			r.Want("person.username", login, "ok")
+			oc := r.Submit("sign_in", "person.sign_in", "password", "wrong")
 			answers = append(answers, fmt.Sprint(oc.Name, oc.Facts, oc.Error))
-			r.clock.Advance(time.Minute)
+			r.Clock.Advance(time.Minute)
 		}
 		return answers
 	}
@@ -97,25 +97,26 @@ func TestUnknownLoginsLookTheSame(t *testing.T) {
 }
 
 func TestSignInLocks(t *testing.T) {
-	r := newRig(t).out("new", "someone").set("username", "ann")
+	r := newRig(t).out("new", "someone")
+	r.Set("username", "ann")
 	for i := range 4 {
-		if oc := r.submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || fact(oc, "left") != fmt.Sprint(4-i) {
+		if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != fmt.Sprint(4-i) {
 			t.Fatal(oc)
 		}
 	}
-	if oc := r.submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "locked" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "locked" {
 		t.Fatal(oc)
 	}
-	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "locked" || fact(oc, "wait") == "" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "locked" || roomtest.Fact(oc, "wait") == "" {
 		t.Errorf("the right password while locked: %v", oc)
 	}
 	r.out("new2", "another") // another chat account is not locked by that
-	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" {
 		t.Errorf("another account: %v", oc)
 	}
 	r.out("new", "someone")
-	r.clock.Advance(24*time.Hour + time.Second)
-	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" {
+	r.Clock.Advance(24*time.Hour + time.Second)
+	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" {
 		t.Errorf("a day later: %v", oc)
 	}
 }
@@ -123,22 +124,23 @@ func TestSignInLocks(t *testing.T) {
 // TestRightPasswordTooLate: the directory said yes, but meanwhile the tries
 // were used up. Nothing is told, and nothing more is counted.
 func TestRightPasswordTooLate(t *testing.T) {
-	r := newRig(t).out("new", "someone").set("username", "ann")
-	late := r.newCall("")
-	late.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: password}}}
+	r := newRig(t).out("new", "someone")
+	r.Set("username", "ann")
+	late := r.NewCall("")
+	late.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: roomtest.Password}}}
 	var err error
-	if late.Prepared, err = r.forms["sign_in"].Prepare(t.Context(), r.db, late); err != nil {
+	if late.Prepared, err = r.Forms["sign_in"].Prepare(t.Context(), r.DB, late); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		r.submit("sign_in", "person.sign_in", "password", "wrong")
+		r.Submit("sign_in", "person.sign_in", "password", "wrong")
 	}
 	for range 3 {
-		if oc, err := r.try("person.sign_in", late); err != nil || oc.Name != "locked" {
+		if oc, err := r.Try("person.sign_in", late); err != nil || oc.Name != "locked" {
 			t.Errorf("%v, %v", oc, err)
 		}
 	}
-	n := view(r, func(tx bot.Tx) (int, error) {
+	n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
 		n, _, err := tx.Tallied("t2.account", "test|someone", time.Time{})
 		return n, err
 	})
@@ -149,56 +151,48 @@ func TestRightPasswordTooLate(t *testing.T) {
 
 // TestPasswordsInParallel: no more answers than the limit, however many ask.
 func TestPasswordsInParallel(t *testing.T) {
-	r := newRig(t).out("new", "someone").set("username", "ann")
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	got := map[string]int{}
-	for i := range 64 {
-		c := r.newCall("")
+	r := newRig(t).out("new", "someone")
+	r.Set("username", "ann")
+	calls := r.NewCalls(64, "")
+	for i, c := range calls {
 		c.Conversation.User = fmt.Sprint("u", i%8)
 		c.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: "wrong"}}}
-		wg.Go(func() {
-			prepared, err := r.forms["sign_in"].Prepare(context.Background(), r.db, c)
-			c.Prepared = prepared
-			var oc bot.Outcome
-			if err == nil {
-				oc, err = r.try("person.sign_in", c)
-			}
-			if err != nil {
-				oc.Name = err.Error()
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			got[oc.Name]++
-		})
 	}
-	wg.Wait()
-	if got["wrong"] != r.policy.T2FailuresPerson-1 || got["locked"] != 64-got["wrong"] {
+	got := roomtest.AtOnce(calls, func(_ int, c *bot.Call) (bot.Outcome, error) {
+		prepared, err := r.Forms["sign_in"].Prepare(context.Background(), r.DB, c)
+		if err != nil {
+			return bot.Outcome{}, err
+		}
+		c.Prepared = prepared
+		return r.Try("person.sign_in", c)
+	})
+	if got["wrong"] != r.Policy.T2FailuresPerson-1 || got["locked"] != 64-got["wrong"] {
 		t.Errorf("answers %v", got)
 	}
 }
 
 func TestSignInDirectoryDownOrAccountDisabled(t *testing.T) {
-	r := newRig(t).out("new", "someone").set("username", "ann")
+	r := newRig(t).out("new", "someone")
+	r.Set("username", "ann")
 	for range 8 {
-		if oc := r.submit("sign_in", "person.sign_in", "password", "down"); oc.Name != "unavailable" {
+		if oc := r.Submit("sign_in", "person.sign_in", "password", "down"); oc.Name != "unavailable" {
 			t.Fatal(oc)
 		}
 	}
-	off := ann
+	off := roomtest.Ann()
 	off.Disabled = true
-	r.people(off)
-	if oc := r.submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || fact(oc, "left") != "4" {
+	r.People(off)
+	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "4" {
 		t.Errorf("a directory that is down costs no try, and a wrong password tells nothing: %v", oc)
 	}
-	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "disabled" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "disabled" {
 		t.Error(oc)
 	}
-	if ids := view(r, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(ann.ID) }); len(ids) != 0 {
+	if ids := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(roomtest.AnnID) }); len(ids) != 0 {
 		t.Errorf("a disabled account is linked: %v", ids)
 	}
-	c := r.newCall("")
-	if oc, err := r.try("person.sign_in", c); err != nil || oc.Name != "unavailable" {
+	c := r.NewCall("")
+	if oc, err := r.Try("person.sign_in", c); err != nil || oc.Name != "unavailable" {
 		t.Errorf("a form that was not prepared: %v, %v", oc, err)
 	}
 }
@@ -206,44 +200,44 @@ func TestSignInDirectoryDownOrAccountDisabled(t *testing.T) {
 // TestDisabledMeanwhile: the account is disabled between the code and its check.
 func TestDisabledMeanwhile(t *testing.T) {
 	r := newRig(t)
-	r.want("phone.accept", "7045550148", "ok")
-	r.want("code.send", "", "sent")
-	r.deliver()
-	off := ann
+	r.Want("phone.accept", "7045550148", "ok")
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	off := roomtest.Ann()
 	off.Disabled = true
-	r.people(off)
-	r.want("code.check", r.texts.Code(t, 1), "void")
-	if on := r.methods(bot.Active); len(on) != 0 {
+	r.People(off)
+	r.Want("code.check", r.Texts.Code(t, 1), "void")
+	if on := r.Methods(bot.Active); len(on) != 0 {
 		t.Errorf("active %+v", on)
 	}
-	r.want("enroll.start", "", "disabled")
-	r.want("person.known", "", "disabled")
-	r.want("phone.accept", "7045550149", "prove_first")
-	r.want("totp.begin", "", "prove_first")
+	r.Want("enroll.start", "", "disabled")
+	r.Want("person.known", "", "disabled")
+	r.Want("phone.accept", "7045550149", "prove_first")
+	r.Want("totp.begin", "", "prove_first")
 }
 
 func TestSmallOnes(t *testing.T) {
 	r := newRig(t)
-	if oc := r.want("person.snooze", "", "ok"); fact(oc, "when") != "when.tomorrow" {
+	if oc := r.Want("person.snooze", "", "ok"); roomtest.Fact(oc, "when") != "when.tomorrow" {
 		t.Error(oc.Facts)
 	}
-	r.want("person.language", "", "ok")
-	p := view(r, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(ann.ID) })
-	if !p.NextNudge.Equal(r.clock.Now().Add(24*time.Hour)) || p.Lang != "en" {
+	r.Want("person.language", "", "ok")
+	p := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) })
+	if !p.NextNudge.Equal(r.Clock.Now().Add(24*time.Hour)) || p.Lang != "en" {
 		t.Errorf("person %+v", p)
 	}
 	r.out("nobody", "x")
-	r.want("person.snooze", "", "ok")
-	r.want("person.language", "", "ok")
-	r.want("person.cancel", "", "ok")
+	r.Want("person.snooze", "", "ok")
+	r.Want("person.language", "", "ok")
+	r.Want("person.cancel", "", "ok")
 }
 
 // TestNobodySignedIn: no check opens anything below L2.
 func TestNobodySignedIn(t *testing.T) {
 	r := newRig(t)
-	r.phone("7045550148")
+	r.Phone("7045550148")
 	for _, level := range []bot.Level{bot.L0, bot.L1} {
-		r.conv.Level = level
+		r.Conv.Level = level
 		for check, outcome := range map[string]string{
 			"person.known": "unknown", "person.status": "signed_out", "enroll.start": "disabled", "enroll.next": "none", "enroll.finish": "short",
 			"totp.begin": "prove_first", "totp.prove": "expired", "phone.accept": "prove_first", "email.accept": "prove_first",
@@ -252,29 +246,29 @@ func TestNobodySignedIn(t *testing.T) {
 			"code.send": "limit", "code.check": "void", "code.state": "expired", "prove.begin": "locked", "prove.pick": "gone",
 			"prove.totp": "locked", "prove.recovery": "locked",
 		} {
-			r.want(check, "123456", outcome)
+			r.Want(check, "123456", outcome)
 		}
 	}
-	if _, _, err := r.forms["recovery"].Reveal(t.Context(), r.db, r.newCall("")); err == nil {
+	if _, _, err := r.Forms["recovery"].Reveal(t.Context(), r.DB, r.NewCall("")); err == nil {
 		t.Error("recovery codes are shown to nobody")
 	}
 }
 
 func TestNoticeFailures(t *testing.T) {
 	r := newRig(t)
-	r.want("totp.begin", "", "ready")
-	r.want("totp.prove", r.totp(), "ok")
-	r.note.FailNext(&bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("busy")})
-	jobs := append([]bot.Job(nil), r.jobs...)
-	if errs := r.work(); len(errs) != 1 || errs[0] == nil {
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
+	r.Notifier.FailNext(&bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("busy")})
+	jobs := append([]bot.Job(nil), r.Jobs...)
+	if errs := r.Work(); len(errs) != 1 || errs[0] == nil {
 		t.Fatal(errs)
 	}
-	r.jobs = jobs
-	r.deliver()
-	r.jobs = jobs
-	r.deliver() // a repeat has the same id
-	ns := r.note.Sent()
-	if len(ns) != 2 || ns[0].ID != ns[1].ID || ns[0].ID == "" || ns[0].To != ann.Email {
+	r.Jobs = jobs
+	r.Deliver()
+	r.Jobs = jobs
+	r.Deliver() // a repeat has the same id
+	ns := r.Notifier.Sent()
+	if len(ns) != 2 || ns[0].ID != ns[1].ID || ns[0].ID == "" || ns[0].To != roomtest.Ann().Email {
 		t.Errorf("notices %+v", ns)
 	}
 	for _, part := range []string{"method_proven", "method.authenticator", "(704) 296-3143", "name=Ann", "channel=test", "month.5"} {
@@ -282,9 +276,9 @@ func TestNoticeFailures(t *testing.T) {
 			t.Errorf("body lacks %s: %s", part, ns[0].Body)
 		}
 	}
-	r.note.FailNext(&bot.SendError{Kind: bot.SendPermanent, Err: fmt.Errorf("no such mailbox")})
-	r.jobs = jobs
-	if errs := r.work(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "given up") {
+	r.Notifier.FailNext(&bot.SendError{Kind: bot.SendPermanent, Err: fmt.Errorf("no such mailbox")})
+	r.Jobs = jobs
+	if errs := r.Work(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "given up") {
 		t.Error(errs)
 	}
 }

@@ -15,13 +15,9 @@ func DestHash(v bot.Vault, k bot.MethodKind, dest string) []byte {
 
 // phoneAccept reads a typed number and makes it a pending phone.
 func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	may, err := r.mayChange(tx, c)
-	if err != nil || !may {
-		return fail("prove_first", "proof_needed"), err
-	}
-	p, err := someone(tx, c)
+	p, err := r.mayChange(tx, c)
 	if err != nil || p == nil {
-		return say("prove_first"), err
+		return fail("prove_first", "proof_needed"), err
 	}
 	n, problem := ReadNumber(c.Input, r.Policy)
 	switch problem {
@@ -56,13 +52,9 @@ func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // emailAccept reads a typed private address and makes it a pending mailbox.
 func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	may, err := r.mayChange(tx, c)
-	if err != nil || !may {
-		return fail("prove_first", "proof_needed"), err
-	}
-	p, err := someone(tx, c)
+	p, err := r.mayChange(tx, c)
 	if err != nil || p == nil {
-		return say("prove_first"), err
+		return fail("prove_first", "proof_needed"), err
 	}
 	a, problem := ReadAddress(c.Input, r.Domains)
 	switch problem {

@@ -26,7 +26,7 @@ func (r *Room) noteProof(tx bot.Tx, c *bot.Call, p bot.PersonID) error {
 // Fresh reports whether this conversation proved a method of its person within
 // ProofFresh.
 func (r *Room) Fresh(tx bot.Tx, c *bot.Call) (bool, error) {
-	p := signedIn(c)
+	p := c.Person()
 	if p == "" {
 		return false, nil
 	}
@@ -37,22 +37,21 @@ func (r *Room) Fresh(tx bot.Tx, c *bot.Call) (bool, error) {
 	return n > 0, nil
 }
 
-// mayChange reports whether the person may add, replace or remove a method in
-// this conversation: somebody who has none yet may; everybody else must have
-// proven one.
-func (r *Room) mayChange(tx bot.Tx, c *bot.Call) (bool, error) {
-	p, err := someone(tx, c)
+// mayChange is the person of the conversation if that person may add, replace
+// or remove a method in it, or nil: somebody who has none yet may; everybody
+// else must have proven one.
+func (r *Room) mayChange(tx bot.Tx, c *bot.Call) (*bot.Person, error) {
+	p, ms, err := holder(tx, c)
 	if err != nil || p == nil || p.Disabled {
-		return false, err
-	}
-	ms, err := active(tx, p.ID)
-	if err != nil {
-		return false, err
+		return nil, err
 	}
 	for i := range ms {
 		if provable(ms[i].Kind) {
-			return r.Fresh(tx, c)
+			if fresh, err := r.Fresh(tx, c); err != nil || !fresh {
+				return nil, err
+			}
+			break
 		}
 	}
-	return true, nil
+	return p, nil
 }

@@ -15,8 +15,8 @@ func (r *Room) questionsBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if !r.Policy.QuestionsEnabled {
 		return say("off"), nil
 	}
-	may, err := r.mayChange(tx, c)
-	if err != nil || !may {
+	p, err := r.mayChange(tx, c)
+	if err != nil || p == nil {
 		return fail("prove_first", "proof_needed"), err
 	}
 	return say("ready"), nil
@@ -177,7 +177,7 @@ func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer,
 // is asked again; nothing counts until all are good.
 func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
-	p := signedIn(c)
+	p := c.Person()
 	if !ok || p == "" || len(in.all) == 0 {
 		return bot.Outcome{}, errors.New("enroll: save answers: the form was not prepared")
 	}
@@ -203,7 +203,7 @@ func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // questionsSaveAgain puts the one answer in its place.
 func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
-	p := signedIn(c)
+	p := c.Person()
 	if !ok || p == "" || len(in.all) != 1 {
 		return bot.Outcome{}, errors.New("enroll: save an answer: the form was not prepared")
 	}

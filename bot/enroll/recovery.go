@@ -15,8 +15,8 @@ import (
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 func (r *Room) recoveryBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	may, err := r.mayChange(tx, c)
-	if err != nil || !may {
+	p, err := r.mayChange(tx, c)
+	if err != nil || p == nil {
 		return fail("prove_first", "proof_needed"), err
 	}
 	return say("ready"), nil
@@ -74,11 +74,11 @@ func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([
 // of another method has become too old meanwhile.
 func (r *Room) recoverySave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	set, ok := c.Prepared.(recoverySet)
-	p := signedIn(c)
+	p := c.Person()
 	if !ok || p == "" || set.person != p || !confirmed(c) {
 		return fail("lapsed", "recovery_lapsed"), nil
 	}
-	if may, err := r.mayChange(tx, c); err != nil || !may {
+	if p, err := r.mayChange(tx, c); err != nil || p == nil {
 		return fail("lapsed", "proof_needed"), err
 	}
 	m := &bot.Method{ID: bot.MethodID(newID()), Person: p, Kind: bot.Recovery, State: bot.Pending, CreatedAt: tx.Now(),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/policy"
@@ -69,45 +68,45 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
-			Outcomes: outcomes("known name", "unknown", "disabled")},
+			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
 		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
-			Outcomes: outcomes("ok username", "foreign domain", "bad")},
+			Outcomes: bot.Outcomes("ok username", "foreign domain", "bad")},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
-			Outcomes: outcomes("ok name", "wrong left", "locked wait", "disabled", "unavailable")},
+			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait", "disabled", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
-			Outcomes: outcomes("signed_out", "none name", "started name list", "enrolled name list")},
-		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Run: r.personSnooze, Outcomes: outcomes("ok when")},
-		{Name: "person.language", Doc: "remember the person's language", Run: r.personLanguage, Outcomes: outcomes("ok")},
-		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: outcomes("ok")},
+			Outcomes: bot.Outcomes("signed_out", "none name", "started name list", "enrolled name list")},
+		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
+		{Name: "person.language", Doc: "remember the person's language", Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
+		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
 
 		{Name: "enroll.start", Doc: "begin or go on enrolling", Run: r.enrollStart,
-			Outcomes: outcomes("fresh name", "partly name list", "done name list", "disabled")},
+			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "disabled")},
 		{Name: "enroll.next", Doc: "which method is next", Run: r.enrollNext, // slots no_authenticator and no_phone may be empty
-			Outcomes: outcomes("authenticator", "phone", "complete", "none")},
+			Outcomes: bot.Outcomes("authenticator", "phone", "complete", "none")},
 		{Name: "enroll.finish", Doc: "the end: is the person enrolled", Run: r.enrollFinish,
-			Outcomes: outcomes("enrolled list receipt", "well list receipt", "short")},
+			Outcomes: bot.Outcomes("enrolled list receipt", "well list receipt", "short")},
 
 		{Name: "totp.begin", Doc: "make or show again the key of an authenticator", Run: r.totpBegin,
-			Outcomes: outcomes("ready method account issuer", "prove_first")},
+			Outcomes: bot.Outcomes("ready method account issuer", "prove_first")},
 		{Name: "phone.accept", Doc: "is this a number that codes can be sent to", Run: r.phoneAccept,
-			Outcomes: outcomes("ok masked method", "landline masked method", "bad", "short", "extension", "country country", "premium",
+			Outcomes: bot.Outcomes("ok masked method", "landline masked method", "bad", "short", "extension", "country country", "premium",
 				"tollfree", "shared", "same masked", "work", "prove_first")},
 		{Name: "email.accept", Doc: "is this a private address", Run: r.emailAccept,
-			Outcomes: outcomes("ok masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "prove_first")},
-		{Name: "questions.begin", Doc: "may questions be set", Run: r.questionsBegin, Outcomes: outcomes("ready", "off", "prove_first")},
+			Outcomes: bot.Outcomes("ok masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "prove_first")},
+		{Name: "questions.begin", Doc: "may questions be set", Run: r.questionsBegin, Outcomes: bot.Outcomes("ready", "off", "prove_first")},
 		{Name: "questions.save", Doc: "store the answers", Takes: []string{"q1", "q2", "q3"}, Run: r.questionsSave,
-			Outcomes: outcomes("ok", "again bad problem")},
+			Outcomes: bot.Outcomes("ok", "again bad problem")},
 		{Name: "questions.save_again", Doc: "store the one answer that was asked again", Takes: []string{"bad"}, Run: r.questionsSaveAgain,
-			Outcomes: outcomes("ok", "again bad problem")},
-		{Name: "recovery.begin", Doc: "may recovery codes be made", Run: r.recoveryBegin, Outcomes: outcomes("ready", "prove_first")},
-		{Name: "recovery.save", Doc: "store the recovery codes that were shown", Run: r.recoverySave, Outcomes: outcomes("ok count", "lapsed")},
+			Outcomes: bot.Outcomes("ok", "again bad problem")},
+		{Name: "recovery.begin", Doc: "may recovery codes be made", Run: r.recoveryBegin, Outcomes: bot.Outcomes("ready", "prove_first")},
+		{Name: "recovery.save", Doc: "store the recovery codes that were shown", Run: r.recoverySave, Outcomes: bot.Outcomes("ok count", "lapsed")},
 
-		{Name: "methods.list", Doc: "the person's methods", Options: true, Run: r.methodsList, Outcomes: outcomes("some list count", "none")},
-		{Name: "methods.missing", Doc: "kinds of methods that may be added", Options: true, Run: r.methodsMissing, Outcomes: outcomes("some", "none")},
+		{Name: "methods.list", Doc: "the person's methods", Options: true, Run: r.methodsList, Outcomes: bot.Outcomes("some list count", "none")},
+		{Name: "methods.missing", Doc: "kinds of methods that may be added", Options: true, Run: r.methodsMissing, Outcomes: bot.Outcomes("some", "none")},
 		{Name: "methods.show", Doc: "one method", Takes: []string{"method"}, Run: r.methodsShow,
-			Outcomes: outcomes("authenticator masked", "phone masked", "email masked", "questions masked", "recovery masked", "gone")},
+			Outcomes: bot.Outcomes("authenticator masked", "phone masked", "email masked", "questions masked", "recovery masked", "gone")},
 		{Name: "methods.remove", Doc: "remove a method", Takes: []string{"method"}, Run: r.methodsRemove,
-			Outcomes: outcomes("ok masked", "last masked", "gone", "prove_first")},
+			Outcomes: bot.Outcomes("ok masked", "last masked", "gone", "prove_first")},
 	}
 }
 
@@ -121,28 +120,10 @@ func (r *Room) Forms() []bot.FormSpec {
 	}
 }
 
-// outcomes reads "name fact fact" lines.
-func outcomes(lines ...string) map[string][]string {
-	m := make(map[string][]string, len(lines))
-	for _, l := range lines {
-		fs := strings.Fields(l)
-		m[fs[0]] = fs[1:]
-	}
-	return m
-}
-
-// signedIn is whose conversation this is, or empty while nobody is proven.
-func signedIn(c *bot.Call) bot.PersonID {
-	if c.Conversation.Level < bot.L2 {
-		return ""
-	}
-	return c.Conversation.Person
-}
-
 // someone reads the person of a conversation; nil when nobody is proven or the
 // person is gone from the directory.
 func someone(tx bot.Tx, c *bot.Call) (*bot.Person, error) {
-	id := signedIn(c)
+	id := c.Person()
 	if id == "" {
 		return nil, nil
 	}
@@ -174,16 +155,4 @@ func say(name string, facts ...string) bot.Outcome {
 
 func fail(name, code string, facts ...string) bot.Outcome {
 	return bot.Outcome{Name: name, Facts: bot.Facts(facts...), Error: code}
-}
-
-// since reports how long the oldest happening of the last d still lies within d.
-func since(tx bot.Tx, bucket, key string, d time.Duration) (time.Duration, error) {
-	n, oldest, err := tx.Tallied(bucket, key, tx.Now().Add(-d))
-	if err != nil {
-		return 0, fmt.Errorf("enroll: read %s: %w", bucket, err)
-	}
-	if n == 0 {
-		return 0, nil
-	}
-	return max(oldest.Add(d).Sub(tx.Now()), time.Second), nil
 }

@@ -186,7 +186,7 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, err
 	}
 	if wait > 0 {
-		return fail("locked", "sign_in_locked", "wait", r.wait(c.Lang(), wait)), nil
+		return fail("locked", "sign_in_locked", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), nil
 	}
 	if !v.right {
 		return r.missT2(tx, c, v.key)
@@ -224,7 +224,7 @@ func (r *Room) missT2(tx bot.Tx, c *bot.Call, key string) (bot.Outcome, error) {
 		left = min(left, l.limit-n)
 	}
 	if left <= 0 {
-		return fail("locked", "sign_in_locked", "wait", r.wait(c.Lang(), r.Policy.T2Window)), nil
+		return fail("locked", "sign_in_locked", "wait", bot.Wait(r.Phrases, c.Lang(), r.Policy.T2Window)), nil
 	}
 	return fail("wrong", "sign_in_wrong", "left", strconv.Itoa(left)), nil
 }

@@ -38,13 +38,9 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // phone, each unless the person has one or has none to use. none: the person
 // declined both and has nothing that is enough.
 func (r *Room) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := someone(tx, c)
+	p, ms, err := holder(tx, c)
 	if err != nil || p == nil {
 		return say("none"), err
-	}
-	ms, err := active(tx, p.ID)
-	if err != nil {
-		return bot.Outcome{}, err
 	}
 	has := map[bot.MethodKind]bool{}
 	for i := range ms {
@@ -65,13 +61,9 @@ func (r *Room) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // gives a receipt: the number of an audit line that anybody at the help desk
 // can look up.
 func (r *Room) enrollFinish(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := someone(tx, c)
+	p, ms, err := holder(tx, c)
 	if err != nil || p == nil {
 		return say("short"), err
-	}
-	ms, err := active(tx, p.ID)
-	if err != nil {
-		return bot.Outcome{}, err
 	}
 	n := count(ms)
 	if n < r.Policy.Required {

@@ -25,13 +25,9 @@ func (Lapse) Kind() string { return "lapse" }
 // second entry, unless the slot renew asks for a new one. The slot replaces
 // names the active authenticator that the new one takes the place of.
 func (r *Room) totpBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	may, err := r.mayChange(tx, c)
-	if err != nil || !may {
-		return fail("prove_first", "proof_needed"), err
-	}
-	p, err := someone(tx, c)
+	p, err := r.mayChange(tx, c)
 	if err != nil || p == nil {
-		return say("prove_first"), err
+		return fail("prove_first", "proof_needed"), err
 	}
 	all, err := tx.Methods(p.ID)
 	if err != nil {

@@ -8,25 +8,6 @@ import (
 	"latchkey/bot"
 )
 
-// wait puts a wait into words, rounded up: "30 seconds", "2 minutes".
-func (r *Room) wait(lang string, d time.Duration) string {
-	up := func(unit time.Duration) int { return int((d + unit - 1) / unit) }
-	n, unit := max(1, up(time.Second)), "seconds"
-	switch {
-	case d > 48*time.Hour:
-		n, unit = up(24*time.Hour), "days"
-	case d > 90*time.Minute:
-		n, unit = up(time.Hour), "hours"
-	case d > 90*time.Second:
-		n, unit = up(time.Minute), "minutes"
-	}
-	form := ".other"
-	if n == 1 {
-		form = ".one"
-	}
-	return r.Phrases.Phrase(lang, "wait."+unit+form, "n", strconv.Itoa(n))
-}
-
 // date is a day in the person's language and time zone: "3 May".
 func (r *Room) date(lang string, p *bot.Person, t time.Time) string {
 	if p != nil && p.TimeZone != "" {

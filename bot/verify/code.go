@@ -69,15 +69,15 @@ func (r *Room) matches(ch *bot.Challenge, code string) bool {
 // codeSend draws a code for the method of the slot and has it sent by the
 // job SendCode. What was sent before for the same method is void.
 func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" {
-		return fail("limit", "signed_out", "wait", r.wait(c.Lang(), r.Policy.T1Pause)), nil
+		return fail("limit", "signed_out", "wait", bot.Wait(r.Phrases, c.Lang(), r.Policy.T1Pause)), nil
 	}
 	someone, err := tx.Person(p)
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("verify: person of the conversation: %w", err)
 	}
-	m, err := own(tx, c, p)
+	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -85,7 +85,7 @@ func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return fail("busy", "nothing_to_send_to"), nil
 	}
 	if wait, err := r.barred(tx, p, tier(m)); err != nil || wait > 0 {
-		return fail("limit", "paused", "wait", r.wait(c.Lang(), wait)), err
+		return fail("limit", "paused", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), err
 	}
 	via := way(m, c.Slot("via"))
 	if r.Senders[via] == nil {
@@ -105,10 +105,10 @@ func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	s := r.send(via, p, m, string(to))
 	if wait, err := s.coolDown(tx); err != nil || wait > 0 {
-		return fail("wait", "resend_early", "wait", r.wait(c.Lang(), wait)), err
+		return fail("wait", "resend_early", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), err
 	}
 	if wait, err := s.limited(tx); err != nil || wait > 0 {
-		return fail("limit", "send_limit", "wait", r.wait(c.Lang(), wait)), err
+		return fail("limit", "send_limit", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), err
 	}
 	if busy, err := s.blocked(tx); err != nil || busy != "" {
 		return fail("busy", busy), err
@@ -272,7 +272,7 @@ func (r *Room) live(tx bot.Tx, ch *bot.Challenge) bool {
 // codeState says whether the code that was sent before still counts, for a
 // person who comes back.
 func (r *Room) codeState(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	m, err := own(tx, c, person(c))
+	m, err := c.Method(tx)
 	if err != nil || !coded(m) {
 		return say("expired"), err
 	}
@@ -287,11 +287,11 @@ func (r *Room) codeState(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // that takes no code any more is named as such before anything is compared,
 // and costs no try.
 func (r *Room) codeCheck(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" {
 		return fail("void", "signed_out"), nil
 	}
-	m, err := own(tx, c, p)
+	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}

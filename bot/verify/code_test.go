@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
 )
@@ -17,16 +17,16 @@ import (
 func begun(t *testing.T, change ...func(*policy.Policy)) *rig {
 	t.Helper()
 	r := newRig(t, change...)
-	r.set("via", "sms").want("phone.accept", "(704) 555-0148", "ok")
+	r.Set("via", "sms").Want("phone.accept", "(704) 555-0148", "ok")
 	return r
 }
 
 // code sends one and returns it.
 func (r *rig) code() string {
 	r.Helper()
-	r.want("code.send", "", "sent")
-	r.deliver()
-	ms := r.texts.Sent()
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	ms := r.Texts.Sent()
 	return string(ms[len(ms)-1].Code)
 }
 
@@ -41,62 +41,62 @@ func other(codes ...string) string {
 
 func (r *rig) challenge(id string) *bot.Challenge {
 	r.Helper()
-	return view(r, func(tx bot.Tx) (*bot.Challenge, error) { return tx.Challenge(id) })
+	return roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Challenge, error) { return tx.Challenge(id) })
 }
 
 func TestCodeProvesAPhone(t *testing.T) {
 	r := begun(t)
-	oc := r.want("code.send", "", "sent")
-	if fact(oc, "masked") != "•••• 48" || fact(oc, "minutes") != "10" || fact(oc, "ref") == "" {
+	oc := r.Want("code.send", "", "sent")
+	if roomtest.Fact(oc, "masked") != "•••• 48" || roomtest.Fact(oc, "minutes") != "10" || roomtest.Fact(oc, "ref") == "" {
 		t.Errorf("sent %v", oc.Facts)
 	}
-	if ch := r.challenge(fact(oc, "ref")); ch.Sent != bot.SendQueued || ch.SealedCode == nil || ch.Purpose != "enroll.phone" {
+	if ch := r.challenge(roomtest.Fact(oc, "ref")); ch.Sent != bot.SendQueued || ch.SealedCode == nil || ch.Purpose != "enroll.phone" {
 		t.Errorf("before the job: %+v", ch)
 	}
-	r.deliver()
-	m := r.texts.Sent()[0]
-	if string(m.To) != "+17045550148" || m.Purpose != "enroll" || m.ID != fact(oc, "ref") || m.Via != bot.SMS || m.Lang != "en" || len(m.Code) != 6 {
+	r.Deliver()
+	m := r.Texts.Sent()[0]
+	if string(m.To) != "+17045550148" || m.Purpose != "enroll" || m.ID != roomtest.Fact(oc, "ref") || m.Via != bot.SMS || m.Lang != "en" || len(m.Code) != 6 {
 		t.Errorf("sent %+v to %s", m, string(m.To))
 	}
 	if ch := r.challenge(m.ID); ch.Sent != bot.SendHandedOver || ch.SealedCode != nil || ch.SealedTo != nil || ch.ProviderRef == "" {
 		t.Errorf("after the job the code is not wiped: %+v", ch)
 	}
-	r.want("code.state", "", "live")
-	if oc := r.want("code.check", string(m.Code), "ok"); fact(oc, "masked") != "•••• 48" {
+	r.Want("code.state", "", "live")
+	if oc := r.Want("code.check", string(m.Code), "ok"); roomtest.Fact(oc, "masked") != "•••• 48" {
 		t.Error(oc.Facts)
 	}
-	if on := r.methods(bot.Active); len(on) != 1 || on[0].Kind != bot.Phone || on[0].Via != "sms" {
+	if on := r.Methods(bot.Active); len(on) != 1 || on[0].Kind != bot.Phone || on[0].Via != "sms" {
 		t.Errorf("active %+v", on)
 	}
-	r.want("code.check", string(m.Code), "used")
-	r.want("code.state", "", "expired")
+	r.Want("code.check", string(m.Code), "used")
+	r.Want("code.state", "", "expired")
 }
 
 func TestWrongCodes(t *testing.T) {
 	r := begun(t)
 	code := r.code()
 	for _, left := range []string{"4", "3", "2", "1"} {
-		if oc := r.want("code.check", other(code), "wrong"); fact(oc, "left") != left {
-			t.Errorf("left %s, want %s", fact(oc, "left"), left)
+		if oc := r.Want("code.check", other(code), "wrong"); roomtest.Fact(oc, "left") != left {
+			t.Errorf("left %s, want %s", roomtest.Fact(oc, "left"), left)
 		}
 	}
-	r.want("code.check", other(code), "void")
-	r.want("code.check", code, "void")
-	if ch := r.challenge(fact(bot.Outcome{Facts: r.slots}, "ref")); ch.ClosedAt.IsZero() || ch.Tries != 5 {
+	r.Want("code.check", other(code), "void")
+	r.Want("code.check", code, "void")
+	if ch := r.challenge(r.Slot("ref")); ch.ClosedAt.IsZero() || ch.Tries != 5 {
 		t.Errorf("challenge %+v", ch)
 	}
 	// A new code does not reset the person's count: 15 in a day.
 	for i := 6; i < 15; i++ {
 		if (i-1)%5 == 0 {
-			r.clock.Advance(31 * time.Minute)
+			r.Clock.Advance(31 * time.Minute)
 			code = r.code()
 		}
-		if oc := r.run("code.check", other(code)); oc.Name != "wrong" && oc.Name != "void" {
+		if oc := r.Do("code.check", other(code)); oc.Name != "wrong" && oc.Name != "void" {
 			t.Fatalf("failure %d: %v", i, oc)
 		}
 	}
-	r.want("code.check", other(code), "paused")
-	r.want("code.send", "", "limit")
+	r.Want("code.check", other(code), "paused")
+	r.Want("code.send", "", "limit")
 }
 
 func TestCodeLives(t *testing.T) {
@@ -106,18 +106,18 @@ func TestCodeLives(t *testing.T) {
 		make func(r *rig) string
 	}{
 		{"text, enroll", 10 * time.Minute, func(r *rig) string {
-			r.want("phone.accept", "704 555 0148", "ok")
+			r.Want("phone.accept", "704 555 0148", "ok")
 			return r.code()
 		}},
 		{"mail, enroll", 30 * time.Minute, func(r *rig) string {
-			r.want("email.accept", "ann@example.net", "ok")
-			r.want("code.send", "", "sent")
-			r.deliver()
-			return r.mails.Code(r.T, 1)
+			r.Want("email.accept", "ann@example.net", "ok")
+			r.Want("code.send", "", "sent")
+			r.Deliver()
+			return r.Mails.Code(r.T, 1)
 		}},
 		{"text, proof", 5 * time.Minute, func(r *rig) string {
-			r.phone("704 555 0148")
-			r.clock.Advance(time.Hour)
+			r.Phone("704 555 0148")
+			r.Clock.Advance(time.Hour)
 			return r.code()
 		}},
 	} {
@@ -125,13 +125,13 @@ func TestCodeLives(t *testing.T) {
 			for _, late := range []time.Duration{-time.Second, 0} {
 				r := newRig(t)
 				code := c.make(r)
-				r.clock.Advance(c.life + late)
+				r.Clock.Advance(c.life + late)
 				want := "ok"
 				if late == 0 {
 					want = "expired"
-					r.want("code.state", "", "expired")
+					r.Want("code.state", "", "expired")
 				}
-				r.want("code.check", code, want)
+				r.Want("code.check", code, want)
 			}
 		})
 	}
@@ -140,21 +140,21 @@ func TestCodeLives(t *testing.T) {
 func TestNewCodeReplacesTheOld(t *testing.T) {
 	r := begun(t)
 	first := r.code()
-	old := fact(bot.Outcome{Facts: r.slots}, "ref")
-	r.clock.Advance(31 * time.Second)
+	old := r.Slot("ref")
+	r.Clock.Advance(31 * time.Second)
 	second := r.code()
 	if first == second {
 		t.Skip("one in a million: the same code twice")
 	}
-	if oc := r.want("code.check", first, "used"); oc.Error != "code_replaced" {
+	if oc := r.Want("code.check", first, "used"); oc.Error != "code_replaced" {
 		t.Error(oc)
 	}
-	if oc := r.want("code.check", other(first, second), "wrong"); fact(oc, "left") != "4" {
-		t.Errorf("left %s: an old code must cost no try", fact(oc, "left"))
+	if oc := r.Want("code.check", other(first, second), "wrong"); roomtest.Fact(oc, "left") != "4" {
+		t.Errorf("left %s: an old code must cost no try", roomtest.Fact(oc, "left"))
 	}
-	now := fact(bot.Outcome{Facts: r.slots}, "ref")
-	r.set("ref", old).want("code.check", first, "expired")
-	r.set("ref", now).want("code.check", second, "ok")
+	now := r.Slot("ref")
+	r.Set("ref", old).Want("code.check", first, "expired")
+	r.Set("ref", now).Want("code.check", second, "ok")
 }
 
 // TestResendWaits are the cool-downs of the policy.
@@ -162,12 +162,12 @@ func TestResendWaits(t *testing.T) {
 	r := begun(t, func(p *policy.Policy) {
 		p.SMSUser, p.SMSNumber = []policy.Limit{{N: 99, Per: time.Hour}}, []policy.Limit{{N: 99, Per: time.Hour}}
 	})
-	r.want("code.send", "", "sent")
-	for i, wait := range append(slices.Clone(r.policy.ResendWaits), r.policy.ResendWaits[4]) {
-		r.clock.Advance(wait - time.Second)
-		r.want("code.send", "", "wait")
-		r.clock.Advance(time.Second + time.Millisecond)
-		if oc := r.run("code.send", ""); oc.Name != "sent" {
+	r.Want("code.send", "", "sent")
+	for i, wait := range append(slices.Clone(r.Policy.ResendWaits), r.Policy.ResendWaits[4]) {
+		r.Clock.Advance(wait - time.Second)
+		r.Want("code.send", "", "wait")
+		r.Clock.Advance(time.Second + time.Millisecond)
+		if oc := r.Do("code.send", ""); oc.Name != "sent" {
 			t.Fatalf("resend %d after %s: %v", i+1, wait, oc)
 		}
 	}
@@ -176,10 +176,10 @@ func TestResendWaits(t *testing.T) {
 // TestResendWaitSurvivesANewMethod: typing the number again does not help.
 func TestResendWaitSurvivesANewMethod(t *testing.T) {
 	r := begun(t)
-	r.want("code.send", "", "sent")
-	r.want("person.cancel", "", "ok")
-	r.want("phone.accept", "7045550148", "ok")
-	r.want("code.send", "", "wait")
+	r.Want("code.send", "", "sent")
+	r.Want("person.cancel", "", "ok")
+	r.Want("phone.accept", "7045550148", "ok")
+	r.Want("code.send", "", "wait")
 }
 
 // TestSendLimits tries every limit of the policy alone: so many sends, each
@@ -220,21 +220,21 @@ func TestSendLimits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, lax, c.change)
 			if c.via == "mail" {
-				r.want("email.accept", "ann@example.net", "ok")
+				r.Want("email.accept", "ann@example.net", "ok")
 			} else {
-				r.set("via", c.via).want("phone.accept", "7045550148", "ok")
+				r.Set("via", c.via).Want("phone.accept", "7045550148", "ok")
 			}
 			for i := range c.n {
-				if oc := r.run("code.send", ""); oc.Name != "sent" {
+				if oc := r.Do("code.send", ""); oc.Name != "sent" {
 					t.Fatalf("send %d: %v", i+1, oc)
 				}
-				r.clock.Advance(time.Millisecond)
+				r.Clock.Advance(time.Millisecond)
 			}
-			r.want("code.send", "", c.outcome)
-			r.clock.Advance(c.after - time.Second)
-			r.want("code.send", "", c.outcome)
-			r.clock.Advance(time.Second + time.Millisecond)
-			r.want("code.send", "", "sent")
+			r.Want("code.send", "", c.outcome)
+			r.Clock.Advance(c.after - time.Second)
+			r.Want("code.send", "", c.outcome)
+			r.Clock.Advance(time.Second + time.Millisecond)
+			r.Want("code.send", "", "sent")
 		})
 	}
 }
@@ -242,17 +242,17 @@ func TestSendLimits(t *testing.T) {
 // TestNumberLimitCountsAllPeople: many accounts aim at one number.
 func TestNumberLimitCountsAllPeople(t *testing.T) {
 	r := newRig(t)
-	people := []bot.Person{ann}
+	people := []bot.Person{roomtest.Ann()}
 	for i := range 9 {
 		people = append(people, bot.Person{ID: bot.PersonID(fmt.Sprintf("x%d", i)), Username: fmt.Sprintf("x%d", i), Name: "X"})
 	}
-	r.people(people...)
+	r.People(people...)
 	sent := 0
 	for i, p := range people {
-		r.conv = r.talk(bot.ConversationID(fmt.Sprintf("n%d", i)), fmt.Sprintf("n%d", i))
-		r.conv.Person, r.conv.Level = p.ID, bot.L2
-		r.want("phone.accept", "7045550148", "ok")
-		if oc := r.run("code.send", ""); oc.Name == "sent" {
+		r.Conv = r.Talk(bot.ConversationID(fmt.Sprintf("n%d", i)), fmt.Sprintf("n%d", i))
+		r.Conv.Person, r.Conv.Level = p.ID, bot.L2
+		r.Want("phone.accept", "7045550148", "ok")
+		if oc := r.Do("code.send", ""); oc.Name == "sent" {
 			sent++
 		} else if oc.Name != "limit" {
 			t.Fatal(oc)
@@ -274,14 +274,14 @@ func TestBreakerKeepsAGoodPrefixOpen(t *testing.T) {
 			p.SMSPrefix.N, p.Required = 100, 1
 		})
 		for i := range 20 {
-			r.set("method", "", "ref", "").want("phone.accept", fmt.Sprintf("70455501%02d", i), "ok")
+			r.Set("method", "", "ref", "").Want("phone.accept", fmt.Sprintf("70455501%02d", i), "ok")
 			code := r.code()
 			if i < c.confirmed {
-				r.want("code.check", code, "ok")
+				r.Want("code.check", code, "ok")
 			}
 		}
-		r.want("phone.accept", "7045550177", "ok")
-		r.want("code.send", "", c.want)
+		r.Want("phone.accept", "7045550177", "ok")
+		r.Want("code.send", "", c.want)
 	}
 }
 
@@ -293,36 +293,35 @@ func TestPurposes(t *testing.T) {
 		begin func(r *rig) (code, ref, method string)
 	}
 	last := func(r *rig) (string, string) {
-		s := bot.Outcome{Facts: r.slots}
-		return fact(s, "ref"), fact(s, "method")
+		return r.Slot("ref"), r.Slot("method")
 	}
 	all := []square{
 		{"enroll.phone", func(r *rig) (string, string, string) {
-			r.want("phone.accept", "7045550101", "ok")
+			r.Want("phone.accept", "7045550101", "ok")
 			code := r.code()
 			ref, m := last(r)
 			return code, ref, m
 		}},
 		{"enroll.email", func(r *rig) (string, string, string) {
-			r.want("email.accept", "new@example.net", "ok")
-			r.want("code.send", "", "sent")
-			r.deliver()
+			r.Want("email.accept", "new@example.net", "ok")
+			r.Want("code.send", "", "sent")
+			r.Deliver()
 			ref, m := last(r)
-			ms := r.mails.Sent()
+			ms := r.Mails.Sent()
 			return string(ms[len(ms)-1].Code), ref, m
 		}},
 		{"prove.phone", func(r *rig) (string, string, string) {
-			r.want("code.send", "", "sent")
-			r.deliver()
+			r.Want("code.send", "", "sent")
+			r.Deliver()
 			ref, m := last(r)
-			ms := r.texts.Sent()
+			ms := r.Texts.Sent()
 			return string(ms[len(ms)-1].Code), ref, m
 		}},
 		{"prove.email", func(r *rig) (string, string, string) {
-			r.want("code.send", "", "sent")
-			r.deliver()
+			r.Want("code.send", "", "sent")
+			r.Deliver()
 			ref, m := last(r)
-			ms := r.mails.Sent()
+			ms := r.Mails.Sent()
 			return string(ms[len(ms)-1].Code), ref, m
 		}},
 	}
@@ -334,32 +333,32 @@ func TestPurposes(t *testing.T) {
 					p.MailUser.N = 100
 				})
 				// An active phone and an active mailbox, for the proofs.
-				r.phone("7045550148")
-				phone := fact(bot.Outcome{Facts: r.slots}, "method")
-				r.want("email.accept", "ann@example.net", "ok")
-				r.want("code.send", "", "sent")
-				r.deliver()
-				r.want("code.check", r.mails.Code(t, 1), "ok")
-				mail := fact(bot.Outcome{Facts: r.slots}, "method")
+				r.Phone("7045550148")
+				phone := r.Slot("method")
+				r.Want("email.accept", "ann@example.net", "ok")
+				r.Want("code.send", "", "sent")
+				r.Deliver()
+				r.Want("code.check", r.Mails.Code(t, 1), "ok")
+				mail := r.Slot("method")
 				active := map[string]string{"prove.phone": phone, "prove.email": mail}
 
-				r.set("ref", "", "method", active[from.name])
+				r.Set("ref", "", "method", active[from.name])
 				code, ref, method := from.begin(r)
 				if i == j {
-					r.want("code.check", code, "ok")
+					r.Want("code.check", code, "ok")
 					return
 				}
-				r.set("ref", "", "method", active[at.name])
+				r.Set("ref", "", "method", active[at.name])
 				code2, ref2, method2 := at.begin(r)
 				if code == code2 {
 					t.Skip("one in a million: the same code twice")
 				}
 				for _, x := range [][2]string{{ref2, method2}, {ref, method2}, {ref2, method}, {"", method2}} {
-					r.set("ref", x[0], "method", x[1])
-					if oc := r.run("code.check", code); oc.Name == "ok" {
+					r.Set("ref", x[0], "method", x[1])
+					if oc := r.Do("code.check", code); oc.Name == "ok" {
 						t.Errorf("the code of %s opened %s", from.name, at.name)
 					}
-					r.clock.Advance(31 * time.Second)
+					r.Clock.Advance(31 * time.Second)
 				}
 			})
 		}
@@ -370,13 +369,13 @@ func TestPurposes(t *testing.T) {
 func TestCodeOfAnotherPerson(t *testing.T) {
 	r := begun(t)
 	code := r.code()
-	r.people(ann, bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
-	r.conv = r.talk("c2", "u2")
-	r.conv.Person, r.conv.Level = "p2", bot.L2
-	r.want("code.check", code, "void")
-	r.want("code.state", "", "expired")
-	r.want("code.send", "", "busy")
-	if n := len(r.texts.Sent()); n != 1 {
+	r.People(roomtest.Ann(), bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
+	r.Conv = r.Talk("c2", "u2")
+	r.Conv.Person, r.Conv.Level = "p2", bot.L2
+	r.Want("code.check", code, "void")
+	r.Want("code.state", "", "expired")
+	r.Want("code.send", "", "busy")
+	if n := len(r.Texts.Sent()); n != 1 {
 		t.Errorf("%d texts", n)
 	}
 }
@@ -384,58 +383,58 @@ func TestCodeOfAnotherPerson(t *testing.T) {
 // TestProveByCode: T3 says less and locks.
 func TestProveByCode(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.ResendWaits = nil })
-	r.phone("7045550148")
-	r.clock.Advance(25 * time.Hour)
-	r.want("prove.begin", "", "needed")
-	if oc := r.want("prove.pick", "", "phone"); fact(oc, "via") != "sms" {
+	r.Phone("7045550148")
+	r.Clock.Advance(25 * time.Hour)
+	r.Want("prove.begin", "", "needed")
+	if oc := r.Want("prove.pick", "", "phone"); roomtest.Fact(oc, "via") != "sms" {
 		t.Error(oc.Facts)
 	}
 	code := r.code()
-	if m := r.texts.Sent()[1]; m.Purpose != "prove" {
+	if m := r.Texts.Sent()[1]; m.Purpose != "prove" {
 		t.Errorf("purpose %q", m.Purpose)
 	}
-	r.want("code.check", code, "ok")
-	r.want("prove.begin", "", "fresh")
-	r.clock.Advance(16 * time.Minute)
-	r.want("prove.begin", "", "needed")
+	r.Want("code.check", code, "ok")
+	r.Want("prove.begin", "", "fresh")
+	r.Clock.Advance(16 * time.Minute)
+	r.Want("prove.begin", "", "needed")
 	code = r.code()
 	for _, left := range []string{"4", "3", "2", "1"} {
-		if oc := r.want("code.check", other(code), "wrong"); fact(oc, "left") != left {
-			t.Errorf("left %s, want %s", fact(oc, "left"), left)
+		if oc := r.Want("code.check", other(code), "wrong"); roomtest.Fact(oc, "left") != left {
+			t.Errorf("left %s, want %s", roomtest.Fact(oc, "left"), left)
 		}
-		r.clock.Advance(31 * time.Second)
+		r.Clock.Advance(31 * time.Second)
 	}
-	if oc := r.want("code.check", other(code), "paused"); fact(oc, "wait") != "wait.hours.other(n=24)" {
+	if oc := r.Want("code.check", other(code), "paused"); roomtest.Fact(oc, "wait") != "wait.hours.other(n=24)" {
 		t.Error(oc.Facts)
 	}
-	r.want("code.check", code, "paused")
-	r.want("code.send", "", "limit")
+	r.Want("code.check", code, "paused")
+	r.Want("code.send", "", "limit")
 }
 
 func TestVoiceAndLandlines(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
 	land := "+44 20 7946 0958" // London
-	if oc := r.set("via", "sms").want("phone.accept", land, "landline"); fact(oc, "masked") != "•••• 58" {
+	if oc := r.Set("via", "sms").Want("phone.accept", land, "landline"); roomtest.Fact(oc, "masked") != "•••• 58" {
 		t.Error(oc.Facts)
 	}
-	r.want("code.send", "", "landline")
-	r.set("via", "voice").want("code.send", "", "sent")
-	ref := fact(bot.Outcome{Facts: r.slots}, "ref")
-	r.deliver()
-	if n := len(r.texts.Sent()); n != 0 {
+	r.Want("code.send", "", "landline")
+	r.Set("via", "voice").Want("code.send", "", "sent")
+	ref := r.Slot("ref")
+	r.Deliver()
+	if n := len(r.Texts.Sent()); n != 0 {
 		t.Errorf("%d texts to a land-line", n)
 	}
-	m := r.calls.Sent()[0]
+	m := r.Calls.Sent()[0]
 	// The code of a call is read out later, while it counts.
-	code, lang, err := r.verify.CodeOf(t.Context(), ref)
+	code, lang, err := r.Verify.CodeOf(t.Context(), ref)
 	if err != nil || code != m.Code || lang != "en" {
 		t.Errorf("CodeOf = %v, %v", lang, err)
 	}
-	r.want("code.check", string(m.Code), "ok")
-	if on := r.methods(bot.Active); len(on) != 1 || on[0].Via != "voice" {
+	r.Want("code.check", string(m.Code), "ok")
+	if on := r.Methods(bot.Active); len(on) != 1 || on[0].Via != "voice" {
 		t.Errorf("active %+v", on)
 	}
-	if _, _, err := r.verify.CodeOf(t.Context(), ref); err == nil {
+	if _, _, err := r.Verify.CodeOf(t.Context(), ref); err == nil {
 		t.Error("a used code is read out")
 	}
 	if ch := r.challenge(ref); ch.SealedCode != nil || ch.SealedTo != nil {
@@ -446,9 +445,9 @@ func TestVoiceAndLandlines(t *testing.T) {
 // TestCountryListIsReadAtEverySend: the list became shorter meanwhile.
 func TestCountryListIsReadAtEverySend(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
-	r.want("phone.accept", "+44 7400 123456", "ok")
-	r.policy.Countries = []string{"US"}
-	if oc := r.want("code.send", "", "busy"); oc.Error != "country" {
+	r.Want("phone.accept", "+44 7400 123456", "ok")
+	r.Policy.Countries = []string{"US"}
+	if oc := r.Want("code.send", "", "busy"); oc.Error != "country" {
 		t.Error(oc)
 	}
 }
@@ -456,11 +455,11 @@ func TestCountryListIsReadAtEverySend(t *testing.T) {
 // TestNoSender: a way that nothing carries is said to be busy, and nothing is counted.
 func TestNoSender(t *testing.T) {
 	r := begun(t)
-	r.verify = verify.New(verify.Deps{Store: r.db, Policy: r.policy, Vault: r.ring, Methods: r.enroll, Phrases: phrases{}})
-	for _, s := range r.verify.Specs() {
-		r.checks[s.Name] = s
+	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: roomtest.Phrases{}})
+	for _, s := range r.Verify.Specs() {
+		r.Checks[s.Name] = s
 	}
-	r.want("code.send", "", "busy")
+	r.Want("code.send", "", "busy")
 }
 
 // TestGuessersInParallel: 64 at once, through several conversations. No more
@@ -469,33 +468,20 @@ func TestGuessersInParallel(t *testing.T) {
 	for _, tier := range []string{"T1", "T3"} {
 		t.Run(tier, func(t *testing.T) {
 			r := newRig(t, func(p *policy.Policy) { p.T3Delays = nil })
-			limit := r.policy.CodeTries
+			limit := r.Policy.CodeTries
 			if tier == "T1" {
-				r.want("phone.accept", "7045550148", "ok")
+				r.Want("phone.accept", "7045550148", "ok")
 			} else {
-				r.phone("7045550148")
-				r.clock.Advance(time.Hour)
+				r.Phone("7045550148")
+				r.Clock.Advance(time.Hour)
 			}
 			code := r.code()
-			var wg sync.WaitGroup
-			var mu sync.Mutex
-			got := map[string]int{}
-			for i := range 64 {
-				c := r.newCall(other(code))
+			calls := r.NewCalls(64, other(code))
+			for i, c := range calls {
 				c.Conversation.ID = bot.ConversationID(fmt.Sprintf("g%d", i%8))
-				wg.Go(func() {
-					oc, err := r.try("code.check", c)
-					mu.Lock()
-					defer mu.Unlock()
-					if err != nil {
-						got["error "+err.Error()]++
-						return
-					}
-					got[oc.Name]++
-				})
 			}
-			wg.Wait()
-			ch := r.challenge(fact(bot.Outcome{Facts: r.slots}, "ref"))
+			got := r.TryAll("code.check", calls)
+			ch := r.challenge(r.Slot("ref"))
 			if ch.Tries != limit {
 				t.Errorf("%d comparisons, limit %d: %v", ch.Tries, limit, got)
 			}
@@ -509,22 +495,7 @@ func TestGuessersInParallel(t *testing.T) {
 func TestRightCodeWinsOnce(t *testing.T) {
 	r := begun(t)
 	code := r.code()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	got := map[string]int{}
-	for range 64 {
-		c := r.newCall(code)
-		wg.Go(func() {
-			oc, err := r.try("code.check", c)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				oc.Name = err.Error()
-			}
-			got[oc.Name]++
-		})
-	}
-	wg.Wait()
+	got := r.TryAll("code.check", r.NewCalls(64, code))
 	if got["ok"] != 1 || got["used"] != 63 {
 		t.Errorf("answers %v", got)
 	}
@@ -535,22 +506,7 @@ func TestStepWinsOnce(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.T3Failures, p.T3Delays = 1000, nil })
 	seed := r.authenticator()
 	code := r.codeAt(seed, 0)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	got := map[string]int{}
-	for range 64 {
-		c := r.newCall(code)
-		wg.Go(func() {
-			oc, err := r.try("prove.totp", c)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				oc.Name = err.Error()
-			}
-			got[oc.Name]++
-		})
-	}
-	wg.Wait()
+	got := r.TryAll("prove.totp", r.NewCalls(64, code))
 	if got["ok"] != 1 || strings.Join(sorted(got), " ") == "ok" {
 		t.Errorf("answers %v", got)
 	}

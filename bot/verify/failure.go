@@ -118,5 +118,5 @@ func (r *Room) shut(name string, c *bot.Call, wait time.Duration) bot.Outcome {
 	if wait <= r.Policy.T3Delay(r.Policy.T3Failures) {
 		soon = "yes"
 	}
-	return fail(name, name, "wait", r.wait(c.Lang(), wait), "soon", soon)
+	return fail(name, name, "wait", bot.Wait(r.Phrases, c.Lang(), wait), "soon", soon)
 }

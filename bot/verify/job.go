@@ -92,6 +92,7 @@ func (r *Room) HandleSendCode(ctx context.Context, j SendCode) error {
 		return err
 	}
 	word, _ := purposeWord(a.ch.Purpose)
+	defer r.under.begin()()
 	failpoint.Hit(failpoint.CodeBefore)
 	ref, err := sender.SendCode(ctx, bot.CodeMessage{
 		ID: a.ch.ID, Via: a.ch.Via, To: a.to, Code: a.code, Lang: a.ch.Lang, Purpose: word, Expires: a.ch.ExpiresAt})
@@ -291,16 +292,23 @@ func (r *Room) raise(ctx context.Context, ch *bot.Challenge, name string) error 
 // HandleStatus takes a provider's later word about a send: SendHandedOver,
 // SendDelivered or SendFailed, with a reason such as "landline" for the last.
 // States only grow: a late or repeated word changes nothing, and an unknown
-// reference is ignored, since it may be another system's.
+// reference is ignored, since it may be another system's. A final word that
+// overtakes the answer to the send itself waits until that is stored.
 func (r *Room) HandleStatus(ctx context.Context, providerRef string, status bot.SendState, code string) error {
 	if status < bot.SendHandedOver {
 		return nil
 	}
 	var ch *bot.Challenge
-	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
+	look := func(tx bot.Tx) (err error) {
 		ch, err = tx.ChallengeByRef(providerRef)
 		return err
-	})
+	}
+	err := r.Store.View(ctx, look)
+	if errors.Is(err, bot.ErrNotFound) && status >= bot.SendDelivered {
+		if err = r.under.wait(ctx); err == nil {
+			err = r.Store.View(ctx, look)
+		}
+	}
 	if errors.Is(err, bot.ErrNotFound) {
 		return nil
 	}

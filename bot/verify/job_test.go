@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/verify"
 )
 
@@ -15,12 +16,12 @@ import (
 func sending(t *testing.T) (*rig, verify.SendCode) {
 	t.Helper()
 	r := begun(t)
-	oc := r.want("code.send", "", "sent")
-	r.jobs = nil
-	return r, verify.SendCode{Challenge: fact(oc, "ref")}
+	oc := r.Want("code.send", "", "sent")
+	r.Jobs = nil
+	return r, verify.SendCode{Challenge: roomtest.Fact(oc, "ref")}
 }
 
-func (r *rig) send(j verify.SendCode) error { return r.verify.HandleSendCode(r.Context(), j) }
+func (r *rig) send(j verify.SendCode) error { return r.Verify.HandleSendCode(r.Context(), j) }
 
 func dropped(err error) bool {
 	var d *bot.DropJob
@@ -52,16 +53,16 @@ func TestSendCodeByClass(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, j := sending(t)
-			r.texts.FailNext(c.err)
+			r.Texts.FailNext(c.err)
 			err := r.send(j)
 			if err == nil || dropped(err) != c.dropped || !errors.Is(err, boom) {
 				t.Fatalf("error %v, dropped %v", err, dropped(err))
 			}
-			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+			if got := r.Inbox.Signals(); !slices.Equal(got, c.signals) {
 				t.Errorf("signals %v, want %v", got, c.signals)
 			}
 			if len(c.signals) > 0 {
-				ev := r.inbox.events[0]
+				ev := r.Inbox.Events[0]
 				if ev.Signal.Ref != j.Challenge || ev.Conversation != "c1" || ev.Channel != "test" || ev.Kind != bot.Notice || ev.From != "" {
 					t.Errorf("event %+v", ev)
 				}
@@ -71,10 +72,10 @@ func TestSendCodeByClass(t *testing.T) {
 				t.Errorf("state %d, sealed %v", ch.Sent, ch.SealedCode != nil)
 			}
 			err = r.send(j)
-			if n := len(r.texts.Sent()); n != c.again {
+			if n := len(r.Texts.Sent()); n != c.again {
 				t.Errorf("%d texts after another run (%v), want %d", n, err, c.again)
 			}
-			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+			if got := r.Inbox.Signals(); !slices.Equal(got, c.signals) {
 				t.Errorf("signals after another run: %v", got)
 			}
 		})
@@ -85,16 +86,16 @@ func TestSendCodeByClass(t *testing.T) {
 func TestRetriesSendTheSameCode(t *testing.T) {
 	r, j := sending(t)
 	for range 6 {
-		r.texts.FailNext(&bot.SendError{Kind: bot.SendRetry, Err: errors.New("busy")})
+		r.Texts.FailNext(&bot.SendError{Kind: bot.SendRetry, Err: errors.New("busy")})
 		if err := r.send(j); err == nil || dropped(err) {
 			t.Fatal(err)
 		}
-		r.clock.Advance(time.Minute)
+		r.Clock.Advance(time.Minute)
 	}
 	if err := r.send(j); err != nil {
 		t.Fatal(err)
 	}
-	r.want("code.check", string(r.texts.Sent()[0].Code), "ok")
+	r.Want("code.check", string(r.Texts.Sent()[0].Code), "ok")
 }
 
 // crashing takes the code and then the process dies: nothing more is noted.
@@ -109,7 +110,7 @@ func (s *crashing) SendCode(_ context.Context, m bot.CodeMessage) (string, error
 func TestCrashRepeatsOnceWithTheSameCode(t *testing.T) {
 	r, j := sending(t)
 	s := &crashing{}
-	r.verify.Senders[bot.SMS] = s
+	r.Verify.Senders[bot.SMS] = s
 	run := func() (err error) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -129,10 +130,10 @@ func TestCrashRepeatsOnceWithTheSameCode(t *testing.T) {
 	if len(s.codes) != 2 || s.codes[0].Code != s.codes[1].Code || s.codes[0].ID != s.codes[1].ID {
 		t.Fatalf("%d sends", len(s.codes))
 	}
-	if got := r.inbox.signals(); !slices.Equal(got, []string{"undelivered"}) {
+	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"undelivered"}) {
 		t.Errorf("signals %v", got)
 	}
-	r.want("code.check", string(s.codes[0].Code), "ok") // it may have come all the same
+	r.Want("code.check", string(s.codes[0].Code), "ok") // it may have come all the same
 }
 
 // asking is a provider that can be asked.
@@ -149,7 +150,7 @@ func (s *asking) AskCode(context.Context, string, bot.Secret, time.Time) (string
 func TestProviderIsAskedBeforeARepeat(t *testing.T) {
 	r, j := sending(t)
 	s := &asking{has: "SM1"}
-	r.verify.Senders[bot.SMS] = s
+	r.Verify.Senders[bot.SMS] = s
 	func() {
 		defer func() { _ = recover() }()
 		_ = r.send(j)
@@ -174,23 +175,23 @@ func TestNothingIsSentTooLate(t *testing.T) {
 		before  func(r *rig)
 		signals []string
 	}{
-		{"expired", func(r *rig) { r.clock.Advance(10 * time.Minute) }, []string{"undelivered"}},
-		{"cancelled", func(r *rig) { r.want("person.cancel", "", "ok") }, nil},
+		{"expired", func(r *rig) { r.Clock.Advance(10 * time.Minute) }, []string{"undelivered"}},
+		{"cancelled", func(r *rig) { r.Want("person.cancel", "", "ok") }, nil},
 		{"replaced", func(r *rig) {
-			r.clock.Advance(31 * time.Second)
-			r.want("code.send", "", "sent")
-			r.jobs = nil
+			r.Clock.Advance(31 * time.Second)
+			r.Want("code.send", "", "sent")
+			r.Jobs = nil
 		}, nil},
-		{"another number", func(r *rig) { r.want("phone.accept", "7045550149", "ok") }, nil},
+		{"another number", func(r *rig) { r.Want("phone.accept", "7045550149", "ok") }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, j := sending(t)
 			c.before(r)
 			err := r.send(j)
-			if n := r.texts.Calls(); n != 0 {
+			if n := r.Texts.Calls(); n != 0 {
 				t.Errorf("%d attempts: %v", n, err)
 			}
-			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+			if got := r.Inbox.Signals(); !slices.Equal(got, c.signals) {
 				t.Errorf("signals %v, want %v", got, c.signals)
 			}
 			if ch := r.challenge(j.Challenge); ch.SealedCode != nil || ch.SealedTo != nil {
@@ -208,29 +209,29 @@ func TestNothingIsSentTooLate(t *testing.T) {
 func TestSignalFirst(t *testing.T) {
 	r, j := sending(t)
 	down := errors.New("store is down")
-	r.inbox.err = down
+	r.Inbox.Err = down
 	perm := &bot.SendError{Kind: bot.SendPermanent, Code: "landline", Err: errors.New("no")}
-	r.texts.FailNext(perm, perm)
+	r.Texts.FailNext(perm, perm)
 	if err := r.send(j); !errors.Is(err, down) || dropped(err) {
 		t.Fatalf("error %v", err)
 	}
-	r.inbox.err = nil
+	r.Inbox.Err = nil
 	if err := r.send(j); !dropped(err) {
 		t.Fatal(err)
 	}
-	if got := r.inbox.signals(); !slices.Equal(got, []string{"landline"}) {
+	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"landline"}) {
 		t.Errorf("signals %v", got)
 	}
 }
 
 func TestJobHoldsIDsOnly(t *testing.T) {
 	r := begun(t)
-	r.want("code.send", "", "sent")
-	if len(r.jobs) != 1 {
-		t.Fatalf("jobs %v", r.jobs)
+	r.Want("code.send", "", "sent")
+	if len(r.Jobs) != 1 {
+		t.Fatalf("jobs %v", r.Jobs)
 	}
-	if j, ok := r.jobs[0].(verify.SendCode); !ok || j.Kind() != "send_code" || j.Challenge == "" {
-		t.Errorf("job %#v", r.jobs[0])
+	if j, ok := r.Jobs[0].(verify.SendCode); !ok || j.Kind() != "send_code" || j.Challenge == "" {
+		t.Errorf("job %#v", r.Jobs[0])
 	}
 }
 
@@ -261,11 +262,11 @@ func TestStatus(t *testing.T) {
 			}
 			ref := r.challenge(j.Challenge).ProviderRef
 			for _, w := range c.words {
-				if err := r.verify.HandleStatus(t.Context(), ref, w.s, w.code); err != nil {
+				if err := r.Verify.HandleStatus(t.Context(), ref, w.s, w.code); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := r.inbox.signals(); !slices.Equal(got, c.signals) {
+			if got := r.Inbox.Signals(); !slices.Equal(got, c.signals) {
 				t.Errorf("signals %v, want %v", got, c.signals)
 			}
 			if ch := r.challenge(j.Challenge); ch.Sent != c.state {
@@ -274,10 +275,10 @@ func TestStatus(t *testing.T) {
 		})
 	}
 	r, _ := sending(t)
-	if err := r.verify.HandleStatus(t.Context(), "somebody-elses", bot.SendFailed, ""); err != nil {
+	if err := r.Verify.HandleStatus(t.Context(), "somebody-elses", bot.SendFailed, ""); err != nil {
 		t.Errorf("unknown reference: %v", err)
 	}
-	if got := r.inbox.signals(); got != nil {
+	if got := r.Inbox.Signals(); got != nil {
 		t.Errorf("signals %v", got)
 	}
 }
@@ -288,11 +289,11 @@ func TestStatusOfAUsedCode(t *testing.T) {
 	if err := r.send(j); err != nil {
 		t.Fatal(err)
 	}
-	r.want("code.check", string(r.texts.Sent()[0].Code), "ok")
-	if err := r.verify.HandleStatus(t.Context(), r.challenge(j.Challenge).ProviderRef, bot.SendFailed, ""); err != nil {
+	r.Want("code.check", string(r.Texts.Sent()[0].Code), "ok")
+	if err := r.Verify.HandleStatus(t.Context(), r.challenge(j.Challenge).ProviderRef, bot.SendFailed, ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.inbox.signals(); got != nil {
+	if got := r.Inbox.Signals(); got != nil {
 		t.Errorf("signals %v", got)
 	}
 }

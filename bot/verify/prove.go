@@ -21,7 +21,7 @@ func provable(k bot.MethodKind) bool { return k != bot.Questions }
 // others. When all are that young, they are offered, so that somebody who has
 // just enrolled can still mend a mistake.
 func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" {
 		return r.lockedOut(c), nil
 	}
@@ -59,7 +59,7 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // provePick says how the method of the slot is proven.
 func (r *Room) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	m, err := own(tx, c, person(c))
+	m, err := c.Method(tx)
 	if err != nil || m == nil || m.State != bot.Active {
 		return say("gone"), err
 	}
@@ -108,7 +108,7 @@ func RecoveryCode(typed string) string {
 // outside the transaction because that is slow. What it finds is told only by
 // the check, which counts in the same transaction.
 func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" || c.Event == nil || c.Event.Form == nil {
 		return guess{}, nil
 	}
@@ -166,7 +166,7 @@ func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (
 
 // proveRecovery spends a recovery code (T3).
 func (r *Room) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" {
 		return r.lockedOut(c), nil
 	}

@@ -6,19 +6,20 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 )
 
 // codes gives Ann ten recovery codes.
 func (r *rig) codes() []bot.Secret {
 	r.Helper()
-	c := r.newCall("")
-	shown, prepared, err := r.forms["recovery"].Reveal(r.Context(), r.db, c)
+	c := r.NewCall("")
+	shown, prepared, err := r.Forms["recovery"].Reveal(r.Context(), r.DB, c)
 	if err != nil {
 		r.Fatal(err)
 	}
 	c.Prepared, c.Event.Form = prepared, &bot.FormReply{Name: "recovery", Values: []bot.FormValue{{Name: "saved", Value: "saved"}}}
-	oc, err := r.try("recovery.save", c)
-	if err != nil || oc.Name != "ok" || fact(oc, "count") != "10" {
+	oc, err := r.Try("recovery.save", c)
+	if err != nil || oc.Name != "ok" || roomtest.Fact(oc, "count") != "10" {
 		r.Fatal(oc, err)
 	}
 	return shown
@@ -26,7 +27,7 @@ func (r *rig) codes() []bot.Secret {
 
 func TestRecoveryCodes(t *testing.T) {
 	r := newRig(t)
-	r.want("recovery.begin", "", "ready")
+	r.Want("recovery.begin", "", "ready")
 	codes := r.codes()
 	seen := map[bot.Secret]bool{}
 	for _, c := range codes {
@@ -35,21 +36,21 @@ func TestRecoveryCodes(t *testing.T) {
 		}
 		seen[c] = true
 	}
-	if on := r.methods(bot.Active); len(on) != 1 || on[0].Kind != bot.Recovery {
+	if on := r.Methods(bot.Active); len(on) != 1 || on[0].Kind != bot.Recovery {
 		t.Fatalf("active %+v", on)
 	}
-	r.want("prove.begin", "", "needed")
+	r.Want("prove.begin", "", "needed")
 	ask := func(code string) bot.Outcome {
 		r.Helper()
-		r.clock.Advance(time.Minute)
-		return r.submit("recovery_code", "prove.recovery", "code", code)
+		r.Clock.Advance(time.Minute)
+		return r.Submit("recovery_code", "prove.recovery", "code", code)
 	}
 	typed := strings.ToLower(strings.ReplaceAll(string(codes[3]), "-", " "))
 	if oc := ask(typed); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	r.want("prove.begin", "", "fresh")
-	if oc := ask(string(codes[3])); oc.Name != "wrong" || fact(oc, "left") != "4" {
+	r.Want("prove.begin", "", "fresh")
+	if oc := ask(string(codes[3])); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "4" {
 		t.Errorf("a spent code: %v", oc)
 	}
 	if oc := ask(""); oc.Name != "wrong" {
@@ -78,18 +79,18 @@ func TestRecoveryCodes(t *testing.T) {
 func TestRecoveryIsSpentOnce(t *testing.T) {
 	r := newRig(t)
 	codes := r.codes()
-	c := r.newCall("")
+	c := r.NewCall("")
 	c.Event.Form = &bot.FormReply{Name: "recovery_code", Values: []bot.FormValue{{Name: "code", Value: codes[0]}}}
-	prepared, err := r.forms["recovery_code"].Prepare(t.Context(), r.db, c)
+	prepared, err := r.Forms["recovery_code"].Prepare(t.Context(), r.DB, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Prepared = prepared
-	first, err := r.try("prove.recovery", c)
+	first, err := r.Try("prove.recovery", c)
 	if err != nil || first.Name != "ok" {
 		t.Fatal(first, err)
 	}
-	if second, err := r.try("prove.recovery", c); err != nil || second.Name != "wrong" {
+	if second, err := r.Try("prove.recovery", c); err != nil || second.Name != "wrong" {
 		t.Errorf("the same code again: %v, %v", second, err)
 	}
 }

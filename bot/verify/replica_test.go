@@ -2,11 +2,11 @@ package verify_test
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/policy"
 	"latchkey/store"
 	"latchkey/store/storetest"
@@ -16,51 +16,37 @@ import (
 // by side, and guesses through several conversations and at two methods.
 func TestTwoReplicas(t *testing.T) {
 	dsn := storetest.Postgres(t)
-	r := newRigOn(t, dsn, func(p *policy.Policy) { p.T3Delays, p.ResendWaits = nil, nil })
-	second, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.clock.Now})
+	r := &rig{roomtest.NewOn(t, dsn, func(p *policy.Policy) { p.T3Delays, p.ResendWaits = nil, nil })}
+	second, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	replicas := []*store.DB{r.db, second}
+	replicas := []*store.DB{r.DB, second}
 	all := func(calls []*bot.Call, checks ...string) map[string]int {
-		got := map[string]int{}
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		for i, c := range calls {
-			wg.Go(func() {
-				oc, err := r.tryOn(replicas[i%2], checks[i%len(checks)], c)
-				if err != nil {
-					oc.Name = err.Error()
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				got[oc.Name]++
-			})
-		}
-		wg.Wait()
-		return got
+		return roomtest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
+			return r.TryOn(replicas[i%2], checks[i%len(checks)], c)
+		})
 	}
-	calls := func(n int, input string) (cs []*bot.Call) {
-		for i := range n {
-			c := r.newCall(input)
+	calls := func(n int, input string) []*bot.Call {
+		cs := r.NewCalls(n, input)
+		for i, c := range cs {
 			c.Conversation.ID = bot.ConversationID(fmt.Sprint("g", i%8))
-			cs = append(cs, c)
 		}
 		return cs
 	}
 
 	seed := r.authenticator()
-	totp := fact(bot.Outcome{Facts: r.slots}, "method")
+	totp := r.Slot("method")
 	if got := all(calls(32, r.codeAt(seed, 0)), "prove.totp"); got["ok"] != 1 {
 		t.Errorf("one step: %v", got)
 	}
-	r.clock.Advance(25 * time.Hour)
-	r.want("prove.totp", r.codeAt(seed, 0), "ok")
-	r.set("method", "", "ref", "").phone("7045550148")
-	r.clock.Advance(25 * time.Hour)
+	r.Clock.Advance(25 * time.Hour)
+	r.Want("prove.totp", r.codeAt(seed, 0), "ok")
+	r.Set("method", "", "ref", "").Phone("7045550148")
+	r.Clock.Advance(25 * time.Hour)
 	code := r.code()
-	phone := fact(bot.Outcome{Facts: r.slots}, "method")
+	phone := r.Slot("method")
 
 	// Half guess the text, half the authenticator: one count for both.
 	cs := calls(32, other(code))
@@ -71,24 +57,24 @@ func TestTwoReplicas(t *testing.T) {
 		}
 	}
 	got := all(cs, "code.check", "code.check", "prove.totp", "prove.totp")
-	if got["wrong"] != r.policy.T3Failures-1 || got["locked"]+got["paused"] != 32-got["wrong"] {
+	if got["wrong"] != r.Policy.T3Failures-1 || got["locked"]+got["paused"] != 32-got["wrong"] {
 		t.Errorf("guesses at two methods: %v", got)
 	}
-	n := view(r, func(tx bot.Tx) (int, error) {
-		n, _, err := tx.Tallied("t3.failure", string(ann.ID), r.clock.Now().Add(-time.Hour))
+	n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
+		n, _, err := tx.Tallied("t3.failure", string(roomtest.AnnID), r.Clock.Now().Add(-time.Hour))
 		return n, err
 	})
-	if n != r.policy.T3Failures {
-		t.Errorf("%d comparisons, limit %d", n, r.policy.T3Failures)
+	if n != r.Policy.T3Failures {
+		t.Errorf("%d comparisons, limit %d", n, r.Policy.T3Failures)
 	}
 
-	r.clock.Advance(25 * time.Hour)
-	r.set("method", phone)
+	r.Clock.Advance(25 * time.Hour)
+	r.Set("method", phone)
 	right := r.code()
 	if got := all(calls(32, right), "code.check"); got["ok"] != 1 || got["used"] != 31 {
 		t.Errorf("one code: %v", got)
 	}
-	if got := all(calls(32, ""), "code.send"); got["sent"] > r.policy.SMSNumber[0].N {
+	if got := all(calls(32, ""), "code.send"); got["sent"] > r.Policy.SMSNumber[0].N {
 		t.Errorf("sends at once: %v", got)
 	}
 }

@@ -3,12 +3,7 @@ package verify
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
-	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/policy"
@@ -58,6 +53,7 @@ type Deps struct {
 type Room struct {
 	Deps
 	inbox bot.Inbox
+	under underway
 }
 
 // New makes a room.
@@ -77,21 +73,21 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Run: r.totpProve,
-			Outcomes: outcomes("ok masked", "wrong left", "skewed minutes left", "used", "expired", "paused wait soon")},
+			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed minutes left", "used", "expired", "paused wait soon")},
 		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Run: r.codeSend,
-			Outcomes: outcomes("sent masked ref minutes", "wait wait", "limit wait", "busy", "landline")},
+			Outcomes: bot.Outcomes("sent masked ref minutes", "wait wait", "limit wait", "busy", "landline")},
 		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Run: r.codeCheck,
-			Outcomes: outcomes("ok masked", "wrong left", "expired", "used", "void", "paused wait soon")},
+			Outcomes: bot.Outcomes("ok masked", "wrong left", "expired", "used", "void", "paused wait soon")},
 		{Name: "code.state", Doc: "does the code that was sent still count", Takes: []string{"method", "ref"}, Run: r.codeState,
-			Outcomes: outcomes("live masked", "expired")},
+			Outcomes: bot.Outcomes("live masked", "expired")},
 		{Name: "prove.begin", Doc: "must one of the person's methods be proven first", Options: true, Run: r.proveBegin,
-			Outcomes: outcomes("needed", "fresh", "none", "locked wait soon")},
+			Outcomes: bot.Outcomes("needed", "fresh", "none", "locked wait soon")},
 		{Name: "prove.pick", Doc: "how is the chosen method proven", Takes: []string{"method"}, Run: r.provePick,
-			Outcomes: outcomes("authenticator", "phone via", "email", "recovery", "gone")},
+			Outcomes: bot.Outcomes("authenticator", "phone via", "email", "recovery", "gone")},
 		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,
-			Outcomes: outcomes("ok", "wrong left", "used", "locked wait soon")},
+			Outcomes: bot.Outcomes("ok", "wrong left", "used", "locked wait soon")},
 		{Name: "prove.recovery", Doc: "is this an unused recovery code", Run: r.proveRecovery,
-			Outcomes: outcomes("ok", "wrong left", "locked wait soon")},
+			Outcomes: bot.Outcomes("ok", "wrong left", "locked wait soon")},
 	}
 }
 
@@ -100,44 +96,6 @@ func (r *Room) Forms() []bot.FormSpec {
 	return []bot.FormSpec{
 		{Name: "recovery_code", Doc: "one recovery code (field code)", Prepare: r.prepareRecovery},
 	}
-}
-
-// outcomes reads "name fact fact" lines.
-func outcomes(lines ...string) map[string][]string {
-	m := make(map[string][]string, len(lines))
-	for _, l := range lines {
-		fs := strings.Fields(l)
-		m[fs[0]] = fs[1:]
-	}
-	return m
-}
-
-// person is whose conversation this is, or empty while nobody is proven.
-func person(c *bot.Call) bot.PersonID {
-	if c.Conversation.Level < bot.L2 {
-		return ""
-	}
-	return c.Conversation.Person
-}
-
-// own reads the method named by the slot if it belongs to the person and is
-// not removed; otherwise nil.
-func own(tx bot.Tx, c *bot.Call, p bot.PersonID) (*bot.Method, error) {
-	id := bot.MethodID(c.Slot("method"))
-	if id == "" || p == "" {
-		return nil, nil
-	}
-	m, err := tx.Method(id)
-	if errors.Is(err, bot.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("verify: method: %w", err)
-	}
-	if m.Person != p || m.State == bot.Removed {
-		return nil, nil
-	}
-	return m, nil
 }
 
 func id() string { return rand.Text() }
@@ -149,23 +107,3 @@ func say(name string, facts ...string) bot.Outcome {
 func fail(name, code string, facts ...string) bot.Outcome {
 	return bot.Outcome{Name: name, Facts: bot.Facts(facts...), Error: code}
 }
-
-// wait puts a wait into words, rounded up: "30 seconds", "2 minutes".
-func (r *Room) wait(lang string, d time.Duration) string {
-	n, unit := max(1, ceil(d, time.Second)), "seconds"
-	switch {
-	case d > 48*time.Hour:
-		n, unit = ceil(d, 24*time.Hour), "days"
-	case d > 90*time.Minute:
-		n, unit = ceil(d, time.Hour), "hours"
-	case d > 90*time.Second:
-		n, unit = ceil(d, time.Minute), "minutes"
-	}
-	form := ".other"
-	if n == 1 {
-		form = ".one"
-	}
-	return r.Phrases.Phrase(lang, "wait."+unit+form, "n", strconv.Itoa(n))
-}
-
-func ceil(d, unit time.Duration) int { return int((d + unit - 1) / unit) }

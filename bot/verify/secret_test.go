@@ -11,53 +11,54 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 )
 
 // TestNoSecretInTheFile runs a whole enrollment with known secrets and looks
 // for each of them in the bytes of the database.
 func TestNoSecretInTheFile(t *testing.T) {
 	r := newRig(t)
-	canaries := map[string]string{"password": password}
-	r.set("username", "ann")
-	r.conv.Person, r.conv.Level = "", bot.L0
-	if oc := r.submit("sign_in", "person.sign_in", "password", password); oc.Name != "ok" {
+	canaries := map[string]string{"password": roomtest.Password}
+	r.Set("username", "ann")
+	r.Conv.Person, r.Conv.Level = "", bot.L0
+	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	r.conv.Person, r.conv.Level = ann.ID, bot.L2
+	r.Conv.Person, r.Conv.Level = roomtest.AnnID, bot.L2
 
-	r.want("totp.begin", "", "ready")
-	seed := r.seedOf(bot.Pending)
+	r.Want("totp.begin", "", "ready")
+	seed := r.SeedOf(bot.Pending)
 	key := base32.StdEncoding.EncodeToString(seed)
 	canaries["key"], canaries["key in groups"], canaries["raw key"] = key, key[:4]+" "+key[4:8]+" "+key[8:12], string(seed)
 	canaries["totp code"] = r.codeAt(seed, 0)
-	r.want("totp.prove", canaries["totp code"], "ok")
+	r.Want("totp.prove", canaries["totp code"], "ok")
 
-	r.want("phone.accept", "7045550148", "ok")
+	r.Want("phone.accept", "7045550148", "ok")
 	canaries["number"], canaries["national number"] = "+17045550148", "7045550148"
 	canaries["text code"] = r.code()
-	r.want("code.check", canaries["text code"], "ok")
+	r.Want("code.check", canaries["text code"], "ok")
 
-	r.want("email.accept", "canary.mailbox@example.net", "ok")
+	r.Want("email.accept", "canary.mailbox@example.net", "ok")
 	canaries["address"] = "canary.mailbox"
-	r.want("code.send", "", "sent")
-	r.deliver()
-	canaries["mail code"] = r.mails.Code(t, 1)
-	r.want("code.check", canaries["mail code"], "ok")
+	r.Want("code.send", "", "sent")
+	r.Deliver()
+	canaries["mail code"] = r.Mails.Code(t, 1)
+	r.Want("code.check", canaries["mail code"], "ok")
 
-	r.set("q1", "hero", "q2", "street", "q3", "food")
-	if oc := r.submit("answers", "questions.save", "a1", "canaryheron", "a2", "Canary Boulevard", "a3", "CANARYSOUP"); oc.Name != "ok" {
+	r.Set("q1", "hero", "q2", "street", "q3", "food")
+	if oc := r.Submit("answers", "questions.save", "a1", "canaryheron", "a2", "Canary Boulevard", "a3", "CANARYSOUP"); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
 	canaries["answer 1"], canaries["answer 2"], canaries["answer 3"] = "canaryheron", "canary boulevard", "canarysoup"
 	canaries["hash"] = "$argon2id$"
 
-	c := r.newCall("")
-	shown, prepared, err := r.forms["recovery"].Reveal(t.Context(), r.db, c)
+	c := r.NewCall("")
+	shown, prepared, err := r.Forms["recovery"].Reveal(t.Context(), r.DB, c)
 	if err != nil || len(shown) != 10 {
 		t.Fatal(len(shown), err)
 	}
 	c.Prepared, c.Event.Form = prepared, &bot.FormReply{Name: "recovery", Values: []bot.FormValue{{Name: "saved", Value: "saved"}}}
-	if oc, err := r.try("recovery.save", c); err != nil || oc.Name != "ok" {
+	if oc, err := r.Try("recovery.save", c); err != nil || oc.Name != "ok" {
 		t.Fatal(oc, err)
 	}
 	for i, s := range shown {
@@ -66,17 +67,17 @@ func TestNoSecretInTheFile(t *testing.T) {
 	}
 
 	// A wrong guess and a code that is waited for leave nothing either.
-	r.clock.Advance(time.Hour)
-	for _, m := range r.methods(bot.Active) {
+	r.Clock.Advance(time.Hour)
+	for _, m := range r.Methods(bot.Active) {
 		if m.Kind == bot.Phone {
-			r.set("ref", "", "method", string(m.ID))
+			r.Set("ref", "", "method", string(m.ID))
 		}
 	}
-	r.want("code.send", "", "sent") // sealed in its row right now
-	r.want("code.check", "918273", "wrong")
+	r.Want("code.send", "", "sent") // sealed in its row right now
+	r.Want("code.check", "918273", "wrong")
 	canaries["wrong code"] = "918273"
 
-	files, err := filepath.Glob(filepath.Join(r.dir, "*"))
+	files, err := filepath.Glob(filepath.Join(r.Dir, "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
@@ -124,13 +125,13 @@ func TestNoSecretInTheFile(t *testing.T) {
 // TestRowsAreBound: a sealed secret that is copied to another row does not open.
 func TestRowsAreBound(t *testing.T) {
 	r := newRig(t)
-	r.want("phone.accept", "7045550148", "ok")
-	r.want("totp.begin", "", "ready")
-	ms := r.methods(bot.Pending)
+	r.Want("phone.accept", "7045550148", "ok")
+	r.Want("totp.begin", "", "ready")
+	ms := r.Methods(bot.Pending)
 	if len(ms) != 2 {
 		t.Fatal(ms)
 	}
-	if _, err := r.ring.Open(ms[0].Sealed, ms[1].Place()); err == nil {
+	if _, err := r.Ring.Open(ms[0].Sealed, ms[1].Place()); err == nil {
 		t.Error("a sealed secret opened in another row")
 	}
 }

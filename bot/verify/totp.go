@@ -65,11 +65,11 @@ func (r *Room) seed(m *bot.Method) ([]byte, error) {
 // counts; a code of a step further away tells how far the phone's clock is off,
 // and is a failure all the same.
 func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" {
 		return say("expired"), nil
 	}
-	m, err := own(tx, c, p)
+	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -144,11 +144,11 @@ func (r *Room) pending(tx bot.Tx, m *bot.Method) bool {
 // proveTOTP proves the person by an active authenticator (T3): the current and
 // the previous step only.
 func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := person(c)
+	p := c.Person()
 	if p == "" {
 		return r.lockedOut(c), nil
 	}
-	m, err := own(tx, c, p)
+	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}

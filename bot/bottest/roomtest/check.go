@@ -1,0 +1,163 @@
+package roomtest
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"latchkey/bot"
+	"latchkey/bot/enroll"
+	"latchkey/bot/verify"
+	"latchkey/store"
+)
+
+// Set gives the running flow slots: name, value, name, value.
+func (r *Rig) Set(kv ...string) *Rig {
+	f := bot.Frame{Slots: r.Slots}
+	for i := 0; i < len(kv); i += 2 {
+		f.Set(kv[i], kv[i+1])
+	}
+	r.Slots = f.Slots
+	return r
+}
+
+// Slot is the value of a slot, or empty.
+func (r *Rig) Slot(name string) string { return Fact(bot.Outcome{Facts: r.Slots}, name) }
+
+// NewCall is the call of a check with this input, in the rig's conversation.
+func (r *Rig) NewCall(input string) *bot.Call {
+	conv := r.Conv
+	return &bot.Call{Event: &bot.Event{}, Conversation: &conv, Input: input,
+		Session: &bot.Session{Lang: "en", Stack: []bot.Frame{{Flow: "test", Step: "here", Slots: append([]bot.Fact(nil), r.Slots...)}}}}
+}
+
+// Try runs a check as a turn does. An outcome that its spec does not declare is
+// an error.
+func (r *Rig) Try(check string, c *bot.Call) (bot.Outcome, error) { return r.TryOn(r.DB, check, c) }
+
+// TryOn runs it in one of several processes.
+func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error) {
+	spec, ok := r.Checks[check]
+	if !ok {
+		return bot.Outcome{}, errors.New("no check " + check)
+	}
+	var oc bot.Outcome
+	var jobs []bot.Job
+	err := db.Update(context.Background(), func(tx bot.Tx) (err error) {
+		jobs = nil
+		oc, err = spec.Run(Recording{tx, &jobs}, c)
+		return err
+	})
+	if err != nil {
+		return oc, err
+	}
+	facts, declared := spec.Outcomes[oc.Name]
+	if !declared {
+		return oc, errors.New(check + " gave the undeclared outcome " + oc.Name)
+	}
+	for _, f := range oc.Facts {
+		if !strings.Contains(" "+strings.Join(facts, " ")+" ", " "+f.Name+" ") {
+			return oc, errors.New(check + ": outcome " + oc.Name + " gave the undeclared fact " + f.Name)
+		}
+	}
+	if len(oc.Facts) != len(facts) {
+		return oc, errors.New(check + ": outcome " + oc.Name + " gave fewer facts than declared")
+	}
+	r.mu.Lock()
+	r.Jobs = append(r.Jobs, jobs...)
+	r.mu.Unlock()
+	return oc, nil
+}
+
+// Do runs a check; its facts become slots, as in a flow.
+func (r *Rig) Do(check, input string) bot.Outcome {
+	r.Helper()
+	oc, err := r.Try(check, r.NewCall(input))
+	if err != nil {
+		r.Fatalf("%s: %v", check, err)
+	}
+	for _, f := range oc.Facts {
+		r.Set(f.Name, f.Value)
+	}
+	return oc
+}
+
+// Want does the same and compares the outcome's name.
+func (r *Rig) Want(check, input, outcome string) bot.Outcome {
+	r.Helper()
+	oc := r.Do(check, input)
+	if oc.Name != outcome {
+		r.Fatalf("%s(%q) = %s %v, want %s", check, input, oc.Name, oc.Facts, outcome)
+	}
+	return oc
+}
+
+// Submit prepares a form, given its fields as name, value pairs, and runs its
+// check.
+func (r *Rig) Submit(form, check string, kv ...string) bot.Outcome {
+	r.Helper()
+	oc, err := r.TrySubmit(form, check, kv...)
+	if err != nil {
+		r.Fatalf("form %s: %v", form, err)
+	}
+	return oc
+}
+
+// TrySubmit does the same and gives the error.
+func (r *Rig) TrySubmit(form, check string, kv ...string) (bot.Outcome, error) {
+	c := r.NewCall("")
+	f := &bot.FormReply{Name: form}
+	for i := 0; i < len(kv); i += 2 {
+		f.Values = append(f.Values, bot.FormValue{Name: kv[i], Value: bot.Secret(kv[i+1])})
+	}
+	c.Event.Form = f
+	if prepare := r.Forms[form].Prepare; prepare != nil {
+		prepared, err := prepare(context.Background(), r.DB, c)
+		if err != nil {
+			return bot.Outcome{}, err
+		}
+		c.Prepared = prepared
+	}
+	return r.Try(check, c)
+}
+
+// Work runs every job that waits, and returns what it made of them. The end of
+// a key's life is left waiting: a test runs it when its time is over.
+func (r *Rig) Work() (errs []error) {
+	r.Helper()
+	r.mu.Lock()
+	jobs := r.Jobs
+	r.Jobs = nil
+	r.mu.Unlock()
+	for _, j := range jobs {
+		switch j := j.(type) {
+		case verify.SendCode:
+			errs = append(errs, r.Verify.HandleSendCode(r.Context(), j))
+		case enroll.Notify:
+			errs = append(errs, r.Enroll.HandleNotify(r.Context(), j))
+		case enroll.Lapse:
+			r.Jobs = append(r.Jobs, j)
+		default:
+			r.Fatalf("unknown job %T", j)
+		}
+	}
+	return errs
+}
+
+// Deliver runs the jobs and fails when one fails.
+func (r *Rig) Deliver() {
+	r.Helper()
+	if err := errors.Join(r.Work()...); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// Fact is the value of an outcome's fact, or empty.
+func Fact(oc bot.Outcome, name string) string {
+	for _, f := range oc.Facts {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}

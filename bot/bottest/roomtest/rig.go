@@ -1,0 +1,91 @@
+package roomtest
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/bottest"
+	"latchkey/bot/enroll"
+	"latchkey/bot/policy"
+	"latchkey/bot/vault"
+	"latchkey/bot/verify"
+	"latchkey/store"
+)
+
+// A Rig is the two rooms over a real store, vault and hasher, and the
+// conversation of one person with them. Try, TryOn and TrySubmit may run at the
+// same time; everything else is for one goroutine.
+type Rig struct {
+	*testing.T
+	Dir      string // of the database file; empty when the rig is on a server
+	Clock    *bottest.Clock
+	DB       *store.DB
+	Ring     *vault.Ring
+	Policy   *policy.Policy
+	Verify   *verify.Room
+	Enroll   *enroll.Room
+	Texts    *bottest.Sender
+	Calls    *bottest.Sender
+	Mails    *bottest.Sender
+	Notifier *bottest.Notifier
+	Inbox    *Inbox
+	Conv     bot.Conversation // Ann's, signed in; NewCall copies it
+	Slots    []bot.Fact       // of the running flow
+	Checks   map[string]bot.CheckSpec
+	Forms    map[string]bot.FormSpec
+
+	mu   sync.Mutex
+	Jobs []bot.Job // what checks enqueued and Work has not run
+}
+
+// New makes a rig on a database file of its own. The policy is the default
+// one with a cheap slow hash; change may move its numbers first.
+func New(t *testing.T, change ...func(*policy.Policy)) *Rig {
+	t.Helper()
+	dir := t.TempDir()
+	r := NewOn(t, filepath.Join(dir, "bot.db"), change...)
+	r.Dir = dir
+	return r
+}
+
+// NewOn makes a rig on an empty database that exists.
+func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
+	t.Helper()
+	r := &Rig{T: t, Clock: bottest.NewClock(time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)), Policy: policy.Default(),
+		Texts: &bottest.Sender{}, Calls: &bottest.Sender{}, Mails: &bottest.Sender{}, Notifier: &bottest.Notifier{}, Inbox: &Inbox{}}
+	r.Policy.ArgonMemoryKiB, r.Policy.ArgonTime = 64, 1
+	for _, f := range change {
+		f(r.Policy)
+	}
+	var err error
+	if r.Ring, err = vault.New(); err != nil {
+		t.Fatal(err)
+	}
+	r.DB, err = store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.DB.Close() })
+	h := hasher{vault.NewPool(r.Policy)}
+	r.Enroll = enroll.New(enroll.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Hashes: h, Directory: directory{}, Phrases: Phrases{},
+		Notifier: r.Notifier, Org: "Contoso", Issuer: "Contoso SSPR", Contact: "(704) 296-3143", Domains: []string{"example.org", "example.edu"}})
+	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: Phrases{}, Issuer: "Contoso SSPR",
+		VerifyAny: h.VerifyAny, Senders: map[bot.Via]bot.Sender{bot.SMS: r.Texts, bot.Voice: r.Calls, bot.Mail: r.Mails}})
+	r.Enroll.Connect(r.Inbox)
+	r.Verify.Connect(r.Inbox)
+	r.Checks, r.Forms = map[string]bot.CheckSpec{}, map[string]bot.FormSpec{}
+	for _, s := range append(r.Enroll.Specs(), r.Verify.Specs()...) {
+		r.Checks[s.Name] = s
+	}
+	for _, f := range append(r.Enroll.Forms(), r.Verify.Forms()...) {
+		r.Forms[f.Name] = f
+	}
+	ann := Ann()
+	r.People(ann)
+	r.Conv = r.Talk("c1", "u1")
+	r.Conv.Person, r.Conv.Level = ann.ID, bot.L2
+	return r
+}
