@@ -540,12 +540,23 @@ func (t *turn) submit() {
 		t.reprompt()
 		return
 	}
-	if len(form.Values) == 0 && form.Prepared == nil {
+	if left(form, st) {
 		t.sayOwn(sayFormLeft)
 		t.again()
 		return
 	}
 	t.ask(st.Check, "")
+}
+
+// left reports whether a form came back without anything in it: it was closed,
+// or sent with all its fields empty. That is no answer, so no try is spent.
+func left(form *bot.FormReply, st *Step) bool {
+	for i := range form.Values {
+		if form.Values[i].Value != "" {
+			return false
+		}
+	}
+	return len(st.Fields) > 0 || form.Prepared == nil
 }
 
 // signal brings the outcome of a job to the step that waits for it, even when

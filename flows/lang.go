@@ -104,25 +104,15 @@ func (l *loader) translate() {
 			},
 			"flows": func(v *yaml.Node) {
 				l.pairs(file, v, "flows", func(k, v *yaml.Node) {
-					f := l.set.flows[k.Value]
-					if old := l.replaced[k.Value]; old != nil && !tf.own {
-						f = old
+					if f := translated(l, file, k, "flow", l.set.flows[k.Value], l.replaced, tf.own); f != nil {
+						l.translateFlow(file, tf.lang, f, v)
 					}
-					if f == nil {
-						l.bad(file, k, "there is no flow %q", k.Value)
-						return
-					}
-					l.translateFlow(file, tf.lang, f, v)
 				})
 			},
 			"lists": func(v *yaml.Node) {
 				l.pairs(file, v, "lists", func(k, v *yaml.Node) {
-					li := l.set.lists[k.Value]
-					if old := l.replacedLists[k.Value]; old != nil && !tf.own {
-						li = old
-					}
+					li := translated(l, file, k, "list", l.set.lists[k.Value], l.replacedLists, tf.own)
 					if li == nil {
-						l.bad(file, k, "there is no list %q", k.Value)
 						return
 					}
 					l.pairs(file, v, "entries", func(k, v *yaml.Node) {
@@ -137,12 +127,8 @@ func (l *loader) translate() {
 			},
 			"faq": func(v *yaml.Node) {
 				l.pairs(file, v, "faq", func(k, v *yaml.Node) {
-					e := l.set.answer(k.Value)
-					if old := l.replacedFAQ[k.Value]; old != nil && !tf.own {
-						e = old
-					}
+					e := translated(l, file, k, "answer", l.set.answer(k.Value), l.replacedFAQ, tf.own)
 					if e == nil {
-						l.bad(file, k, "there is no answer %q", k.Value)
 						return
 					}
 					l.fields(file, v, "an answer", map[string]func(*yaml.Node){
@@ -159,6 +145,20 @@ func (l *loader) translate() {
 	if !carried {
 		l.carry()
 	}
+}
+
+// translated is what the key k of a language file is about: what is in the set
+// under that name, or, for a shipped file, the shipped one that an own script
+// replaced. When there is none, that is a problem of the file and the result is
+// nil.
+func translated[T any](l *loader, file string, k *yaml.Node, kind string, found *T, replaced map[string]*T, own bool) *T {
+	if old := replaced[k.Value]; old != nil && !own {
+		return old
+	}
+	if found == nil {
+		l.bad(file, k, "there is no %s %q", kind, k.Value)
+	}
+	return found
 }
 
 func (l *loader) template(file string, n *yaml.Node) *template {

@@ -175,7 +175,7 @@ func (im *importer) problem(line int, id, column, text string) {
 func (im *importer) check(c texter) (bool, error) {
 	for _, column := range []string{"id", "username", "email"} {
 		err := im.find(c, fmt.Sprintf(stageRepeats, column), func(r row) (string, string) {
-			return column, fmt.Sprintf("%s %q stands in row %d already", columnWord(column), r.text(2), r.int(3))
+			return column, fmt.Sprintf("%s %q stands in line %d already", columnWord(column), r.text(2), r.int(3))
 		})
 		if err != nil {
 			return false, err

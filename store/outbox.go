@@ -22,6 +22,9 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	return wrap("insert outbox row", err)
 }
 
+// unreadable is the Error of a row whose message cannot be decoded.
+const unreadable = "unreadable"
+
 // Pending implements bot.OutboxTx.
 func (t *tx) Pending(limit int) ([]bot.OutboxRow, error) {
 	return t.outbox(outboxPending, int64(limit))
@@ -50,22 +53,18 @@ func (t *tx) Fleeting(c bot.ConversationID, before time.Time) ([]bot.OutboxRow, 
 
 func (t *tx) outbox(s stmt, args ...any) ([]bot.OutboxRow, error) {
 	var rows []bot.OutboxRow
-	var bad error
 	err := t.c.read(s, func(r row) {
 		o := bot.OutboxRow{
 			Conversation: bot.ConversationID(r.text(0)), Seq: r.int(1), State: bot.OutboxState(r.int(4)), Attempts: int(r.int(5)),
 			NotBefore: fromMillis(r.int(6)), Receipt: r.text(7), Error: r.text(8), CreatedAt: fromMillis(r.int(9)),
 		}
 		if body := r.blob(2); len(body) > 0 {
-			if err := json.Unmarshal(body, &o.Message); err != nil && bad == nil {
-				bad = fmt.Errorf("message %d of conversation %q: %w", o.Seq, o.Conversation, err)
+			if json.Unmarshal(body, &o.Message) != nil {
+				o.Message, o.State, o.Error = bot.Message{}, bot.OutboxDead, unreadable
 			}
 		}
 		o.Message.Fleeting = r.int(3) != 0
 		rows = append(rows, o)
 	}, args...)
-	if err == nil {
-		err = bad
-	}
 	return rows, wrap("read outbox", err)
 }

@@ -64,7 +64,8 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	}
 	l := &lite{db: db, path: path, lock: lock, q: newQueue(), done: make(chan struct{}),
 		readers: make(chan *liteConn, readers), slots: make(chan struct{}, readers)}
-	l.w, err = openLite(path, "&_journal_mode=WAL", &db.count, "cache_size=-65536", "wal_autocheckpoint=0", "journal_size_limit=67108864", "temp_store=MEMORY")
+	// 16 MiB of pages: more is not faster, since the system has the file in memory too.
+	l.w, err = openLite(path, "&_journal_mode=WAL", &db.count, "cache_size=-16384", "wal_autocheckpoint=0", "journal_size_limit=67108864", "temp_store=MEMORY")
 	if err != nil {
 		lock.Close()
 		return err

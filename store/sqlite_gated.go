@@ -15,7 +15,8 @@ type gatedConnector struct{ l *lite }
 
 // Connect implements driver.Connector.
 func (g gatedConnector) Connect(context.Context) (driver.Conn, error) {
-	c, err := openLite(g.l.path, "", &counters{}, "wal_autocheckpoint=0")
+	// River gives texts; preparing them anew costs more than running them.
+	c, err := openLite(g.l.path, "&_stmt_cache_size=64", &counters{}, "wal_autocheckpoint=0")
 	if err != nil {
 		return nil, err
 	}

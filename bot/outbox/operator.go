@@ -55,7 +55,7 @@ func (b *Outbox) Retry(ctx context.Context, conv bot.ConversationID) error {
 	if err != nil {
 		return fmt.Errorf("outbox: retry: %w", err)
 	}
-	return b.adopt(ctx, rows)
+	return b.adopt(ctx, b.readable(rows))
 }
 
 // Drop gives a message up. One that is being sent right now may still arrive.

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/bot"
@@ -68,6 +69,12 @@ func (b *Outbox) claim(ctx context.Context, start bool) (claimed []bot.OutboxRow
 		now := tx.Now()
 		for i := range claimed {
 			r := &claimed[i]
+			if r.State == bot.OutboxDead { // it cannot be read; the others go
+				if err := tx.MarkOutbox(r); err != nil {
+					return fmt.Errorf("give up message %d: %w", r.Seq, err)
+				}
+				continue
+			}
 			r.Attempts++
 			if b.o.Lease > 0 {
 				r.NotBefore = now.Add(b.o.Lease)
@@ -78,7 +85,18 @@ func (b *Outbox) claim(ctx context.Context, start bool) (claimed []bot.OutboxRow
 		}
 		return nil
 	})
-	return claimed, full, err
+	return b.readable(claimed), full, err
+}
+
+// readable leaves out the rows that could not be read, and tells the operator.
+func (b *Outbox) readable(rows []bot.OutboxRow) []bot.OutboxRow {
+	return slices.DeleteFunc(rows, func(r bot.OutboxRow) bool {
+		if r.State != bot.OutboxDead {
+			return false
+		}
+		b.log.Error("a stored message cannot be read and is given up; the conversation goes on", "conversation", r.Conversation, "message", r.Seq)
+		return true
+	})
 }
 
 // unknown keeps the rows that this process should take up. Rows are in order

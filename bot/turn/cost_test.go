@@ -70,8 +70,8 @@ func TestAllocations(t *testing.T) {
 		}
 	})
 	t.Logf("%.0f allocations a turn", got)
-	if got > 8 {
-		t.Errorf("%.0f allocations a turn, want at most 8", got)
+	if got > 7 {
+		t.Errorf("%.0f allocations a turn, want at most 7", got)
 	}
 	s := real()
 	buf := turn.AppendSession(nil, s)

@@ -84,7 +84,9 @@ func (t *turn) begin(ev *bot.Event) {
 // clear lets go of everything that came with the event.
 func (t *turn) clear() {
 	t.ev, t.call, t.conv, t.fault = bot.Event{}, bot.Call{}, nil, nil
-	t.session, t.out = bot.Session{}, bot.Output{}
+	t.session = bot.Session{}
+	clear(t.out.Scratch)
+	t.out.Reset() // keeps the buffer
 	clear(t.rows)
 	clear(t.marks)
 	t.rows, t.marks = t.rows[:0], t.marks[:0]
@@ -95,7 +97,7 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 	r := t.room
 	t.called, t.refused, t.used, t.fault = true, false, false, nil
 	t.conv, t.rows, t.marks = c, t.rows[:0], t.marks[:0]
-	t.out = bot.Output{}
+	t.out.Reset()
 	if t.ev.From != "" && c.User != "" && t.ev.From != c.User {
 		// A direct conversation has one author. Whoever else writes in it
 		// must not act as that person.

@@ -50,6 +50,30 @@ func scriptsFlag(cmd *cobra.Command, s std) func() (*config.Config, error) {
 	}
 }
 
+// loaded reads the configuration that scriptsFlag is about, and its scripts.
+func loaded(which func() (*config.Config, error)) (*config.Config, *flows.Set, error) {
+	cfg, err := which()
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := loadScripts(cfg, discard())
+	return cfg, set, err
+}
+
+// languageFlag adds the flags of scriptsFlag and --lang. The function it returns
+// refuses a language, or one of the named flows, that the scripts do not have.
+func languageFlag(cmd *cobra.Command, s std) func(names []string) (*config.Config, *flows.Set, string, error) {
+	which := scriptsFlag(cmd, s)
+	lang := cmd.Flags().String("lang", flows.Base, "language")
+	return func(names []string) (*config.Config, *flows.Set, string, error) {
+		cfg, set, err := loaded(which)
+		if err == nil {
+			err = known(cmd, set, *lang, names)
+		}
+		return cfg, set, *lang, err
+	}
+}
+
 func lintCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "lint", Short: "Check the scripts and languages", Args: exactly(0, ""),
@@ -95,11 +119,7 @@ the bot answers. Without a folder, the ones of the shipped scripts; with one, al
 	}
 	which := scriptsFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := which()
-		if err != nil {
-			return err
-		}
-		set, err := loadScripts(cfg, discard())
+		_, set, err := loaded(which)
 		if err != nil {
 			return err
 		}
@@ -185,21 +205,13 @@ which people meet them.
   latchkey flows print > guide.html
   latchkey flows print --lang es --config latchkey.yaml > guia.html`,
 	}
-	which := scriptsFlag(cmd, s)
-	lang := cmd.Flags().String("lang", flows.Base, "language")
+	spoken := languageFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := which()
+		cfg, set, lang, err := spoken(args)
 		if err != nil {
 			return err
 		}
-		set, err := loadScripts(cfg, discard())
-		if err != nil {
-			return err
-		}
-		if err := known(cmd, set, *lang, args); err != nil {
-			return err
-		}
-		return flows.Print(s.out, set, *lang, args, facts(cfg))
+		return flows.Print(s.out, set, lang, args, facts(cfg))
 	}
 	return cmd
 }
@@ -212,25 +224,17 @@ func drawCommand(s std) *cobra.Command {
   latchkey flows draw phone > phone.svg
   latchkey flows draw phone --format mermaid`,
 	}
-	which := scriptsFlag(cmd, s)
-	lang := cmd.Flags().String("lang", flows.Base, "language")
+	spoken := languageFlag(cmd, s)
 	format := cmd.Flags().String("format", "svg", "svg or mermaid")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := which()
+		_, set, lang, err := spoken(args)
 		if err != nil {
-			return err
-		}
-		set, err := loadScripts(cfg, discard())
-		if err != nil {
-			return err
-		}
-		if err := known(cmd, set, *lang, args); err != nil {
 			return err
 		}
 		if *format != "svg" && *format != "mermaid" {
 			return usage(cmd, "format %q does not exist; use svg or mermaid", *format)
 		}
-		return flows.Draw(s.out, set, args[0], *lang, *format)
+		return flows.Draw(s.out, set, args[0], lang, *format)
 	}
 	return cmd
 }

@@ -52,6 +52,12 @@ func TestDirectionOfImportsBites(t *testing.T) {
 		{"latchkey/adapters/twilio", "database/sql"},
 		{"latchkey/store", "latchkey/flows"},
 		{"latchkey/store", "latchkey/cmd/latchkey"},
+		{"latchkey/bot/turn", "latchkey/bot/bottest"},
+		{"latchkey/cmd/latchkey/load", "latchkey/bot/bottest"},
+		{"latchkey/cmd/latchkey", "latchkey/bot/bottest/roomtest"},
+		{"latchkey/cmd/latchkey", "latchkey/store/storetest"},
+		{"latchkey/adapters/smtp", "latchkey/adapters/adaptertest/rigs"},
+		{"latchkey/adapters/adaptertest/rigs", "latchkey/bot"},
 	} {
 		if forbidden(c.from, c.to) == "" {
 			t.Errorf("%s may import %s, and should not", c.from, c.to)
@@ -73,6 +79,17 @@ var words = map[string]bool{
 	"latchkey/bot": true, "latchkey/bot/policy": true, "latchkey/bot/failpoint": true,
 }
 
+// forTests reports whether a package is for tests only: its name, or that of a
+// package it lies in, ends in "test".
+func forTests(path string) bool {
+	for name := range strings.SplitSeq(strings.TrimPrefix(path, module), "/") {
+		if strings.HasSuffix(name, "test") {
+			return true
+		}
+	}
+	return false
+}
+
 // forbidden returns why a package may not import another, or "".
 func forbidden(from, to string) string {
 	if from == "latchkey/flows" || strings.HasPrefix(from, "latchkey/flows/") || from == "latchkey/bot" {
@@ -87,6 +104,12 @@ func forbidden(from, to string) string {
 	}
 	inside := strings.HasPrefix(to, module)
 	switch {
+	case inside && forTests(to) && !forTests(from):
+		return "only tests, and packages for tests, import it"
+	case from == "latchkey/adapters/adaptertest/rigs":
+		if inside || strings.Contains(strings.SplitN(to, "/", 2)[0], ".") {
+			return "rigs import the standard library only"
+		}
 	case from == "latchkey/bot":
 		if inside || strings.Contains(strings.SplitN(to, "/", 2)[0], ".") {
 			return "bot imports the standard library only"
@@ -94,7 +117,7 @@ func forbidden(from, to string) string {
 	case !inside || strings.HasPrefix(from, "latchkey/cmd/") || words[to]:
 	case strings.HasPrefix(to, from+"/"): // a room's own cupboards
 	case strings.HasPrefix(from, "latchkey/store") && (to == "latchkey/bot/audit" || strings.HasPrefix(to, "latchkey/store")):
-	case from == "latchkey/bot/bottest" || strings.HasSuffix(from, "test"): // for tests only
+	case forTests(from): // may import rooms and the store
 	case from == "latchkey/bot/enroll" && (to == "latchkey/bot/verify" || to == "latchkey/bot/vault"):
 	case from == "latchkey/bot/verify" && to == "latchkey/bot/vault":
 	default:

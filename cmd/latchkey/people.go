@@ -91,7 +91,7 @@ func importPeople(ctx context.Context, s std, db *store.DB, path string, o csv.O
 		rows = append(rows, row{p.Line, p.String()})
 	}
 	for _, p := range rep.Problems {
-		rows = append(rows, row{p.Row, fmt.Sprintf("row %d: %s: %s", p.Row, p.Column, p.Text)})
+		rows = append(rows, row{p.Row, fmt.Sprintf("line %d, column %q: %s", p.Row, p.Column, p.Text)})
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return a.line - b.line })
 	for _, r := range rows {

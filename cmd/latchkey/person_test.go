@@ -14,7 +14,7 @@ import (
 // person holds a conversation with a command through pipes.
 type person struct {
 	t    *testing.T
-	keys *io.PipeWriter
+	keys io.WriteCloser
 	done chan int
 
 	mu   sync.Mutex

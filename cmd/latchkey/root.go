@@ -43,6 +43,8 @@ Run it for your organisation:
 		restoreCommand(s),
 		outboxCommand(s),
 		requestsCommand(s),
+		loadCommand(s),
+		loadPeerCommand(s),
 		versionCommand(s),
 	)
 	root.AddCommand(testCommands(s)...)

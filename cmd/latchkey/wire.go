@@ -55,6 +55,8 @@ type house struct {
 
 // build puts the house together. Nothing runs yet; see run.
 func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...plug) (_ *house, err error) {
+	// Reading the scripts takes as long as opening the store: side by side.
+	scripts := early(func() (*flows.Set, error) { return loadScripts(cfg, log) })
 	h, err := ground(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}()
 
 	// What is said.
-	if h.set, err = flows.NewLive(func() (*flows.Set, error) { return loadScripts(cfg, log) }); err != nil {
+	if h.set, err = flows.NewLive(scripts); err != nil {
 		return nil, err
 	}
 
@@ -119,6 +121,27 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
 	return h, nil
+}
+
+// early begins fn at once. The first call of what it returns waits for that,
+// each later one runs fn again.
+func early[T any](fn func() (T, error)) func() (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	first := make(chan result, 1)
+	go func() {
+		v, err := fn()
+		first <- result{v, err}
+		close(first)
+	}()
+	return func() (T, error) {
+		if r, ok := <-first; ok {
+			return r.v, r.err
+		}
+		return fn()
+	}
 }
 
 // ground lays the ground: the keys, and the store that they fit.

@@ -1,6 +1,11 @@
-// Package load drives the real rooms (engine, turn, store, outbox) with many
-// people at once and measures them. It checks every reply, so that nobody wins
-// by doing less. It sends nothing anywhere: its platform is a sink in memory.
+// Package load drives the real rooms with many people at once and measures
+// them: a 12-turn dialogue (Run), whole enrollments (Enroll), the engine alone
+// (Alone) and the start of the program (Start).
+//
+// It checks every reply, so that nobody wins by doing less. It must not send
+// anything anywhere: its platform and its phones are in memory. It must not
+// decide how the house is put together: what is more than the dialogue is
+// handed in.
 package load
 
 import (
@@ -9,13 +14,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"latchkey/bot"
@@ -47,7 +50,7 @@ var Turns = [][2]string{
 // Channel of the load's people.
 const Channel bot.ChannelID = "load"
 
-// Options of a run.
+// Options of Run.
 type Options struct {
 	DSN   string // a folder's file for SQLite, or a PostgreSQL DSN
 	Users int    // people; each speaks Turns once
@@ -57,7 +60,7 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// Report of a run. Times are those of one turn, from the event to the reply in
+// A Report of Run. Times are those of one turn, from the event to the reply in
 // the platform's hands after the commit.
 type Report struct {
 	Turns      int     `json:"turns"`
@@ -70,9 +73,10 @@ type Report struct {
 	Statements float64 `json:"statements_per_turn"`
 	Commits    float64 `json:"commits_per_turn"`
 	Messages   float64 `json:"messages_per_turn"`
+	Allocs     float64 `json:"allocs_per_turn"` // of everything: rooms, store, driver
 	StateBytes float64 `json:"state_bytes_avg"`
 	RSS        float64 `json:"rss_mb"`
-	Wrong      int64   `json:"wrong_replies"`
+	Trips      float64 `json:"round_trips_per_turn"` // PostgreSQL
 }
 
 // Catalogue is the load's own: checks that accept what the dialogue says.
@@ -123,46 +127,12 @@ func Engine() (*flows.Set, error) {
 	return set, nil
 }
 
-// sink is the platform: it hands each reply to the person who waits for it.
-type sink struct {
-	mu   sync.Mutex
-	want map[bot.ConversationID]chan string
-	sent atomic.Int64
-}
-
-func (s *sink) Channel() bot.ChannelID                      { return Channel }
-func (s *sink) Limits() bot.Limits                          { return bot.Limits{} }
-func (s *sink) Run(ctx context.Context, in bot.Inbox) error { <-ctx.Done(); return ctx.Err() }
-func (s *sink) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
-	s.sent.Add(1)
-	s.mu.Lock()
-	ch := s.want[d.Conversation]
-	s.mu.Unlock()
-	if ch != nil {
-		ch <- d.Message.Text
-	}
-	return bot.Receipt{ID: d.Key}, nil
-}
-
-func (s *sink) join(c bot.ConversationID) chan string {
-	ch := make(chan string, 4)
-	s.mu.Lock()
-	s.want[c] = ch
-	s.mu.Unlock()
-	return ch
-}
-
-func (s *sink) leave(c bot.ConversationID) {
-	s.mu.Lock()
-	delete(s.want, c)
-	s.mu.Unlock()
-}
-
 // name spreads people over the key space, as real ids are: neighbours in time
 // are not neighbours in the tree.
 func name(prefix string, i int) string { return fmt.Sprintf("%s%08x", prefix, uint32(i)*2654435761) }
 
-// Run measures.
+// Run measures the dialogue: engine, turn, store and outbox, with checks that
+// accept what is said. It fails at the first wrong reply.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -176,18 +146,20 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := seed(ctx, db, o.Seed); err != nil {
+	run := fmt.Sprintf("%x-", time.Now().UnixNano()) // a store may be used again
+	if err := seed(ctx, db, run+"seed", o.Seed); err != nil {
 		return nil, err
 	}
-	plat := &sink{want: map[bot.ConversationID]chan string{}}
+	plat := NewPlatform()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	box := outbox.New(outbox.Options{Store: db, Adapters: map[bot.ChannelID]bot.Adapter{Channel: plat}, Logger: o.Log})
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	go box.Run(runCtx)
 	room := turn.New(turn.Options{Store: db, Engine: engine, Catalogue: Catalogue(), Outbox: box, Logger: o.Log})
 
-	run := fmt.Sprintf("%x-", time.Now().UnixNano())
-	var ids, wrong atomic.Int64
+	var ids atomic.Int64
 	speak := func(prefix string, n int, lat []time.Duration) error {
 		var next atomic.Int64
 		var wg sync.WaitGroup
@@ -203,7 +175,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 					}
 					user := name(run+prefix, i)
 					conv := bot.ConversationID(user)
-					ch := plat.join(conv)
+					ch := plat.Join(conv)
 					for k, t := range Turns {
 						t0 := time.Now()
 						err := room.Accept(ctx, bot.Event{ID: run + fmt.Sprint(ids.Add(1)), Channel: Channel, Conversation: conv, From: user, Kind: bot.Text, Text: t[0]})
@@ -211,18 +183,24 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 							failed.CompareAndSwap(nil, &err)
 							return
 						}
-						got := <-ch
+						var got bot.Delivery
+						select {
+						case got = <-ch:
+						case <-ctx.Done():
+							err := ctx.Err()
+							failed.CompareAndSwap(nil, &err)
+							return
+						}
 						if lat != nil {
 							lat[i*len(Turns)+k] = time.Since(t0)
 						}
-						if !same(got, t[1]) {
-							wrong.Add(1)
-							err := fmt.Errorf("load: %q was answered with %q, expected %q", t[0], got, t[1])
+						if !same(got.Message.Text, t[1]) {
+							err := fmt.Errorf("load: %q was answered with %q, expected %q", t[0], got.Message.Text, t[1])
 							failed.CompareAndSwap(nil, &err)
 							return
 						}
 					}
-					plat.leave(conv)
+					plat.Leave(conv)
 				}
 			}()
 		}
@@ -238,11 +216,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	lat := make([]time.Duration, o.Users*len(Turns))
-	before, sent0, cpu0, t0 := db.Stats(), plat.sent.Load(), cpu(), time.Now()
+	var mem0, mem1 runtime.MemStats
+	runtime.ReadMemStats(&mem0)
+	before, sent0, cpu0, t0 := db.Stats(), plat.Sent(), cpu(), time.Now()
 	if err := speak("u", o.Users, lat); err != nil {
 		return nil, err
 	}
 	took, cpu1, after := time.Since(t0), cpu(), db.Stats()
+	runtime.ReadMemStats(&mem1)
 	slices.Sort(lat)
 	n := float64(len(lat))
 	r := &Report{
@@ -252,11 +233,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		Syncs:      float64(after.Syncs-before.Syncs) / n,
 		Statements: float64(after.Statements-before.Statements) / n,
 		Commits:    float64(after.Commits-before.Commits) / n,
-		Messages:   float64(plat.sent.Load()-sent0) / n,
-		RSS:        rss(), Wrong: wrong.Load(),
+		Trips:      float64(after.RoundTrips-before.RoundTrips) / n,
+		Messages:   float64(plat.Sent()-sent0) / n,
+		Allocs:     float64(mem1.Mallocs-mem0.Mallocs) / n,
+		RSS:        RSS(),
 	}
-	closing, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
+	closing, done := context.WithTimeout(ctx, 20*time.Second)
+	defer done()
 	if err := box.Close(closing); err != nil {
 		return nil, err
 	}
@@ -265,12 +248,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 }
 
 // seed fills the store with other people's conversations of about 500 bytes.
-func seed(ctx context.Context, db *store.DB, n int) error {
+func seed(ctx context.Context, db *store.DB, prefix string, n int) error {
 	state := []byte(`{"s":[{"f":"scenario","s":"code","d":[{"n":"pad","v":"` + strings.Repeat("x", 430) + `"}]}]}`)
 	for at := 0; at < n; at += 500 {
 		err := db.Update(ctx, func(tx bot.Tx) error {
 			for i := at; i < min(at+500, n); i++ {
-				id := name("seed", i+5000000)
+				id := name(prefix, i)
 				c := &bot.Conversation{ID: bot.ConversationID(id), Channel: Channel, User: id, State: state}
 				if err := tx.SaveConversation(c); err != nil {
 					return err
@@ -304,60 +287,4 @@ func stateBytes(_ context.Context, engine bot.Engine) (float64, error) {
 		total += len(turn.AppendSession(nil, &s))
 	}
 	return float64(total) / float64(len(Turns)), nil
-}
-
-// SyncRate measures the disk of dir: appended 4 KiB blocks made durable one by
-// one, a second.
-func SyncRate(dir string, d time.Duration) (float64, error) {
-	f, err := os.CreateTemp(dir, "sync-*")
-	if err != nil {
-		return 0, err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	block := make([]byte, 4096)
-	n, t0 := 0, time.Now()
-	for time.Since(t0) < d {
-		if _, err := f.Write(block); err != nil {
-			return 0, err
-		}
-		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return float64(n) / time.Since(t0).Seconds(), nil
-}
-
-func same(got, want string) bool { return strings.Join(strings.Fields(got), " ") == want }
-
-func ms(l []time.Duration, q float64) float64 {
-	return float64(l[int(float64(len(l)-1)*q)].Microseconds()) / 1000
-}
-
-func cpu() float64 {
-	var r syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) != nil {
-		return 0
-	}
-	return float64(r.Utime.Sec+r.Stime.Sec)*1e6 + float64(r.Utime.Usec+r.Stime.Usec)
-}
-
-func rss() float64 {
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var all, resident int64
-	fmt.Sscan(string(b), &all, &resident)
-	return float64(resident) * float64(os.Getpagesize()) / 1e6
-}
-
-// TempDSN makes a folder for an SQLite file; call the returned function at the end.
-func TempDSN() (string, func(), error) {
-	dir, err := os.MkdirTemp("", "latchkey-load-*")
-	if err != nil {
-		return "", nil, err
-	}
-	return filepath.Join(dir, "load.db"), func() { os.RemoveAll(dir) }, nil
 }

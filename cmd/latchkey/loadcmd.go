@@ -1,0 +1,380 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"latchkey/bot"
+	"latchkey/bot/vault"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/cmd/latchkey/load"
+	"latchkey/store"
+)
+
+// loadOptions are the flags of `latchkey load`.
+type loadOptions struct {
+	kind                     string
+	store, postgres          string
+	people, conc, warm, seed int
+	rounds                   int
+	limit                    time.Duration
+	json                     bool
+}
+
+func loadCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "load", Short: "Measure what this machine can do, with pretend people", Args: exactly(0, ""),
+		Long: `Talks to the program as many people at once do, verifies every reply, and prints
+what it took. Everything is pretended: the chat, the phones, the people. Nothing
+is sent anywhere, and what was started ends. Beside the figures stands how often
+a second the disk makes a block durable in the same minute, since that is the
+limit of a single conversation.
+
+Kinds:
+  scenario   a dialogue of 12 turns: engine, database, one message a turn
+  enroll     whole enrollments with the shipped scripts: sign-in, app with picture,
+             a code by text, three hashed answers; beside it the limit of hashing
+  engine     the engine alone with the shipped scripts, on one core
+  start      from the start of the process to the first reply, and the memory of
+             open conversations
+
+  latchkey load                                    50 people at once on SQLite
+  latchkey load --conc 1 --people 200              one person alone
+  latchkey load --kind enroll --people 300
+  latchkey load --kind start --seed-conversations 100000
+  PGLOAD='host=/run/postgresql dbname=load' latchkey load --postgres PGLOAD
+
+Use a database of its own: pretend people and conversations are left in it. To
+see what counts on your disk, give --store a folder on it.
+
+Next: compare with what your staff needs: 10,000 people enrolling within an hour
+are about 50 turns a second.`,
+	}
+	var o loadOptions
+	f := cmd.Flags()
+	f.StringVar(&o.kind, "kind", "scenario", "scenario, enroll, engine or start: `KIND`")
+	f.StringVar(&o.store, "store", "", "`FOLDER` for the SQLite files; without it a temporary one, deleted at the end")
+	f.StringVar(&o.postgres, "postgres", "", "`NAME` of the environment variable with a PostgreSQL address on this machine (socket or loopback)")
+	f.IntVar(&o.people, "people", 0, "`NUMBER` of people (scenario 2000, enroll 100)")
+	f.IntVar(&o.conc, "conc", 0, "`NUMBER` of people at once (scenario 50, enroll 16)")
+	f.IntVar(&o.warm, "warm", 100, "`NUMBER` of people before the measurement (scenario)")
+	f.IntVar(&o.seed, "seed-conversations", 0, "`NUMBER` of conversations that are open already")
+	f.IntVar(&o.rounds, "rounds", 5, "`NUMBER` of starts of which the median is printed (start)")
+	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this `TIME`")
+	f.BoolVar(&o.json, "json", false, "print one line of JSON instead of a table")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := o.check(cmd); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), o.limit, fmt.Errorf("not done within --limit %v", o.limit))
+		defer cancel()
+		err := o.run(ctx, s)
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("load: %w", context.Cause(ctx))
+		}
+		return err
+	}
+	return cmd
+}
+
+// check fills in what was left out, and refuses what would not end.
+func (o *loadOptions) check(cmd *cobra.Command) error {
+	def := func(v *int, n int) {
+		if *v == 0 {
+			*v = n
+		}
+	}
+	switch o.kind {
+	case "scenario":
+		def(&o.people, 2000)
+		def(&o.conc, 50)
+	case "enroll":
+		def(&o.people, 100)
+		def(&o.conc, 16)
+	case "engine", "start":
+	default:
+		return usage(cmd, "--kind %q is not known: use scenario, enroll, engine or start", o.kind)
+	}
+	for _, n := range []struct {
+		name     string
+		v, limit int
+	}{{"people", o.people, 1_000_000}, {"conc", o.conc, 4096}, {"warm", o.warm, 100_000}, {"seed-conversations", o.seed, 1_000_000}, {"rounds", o.rounds, 100}} {
+		if n.v < 0 || n.v > n.limit {
+			return usage(cmd, "--%s must be between 0 and %d", n.name, n.limit)
+		}
+	}
+	if o.store != "" && o.postgres != "" {
+		return usage(cmd, "give --store or --postgres, not both")
+	}
+	return nil
+}
+
+// loadResult is what one run prints.
+type loadResult struct {
+	Kind    string  `json:"kind"`
+	Store   string  `json:"store,omitempty"`
+	People  int     `json:"people,omitempty"`
+	Conc    int     `json:"conc,omitempty"`
+	Seed    int     `json:"seed_conversations,omitempty"`
+	Syncs   float64 `json:"disk_syncs_s"`
+	Hashes  float64 `json:"hashes_s,omitempty"`      // answers hashed a second, nothing else
+	OfLimit float64 `json:"of_hash_limit,omitempty"` // enrollments a second times three answers / Hashes
+	OfCPU   float64 `json:"of_processor,omitempty"`  // part of the processor time that is hashing; others' work does not disturb it
+	Report  any     `json:"report"`
+	lines   []load.Line
+}
+
+func (o *loadOptions) run(ctx context.Context, s std) (err error) {
+	dir := o.store
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "latchkey-load-*"); err != nil {
+			return fmt.Errorf("load: make a folder: %w", err)
+		}
+		defer os.RemoveAll(dir)
+	} else if err = dataFolder(dir); err != nil {
+		return err
+	}
+	res := &loadResult{Kind: o.kind, People: o.people, Conc: o.conc, Seed: o.seed, Store: "sqlite"}
+	dsn := filepath.Join(dir, "load.db")
+	if o.postgres != "" {
+		if dsn, err = localPostgres(s.getenv(o.postgres), o.postgres); err != nil {
+			return err
+		}
+		res.Store = "postgres"
+	}
+	before, err := load.SyncRate(dir, 300*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	switch o.kind {
+	case "scenario":
+		err = o.scenario(ctx, res, dsn)
+	case "enroll":
+		err = o.enroll(ctx, res, dir, dsn)
+	case "engine":
+		err = o.engine(res, dir)
+	case "start":
+		err = o.start(ctx, res, dir, dsn)
+	}
+	if err != nil {
+		return err
+	}
+	after, err := load.SyncRate(dir, 300*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	res.Syncs = (before + after) / 2
+	if o.json {
+		return json.NewEncoder(s.out).Encode(res)
+	}
+	return load.Print(s.out, append(res.lines, load.Of("disk, syncs a second", res.Syncs, "before and after, appending 4 KiB")))
+}
+
+func (o *loadOptions) scenario(ctx context.Context, res *loadResult, dsn string) error {
+	r, err := load.Run(ctx, load.Options{DSN: dsn, Users: o.people, Conc: max(1, o.conc), Warm: o.warm, Seed: o.seed})
+	if err != nil {
+		return err
+	}
+	res.Report, res.lines = r, r.Lines()
+	return nil
+}
+
+func (o *loadOptions) engine(res *loadResult, dir string) error {
+	res.Store = ""
+	set, err := loadScripts(pretendConfig(dir, ""), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	r, err := load.Alone(set, 2*time.Second)
+	if err != nil {
+		return err
+	}
+	res.Report, res.lines = r, r.Lines()
+	return nil
+}
+
+func (o *loadOptions) enroll(ctx context.Context, res *loadResult, dir, dsn string) error {
+	lh, err := openLoadHouse(ctx, dir, dsn)
+	if err != nil {
+		return err
+	}
+	defer lh.close()
+	// Whoever was enrolled here by a run before stays.
+	by, err := lh.db.CountPeople(ctx)
+	if err != nil {
+		return err
+	}
+	first := 0
+	for _, n := range by {
+		first += n
+	}
+	rep, err := lh.db.ImportPeople(ctx, load.People(first+o.people), store.ImportOptions{})
+	if err != nil {
+		return err
+	}
+	if !rep.Stored {
+		return fmt.Errorf("load: the pretend staff was not stored, %d rows are wrong; use a database of its own", rep.Bad)
+	}
+	pool, cores := vault.NewPool(lh.cfg.Policy), lh.cfg.Policy.HashWorkers
+	while := time.Duration(min(o.people, 100)) * 10 * time.Millisecond
+	hashes, cost, err := load.HashRate(ctx, pool, cores, while)
+	if err != nil {
+		return err
+	}
+	r, err := load.Enroll(ctx, load.EnrollOptions{Inbox: lh.turn, Platform: lh.platform, Phones: lh.phones, People: o.people, Conc: o.conc, First: first})
+	if err != nil {
+		return err
+	}
+	more, cost2, err := load.HashRate(ctx, pool, cores, while)
+	if err != nil {
+		return err
+	}
+	res.Hashes = (hashes + more) / 2
+	limit := res.Hashes / float64(lh.cfg.Policy.QuestionsPicked)
+	res.OfLimit = r.PerSecond / limit
+	res.OfCPU = (cost + cost2) / 2 * float64(lh.cfg.Policy.QuestionsPicked) / r.CPU
+	res.Report = r
+	res.lines = append(r.Lines(), load.Of("hashing alone would allow", limit, "enrollments a second, measured before and after"), load.Of("of that limit", 100*res.OfLimit, "%"), load.Of("of the processor's time", 100*res.OfCPU, "% is hashing"))
+	return nil
+}
+
+func (o *loadOptions) start(ctx context.Context, res *loadResult, dir, dsn string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("load: find this program: %w", err)
+	}
+	if res.Store != "sqlite" {
+		return errors.New("load: --kind start starts from an empty store, so it works on SQLite only")
+	}
+	n := 0
+	r, err := load.Start(load.StartOptions{
+		Rounds: o.rounds, Open: o.seed,
+		Dir: func() (string, error) {
+			n++
+			d := filepath.Join(dir, "start-"+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(n))
+			if err := dataFolder(d); err != nil {
+				return "", err
+			}
+			_, err := vault.Create(pretendConfig(d, "").KeysFile)
+			return d, err
+		},
+		Command: func(d string) *exec.Cmd { return exec.CommandContext(ctx, self, "load-peer", "--store", d) },
+	})
+	if err != nil {
+		return err
+	}
+	res.Report, res.lines = r, r.Lines()
+	return nil
+}
+
+// loadPeerCommand is the program that `latchkey load --kind start` starts.
+func loadPeerCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{Use: "load-peer", Hidden: true, Args: exactly(0, "")}
+	dir := cmd.Flags().String("store", "", "`FOLDER` with keys and the SQLite file")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		lh, err := openLoadHouse(cmd.Context(), *dir, filepath.Join(*dir, "load.db"))
+		if err != nil {
+			return err
+		}
+		defer lh.close()
+		return load.Peer(cmd.Context(), s.in, s.out, lh.turn, lh.platform, fmt.Sprintf("%x-", time.Now().UnixNano()), lh.outbox.Busy)
+	}
+	return cmd
+}
+
+// pretendConfig is what a configuration file of the load would say: the policy as
+// it is, but for the limits that hold one sender's people back.
+func pretendConfig(dir, dsn string) *config.Config {
+	c := demoConfig(dir)
+	c.Org.Domains, c.Org.Domain = []string{"load.example"}, "load.example"
+	c.Store.Path, c.KeysFile = dsn, filepath.Join(dir, "load.keys")
+	if strings.Contains(dsn, "host=") || strings.Contains(dsn, "://") {
+		c.Store.Path, c.Store.Postgres = "", bot.Secret(dsn)
+	}
+	const plenty = 1 << 30
+	c.Policy.SMSPrefix.N, c.Policy.SMSBudgetFloor = plenty, plenty
+	return c
+}
+
+// loadHouse is the real house with a platform and phones in memory.
+type loadHouse struct {
+	*house
+	platform *load.Platform
+	phones   *load.Phones
+	stop     context.CancelFunc
+	done     chan error
+}
+
+// openLoadHouse builds the house and opens its doors. The caller closes it.
+func openLoadHouse(ctx context.Context, dir, dsn string) (*loadHouse, error) {
+	cfg := pretendConfig(dir, dsn)
+	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	lh := &loadHouse{platform: load.NewPlatform(), phones: load.NewPhones(), done: make(chan error, 1)}
+	var err error
+	lh.house, err = build(ctx, cfg, slog.New(slog.DiscardHandler), plug{"load", func(h *house) error {
+		h.outside.addChannel(lh.platform)
+		h.outside.senders[bot.SMS], h.outside.notifier = lh.phones, lh.phones
+		h.outside.directory, h.outside.unhurried = load.Directory{}, true
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	ctx, lh.stop = context.WithCancel(ctx)
+	go func() { lh.done <- lh.run(ctx) }()
+	select {
+	case <-lh.outbox.Ready():
+		return lh, nil
+	case err := <-lh.done:
+		lh.stop()
+		lh.house.close()
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+}
+
+// close ends what openLoadHouse has begun.
+func (lh *loadHouse) close() {
+	lh.stop()
+	<-lh.done
+	lh.house.close()
+}
+
+// localPostgres refuses a database on another machine.
+func localPostgres(dsn, name string) (string, error) {
+	if dsn == "" {
+		return "", fmt.Errorf("load: the environment variable %s is empty: put a PostgreSQL address into it, for example %s='host=/run/postgresql dbname=load'", name, name)
+	}
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return "", fmt.Errorf("load: %s is no PostgreSQL address", name) // the text of err may quote a password
+	}
+	hosts := []string{c.Host}
+	for _, f := range c.Fallbacks {
+		hosts = append(hosts, f.Host)
+	}
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); !strings.HasPrefix(h, "/") && h != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return "", fmt.Errorf("load: %s names the host %q: only a database on this machine is loaded; use a socket or 127.0.0.1", name, h)
+		}
+	}
+	return dsn, nil
+}
