@@ -71,7 +71,10 @@ func TestKillSweep(t *testing.T) {
 					}
 					mu.Unlock()
 					if r.kills == 0 {
-						if n < hits[point]/2 {
+						// How many commits and marks there are depends on how
+						// many fall into one group; sends do not.
+						grouped := strings.HasPrefix(point, "store.") || strings.HasPrefix(point, "outbox.")
+						if !grouped && n <= hits[point] {
 							t.Errorf("%s: the last kill was at hit %d of %d: the sweep has not reached the end", point, n-1, hits[point])
 						}
 						return
