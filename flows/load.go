@@ -3,7 +3,6 @@ package flows
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -603,9 +602,6 @@ func (l *loader) list(file string, n *yaml.Node) {
 	}
 	l.set.lists[li.Name] = li
 }
-
-// ErrNoScripts is returned when there is nothing to run.
-var ErrNoScripts = errors.New("no scripts")
 
 // nearest finds the known name that a typing mistake meant, or "".
 func nearest(s string, known []string) string {

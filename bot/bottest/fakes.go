@@ -147,10 +147,3 @@ func (c *Clock) Advance(d time.Duration) time.Time {
 	c.at = c.at.Add(d)
 	return c.at
 }
-
-// Set sets the clock.
-func (c *Clock) Set(at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = at
-}

@@ -16,28 +16,29 @@ type AloneReport struct {
 	Bytes     float64 `json:"bytes_per_turn"` // allocated
 }
 
-// An exchange is one event of an enrollment and what its checks answer.
-type exchange struct {
-	ev       bot.Event
-	outcomes []bot.Outcome
+// An Exchange is one event of an enrollment and what its checks answer, in
+// order.
+type Exchange struct {
+	Event    bot.Event
+	Outcomes []bot.Outcome
 }
 
-// walk is a whole enrollment over the shipped scripts, half typed and half
+// Enrollment is a whole enrollment over the shipped scripts, half typed and half
 // pressed: sign-in, app, phone by text. Outcomes are given, so that the engine
 // alone is measured.
-func walk() []exchange {
-	say := func(text string, ocs ...bot.Outcome) exchange {
-		return exchange{bot.Event{Kind: bot.Text, Text: text, At: time.Unix(1, 0)}, ocs}
+func Enrollment() []Exchange {
+	say := func(text string, ocs ...bot.Outcome) Exchange {
+		return Exchange{bot.Event{Kind: bot.Text, Text: text, At: time.Unix(1, 0)}, ocs}
 	}
-	press := func(id string, ocs ...bot.Outcome) exchange {
-		return exchange{bot.Event{Kind: bot.Press, Choice: id, At: time.Unix(1, 0)}, ocs}
+	press := func(id string, ocs ...bot.Outcome) Exchange {
+		return Exchange{bot.Event{Kind: bot.Press, Choice: id, At: time.Unix(1, 0)}, ocs}
 	}
 	oc := func(name string, kv ...string) bot.Outcome { return bot.Outcome{Name: name, Facts: bot.Facts(kv...)} }
 	reveal := oc("ready", "method", "m1", "account", "ada", "issuer", "Riverbend")
 	reveal.Reveal = &bot.Reveal{Kind: bot.RevealTOTP, Method: "m1"}
-	form := exchange{bot.Event{Kind: bot.Submit, Form: &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: "x"}}}},
+	form := Exchange{bot.Event{Kind: bot.Submit, Form: &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: "x"}}}},
 		[]bot.Outcome{oc("ok", "name", "Ada"), oc("fresh", "name", "Ada"), oc("authenticator"), oc("none")}}
-	return []exchange{
+	return []Exchange{
 		say("hi", oc("unknown"), oc("unknown")),
 		press("start"),
 		say("ada", oc("ok", "username", "ada")),
@@ -62,7 +63,7 @@ func walk() []exchange {
 // player plays a walk from an empty session to an empty session.
 type player struct {
 	engine bot.Engine
-	turns  []exchange
+	turns  []Exchange
 	s      bot.Session
 	out    bot.Output
 	steps  []string // of the first play
@@ -74,14 +75,14 @@ func (p *player) play() int {
 	p.s = bot.Session{Stack: p.s.Stack[:0]}
 	for i := range p.turns {
 		t := &p.turns[i]
-		t.ev.Prompt = p.s.Prompt
-		p.engine.Turn(&p.s, &t.ev, &p.out)
+		t.Event.Prompt = p.s.Prompt
+		p.engine.Turn(&p.s, &t.Event, &p.out)
 		k := 0
 		for ; p.out.Check != ""; k++ {
-			if k == len(t.outcomes) {
+			if k == len(t.Outcomes) {
 				return i
 			}
-			p.engine.Resume(&p.s, &t.ev, t.outcomes[k], &p.out)
+			p.engine.Resume(&p.s, &t.Event, t.Outcomes[k], &p.out)
 		}
 		step := ""
 		if top := p.s.Top(); top != nil {
@@ -93,7 +94,7 @@ func (p *player) play() int {
 		case p.steps[i] != step:
 			return i
 		}
-		if k != len(t.outcomes) || p.out.Message.Text == "" {
+		if k != len(t.Outcomes) || p.out.Message.Text == "" {
 			return i
 		}
 	}
@@ -108,7 +109,7 @@ func (p *player) play() int {
 // should.
 func Alone(engine bot.Engine, d time.Duration) (*AloneReport, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	p := &player{engine: engine, turns: walk()}
+	p := &player{engine: engine, turns: Enrollment()}
 	for range 50 {
 		if at := p.play(); at >= 0 {
 			return nil, fmt.Errorf("load: the engine went another way at turn %d of the enrollment, to %s.%s", at+1, p.out.Flow, p.out.Step)
