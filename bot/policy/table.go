@@ -139,7 +139,7 @@ func methodKeys() []Key {
 		toggle("policy.methods.questions", "Whether security questions are offered, never enough alone; OWASP ASVS 6.4.2 holds with false only.",
 			"OWASP ASVS 6.4.2; NIST SP 800-63B-4 3.1.1", func(p *Policy) *bool { return &p.QuestionsEnabled }),
 		number("policy.methods.questions_picked", "questions", "Questions that a person picks.",
-			"Entra policy (3 to 5)", 3, 5, func(p *Policy) *int { return &p.QuestionsPicked }),
+			"Entra policy (3 to 5); the script and its form ask for exactly three", 3, 3, func(p *Policy) *int { return &p.QuestionsPicked }),
 		number("policy.methods.answer_min", "characters", "Shortest answer, after normalising.",
 			"Entra policy (3)", 3, 20, func(p *Policy) *int { return &p.AnswerMin }),
 		number("policy.methods.answer_max", "characters", "Longest answer, after normalising.",
