@@ -29,6 +29,13 @@ type Typer interface {
 	Typing(ctx context.Context, address []byte) error
 }
 
+// A Pager is an adapter that cannot take or show everything safely by itself.
+// Optional.
+type Pager interface {
+	// WantsPage reports whether a message should come with a one-time page.
+	WantsPage(m *Message) bool
+}
+
 // Limits of a platform. Zero means no limit.
 type Limits struct {
 	Text    int // runes in one message
@@ -41,10 +48,12 @@ type Limits struct {
 type Delivery struct {
 	Key          string
 	Conversation ConversationID
+	Seq          int64 // of the outbox row: grows by one from message to message of a conversation
 	User         string
 	Address      []byte
 	Message      Message
 	Revealed     *Revealed // resolved Message.Reveal, or nil
+	Page         Secret    // address of a one-time page for the message's form or secret, for a Pager that wanted one; else empty
 	Attempt      int       // 1 for the first
 }
 

@@ -100,6 +100,17 @@ type FormSpec struct {
 	// Reveal makes what a form shows once (recovery codes) before the
 	// transaction that stores its hashes. Nil for ordinary forms.
 	Reveal func(ctx context.Context, st Store, c *Call) (shown []Secret, prepared any, err error)
+	// Try checks what has been entered so far, while the person still types:
+	// quick, stores nothing, counts nothing. Fields that are empty yet are not
+	// complained about. Nil for forms that are checked when they are sent.
+	Try func(ctx context.Context, st Store, c *Call) ([]FieldProblem, error)
+}
+
+// A FieldProblem says in the person's language what is wrong with one field of
+// a form. It never repeats the value.
+type FieldProblem struct {
+	Field string
+	Text  string
 }
 
 // Catalogue is what scripts may name: checks, forms, and facts that are

@@ -25,6 +25,7 @@
 //	bot/verify   codes, one-time passwords, counters and locks
 //	bot/enroll   the methods a person has: begin, prove, replace, remove
 //	bot/desk     the door to people: requests for a human
+//	bot/pass     sessions of browsers, one-time links, sign-ins under way
 //	bot/policy   every number of the security policy, with its cap
 //	bot/vault    sealing of secrets, keyed hashes, key rotation
 //	bot/audit    the chained record of changes

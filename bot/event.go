@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -35,6 +36,10 @@ const (
 // MaxText is the number of runes of typed text that is looked at. Longer text
 // is answered as too long and never stored.
 const MaxText = 4000
+
+// ErrEvent is wrapped by Inbox.Accept's error for an event that no repeat can
+// mend: an adapter left something out. Nothing was changed.
+var ErrEvent = errors.New("event is not well formed")
 
 // An Event is one thing that happened in one conversation. Adapters make it
 // after they have verified who sent it.

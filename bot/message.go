@@ -15,7 +15,14 @@ type Message struct {
 	Prompt   uint32   `json:"n,omitempty"` // number of the prompt that Choices and Form belong to
 	Lang     string   `json:"l,omitempty"` // language of Text, for screen readers and speech
 	Fleeting bool     `json:"x,omitempty"` // retract it when its step is over, or after ten minutes
+	// Heard is what this answers, as it may stand in a transcript: the label
+	// of the choice, the words of a command, or dots in place of anything that
+	// might be private. Kept for channels whose platform keeps no transcript.
+	Heard string `json:"h,omitempty"`
 }
+
+// Unheard stands in Message.Heard for what was typed and might be private.
+const Unheard = "••••••"
 
 // A Choice is a button. People may also type its label, its number or one of
 // the words the script gives it.
@@ -63,6 +70,10 @@ type Form struct {
 	Fields  []Field `json:"f"`
 	Button  string  `json:"b"`           // label of the button that opens or submits it
 	Reveals bool    `json:"r,omitempty"` // it shows something once (recovery codes) and asks for a confirmation
+	// SignIn: no fields; it opens the sign-in of the organisation (OpenID
+	// Connect). Where that happens on a one-time page, the page then shows a
+	// code, and the step waits for that code in the chat.
+	SignIn bool `json:"s,omitempty"`
 }
 
 // A Field of a Form.

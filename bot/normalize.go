@@ -51,6 +51,77 @@ func Digits6(text string) (code string, ok bool) {
 	return code, n == 1
 }
 
+// Sizes of a code that Code8 reads.
+const (
+	code8Least = 8
+	code8Most  = 16
+)
+
+// Code8 reads a code of Crockford's base 32 from typed text, of eight to
+// sixteen characters, and reports whether it is one. The result is in capitals,
+// without blanks, dashes and invisible characters, with O read as 0, and I and
+// L as 1.
+//
+// Many words and sentences consist of such letters, too. So a text in groups is
+// a code only when its groups are all of one size, or when there is a digit in
+// it: "7F3K 9QXD" and "ABCD-EFGH" are codes, "what is this" is none.
+//
+// A text that fails has the wrong shape and costs no try.
+func Code8(text string) (code string, ok bool) {
+	text = strings.TrimFunc(text, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsPunct(c) })
+	var b [code8Most]byte
+	n := 0
+	size, first := 0, 0 // of the group that is being read, of the first one
+	digit, even := false, true
+	group := func() {
+		if size > 0 && first == 0 {
+			first = size
+		}
+		even = even && (size == 0 || size == first)
+		size = 0
+	}
+	for _, c := range text {
+		d, isDigit := decimal(c)
+		switch {
+		case isDigit:
+			digit = true
+		case unicode.Is(unicode.Cf, c):
+			continue
+		case unicode.IsSpace(c) || unicode.Is(unicode.Pd, c) || c == '\u2212':
+			group()
+			continue
+		default:
+			if d = crockford(c); d == 0 {
+				return "", false
+			}
+		}
+		if n == code8Most {
+			return "", false
+		}
+		b[n] = d
+		n++
+		size++
+	}
+	group()
+	return string(b[:n]), n >= code8Least && (even || digit)
+}
+
+// crockford gives a letter as the symbol that it stands for, or 0.
+func crockford(c rune) byte {
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	switch {
+	case c == 'O':
+		return '0'
+	case c == 'I' || c == 'L':
+		return '1'
+	case 'A' <= c && c <= 'Z' && c != 'U':
+		return byte(c)
+	}
+	return 0
+}
+
 // only finds the candidates in s, whole runs of six or pairs of three and
 // three, and returns one of them and how many there are.
 func only(s string, pairs bool) (code string, n int) {

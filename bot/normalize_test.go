@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"strings"
 	"testing"
 	"unicode"
 
@@ -73,6 +74,71 @@ func FuzzDigits6(f *testing.F) {
 			if c > unicode.MaxASCII || !unicode.IsDigit(c) {
 				t.Fatalf("Digits6(%q) = %q", s, code)
 			}
+		}
+	})
+}
+
+func TestCode8(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"7F3K9QXD", "7F3K9QXD"},
+		{"7f3k9qxd", "7F3K9QXD"},
+		{"7F3K-9QXD", "7F3K9QXD"},
+		{" 7f3k 9qxd\r\n", "7F3K9QXD"},
+		{"7F 3K 9Q XD", "7F3K9QXD"},
+		{"7 F 3 K 9 Q X D", "7F3K9QXD"},
+		{"7F3 K9QXD", "7F3K9QXD"},      // groups of another size, but a digit
+		{"7F3K\u20139QXD", "7F3K9QXD"}, // en dash
+		{"7F3K\u00a09QXD", "7F3K9QXD"}, // no-break space
+		{"7F3K\u200b9QXD", "7F3K9QXD"}, // zero-width space
+		{"\u202a7F3K9QXD\u202c", "7F3K9QXD"},
+		{"\"7F3K-9QXD\".", "7F3K9QXD"}, // as it stands in a sentence
+		{"７F３K９QXD", "7F3K9QXD"},       // full-width digits
+		{"OoIiLl23", "00111123"},       // letters that are misread for digits
+		{"ABCDEFGH", "ABCDEFGH"},
+		{"ABCD-EFGH", "ABCDEFGH"},
+		{"12345678", "12345678"},
+		{"00000000", "00000000"},
+		{"ABCD-EFGH-JKMN-PQRS", "ABCDEFGHJKMNPQRS"}, // sixteen
+		{"ABCD-EFGH-J2", "ABCDEFGHJ2"},
+		{"", ""},
+		{"        ", ""},
+		{"--------", ""},
+		{"7F3K-9QX", ""},                   // seven
+		{"ABCDEFGHJKMNPQRST", ""},          // seventeen
+		{"7F3K-9QXU", ""},                  // no U in it
+		{"7F3K/9QXD", ""},                  //
+		{"code 7F3K-9QXD", "C0DE7F3K9QXD"}, // a longer code, which the check then finds wrong
+		{"your code: 7F3K-9QXD", ""},       //
+		{"what is this", ""},               // words, of letters that may be in a code
+		{"thanks man", ""},
+		{"I am locked", ""},
+		{"Привет12", ""},
+		{"🙂🙂🙂🙂🙂🙂🙂🙂", ""},
+	} {
+		got, ok := bot.Code8(c.text)
+		if !ok {
+			got = ""
+		}
+		if got != c.want || ok != (c.want != "") {
+			t.Errorf("Code8(%q) = %q, %v; want %q", c.text, got, ok, c.want)
+		}
+	}
+}
+
+func FuzzCode8(f *testing.F) {
+	for _, s := range []string{"7F3K-9QXD", "what is this", "\xff\xfe7F3K9QXD", "ſſſſſſſſ"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		code, ok := bot.Code8(s)
+		if !ok {
+			return
+		}
+		if len(code) < 8 || len(code) > 16 || strings.Trim(code, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") != "" {
+			t.Fatalf("Code8(%q) = %q", s, code)
+		}
+		if again, ok := bot.Code8(code); !ok || again != code {
+			t.Fatalf("Code8(%q) = %q, %v", code, again, ok)
 		}
 	})
 }

@@ -39,6 +39,7 @@ type Tx interface {
 	TallyTx
 	AuditTx
 	DeskTx
+	PassTx
 	JobTx
 }
 
@@ -48,6 +49,9 @@ type ConversationTx interface {
 	SaveConversation(c *Conversation) error
 	// ConversationsOf lists a person's conversations, the last used first.
 	ConversationsOf(p PersonID) ([]Conversation, error)
+	// Heads gives the number of the last outbox row of each conversation
+	// that exists.
+	Heads(ids []ConversationID) (map[ConversationID]int64, error)
 }
 
 // An OutboxRow is one message on its way.
@@ -56,6 +60,7 @@ type OutboxRow struct {
 	Seq          int64 // Conversation.OutSeq, in order
 	Message      Message
 	State        OutboxState
+	Keep         bool      // the message stays readable after it was sent (see OutboxTx.Said), until retention ends
 	Attempts     int       // noted before each I/O
 	NotBefore    time.Time // earliest next attempt
 	Receipt      string    // the platform's id of the sent message
@@ -88,6 +93,10 @@ type OutboxTx interface {
 	// Fleeting lists sent fleeting rows of one conversation, or of all
 	// conversations that were created before the given time.
 	Fleeting(c ConversationID, before time.Time) ([]OutboxRow, error)
+	// Said lists kept rows of a conversation with a Seq above after, oldest
+	// first; of more than limit, the newest. What was taken back, and what is
+	// dead, comes without Message.Reveal.
+	Said(c ConversationID, after int64, limit int) ([]OutboxRow, error)
 }
 
 // PeopleTx reads the directory's copy and links identities.

@@ -192,10 +192,11 @@ type Restored struct {
 	Authenticators int // whose codes up to now count as used
 	Messages       int // that were not sent and never will be
 	Jobs           int // that will not be done
+	Passes         int // sessions and one-time links that were voided
 }
 
 // AfterRestore makes a restored copy safe, in one transaction: codes that were
-// open are void, methods that were begun are removed, every authenticator's
+// open are void, sessions and one-time links too, methods that were begun are removed, every authenticator's
 // codes up to now count as used (the copy does not know which were), messages
 // and jobs of the past are dropped, and the epoch goes up. period is the
 // authenticators' time step; 0: 30 s. It works on both databases.
@@ -225,8 +226,12 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration) (Restored,
 			{nil, `DELETE FROM method_secret WHERE method IN (SELECT id FROM method WHERE state = 0)`, nil},
 			{&res.Pending, `UPDATE method SET state = 2, sealed = NULL, dest_hash = NULL WHERE state = 0`, nil},
 			{&res.Authenticators, `UPDATE method SET last_step = $1 WHERE kind = 'authenticator' AND state = 1 AND last_step < $1`, []any{t.now.Unix() / int64(period/time.Second)}},
-			{&res.Messages, `UPDATE outbox SET state = 2, live = 0, message = NULL, error = 'restored' WHERE live = 1 AND state = 0`, nil},
-			{nil, `UPDATE outbox SET live = 0 WHERE live = 1`, nil},
+			{&res.Messages, `UPDATE outbox SET state = 2, live = 0, error = 'restored',
+				message = CASE WHEN kept = 1 THEN message END WHERE live = 1 AND state = 0`, nil},
+			// What a kept one showed for a while is not shown again.
+			{nil, `UPDATE outbox SET live = 0, state = CASE WHEN kept = 1 THEN 3 ELSE state END WHERE live = 1`, nil},
+			// The copy does not know which were spent or ended since.
+			{&res.Passes, `DELETE FROM pass`, nil},
 			{nil, `DELETE FROM meta WHERE key = $1`, []any{resealKey}},
 			{&res.Jobs, `UPDATE river_job SET state = 'cancelled', finalized_at = /*sqlite strftime('%Y-%m-%d %H:%M:%f', 'now')*/ /*postgres now()*/
 				WHERE state NOT IN ('completed', 'cancelled', 'discarded')`, nil},

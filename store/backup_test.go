@@ -32,6 +32,11 @@ func fill(t testing.TB, db *store.DB) {
 			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 1, Message: bot.Message{Text: "old"}}),
 			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 2, Message: bot.Message{Text: "old", Fleeting: true}}),
 			tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 2, State: bot.OutboxSent}),
+			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 3, Keep: true, Message: bot.Message{Text: "old"}}),
+			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 4, Keep: true, Message: bot.Message{Text: "scan", Fleeting: true, Reveal: &bot.Reveal{Method: "active"}}}),
+			tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 4, State: bot.OutboxSent}),
+			tx.PutPass(&bot.Pass{Hash: []byte("session"), Kind: bot.PassSession, ExpiresAt: now.Add(time.Hour)}),
+			tx.PutPass(&bot.Pass{Hash: []byte("link"), Kind: bot.PassLink, ExpiresAt: now.Add(time.Hour), SpentAt: now}),
 			tx.Enqueue(sendCode{"c"}, time.Time{}),
 			tx.Enqueue(sendCode{"d"}, now.Add(time.Hour)),
 			tx.SaveConversation(c))
@@ -50,7 +55,7 @@ func TestAfterRestore(t *testing.T) {
 			got, err := db.AfterRestore(ctx, 0)
 			want := store.Restored{Epoch: epoch}
 			if epoch == 1 {
-				want = store.Restored{Epoch: 1, Challenges: 1, Pending: 1, Authenticators: 1, Messages: 1, Jobs: 2}
+				want = store.Restored{Epoch: 1, Challenges: 1, Pending: 1, Authenticators: 1, Messages: 2, Jobs: 2, Passes: 2}
 			} else {
 				got.Authenticators = 0 // the next time step may have come
 			}
@@ -92,6 +97,17 @@ func TestAfterRestore(t *testing.T) {
 			rows, err = tx.Fleeting("", time.Time{})
 			if err != nil || len(rows) != 0 {
 				t.Errorf("fleeting %+v %v", rows, err)
+			}
+			// What was said stays readable; what was shown for a while does not.
+			rows, err = tx.Said("a", 0, 10)
+			if err != nil || len(rows) != 2 || rows[0].State != bot.OutboxDead || rows[0].Message.Text != "old" ||
+				rows[1].State != bot.OutboxRetracted || rows[1].Message.Reveal != nil {
+				t.Errorf("transcript %+v %v", rows, err)
+			}
+			for _, hash := range []string{"session", "link"} {
+				if _, err := tx.Pass([]byte(hash)); !errors.Is(err, bot.ErrNotFound) {
+					t.Errorf("pass %s: %v", hash, err)
+				}
 			}
 			return nil
 		})

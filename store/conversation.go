@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"latchkey/bot"
@@ -90,4 +91,17 @@ func (t *tx) ConversationsOf(p bot.PersonID) ([]bot.Conversation, error) {
 		})
 	}, string(p))
 	return cs, wrap("list conversations", err)
+}
+
+// Heads implements bot.ConversationTx.
+func (t *tx) Heads(ids []bot.ConversationID) (map[bot.ConversationID]int64, error) {
+	heads := make(map[bot.ConversationID]int64, len(ids))
+	if len(ids) == 0 {
+		return heads, nil
+	}
+	list, err := json.Marshal(ids)
+	if err == nil {
+		err = t.c.read(conversationHeads, func(r row) { heads[bot.ConversationID(r.text(0))] = r.int(1) }, string(list))
+	}
+	return heads, wrap("read the heads of conversations", err)
 }

@@ -5,6 +5,9 @@ import "context"
 // RiverVersion is riverVersion, for tests.
 const RiverVersion = riverVersion
 
+// SaidText is the statement of Said as SQLite gets it.
+var SaidText = sqliteText(statements[outboxSaid])
+
 // Waiting is how many functions wait for a writer.
 func (db *DB) Waiting() int {
 	n := 0

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/bot"
@@ -17,7 +18,7 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	o.Attempts = 1
 	o.State = bot.OutboxPending
 	o.CreatedAt = t.now
-	err = t.write(outboxInsert, string(o.Conversation), o.Seq, body, flag(o.Message.Fleeting), int64(bot.OutboxPending), int64(1),
+	err = t.write(outboxInsert, string(o.Conversation), o.Seq, body, flag(o.Message.Fleeting)|flag(o.Keep)<<1, int64(bot.OutboxPending), int64(1),
 		millis(o.NotBefore), o.Receipt, o.Error, t.ms)
 	return wrap("insert outbox row", err)
 }
@@ -32,7 +33,7 @@ func (t *tx) Pending(limit int) ([]bot.OutboxRow, error) {
 
 // MarkOutbox implements bot.OutboxTx. A row that is dead, retracted, or sent
 // and not fleeting stays as it is. The message's text is wiped as soon as the
-// row is not pending any more.
+// row is not pending any more, unless the row is kept.
 func (t *tx) MarkOutbox(o *bot.OutboxRow) error {
 	err := t.write(outboxMark, string(o.Conversation), o.Seq, int64(o.State), int64(o.Attempts), millis(o.NotBefore), o.Receipt, o.Error)
 	return wrap("mark outbox row", err)
@@ -51,12 +52,30 @@ func (t *tx) Fleeting(c bot.ConversationID, before time.Time) ([]bot.OutboxRow, 
 	return t.outbox(outboxFleeting, string(c), cut)
 }
 
+// Said implements bot.OutboxTx. A message that was taken back, or that nobody
+// will take back because its row is dead, shows no secret any more; one that
+// cannot be decoded is empty and its row is dead.
+func (t *tx) Said(c bot.ConversationID, after int64, limit int) ([]bot.OutboxRow, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	rows, err := t.outbox(outboxSaid, string(c), after, int64(limit))
+	slices.Reverse(rows)
+	for i := range rows {
+		if s := rows[i].State; s == bot.OutboxRetracted || s == bot.OutboxDead {
+			rows[i].Message.Reveal = nil
+		}
+	}
+	return rows, err
+}
+
 func (t *tx) outbox(s stmt, args ...any) ([]bot.OutboxRow, error) {
 	var rows []bot.OutboxRow
 	err := t.c.read(s, func(r row) {
 		o := bot.OutboxRow{
 			Conversation: bot.ConversationID(r.text(0)), Seq: r.int(1), State: bot.OutboxState(r.int(4)), Attempts: int(r.int(5)),
 			NotBefore: fromMillis(r.int(6)), Receipt: r.text(7), Error: r.text(8), CreatedAt: fromMillis(r.int(9)),
+			Keep: r.int(10) != 0,
 		}
 		if body := r.blob(2); len(body) > 0 {
 			if json.Unmarshal(body, &o.Message) != nil {

@@ -39,7 +39,8 @@ const (
 		WHERE c.id = u.id AND c.version = u.held RETURNING 1)
 		SELECT 1 / (CASE WHEN count(*) = cardinality($1::text[]) THEN 1 ELSE 0 END) FROM saved`
 	pgOutbox = `INSERT INTO outbox (` + outboxColumns + `, live)
-		SELECT c, s, m, f, 0, 1, n, '', '', $6, 1 FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[]) u(c, s, m, f, n)`
+		SELECT c, s, m, f & 1, 0, 1, n, '', '', $6, f >> 1, 1
+		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[]) u(c, s, m, f, n)`
 	pgClock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`
 )
 
@@ -73,7 +74,7 @@ type pgSays struct {
 	conversation []string
 	seq          []int64
 	message      [][]byte
-	fleeting     []int64
+	flags        []int64 // 1 fleeting, 2 kept
 	notBefore    []int64
 	created      int64
 }
@@ -107,7 +108,7 @@ func (v *pgSaves) add(args []any) {
 
 func (v *pgSays) add(args []any) {
 	v.conversation, v.seq = append(v.conversation, args[0].(string)), append(v.seq, args[1].(int64))
-	v.message, v.fleeting = append(v.message, args[2].([]byte)), append(v.fleeting, args[3].(int64))
+	v.message, v.flags = append(v.message, args[2].([]byte)), append(v.flags, args[3].(int64))
 	v.notBefore, v.created = append(v.notBefore, args[6].(int64)), args[9].(int64)
 }
 
@@ -121,7 +122,7 @@ func (p *pgConn) send() (pgx.BatchResults, error) {
 		lead.Queue(pgConversationsSave, v.id, v.held, v.address, v.state, v.outSeq, v.next, v.updated)
 	}
 	if v := &p.says; len(v.conversation) > 0 {
-		lead.Queue(pgOutbox, v.conversation, v.seq, v.message, v.fleeting, v.notBefore, v.created)
+		lead.Queue(pgOutbox, v.conversation, v.seq, v.message, v.flags, v.notBefore, v.created)
 	}
 	if p.failed != nil {
 		p.drop()

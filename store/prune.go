@@ -13,10 +13,11 @@ type Ages struct {
 	Outbox     time.Duration // rows that are sent, dead or retracted
 	Challenges time.Duration // after they were closed or ran out
 	Tallies    time.Duration // at least the longest window of a limit
+	Passes     time.Duration // after they ran out; until then people are told that they did
 }
 
 // Pruned counts what Prune deleted.
-type Pruned struct{ Events, Outbox, Challenges, Tallies int }
+type Pruned struct{ Events, Outbox, Challenges, Tallies, Passes int }
 
 // prunePage is how many rows one transaction looks at.
 const prunePage = 5000
@@ -39,6 +40,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		}},
 		{ages.Outbox, &n.Outbox, db.pruneOutbox},
 		{ages.Challenges, &n.Challenges, db.pruneChallenges},
+		{ages.Passes, &n.Passes, db.prunePasses},
 	} {
 		if p.age <= 0 {
 			continue
@@ -93,6 +95,11 @@ func (db *DB) pruneOutbox(ctx context.Context, cut int64) (int, error) {
 func (db *DB) pruneChallenges(ctx context.Context, cut int64) (int, error) {
 	return db.pruneUntilDone(ctx, "challenge", fmt.Sprintf(`DELETE FROM challenge WHERE id IN
 		(SELECT id FROM challenge WHERE (closed_at <> 0 AND closed_at < $1) OR expires_at < $1 LIMIT %d)`, prunePage), cut)
+}
+
+func (db *DB) prunePasses(ctx context.Context, cut int64) (int, error) {
+	return db.pruneUntilDone(ctx, "pass", fmt.Sprintf(`DELETE FROM pass WHERE hash IN
+		(SELECT hash FROM pass WHERE expires_at < $1 LIMIT %d)`, prunePage), cut)
 }
 
 func (db *DB) pruneUntilDone(ctx context.Context, table, text string, cut int64) (int, error) {

@@ -126,7 +126,7 @@ func TestReseal(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
-	ages := store.Ages{Events: time.Hour, Outbox: time.Hour, Challenges: time.Hour, Tallies: time.Hour}
+	ages := store.Ages{Events: time.Hour, Outbox: time.Hour, Challenges: time.Hour, Tallies: time.Hour, Passes: time.Hour}
 	for name, dsn := range map[string]string{"sqlite": filepath.Join(t.TempDir(), "a.db")} {
 		t.Run(name, func(t *testing.T) { prune(t, dsn, &now, ages) })
 	}
@@ -140,6 +140,7 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 		say(t, db, id, "a")
 		err := db.Update(ctx, func(tx bot.Tx) error {
 			return errors.Join(tx.Tally("b", id),
+				tx.PutPass(&bot.Pass{Hash: []byte(id), ExpiresAt: tx.Now().Add(10 * time.Minute)}),
 				tx.PutChallenge(&bot.Challenge{ID: id, Person: "p", Purpose: "x", ExpiresAt: tx.Now().Add(10 * time.Minute)}))
 		})
 		if err != nil {
@@ -148,15 +149,31 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 	}
 	put("old1")
 	put("old2")
+	kept := func(seq int64) error { // a transcript goes when its time is over, as everything does
+		return db.Update(ctx, func(tx bot.Tx) error {
+			row := bot.OutboxRow{Conversation: "b", Seq: seq, Keep: true}
+			err := tx.Say(&row)
+			row.State = bot.OutboxSent
+			return errors.Join(err, tx.MarkOutbox(&row))
+		})
+	}
 	if err := db.Update(ctx, func(tx bot.Tx) error {
-		return tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 1, State: bot.OutboxSent})
+		return errors.Join(tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 1, State: bot.OutboxSent}),
+			// A session that lives on does so however old it is.
+			tx.PutPass(&bot.Pass{Hash: []byte("long"), ExpiresAt: tx.Now().Add(90 * time.Minute)}))
 	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept(1); err != nil {
 		t.Fatal(err)
 	}
 	*now = now.Add(2 * time.Hour)
 	put("new")
+	if err := kept(2); err != nil {
+		t.Fatal(err)
+	}
 	got, err := db.Prune(ctx, ages)
-	if want := (store.Pruned{Events: 2, Outbox: 1, Challenges: 2, Tallies: 2}); err != nil || got != want {
+	if want := (store.Pruned{Events: 2, Outbox: 2, Challenges: 2, Tallies: 2, Passes: 2}); err != nil || got != want {
 		t.Errorf("pruned %+v %v, want %+v", got, err, want)
 	}
 	if got, err := db.Prune(ctx, ages); err != nil || got != (store.Pruned{}) {
@@ -171,6 +188,15 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 		n, _, err := tx.Tallied("b", "new", time.Time{})
 		if err != nil || n != 1 {
 			t.Errorf("tally %d %v", n, err)
+		}
+		for id, want := range map[string]error{"old1": bot.ErrNotFound, "old2": bot.ErrNotFound, "long": nil, "new": nil} {
+			if _, err := tx.Pass([]byte(id)); !errors.Is(err, want) {
+				t.Errorf("pass %s: %v", id, err)
+			}
+		}
+		rows, err = tx.Said("b", 0, 10)
+		if err != nil || len(rows) != 1 || rows[0].Seq != 2 {
+			t.Errorf("transcript %+v %v", rows, err)
 		}
 		_, err = tx.Challenge("new")
 		return err

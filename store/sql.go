@@ -11,11 +11,13 @@ const (
 	conversationSave
 	conversationUser
 	conversationsOf
+	conversationHeads
 	outboxInsert
 	outboxPending
 	outboxMark
 	outboxFleeting
 	outboxFleetingAll
+	outboxSaid
 	personGet
 	personByLogin
 	personStage
@@ -52,6 +54,10 @@ const (
 	requestPut
 	requestOf
 	requestsOpen
+	passPut
+	passGet
+	passSpend
+	passDrop
 	metaGet
 	metaPut
 	stmtCount
@@ -63,11 +69,13 @@ const (
 	conversationColumns = `c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated,
 		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
 		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
-	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at`
+	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
+	outboxBare       = `conversation, seq, NULL, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
 	requestColumns   = `id, person, conversation, flow, step, error, lang, at, closed_at`
+	passColumns      = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
 	auditColumns     = `seq, at, person, actor, action, subject, channel, evidence, prev, hash`
 )
 
@@ -83,19 +91,26 @@ var statements = [stmtCount]string{
 	conversationsOf: `SELECT c.id, c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated, i.person, i.level
 		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
+	// The ids come as one JSON array, which both can take apart.
+	conversationHeads: `SELECT id, out_seq FROM conversation WHERE id IN
+		(SELECT value FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text($1::json) ids(value)*/)`,
 
-	outboxInsert: `INSERT INTO outbox (` + outboxColumns + `, live) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)`,
+	// $4 is two flags in one: 1 fleeting, 2 kept.
+	outboxInsert: `INSERT INTO outbox (` + outboxColumns + `, live) VALUES ($1, $2, $3, $4 & 1, $5, $6, $7, $8, $9, $10, $4 >> 1, 1)`,
 	outboxPending: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 0
 		ORDER BY conversation, seq LIMIT $1`,
-	// The text of a message goes as soon as nobody needs it any more.
+	// The text of a message goes as soon as nobody needs it any more; that of
+	// a kept one is somebody's only transcript.
 	outboxMark: `UPDATE outbox SET state = $3, attempts = $4, not_before = $5, receipt = $6, error = $7,
-		message = CASE WHEN CAST($3 AS BIGINT) = 0 THEN message END,
+		message = CASE WHEN CAST($3 AS BIGINT) = 0 OR kept = 1 THEN message END,
 		live = CASE WHEN CAST($3 AS BIGINT) = 0 OR (CAST($3 AS BIGINT) = 1 AND fleeting = 1) THEN 1 ELSE 0 END
 		WHERE conversation = $1 AND seq = $2 AND live = 1`,
-	outboxFleeting: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 1 AND conversation = $1 AND created_at < $2
+	outboxFleeting: `SELECT ` + outboxBare + ` FROM outbox WHERE live = 1 AND state = 1 AND conversation = $1 AND created_at < $2
 		ORDER BY seq`,
-	outboxFleetingAll: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 1 AND created_at < $1
+	outboxFleetingAll: `SELECT ` + outboxBare + ` FROM outbox WHERE live = 1 AND state = 1 AND created_at < $1
 		ORDER BY conversation, seq`,
+	outboxSaid: `SELECT ` + outboxColumns + ` FROM outbox WHERE kept = 1 AND conversation = $1 AND seq > $2
+		ORDER BY seq DESC LIMIT $3`,
 
 	personGet:     `SELECT ` + personColumns + ` FROM person WHERE id = $1`,
 	personByLogin: `SELECT ` + personColumns + ` FROM person WHERE username = $1 AND username <> '' UNION ALL SELECT ` + personColumns + ` FROM person WHERE email = $1 AND email <> ''`,
@@ -164,6 +179,15 @@ var statements = [stmtCount]string{
 		WHERE request.conversation = excluded.conversation`,
 	requestOf:    `SELECT ` + requestColumns + ` FROM request WHERE conversation = $1 AND closed_at = 0`,
 	requestsOpen: `SELECT ` + requestColumns + ` FROM request WHERE closed_at = 0 ORDER BY at, id LIMIT $1`,
+
+	// What was spent stays spent, whoever writes an old copy.
+	passPut: `INSERT INTO pass (` + passColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (hash) DO UPDATE SET kind = excluded.kind, conversation = excluded.conversation, data = excluded.data,
+		created_at = excluded.created_at, used_at = excluded.used_at, expires_at = excluded.expires_at,
+		spent_at = CASE WHEN pass.spent_at <> 0 THEN pass.spent_at ELSE excluded.spent_at END`,
+	passGet:   `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
+	passSpend: `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
+	passDrop:  `DELETE FROM pass WHERE hash = $1`,
 
 	metaGet: `SELECT value FROM meta WHERE key = $1`,
 	metaPut: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,

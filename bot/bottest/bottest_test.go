@@ -162,3 +162,55 @@ func TestStoreUndoes(t *testing.T) {
 type job struct{}
 
 func (job) Kind() string { return "job" }
+
+// A kept row keeps its text, as in the real stores.
+func TestStoreKeeps(t *testing.T) {
+	s := bottest.NewStore()
+	secret := bot.Message{Text: "scan", Fleeting: true, Reveal: &bot.Reveal{Method: "m"}}
+	err := s.Turn(t.Context(), &bot.Event{ID: "1", Channel: "test", Conversation: "a"}, func(tx bot.Tx, c *bot.Conversation) error {
+		c.OutSeq = 4
+		return errors.Join(tx.SaveConversation(c),
+			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 1, Keep: true, Message: bot.Message{Text: "one"}}),
+			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 2, Message: bot.Message{Text: "not kept"}}),
+			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 3, Keep: true, Message: secret}),
+			tx.Say(&bot.OutboxRow{Conversation: "a", Seq: 4, Keep: true, Message: bot.Message{Text: "four"}}),
+			tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 1, State: bot.OutboxSent}),
+			tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 3, State: bot.OutboxSent}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(t.Context(), func(tx bot.Tx) error {
+		var said []string
+		for _, after := range []int64{0, 1} {
+			rows, err := tx.Said("a", after, 2)
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				said = append(said, r.Message.Text)
+			}
+		}
+		if got := strings.Join(said, " "); got != "scan four scan four" {
+			t.Errorf("said %q", got)
+		}
+		h, err := tx.Heads([]bot.ConversationID{"a", "none"})
+		if err != nil || len(h) != 1 || h["a"] != 4 {
+			t.Errorf("heads %v %v", h, err)
+		}
+		if err := tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 3, State: bot.OutboxRetracted}); err != nil {
+			return err
+		}
+		rows, err := tx.Said("a", 1, 1000)
+		if err != nil || len(rows) != 2 || rows[0].Message.Text != "scan" || rows[0].Message.Reveal != nil || rows[0].State != bot.OutboxRetracted {
+			t.Errorf("said %+v %v", rows, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if secret.Reveal == nil {
+		t.Error("the caller's message was changed")
+	}
+}

@@ -264,7 +264,7 @@ func (tx *memTx) MarkOutbox(row *bot.OutboxRow) error {
 	}
 	r := old
 	r.State, r.Attempts, r.NotBefore, r.Receipt, r.Error = row.State, row.Attempts, row.NotBefore, row.Receipt, row.Error
-	if r.State != bot.OutboxPending {
+	if r.State != bot.OutboxPending && !r.Keep {
 		r.Message = bot.Message{Fleeting: r.Message.Fleeting}
 	}
 	tx.s.now.rows[k] = r
@@ -273,7 +273,7 @@ func (tx *memTx) MarkOutbox(row *bot.OutboxRow) error {
 }
 
 func (tx *memTx) Fleeting(c bot.ConversationID, before time.Time) ([]bot.OutboxRow, error) {
-	return tx.s.now.list(func(r *bot.OutboxRow) bool {
+	rows := tx.s.now.list(func(r *bot.OutboxRow) bool {
 		if r.State != bot.OutboxSent || !r.Message.Fleeting {
 			return false
 		}
@@ -281,7 +281,31 @@ func (tx *memTx) Fleeting(c bot.ConversationID, before time.Time) ([]bot.OutboxR
 			return r.Conversation == c
 		}
 		return r.CreatedAt.Before(before)
-	}), nil
+	})
+	for i := range rows {
+		rows[i].Message = bot.Message{Fleeting: true}
+	}
+	return rows, nil
+}
+
+func (tx *memTx) Said(c bot.ConversationID, after int64, limit int) ([]bot.OutboxRow, error) {
+	rows := tx.s.now.list(func(r *bot.OutboxRow) bool { return r.Keep && r.Conversation == c && r.Seq > after })
+	for i := range rows {
+		if s := rows[i].State; s == bot.OutboxRetracted || s == bot.OutboxDead {
+			rows[i].Message.Reveal = nil
+		}
+	}
+	return rows[max(0, len(rows)-max(0, limit)):], nil
+}
+
+func (tx *memTx) Heads(ids []bot.ConversationID) (map[bot.ConversationID]int64, error) {
+	heads := map[bot.ConversationID]int64{}
+	for _, id := range ids {
+		if c, ok := tx.s.now.convs[id]; ok {
+			heads[id] = c.OutSeq
+		}
+	}
+	return heads, nil
 }
 
 func (tx *memTx) Enqueue(j bot.Job, _ time.Time) error {

@@ -71,6 +71,8 @@ func (p *Policy) checkTogether() []Problem {
 		fmt.Sprintf("is below policy.methods.answer_min, %d", p.AnswerMin), fmt.Sprintf("set %d or more", p.AnswerMin))
 	add(p.RecoveryCodeChars%4 != 0, "policy.methods.recovery_chars", fmt.Sprint(p.RecoveryCodeChars),
 		"is not a multiple of 4", fmt.Sprintf("set %d", (p.RecoveryCodeChars+3)/4*4))
+	add(p.SessionLife < p.SessionIdle, "policy.web.session_life", FormatDuration(p.SessionLife),
+		"is shorter than policy.web.session_idle, "+FormatDuration(p.SessionIdle), "set "+FormatDuration(p.SessionIdle)+" or more")
 	add(p.HashWorkers*p.ArgonMemoryKiB > maxHashKiB && p.ArgonMemoryKiB > 0, "policy.hash.workers", fmt.Sprint(p.HashWorkers),
 		fmt.Sprintf("times policy.hash.memory_kib, %d, is above the cap 1 GiB", p.ArgonMemoryKiB),
 		fmt.Sprintf("set %d or less, or less memory", max(1, maxHashKiB/max(1, p.ArgonMemoryKiB))))

@@ -87,6 +87,21 @@ type Policy struct {
 	ChatBurst        Limit
 	ChatRate         Limit
 	ConversationIdle time.Duration
+
+	// Web pages.
+	WebBurst      Limit         // requests of one address without a session, at once
+	WebRate       Limit         // and on the long run
+	LinkOpens     Limit         // one-time links opened from one address
+	WebFailures   Limit         // failed sign-ins, links and codes from one address
+	WebPause      time.Duration // how long it is shut out after that
+	SessionIdle   time.Duration
+	SessionLife   time.Duration
+	LinkLife      time.Duration // of a one-time link
+	PageLife      time.Duration // of the page that it opened
+	SignInFresh   time.Duration // how old a sign-in at the provider may be
+	LinkCodeChars int           // of the code typed back in the chat; Crockford base 32
+	LinkCodeLife  time.Duration
+	LinkCodeTries int
 }
 
 // Default is the policy of an installation that configures nothing. The caller
@@ -160,6 +175,20 @@ func Default() *Policy {
 		ChatBurst:        Limit{20, 10 * time.Second},
 		ChatRate:         Limit{1, 2 * time.Second},
 		ConversationIdle: 30 * time.Minute,
+
+		WebBurst:      Limit{60, time.Minute},
+		WebRate:       Limit{1, 5 * time.Second},
+		LinkOpens:     Limit{10, time.Minute},
+		WebFailures:   Limit{30, 5 * time.Minute},
+		WebPause:      30 * time.Minute,
+		SessionIdle:   30 * time.Minute,
+		SessionLife:   8 * time.Hour,
+		LinkLife:      10 * time.Minute,
+		PageLife:      10 * time.Minute,
+		SignInFresh:   5 * time.Minute,
+		LinkCodeChars: 8,
+		LinkCodeLife:  10 * time.Minute,
+		LinkCodeTries: 5,
 	}
 }
 

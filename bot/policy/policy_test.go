@@ -119,6 +119,16 @@ func TestSentences(t *testing.T) {
 		{"policy.methods.recovery_chars", "18", "policy.methods.recovery_chars: 18 is not a multiple of 4; set 20"},
 		{"policy.failures.sign_in_person", "3", "policy.failures.sign_in_person: 3 is below policy.failures.sign_in_account, 5; set 5 or more"},
 		{"policy.totp.skew_search", "1", "policy.totp.skew_search: 1 is within policy.totp.window, 1; set 0 to leave it out, or 2 or more"},
+		{"policy.web.session_idle", "90m", "policy.web.session_idle: 1h30m is above the cap 1h; set 1h or less"},
+		{"policy.web.session_life", "25h", "policy.web.session_life: 25h is above the cap 24h; set 24h or less"},
+		{"policy.web.session_life", "20m", "policy.web.session_life: 20m is shorter than policy.web.session_idle, 30m; set 30m or more"},
+		{"policy.web.link_life", "15m", "policy.web.link_life: 15m is above the cap 10m; set 10m or less"},
+		{"policy.web.page_life", "30m", ""},
+		{"policy.web.code_chars", "7", "policy.web.code_chars: 7 is below the floor 8; set 8 or more"},
+		{"policy.web.code_tries", "11", "policy.web.code_tries: 11 is above the cap 10; set 10 or less"},
+		{"policy.web.sign_in_fresh", "16m", "policy.web.sign_in_fresh: 16m is above the cap 15m; set 15m or less"},
+		{"policy.web.failures", "30/1m", "policy.web.failures: 30/1m allows more than the cap, 100 in any 5m; set 100/5m or a stricter limit"},
+		{"policy.web.link_opens", "0/1m", ""}, // stricter than every cap: no links at all
 		{"policy.hash.memory_kib", "65536", ""},
 		{"policy.hash.memory_kib", "4096", "policy.hash.memory_kib: 4096 is below the floor 19456; set 19456 or more"},
 		{"policy.sends.sms_user", "0/24h", ""}, // stricter than every cap: no texts at all

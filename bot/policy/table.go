@@ -9,7 +9,7 @@ import (
 // Keys is the table of every number, in the order of the configuration. The
 // caller owns it.
 func Keys() []Key {
-	keys := slices.Concat(codeKeys(), failureKeys(), totpKeys(), sendKeys(), numberKeys(), methodKeys(), hashKeys(), retentionKeys(), chatKeys())
+	keys := slices.Concat(codeKeys(), failureKeys(), totpKeys(), sendKeys(), numberKeys(), methodKeys(), hashKeys(), retentionKeys(), chatKeys(), webKeys())
 	d := Default()
 	names := fieldNames(d)
 	for i := range keys {
@@ -172,7 +172,7 @@ func retentionKeys() []Key {
 	return []Key{
 		span("policy.retention.event_ids", "How long ids of events are kept to drop repeats.",
 			"own choice: platforms repeat for hours (Slack: minutes)", 24*time.Hour, 90*day, func(p *Policy) *time.Duration { return &p.EventIDs }),
-		span("policy.retention.outbox", "How long sent and dead messages are kept.",
+		span("policy.retention.outbox", "How long sent and dead messages are kept; of the web chat, whose transcript they are, with their text.",
 			"own choice", 24*time.Hour, 90*day, func(p *Policy) *time.Duration { return &p.Outbox }),
 		span("policy.retention.audit", "How long lines of the audit record are kept.",
 			"own choice: a year and a month, for yearly reviews", 30*day, 3650*day, func(p *Policy) *time.Duration { return &p.Audit }),
@@ -189,5 +189,36 @@ func chatKeys() []Key {
 			"own choice", Limit{5, time.Second}, func(p *Policy) *Limit { return &p.ChatRate }),
 		span("policy.chat.idle", "Silence after which the bot asks whether the person is still there; the place is kept.",
 			"own choice; NIST SP 800-63B-4 2.2.3 (an hour at most)", 5*time.Minute, time.Hour, func(p *Policy) *time.Duration { return &p.ConversationIdle }),
+	}
+}
+
+func webKeys() []Key {
+	return []Key{
+		rate("policy.web.burst", "Requests of one address without a session (an IPv6 /64 is one) that are answered in one go.",
+			"ntfy (60); a whole site may share one address, hence the cap", Limit{600, time.Minute}, func(p *Policy) *Limit { return &p.WebBurst }),
+		rate("policy.web.rate", "Requests of one address without a session that are answered after that.",
+			"ntfy (1 in 5 seconds)", Limit{10, time.Second}, func(p *Policy) *Limit { return &p.WebRate }),
+		rate("policy.web.link_opens", "One-time links that one address may try to open.",
+			"own choice: a link has 256 random bits, this keeps the noise down", Limit{60, time.Minute}, func(p *Policy) *Limit { return &p.LinkOpens }),
+		rate("policy.web.failures", "Failed sign-ins, links and codes of one address that shut it out for pause.",
+			"PWM (30 in 5 minutes)", Limit{100, 5 * time.Minute}, func(p *Policy) *Limit { return &p.WebFailures }),
+		span("policy.web.pause", "How long an address is shut out after that.",
+			"PWM (30 minutes)", 5*time.Minute, 24*time.Hour, func(p *Policy) *time.Duration { return &p.WebPause }),
+		span("policy.web.session_idle", "Silence after which a session of the web chat ends; the place in the conversation is kept.",
+			"NIST SP 800-63B-4 2.2.3 (an hour at most)", 5*time.Minute, time.Hour, func(p *Policy) *time.Duration { return &p.SessionIdle }),
+		span("policy.web.session_life", "How long a session of the web chat lasts however much it is used; must not be shorter than session_idle.",
+			"NIST SP 800-63B-4 2.2.3 (24 hours at most)", 15*time.Minute, 24*time.Hour, func(p *Policy) *time.Duration { return &p.SessionLife }),
+		span("policy.web.link_life", "How long a one-time link waits to be opened, and a sign-in at the provider to come back.",
+			"NIST SP 800-63B-4 4.1.2.2 (10 minutes at most)", time.Minute, 10*time.Minute, func(p *Policy) *time.Duration { return &p.LinkLife }),
+		span("policy.web.page_life", "How long the page behind a one-time link stays open.",
+			"own choice: 10 minutes; people who type slowly or look for a phone need longer", time.Minute, 30*time.Minute, func(p *Policy) *time.Duration { return &p.PageLife }),
+		span("policy.web.sign_in_fresh", "How old a sign-in at the provider may be to count; an older one is asked for again.",
+			"own choice within the Entra SSPR FAQ (a session of 15 minutes)", time.Minute, 15*time.Minute, func(p *Policy) *time.Duration { return &p.SignInFresh }),
+		number("policy.web.code_chars", "characters", "Length of the code that is typed back in the chat after a sign-in, five bits a character.",
+			"NIST SP 800-63B-4 4.1.2.2 (40 bits at least); Authelia (8)", 8, 16, func(p *Policy) *int { return &p.LinkCodeChars }),
+		span("policy.web.code_life", "How long that code is good.",
+			"NIST SP 800-63B-4 4.1.2.2 (10 minutes at most)", time.Minute, 10*time.Minute, func(p *Policy) *time.Duration { return &p.LinkCodeLife }),
+		number("policy.web.code_tries", "tries", "Wrong tries for that code, after which it is void.",
+			"as policy.codes.tries", 1, 10, func(p *Policy) *int { return &p.LinkCodeTries }),
 	}
 }

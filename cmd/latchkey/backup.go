@@ -105,7 +105,7 @@ func restore(ctx context.Context, w io.Writer, cfg *config.Config, backup string
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "restored: %d codes void, %d begun methods dropped, %d authenticators take new codes only, %d messages and %d jobs dropped\n",
-		r.Challenges, r.Pending, r.Authenticators, r.Messages, r.Jobs)
+	_, err = fmt.Fprintf(w, "restored: %d codes void, %d begun methods dropped, %d authenticators take new codes only, %d messages and %d jobs dropped, %d web sessions and links void\n",
+		r.Challenges, r.Pending, r.Authenticators, r.Messages, r.Jobs, r.Passes)
 	return err
 }

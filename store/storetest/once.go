@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -25,13 +26,30 @@ func testAtOnce(t *testing.T, a, b bot.Store) {
 		if err := tx.PutSecrets("r", []bot.MethodSecret{{No: 1}, {No: 2}}); err != nil {
 			return err
 		}
+		for _, h := range []string{"link", "dropped"} {
+			if err := tx.PutPass(&bot.Pass{Hash: []byte(h), Kind: bot.PassLink, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+				return err
+			}
+		}
 		return tx.PutChallenge(&bot.Challenge{ID: "c", Person: "p", Purpose: "prove", ExpiresAt: time.Now().Add(time.Hour)})
 	})
 	for what, use := range map[string]func(bot.Tx) (bool, error){
 		"step":      func(tx bot.Tx) (bool, error) { return tx.UseStep("m", 100) },
 		"secret":    func(tx bot.Tx) (bool, error) { return tx.SpendSecret("r", 1) },
 		"challenge": func(tx bot.Tx) (bool, error) { return tx.CloseChallenge("c") },
-		"send":      func(tx bot.Tx) (bool, error) { return tx.MarkSend("c", bot.SendDelivered, "") },
+		"pass":      func(tx bot.Tx) (bool, error) { return tx.SpendPass([]byte("link")) },
+		// Whoever reads it first holds it until the commit.
+		"read pass": func(tx bot.Tx) (bool, error) {
+			p, err := tx.Pass([]byte("dropped"))
+			if errors.Is(err, bot.ErrNotFound) {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			return true, tx.DropPass(p.Hash)
+		},
+		"send": func(tx bot.Tx) (bool, error) { return tx.MarkSend("c", bot.SendDelivered, "") },
 	} {
 		var won atomic.Int64
 		each(t, 64, func(i int) error {

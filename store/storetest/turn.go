@@ -342,6 +342,9 @@ func testView(t *testing.T, s bot.Store) {
 		"step":    func(tx bot.Tx) error { _, err := tx.UseStep("m", 1); return err },
 		"try":     func(tx bot.Tx) error { _, err := tx.CountTry("c"); return err },
 		"audit":   func(tx bot.Tx) error { _, err := tx.Audit(bot.AuditEntry{}); return err },
+		"pass":    func(tx bot.Tx) error { return tx.PutPass(&bot.Pass{Hash: []byte("h")}) },
+		"spend":   func(tx bot.Tx) error { _, err := tx.SpendPass([]byte("h")); return err },
+		"drop":    func(tx bot.Tx) error { return tx.DropPass([]byte("h")) },
 		"enqueue": func(tx bot.Tx) error { return tx.Enqueue(job{}, time.Time{}) },
 		"tally":   func(tx bot.Tx) error { return tx.Tally("b", "k") },
 	} {

@@ -69,6 +69,31 @@ func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error
 	return oc, nil
 }
 
+// Store is a store of one of several processes, for what a room does in
+// transactions of its own: the jobs are kept for Work.
+func (r *Rig) Store(db *store.DB) bot.Store { return recorder{db, r} }
+
+type recorder struct {
+	*store.DB
+	rig *Rig
+}
+
+// Update implements bot.Store.
+func (s recorder) Update(ctx context.Context, fn func(bot.Tx) error) error {
+	var jobs []bot.Job
+	err := s.DB.Update(ctx, func(tx bot.Tx) error {
+		jobs = nil
+		return fn(Recording{tx, &jobs})
+	})
+	if err != nil {
+		return err
+	}
+	s.rig.mu.Lock()
+	defer s.rig.mu.Unlock()
+	s.rig.Jobs = append(s.rig.Jobs, jobs...)
+	return nil
+}
+
 // Do runs a check; its facts become slots, as in a flow.
 func (r *Rig) Do(check, input string) bot.Outcome {
 	r.Helper()

@@ -70,7 +70,7 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	}
 	t.Cleanup(func() { r.DB.Close() })
 	h := hasher{vault.NewPool(r.Policy)}
-	r.Enroll = enroll.New(enroll.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Hashes: h, Directory: directory{}, Phrases: Phrases{},
+	r.Enroll = enroll.New(enroll.Deps{Store: r.Store(r.DB), Policy: r.Policy, Vault: r.Ring, Hashes: h, Directory: directory{}, Phrases: Phrases{},
 		Notifier: r.Notifier, Org: "Contoso", Issuer: "Contoso SSPR", Contact: "(704) 296-3143", Domains: []string{"example.org", "example.edu"}})
 	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: Phrases{}, Issuer: "Contoso SSPR",
 		VerifyAny: h.VerifyAny, Senders: map[bot.Via]bot.Sender{bot.SMS: r.Texts, bot.Voice: r.Calls, bot.Mail: r.Mails}})

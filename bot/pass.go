@@ -1,0 +1,111 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Why a pass does not open any more. ErrNotFound says that there never was one.
+var (
+	ErrSpent   = errors.New("used already")
+	ErrExpired = errors.New("expired")
+)
+
+// ErrDisabled is returned, wrapped, when the directory has disabled a person.
+var ErrDisabled = errors.New("account disabled")
+
+// PassKind says what a pass opens.
+type PassKind string
+
+// The kinds of passes.
+const (
+	PassSession PassKind = "session" // a web chat, held by a browser's cookie
+	PassLink    PassKind = "link"    // a one-time link on its way to a person
+	PassPage    PassKind = "page"    // the page that a one-time link opened, held by a cookie
+	PassSignIn  PassKind = "sign_in" // a sign-in under way at an identity provider
+)
+
+// A Pass opens one thing for whoever shows its token. Only a hash of the token
+// is stored, so the table opens nothing for whoever reads it.
+type Pass struct {
+	Hash         []byte // SHA-256 of the token; the key
+	Kind         PassKind
+	Conversation ConversationID
+	Data         []byte // JSON, as the kind needs it; ids and texts, no secret
+	CreatedAt    time.Time
+	UsedAt       time.Time
+	ExpiresAt    time.Time
+	SpentAt      time.Time // zero: not spent
+}
+
+// PassTx keeps passes.
+type PassTx interface {
+	PutPass(p *Pass) error // inserts or replaces
+	// Pass finds one, expired and spent ones too until they are pruned, so
+	// that a person can be told which it is. ErrNotFound.
+	Pass(hash []byte) (*Pass, error)
+	// SpendPass marks it spent and reports whether it was still unspent and
+	// not expired: a pass is spent once, even by two replicas at once.
+	SpendPass(hash []byte) (bool, error)
+	DropPass(hash []byte) error // no error when there is none
+}
+
+// A Page is what a one-time link opens: the private form, or the secret, of
+// one message in one conversation.
+type Page struct {
+	Conversation ConversationID `json:"c"`
+	Channel      ChannelID      `json:"ch"`
+	User         string         `json:"u"` // the chat account that asked, by the platform's id
+	Message      Message        `json:"m"` // with Form, or with Reveal
+	Expires      time.Time      `json:"e"` // of the page once it is open
+}
+
+// A WebSession is a browser that talks to the bot.
+type WebSession struct {
+	Conversation ConversationID `json:"c"`
+	User         string         `json:"u"`           // Event.From of what it sends
+	Name         string         `json:"n,omitempty"` // how the person is called, once signed in
+	Framed       bool           `json:"f,omitempty"` // embedded in another site's page
+	Started      time.Time      `json:"s"`
+}
+
+// A SignInState is a sign-in under way at an identity provider.
+type SignInState struct {
+	Page    []byte `json:"p,omitempty"` // hash of the PassPage it proves for; empty: for the session
+	Session []byte `json:"w,omitempty"` // hash of the PassSession, when there was one
+}
+
+// An External is who an identity provider says somebody is.
+type External struct {
+	Issuer  string
+	Subject string
+	Person  PersonID // the claim that holds the directory's id
+	AuthAt  time.Time
+}
+
+// Passes hands out tokens and opens what they stand for. Tokens are 32 random
+// bytes in base64url. Errors wrap ErrNotFound, ErrExpired or ErrSpent.
+type Passes interface {
+	BeginSession(ctx context.Context, s WebSession) (token Secret, err error)
+	// Session opens one and notes that it was used: it ends when it was idle,
+	// or when it has lasted, for longer than the policy allows.
+	Session(ctx context.Context, token Secret) (*WebSession, error)
+	// PeekSession does not note a use: for a page that only stays open. ends
+	// is when the session ends if it is not used again.
+	PeekSession(ctx context.Context, token Secret) (s *WebSession, ends time.Time, err error)
+	SaveSession(ctx context.Context, token Secret, s WebSession) error
+	EndSession(ctx context.Context, token Secret) error
+
+	NewLink(ctx context.Context, p Page) (token Secret, expires time.Time, err error)
+	// OpenLink spends the link and begins its page.
+	OpenLink(ctx context.Context, token Secret) (page Secret, p *Page, err error)
+	// Page opens a page that was begun, for as long as it lives.
+	Page(ctx context.Context, page Secret) (*Page, error)
+	SavePage(ctx context.Context, page Secret, p Page) error
+	ClosePage(ctx context.Context, page Secret) error
+
+	BeginSignIn(ctx context.Context, s SignInState) (token Secret, err error)
+	// FinishSignIn spends it.
+	FinishSignIn(ctx context.Context, token Secret) (*SignInState, error)
+}

@@ -1,0 +1,115 @@
+package pass
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// BeginSession implements bot.Passes. Started is now, by the store's clock.
+func (r *Room) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, error) {
+	token := newToken()
+	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
+		_, err := begin(tx, bot.PassSession, token, s.Conversation, r.o.Policy.SessionLife, func(p *bot.Pass) any {
+			s.Started = p.CreatedAt
+			return &s
+		})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// Session implements bot.Passes. The use is noted at most once a minute, so a
+// session may end up to a minute before it was idle for SessionIdle.
+func (r *Room) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, error) {
+	p, now, err := r.look(ctx, bot.PassSession, token)
+	if err == nil && now.Sub(p.UsedAt) >= touchEvery {
+		// change reads it again: what was ended or saved meanwhile stays so.
+		err = r.change(ctx, bot.PassSession, token, func(tx bot.Tx, held *bot.Pass) error {
+			p = held
+			p.UsedAt = tx.Now()
+			return put(tx, p)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &bot.WebSession{}
+	if err := read(p, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// PeekSession implements bot.Passes.
+func (r *Room) PeekSession(ctx context.Context, token bot.Secret) (*bot.WebSession, time.Time, error) {
+	p, _, err := r.look(ctx, bot.PassSession, token)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	s := &bot.WebSession{}
+	if err := read(p, s); err != nil {
+		return nil, time.Time{}, err
+	}
+	return s, r.ends(p), nil
+}
+
+// SaveSession implements bot.Passes. Neither Started nor the end of the
+// session moves.
+func (r *Room) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSession) error {
+	return r.change(ctx, bot.PassSession, token, func(tx bot.Tx, p *bot.Pass) error {
+		s.Started, p.Conversation = p.CreatedAt, s.Conversation
+		if err := fill(p, &s); err != nil {
+			return err
+		}
+		return put(tx, p)
+	})
+}
+
+// EndSession implements bot.Passes. No error when there is none any more.
+func (r *Room) EndSession(ctx context.Context, token bot.Secret) error {
+	err := r.change(ctx, bot.PassSession, token, func(tx bot.Tx, p *bot.Pass) error {
+		if err := tx.DropPass(p.Hash); err != nil {
+			return fmt.Errorf("pass: end a session: %w", err)
+		}
+		return nil
+	})
+	if refusal(err) {
+		return nil
+	}
+	return err
+}
+
+// BeginSignIn implements bot.Passes. It is good for as long as a link.
+func (r *Room) BeginSignIn(ctx context.Context, s bot.SignInState) (bot.Secret, error) {
+	token := newToken()
+	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
+		_, err := begin(tx, bot.PassSignIn, token, "", r.o.Policy.LinkLife, func(*bot.Pass) any { return &s })
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// FinishSignIn implements bot.Passes.
+func (r *Room) FinishSignIn(ctx context.Context, token bot.Secret) (*bot.SignInState, error) {
+	s := &bot.SignInState{}
+	err := r.change(ctx, bot.PassSignIn, token, func(tx bot.Tx, p *bot.Pass) error {
+		*s = bot.SignInState{}
+		if err := read(p, s); err != nil {
+			return err
+		}
+		return spend(tx, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}

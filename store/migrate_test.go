@@ -1,0 +1,89 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"latchkey/bot"
+	"latchkey/store/storetest"
+)
+
+// before2 takes the second migration back, so that a store is as the program
+// before it left it.
+const before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1`
+
+// run runs a text on a database that nobody has open.
+func run(t testing.TB, dsn, text string) {
+	t.Helper()
+	if filepath.IsAbs(dsn) {
+		exec(t, dsn, text)
+		return
+	}
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, dsn)
+	if err == nil {
+		_, err = c.Exec(ctx, text)
+		c.Close(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A store of the version before keeps its rows and takes new ones.
+func TestMigrateOld(t *testing.T) {
+	migrate := func(t *testing.T, dsn string) {
+		ctx := context.Background()
+		db := open(t, dsn)
+		say(t, db, "1", "a")
+		say(t, db, "2", "a")
+		if err := db.Update(ctx, func(tx bot.Tx) error {
+			return tx.MarkOutbox(&bot.OutboxRow{Conversation: "a", Seq: 1, State: bot.OutboxSent})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		run(t, dsn, before2)
+		for again := range 2 { // migrated, then as it is
+			db = open(t, dsn)
+			err := db.Update(ctx, func(tx bot.Tx) error {
+				rows, err := tx.Pending(10)
+				if err != nil || len(rows) != 1 || rows[0].Seq != 2 || rows[0].Message.Text != "hello" || rows[0].Keep {
+					t.Errorf("pending %+v %v", rows, err)
+				}
+				rows, err = tx.Said("a", 0, 10)
+				if err != nil || len(rows) != again { // the old ones were not kept
+					t.Errorf("said %+v %v", rows, err)
+				}
+				h, err := tx.Heads([]bot.ConversationID{"a"})
+				if err != nil || h["a"] != 2 {
+					t.Errorf("heads %v %v", h, err)
+				}
+				if _, err := tx.Pass([]byte("h")); errors.Is(err, bot.ErrNotFound) == (again == 1) {
+					t.Errorf("pass: %v", err)
+				}
+				kept := bot.OutboxRow{Conversation: "a", Seq: 3, Message: bot.Message{Text: "new"}, Keep: true}
+				if again == 1 {
+					return nil
+				}
+				sent := kept
+				sent.State = bot.OutboxSent
+				return errors.Join(tx.PutPass(&bot.Pass{Hash: []byte("h")}), tx.Say(&kept), tx.MarkOutbox(&sent))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) { migrate(t, filepath.Join(t.TempDir(), "a.db")) })
+	t.Run("postgres", func(t *testing.T) { migrate(t, storetest.EmptyPostgres(t)) })
+}
