@@ -24,7 +24,26 @@
 // the check before it enqueued the job. So there is no step kind for slow
 // work: a job's outcome is an event like any other.
 //
-// A typed answer goes to a check as it is and is never kept in a slot.
+// A typed answer goes to a check as it is and is never kept in a slot. What the
+// person did is told to the turn as Message.Heard, for a transcript: the label
+// of what was pressed or understood, and dots in place of everything else that
+// was typed.
+//
+// # Answers
+//
+// The answer of an ask step has a kind, which says what typed text may be one:
+//
+//	digits6  six digits, however they are written
+//	code8    eight to sixteen characters of Crockford's base 32
+//	phone    at least three digits in it
+//	email    an @ in it
+//	login    one word
+//	text     anything
+//
+// An ask step may come with a page ("page: {form, title, button}"): its message
+// then holds a form without fields (Form.SignIn) that opens the organisation's
+// sign-in. The step still waits for its typed answer, the code that the page
+// shows in the end.
 //
 // # Always a way
 //

@@ -86,6 +86,9 @@ func sketch(f *Flow, li int) ([]node, []arrow) {
 			body = s.Text.Source(li)
 		}
 		nodes[i].lines = append([]string{head}, wrap(body, 30, 2)...)
+		if s.Page {
+			nodes[i].lines = append(nodes[i].lines, wrap("page: "+s.Title.Source(li), 30, 1)...)
+		}
 		type key struct {
 			to     *Step
 			dashed bool

@@ -51,6 +51,7 @@ func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 	}
 	t := turn{e: e, s: s, ev: ev, out: out}
 	t.language()
+	t.hear()
 	if t.settle() {
 		out.Retract = t.fleeting()
 		t.sayOwn(sayChanged)
@@ -121,6 +122,9 @@ func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Out
 	} else {
 		if to.Goto != retry {
 			s.Misses = 0
+			if step.Kind == Ask && step.Answer.Kind == LoginText && ev.Kind == bot.Text {
+				out.Message.Heard = strings.TrimSpace(ev.Text) // taken as a user name, which slots hold anyway
+			}
 		}
 		t.follow(step, &to.Target)
 	}
@@ -229,7 +233,9 @@ func (t *turn) text() {
 	st := t.step(f)
 	if st != nil {
 		if i, ok := st.looks[t.li].byWord[folded]; ok {
-			t.choose(st, st.looks[t.li].choices[i].ID)
+			c := &st.looks[t.li].choices[i]
+			t.heard(c.Label)
+			t.choose(st, c.ID)
 			return
 		}
 		if t.pickTyped(st, f, folded) {
@@ -240,21 +246,28 @@ func (t *turn) text() {
 		if li != t.li && li != 0 {
 			t.overhear(li)
 		}
+		t.heard(t.e.langs[t.li].labels[v])
 		t.verb(v)
 		return
 	}
 	if li, ok := t.languageNamed(folded); ok {
+		t.heard(t.e.langs[li].name)
 		t.speak(t.e.langs[li].code)
 		t.keepLanguage()
 		return
 	}
-	// A login name or a free text looks like anything, so a greeting or the
-	// name of a script is taken for what it is first.
-	loose := st != nil && (st.Answer.Kind == LoginText || st.Answer.Kind == AnyText)
+	// A login name, a free text and a code of letters look like anything, so a
+	// greeting or the name of a script is taken for what it is first.
+	loose := st != nil && (st.Answer.Kind == LoginText || st.Answer.Kind == AnyText || st.Answer.Kind == Code8)
 	if !loose && t.typed(st) {
 		return
 	}
 	if t.greeted(folded) {
+		if typed := strings.TrimSpace(t.ev.Text); len(typed) <= maxHeard {
+			t.heard(typed)
+		} else {
+			t.heard(folded)
+		}
 		if st == nil {
 			t.start(t.e.home)
 			return
@@ -268,6 +281,7 @@ func (t *turn) text() {
 		return
 	}
 	if fl := t.triggered(folded); fl != nil {
+		t.heard(fl.Title.Source(t.li))
 		t.digress(fl)
 		return
 	}
@@ -293,19 +307,19 @@ func (t *turn) typed(st *Step) bool {
 	if st == nil || st.Kind != Ask || st.Answer.Kind == NoAnswer {
 		return false
 	}
-	if st.Answer.Kind == Digits6 {
-		code, ok := bot.Digits6(t.ev.Text)
-		if !ok {
-			return false
-		}
-		t.ask(st.Answer.Check, code)
-		return true
+	input, ok := "", false
+	switch st.Answer.Kind {
+	case Digits6:
+		input, ok = bot.Digits6(t.ev.Text)
+	case Code8:
+		input, ok = bot.Code8(t.ev.Text)
+	default:
+		input, ok = strings.TrimSpace(t.ev.Text), looksLike(st.Answer.Kind, t.ev.Text)
 	}
-	if !looksLike(st.Answer.Kind, t.ev.Text) {
-		return false
+	if ok {
+		t.ask(st.Answer.Check, input)
 	}
-	t.ask(st.Answer.Check, strings.TrimSpace(t.ev.Text))
-	return true
+	return ok
 }
 
 // ask hands over to a check.
@@ -471,6 +485,7 @@ func (t *turn) pickTyped(st *Step, f *bot.Frame, folded string) bool {
 	for _, c := range t.choices(st, f) {
 		i++
 		if isNumber && n == i || !isNumber && fold(c.Label) == folded {
+			t.heard(c.Label)
 			if strings.HasPrefix(c.ID, "/") {
 				t.verb(verbByName[c.ID[1:]])
 				return true
@@ -602,6 +617,107 @@ func (t *turn) open() {
 	}
 	t.sayOwn(sayWelcomeBack)
 	t.reprompt()
+}
+
+// ---- what was heard ----
+
+// maxHeard is the longest greeting that is kept as it was typed, in bytes: it is
+// compared without the marks around it, and there may be thousands.
+const maxHeard = 64
+
+// hear fills Message.Heard with what can be said of any event. Typed text is
+// dots, since anything may stand in it (a code, a number, a password), until
+// somebody understands it as one of the words that are known here.
+func (t *turn) hear() {
+	h := &t.out.Message.Heard
+	switch t.ev.Kind {
+	case bot.Text:
+		*h = bot.Unheard
+	case bot.Press:
+		*h = t.pressed()
+	case bot.Submit:
+		*h = t.submitted()
+	}
+}
+
+// heard notes what typed text was understood as.
+func (t *turn) heard(s string) {
+	if s != "" {
+		t.out.Message.Heard = s
+	}
+}
+
+// pressed is what stands on the button that was pressed, or nothing when it is
+// a button of earlier and two of that name are called differently.
+func (t *turn) pressed() string {
+	id := t.ev.Choice
+	f := t.s.Top()
+	now := t.ev.Prompt == 0 || t.ev.Prompt == t.s.Prompt
+	if st := t.step(f); now && st != nil {
+		lk := &st.looks[t.li]
+		for i := range lk.choices {
+			if lk.choices[i].ID == id {
+				return lk.choices[i].Label
+			}
+		}
+		if st.Options {
+			for i := range f.Options {
+				if f.Options[i].ID == id {
+					return f.Options[i].Label
+				}
+			}
+		}
+		if st.List != "" {
+			if i, ok := t.e.lists[st.List].byID[id]; ok {
+				return t.e.lists[st.List].Entries[i].Text.Source(t.li)
+			}
+		}
+	}
+	if name, ok := strings.CutPrefix(id, "/"); ok {
+		return t.e.langs[t.li].labels[verbByName[name]]
+	}
+	if now {
+		return ""
+	}
+	label := ""
+	for i := range t.s.Stack {
+		fl := t.flow(&t.s.Stack[i])
+		if fl == nil {
+			continue
+		}
+		for _, st := range fl.Order {
+			if c := st.choice(id); c != nil {
+				if l := c.Label.Source(t.li); label == "" {
+					label = l
+				} else if l != label {
+					return ""
+				}
+			}
+		}
+	}
+	return label
+}
+
+// submitted is the title of the form that was sent, if a running flow has it.
+func (t *turn) submitted() string {
+	if t.ev.Form == nil {
+		return ""
+	}
+	for i := len(t.s.Stack) - 1; i >= 0; i-- {
+		fl := t.flow(&t.s.Stack[i])
+		if fl == nil {
+			continue
+		}
+		for _, st := range fl.Order {
+			if st.Kind == Form && st.FormID == t.ev.Form.Name {
+				if lk := &st.looks[t.li]; lk.form != nil {
+					return lk.form.Title
+				}
+				return string(t.e.render(nil, st.Title.pick(t.li), t.li, t.s))
+			}
+		}
+	}
+	return ""
 }
 
 // ---- words that work everywhere ----
@@ -935,7 +1051,7 @@ func (t *turn) prompt(st *Step, short bool) {
 	if !short {
 		m.Picture = lk.picture
 	}
-	if st.Kind == Form {
+	if st.Kind == Form || st.Page {
 		if m.Form = lk.form; m.Form == nil {
 			m.Form = t.e.buildForm(st, t.li, t.s)
 		}

@@ -205,7 +205,7 @@ func TestWhatPeopleSee(t *testing.T) {
 		c.at("help.card")
 	})
 	t.Run("the title of a form is filled", func(t *testing.T) {
-		c := &talk{t: t, e: set, outcomes: map[string]bot.Outcome{"person.known": {Name: "unknown"}, "person.username": {Name: "ok", Facts: bot.Facts("username", "ada")}}}
+		c := &talk{t: t, e: set, outcomes: map[string]bot.Outcome{"person.known": {Name: "unknown"}, "person.means": {Name: "password"}, "person.username": {Name: "ok", Facts: bot.Facts("username", "ada")}}}
 		c.say("hi")
 		c.say("start")
 		c.say("ada")

@@ -1,5 +1,7 @@
 package flows
 
+import "latchkey/bot"
+
 // Replay plays a transcript in another language than it was written in: the
 // "<" lines are not compared, and what is typed in the base language for a
 // choice is pressed instead.
@@ -10,4 +12,42 @@ func Replay(set *Set, name, text, lang string) (Coverage, error) {
 	p := &player{set: &own, file: name, replay: lang}
 	p.fresh()
 	return covered, p.play(text)
+}
+
+// Words is everything that Message.Heard may hold of a set besides greetings
+// and logins, read from the scripts: labels, titles, names of languages.
+func Words(set *Set) map[string]bool {
+	words := map[string]bool{"": true, bot.Unheard: true}
+	sess := &bot.Session{}
+	for li, lang := range set.langs {
+		words[lang.name] = true
+		for _, l := range lang.labels {
+			words[l] = true
+		}
+		for _, list := range set.lists {
+			for i := range list.Entries {
+				words[list.Entries[i].Text.Source(li)] = true
+			}
+		}
+		for _, f := range set.order {
+			words[f.Title.Source(li)] = true
+			for _, s := range f.Order {
+				words[string(set.render(nil, s.Title.pick(li), li, sess))] = true
+				for i := range s.Choices {
+					words[s.Choices[i].Label.Source(li)] = true
+				}
+			}
+		}
+	}
+	return words
+}
+
+// Greets reports whether a text is a greeting of any language and nothing else.
+func Greets(set *Set, text string) bool {
+	for _, lang := range set.langs {
+		if lang.greets[fold(text)] {
+			return len(text) <= maxHeard
+		}
+	}
+	return false
 }

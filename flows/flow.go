@@ -79,10 +79,11 @@ type Step struct {
 	Answer  Answer   // ask: typed answer
 	Next    Target   // say; ask with options or list
 
+	Page    bool        // ask: it comes with a one-time page to sign in on
 	Fields  []FormField // form
-	Title   Text        // form
-	Button  Text        // form
-	FormID  string      // form: name in the catalogue
+	Title   Text        // form, page
+	Button  Text        // form, page
+	FormID  string      // form, page: name in the catalogue
 	Reveals bool        // form
 	Check   string      // check, form
 	Outcome []OutcomeTarget
@@ -120,9 +121,10 @@ const (
 	EmailText            // has an @
 	LoginText            // one word
 	AnyText              // anything
+	Code8                // eight to sixteen characters of Crockford's base 32; anything else is a format error and burns no attempt
 )
 
-var answerNames = map[string]AnswerKind{"digits6": Digits6, "phone": PhoneText, "email": EmailText, "login": LoginText, "text": AnyText}
+var answerNames = map[string]AnswerKind{"digits6": Digits6, "phone": PhoneText, "email": EmailText, "login": LoginText, "text": AnyText, "code8": Code8}
 
 // Answer describes a typed answer.
 type Answer struct {

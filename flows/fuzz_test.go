@@ -172,7 +172,7 @@ var typed = []string{
 	"hi", "hola", "HELLO!", "help", "ayuda", "?", "why", "back", "atrás", "skip", "later", "repeat", "resend", "cancel", "start over", "status",
 	"language", "human", "menu", "español", "English", "authenticator", "my methods", "trouble", "phone", "questions", "enroll", "recovery",
 	"1", "2", "3", "9", "0", "999999999999", "123456", "123 456", "code: 654321.", "(201) 555-0123", "+49 30 1234567", "a@b.example", "jdoe", "yes", "no", "done",
-	"is this safe?", "how long does it take", "", " ", "\u200b\u200b", "....", "¿?", "{name}", "{", "}{", "/help", "/stop", "/", "//", "<script>", "日本語", "١٢٣٤٥٦", "\xff\xfe", "😀😀", "ok\x00ok",
+	"7F3K-9QXD", "ABCD EFGH", "continue", "is this safe?", "how long does it take", "", " ", "\u200b\u200b", "....", "¿?", "{name}", "{", "}{", "/help", "/stop", "/", "//", "<script>", "日本語", "١٢٣٤٥٦", "\xff\xfe", "😀😀", "ok\x00ok",
 	strings.Repeat("long ", 600),
 }
 
@@ -210,7 +210,7 @@ func (w *walk) event(n int) bot.Event {
 		ev.Kind = bot.Submit
 		ev.Prompt = w.s.Prompt
 		if w.src.pick(8) > 0 {
-			ev.Form = &bot.FormReply{Name: []string{"sign_in", "answers", "answer_again", "recovery", "recovery_code", ""}[w.src.pick(6)]}
+			ev.Form = &bot.FormReply{Name: []string{"sign_in", "answers", "answer_again", "recovery", "recovery_code", "sign_in_page", ""}[w.src.pick(7)]}
 			if w.msg.Form != nil && w.src.pick(4) > 0 {
 				ev.Form.Name = w.msg.Form.Name
 			}
@@ -338,6 +338,7 @@ func (w *walk) turn(ev bot.Event) {
 	w.store()
 	w.log = append(w.log, fmt.Sprintf("event kind %d text %q choice %q prompt %d form %v signal %v", ev.Kind, ev.Text, ev.Choice, ev.Prompt, ev.Form != nil, ev.Signal))
 	before := cloneSession(w.s)
+	was := cloneSession(w.s)
 	var given []bot.Outcome
 	w.set.Turn(&w.s, &ev, &w.out)
 	for w.out.Check != "" {
@@ -352,7 +353,7 @@ func (w *walk) turn(ev bot.Event) {
 			w.fail("the turn never ends: it asks one check after the other")
 		}
 	}
-	w.holds(&ev)
+	w.holds(was, &ev)
 	// The same again gives the same.
 	var out bot.Output
 	w.set.Turn(&before, &ev, &out)
@@ -371,8 +372,11 @@ func (w *walk) turn(ev bot.Event) {
 	}
 }
 
-func (w *walk) holds(ev *bot.Event) {
+func (w *walk) holds(was bot.Session, ev *bot.Event) {
 	m := &w.out.Message
+	if !harmless(w.set, &was, ev, m.Heard) {
+		w.fail("kept for a transcript: %q", m.Heard)
+	}
 	if w.out.Silent {
 		if ev.Kind != bot.Notice && w.s.Owner == bot.OwnerBot {
 			w.fail("silent to a person")

@@ -321,8 +321,9 @@ func (l *linter) keys(s *Step) {
 		{"answer", s.Answer.Kind != NoAnswer, s.Kind == Ask},
 		{"goto", s.Next.Goto != "", s.Kind == Say || picks},
 		{"fields", len(s.Fields) > 0, s.Kind == Form},
-		{"title", !s.Title.Empty(), s.Kind == Form},
-		{"button", !s.Button.Empty(), s.Kind == Form},
+		{"page", s.Page, s.Kind == Ask},
+		{"title", !s.Title.Empty(), s.Kind == Form || s.Page},
+		{"button", !s.Button.Empty(), s.Kind == Form || s.Page},
 		{"reveals", s.Reveals, s.Kind == Form},
 		{"outcomes", len(s.Outcome) > 0, s.Kind == Check || s.Kind == Form || s.Kind == Run || s.Kind == Ask && s.Answer.Kind != NoAnswer},
 		{"signals", len(s.Signals) > 0, s.Kind.waits()},
@@ -376,6 +377,9 @@ func (l *linter) ask(s *Step) {
 		if s.Answer.Kind == Digits6 && s.Answer.Format.Empty() {
 			l.bad(s.Pos, "step %s takes six digits but has no format: text for an answer that is not six digits", s.ID)
 		}
+		if s.Answer.Kind == Code8 && s.Answer.Format.Empty() {
+			l.bad(s.Pos, "step %s takes a code but has no format: text for an answer that is none", s.ID)
+		}
 		if s.Answer.Check == "" {
 			l.bad(s.Pos, "the answer of step %s has no check:", s.ID)
 		} else {
@@ -385,6 +389,34 @@ func (l *linter) ask(s *Step) {
 	}
 	if s.Options {
 		l.options(s)
+	}
+	if s.Page {
+		l.page(s)
+	}
+}
+
+// page: whoever has signed in on the page comes back with a typed answer.
+func (l *linter) page(s *Step) {
+	for _, k := range []struct {
+		name  string
+		empty bool
+	}{{"form", s.FormID == ""}, {"title", s.Title.Empty()}, {"button", s.Button.Empty()}} {
+		if k.empty {
+			l.bad(s.Pos, "the page of step %s needs %s:", s.ID, k.name)
+		}
+	}
+	if s.Answer.Kind == NoAnswer {
+		l.bad(s.Pos, "step %s has a page but takes no answer; give it answer: for what the page tells the person to type", s.ID)
+	}
+	if s.FormID != "" {
+		l.formName(s)
+	}
+}
+
+// formName compares the name of a form or a page with those of the program.
+func (l *linter) formName(s *Step) {
+	if _, ok := l.set.Catalogue.Forms[s.FormID]; !ok && l.full {
+		l.bad(s.Pos, "there is no form %q%s", s.FormID, hint(s.FormID, sortedKeys(l.set.Catalogue.Forms)))
 	}
 }
 
@@ -443,11 +475,7 @@ func (l *linter) form(s *Step) {
 			l.bad(ff.Pos, "field %s needs a label", ff.Name)
 		}
 	}
-	if l.full {
-		if _, ok := l.set.Catalogue.Forms[s.FormID]; !ok {
-			l.bad(s.Pos, "there is no form %q%s", s.FormID, hint(s.FormID, sortedKeys(l.set.Catalogue.Forms)))
-		}
-	}
+	l.formName(s)
 	if s.Check != "" {
 		l.check(s, s.Check)
 	}

@@ -41,9 +41,17 @@ steps:
     signals:
       undelivered: {say: "It did not arrive.", goto: second}
     skip: second
+    resend: linked
     choices:
       - {id: next, label: Go on, primary: true, words: [forward], set: {colour: red}, goto: second}
       - {verb: later}
+  linked:
+    ask: Please sign in and type the code.
+    page: {form: t_page, title: "Sign in to {org}", button: Sign in}
+    answer: {kind: code8, check: t.code, format: "Eight characters, please."}
+    outcomes:
+      ok: pick
+      no: {say: "There are left: {left}.", goto: retry}
   second:
     form: t_form
     check: t.save
@@ -117,6 +125,12 @@ flows:
         outcomes: {no: "Todavía quedan: {left}."}
         signals: {undelivered: No llegó.}
         choices: {next: Seguir}
+      linked:
+        ask: Entre y escriba el código.
+        title: Entrar en {org}
+        button: Entrar
+        format: "Ocho caracteres, por favor."
+        outcomes: {no: "Hay todavía: {left}."}
       second:
         title: Un formulario de {org}
         text: "Llénelo, por favor."
@@ -147,6 +161,7 @@ func lintCatalogue() bot.Catalogue {
 		cat.Checks[s.Name] = s
 	}
 	cat.Forms["t_form"] = bot.FormSpec{Name: "t_form"}
+	cat.Forms["t_page"] = bot.FormSpec{Name: "t_page"}
 	return cat
 }
 
@@ -213,8 +228,21 @@ func TestLintNamesEveryMistake(t *testing.T) {
 		{name: "signal that nothing raises", old: "      undelivered: {", new: "      undeliverd: {", es: [2]string{"signals: {undelivered", "signals: {undeliverd"},
 			want: []want{{"undeliverd", `nothing raises the signal "undeliverd"; did you mean "undelivered"?`}}},
 		{name: "nothing starts it", old: "run: y", new: "run: prove", want: []want{{"flow: y", "nothing starts flow y"}, {"XX", "failed"}, {"XX", "two"}}, wantFile: "y.yaml"},
-		{name: "secret as text", old: "check: t.code", new: "check: t.save", want: []want{{"  first:", "takes a secret as typed text (check t.save); use a form step"}, {"no: {say: \"Still", "never gives outcome"}, {`say: "Still`, "needs {left}"}}},
+		{name: "secret as text", old: "{kind: digits6, check: t.code", new: "{kind: digits6, check: t.save", want: []want{{"  first:", "takes a secret as typed text (check t.save); use a form step"}, {"no: {say: \"Still", "never gives outcome"}, {`say: "Still`, "needs {left}"}}},
 		{name: "digits without format", old: `, format: "Six digits, please."}`, new: "}", es: [2]string{"        format: \"Seis cifras, por favor.\"\n", ""}, want: []want{{"  first:", "takes six digits but has no format"}}},
+		{name: "code without format", old: `, format: "Eight characters, please."}`, new: "}", es: [2]string{"        format: \"Ocho caracteres, por favor.\"\n", ""}, want: []want{{"  linked:", "takes a code but has no format"}}},
+		{name: "page without button", old: ", button: Sign in}", new: "}", es: [2]string{"        button: Entrar\n", ""}, want: []want{{"  linked:", "the page of step linked needs button:"}}},
+		{name: "page without title", old: `, title: "Sign in to {org}"`, new: "", es: [2]string{"        title: Entrar en {org}\n", ""}, want: []want{{"  linked:", "the page of step linked needs title:"}}},
+		{name: "page without form", old: "{form: t_page, ", new: "{", want: []want{{"  linked:", "the page of step linked needs form:"}}},
+		{name: "page with an unknown form", old: "form: t_page", new: "form: t_pagge", want: []want{{"  linked:", `there is no form "t_pagge"; did you mean "t_page"?`}}},
+		{name: "page with an unknown key", old: "form: t_page", new: "fields: [], form: t_page", want: []want{{"page: {", `page has no key "fields"`}}},
+		{name: "page with a slot", old: `"Sign in to {org}"`, new: `"Sign in to {left}"`, es: [2]string{"Entrar en {org}", "Entrar en {left}"}, want: []want{{"page: {", "only facts that are always there"}, {"title: Entrar", ""}}},
+		{name: "page without an answer", old: "    answer: {kind: code8, check: t.code, format: \"Eight characters, please.\"}\n    outcomes:\n      ok: pick\n      no: {say: \"There are left: {left}.\", goto: retry}\n",
+			new: "    choices:\n      - {id: next, label: Go on, goto: pick}\n", es: [2]string{"        format: \"Ocho caracteres, por favor.\"\n        outcomes: {no: \"Hay todavía: {left}.\"}\n", "        choices: {next: Seguir}\n"},
+			want: []want{{"  linked:", "step linked has a page but takes no answer"}}},
+		{name: "page that is not translated", file: "lang/es.yaml", old: "        button: Entrar\n", new: "", want: []want{{"button: Sign in}", `add "flows: x: steps: linked: button" to scripts.dir/lang/es.yaml`}}, wantFile: "x.yaml"},
+		{name: "page of a form step", old: "    form: t_form\n", new: "    form: t_form\n    page: {form: t_form}\n", want: []want{{"  second:", "page has no meaning in a form step second"}}},
+		{name: "title of a step without a page", old: "    say: You picked {one}.", new: "    say: You picked {one}.\n    title: Hello", want: []want{{"  told:", "title has no meaning in a say step told"}, {"title: Hello", ""}}},
 		{name: "options without refresh", old: "    refresh: pick\n", new: "", want: []want{{"  which:", "step which needs refresh:"}}},
 		{name: "options without a check", old: "      ok: pick\n  pick", new: "      ok: which\n  pick", want: []want{{"ok: which", "outcome ok of step second leads to it without one"}}},
 

@@ -468,6 +468,7 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 		"slot":     func(v *yaml.Node) { l.str(file, v, &s.Slot) },
 		"goto":     func(v *yaml.Node) { l.target(file, v, &s.Next) },
 		"answer":   func(v *yaml.Node) { l.answer(file, s, v) },
+		"page":     func(v *yaml.Node) { l.page(file, s, v) },
 		"outcomes": func(v *yaml.Node) { l.outcomes(file, v, &s.Outcome) },
 		"signals":  func(v *yaml.Node) { l.outcomes(file, v, &s.Signals) },
 		"cases": func(v *yaml.Node) {
@@ -543,8 +544,19 @@ func (l *loader) answer(file string, s *Step, n *yaml.Node) {
 	})
 	s.Answer.Kind = answerNames[kind]
 	if s.Answer.Kind == NoAnswer {
-		l.bad(file, n, "answer kind %q does not exist; use digits6, phone, email, login or text", kind)
+		l.bad(file, n, "answer kind %q does not exist; use digits6, code8, phone, email, login or text", kind)
 	}
+}
+
+// page reads what a one-time page beside an ask step is called. Its texts are
+// translated as those of a form step are.
+func (l *loader) page(file string, s *Step, n *yaml.Node) {
+	s.Page = true
+	l.fields(file, n, "page", map[string]func(*yaml.Node){
+		"form":   func(v *yaml.Node) { l.str(file, v, &s.FormID) },
+		"title":  func(v *yaml.Node) { l.text(file, v, 0, &s.Title) },
+		"button": func(v *yaml.Node) { l.text(file, v, 0, &s.Button) },
+	})
 }
 
 func (l *loader) formFields(file string, s *Step, n *yaml.Node) {

@@ -173,6 +173,9 @@ func (p *printer) lead(g *guide) {
 				}
 				n := 0
 				s := cards[k].step
+				if s.Page { // its button stands first and leads out of the chat
+					n++
+				}
 				for j := range s.Choices {
 					ch := &s.Choices[j]
 					if ch.Verb != "" || ch.Link != "" {
@@ -277,6 +280,9 @@ func (p *printer) card(s *Step) card {
 		}
 	}
 	code := p.set.langs[p.li].code
+	if s.Page {
+		k.Press = append([]press{{Label: p.plain(&s.Button), Primary: true}}, k.Press...)
+	}
 	switch {
 	case s.Kind == Form:
 		k.Form = p.plain(&s.Button)

@@ -320,7 +320,7 @@ func (e *Set) look(s *Step, li int) look {
 			put(strconv.Itoa(i+1), i)
 		}
 	}
-	if s.Kind == Form && e.formFixed(s, li) {
+	if (s.Kind == Form || s.Page) && e.formFixed(s, li) {
 		lk.form = e.buildForm(s, li, nil)
 	}
 	return lk
@@ -362,7 +362,7 @@ func (e *Set) buildForm(s *Step, li int, sess *bot.Session) *bot.Form {
 		sess = new(bot.Session)
 	}
 	fill := func(t *Text) string { return string(e.render(nil, t.pick(li), li, sess)) }
-	f := &bot.Form{Name: s.FormID, Title: fill(&s.Title), Button: fill(&s.Button), Reveals: s.Reveals}
+	f := &bot.Form{Name: s.FormID, Title: fill(&s.Title), Button: fill(&s.Button), Reveals: s.Reveals, SignIn: s.Page}
 	for i := range s.Fields {
 		f.Fields = append(f.Fields, bot.Field{Name: s.Fields[i].Name, Label: fill(&s.Fields[i].Label), Mask: s.Fields[i].Mask})
 	}

@@ -122,6 +122,9 @@ func (s *shower) step(st *Step) {
 	s.text(1, "why", &st.Why)
 	s.text(1, "help", &st.Help)
 	s.text(1, "typed", &st.Typed)
+	if st.Page {
+		s.line(1, "page    %s, to sign in on", st.FormID)
+	}
 	s.text(1, "title", &st.Title)
 	s.text(1, "button", &st.Button)
 	if st.Picture != "" {

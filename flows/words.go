@@ -67,16 +67,6 @@ func plain(r rune) rune {
 // anything else may be taken for a question.
 func looksLike(k AnswerKind, raw string) bool {
 	switch k {
-	case Digits6:
-		n := 0
-		for _, r := range raw {
-			if unicode.IsDigit(r) {
-				n++
-			} else if unicode.IsLetter(r) {
-				n -= 2
-			}
-		}
-		return n > 0
 	case PhoneText:
 		n := 0
 		for _, r := range raw {

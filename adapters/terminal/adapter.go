@@ -44,8 +44,8 @@ type Options struct {
 	Log      *slog.Logger     // default: discard
 }
 
-// An Adapter is the terminal as a channel. It implements bot.Adapter and
-// bot.Deleter.
+// An Adapter is the terminal as a channel. It implements bot.Adapter,
+// bot.Deleter and bot.Pager.
 type Adapter struct {
 	o    Options
 	run  string // random, so that event ids differ from run to run
@@ -68,8 +68,12 @@ type shown struct {
 	bot.Message
 	revealed *bot.Revealed
 	receipt  string
-	file     string // path of the QR picture, or empty
+	file     string     // path of the QR picture, or empty
+	page     bot.Secret // address of a one-time page, or empty
 }
+
+// pageOnly reports whether the message's form cannot be filled in here.
+func pageOnly(m *bot.Message) bool { return m.Form != nil && m.Form.SignIn }
 
 // New checks the options and makes an adapter. It does no input or output yet,
 // except for making Dir and emptying it of pictures that a killed run left.
@@ -123,6 +127,10 @@ func New(o Options) (*Adapter, error) {
 // Channel implements bot.Adapter.
 func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
 
+// WantsPage implements bot.Pager: the organisation's sign-in needs a browser.
+// All other forms are filled in here, unseen.
+func (a *Adapter) WantsPage(m *bot.Message) bool { return pageOnly(m) }
+
 // Limits implements bot.Adapter: a terminal has none.
 func (a *Adapter) Limits() bot.Limits { return bot.Limits{} }
 
@@ -146,7 +154,7 @@ func (a *Adapter) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 	if a.left.Load() {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendRetry, Err: errors.New("terminal: nobody is here any more")}
 	}
-	m := &shown{Message: d.Message, revealed: d.Revealed, receipt: "m-" + d.Key}
+	m := &shown{Message: d.Message, revealed: d.Revealed, receipt: "m-" + d.Key, page: d.Page}
 	if d.Revealed != nil && len(d.Revealed.PNG) > 0 {
 		name, path, err := a.pics.write(d.Revealed.PNG)
 		if err != nil {

@@ -8,6 +8,7 @@
 // It must not know the database, the scripts or another adapter. What lies
 // beside the conversation, the pretend phone, reaches it through Device. It
 // decides nothing: a typed number is passed on as typed, a code is not looked
-// at, a private value goes into Event.Form and nowhere else. It never prints a
-// control character that came from outside.
+// at, a private value goes into Event.Form and nowhere else. What needs a
+// browser, the organisation's sign-in, is shown as the address of a one-time
+// page. It never prints a control character that came from outside.
 package terminal

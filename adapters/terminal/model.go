@@ -32,6 +32,9 @@ type entry struct {
 	text    string
 	head    string // progress and reference
 	alt     string
+	button  string     // of the page
+	page    bot.Secret // address of a one-time page
+	noPage  bool       // there should have been one
 	receipt string
 	qr      *qrEntry
 	gone    bool // its picture was taken back
@@ -197,10 +200,17 @@ func (m *model) shown(s *shown) {
 			m.entries[i].blank() // one picture at a time; an older one is void
 		}
 	}
+	e.page, e.noPage = s.page, s.page == "" && pageOnly(&s.Message)
+	if s.Form != nil {
+		e.button = oneLine(s.Form.Button)
+	}
 	m.add(e)
 	m.fit = true
 	m.choices, m.prompt, m.mark = s.Choices, s.Prompt, -1
 	m.form, m.box = s.Form, nil
+	if pageOnly(&s.Message) {
+		m.form = nil
+	}
 	if m.form != nil {
 		m.open()
 	}
@@ -217,6 +227,7 @@ func (e *entry) blank() {
 	if e.qr != nil {
 		e.qr, e.gone = nil, true
 	}
+	e.page = ""
 }
 
 func (m *model) retract(receipt string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ type plain struct {
 	lang   string
 	form   *bot.Form // asked for now, or nil
 	prompt uint32    // of form
-	picks  int       // choices beside the form
+	picks  []string  // labels of the choices beside the form
 	said   uint64    // messages shown
 	uri    bot.Secret
 	rows   []string // the QR shown last
@@ -164,11 +165,14 @@ func (p *plain) fill(ctx context.Context, in bot.Inbox, f *bot.Form, prompt uint
 	p.form = nil // the answer asks again when it is needed again
 	picks := p.picks
 	p.mu.Unlock()
-	// The first line may pick a choice by its number: nobody's password or
-	// answer is that short, and help must be there at every step.
+	// The first line may pick a choice, by its number or by all of its label:
+	// nobody's password or answer is that short or stands on the screen, and
+	// help must be there at every step.
 	picked := func(s string) bool {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
-		return err == nil && n >= 1 && n <= picks
+		s = strings.TrimSpace(s)
+		n, err := strconv.Atoi(s)
+		return err == nil && n >= 1 && n <= len(picks) ||
+			slices.ContainsFunc(picks, func(label string) bool { return strings.EqualFold(s, label) })
 	}
 
 	next := func(masked bool) (string, error) {
@@ -288,7 +292,13 @@ func (p *plain) show(m *shown) error {
 	if m.Lang != "" {
 		p.lang = m.Lang
 	}
-	p.form, p.prompt, p.picks = m.Form, m.Prompt, len(m.Choices)
+	p.form, p.prompt, p.picks = m.Form, m.Prompt, nil
+	if pageOnly(&m.Message) {
+		p.form = nil // what is typed next is chat
+	}
+	for _, c := range m.Choices {
+		p.picks = append(p.picks, strings.TrimSpace(oneLine(c.Label)))
+	}
 	if m.revealed != nil {
 		p.uri, p.from, p.rows = m.revealed.URI, m.receipt, square(m.revealed.Rows)
 	}
@@ -344,7 +354,16 @@ func (p *plain) writeMessage(m *shown) error {
 			b.WriteString("\n")
 		}
 	}
-	if f := m.Form; f != nil {
+	if m.page != "" {
+		b.WriteString("\n")
+		if m.Form != nil {
+			b.WriteString(oneLine(m.Form.Button) + ". ")
+		}
+		b.WriteString(p.word(wordPage) + ": " + oneLine(string(m.page)) + "\n")
+	} else if pageOnly(&m.Message) {
+		b.WriteString("\n(" + p.word(wordNoPage) + ")\n")
+	}
+	if f := m.Form; f != nil && !pageOnly(&m.Message) {
 		b.WriteString("\n" + oneLine(f.Title) + " - " + p.word(wordPrivate) + "\n")
 		switch {
 		case f.Reveals:

@@ -40,6 +40,7 @@ var words = english{
 	"terminal.keys": "F1 keys · Tab other side · Ctrl+C leave", "terminal.keys_more": "Enter   send\nTab     the other side",
 	"terminal.empty": "Nothing here yet.", "terminal.scanned": "The pretend phone scanned the picture: {name}",
 	"form.private_box": "What you type here does not enter the chat.", "form.keys": "Enter: next · Esc: leave, nothing is sent",
+	"terminal.page": "Open this page", "terminal.no_page": "There is no page for this right now.",
 	"form.left": "Nothing was sent.", "form.show_key": "Enter shows them",
 	"phone.text": "Text from {from}", "phone.call": "Call from {from}", "phone.mail": "Mail from {from}, {subject}",
 }
@@ -84,6 +85,14 @@ func perform(dir string) error {
 			ev.Choice = "codes"
 		}
 		switch {
+		case ev.Text == "page":
+			return signIn(pageAddress)
+		case ev.Text == "no page":
+			return signIn("")
+		case ev.Text == "secret page":
+			d := say(bot.Message{Text: "Scan the picture."})
+			d.Page = pageAddress + "2"
+			return d
 		case ev.Kind == bot.Open:
 			return say(bot.Message{Text: "Hello, I am the help desk's assistant.\n\nI help you to set up your own password reset, so that you can get back in by yourself. It takes about five minutes.\n\nNobody will ever ask you for a password in this chat.",
 				Progress: "Step 1 of 4", Ref: "W1", Prompt: 1, Choices: []bot.Choice{{ID: "start", Label: "Start", Primary: true}, {ID: "later", Label: "Not now"}, {ID: "why", Label: "Why me?"}, {ID: "real", Label: "Is this real?"}}})

@@ -125,7 +125,7 @@ func (m *model) viewPanes() string {
 		}
 		b.WriteString(m.heading(title, m.w) + "\n" + m.ruleLine(m.w, -1) + "\n")
 		for _, l := range lines {
-			b.WriteString(fill(l, m.w) + "\n")
+			b.WriteString(l + "\n") // not padded: a letter that is wider than counted must not break the line
 		}
 	} else {
 		lw, sw := m.leftWidth(), m.sideWidth()
@@ -133,7 +133,7 @@ func (m *model) viewPanes() string {
 		b.WriteString(m.heading(m.o.Title+" · "+m.word(wordChatPane), lw) + m.st.rule.Render("│") + m.heading(m.word(wordPhonePane), sw) + "\n")
 		b.WriteString(m.ruleLine(m.w, lw) + "\n")
 		for i := range height {
-			b.WriteString(fill(left[i], lw) + m.st.rule.Render("│") + fill(side[i], sw) + "\n")
+			b.WriteString(fill(left[i], lw) + m.st.rule.Render("│") + side[i] + "\n")
 		}
 	}
 	b.WriteString(m.footRule() + "\n")
@@ -150,7 +150,7 @@ func (m *model) viewPanes() string {
 	if len(m.choices) > 0 {
 		m.input.Placeholder = m.word(wordHint)
 	}
-	b.WriteString(fill(" "+m.input.View(), m.w) + "\n")
+	b.WriteString(" " + seen(m.input.View()) + "\n")
 	b.WriteString(m.st.dim.Render(cut(" "+m.word(wordKeys), m.w)))
 	return b.String()
 }
@@ -212,6 +212,7 @@ func (m *model) chatLines(w int) []string {
 			lines = append(lines, "  "+head)
 			put("    ", e.text, plain)
 			m.putPicture(e, w, put, &lines)
+			m.putPage(e, put, &lines)
 		}
 	}
 	if m.waits {
@@ -256,6 +257,24 @@ func (m *model) putPicture(e *entry, w int, put func(string, string, lipgloss.St
 		put("    ", m.word(wordOpen), m.st.bold)
 	default:
 		put("    ", m.word(wordTooSmall), m.st.bold)
+	}
+}
+
+// putPage adds the address of a one-time page, on a line of its own: a terminal
+// makes it a link, and it can be copied whole.
+func (m *model) putPage(e *entry, put func(string, string, lipgloss.Style), lines *[]string) {
+	switch {
+	case e.page != "":
+		label := m.word(wordPage) + ":"
+		if e.button != "" {
+			label = e.button + ". " + label
+		}
+		*lines = append(*lines, "")
+		put("    ", label, m.st.bold)
+		put("    ", oneLine(string(e.page)), m.st.r.NewStyle())
+	case e.noPage:
+		*lines = append(*lines, "")
+		put("    ", m.word(wordNoPage), m.st.dim)
 	}
 }
 
@@ -407,7 +426,7 @@ func (m *model) viewBox() string {
 			}
 			s.WriteString(strings.Join(wrap(oneLine(label), w), "\n") + "\n")
 			b.input.Width = w - 4
-			s.WriteString(b.input.View())
+			s.WriteString(seen(b.input.View()))
 		}
 	}
 	s.WriteString("\n\n" + m.st.dim.Render(strings.Join(wrap(m.word(wordPrivateBox), w), "\n")))

@@ -19,6 +19,8 @@ const (
 	wordShow        = "form.show"            // {button}: type yes to see it; its last word is what must be typed
 	wordShowKey     = "form.show_key"        // Enter shows them
 	wordNoShow      = "form.no_show"         // cannot be shown here
+	wordPage        = "terminal.page"        // before the address of a one-time page
+	wordNoPage      = "terminal.no_page"     // there is none
 	wordHelp        = "terminal.help"        // the commands
 	wordUnknown     = "terminal.unknown"     // {command}
 	wordFailed      = "terminal.failed"      // could not be saved, type it again

@@ -16,6 +16,16 @@
 // ProofFresh before anything changes. Every change tells every address that the
 // person had before or has after it.
 //
+// # Who signs in
+//
+// People sign in with the directory's password in a private form, or at the
+// organisation's identity provider. Either way a chat account is linked to a
+// person once, by the directory's id, and the person is told. Where the
+// provider's sign-in happens outside the conversation, on a one-time page, the
+// page shows a code that is good in that conversation only: otherwise whoever
+// sends somebody a link would get that person linked to their own chat. Wrong
+// codes and wrong passwords are counted together.
+//
 // # What counts
 //
 // Authenticator, phone, private e-mail and recovery codes count one each

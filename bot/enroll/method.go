@@ -272,5 +272,5 @@ func (r *Room) record(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, acti
 	if err := r.audit(tx, c, m, action, evidence); err != nil {
 		return err
 	}
-	return r.notify(tx, c, p, m, action, told)
+	return r.notify(tx, c.Conversation.Channel, c.Lang(), p, m, action, told)
 }

@@ -48,12 +48,12 @@ func addresses(p *bot.Person, ms []bot.Method) []bot.MethodID {
 	return to
 }
 
-// notify enqueues one notice for each address. m is nil when the change is not
-// about a method.
-func (r *Room) notify(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, change string, to []bot.MethodID) error {
-	j := Notify{Change: change, Person: p.ID, Lang: p.Lang, Channel: c.Conversation.Channel, At: tx.Now()}
+// notify enqueues one notice for each address, in the person's language or
+// else in lang. m is nil when the change is not about a method.
+func (r *Room) notify(tx bot.Tx, ch bot.ChannelID, lang string, p *bot.Person, m *bot.Method, change string, to []bot.MethodID) error {
+	j := Notify{Change: change, Person: p.ID, Lang: p.Lang, Channel: ch, At: tx.Now()}
 	if j.Lang == "" {
-		j.Lang = c.Lang()
+		j.Lang = lang
 	}
 	if m != nil {
 		j.Method = m.ID

@@ -59,6 +59,9 @@ func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // personCancel drops what is pending and voids its codes. What was proven stays.
 func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if err := r.dropLinkCode(tx, c.Conversation.ID); err != nil {
+		return bot.Outcome{}, err
+	}
 	p := c.Person()
 	if p == "" {
 		return say("ok"), nil

@@ -67,6 +67,62 @@ func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (a
 	return out, nil
 }
 
+// tryAnswers says what is wrong with the answers that are typed so far, by the
+// rules of prepareAnswers.
+func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
+	p, err := r.asker(ctx, st, c)
+	if err != nil {
+		return nil, err
+	}
+	names := r.namesOf(p)
+	seen := map[string]bool{}
+	var out []bot.FieldProblem
+	for i := 1; i <= r.Policy.QuestionsPicked; i++ {
+		n := strconv.Itoa(i)
+		text := NormalAnswer(string(c.Event.Form.Value("a" + n)))
+		if text == "" {
+			continue
+		}
+		problem := answerProblem(text, r.question(c.Lang(), c.Slot("q"+n)), names, r.Policy)
+		switch {
+		case problem != "":
+		case seen[text]:
+			problem = "clash"
+		default:
+			seen[text] = true
+			continue
+		}
+		out = append(out, r.problem(c.Lang(), "a"+n, problem))
+	}
+	return out, nil
+}
+
+// tryAgain does the same for the one answer that was asked again. Whether it is
+// the same as another answer is said when it is sent: the others are hashes by
+// now.
+func (r *Room) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
+	p, err := r.asker(ctx, st, c)
+	if err != nil {
+		return nil, err
+	}
+	text := NormalAnswer(string(c.Event.Form.Value("again")))
+	if text == "" {
+		return nil, nil
+	}
+	problem := answerProblem(text, r.question(c.Lang(), c.Slot("bad")), r.namesOf(p), r.Policy)
+	if problem == "" {
+		return nil, nil
+	}
+	return []bot.FieldProblem{r.problem(c.Lang(), "again", problem)}, nil
+}
+
+// problem puts a problem of an answer into words. Its phrases are
+// answer.problem.*.
+func (r *Room) problem(lang, field, problem string) bot.FieldProblem {
+	return bot.FieldProblem{Field: field, Text: r.Phrases.Phrase(lang, "answer.problem."+problem,
+		"min", strconv.Itoa(r.Policy.AnswerMin), "max", strconv.Itoa(r.Policy.AnswerMax))}
+}
+
 // asker is the person of a form.
 func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
 	if c.Event == nil || c.Event.Form == nil {

@@ -52,21 +52,28 @@ func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([
 	for i := range shown {
 		plain[i] = make([]byte, r.Policy.RecoveryCodeChars)
 		rand.Read(plain[i])
-		var b strings.Builder
 		for j, x := range plain[i] {
 			plain[i][j] = crockford[x&31]
-			if j > 0 && j%4 == 0 {
-				b.WriteByte('-')
-			}
-			b.WriteByte(plain[i][j])
 		}
-		shown[i] = bot.Secret(b.String())
+		shown[i] = grouped(plain[i])
 	}
 	hashes, err := r.Hashes.HashSet(ctx, plain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("enroll: hash recovery codes: %w", err)
 	}
 	return shown, recoverySet{p, hashes}, nil
+}
+
+// grouped shows a code in groups of four.
+func grouped(code []byte) bot.Secret {
+	var b strings.Builder
+	for i, c := range code {
+		if i > 0 && i%4 == 0 {
+			b.WriteByte('-')
+		}
+		b.WriteByte(c)
+	}
+	return bot.Secret(b.String())
 }
 
 // recoverySave stores the codes that the same form showed, once the person has

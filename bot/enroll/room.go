@@ -35,11 +35,18 @@ type Deps struct {
 	Issuer    string   // the same for authenticator apps, without a colon
 	Contact   string   // one line: how to reach the help desk, for notices
 	Domains   []string // the organisation's mail domains; the first completes short user names
+	SignIn    string   // how people sign in: ByPassword (also when empty) or ByPage
 	// Question gives the text of a security question. Nil: questions have
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
 	Log      *slog.Logger
 }
+
+// How people sign in.
+const (
+	ByPassword = "password" // the directory's password, in a private form
+	ByPage     = "page"     // at the organisation's identity provider
+)
 
 // A Room keeps the methods of people. It has no state of its own.
 type Room struct {
@@ -69,6 +76,9 @@ func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
 			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
+		{Name: "person.means", Doc: "how do people sign in", Run: r.personMeans, Outcomes: bot.Outcomes("password", "page")},
+		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
+			Outcomes: bot.Outcomes("ok name", "wrong left", "bad", "expired", "void", "locked wait", "disabled", "unavailable")},
 		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
 			Outcomes: bot.Outcomes("ok username", "foreign domain", "bad")},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
@@ -114,8 +124,9 @@ func (r *Room) Specs() []bot.CheckSpec {
 func (r *Room) Forms() []bot.FormSpec {
 	return []bot.FormSpec{
 		{Name: "sign_in", Doc: "the directory's password (field password)", Prepare: r.prepareSignIn},
-		{Name: "answers", Doc: "answers to the questions q1, q2, q3 (fields a1, a2, a3)", Prepare: r.prepareAnswers},
-		{Name: "answer_again", Doc: "the answer to the question bad (field again)", Prepare: r.prepareAgain},
+		{Name: "sign_in_page", Doc: "opens the sign-in of the organisation; nothing is submitted"},
+		{Name: "answers", Doc: "answers to the questions q1, q2, q3 (fields a1, a2, a3)", Prepare: r.prepareAnswers, Try: r.tryAnswers},
+		{Name: "answer_again", Doc: "the answer to the question bad (field again)", Prepare: r.prepareAgain, Try: r.tryAgain},
 		{Name: "recovery", Doc: "shows recovery codes and takes the confirmation (field saved)", Reveal: r.revealRecovery},
 	}
 }

@@ -106,6 +106,8 @@ const (
 	t2Person  = "t2.person"  // key: see verdict
 )
 
+func personKey(p bot.PersonID) string { return "person|" + string(p) }
+
 func accountKey(c *bot.Call) string {
 	return string(c.Conversation.Channel) + "|" + c.Conversation.User
 }
@@ -129,7 +131,7 @@ func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (an
 			}
 		}
 		if p != nil {
-			v.person, v.key = p.ID, "person|"+string(p.ID)
+			v.person, v.key = p.ID, personKey(p.ID)
 		}
 		wait, err := r.lockedT2(tx, c, v.key)
 		locked = wait > 0
@@ -186,7 +188,7 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, err
 	}
 	if wait > 0 {
-		return fail("locked", "sign_in_locked", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), nil
+		return r.pausedT2(c, wait), nil
 	}
 	if !v.right {
 		return r.missT2(tx, c, v.key)
@@ -201,13 +203,14 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p.Disabled {
 		return fail("disabled", "account_disabled"), nil
 	}
-	if err := r.link(tx, c, p); err != nil {
+	if err := r.link(tx, c, p, "sign-in"); err != nil {
 		return bot.Outcome{}, err
 	}
 	return say("ok", "name", called(p)), nil
 }
 
-// missT2 counts a wrong password for the chat account and for the login.
+// missT2 counts a wrong password, or a wrong code of a page, for the chat
+// account and for the login.
 func (r *Room) missT2(tx bot.Tx, c *bot.Call, key string) (bot.Outcome, error) {
 	left := r.Policy.T2FailuresAccount
 	for _, l := range []struct {
@@ -224,31 +227,48 @@ func (r *Room) missT2(tx bot.Tx, c *bot.Call, key string) (bot.Outcome, error) {
 		left = min(left, l.limit-n)
 	}
 	if left <= 0 {
-		return fail("locked", "sign_in_locked", "wait", bot.Wait(r.Phrases, c.Lang(), r.Policy.T2Window)), nil
+		return r.pausedT2(c, r.Policy.T2Window), nil
 	}
 	return fail("wrong", "sign_in_wrong", "left", strconv.Itoa(left)), nil
 }
 
-// link proves that the chat account is this person's (L2). The notice goes to
-// the addresses that the person has already.
-func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person) error {
+func (r *Room) pausedT2(c *bot.Call, wait time.Duration) bot.Outcome {
+	return fail("locked", "sign_in_locked", "wait", bot.Wait(r.Phrases, c.Lang(), wait))
+}
+
+// link proves that the conversation's chat account is this person's (L2).
+func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) error {
 	conv := c.Conversation
 	if conv.Person == p.ID && conv.Level >= bot.L2 {
 		return nil
 	}
-	err := tx.Link(bot.Identity{Channel: conv.Channel, User: conv.User, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now()})
+	if err := r.linkUser(tx, conv.Channel, conv.User, c.Lang(), p, evidence); err != nil {
+		return err
+	}
+	conv.Person, conv.Level = p.ID, bot.L2 // for the checks that follow in this turn
+	return nil
+}
+
+// linkUser links a user of a channel, writes the audit line, and tells the
+// addresses that the person has already.
+func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, evidence string) error {
+	err := tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now()})
 	if err != nil {
 		return fmt.Errorf("enroll: link identity: %w", err)
 	}
-	conv.Person, conv.Level = p.ID, bot.L2 // for the checks that follow in this turn
-	_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: "person", Action: "identity.linked", Subject: "chat account",
-		Channel: conv.Channel, Evidence: "sign-in"})
+	return r.recordAccount(tx, ch, lang, p, "person", "identity.linked", evidence)
+}
+
+// recordAccount writes the audit line of something about a chat account and
+// enqueues the notices.
+func (r *Room) recordAccount(tx bot.Tx, ch bot.ChannelID, lang string, p *bot.Person, actor, action, evidence string) error {
+	_, err := tx.Audit(bot.AuditEntry{Person: p.ID, Actor: actor, Action: action, Subject: "chat account", Channel: ch, Evidence: evidence})
 	if err != nil {
-		return fmt.Errorf("enroll: audit link: %w", err)
+		return fmt.Errorf("enroll: audit %s: %w", action, err)
 	}
 	ms, err := tx.Methods(p.ID)
 	if err != nil {
 		return fmt.Errorf("enroll: methods: %w", err)
 	}
-	return r.notify(tx, c, p, nil, "identity.linked", addresses(p, ms))
+	return r.notify(tx, ch, lang, p, nil, action, addresses(p, ms))
 }

@@ -26,8 +26,8 @@ const (
 // maxPause bounds what a platform may ask for in one go.
 const maxPause = 15 * time.Minute
 
-// maxReveals is how often a revealer may fail before the message goes out
-// without what it reveals.
+// maxReveals is how often a revealer, or a linker, may fail before the message
+// goes out without what it would have given.
 const maxReveals = 3
 
 // verdict is what came of an item.
@@ -60,9 +60,26 @@ func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) verdict {
 	}
 	for ; it.done < len(it.parts); it.done++ {
 		d.Message = it.parts[it.done]
-		d.Key = Key(d.Conversation, it.row.Seq, it.done)
+		d.Key, d.Seq = Key(d.Conversation, it.row.Seq, it.done), it.row.Seq
 		d.Attempt = it.row.Attempts
-		d.Revealed = nil
+		d.Revealed, d.Page = nil, ""
+		hide := b.o.QRPage && d.Message.Reveal != nil
+		if pager, ok := ch.adapter.(bot.Pager); ok {
+			var err error
+			if d.Page, err = b.page(ch, pager, &d, it, hide); err != nil {
+				switch {
+				case b.ctx.Err() != nil:
+					return verdict{stop: true}
+				case it.links < maxReveals:
+					it.links++
+					return verdict{kind: bot.SendRetry, err: err}
+				}
+				b.log.Error("message goes out without its page", "channel", ch.id, "seq", it.row.Seq, "err", err)
+			}
+		}
+		if hide {
+			withoutReveal(&d.Message)
+		}
 		if d.Message.Reveal != nil {
 			r, err := b.reveal(*d.Message.Reveal)
 			switch {
@@ -75,10 +92,7 @@ func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) verdict {
 				if err != nil && !isNotFound(err) {
 					b.log.Error("message goes out without what it reveals", "channel", ch.id, "seq", it.row.Seq, "err", err)
 				}
-				d.Message.Reveal = nil
-				if p := d.Message.Picture; p != nil && p.Name == "" {
-					d.Message.Picture = nil // the reveal would have made it
-				}
+				withoutReveal(&d.Message)
 			default:
 				d.Revealed = r
 			}
@@ -104,6 +118,36 @@ func (b *Outbox) reveal(r bot.Reveal) (out *bot.Revealed, err error) {
 	ctx, cancel := context.WithTimeout(b.ctx, b.o.SendTimeout)
 	defer cancel()
 	return b.revealer(ctx, r)
+}
+
+// withoutReveal takes out what a message would have shown of a secret.
+func withoutReveal(m *bot.Message) {
+	m.Reveal = nil
+	if m.Picture != nil && m.Picture.Name == "" {
+		m.Picture = nil // the reveal would have made it
+	}
+}
+
+// page makes the one-time page of a message that should come with one. It must
+// when the message has a secret that is shown on a page only. The page knows the
+// message as a whole, not the part that is sent now.
+func (b *Outbox) page(ch *channel, pager bot.Pager, d *bot.Delivery, it *item, must bool) (address bot.Secret, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			address, err = "", fmt.Errorf("page: linker or pager panicked: %T", v)
+		}
+	}()
+	if b.o.Linker == nil || !must && !pager.WantsPage(&d.Message) {
+		return "", nil
+	}
+	p := bot.Page{Conversation: d.Conversation, Channel: ch.id, User: d.User, Message: it.row.Message}
+	p.Message.Heard = "" // it is about what came before
+	ctx, cancel := context.WithTimeout(b.ctx, b.o.SendTimeout)
+	defer cancel()
+	if address, err = b.o.Linker(ctx, p); err != nil {
+		return "", fmt.Errorf("page: %w", err)
+	}
+	return address, nil
 }
 
 // send calls the adapter. A panic of it is an uncertain failure.

@@ -46,7 +46,7 @@ func Degrade(m bot.Message, l bot.Limits) []bot.Message {
 	}
 	last := &parts[len(parts)-1]
 	last.Choices, last.Picture, last.Form, last.Reveal, last.Prompt = m.Choices, m.Picture, m.Form, m.Reveal, m.Prompt
-	parts[0].Progress, parts[0].Ref = m.Progress, m.Ref
+	parts[0].Progress, parts[0].Ref, parts[0].Heard = m.Progress, m.Ref, m.Heard
 	return parts
 }
 

@@ -28,6 +28,10 @@
 //	permanent  dead; the next message goes on
 //	gone       dead, and so is all else of this conversation
 //
+// Secrets and the addresses of one-time pages (see bot.Pager) are made for one
+// attempt and live in its Delivery only. With Options.QRPage a secret is not
+// opened at all: the person sees it on such a page.
+//
 // A text is split at the borders of paragraphs; buttons, picture and form come
 // with the last part. Parts are one row: after a crash all parts are sent
 // again, each with its own key.

@@ -118,7 +118,7 @@ func (b *Outbox) deleteRow(ctx context.Context, del bot.Deleter, d bot.Delivery,
 		if receipt == "" {
 			continue // treated as sent; the platform never told
 		}
-		d.Key = Key(d.Conversation, r.Seq, i)
+		d.Key, d.Seq = Key(d.Conversation, r.Seq, i), r.Seq
 		d.Message = bot.Message{Fleeting: true}
 		if err := del.Delete(ctx, d, receipt); err != nil {
 			return err

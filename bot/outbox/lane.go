@@ -45,6 +45,7 @@ type item struct {
 	receipts []string
 	fails    int // failures in a row that ask for another attempt
 	reveals  int // failures of the revealer
+	links    int // failures of the linker
 }
 
 func (l *lane) add(it item) {

@@ -16,12 +16,18 @@ import (
 // to show any more: the message goes out without it.
 type Revealer func(ctx context.Context, r bot.Reveal) (*bot.Revealed, error)
 
+// Linker makes a one-time page and gives its address. It is called at the moment
+// of sending only, once for every attempt. Its errors hold no address.
+type Linker func(ctx context.Context, p bot.Page) (address bot.Secret, err error)
+
 // Options of an Outbox. Store and Adapters are needed. Zero numbers mean the
 // defaults that stand beside them.
 type Options struct {
 	Store    bot.Store
 	Adapters map[bot.ChannelID]bot.Adapter
 	Revealer Revealer     // nil: messages go out without what they reveal
+	Linker   Linker       // nil: messages go out without pages
+	QRPage   bool         // secrets are shown on one-time pages only, never in a message
 	Logger   *slog.Logger // nil: silent
 
 	Parallel     int           // attempts in flight in one channel (8)

@@ -1,7 +1,6 @@
 package turn
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -21,7 +20,7 @@ const (
 
 // ErrEvent is wrapped by the error for an event that no repeat can mend: an
 // adapter left something out. Accept changed nothing.
-var ErrEvent = errors.New("event is not well formed")
+var ErrEvent = bot.ErrEvent
 
 // clean checks an event and makes its text harmless: valid UTF-8, no control
 // characters but newline and tab, no marks that turn the direction of writing
@@ -50,22 +49,28 @@ func clean(ev *bot.Event) error {
 		ev.Locale = ""
 	}
 	if ev.Form != nil {
-		// A copy: the adapter keeps its own, and may repeat it.
-		f := bot.FormReply{Name: ev.Form.Name, Values: ev.Form.Values}
-		if len(f.Values) > maxFields {
-			f.Values, ev.TooLong = nil, true
-		}
-		for i := range f.Values {
-			v := string(f.Values[i].Value)
-			if len(v) > bot.MaxText*utf8.UTFMax || utf8.RuneCountInString(v) > bot.MaxText {
-				// A cut password is another password: nothing of it is used.
-				f.Values, ev.TooLong = nil, true
-				break
-			}
+		f := bot.FormReply{Name: ev.Form.Name, Values: ev.Form.Values} // a copy: the adapter keeps its own, and may repeat it
+		if tooLong(&f) {
+			f.Values, ev.TooLong = nil, true // a cut password is another password: nothing of it is used
 		}
 		ev.Form = &f
 	}
 	return nil
+}
+
+// tooLong reports whether a form has more values, or longer ones, than anybody
+// looks at.
+func tooLong(f *bot.FormReply) bool {
+	if len(f.Values) > maxFields {
+		return true
+	}
+	for i := range f.Values {
+		v := string(f.Values[i].Value)
+		if len(v) > bot.MaxText*utf8.UTFMax || utf8.RuneCountInString(v) > bot.MaxText {
+			return true
+		}
+	}
+	return false
 }
 
 // bad reports whether an id is too long, or cannot be stored as text.

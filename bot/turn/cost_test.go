@@ -46,32 +46,35 @@ func (still) Turn(s *bot.Session, _ *bot.Event, out *bot.Output) {
 }
 func (still) Resume(*bot.Session, *bot.Event, bot.Outcome, *bot.Output) {}
 
-func voidRoom() (*turn.Room, *void) {
+func voidRoom(keeps map[bot.ChannelID]bool) (*turn.Room, *void) {
 	v := &void{}
 	v.tx.conv = bot.Conversation{ID: "a", Channel: ch, User: "u", State: turn.AppendSession(nil, real())}
-	return turn.New(turn.Options{Store: v, Engine: still{}, Outbox: sink{}, Catalogue: bot.Catalogue{Checks: map[string]bot.CheckSpec{
+	return turn.New(turn.Options{Store: v, Engine: still{}, Outbox: sink{}, Keeps: keeps, Catalogue: bot.Catalogue{Checks: map[string]bot.CheckSpec{
 		"ok": {Run: func(bot.Tx, *bot.Call) (bot.Outcome, error) { return bot.Outcome{Name: "ok"}, nil }},
 	}}}), v
 }
 
 // The turn around engine, checks and store costs a known number of allocations.
 func TestAllocations(t *testing.T) {
-	room, _ := voidRoom()
+	room, _ := voidRoom(nil)
+	keeps, _ := voidRoom(map[bot.ChannelID]bool{ch: true})
 	ctx := context.Background()
 	ids := make([]string, 2000)
 	for i := range ids {
 		ids[i] = strconv.Itoa(i)
 	}
-	n := 0
-	got := testing.AllocsPerRun(1000, func() {
-		n++
-		if err := room.Accept(ctx, bot.Event{ID: ids[n], Channel: ch, Conversation: "a", From: "u", Text: "hello"}); err != nil {
-			t.Fatal(err)
+	for _, room := range []*turn.Room{room, keeps} {
+		n := 0
+		got := testing.AllocsPerRun(1000, func() {
+			n++
+			if err := room.Accept(ctx, bot.Event{ID: ids[n], Channel: ch, Conversation: "a", From: "u", Text: "hello"}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		t.Logf("%.0f allocations a turn", got)
+		if got > 7 && !raceDetector {
+			t.Errorf("%.0f allocations a turn, want at most 7", got)
 		}
-	})
-	t.Logf("%.0f allocations a turn", got)
-	if got > 7 && !raceDetector {
-		t.Errorf("%.0f allocations a turn, want at most 7", got)
 	}
 	s := real()
 	buf := turn.AppendSession(nil, s)
@@ -81,7 +84,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func BenchmarkAccept(b *testing.B) {
-	room, _ := voidRoom()
+	room, _ := voidRoom(nil)
 	ctx := context.Background()
 	ev := bot.Event{ID: "1", Channel: ch, Conversation: "a", From: "u", Text: "hello"}
 	b.ReportAllocs()

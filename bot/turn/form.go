@@ -103,6 +103,42 @@ func (r *Room) Reveal(ctx context.Context, conv bot.ConversationID, form string)
 	return secrets, nil
 }
 
+// TryForm checks what a person has entered so far (FormSpec.Try) and says what
+// is wrong with which field. It stores nothing and counts nothing, also not for
+// the author's budget. A form that is checked only when it is sent has no
+// problems here, nor has one whose values are longer than anybody looks at:
+// submitting it says so. The error wraps bot.ErrNotFound when there is no such
+// conversation.
+func (r *Room) TryForm(ctx context.Context, conv bot.ConversationID, reply *bot.FormReply) ([]bot.FieldProblem, error) {
+	if reply == nil {
+		return nil, nil
+	}
+	spec := r.forms[reply.Name]
+	if spec.Try == nil || tooLong(reply) {
+		return nil, nil
+	}
+	ev := bot.Event{Conversation: conv, Kind: bot.Submit, Form: &bot.FormReply{Name: reply.Name, Values: reply.Values}, At: r.clock()}
+	call, err := r.callOf(ctx, &ev)
+	if err != nil {
+		return nil, fmt.Errorf("turn: try form %s: %w", reply.Name, err)
+	}
+	if call.Conversation.Channel == "" {
+		return nil, fmt.Errorf("turn: try form %s: conversation: %w", reply.Name, bot.ErrNotFound)
+	}
+	ev.Channel, ev.From = call.Conversation.Channel, call.Conversation.User
+	var problems []bot.FieldProblem
+	if err := r.guard("try", reply.Name, func() (err error) {
+		problems, err = spec.Try(ctx, r.store, call)
+		return err
+	}); err != nil {
+		if ctx.Err() == nil {
+			r.count.faults.Add(1)
+		}
+		return nil, fmt.Errorf("turn: try form %s: %w", reply.Name, err)
+	}
+	return problems, nil
+}
+
 // prepare does the slow part of a submitted form, outside the transaction. It
 // reports whether the form's check may run; the error is the store's or the
 // context's.

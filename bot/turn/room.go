@@ -46,13 +46,14 @@ type Options struct {
 	Engine    bot.Engine
 	Catalogue bot.Catalogue
 	Outbox    Outbox
-	Relay     Relay            // nil: no desk yet
-	Phrases   bot.Phrases      // for the apology "turn.sorry"; nil: plain English
-	Logger    *slog.Logger     // nil: silent
-	Burst     policy.Limit     // policy.ChatBurst; zero: no budget
-	Rate      policy.Limit     // policy.ChatRate
-	Lease     time.Duration    // how long a stored row belongs to this process; see outbox.Options.Lease. 0: for ever
-	Clock     func() time.Time // for budgets and revealed forms only; nil: time.Now
+	Relay     Relay                  // nil: no desk yet
+	Phrases   bot.Phrases            // for the apology "turn.sorry"; nil: plain English
+	Keeps     map[bot.ChannelID]bool // channels whose platform keeps no transcript: what is said there stays readable (OutboxRow.Keep)
+	Logger    *slog.Logger           // nil: silent
+	Burst     policy.Limit           // policy.ChatBurst; zero: no budget
+	Rate      policy.Limit           // policy.ChatRate
+	Lease     time.Duration          // how long a stored row belongs to this process; see outbox.Options.Lease. 0: for ever
+	Clock     func() time.Time       // for budgets and revealed forms only; nil: time.Now
 }
 
 // Room takes events in. It implements bot.Inbox and is safe for concurrent use.
@@ -65,6 +66,7 @@ type Room struct {
 	marker  Marker // nil when the outbox is none
 	relay   Relay
 	phrases bot.Phrases
+	keeps   map[bot.ChannelID]bool
 	log     *slog.Logger
 	lease   time.Duration
 	clock   func() time.Time
@@ -93,7 +95,7 @@ func New(o Options) *Room {
 	r := &Room{
 		store: o.Store, engine: o.Engine, outbox: o.Outbox, relay: o.Relay, phrases: o.Phrases,
 		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
-		log: o.Logger, lease: o.Lease, clock: o.Clock,
+		keeps: o.Keeps, log: o.Logger, lease: o.Lease, clock: o.Clock,
 		budget: newBudget(o.Burst, o.Rate),
 	}
 	r.marker, _ = o.Outbox.(Marker)
@@ -124,8 +126,21 @@ func (r *Room) Stats() Stats {
 // returns nil: a platform that repeated it would only add to the load. The
 // first such event is answered (Event.TooFast).
 func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
-	if err := clean(&ev); err != nil {
-		return err
+	_, err := r.take(ctx, &ev, false)
+	return err
+}
+
+// Answer is Accept for whoever shows the answer itself, such as a page that
+// submits a private form. It returns a copy of what this turn said, which is
+// sent on the channel, too; nil when it said nothing: a repeat, an event that
+// was dropped, a conversation that a person of the desk owns.
+func (r *Room) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error) {
+	return r.take(ctx, &ev, true)
+}
+
+func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool) (*bot.Message, error) {
+	if err := clean(ev); err != nil {
+		return nil, err
 	}
 	who := author{}
 	if ev.Kind != bot.Notice {
@@ -136,19 +151,19 @@ func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
 			r.log.Warn("event over the inbound budget, answered once", "channel", ev.Channel)
 		case drop:
 			r.count.dropped.Add(1)
-			return nil
+			return nil, nil
 		}
 	}
-	err := r.accept(ctx, &ev)
+	said, err := r.accept(ctx, ev, answer)
 	if err != nil {
 		r.budget.refund(who)
 	}
-	return err
+	return said, err
 }
 
-func (r *Room) accept(ctx context.Context, ev *bot.Event) error {
+func (r *Room) accept(ctx context.Context, ev *bot.Event, answer bool) (said *bot.Message, err error) {
 	if err := r.gates.enter(ctx, ev.Conversation); err != nil {
-		return fmt.Errorf("turn: event not taken in: %w", err)
+		return nil, fmt.Errorf("turn: event not taken in: %w", err)
 	}
 	defer r.gates.leave(ev.Conversation)
 
@@ -157,7 +172,7 @@ func (r *Room) accept(ctx context.Context, ev *bot.Event) error {
 	if ev.Kind == bot.Submit {
 		ok, err := r.prepare(ctx, &t.ev)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			t.failAt = 0
@@ -173,13 +188,16 @@ func (r *Room) accept(ctx context.Context, ev *bot.Event) error {
 		}
 		if !t.again(ctx) {
 			// t is not reused: the store may still hold it.
-			return fmt.Errorf("turn: event not taken in: %w", err)
+			return nil, fmt.Errorf("turn: event not taken in: %w", err)
 		}
+	}
+	if answer {
+		said = t.said()
 	}
 	t.finish(ctx)
 	t.clear()
 	r.turns.Put(t)
-	return nil
+	return said, nil
 }
 
 // Signal raises a signal to a conversation: what became of a code that was

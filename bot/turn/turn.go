@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -231,6 +232,9 @@ func (t *turn) apologise(c *bot.Conversation) {
 	}
 	s.Error = errTurnFailed
 	t.out = bot.Output{Flow: "turn", Step: "sorry", Silent: t.ev.Kind == bot.Notice}
+	if t.ev.Kind == bot.Text {
+		t.out.Message.Heard = bot.Unheard
+	}
 	t.out.Message.Text = t.room.sorry(s.Lang)
 	t.out.Message.Lang = s.Lang
 }
@@ -269,8 +273,11 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
 		c.OutSeq++
 		t.rows = append(t.rows, bot.OutboxRow{
 			Conversation: c.ID, Seq: c.OutSeq, Message: t.out.Message,
-			Attempts: 1, CreatedAt: now,
+			Attempts: 1, CreatedAt: now, Keep: r.keeps[c.Channel],
 		})
+		if !t.rows[0].Keep {
+			t.rows[0].Message.Heard = "" // nobody reads it there
+		}
 		if r.lease > 0 {
 			t.rows[0].NotBefore = now.Add(r.lease)
 		}
@@ -294,6 +301,30 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// said is a copy of what this turn has said, or nil. The engine may use what a
+// message points to for others, so nothing of it is shared.
+func (t *turn) said() *bot.Message {
+	if !t.called || t.refused || len(t.rows) == 0 {
+		return nil
+	}
+	m := t.rows[0].Message
+	m.Choices = slices.Clone(m.Choices)
+	if m.Picture != nil {
+		p := *m.Picture
+		m.Picture = &p
+	}
+	if m.Form != nil {
+		f := *m.Form
+		f.Fields = slices.Clone(f.Fields)
+		m.Form = &f
+	}
+	if m.Reveal != nil {
+		v := *m.Reveal
+		m.Reveal = &v
+	}
+	return &m
 }
 
 // says reports whether there is anything in a message.

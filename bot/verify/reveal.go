@@ -9,8 +9,8 @@ import (
 )
 
 // ErrLapsed is wrapped by Reveal when what should be shown may not be shown any
-// more: the key was proven, replaced or has run out.
-var ErrLapsed = errors.New("not to be shown any more")
+// more: the key was proven, replaced or has run out. It wraps bot.ErrNotFound.
+var ErrLapsed = fmt.Errorf("not to be shown any more: %w", bot.ErrNotFound)
 
 // Reveal opens a secret at the moment a message that shows it is sent. It reads
 // the store itself: the message carries a pointer only. What it returns must

@@ -40,7 +40,7 @@ func Enrollment() []Exchange {
 		[]bot.Outcome{oc("ok", "name", "Ada"), oc("fresh", "name", "Ada"), oc("authenticator"), oc("none")}}
 	return []Exchange{
 		say("hi", oc("unknown"), oc("unknown")),
-		press("start"),
+		press("start", oc("password")),
 		say("ada", oc("ok", "username", "ada")),
 		form,
 		say("Next"),

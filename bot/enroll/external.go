@@ -1,0 +1,302 @@
+package enroll
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// linking is the purpose of the codes that link a chat account.
+const linking = "link"
+
+// personMeans says how people sign in.
+func (r *Room) personMeans(bot.Tx, *bot.Call) (bot.Outcome, error) {
+	if r.SignIn == ByPage {
+		return say("page"), nil
+	}
+	return say("password"), nil
+}
+
+// SignInAs links a user of a channel to the person whom an identity provider
+// named (L2). Only the first sign-in is a change, which is recorded and told.
+//
+// The caller makes user from the issuer, the subject and the person's id. When
+// the provider's claim names somebody else one day, that is another user with
+// another conversation: nobody finds what somebody before has left there.
+//
+// The error wraps bot.ErrNotFound when the directory has no such person, and
+// bot.ErrDisabled when the account is disabled.
+func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
+	if ch == "" || user == "" {
+		return nil, errors.New("enroll: sign in: a channel and a user are needed")
+	}
+	var p *bot.Person
+	err := r.Store.Update(ctx, func(tx bot.Tx) (err error) {
+		if err = oneAtATime(tx); err != nil {
+			return err
+		}
+		if p, err = external(tx, x); err != nil {
+			return err
+		}
+		ids, err := tx.IdentitiesOf(p.ID)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if id.Channel == ch && id.User == user && id.Level >= bot.L2 {
+				return nil
+			}
+		}
+		return r.linkUser(tx, ch, user, "", p, "oidc")
+	})
+	if err != nil {
+		return nil, fmt.Errorf("enroll: sign in: %w", err)
+	}
+	return p, nil
+}
+
+// external finds the person whom an identity provider named, by the directory's
+// id and by nothing else: addresses and names change hands.
+func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
+	if x.Person == "" {
+		return nil, fmt.Errorf("the provider named no person: %w", bot.ErrNotFound)
+	}
+	p, err := tx.Person(x.Person)
+	if err != nil {
+		return nil, err
+	}
+	if p.Disabled {
+		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
+	}
+	return p, nil
+}
+
+// oneAtATime makes transactions that begin with it wait for each other and for
+// those that count.
+func oneAtATime(tx bot.Tx) error {
+	_, _, err := tx.Tallied(t2Account, "", tx.Now())
+	return err
+}
+
+// ProofCode makes the code that somebody whom an identity provider named types
+// back in the conversation that asked: without it, whoever sends a person a
+// link to sign in would get that person's account linked to a chat of their
+// own. A new code takes the place of the conversation's last one.
+//
+// A pause after too many wrong codes is told where the code is typed, with its
+// end. Errors as SignInAs.
+func (r *Room) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (bot.Secret, error) {
+	if conv == "" {
+		return "", errors.New("enroll: code of a sign-in: a conversation is needed")
+	}
+	code := r.linkCode()
+	err := r.Store.Update(ctx, func(tx bot.Tx) error {
+		if err := oneAtATime(tx); err != nil {
+			return err
+		}
+		p, err := external(tx, x)
+		if err != nil {
+			return err
+		}
+		if err := replaceLinkCode(tx, conv); err != nil {
+			return err
+		}
+		ch := &bot.Challenge{
+			ID: newID(), Person: p.ID, Conversation: conv, Purpose: linking, Tier: bot.T2,
+			Sent: bot.SendDelivered, ProviderRef: spot(conv),
+			CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(r.Policy.LinkCodeLife),
+		}
+		ch.CodeHash = r.Vault.Hash("code", linkParts(ch, string(code))...)
+		return tx.PutChallenge(ch)
+	})
+	if err != nil {
+		return "", fmt.Errorf("enroll: code of a sign-in: %w", err)
+	}
+	return grouped(code), nil
+}
+
+// linkCode draws a code in Crockford's base 32. It holds at least one of the
+// digits that no letter is read as, so that a word is never taken for a code.
+func (r *Room) linkCode() []byte {
+	code := make([]byte, r.Policy.LinkCodeChars)
+	for {
+		rand.Read(code)
+		for i, x := range code {
+			code[i] = crockford[x&31]
+		}
+		if strings.ContainsAny(string(code), plainDigits) {
+			return code
+		}
+	}
+}
+
+// plainDigits are those that letters are not mistaken for.
+const plainDigits = "23456789"
+
+// spot is the reference under which the newest code of a conversation is found:
+// a page carries this code, as a provider carries others.
+func spot(conv bot.ConversationID) string { return "page|" + string(conv) }
+
+// linkParts binds a code to its challenge, person and conversation.
+func linkParts(ch *bot.Challenge, code string) []string {
+	return []string{ch.Purpose, ch.ID, string(ch.Person), string(ch.Conversation), code}
+}
+
+// newestLinkCode is the code that a conversation waits for, open or not; nil
+// when there is none.
+func newestLinkCode(tx bot.Tx, conv bot.ConversationID) (*bot.Challenge, error) {
+	ch, err := tx.ChallengeByRef(spot(conv))
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("enroll: code of a sign-in: %w", err)
+	}
+	return ch, nil
+}
+
+// replaceLinkCode lets the code of a conversation run out now. It stays listed
+// until it is pruned, so that it can be told from a wrong one.
+func replaceLinkCode(tx bot.Tx, conv bot.ConversationID) error {
+	ch, err := newestLinkCode(tx, conv)
+	if err != nil || ch == nil {
+		return err
+	}
+	if ch.ExpiresAt.After(tx.Now()) {
+		ch.ExpiresAt = tx.Now()
+	}
+	ch.ProviderRef = spot(conv) + "|" + ch.ID
+	return tx.PutChallenge(ch)
+}
+
+// dropLinkCode closes the code of a conversation.
+func (r *Room) dropLinkCode(tx bot.Tx, conv bot.ConversationID) error {
+	ch, err := newestLinkCode(tx, conv)
+	if err != nil || ch == nil {
+		return err
+	}
+	if _, err := tx.CloseChallenge(ch.ID); err != nil {
+		return fmt.Errorf("enroll: void code of a sign-in: %w", err)
+	}
+	return nil
+}
+
+// personLinkCode compares a typed code with the one that the page showed for
+// this conversation, and links the chat account (T2). A code that was made for
+// another conversation is not even looked at. A text that cannot be a code, and
+// a code that takes no tries any more, cost none.
+func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if len(c.Input) != r.Policy.LinkCodeChars || !strings.ContainsAny(c.Input, plainDigits) {
+		return say("bad"), nil
+	}
+	if wait, err := r.lockedT2(tx, c, ""); err != nil || wait > 0 {
+		return r.pausedT2(c, wait), err
+	}
+	ch, err := newestLinkCode(tx, c.Conversation.ID)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if ch == nil {
+		return fail("void", "link_code_none"), nil
+	}
+	if wait, err := r.lockedT2(tx, c, personKey(ch.Person)); err != nil || wait > 0 {
+		return r.pausedT2(c, wait), err
+	}
+	switch {
+	case !ch.ClosedAt.IsZero(), ch.Tries >= r.Policy.LinkCodeTries, ch.Purpose != linking, ch.Conversation != c.Conversation.ID:
+		return fail("void", "link_code_void"), nil
+	case !tx.Now().Before(ch.ExpiresAt):
+		return fail("expired", "link_code_expired"), nil
+	case !r.Vault.Equal(ch.CodeHash, "code", linkParts(ch, c.Input)...):
+		return r.wrongLinkCode(tx, c, ch)
+	}
+	first, err := tx.CloseChallenge(ch.ID)
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: close code of a sign-in: %w", err)
+	}
+	if !first {
+		return fail("void", "link_code_used"), nil
+	}
+	p, err := external(tx, bot.External{Person: ch.Person})
+	switch {
+	case errors.Is(err, bot.ErrDisabled):
+		return fail("disabled", "account_disabled"), nil
+	case errors.Is(err, bot.ErrNotFound):
+		return fail("unavailable", "person_gone"), nil
+	case err != nil:
+		return bot.Outcome{}, fmt.Errorf("enroll: person who signed in: %w", err)
+	}
+	if err := r.link(tx, c, p, "oidc code"); err != nil {
+		return bot.Outcome{}, err
+	}
+	return say("ok", "name", called(p)), nil
+}
+
+// wrongLinkCode counts a wrong code, for the challenge as well as for the chat
+// account and the person, as a wrong password. The person is told when the
+// code's tries are used up: somebody has signed in as them, and somebody else
+// is perhaps guessing.
+func (r *Room) wrongLinkCode(tx bot.Tx, c *bot.Call, ch *bot.Challenge) (bot.Outcome, error) {
+	if old, err := r.replacedLinkCode(tx, c, ch); err != nil || old {
+		return fail("void", "link_code_replaced"), err
+	}
+	tries, err := tx.CountTry(ch.ID)
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: count try: %w", err)
+	}
+	oc, err := r.missT2(tx, c, personKey(ch.Person))
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if tries >= r.Policy.LinkCodeTries {
+		if err := r.refuseLink(tx, c, ch); err != nil {
+			return bot.Outcome{}, err
+		}
+		if oc.Name == "wrong" {
+			oc = fail("void", "link_code_void")
+		}
+	}
+	for i := range oc.Facts {
+		if n, err := strconv.Atoi(oc.Facts[i].Value); oc.Facts[i].Name == "left" && err == nil {
+			oc.Facts[i].Value = strconv.Itoa(min(n, r.Policy.LinkCodeTries-tries))
+		}
+	}
+	return oc, nil
+}
+
+// replacedLinkCode reports whether the input is an earlier code of the same
+// person in the same conversation. That opens nothing, so it is no guess.
+func (r *Room) replacedLinkCode(tx bot.Tx, c *bot.Call, now *bot.Challenge) (bool, error) {
+	all, err := tx.OpenChallenges(now.Person, linking, r.Policy.ChallengeKeep)
+	if err != nil {
+		return false, fmt.Errorf("enroll: codes of sign-ins: %w", err)
+	}
+	found := false
+	for i := range all {
+		if old := &all[i]; old.ID != now.ID && old.Conversation == c.Conversation.ID && r.Vault.Equal(old.CodeHash, "code", linkParts(old, c.Input)...) {
+			found = true
+		}
+	}
+	return found, nil
+}
+
+// refuseLink voids a code after too many wrong tries, with a line in the audit
+// and a notice.
+func (r *Room) refuseLink(tx bot.Tx, c *bot.Call, ch *bot.Challenge) error {
+	if first, err := tx.CloseChallenge(ch.ID); err != nil || !first {
+		return err
+	}
+	p, err := tx.Person(ch.Person)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("enroll: person of a refused code: %w", err)
+	}
+	return r.recordAccount(tx, c.Conversation.Channel, c.Lang(), p, "system", "identity.refused", "oidc code")
+}
