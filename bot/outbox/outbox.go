@@ -119,7 +119,7 @@ func New(o Options) *Outbox {
 	if b.o.Clock == nil {
 		b.o.Clock = time.Now
 	}
-	b.started, b.sweeping = b.o.Clock(), true
+	b.started, b.sweeping = b.o.Clock().Truncate(time.Millisecond), true // the store keeps milliseconds
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	for id, a := range o.Adapters {
 		b.channels[id] = &channel{id: id, adapter: a}

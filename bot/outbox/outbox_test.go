@@ -42,6 +42,7 @@ func (r *rig) open(o outbox.Options) {
 	if o.Adapters == nil {
 		o.Adapters = map[bot.ChannelID]bot.Adapter{ch: r.chat}
 	}
+	time.Sleep(time.Millisecond) // no process starts in the millisecond in which another ends
 	r.box = outbox.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -177,6 +178,34 @@ func TestTurnStoresMarks(t *testing.T) {
 			t.Errorf("%d conversations busy", n)
 		}
 		r.stop()
+	})
+}
+
+// What is committed while the first look at the table is under way is sent
+// once, even in the very millisecond of the start: the store keeps no more.
+func TestSaidAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, chat := bottest.NewStore(), bottest.NewAdapter(ch)
+		store.Clock = func() time.Time { return time.Now().Truncate(time.Millisecond) } // as the real ones keep it
+		time.Sleep(time.Millisecond / 2)
+		box := outbox.New(outbox.Options{Store: store, Adapters: map[bot.ChannelID]bot.Adapter{ch: chat}})
+		r := &rig{t: t, store: store, chat: chat, box: box}
+		c, rows := r.storeOnly("a", bot.Message{Text: "once"})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- box.Run(ctx) }()
+		synctest.Wait() // the first look is over, and what it found is sent and marked
+		time.Sleep(time.Second)
+		box.Committed(c, rows, false)
+		synctest.Wait()
+		r.wantTexts("a", "once")
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := box.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

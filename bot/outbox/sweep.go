@@ -124,7 +124,7 @@ func (b *Outbox) unknown(rows []bot.OutboxRow, now time.Time, start bool) []bot.
 				skip = !start && now.Sub(r.CreatedAt) < orphanAge
 			}
 		}
-		if skip || (start && r.CreatedAt.After(b.started)) {
+		if skip || (start && !r.CreatedAt.Before(b.started)) {
 			continue // said after the start: it comes by Committed
 		}
 		if l := b.lanes[conv]; l == nil || !l.has(r.Seq) {
