@@ -1,0 +1,127 @@
+package oidc
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Options of a Provider. Issuer, ClientID and Fresh are required.
+type Options struct {
+	Issuer       string        // as the provider writes it, to the last character
+	ClientID     string        //
+	ClientSecret bot.Secret    // empty: a public client, which has PKCE only
+	Scopes       []string      // default: openid profile
+	PersonClaim  string        // holds bot.PersonID; default: sub
+	Name         string        // what people call it; default: the issuer's host
+	CAFile       string        // PEM; when given, only these authorities are trusted
+	Fresh        time.Duration // how old a sign-in there may be
+	Timeout      time.Duration // of one request; default: DefaultTimeout
+	Now          func() time.Time
+	Log          *slog.Logger // for the operator; default: discard
+}
+
+// DefaultTimeout bounds one request to the provider.
+const DefaultTimeout = 10 * time.Second
+
+// maxAnswer is how much of an answer is read.
+const maxAnswer = 512 << 10
+
+// complete checks o, fills in what is left out, and makes the client.
+func (o *Options) complete() (*http.Client, error) {
+	u, err := url.Parse(o.Issuer)
+	switch {
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return nil, errors.New("oidc: issuer: not an address like https://login.example.org; copy it from the provider")
+	case !protected(u):
+		return nil, fmt.Errorf("oidc: issuer: %s is not encrypted; use https (http is for this machine only)", o.Issuer)
+	case o.ClientID == "":
+		return nil, errors.New("oidc: client id: missing; register Latchkey at the provider and copy the id")
+	case o.Fresh < time.Second:
+		return nil, fmt.Errorf("oidc: fresh: %v is too short for a person to sign in", o.Fresh)
+	case o.Timeout < 0:
+		return nil, fmt.Errorf("oidc: timeout: %v is negative", o.Timeout)
+	}
+	if len(o.Scopes) == 0 {
+		o.Scopes = []string{"openid", "profile"}
+	}
+	if !slices.Contains(o.Scopes, "openid") {
+		return nil, errors.New("oidc: scopes: openid is missing; without it no provider says who signed in")
+	}
+	if o.PersonClaim == "" {
+		o.PersonClaim = "sub"
+	}
+	switch o.PersonClaim {
+	case "email", "preferred_username", "upn", "unique_name", "name", "nickname":
+		return nil, fmt.Errorf("oidc: person claim: %s changes hands and proves nobody; use the claim with the directory's own id", o.PersonClaim)
+	}
+	if o.Name == "" {
+		o.Name = u.Hostname()
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("oidc: ca file: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("oidc: ca file: %s holds no certificate in PEM form", o.CAFile)
+		}
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = conf
+	return &http.Client{
+		Transport: bounded{t},
+		Timeout:   o.Timeout,
+		// Nothing that the provider publishes about itself is elsewhere: a
+		// redirect would carry the client's secret to a place nobody configured.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// protected reports whether an address is https, or http on this machine.
+func protected(u *url.URL) bool {
+	switch u.Scheme {
+	case "https":
+		return u.Host != ""
+	case "http":
+		if strings.EqualFold(u.Hostname(), "localhost") {
+			return true
+		}
+		ip, err := netip.ParseAddr(u.Hostname())
+		return err == nil && ip.IsLoopback()
+	}
+	return false
+}
+
+// bounded cuts off answers that are too long to be meant.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(q *http.Request) (*http.Response, error) {
+	r, err := b.RoundTripper.RoundTrip(q)
+	if err == nil {
+		r.Body = http.MaxBytesReader(nil, r.Body, maxAnswer)
+	}
+	return r, err
+}
