@@ -542,6 +542,22 @@ func number(s string) (int, bool) {
 	return n, true
 }
 
+// Asks reports whether the session waits for this form, so that nobody does
+// the slow part of another one. Where the scripts have changed since the last
+// turn it says yes: the turn will tell.
+func (e *Set) Asks(s *bot.Session, form string) bool {
+	f := s.Top()
+	if f == nil || s.Owner == bot.OwnerDesk {
+		return false
+	}
+	fl := e.flows[f.Flow]
+	if fl == nil || fl.Hash != f.Hash || fl.Steps[f.Step] == nil {
+		return true
+	}
+	st := fl.Steps[f.Step]
+	return st.Kind == Form && st.FormID == form
+}
+
 func (t *turn) submit() {
 	t.s.Parked = false
 	st := t.step(t.s.Top())

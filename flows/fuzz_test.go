@@ -340,7 +340,11 @@ func (w *walk) turn(ev bot.Event) {
 	before := cloneSession(w.s)
 	was := cloneSession(w.s)
 	var given []bot.Outcome
+	asked := ev.Kind != bot.Submit || ev.Form == nil || w.set.Asks(&w.s, ev.Form.Name)
 	w.set.Turn(&w.s, &ev, &w.out)
+	if !asked && w.checks(ev.Form.Name, w.out.Check) {
+		w.fail("form %s is checked, and Asks said that nothing waits for it", ev.Form.Name)
+	}
 	for w.out.Check != "" {
 		oc := bot.Outcome{Name: "error"}
 		if len(given) < 40 {
@@ -370,6 +374,18 @@ func (w *walk) turn(ev bot.Event) {
 	if a, b := mustJSON(before), mustJSON(w.s); a != b {
 		w.fail("the same event gave another session:\n%s\n%s", a, b)
 	}
+}
+
+// checks reports whether a check is what a form's answers go to.
+func (w *walk) checks(form, check string) bool {
+	for _, f := range w.set.Flows() {
+		for _, st := range f.Order {
+			if st.Kind == flows.Form && st.FormID == form && st.Check == check {
+				return check != ""
+			}
+		}
+	}
+	return false
 }
 
 func (w *walk) holds(was bot.Session, ev *bot.Event) {

@@ -51,6 +51,9 @@ func (l *Live) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Ou
 	l.Set().Resume(s, ev, oc, out)
 }
 
+// Asks is Set.Asks.
+func (l *Live) Asks(s *bot.Session, form string) bool { return l.Set().Asks(s, form) }
+
 // Phrase implements bot.Phrases.
 func (l *Live) Phrase(lang, key string, kv ...string) string { return l.Set().Phrase(lang, key, kv...) }
 

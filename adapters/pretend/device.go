@@ -31,6 +31,7 @@ type Item struct {
 	To      string    `json:"to"`
 	Subject string    `json:"subject,omitempty"` // mail
 	Body    string    `json:"body"`
+	Code    string    `json:"code,omitempty"` // the digits that Body says; empty in a notice
 	Lang    string    `json:"lang,omitempty"`
 	At      time.Time `json:"at"`
 	Repeats int       `json:"-"` // how often it came again; kept, never shown twice
@@ -130,7 +131,7 @@ func (d *Device) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 		return "", &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("pretend: the code ran out before it was sent")}
 	}
 	kv := []string{"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left.Round(time.Minute)/time.Minute)))}
-	it := Item{ID: "code|" + m.ID, To: string(m.To), Lang: m.Lang}
+	it := Item{ID: "code|" + m.ID, To: string(m.To), Code: string(m.Code), Lang: m.Lang}
 	switch m.Via {
 	case bot.SMS:
 		it.Kind, it.Body = Text, d.phrase(m.Lang, "sms."+m.Purpose, kv...)

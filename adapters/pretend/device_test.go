@@ -80,9 +80,9 @@ func TestEverythingArrivesOnceAndStays(t *testing.T) {
 		}
 	}
 	want := []pretend.Item{
-		{ID: "code|c1", Kind: pretend.Text, To: "+15550002248", Lang: "en", At: now, Body: "en:sms.enroll org=Contoso code=493028 minutes=10", Repeats: 1},
-		{ID: "code|c2", Kind: pretend.Call, To: "+15550002248", Lang: "es", At: now, Body: "es:voice.code org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.again org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.bye org=Contoso"},
-		{ID: "code|c3", Kind: pretend.Mail, To: "ann@mail.example", Lang: "es", At: now, Subject: "es:mail.code.subject org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso", Body: "es:mail.code.body org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso"},
+		{ID: "code|c1", Code: "493028", Kind: pretend.Text, To: "+15550002248", Lang: "en", At: now, Body: "en:sms.enroll org=Contoso code=493028 minutes=10", Repeats: 1},
+		{ID: "code|c2", Code: "493028", Kind: pretend.Call, To: "+15550002248", Lang: "es", At: now, Body: "es:voice.code org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.again org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.bye org=Contoso"},
+		{ID: "code|c3", Code: "493028", Kind: pretend.Mail, To: "ann@mail.example", Lang: "es", At: now, Subject: "es:mail.code.subject org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso", Body: "es:mail.code.body org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso"},
 		{ID: "notice|c1", Kind: pretend.Mail, To: "ann@contoso.example", Lang: "en", At: now, Subject: "A method was added", Body: "Hello\nAnn", Repeats: 1},
 	}
 	if got := d.Items(); !reflect.DeepEqual(got, want) {

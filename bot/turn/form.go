@@ -125,6 +125,9 @@ func (r *Room) TryForm(ctx context.Context, conv bot.ConversationID, reply *bot.
 	if call.Conversation.Channel == "" {
 		return nil, fmt.Errorf("turn: try form %s: conversation: %w", reply.Name, bot.ErrNotFound)
 	}
+	if !r.asks(call.Session, reply.Name) {
+		return nil, nil
+	}
 	ev.Channel, ev.From = call.Conversation.Channel, call.Conversation.User
 	var problems []bot.FieldProblem
 	if err := r.guard("try", reply.Name, func() (err error) {
@@ -157,6 +160,9 @@ func (r *Room) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("turn: event not taken in: prepare form %s: %w", ev.Form.Name, err)
 	}
+	if !r.asks(call.Session, ev.Form.Name) {
+		return true, nil // the engine refuses it; nobody hashes or asks the directory for nothing
+	}
 	err = r.guard("prepare", ev.Form.Name, func() (err error) {
 		ev.Form.Prepared, err = spec.Prepare(ctx, r.store, call)
 		return err
@@ -171,6 +177,15 @@ func (r *Room) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
 	r.log.Error("form could not be prepared; the person gets an answer without it", "form", ev.Form.Name, "err", err)
 	ev.Form.Prepared = nil
 	return false, nil
+}
+
+// asks reports whether a session waits for a form, as far as the engine can say
+// without a turn. Anybody can send the answers of any form at any time.
+func (r *Room) asks(s *bot.Session, form string) bool {
+	e, ok := r.engine.(interface {
+		Asks(s *bot.Session, form string) bool
+	})
+	return !ok || e.Asks(s, form)
 }
 
 // callOf reads the conversation for a Call outside the transaction.

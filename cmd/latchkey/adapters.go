@@ -14,11 +14,13 @@ import (
 	"strings"
 
 	"latchkey/adapters/localdir"
+	"latchkey/adapters/oidc"
 	"latchkey/adapters/pretend"
 	"latchkey/adapters/smtp"
 	"latchkey/adapters/terminal"
 	"latchkey/adapters/twilio"
 	"latchkey/bot"
+	"latchkey/bot/outbox"
 )
 
 // A plug connects one outside system. It looks into the configuration whether
@@ -37,6 +39,7 @@ func configured() []plug {
 		{"smtp", plugSMTP},
 		{"twilio", plugTwilio},
 		{"directory", plugDirectory},
+		{"web", plugWeb}, // asks the directory's provider
 	}
 }
 
@@ -46,9 +49,12 @@ type outside struct {
 	senders   map[bot.Via]bot.Sender
 	notifier  bot.Notifier
 	directory bot.Directory
+	provider  *oidc.Provider // people sign in there; nil: with a password
+	link      outbox.Linker  // makes one-time pages; nil: nobody serves them
 	pages     []page
 	closers   []io.Closer
 	device    *pretend.Device
+	keeps     map[bot.ChannelID]bool // channels whose platform keeps no transcript
 
 	// attended: somebody sits before it, and it closes when they leave.
 	attended bool
@@ -67,6 +73,14 @@ func (o *outside) addChannel(a bot.Adapter) {
 		o.channels = map[bot.ChannelID]bot.Adapter{}
 	}
 	o.channels[a.Channel()] = a
+}
+
+// signIn says how people prove who they are; see enroll.Deps.
+func (o *outside) signIn() string {
+	if o.provider != nil {
+		return "page"
+	}
+	return "password"
 }
 
 func (o *outside) directoryOr(d bot.Directory) bot.Directory {
@@ -150,6 +164,12 @@ func plugDirectory(h *house) error {
 			return err
 		}
 		h.outside.directory = d
+	case "oidc":
+		p, err := newProvider(h)
+		if err != nil {
+			return err
+		}
+		h.outside.provider = p
 	}
 	return nil
 }

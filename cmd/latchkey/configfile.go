@@ -86,6 +86,9 @@ func missing(cfg *config.Config) []string {
 	case "demo":
 		notes = append(notes, "directory.kind is demo: one well-known password opens every account")
 	}
+	if cfg.Web.Enabled && cfg.Directory == "none" {
+		notes = append(notes, "channels.web is enabled without directory.kind oidc: people can ask for help there, and no more")
+	}
 	if cfg.SMTP.Host == "" {
 		notes = append(notes, "no smtp.host: no mail is sent, neither codes nor notices")
 	}

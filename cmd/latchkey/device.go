@@ -1,10 +1,14 @@
 package main
 
 import (
+	"strings"
 	"time"
 
+	"latchkey/adapters/csv"
+	"latchkey/adapters/localdir"
 	"latchkey/adapters/pretend"
 	"latchkey/adapters/terminal"
+	"latchkey/adapters/web"
 	"latchkey/bot"
 )
 
@@ -40,21 +44,101 @@ func (p phone) item(it pretend.Item) terminal.Item {
 
 func (p phone) Codes(at time.Time) []terminal.Code {
 	var codes []terminal.Code
-	for _, c := range p.d.Codes(at) {
-		if c.Older {
-			continue
-		}
-		codes = append(codes, terminal.Code{Name: c.Issuer + ": " + c.Account, Code: c.Code, Left: time.Duration(c.Left) * time.Second})
+	for _, c := range p.codes(at) {
+		codes = append(codes, terminal.Code{Name: entry(c), Code: c.Code, Left: time.Duration(c.Left) * time.Second})
 	}
 	return codes
 }
+
+// codes are the entries that no newer one replaces.
+func (p phone) codes(at time.Time) []pretend.Code {
+	var codes []pretend.Code
+	for _, c := range p.d.Codes(at) {
+		if !c.Older {
+			codes = append(codes, c)
+		}
+	}
+	return codes
+}
+
+// entry is what an authenticator app calls an entry.
+func entry(c pretend.Code) string { return c.Issuer + ": " + c.Account }
 
 func (p phone) Scan(uri bot.Secret) (string, error) {
 	if err := p.d.Scan(uri); err != nil {
 		return "", err
 	}
 	if codes := p.d.Codes(time.Now()); len(codes) > 0 {
-		return codes[0].Issuer + ": " + codes[0].Account, nil
+		return entry(codes[0]), nil
 	}
 	return "", nil
+}
+
+// webPhone shows the pretend phone beside the web chat, with what its owner
+// knows by heart.
+type webPhone struct{ phone }
+
+// The phone's own number and its owner's private mailbox. The number is one
+// that is kept free for fiction (+1 201 555 0100 to 0199) and that a mobile
+// could have; the address lies in a domain that is kept free for examples
+// (RFC 2606).
+const (
+	demoNumber  = "(201) 555-0123"
+	demoMailbox = "my.own@mailbox.example"
+)
+
+func (p webPhone) Items() []web.Item {
+	var items []web.Item
+	for _, it := range p.d.Items() {
+		items = append(items, p.item(it))
+	}
+	return items
+}
+
+func (p webPhone) Watch(fn func(web.Item)) (stop func()) {
+	return p.d.Watch(func(it pretend.Item) { fn(p.item(it)) })
+}
+
+func (p webPhone) item(it pretend.Item) web.Item {
+	out := web.Item{ID: it.ID, From: p.from, To: it.To, Subject: it.Subject, Text: it.Body, Code: it.Code, Lang: it.Lang, At: it.At}
+	switch it.Kind {
+	case pretend.Call:
+		out.Kind = web.ItemCall
+	case pretend.Mail:
+		out.Kind = web.ItemMail
+	}
+	return out
+}
+
+func (p webPhone) Codes(at time.Time) []web.Code {
+	var codes []web.Code
+	for _, c := range p.codes(at) {
+		codes = append(codes, web.Code{Name: entry(c), Code: c.Code, Left: time.Duration(c.Left) * time.Second})
+	}
+	return codes
+}
+
+func (webPhone) People() []web.Pretend {
+	var out []web.Pretend
+	for _, p := range demoStaff() {
+		out = append(out, web.Pretend{Username: p.Username, Name: p.Name, Lang: p.Lang, Disabled: p.Disabled})
+	}
+	return out
+}
+
+func (webPhone) Password() string { return string(localdir.DemoPassword) }
+func (webPhone) Number() string   { return demoNumber }
+func (webPhone) Mailbox() string  { return demoMailbox }
+
+// demoStaff is the demo's staff list.
+func demoStaff() []bot.Person {
+	l, err := csv.Open(strings.NewReader(demoPeople), csv.Options{})
+	if err != nil {
+		return nil // importDemo says so
+	}
+	var out []bot.Person
+	for p := range l.People() {
+		out = append(out, p)
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -62,10 +63,10 @@ func chat(ctx context.Context, s std, cfg *config.Config, plain bool, logTo stri
 
 func serveCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the service: jobs, deliveries, health checks and callbacks", Args: exactly(0, ""),
-		Long: `Runs without a terminal: sends what waits, does the jobs, answers Twilio's
-callbacks, and GET /healthz (the process and its store work) and /readyz (it
-takes work). SIGTERM stops it: not ready first, then what is under way, at most
+		Use: "serve", Short: "Run the service: web chat, pages, jobs, deliveries, health checks and callbacks", Args: exactly(0, ""),
+		Long: `Runs without a terminal: serves the web chat (channels.web.enabled) and
+one-time pages, sends what waits, does the jobs, answers Twilio's callbacks, and
+GET /healthz (the process and its store work) and /readyz (it takes work). SIGTERM stops it: not ready first, then what is under way, at most
 20 seconds.
 
   latchkey serve --config latchkey.yaml`,
@@ -132,7 +133,7 @@ const (
 // serveHTTP answers until ctx ends, then finishes what it is answering.
 func (h *house) serveHTTP(ctx context.Context) error {
 	srv := &http.Server{
-		Handler: h.routes(), ReadTimeout: httpRead, ReadHeaderTimeout: httpRead, WriteTimeout: httpWrite, IdleTimeout: httpIdle,
+		Handler: bare(h.routes()), ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug), ReadTimeout: httpRead, ReadHeaderTimeout: httpRead, WriteTimeout: httpWrite, IdleTimeout: httpIdle,
 		MaxHeaderBytes: httpHeader, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	ended := make(chan error, 1)
@@ -175,6 +176,21 @@ func (h *house) routes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	return mux
+}
+
+// bare is around every answer that is no page, redirects of the mux included:
+// a browser that comes there must make nothing of it. Pages set their own.
+func bare(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
 }
 
 func answer(w http.ResponseWriter, code int, text string) {

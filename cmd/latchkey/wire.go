@@ -21,6 +21,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
+	"latchkey/bot/pass"
 	"latchkey/bot/policy"
 	"latchkey/bot/turn"
 	"latchkey/bot/vault"
@@ -43,6 +44,7 @@ type house struct {
 
 	outside outside // channels, senders, the directory: see adapters.go
 
+	passes *pass.Room
 	enroll *enroll.Room
 	verify *verify.Room
 	outbox *outbox.Outbox
@@ -72,7 +74,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 		return nil, err
 	}
 
-	// What lies outside.
+	// What lies outside. The web's adapter asks for passes.
+	h.passes = pass.New(pass.Options{Store: h.db, Policy: cfg.Policy})
 	for _, p := range plugs {
 		if err = p.in(h); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
@@ -84,7 +87,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	h.enroll = enroll.New(enroll.Deps{
 		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Hashes: hasher{pool},
 		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
-		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains,
+		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(),
 		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
 		Log:      log.With("room", "enroll"),
 	})
@@ -102,6 +105,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}
 	h.outbox = outbox.New(outbox.Options{
 		Store: h.db, Adapters: h.outside.channels, Revealer: h.verify.Reveal, Lease: lease, Clock: h.db.Now,
+		Linker: h.outside.link, QRPage: cfg.Secrets.QR == "page",
 		Logger: log.With("room", "outbox"),
 	})
 	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
@@ -110,7 +114,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}
 	h.turn = turn.New(turn.Options{
 		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New()), Outbox: h.outbox,
-		Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now,
+		Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
 	h.enroll.Connect(h.turn)
@@ -146,7 +150,7 @@ func early[T any](fn func() (T, error)) func() (T, error) {
 
 // ground lays the ground: the keys, and the store that they fit.
 func ground(ctx context.Context, cfg *config.Config, log *slog.Logger) (*house, error) {
-	h := &house{cfg: cfg, log: log, outside: outside{senders: map[bot.Via]bot.Sender{}}, jobs: &store.Workers{}}
+	h := &house{cfg: cfg, log: log, outside: outside{senders: map[bot.Via]bot.Sender{}, keeps: map[bot.ChannelID]bool{}}, jobs: &store.Workers{}}
 	var err error
 	if h.ring, err = loadKeys(cfg); err != nil {
 		return nil, err
@@ -221,7 +225,7 @@ func (h *house) upkeep(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	p := h.cfg.Policy
-	ages := store.Ages{Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p)}
+	ages := store.Ages{Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour}
 	pruning := time.NewTicker(time.Hour)
 	defer pruning.Stop()
 	for {
@@ -238,7 +242,7 @@ func (h *house) upkeep(ctx context.Context) error {
 			if n, err := h.db.Prune(ctx, ages); err != nil && ctx.Err() == nil {
 				h.log.Error("old rows not deleted", "err", err)
 			} else if n != (store.Pruned{}) {
-				h.log.Info("old rows deleted", "events", n.Events, "outbox", n.Outbox, "challenges", n.Challenges, "tallies", n.Tallies)
+				h.log.Info("old rows deleted", "events", n.Events, "outbox", n.Outbox, "challenges", n.Challenges, "tallies", n.Tallies, "passes", n.Passes)
 			}
 		case <-hup:
 			if err := h.set.Reload(); err != nil {

@@ -27,10 +27,12 @@ type Config struct {
 	KeysFile  string
 	Scripts   string // folder of own scripts, or empty
 	Terminal  Terminal
+	Web       Web
 	SMTP      SMTP
 	Twilio    Twilio
 	HTTP      HTTP
-	Directory string // "none" or "demo"
+	Directory string // "none", "demo" or "oidc"
+	OIDC      OIDC
 	Secrets   Secrets
 	Log       Log
 	Policy    *policy.Policy
@@ -65,6 +67,24 @@ type Terminal struct {
 	User string // who sits there; empty = the login name
 }
 
+// Web is the web chat, served under http.public_url.
+type Web struct {
+	Enabled bool
+	Embed   []string // origins whose pages may embed it
+}
+
+// OIDC is the OpenID provider that people sign in at. No Issuer, no provider.
+type OIDC struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret bot.Secret // empty: a public client
+	Scopes       []string
+	PersonClaim  string // claim that holds the directory's id of a person
+	Name         string // what people call it
+	CAFile       string
+	Timeout      time.Duration
+}
+
 // SMTP is the mail server. No Host, no mail.
 type SMTP struct {
 	Host     string
@@ -96,7 +116,8 @@ type Twilio struct {
 // HTTP is the server for health and callbacks.
 type HTTP struct {
 	Addr      string
-	PublicURL string // as the outside reaches Addr, without a slash at its end
+	PublicURL string   // as the outside reaches Addr, without a slash at its end
+	Proxies   []string // addresses or networks whose X-Forwarded-For counts
 }
 
 // Secrets says how secrets are shown to people.
@@ -126,6 +147,7 @@ func Default() *Config {
 		Twilio:    Twilio{BaseURL: "https://api.twilio.com", Timeout: 10 * time.Second},
 		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
 		Directory: "none",
+		OIDC:      OIDC{Scopes: []string{"openid", "profile"}, PersonClaim: "sub", Timeout: 10 * time.Second},
 		Secrets:   Secrets{QR: "chat"},
 		Log:       Log{Level: "info", Format: "text"},
 		Policy:    policy.Default(),
@@ -135,7 +157,7 @@ func Default() *Config {
 // resolve makes paths relative to the folder of the file.
 func (c *Config) resolve() {
 	dir := filepath.Dir(c.File)
-	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.Scripts, &c.SMTP.CAFile, &c.Org.Logo} {
+	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Org.Logo} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

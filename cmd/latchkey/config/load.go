@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -365,8 +366,34 @@ func (r *reader) together() {
 		r.badKey("twilio.account_sid", "is set without a number that calls can come from; set twilio.voice_from")
 	}
 	c.HTTP.PublicURL = strings.TrimRight(c.HTTP.PublicURL, "/")
-	if c.Secrets.QR == "page" && c.HTTP.PublicURL == "" {
-		r.badKey("secrets.qr", "page needs http.public_url; set it, or leave chat")
+	for _, page := range []struct {
+		key, why string
+		wanted   bool
+	}{
+		{"secrets.qr", "page needs http.public_url; set it, or leave chat", c.Secrets.QR == "page"},
+		{"channels.web.enabled", "true needs http.public_url; set it to how people reach this server", c.Web.Enabled},
+		{"directory.kind", "oidc needs http.public_url, where the provider sends people back to; set it", c.Directory == "oidc"},
+	} {
+		switch u, err := url.Parse(c.HTTP.PublicURL); {
+		case !page.wanted || err != nil:
+		case c.HTTP.PublicURL == "":
+			r.badKey(page.key, "%s", page.why)
+		case u.Path != "":
+			r.badKey("http.public_url", "has a path; pages need a host of their own, like https://latchkey.example.org")
+		}
+	}
+	if len(c.Web.Embed) > 0 && !c.Web.Enabled {
+		r.badKey("channels.web.embed", "is set, but the web chat is off; set channels.web.enabled to true")
+	}
+	r.needs("oidc.", "oidc.issuer", "oidc.client_id")
+	switch {
+	case c.Directory == "oidc" && c.OIDC.Issuer == "":
+		r.badKey("directory.kind", "oidc needs oidc.issuer and oidc.client_id; set them")
+	case c.Directory != "oidc" && c.OIDC.Issuer != "":
+		r.badKey("oidc.issuer", "is set, but directory.kind is %s; set that to oidc", c.Directory)
+	}
+	if c.OIDC.Issuer != "" && !slices.Contains(c.OIDC.Scopes, "openid") {
+		r.badKey("oidc.scopes", "lacks openid; add it")
 	}
 	for _, p := range c.Policy.Check() {
 		r.badKey(p.Key, "%s", strings.TrimPrefix(p.Error(), p.Key+": "))

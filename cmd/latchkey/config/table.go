@@ -29,8 +29,9 @@ func Sections() []Section {
 		{"channels", "Where people talk to the bot."},
 		{"smtp", "The mail server for codes and notices."},
 		{"twilio", "Texts and phone calls."},
-		{"http", "The server for health checks and for Twilio's callbacks."},
+		{"http", "The server for the web chat, one-time pages, health checks and Twilio's callbacks."},
 		{"directory", "Who people are and whether they may sign in."},
+		{"oidc", "The OpenID provider of the organisation, for directory.kind oidc. Register there: a web application, its redirect address http.public_url + /signin/callback."},
 		{"secrets", "How secrets are shown to people."},
 		{"log", "What is written to standard error."},
 		{"policy", "The numbers of the security policy. Each may be made stricter; laxer only up to its cap."},
@@ -83,6 +84,11 @@ func Keys() []Key {
 		{Path: "channels.terminal.user", Kind: "text", Doc: "Who sits at the terminal of `latchkey chat`; unset, the login name.", Example: "kiosk-1",
 			at: func(c *Config) any { return &c.Terminal.User }, bad: shorterThan(64)},
 
+		{Path: "channels.web.enabled", Kind: "switch", Doc: "Offer the web chat at http.public_url + /chat.",
+			at: func(c *Config) any { return &c.Web.Enabled }},
+		{Path: "channels.web.embed", Kind: "list", list: true, Doc: "Sites whose pages may embed the web chat with the one script tag of /embed.js, as scheme and host.", Example: "https://intranet.example.org",
+			at: func(c *Config) any { return &c.Web.Embed }, bad: badOrigin},
+
 		{Path: "smtp.host", Kind: "address", Doc: "Mail server; without one no mail is sent.", Example: "smtp.example.org",
 			at: func(c *Config) any { return &c.SMTP.Host }, bad: badHost},
 		{Path: "smtp.port", Kind: "number", Doc: "Its port: 587 with starttls, 465 with tls.", Floor: "1", Cap: "65535",
@@ -121,11 +127,30 @@ func Keys() []Key {
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
-		{Path: "http.public_url", Kind: "address", Doc: "The same server as the outside reaches it; Twilio's callbacks need it.", Example: "https://latchkey.example.org",
+		{Path: "http.public_url", Kind: "address", Doc: "The same server as the outside reaches it; the web chat, one-time pages and Twilio's callbacks need it.", Example: "https://latchkey.example.org",
 			at: func(c *Config) any { return &c.HTTP.PublicURL }, bad: badURL},
+		{Path: "http.trusted_proxies", Kind: "list", list: true, Doc: "Addresses or networks of your own proxies, whose X-Forwarded-For tells who asks; unset, everybody behind a proxy shares one set of limits.", Example: "127.0.0.1, 10.0.0.0/8",
+			at: func(c *Config) any { return &c.HTTP.Proxies }, bad: badNetwork},
 
-		{Path: "directory.kind", Kind: "text", Doc: "Who checks passwords at sign-in: none (nobody can sign in), or demo (one well-known password opens every account; for trials only).", Choices: []string{"none", "demo"},
+		{Path: "directory.kind", Kind: "text", Doc: "Who says at sign-in that it is really you: none (nobody can sign in), oidc (the organisation's OpenID provider, see oidc), or demo (one well-known password opens every account; for trials only).", Choices: []string{"none", "oidc", "demo"},
 			at: func(c *Config) any { return &c.Directory }},
+
+		{Path: "oidc.issuer", Kind: "address", Doc: "The provider's issuer address, exactly as it calls itself.", Example: "https://login.microsoftonline.com/TENANT-ID/v2.0",
+			at: func(c *Config) any { return &c.OIDC.Issuer }, bad: badURL},
+		{Path: "oidc.client_id", Kind: "text", Doc: "What the provider calls Latchkey.", Example: "latchkey",
+			at: func(c *Config) any { return &c.OIDC.ClientID }, bad: shorterThan(200)},
+		{Path: "oidc.client_secret", Kind: "secret", Doc: "Latchkey's secret at the provider; unset, it signs in as a public client with PKCE alone.",
+			at: func(c *Config) any { return &c.OIDC.ClientSecret }},
+		{Path: "oidc.scopes", Kind: "list", list: true, Doc: "What is asked for; openid is needed.",
+			at: func(c *Config) any { return &c.OIDC.Scopes }, bad: badScope},
+		{Path: "oidc.person_claim", Kind: "text", Doc: "The claim that holds the id of the staff list: an id that never changes hands (sub; for Microsoft Entra oid), never an address.",
+			at: func(c *Config) any { return &c.OIDC.PersonClaim }, bad: badClaim},
+		{Path: "oidc.name", Kind: "text", Doc: "What people call this sign-in, for the button; unset, org.name.", Example: "Example School Account",
+			at: func(c *Config) any { return &c.OIDC.Name }, bad: shorterThan(60)},
+		{Path: "oidc.ca_file", Kind: "path", Doc: "Certificates (PEM) that the provider's certificate is checked against; unset, the system's.", Example: "ca.pem",
+			at: func(c *Config) any { return &c.OIDC.CAFile }},
+		{Path: "oidc.timeout", Kind: "duration", Doc: "How long one question to the provider may take.", Floor: "1s", Cap: "1m",
+			at: func(c *Config) any { return &c.OIDC.Timeout }},
 
 		{Path: "secrets.qr", Kind: "text", Doc: "Where an authenticator's QR picture is shown: in the chat, or only on a one-time page.", Choices: []string{"chat", "page"},
 			at: func(c *Config) any { return &c.Secrets.QR }},
@@ -253,6 +278,46 @@ func badURL(v string) (string, string) {
 		return "has a user, a query or a fragment in it", "write scheme, host and path only"
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return "is http to another machine, where everybody on the way can read it", "use https"
+	}
+	return "", ""
+}
+
+// badOrigin wants scheme and host, as browsers name a site.
+func badOrigin(v string) (string, string) {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || v != u.Scheme+"://"+u.Host || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+		return "is not the origin of a site", "write it like https://intranet.example.org, without a path"
+	}
+	return "", ""
+}
+
+// badNetwork wants an IP address or a network.
+func badNetwork(v string) (string, string) {
+	if _, err := netip.ParsePrefix(v); err == nil {
+		return "", ""
+	}
+	if _, err := netip.ParseAddr(v); err == nil {
+		return "", ""
+	}
+	return "is neither an IP address nor a network", "write it like 10.0.0.7 or 10.0.0.0/8"
+}
+
+var scopeShape = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]{1,100}$`) // RFC 6749 3.3
+
+func badScope(v string) (string, string) {
+	if !scopeShape.MatchString(v) {
+		return "is not a scope", "write words such as openid, profile"
+	}
+	return "", ""
+}
+
+func badClaim(v string) (string, string) {
+	switch strings.ToLower(v) {
+	case "email", "preferred_username", "upn", "name", "unique_name", "nickname":
+		return "is a claim whose value can change hands, so another person could become this one", "use sub, or oid with Microsoft Entra"
+	}
+	if !scopeShape.MatchString(v) {
+		return "is not the name of a claim", "use sub, or oid with Microsoft Entra"
 	}
 	return "", ""
 }

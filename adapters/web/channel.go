@@ -1,0 +1,47 @@
+package web
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Run implements bot.Adapter. What people do comes in by Handler; Run only
+// holds the event streams open, and ends them when ctx ends, so that the
+// server's graceful stop has nothing to wait for.
+func (a *Adapter) Run(ctx context.Context, _ bot.Inbox) error {
+	defer a.hub.close()
+	if !a.o.Shared {
+		<-ctx.Done()
+		return nil
+	}
+	t := time.NewTicker(pollEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if err := a.hub.poll(ctx, a.o.House.Heads); err != nil && ctx.Err() == nil {
+			a.o.Log.Error("open chats cannot be told of new messages, tries again", "err", err)
+		}
+	}
+}
+
+// Send implements bot.Adapter. The row is the message: browsers that look at
+// the conversation read it now, the others when they come back.
+func (a *Adapter) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
+	a.hub.said(d.Conversation)
+	return bot.Receipt{ID: strconv.FormatInt(d.Seq, 10)}, nil
+}
+
+// Delete implements bot.Deleter: what a message shows is taken off the screens.
+func (a *Adapter) Delete(_ context.Context, d bot.Delivery, receipt string) error {
+	if seq, err := strconv.ParseInt(receipt, 10, 64); err == nil {
+		a.hub.gone(d.Conversation, seq)
+	}
+	return nil
+}

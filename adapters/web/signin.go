@@ -1,0 +1,412 @@
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Sign-in at the organisation's OpenID provider: of the web chat, which then
+// goes on in the person's own conversation, and of a one-time page, which then
+// shows the code to type back in the chat that asked.
+//
+// One random token, in a cookie of this browser, stands for a sign-in under
+// way. State, nonce and PKCE verifier are made from it, so the store keeps
+// nothing but its hash, and an answer is good in the browser alone that began.
+// The cookie is SameSite=Lax since the provider sends the browser here from
+// another site; the page's own Strict cookie stays at home then, so the page's
+// token travels in this one.
+const (
+	signInPath   = "/signin"
+	callbackPath = signInPath + "/callback"
+	cookieSignIn = "signin"
+	maxParameter = 4096 // of the provider's answer
+)
+
+func (a *Adapter) signInRoutes() {
+	if a.o.Provider == nil {
+		return
+	}
+	if a.o.Chat {
+		a.mux.HandleFunc("POST "+signInPath, a.signIn)
+	}
+	a.mux.HandleFunc("GET "+callbackPath, a.signInBack)
+}
+
+// A signingIn is what the cookie holds.
+type signingIn struct {
+	token bot.Secret
+	next  string     // where a web chat goes on
+	page  bot.Secret // token of the one-time page, or empty
+}
+
+// signInNext is where the web chat may go on, by what the cookie says.
+var signInNext = map[string]string{"chat": chatPath, "home": "/"}
+
+func (s *signingIn) String() string { return "[redacted]" }
+
+func (s *signingIn) value() string {
+	if s.page != "" {
+		return string(s.token) + ".page." + string(s.page)
+	}
+	for k, path := range signInNext {
+		if path == s.next {
+			return string(s.token) + "." + k + "."
+		}
+	}
+	return string(s.token) + ".chat."
+}
+
+func readSigningIn(cookie string) (*signingIn, bool) {
+	part := strings.Split(cookie, ".")
+	if len(part) != 3 || len(part[0]) != tokenLen {
+		return nil, false
+	}
+	s := &signingIn{token: bot.Secret(part[0]), next: signInNext[part[1]]}
+	if part[1] == "page" {
+		s.page = bot.Secret(part[2])
+		return s, len(s.page) == tokenLen
+	}
+	return s, s.next != "" && part[2] == ""
+}
+
+// derive makes one of the values of a sign-in from its token.
+func (s *signingIn) derive(what string) string {
+	h := sha256.Sum256([]byte(what + "|" + string(s.token)))
+	return base64.RawURLEncoding.EncodeToString(h[:])
+}
+
+func (a *Adapter) callback() string { return a.o.PublicURL + callbackPath }
+
+// signIn begins a sign-in of the web chat.
+func (a *Adapter) signIn(w http.ResponseWriter, r *http.Request) {
+	addr := a.address(r)
+	if wait := a.limits.shut(addr); wait > 0 {
+		a.tooMany(w, r, wait)
+		return
+	}
+	_, session, err := a.session(w, r)
+	wait := time.Duration(0)
+	switch {
+	case err == nil:
+		wait = a.limits.act(a.hash(session))
+	case lost(err):
+		session, wait = "", a.limits.visit(addr)
+	default:
+		a.trouble(w, r, err)
+		return
+	}
+	if wait > 0 {
+		a.tooMany(w, r, wait)
+		return
+	}
+	if !a.form(w, r) {
+		return
+	}
+	if session != "" && !a.checkCSRF(r, session) {
+		a.problem(w, r, http.StatusForbidden, "foreign")
+		return
+	}
+	st := bot.SignInState{}
+	if session != "" {
+		st.Session = a.hash(session)
+	}
+	lang := a.language(r)
+	s := &signingIn{next: nextOf(r)}
+	if err := a.sendToProvider(w, r, s, st, lang, r.PostForm.Get("again") == "1"); err != nil {
+		a.chatTrouble(w, http.StatusServiceUnavailable, lang, session, s.next, "down", false)
+	}
+}
+
+// privateSignIn begins a sign-in for a one-time page.
+func (a *Adapter) privateSignIn(w http.ResponseWriter, r *http.Request, p *openPage) {
+	if a.o.Provider == nil || p.Message.Form == nil || !p.Message.Form.SignIn {
+		a.showPage(w, r, p)
+		return
+	}
+	s := &signingIn{page: p.token}
+	if err := a.sendToProvider(w, r, s, bot.SignInState{Page: a.hash(p.token)}, p.lang, r.PostForm.Get("again") == "1"); err != nil {
+		a.askSignIn(w, http.StatusServiceUnavailable, p, "down", false)
+	}
+}
+
+// sendToProvider notes the sign-in and answers with a page that goes on to the
+// provider. It is a page and no redirect, since our policy (form-action) stops
+// a form from being redirected to another site. The error is the provider's;
+// nothing has been answered then.
+func (a *Adapter) sendToProvider(w http.ResponseWriter, r *http.Request, s *signingIn, st bot.SignInState, lang string, again bool) error {
+	var err error
+	if s.token, err = a.o.Passes.BeginSignIn(r.Context(), st); err != nil {
+		a.trouble(w, r, err)
+		return nil
+	}
+	address, err := a.o.Provider.Begin(r.Context(), a.callback(), s.derive("state"), s.derive("nonce"), s.derive("verifier"), again)
+	if err != nil {
+		a.o.Log.Error("sign-in cannot begin", "err", err)
+		return err
+	}
+	a.setCookie(w, cookieSignIn, s.value(), a.o.Policy.LinkLife, false)
+	w.Header().Set("Refresh", "0;url="+address)
+	t := a.words.in(lang)
+	at := a.o.Provider.Name()
+	a.page(w, http.StatusOK, "signin", lang, t("signin.title", "at", at), struct{ At, Address string }{at, address}, "private")
+	return nil
+}
+
+// signInBack is where the provider sends the browser to, with a code or with
+// why there is none.
+func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
+	addr := a.address(r)
+	if wait := a.limits.shut(addr); wait > 0 {
+		a.tooMany(w, r, wait)
+		return
+	}
+	q := r.URL.Query()
+	for _, k := range []string{"state", "code", "iss", "error"} {
+		if v := q[k]; len(v) > 1 || len(v) == 1 && len(v[0]) > maxParameter {
+			a.problem(w, r, http.StatusBadRequest, "unreadable")
+			return
+		}
+	}
+	s, ok := readSigningIn(a.cookie(r, cookieSignIn))
+	if !ok || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(s.derive("state"))) != 1 {
+		// Somebody else's answer, or one that was begun in another browser.
+		a.limits.failed(addr)
+		a.problem(w, r, http.StatusForbidden, "signin_foreign")
+		return
+	}
+	ctx, cancel := a.whole(r)
+	defer cancel()
+	st, err := a.o.Passes.FinishSignIn(ctx, s.token)
+	if err == nil && subtle.ConstantTimeCompare(st.Page, a.pageHash(s.page)) != 1 {
+		err = bot.ErrNotFound // the two halves of the cookie do not belong together
+	}
+	if lost(err) {
+		a.dropCookie(w, cookieSignIn, false)
+		a.problem(w, r, http.StatusGone, "signin_over")
+		return
+	}
+	if err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	a.dropCookie(w, cookieSignIn, false)
+
+	var x *bot.External
+	why := ""
+	if e := q.Get("error"); e != "" {
+		why = refusal(e)
+	} else if x, err = a.o.Provider.Finish(ctx, a.callback(), q.Get("code"), q.Get("iss"), s.derive("nonce"), s.derive("verifier")); err != nil {
+		why = failure(err)
+		if why == "refused" {
+			a.limits.failed(addr)
+		}
+		a.o.Log.Warn("sign-in did not come about", "why", why, "err", err)
+	}
+	if s.page != "" {
+		a.pageSignedIn(w, r, s, x, why)
+		return
+	}
+	a.chatSignedIn(w, r, s, x, why)
+}
+
+// pageHash is what SignInState.Page holds for a page; nil for none.
+func (a *Adapter) pageHash(page bot.Secret) []byte {
+	if page == "" {
+		return nil
+	}
+	return a.hash(page)
+}
+
+// refusal sorts what a provider answers in place of a code (RFC 6749 4.1.2.1,
+// OpenID Connect Core 3.1.2.6). The word goes no further: anybody can write it
+// into an address.
+func refusal(e string) string {
+	switch e {
+	case "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required":
+		return "stopped"
+	case "server_error", "temporarily_unavailable":
+		return "down"
+	}
+	return "refused"
+}
+
+// failure sorts the errors of Provider.Finish.
+func failure(err error) string {
+	var down interface{ Unavailable() bool }
+	var stale interface{ Stale() bool }
+	switch {
+	case errors.As(err, &down) && down.Unavailable():
+		return "down"
+	case errors.As(err, &stale) && stale.Stale():
+		return "stale"
+	}
+	return "refused"
+}
+
+// unlisted sorts the errors of House.SignInAs and ProofCode; empty: the store's.
+func unlisted(err error) string {
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return "unknown"
+	case errors.Is(err, bot.ErrDisabled):
+		return "disabled"
+	}
+	return ""
+}
+
+// userOf names somebody in the web chat by who the provider says it is. The
+// person is part of it, so that a subject which is given to somebody else never
+// opens the conversation of the one before.
+func userOf(x *bot.External) string {
+	h := sha256.Sum256([]byte(x.Issuer + "\x00" + x.Subject + "\x00" + string(x.Person)))
+	return "oidc-" + base64.RawURLEncoding.EncodeToString(h[:])[:22]
+}
+
+// chatSignedIn ends a sign-in of the web chat. The session of before ends and a
+// new token begins, so that whoever knew the old one has nothing (session fixation).
+func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signingIn, x *bot.External, why string) {
+	lang := a.language(r)
+	before, old, err := a.session(w, r)
+	if err != nil && !lost(err) {
+		a.trouble(w, r, err)
+		return
+	}
+	var p *bot.Person
+	ctx, cancel := a.whole(r)
+	defer cancel()
+	if why == "" {
+		if p, err = a.o.House.SignInAs(ctx, a.o.Channel, userOf(x), *x); err != nil {
+			if why = unlisted(err); why == "" {
+				a.trouble(w, r, err)
+				return
+			}
+		}
+	}
+	if why != "" {
+		a.chatTrouble(w, troubleStatus(why), lang, old, s.next, why, why == "stale" || why == "unknown")
+		return
+	}
+	session := bot.WebSession{Conversation: a.conversation(userOf(x)), User: userOf(x), Name: p.GivenName, Started: a.o.Now().UTC()}
+	if session.Name == "" {
+		session.Name = p.Name
+	}
+	if before != nil {
+		if err := a.o.Passes.EndSession(ctx, old); err != nil {
+			a.trouble(w, r, err)
+			return
+		}
+		a.hub.over(before.Conversation) // its other tabs
+	}
+	if _, err := a.begin(w, r, session); err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {
+		// The person is signed in all the same; the chat says more at the next thing they do.
+		a.o.Log.Error("signed in, but the conversation was not opened", "err", err)
+	}
+	http.Redirect(w, r, s.next, http.StatusSeeOther)
+}
+
+// troubleStatus is the HTTP status for why a sign-in did not come about.
+func troubleStatus(why string) int {
+	switch why {
+	case "down":
+		return http.StatusServiceUnavailable
+	case "stopped":
+		return http.StatusOK
+	}
+	return http.StatusForbidden
+}
+
+// chatTrouble says why there was no sign-in, and offers another try.
+func (a *Adapter) chatTrouble(w http.ResponseWriter, code int, lang string, session bot.Secret, next, why string, again bool) {
+	t := a.words.in(lang)
+	at := a.o.Provider.Name()
+	d := struct {
+		Title, Text, At, CSRF, Next, Phone, Hours string
+		Again                                     bool
+	}{t("signin.trouble"), t("signin."+why, "at", at), at, "", next, a.o.HelpPhone, a.o.HelpHours, again}
+	if session != "" {
+		d.CSRF = a.csrf(session)
+	}
+	a.page(w, code, "signin_trouble", lang, d.Title, d, "private")
+}
+
+// askSignIn is the page of a form that wants a sign-in. why says what went
+// wrong with the try before, and may be empty.
+func (a *Adapter) askSignIn(w http.ResponseWriter, code int, p *openPage, why string, again bool) {
+	t := a.words.in(p.lang)
+	d := a.pageData(p)
+	if a.o.Provider == nil {
+		why = "off"
+	} else {
+		d.At = a.o.Provider.Name()
+	}
+	d.Again = again
+	if why != "" {
+		d.Alert = t("signin."+why, "at", d.At)
+	}
+	a.page(w, code, "private_signin", p.lang, d.Title, d, "private")
+}
+
+// pageSignedIn ends a sign-in for a one-time page: it shows the code to type
+// back in the chat that asked. The page is closed by it, and the code is in
+// this answer only.
+func (a *Adapter) pageSignedIn(w http.ResponseWriter, r *http.Request, s *signingIn, x *bot.External, why string) {
+	p, err := a.openedPage(r, s.page)
+	if err != nil {
+		a.pageGone(w, r, err)
+		return
+	}
+	if p.Message.Form == nil || !p.Message.Form.SignIn {
+		a.showPage(w, r, p)
+		return
+	}
+	ctx, cancel := a.whole(r)
+	defer cancel()
+	var code bot.Secret
+	if why == "" {
+		if code, err = a.o.House.ProofCode(ctx, p.Conversation, *x); err != nil {
+			if why = unlisted(err); why == "" {
+				a.trouble(w, r, err)
+				return
+			}
+		}
+	}
+	if why != "" {
+		a.askSignIn(w, troubleStatus(why), p, why, why == "stale" || why == "unknown")
+		return
+	}
+	a.closePage(w, r, p)
+	d := a.pageData(p)
+	t := a.words.in(p.lang)
+	d.Title, d.Code, d.Spoken = t("private.code.title"), string(code), spoken(string(code))
+	d.Life = bot.Wait(a.o.Phrases, p.lang, a.o.Policy.LinkCodeLife)
+	d.Left = int(a.o.Policy.LinkCodeLife / time.Second)
+	a.page(w, http.StatusOK, "signin_code", p.lang, d.Title, d, "private")
+}
+
+// spoken spells a code: a screen reader would read "7F3K" as a word.
+func spoken(code string) string {
+	var b strings.Builder
+	for _, c := range code {
+		switch {
+		case c == '-':
+			b.WriteString(", ")
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), " "):
+			b.WriteString(" ")
+			fallthrough
+		default:
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"latchkey/adapters/oidc"
+	"latchkey/adapters/web"
+	"latchkey/bot"
+)
+
+// webChannel is the id of the web chat; conversations and identities carry it.
+const webChannel bot.ChannelID = "web"
+
+// plugWeb serves the pages, and the web chat where it is wanted. The demo's
+// pretend phone stands beside it where there is one.
+func plugWeb(h *house) error {
+	c := h.cfg
+	if !c.Web.Enabled && c.Directory != "oidc" && c.Secrets.QR != "page" {
+		return nil
+	}
+	o := web.Options{
+		Channel: webChannel, House: rooms{h}, Passes: h.passes, Policy: c.Policy, Phrases: h.set,
+		PublicURL: c.HTTP.PublicURL, Org: c.Org.Name, BotName: c.Org.BotName, Lang: c.Org.Language,
+		HelpPhone: c.Org.HelpPhone, HelpHours: c.Org.HelpHours, HelpEmail: c.Org.HelpEmail,
+		Chat: c.Web.Enabled, Embed: c.Web.Embed, QRPage: c.Secrets.QR == "page",
+		Picture: func(name string) ([]byte, bool) {
+			svg := h.set.Set().Picture(name)
+			return svg, svg != nil
+		},
+		Shared: c.Store.Path == "", Now: h.db.Now, Log: h.log.With("adapter", "web"),
+	}
+	if h.outside.provider != nil {
+		o.Provider = h.outside.provider
+	}
+	if d := h.outside.device; d != nil {
+		o.Device = webPhone{phone{d, c.Org.Name}}
+	}
+	for _, p := range c.HTTP.Proxies {
+		network, err := netip.ParsePrefix(p)
+		if err != nil {
+			ip, err := netip.ParseAddr(p)
+			if err != nil {
+				return fmt.Errorf("http.trusted_proxies: %w", err)
+			}
+			network = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		o.Proxies = append(o.Proxies, network)
+	}
+	a, err := web.New(o)
+	if err != nil {
+		return err
+	}
+	if c.Web.Enabled {
+		h.outside.addChannel(a)
+		h.outside.keeps[a.Channel()] = true
+	}
+	h.outside.pages = append(h.outside.pages, page{"/", a.Handler()})
+	h.outside.link = func(ctx context.Context, p bot.Page) (bot.Secret, error) {
+		token, _, err := h.passes.NewLink(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		return web.LinkAddress(c.HTTP.PublicURL, token), nil
+	}
+	return nil
+}
+
+// newProvider connects the organisation's OpenID provider.
+func newProvider(h *house) (*oidc.Provider, error) {
+	c := h.cfg.OIDC
+	name := c.Name
+	if name == "" {
+		name = h.cfg.Org.Name
+	}
+	return oidc.New(oidc.Options{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, PersonClaim: c.PersonClaim,
+		Name: name, CAFile: c.CAFile, Fresh: h.cfg.Policy.SignInFresh, Timeout: c.Timeout, Now: h.db.Now, Log: h.log.With("adapter", "oidc"),
+	})
+}
+
+// rooms is what the web pages ask of the house. The rooms come after the
+// adapters, so it looks them up when it is asked.
+type rooms struct{ h *house }
+
+var _ web.House = rooms{}
+
+func (r rooms) Accept(ctx context.Context, ev bot.Event) error { return r.h.turn.Accept(ctx, ev) }
+
+func (r rooms) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error) {
+	return r.h.turn.Answer(ctx, ev)
+}
+
+func (r rooms) Said(ctx context.Context, conv bot.ConversationID, after int64, limit int) (rows []bot.OutboxRow, err error) {
+	err = r.h.db.View(ctx, func(tx bot.Tx) error {
+		rows, err = tx.Said(conv, after, limit)
+		return err
+	})
+	return rows, err
+}
+
+func (r rooms) Heads(ctx context.Context, convs []bot.ConversationID) (heads map[bot.ConversationID]int64, err error) {
+	err = r.h.db.View(ctx, func(tx bot.Tx) error {
+		heads, err = tx.Heads(convs)
+		return err
+	})
+	return heads, err
+}
+
+func (r rooms) Reveal(ctx context.Context, v bot.Reveal) (*bot.Revealed, error) {
+	return r.h.verify.Reveal(ctx, v)
+}
+
+func (r rooms) RevealForm(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error) {
+	return r.h.turn.Reveal(ctx, conv, form)
+}
+
+func (r rooms) TryForm(ctx context.Context, conv bot.ConversationID, f *bot.FormReply) ([]bot.FieldProblem, error) {
+	return r.h.turn.TryForm(ctx, conv, f)
+}
+
+func (r rooms) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
+	return r.h.enroll.SignInAs(ctx, ch, user, x)
+}
+
+func (r rooms) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (bot.Secret, error) {
+	return r.h.enroll.ProofCode(ctx, conv, x)
+}
