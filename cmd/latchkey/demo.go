@@ -7,15 +7,22 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"latchkey/adapters/csv"
 	"latchkey/adapters/localdir"
+	"latchkey/adapters/terminal"
 	"latchkey/bot"
+	"latchkey/bot/policy"
 	"latchkey/bot/vault"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
@@ -27,24 +34,40 @@ var demoPeople string
 func demoCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Try a whole enrollment here, with a pretend phone and mailbox", Args: exactly(0, ""),
-		Long: `Opens the conversation in this terminal, with a small staff list and a pretend
-phone and mailbox beside it. Nothing needs to be configured, nothing leaves this
-machine. Your own phone may scan the QR picture instead of the pretend one. Stop
-it at any moment and start it again: your place is kept.
+		Long: `Opens the conversation in this terminal and as a page for your browser, each with
+a small staff list and a pretend phone and mailbox beside it. The page's address
+is printed first. Nothing needs to be configured, nothing leaves this machine.
+Your own phone may scan the QR picture instead of the pretend one. Stop it at any
+moment and start it again: your place is kept.
 
   latchkey demo
-  latchkey demo --plain            lines in and out, for a program or a screen reader
-  latchkey demo --reset            forget everything and start anew
-  latchkey demo --scripts FOLDER   with your own scripts over the shipped ones
+  latchkey demo --addr 127.0.0.1:9000   the page at this address
+  latchkey demo --web                   the page only, until Ctrl+C; good in the background
+  latchkey demo --plain                 the terminal only, lines in and out, for a program or a screen reader
+  latchkey demo --reset                 forget everything and start anew
+  latchkey demo --scripts FOLDER        with your own scripts over the shipped ones
+
+Where input or output is not a terminal it is as with --plain, unless --web or
+--addr asks for the page.
 
 Next: latchkey config describe > latchkey.yaml`,
 	}
-	dir := cmd.Flags().String("data", "latchkey-demo", "data `FOLDER`")
-	plain := cmd.Flags().Bool("plain", false, "plain lines in and out; also when input or output is not a terminal")
-	reset := cmd.Flags().Bool("reset", false, "delete the data folder's demo first")
-	scripts := cmd.Flags().String("scripts", "", "`FOLDER` of own scripts")
+	var o demoOptions
+	fs := cmd.Flags()
+	fs.StringVar(&o.dir, "data", "latchkey-demo", "data `FOLDER`")
+	fs.StringVar(&o.addr, "addr", "", "`HOST:PORT` of the page, on this machine only (default 127.0.0.1:8080, or the next free port)")
+	fs.BoolVar(&o.web, "web", false, "the page only, without the conversation in this terminal")
+	fs.BoolVar(&o.plain, "plain", false, "plain lines in and out, without the page")
+	fs.BoolVar(&o.reset, "reset", false, "delete the data folder's demo first")
+	fs.StringVar(&o.scripts, "scripts", "", "`FOLDER` of own scripts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return demo(cmd.Context(), s, demoOptions{dir: *dir, scripts: *scripts, plain: *plain, reset: *reset})
+		if o.plain && (o.web || o.addr != "") {
+			return usage(cmd, "--plain keeps to the terminal; leave it away, or leave --web and --addr away")
+		}
+		if err := checkDemoAddr(o.addr); err != nil {
+			return usage(cmd, "--addr: %v", err)
+		}
+		return demo(cmd.Context(), s, o)
 	}
 	return cmd
 }
@@ -67,14 +90,41 @@ func demoConfig(dir string) *config.Config {
 	return c
 }
 
+// demoPolicy lifts the limits that a visitor would meet who plays several
+// people with one phone, one mailbox and one browser, today and next week.
+// What a code, a try or a lock is stays as it is everywhere.
+func demoPolicy(p *policy.Policy) {
+	many := policy.Limit{N: 1000, Per: time.Hour}
+	p.SMSUser, p.SMSNumber, p.VoiceNumber, p.MailAddress = []policy.Limit{many}, []policy.Limit{many}, []policy.Limit{many}, []policy.Limit{many}
+	p.SMSPrefix, p.MailUser = many, many
+	p.SMSBudgetFloor, p.BreakerSends = many.N, many.N
+	p.NumberSharers = 100
+	p.WebBurst, p.WebRate = policy.Limit{N: 10000, Per: time.Minute}, policy.Limit{N: 100, Per: time.Second}
+	p.LinkOpens, p.WebFailures = many, many
+	p.SessionIdle, p.SessionLife = 90*24*time.Hour, 90*24*time.Hour
+}
+
 // demoOptions are the flags of the demo.
 type demoOptions struct {
-	dir, scripts string
-	plain, reset bool
+	dir, scripts, addr string
+	plain, web, reset  bool
+}
+
+// page reports whether the web page is wanted.
+func (o demoOptions) page(s std) bool {
+	return !o.plain && (o.web || o.addr != "" || (terminal.IsTerminal(s.in) && terminal.IsTerminal(s.out)))
 }
 
 func demo(ctx context.Context, s std, o demoOptions) error {
-	dir := o.dir
+	dir, where := o.dir, ""
+	var door net.Listener
+	if o.page(s) {
+		var err error
+		if door, where, err = demoDoor(o.addr); err != nil {
+			return err
+		}
+		defer closeOnce{door}.Close()
+	}
 	if o.reset {
 		if err := forget(dir); err != nil {
 			return err
@@ -85,6 +135,7 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 	}
 	cfg := demoConfig(dir)
 	cfg.File, cfg.Scripts = "demo", o.scripts
+	demoPolicy(cfg.Policy)
 	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -95,7 +146,17 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 	defer logFile.Close()
 	log := slog.New(slog.NewTextHandler(logFile, nil))
 
-	h, err := build(ctx, cfg, log, plugPretend(dir), plugTerminal(s, dir, o.plain, intro(dir)))
+	plugs := []plug{plugPretend(dir)}
+	if door != nil {
+		cfg.Web.Enabled = true
+		cfg.HTTP.Addr = door.Addr().String()
+		cfg.HTTP.PublicURL = demoURL(o.addr, door)
+		plugs = append(plugs, plug{"web", plugWeb})
+	}
+	if !o.web {
+		plugs = append(plugs, plugTerminal(s, dir, o.plain, intro(dir, where, true)))
+	}
+	h, err := build(ctx, cfg, log, plugs...)
 	if err != nil {
 		return err
 	}
@@ -103,7 +164,69 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 	if err := importDemo(ctx, h.db); err != nil {
 		return err
 	}
+	h.listener = door
+	if o.web {
+		fmt.Fprintln(s.out, intro(dir, where, false))
+		fmt.Fprintln(s.out, "Ctrl+C stops it; your place is kept.")
+	}
 	return h.run(ctx)
+}
+
+// demoPort is where the page is, when that port is free.
+const demoPort = 8080
+
+// checkDemoAddr refuses what other machines could reach: there is no TLS.
+func checkDemoAddr(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is not HOST:PORT; write it like 127.0.0.1:%d", addr, demoPort)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is not a port; write the address like 127.0.0.1:%d", port, demoPort)
+	} else if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return fmt.Errorf("other machines could reach %q, and the demo's page is not encrypted; use 127.0.0.1:%d, from elsewhere through a tunnel such as ssh -L", addr, n)
+	}
+	return nil
+}
+
+// demoDoor takes the port of the page: the one that was asked for, or else the
+// usual one or the next that is free. where says in words where the page is.
+func demoDoor(addr string) (l net.Listener, where string, err error) {
+	if addr != "" {
+		if l, err = net.Listen("tcp", addr); err != nil {
+			return nil, "", fmt.Errorf("--addr: %w; choose another port, or leave --addr away to get a free one", err)
+		}
+		return l, demoURL(addr, l), nil
+	}
+	for port := demoPort; port < demoPort+20; port++ {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			break
+		}
+	}
+	if l == nil {
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, "", fmt.Errorf("no port for the page: %w; --plain works without one", err)
+		}
+	}
+	where = demoURL("", l)
+	if l.Addr().(*net.TCPAddr).Port != demoPort {
+		where += fmt.Sprintf(" (port %d is taken)", demoPort)
+	}
+	return l, where, nil
+}
+
+// demoURL is the address of the page. A name that was asked for is kept:
+// browsers keep cookies by name.
+func demoURL(addr string, l net.Listener) string {
+	u := url.URL{Scheme: "http", Host: l.Addr().String()}
+	if host, _, err := net.SplitHostPort(addr); err == nil && host == "localhost" {
+		_, port, _ := net.SplitHostPort(u.Host)
+		u.Host = net.JoinHostPort(host, port)
+	}
+	return u.String()
 }
 
 // demoFiles are what a demo leaves in its folder.
@@ -120,18 +243,14 @@ func forget(dir string) error {
 	return nil
 }
 
-// intro says who one may pretend to be.
-func intro(dir string) string {
+// intro says what this is, where its page is, and who one may pretend to be.
+func intro(dir, where string, terminal bool) string {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		abs = dir
 	}
-	l, err := csv.Open(strings.NewReader(demoPeople), csv.Options{})
-	if err != nil {
-		return ""
-	}
 	var names []string
-	for p := range l.People() {
+	for _, p := range demoStaff() {
 		note := ""
 		switch {
 		case p.Disabled:
@@ -141,9 +260,17 @@ func intro(dir string) string {
 		}
 		names = append(names, p.Username+note)
 	}
-	return fmt.Sprintf(`This is a demo. Nothing leaves this machine; everything is kept in %s.
-Pretend to be one of %s.
-The password of each is %s. Commands here begin with /, for example /help.`, abs, strings.Join(names, ", "), string(localdir.DemoPassword))
+	lines := []string{"This is a demo. Nothing leaves this machine; everything is kept in " + abs + "."}
+	if where != "" {
+		lines = append(lines, "Open it in your browser: "+where)
+	}
+	lines = append(lines, fmt.Sprintf("Pretend to be one of %s.", strings.Join(names, ", ")))
+	if terminal {
+		lines = append(lines, fmt.Sprintf("The password of each is %s. Commands here begin with /, for example /help.", string(localdir.DemoPassword)))
+	} else {
+		lines = append(lines, fmt.Sprintf("The password of each is %s.", string(localdir.DemoPassword)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // importDemo brings the staff list up to date; what somebody enrolled stays.
