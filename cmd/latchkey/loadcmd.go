@@ -31,7 +31,7 @@ type loadOptions struct {
 	store, postgres          string
 	people, conc, warm, seed int
 	rounds                   int
-	limit                    time.Duration
+	limit, pace              time.Duration
 	json                     bool
 }
 
@@ -51,11 +51,15 @@ Kinds:
   engine     the engine alone with the shipped scripts, on one core
   start      from the start of the process to the first reply, and the memory of
              open conversations
+  web        people who are all connected to the web chat at once and enroll: the
+             time from a request to the reply in the browser's event stream, and
+             the memory of an idle connection
 
   latchkey load                                    50 people at once on SQLite
   latchkey load --conc 1 --people 200              one person alone
   latchkey load --kind enroll --people 300
   latchkey load --kind start --seed-conversations 100000
+  latchkey load --kind web --people 1000 --pace 4s
   PGLOAD='host=/run/postgresql dbname=load' latchkey load --postgres PGLOAD
 
 Use a database of its own: pretend people and conversations are left in it. To
@@ -66,14 +70,15 @@ are about 50 turns a second.`,
 	}
 	var o loadOptions
 	f := cmd.Flags()
-	f.StringVar(&o.kind, "kind", "scenario", "scenario, enroll, engine or start: `KIND`")
+	f.StringVar(&o.kind, "kind", "scenario", "scenario, enroll, engine, start or web: `KIND`")
 	f.StringVar(&o.store, "store", "", "`FOLDER` for the SQLite files; without it a temporary one, deleted at the end")
 	f.StringVar(&o.postgres, "postgres", "", "`NAME` of the environment variable with a PostgreSQL address on this machine (socket or loopback)")
-	f.IntVar(&o.people, "people", 0, "`NUMBER` of people (scenario 2000, enroll 100)")
+	f.IntVar(&o.people, "people", 0, "`NUMBER` of people (scenario 2000, enroll 100, web 1000)")
 	f.IntVar(&o.conc, "conc", 0, "`NUMBER` of people at once (scenario 50, enroll 16)")
 	f.IntVar(&o.warm, "warm", 100, "`NUMBER` of people before the measurement (scenario)")
 	f.IntVar(&o.seed, "seed-conversations", 0, "`NUMBER` of conversations that are open already")
 	f.IntVar(&o.rounds, "rounds", 5, "`NUMBER` of starts of which the median is printed (start)")
+	f.DurationVar(&o.pace, "pace", 4*time.Second, "mean `TIME` that a person takes for one answer (web)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this `TIME`")
 	f.BoolVar(&o.json, "json", false, "print one line of JSON instead of a table")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -105,9 +110,17 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 	case "enroll":
 		def(&o.people, 100)
 		def(&o.conc, 16)
+	case "web":
+		def(&o.people, 1000)
+		if o.people > 20_000 {
+			return usage(cmd, "--people must be at most 20000 with --kind web: each has a connection")
+		}
 	case "engine", "start":
 	default:
-		return usage(cmd, "--kind %q is not known: use scenario, enroll, engine or start", o.kind)
+		return usage(cmd, "--kind %q is not known: use scenario, enroll, engine, start or web", o.kind)
+	}
+	if o.pace < 0 || o.pace > time.Minute {
+		return usage(cmd, "--pace must be between 0 and 1m")
 	}
 	for _, n := range []struct {
 		name     string
@@ -169,6 +182,8 @@ func (o *loadOptions) run(ctx context.Context, s std) (err error) {
 		err = o.engine(res, dir)
 	case "start":
 		err = o.start(ctx, res, dir, dsn)
+	case "web":
+		err = o.web(ctx, res, dir)
 	}
 	if err != nil {
 		return err
@@ -281,11 +296,34 @@ func (o *loadOptions) start(ctx context.Context, res *loadResult, dir, dsn strin
 	return nil
 }
 
+// web starts the house in a process of its own, so that its memory is its own.
+func (o *loadOptions) web(ctx context.Context, res *loadResult, dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("load: find this program: %w", err)
+	}
+	if res.Store != "sqlite" {
+		return errors.New("load: --kind web works on SQLite only")
+	}
+	r, err := load.Web(ctx, load.WebOptions{People: o.people, Pace: o.pace, Command: func() *exec.Cmd {
+		return exec.CommandContext(ctx, self, "load-peer", "--store", dir, "--web", strconv.Itoa(o.people))
+	}})
+	if err != nil {
+		return err
+	}
+	res.Report, res.lines = r, r.Lines()
+	return nil
+}
+
 // loadPeerCommand is the program that `latchkey load --kind start` starts.
 func loadPeerCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{Use: "load-peer", Hidden: true, Args: exactly(0, "")}
 	dir := cmd.Flags().String("store", "", "`FOLDER` with keys and the SQLite file")
+	people := cmd.Flags().Int("web", 0, "serve the web chat for this `NUMBER` of people")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *people > 0 {
+			return loadWebPeer(cmd.Context(), s, *dir, *people)
+		}
 		lh, err := openLoadHouse(cmd.Context(), *dir, filepath.Join(*dir, "load.db"))
 		if err != nil {
 			return err
@@ -294,6 +332,51 @@ func loadPeerCommand(s std) *cobra.Command {
 		return load.Peer(cmd.Context(), s.in, s.out, lh.turn, lh.platform, fmt.Sprintf("%x-", time.Now().UnixNano()), lh.outbox.Busy)
 	}
 	return cmd
+}
+
+// loadWebPeer is the house as `serve` builds it, with the web chat, and with a
+// directory and phones that are pretended.
+func loadWebPeer(ctx context.Context, s std, dir string, people int) error {
+	cfg := pretendConfig(dir, filepath.Join(dir, "load.db"))
+	cfg.HTTP.Addr, cfg.Web.Enabled = "127.0.0.1:0", true
+	cfg.HTTP.Proxies = []string{"127.0.0.1"} // everybody has an address of their own
+	door, err := net.Listen("tcp", cfg.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("load: no port: %w", err)
+	}
+	defer closeOnce{door}.Close()
+	cfg.HTTP.PublicURL = "http://" + door.Addr().String()
+	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	wire := load.NewWire(s.out)
+	h, err := build(ctx, cfg, newLog(s.err, config.Log{Level: "warn", Format: "text"}), plug{"load", func(h *house) error {
+		h.outside.senders[bot.SMS], h.outside.notifier, h.outside.directory = wire, wire, load.Directory{}
+		return nil
+	}}, plug{"web", plugWeb})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if _, err := h.db.ImportPeople(ctx, load.People(people), store.ImportOptions{}); err != nil {
+		return err
+	}
+	h.listener = door
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- h.run(ctx) }()
+	select {
+	case <-h.outbox.Ready():
+	case err := <-done:
+		return err
+	}
+	err = load.WebPeer(s.in, wire, door.Addr().String(), func() (int, error) {
+		by, err := h.db.CountPeople(ctx)
+		return by[bot.Enrolled], err
+	})
+	stop()
+	return errors.Join(err, <-done)
 }
 
 // pretendConfig is what a configuration file of the load would say: the policy as
@@ -306,7 +389,7 @@ func pretendConfig(dir, dsn string) *config.Config {
 		c.Store.Path, c.Store.Postgres = "", bot.Secret(dsn)
 	}
 	const plenty = 1 << 30
-	c.Policy.SMSPrefix.N, c.Policy.SMSBudgetFloor = plenty, plenty
+	c.Policy.SMSPrefix.N, c.Policy.SMSBudgetFloor, c.Policy.BreakerSends = plenty, plenty, plenty
 	return c
 }
 

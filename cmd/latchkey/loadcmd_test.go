@@ -25,7 +25,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(context.Background(), std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if builtIn != "" {
+		os.RemoveAll(builtIn)
+	}
+	os.Exit(code)
 }
 
 func TestLoadKinds(t *testing.T) {
@@ -38,6 +42,7 @@ func TestLoadKinds(t *testing.T) {
 		{"--kind enroll --people 3", []string{"enrollments ", "3  ", "of that limit", "disk, syncs a second"}},
 		{"--kind engine", []string{"turns a second", "allocations a turn"}},
 		{"--kind start --rounds 1 --seed-conversations 300", []string{"start to first reply, new store", "300 open", "disk, syncs a second"}},
+		{"--kind web --people 12 --pace 1ms", []string{"connected at once  12 ", "enrolled                  12 ", "replies                   168 ", "lost                      0 ", "repeated                  0 ", "disk, syncs a second"}},
 	} {
 		t.Run(strings.Fields(c.args)[1], func(t *testing.T) {
 			args := append([]string{"load", "--store", t.TempDir()}, strings.Fields(c.args)...)
@@ -77,15 +82,18 @@ func TestLoadAgain(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"--kind marathon", "use scenario, enroll, engine or start"},
+		{"--kind marathon", "use scenario, enroll, engine, start or web"},
 		{"--people 2000000", "--people must be between 0 and 1000000"},
 		{"--store x --postgres PG", "not both"},
 		{"--postgres PG_NOT_SET", "is empty"},
 		{"--postgres PG_FAR", "only a database on this machine"},
 		{"--postgres PG_BAD", "no PostgreSQL address"},
+		{"--kind web --people 50000", "at most 20000"},
+		{"--kind web --pace 1h", "between 0 and 1m"},
+		{"--kind web --postgres PG_LOCAL", "SQLite only"},
 		{"--people 100000 --limit 30ms", "not done within --limit 30ms"},
 	} {
-		env := []string{"PG_FAR=host=db.example dbname=x password=hunter2", "PG_BAD=host=/tmp port=hunter2"}
+		env := []string{"PG_LOCAL=host=/tmp dbname=x", "PG_FAR=host=db.example dbname=x password=hunter2", "PG_BAD=host=/tmp port=hunter2"}
 		code, out, errs := command(t, env, append([]string{"load"}, strings.Fields(c.args)...)...)
 		if code == exitOK || out != "" || !strings.Contains(errs, c.want) || strings.Contains(errs, "hunter2") {
 			t.Errorf("%s: exit %d, said %q %q, want %q", c.args, code, out, errs, c.want)
