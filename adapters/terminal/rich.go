@@ -48,11 +48,14 @@ func (r *rich) run(ctx context.Context, in bot.Inbox) error {
 	defer stop()
 	style := lipgloss.NewRenderer(r.a.o.Out)
 	m := newModel(ctx, r, style)
-	prog := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(r.a.o.In), tea.WithOutput(r.a.o.Out),
+	prog := tea.NewProgram(m, tea.WithInput(r.a.o.In), tea.WithOutput(r.a.o.Out),
 		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithoutSignalHandler())
 
 	var done sync.WaitGroup
 	done.Go(func() { r.handIn(ctx, in, prog) })
+	// Not tea.WithContext: that kills the program beside its own reader, which
+	// may take what is typed to whatever comes next on this terminal.
+	done.Go(func() { <-ctx.Done(); prog.Quit() })
 	r.mu.Lock()
 	r.prog = prog
 	for _, msg := range r.waiting {
@@ -70,8 +73,13 @@ func (r *rich) run(ctx context.Context, in bot.Inbox) error {
 	r.over = true
 	r.mu.Unlock()
 	stop()
+	// A program that ran, however it ended, says killed; without that it never began.
+	unbegun := err != nil && !errors.Is(err, tea.ErrProgramKilled)
+	if unbegun {
+		prog.Kill() // else it would wait for messages that are sent to it
+	}
 	done.Wait()
-	if err != nil && !errors.Is(err, tea.ErrProgramKilled) && ctx.Err() == nil {
+	if unbegun {
 		return fmt.Errorf("terminal: full screen: %w; try --plain", err)
 	}
 	if errors.Is(err, tea.ErrProgramPanic) {
