@@ -1,9 +1,11 @@
 #!/bin/sh
 # The programs that the tests talk to and that we did not write: a mail server,
-# a Twilio emulator, a QR reader, a one-time password tool, PostgreSQL's server.
+# a Twilio emulator, an OpenID provider, a browser, a checker of accessibility,
+# a QR reader, a one-time password tool, PostgreSQL's server.
 #
 #   . .ci/rigs.sh        in a POSIX shell: installs what is missing, exports
-#                        PATH, MAILPIT and TWILIO_EMULATOR_DIR
+#                        PATH, MAILPIT, TWILIO_EMULATOR_DIR, OIDC_PROVIDER_DIR,
+#                        AXE_JS and CHROMIUM
 #
 # For a Debian machine with Go, npm and root (or with everything installed).
 # Running it again costs nothing. Nothing is left running: PostgreSQL's package
@@ -12,6 +14,8 @@
 
 MAILPIT_VERSION=v1.27.11
 EMULATE_VERSION=0.12.2
+OIDC_PROVIDER_VERSION=8.8.1 # version 9 wants a newer Node.js than Debian 12 has
+AXE_VERSION=4.14.1
 
 rigs_fail() { echo "rigs: $*" >&2; return 1; }
 
@@ -23,6 +27,18 @@ rigs_need() {
 
 rigs_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 
+# rigs_fonts: a browser without any font shows boxes, and measures them.
+rigs_fonts() { ls /usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf >/dev/null 2>&1; }
+
+# rigs_npm NAME VERSION: installs a package in a folder of its own, $rigs_npm_dir.
+rigs_npm() {
+	rigs_npm_dir=$rigs_dir/$1-$2
+	[ -e "$rigs_npm_dir/done" ] && return 0
+	rm -rf "$rigs_npm_dir" && mkdir -p "$rigs_npm_dir" &&
+		npm install --prefix "$rigs_npm_dir" --no-audit --no-fund --no-save --loglevel=error "$1@$2" >/dev/null &&
+		: >"$rigs_npm_dir/done"
+}
+
 rigs_install() {
 	rigs_dir=${LATCHKEY_RIGS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/latchkey-rigs}
 	mkdir -p "$rigs_dir/bin" || return 1
@@ -31,6 +47,8 @@ rigs_install() {
 	rigs_need zbarimg zbar-tools
 	rigs_need oathtool oathtool
 	rigs_need tmux tmux
+	rigs_need chromium chromium
+	rigs_fonts || rigs_packages="$rigs_packages fonts-liberation"
 	# A Node.js from elsewhere brings its own npm and conflicts with Debian's.
 	rigs_need node "nodejs npm"
 	rigs_postgres || rigs_packages="$rigs_packages postgresql"
@@ -58,17 +76,17 @@ rigs_install() {
 	fi
 	ln -sf "mailpit-$MAILPIT_VERSION" "$rigs_dir/bin/mailpit" || return 1
 
-	rigs_emulate=$rigs_dir/emulate-$EMULATE_VERSION
-	if [ ! -e "$rigs_emulate/done" ]; then
-		rm -rf "$rigs_emulate" && mkdir -p "$rigs_emulate" &&
-			npm install --prefix "$rigs_emulate" --no-audit --no-fund --no-save --loglevel=error "emulate@$EMULATE_VERSION" >/dev/null &&
-			: >"$rigs_emulate/done" || return 1
-	fi
+	rigs_npm emulate "$EMULATE_VERSION" || return 1
+	TWILIO_EMULATOR_DIR=$rigs_npm_dir
+	rigs_npm oidc-provider "$OIDC_PROVIDER_VERSION" || return 1
+	OIDC_PROVIDER_DIR=$rigs_npm_dir
+	rigs_npm axe-core "$AXE_VERSION" || return 1
+	AXE_JS=$rigs_npm_dir/node_modules/axe-core/axe.min.js
 
 	PATH=$rigs_dir/bin:$PATH
 	MAILPIT=$rigs_dir/bin/mailpit
-	TWILIO_EMULATOR_DIR=$rigs_emulate
-	export PATH MAILPIT TWILIO_EMULATOR_DIR
+	CHROMIUM=$(command -v chromium)
+	export PATH MAILPIT TWILIO_EMULATOR_DIR OIDC_PROVIDER_DIR AXE_JS CHROMIUM
 }
 
 rigs_install || rigs_fail "a program that the tests need is missing, see above"

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,10 +34,7 @@ func TestEndToEnd(t *testing.T) {
 		t.Skip("starts many programs; run without -short")
 	}
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "latchkey")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := builtProgram(t)
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		wholeEnrollment(t, newSite(t, bin, ""))
@@ -53,6 +51,31 @@ func TestEndToEnd(t *testing.T) {
 		t.Parallel()
 		terminated(t, newSite(t, bin, ""))
 	})
+}
+
+// builtIn is the folder of the program once it is built; TestMain removes it.
+var builtIn string
+
+// built is the program, built once for all tests.
+var built = sync.OnceValues(func() (bin string, err error) {
+	if builtIn, err = os.MkdirTemp("", "latchkey-test-"); err != nil {
+		return "", err
+	}
+	bin = filepath.Join(builtIn, "latchkey")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		return bin, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// builtProgram is the file of the built program.
+func builtProgram(t *testing.T) string {
+	t.Helper()
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }
 
 // A site is one installation with its counterparties.
