@@ -72,7 +72,7 @@ func (a *Adapter) panel(r *http.Request, s *bot.WebSession, token bot.Secret, er
 		p.NoCookie = !had && r.URL.Query().Get("begun") != ""
 		return p, nil
 	}
-	p.Session, p.Name = true, s.Name
+	p.Session, p.Name = true, harmless(s.Name)
 	rows, err := a.o.House.Said(r.Context(), s.Conversation, 0, pageRows)
 	if err != nil {
 		return nil, err
@@ -236,8 +236,10 @@ func (a *Adapter) saidForm(row *bot.OutboxRow, h hidden) *said {
 	case f == nil:
 	case f.SignIn && h.Q == "":
 		s.Form = &formView{Form: f, SignInHere: true}
-	case h.Q != "":
-		s.Page = f.Button // nothing private is typed inside another site's page
+	case h.Q != "" && f.SignIn:
+		s.Page = f.Button
+	case h.Q != "": // nothing private is typed inside another site's page
+		s.Page = a.words.in(s.UI)("chat.page.form", "title", f.Title)
 	default:
 		s.Form = &formView{Form: f}
 	}

@@ -582,7 +582,7 @@ func TestOncePages(t *testing.T) {
 		}
 		csrf, row := c.csrf(), c.last()
 		c.want(c.Post("/chat/form?framed=1", "csrf", csrf, "id", "abcdefgh1", "form", "sign_in", "f.password", "x"), http.StatusBadRequest)
-		c.submit("/chat/page", "Sign in")
+		c.submit("/chat/page", "Sign in to Contoso: open the private page")
 		a := find(c.Page, func(n *html.Node) bool { return strings.HasPrefix(attr(n, "href"), "/private#") })
 		if a == nil || attr(a, "target") != "_blank" {
 			t.Fatalf("no link to the page\n%s", c.got.Body)

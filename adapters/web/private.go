@@ -272,7 +272,7 @@ type pageField struct {
 
 func (a *Adapter) pageData(p *openPage) pageData {
 	d := pageData{
-		Asked: a.askedIn(p), Text: harmless(p.Message.Text), CSRF: a.csrf(p.token), ID: newID(), Form: p.Message.Form,
+		Asked: a.askedIn(p), Text: harmless(p.Message.Text), CSRF: a.csrf(p.token), ID: newID(), Form: tame(&p.Message).Form,
 		Left: max(0, int(p.Expires.Sub(a.o.Now())/time.Second)), Phone: a.o.HelpPhone, Hours: a.o.HelpHours,
 	}
 	if d.Form == nil {
@@ -297,10 +297,10 @@ func (a *Adapter) askedIn(p *openPage) string {
 		return t("channel.web")
 	}
 	key := "channel." + string(p.Channel)
-	if s := t(key, "user", p.User); !strings.HasPrefix(s, "<") {
+	if s := t(key, "user", harmless(p.User)); !strings.HasPrefix(s, "<") {
 		return s
 	}
-	return t("channel.other", "channel", string(p.Channel), "user", p.User)
+	return t("channel.other", "channel", string(p.Channel), "user", harmless(p.User))
 }
 
 // showPage shows an open page as it is.
@@ -502,5 +502,5 @@ func (a *Adapter) closePage(w http.ResponseWriter, r *http.Request, p *openPage)
 // done is the last page: web.<key> says what happened, text is the bot's answer.
 func (a *Adapter) done(w http.ResponseWriter, p *openPage, key, text string) {
 	title := a.words.in(p.lang)(key)
-	a.page(w, http.StatusOK, "private_done", p.lang, title, pageData{Title: title, Text: text}, "private")
+	a.page(w, http.StatusOK, "private_done", p.lang, title, pageData{Title: title, Text: harmless(text)}, "private")
 }

@@ -126,6 +126,9 @@ func New(o Options) (*Adapter, error) {
 			return nil, fmt.Errorf("web: %q may not embed the chat: write an origin like https://intranet.example.org, without a path", origin)
 		}
 	}
+	for _, s := range []*string{&o.Org, &o.BotName, &o.HelpPhone, &o.HelpHours, &o.HelpEmail} {
+		*s = harmless(*s)
+	}
 	if o.BotName == "" {
 		o.BotName = "Latchkey"
 	}
