@@ -389,7 +389,7 @@ func pretendConfig(dir, dsn string) *config.Config {
 		c.Store.Path, c.Store.Postgres = "", bot.Secret(dsn)
 	}
 	const plenty = 1 << 30
-	c.Policy.SMSPrefix.N, c.Policy.SMSBudgetFloor, c.Policy.BreakerSends = plenty, plenty, plenty
+	c.Policy.SMSPrefix.N, c.Policy.SMSBudgetFloor = plenty, plenty
 	return c
 }
 
