@@ -64,7 +64,11 @@ func TestWebMalformedRequests(t *testing.T) {
 			f.every()
 			was := f.stored()
 			before := measure()
-			f.fire(malformed / 2)
+			n := malformed / 2
+			if testing.Short() {
+				n /= 10
+			}
+			f.fire(n)
 			after := measure()
 			for end := time.Now().Add(10 * time.Second); after.goroutines > before.goroutines+20 && time.Now().Before(end); after = measure() {
 				http.DefaultTransport.(*http.Transport).CloseIdleConnections()

@@ -55,12 +55,13 @@ func (s *webSite) desktop(t *testing.T, b *browsertest.Browser) {
 	s.keep(t, uri)
 	v.state("picture")
 
-	// The service is killed. The browser finds its way back by itself, the place
-	// is kept.
+	// The service is killed. The place is kept, and what is typed meanwhile is
+	// sent once it is there again.
 	v.May(broken)
 	s.serve.kill()
-	s.begins(t)
 	v.says("000000")
+	v.In(".chat").Sees("Not sent yet. I keep trying.")
+	s.begins(t)
 	v.hears("These digits do not match")
 	v.Reload()
 	v.hearsAgain()
@@ -102,11 +103,16 @@ func (s *webSite) desktop(t *testing.T, b *browsertest.Browser) {
 	v.hears("on its way to •••• 23")
 	code, _ := s.text(t, "+12015550123", 1, "to add this phone")
 
-	// The service is asked to end, which it does in order, and is there again.
+	// The service is asked to end, which it does in order, and is there again. A
+	// tab in which nobody does anything finds its way back by itself.
+	before := len(tab.refused())
 	s.stops(t)
+	tab.Wait("the tab to be refused", func() bool { return len(tab.refused()) > before })
 	s.begins(t)
 	v.says(code)
 	v.hears("Your phone •••• 23 is set up.", "Setup is now complete")
+	tab.hears("Your phone •••• 23 is set up.", "Setup is now complete")
+	v.agrees(tab)
 	v.state("complete")
 
 	s.extras(v, "Ada.Private@example.net")
@@ -233,6 +239,16 @@ func (s *webSite) atProvider(p *browsertest.Page, login string) {
 	p.Fill("Enter any login", login)
 	p.Fill("and password", "any")
 	p.Leaves(func() { p.Press("Sign-in") })
+}
+
+// refused are the times when the stream of messages was answered by the proxy.
+func (v *visitor) refused() (times []string) {
+	for _, p := range v.Everything() {
+		if strings.Contains(p, "status of 502") && strings.Contains(p, "/chat/events") {
+			times = append(times, p)
+		}
+	}
+	return times
 }
 
 // keep notes the key of a key URI as secret.
