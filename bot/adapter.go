@@ -52,7 +52,7 @@ type Delivery struct {
 	User         string
 	Address      []byte
 	Message      Message
-	Revealed     *Revealed // resolved Message.Reveal, or nil
+	Revealed     *Revealed // resolved Message.Reveal, or nil; always nil on a channel whose rows are kept, which opens it when it is looked at
 	Page         Secret    // address of a one-time page for the message's form or secret, for a Pager that wanted one; else empty
 	Attempt      int       // 1 for the first
 }

@@ -80,7 +80,7 @@ func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) verdict {
 		if hide {
 			withoutReveal(&d.Message)
 		}
-		if d.Message.Reveal != nil {
+		if d.Message.Reveal != nil && !it.row.Keep { // who reads kept rows opens secrets when they are looked at
 			r, err := b.reveal(*d.Message.Reveal)
 			switch {
 			case err != nil && b.ctx.Err() != nil:

@@ -133,7 +133,8 @@ const (
 // serveHTTP answers until ctx ends, then finishes what it is answering.
 func (h *house) serveHTTP(ctx context.Context) error {
 	srv := &http.Server{
-		Handler: bare(h.routes()), ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug), ReadTimeout: httpRead, ReadHeaderTimeout: httpRead, WriteTimeout: httpWrite, IdleTimeout: httpIdle,
+		// What net/http says is about bad requests; any stranger can fill a log with it.
+		Handler: h.bare(h.routes()), ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug), ReadTimeout: httpRead, ReadHeaderTimeout: httpRead, WriteTimeout: httpWrite, IdleTimeout: httpIdle,
 		MaxHeaderBytes: httpHeader, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	ended := make(chan error, 1)
@@ -178,17 +179,28 @@ func (h *house) routes() http.Handler {
 	return mux
 }
 
-// bare is around every answer that is no page, redirects of the mux included:
-// a browser that comes there must make nothing of it. Pages set their own.
-func bare(next http.Handler) http.Handler {
+// bare is around every answer that is no page, redirects of the mux included: a
+// browser that comes there must make nothing of it, and a panic does not bring
+// its value into the log. Pages have headers and a guard of their own.
+func (h *house) bare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		h.Set("Cache-Control", "no-store")
+		defer func() {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(v)
+			default:
+				h.log.Error("answer failed", "route", r.Pattern, "panic", fmt.Sprintf("%T", v))
+				answer(w, http.StatusInternalServerError, "failed")
+			}
+		}()
+		head := w.Header()
+		head.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("Referrer-Policy", "same-origin")
+		head.Set("Cross-Origin-Resource-Policy", "same-origin")
+		head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		head.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
 }

@@ -590,7 +590,7 @@ func (f *gallery) good(d *door, r *rand.Rand) (*shot, url.Values) {
 	name := pick(r, d.stages...)
 	st := f.stages[name]
 	s := &shot{d: d, stage: st, method: d.method, proto: "HTTP/1.1"}
-	path := strings.NewReplacer("{seq}", st.seq, "{file}", pick(r, "chat.css", "base.css", "chat.js", "nothing.js"), "{name}", pick(r, "phone.svg", "qr", "nothing"), "{nowhere}", pick(r, "nowhere", "robots.txt", "favicon.ico", "admin", "chat/", ".git/config")).Replace(d.path)
+	path := strings.NewReplacer("{seq}", st.seq, "{file}", pick(r, "chat.css", "base.css", "chat.js", "nothing.js"), "{name}", pick(r, "kind.svg", "call", "nothing"), "{nowhere}", pick(r, "nowhere", "robots.txt", "favicon.ico", "admin", "chat/", ".git/config")).Replace(d.path)
 	query := url.Values{}
 	if d.query != nil {
 		query = d.query(f, st, r)
@@ -825,12 +825,11 @@ func (f *gallery) spoilCookie(s *shot, form url.Values, r *rand.Rand) {
 		s.add("Cookie", pick(r, "session", "latchkey-sessions", "__Host-latchkey-"+canary, strings.ToUpper(name), "__Secure-"+name, f.cookieName("nothing"))+"="+value)
 	case 2: // of another kind
 		others := []string{}
-		for _, st := range f.stages {
-			if st.cookie != s.stage.cookie && len(st.tokens) > 0 {
+		for _, name := range slices.Sorted(maps.Keys(f.stages)) {
+			if st := f.stages[name]; st.cookie != s.stage.cookie && len(st.tokens) > 0 {
 				others = append(others, pick(r, st.tokens...))
 			}
 		}
-		slices.Sort(others)
 		token, rest, _ := strings.Cut(use(pick(r, others...)), ".")
 		s.add("Cookie", strings.TrimSuffix(name+"="+use(token)+"."+rest, "."))
 	case 3:

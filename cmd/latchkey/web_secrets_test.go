@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -43,6 +45,17 @@ func TestWebKeepsNoSecret(t *testing.T) {
 		p.quiet(inChat, 15)
 		p.quiet(onPage, 8)
 	})
+}
+
+// A panic in what is no page is answered, and its value stays out of the log.
+func TestPanicKeepsItsValue(t *testing.T) {
+	d := &diary{}
+	h := &house{log: slog.New(slog.NewTextHandler(d, nil))}
+	w := httptest.NewRecorder()
+	h.bare(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("canary 123456") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if log := d.String(); w.Code != http.StatusInternalServerError || !strings.Contains(log, "panic=string") || strings.Contains(log, "canary") {
+		t.Errorf("%d, log: %s", w.Code, log)
+	}
 }
 
 // quiet fails when something secret of a guest is kept where it must not be.
