@@ -74,9 +74,9 @@ func (h *House) Accept(ctx context.Context, ev bot.Event) error {
 		case <-gate:
 		case <-ctx.Done():
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // as the real one: nothing is taken in any more
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -594,7 +594,9 @@ func nothingLost(b *bench) {
 	defer release()
 	ack := make(chan bool, 1)
 	go func() { ok, err := w.Deliver(p); ack <- ok && err == nil }()
-	b.house.wait(b, b.patience, "a turn under way", func() bool { return b.house.held > 0 })
+	b.house.wait(b, b.patience, "this turn under way", func() bool {
+		return slices.ContainsFunc(b.house.calls, func(ev bot.Event) bool { return ev.Text == words })
+	})
 	b.stop()
 	release()
 	b.ended()
