@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,22 +120,21 @@ func testOrder(t *testing.T, s bot.Store) {
 	go func() { // holds the writer, so that the turns form groups
 		s.Update(context.Background(), func(bot.Tx) error { <-release; return nil })
 	}()
-	var queued atomic.Int64
+	inLine := make(chan struct{}, conversations)
 	for i := range turns {
 		for c := range conversations {
 			go func() {
-				queued.Add(1)
-				done <- s.Turn(context.Background(), event(fmt.Sprintf("%d-%d", c, i), fmt.Sprint("c", c)), func(tx bot.Tx, k *bot.Conversation) error {
+				ctx := &lined{Context: context.Background(), tell: func() { inLine <- struct{}{} }}
+				done <- s.Turn(ctx, event(fmt.Sprintf("%d-%d", c, i), fmt.Sprint("c", c)), func(tx bot.Tx, k *bot.Conversation) error {
 					k.State = append(k.State, byte(i))
 					return tx.SaveConversation(k)
 				})
 			}()
 		}
 		// The calls of one round may come in any order; the rounds may not.
-		for queued.Load() < int64((i+1)*conversations) {
-			runtime.Gosched()
+		for range conversations {
+			<-inLine
 		}
-		time.Sleep(time.Millisecond)
 	}
 	close(release)
 	for range conversations * turns {
@@ -157,6 +157,20 @@ func testOrder(t *testing.T, s bot.Store) {
 		}
 		return nil
 	})
+}
+
+// lined is a context that tells when its caller stands in line: a store asks
+// when a context ends (Done) at the moment it has nothing to do but wait. How
+// long a goroutine takes until then on a busy machine does not matter.
+type lined struct {
+	context.Context
+	once sync.Once
+	tell func()
+}
+
+func (l *lined) Done() <-chan struct{} {
+	l.once.Do(l.tell)
+	return make(chan struct{}) // it does not end
 }
 
 func testFailingTurn(t *testing.T, s bot.Store) {
