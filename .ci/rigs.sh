@@ -17,6 +17,11 @@ EMULATE_VERSION=0.12.2
 OIDC_PROVIDER_VERSION=8.8.1 # version 9 wants a newer Node.js than Debian 12 has
 AXE_VERSION=4.14.1
 
+# Where this file is: a POSIX shell does not tell, so the checkout's root, or .ci
+# itself, must be the working folder.
+rigs_here=.ci
+[ -e "$rigs_here/rigs.sh" ] || rigs_here=.
+
 rigs_fail() { echo "rigs: $*" >&2; return 1; }
 
 # rigs_need COMMAND PACKAGE: notes the package when the command is missing.
@@ -82,6 +87,11 @@ rigs_install() {
 	OIDC_PROVIDER_DIR=$rigs_npm_dir
 	rigs_npm axe-core "$AXE_VERSION" || return 1
 	AXE_JS=$rigs_npm_dir/node_modules/axe-core/axe.min.js
+
+	# What only one platform's tests need stands in a file of its own.
+	for rigs_part in slack teams discord; do
+		[ ! -e "$rigs_here/rigs-$rigs_part.sh" ] || { . "$rigs_here/rigs-$rigs_part.sh" && "rigs_$rigs_part"; } || return 1
+	done
 
 	PATH=$rigs_dir/bin:$PATH
 	MAILPIT=$rigs_dir/bin/mailpit
