@@ -83,6 +83,7 @@ const (
 type SendError struct {
 	Kind  SendErrorKind
 	After time.Duration // SendThrottled
+	Here  bool          // SendThrottled: only this conversation must wait, the others of the channel go on
 	Code  string        // what a script may tell the person: "landline", "opted_out", "unreachable", "refused"; may be empty
 	Err   error         // for the log; without secrets
 }

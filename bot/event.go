@@ -52,7 +52,7 @@ type Event struct {
 	Kind         EventKind      //
 	Text         string         // Text: as typed, not yet normalised
 	Choice       string         // Press: Choice.ID
-	Prompt       uint32         // Press, Submit: the prompt the button or form belonged to; 0 when unknown
+	Prompt       uint32         // Press, Submit: the prompt the button or form belonged to; Text: the prompt of the Entry it was entered for; 0 when unknown, or typed into the chat
 	Form         *FormReply     // Submit
 	Signal       *Signal        // Notice
 	Locale       string         // the platform's hint, a BCP 47 tag, may be empty

@@ -11,8 +11,9 @@ type Message struct {
 	Choices  []Choice `json:"c,omitempty"`
 	Picture  *Picture `json:"p,omitempty"`
 	Form     *Form    `json:"f,omitempty"`
+	Entry    *Entry   `json:"e,omitempty"`
 	Reveal   *Reveal  `json:"v,omitempty"`
-	Prompt   uint32   `json:"n,omitempty"` // number of the prompt that Choices and Form belong to
+	Prompt   uint32   `json:"n,omitempty"` // number of the prompt that Choices, Form and Entry belong to
 	Lang     string   `json:"l,omitempty"` // language of Text, for screen readers and speech
 	Fleeting bool     `json:"x,omitempty"` // retract it when its step is over, or after ten minutes
 	// Heard is what this answers, as it may stand in a transcript: the label
@@ -39,6 +40,37 @@ type Picture struct {
 	Name string `json:"n"` // file in flows/library/pictures, without suffix; empty when the message's Reveal makes the picture
 	Alt  string `json:"a"`
 }
+
+// EntryKind says what an Entry takes.
+type EntryKind string
+
+// The kinds of entries.
+const (
+	EntryCode  EntryKind = "code"  // a one-time code, six digits
+	EntryPhone EntryKind = "phone" // a phone number
+	EntryEmail EntryKind = "email" // a mail address
+)
+
+// An Entry says that the prompt waits for a short typed answer, so that a
+// platform can offer a form of its own for it (a modal, a dialog): what stands
+// there does not enter the history of the chat, as what is typed into the chat
+// does. Typing into the chat works all the same. What was entered comes in as a
+// Text event with Event.Prompt.
+type Entry struct {
+	Kind   EntryKind `json:"k"`
+	Title  string    `json:"t"` // of the form, at most MaxEntryTitle runes
+	Label  string    `json:"l"` // of its one field, at most MaxEntryLabel runes
+	Button string    `json:"b"` // opens it, at most MaxEntryButton runes
+}
+
+// What the smallest platform shows of an Entry, in runes: the title of a Slack
+// modal, the label of a field in a Discord modal, a button that is still read
+// on a phone.
+const (
+	MaxEntryTitle  = 24
+	MaxEntryLabel  = 45
+	MaxEntryButton = 30
+)
 
 // RevealKind says which secret a message shows.
 type RevealKind string

@@ -30,6 +30,23 @@ func (Secret) MarshalText() ([]byte, error) {
 	return nil, errors.New("bot: a Secret cannot be marshalled; seal it or leave it out")
 }
 
+// Secrets gives the values of one secret that are good now, the newest first:
+// two while the platform accepts two, so that one can be changed without a
+// restart. It is asked at each use, since the answer may change. An adapter
+// that presents a secret tries the next one when the platform refuses the
+// first; one that checks with it takes any.
+type Secrets func() []Secret
+
+// One is the newest, or an empty secret.
+func (s Secrets) One() Secret {
+	if s != nil {
+		if all := s(); len(all) > 0 {
+			return all[0]
+		}
+	}
+	return ""
+}
+
 // A Vault seals secrets for the store and makes keyed hashes. It is safe for
 // concurrent use.
 type Vault interface {

@@ -49,6 +49,9 @@ type ConversationTx interface {
 	SaveConversation(c *Conversation) error
 	// ConversationsOf lists a person's conversations, the last used first.
 	ConversationsOf(p PersonID) ([]Conversation, error)
+	// Recent lists conversations of a channel, the last used first, without
+	// their State: for an adapter that asks its platform what it has missed.
+	Recent(ch ChannelID, limit int) ([]Conversation, error)
 	// Heads gives the number of the last outbox row of each conversation
 	// that exists.
 	Heads(ids []ConversationID) (map[ConversationID]int64, error)
@@ -108,6 +111,7 @@ type PeopleTx interface {
 	SetPersonLang(p PersonID, lang string) error
 	Link(id Identity) error // also lowers or raises the level of a known one
 	Unlink(ch ChannelID, user string) error
+	Identity(ch ChannelID, user string) (*Identity, error) // ErrNotFound
 	IdentitiesOf(p PersonID) ([]Identity, error)
 }
 

@@ -82,14 +82,23 @@ func (t *tx) saveTurn(c *bot.Conversation) error {
 
 // ConversationsOf implements bot.ConversationTx.
 func (t *tx) ConversationsOf(p bot.PersonID) ([]bot.Conversation, error) {
+	return t.conversations(conversationsOf, string(p))
+}
+
+// Recent implements bot.ConversationTx.
+func (t *tx) Recent(ch bot.ChannelID, limit int) ([]bot.Conversation, error) {
+	return t.conversations(conversationsRecent, string(ch), int64(limit))
+}
+
+func (t *tx) conversations(which stmt, args ...any) ([]bot.Conversation, error) {
 	var cs []bot.Conversation
-	err := t.c.read(conversationsOf, func(r row) {
+	err := t.c.read(which, func(r row) {
 		cs = append(cs, bot.Conversation{
 			ID: bot.ConversationID(r.text(0)), Channel: bot.ChannelID(r.text(1)), User: r.text(2), Address: r.blob(3),
 			State: r.blob(4), OutSeq: r.int(5), Version: r.int(6), Updated: fromMillis(r.int(7)),
 			Person: bot.PersonID(r.text(8)), Level: bot.Level(r.int(9)),
 		})
-	}, string(p))
+	}, args...)
 	return cs, wrap("list conversations", err)
 }
 

@@ -70,6 +70,18 @@ func (t *tx) Unlink(ch bot.ChannelID, user string) error {
 	return wrap("unlink identity", t.write(identityDelete, string(ch), user))
 }
 
+// Identity implements bot.PeopleTx.
+func (t *tx) Identity(ch bot.ChannelID, user string) (*bot.Identity, error) {
+	var id *bot.Identity
+	err := t.c.read(identityGet, func(r row) {
+		id = &bot.Identity{Channel: ch, User: user, Person: bot.PersonID(r.text(0)), Level: bot.Level(r.int(1)), LinkedAt: fromMillis(r.int(2))}
+	}, string(ch), user)
+	if err == nil && id == nil {
+		err = bot.ErrNotFound
+	}
+	return id, wrap("read identity", err)
+}
+
 // IdentitiesOf implements bot.PeopleTx.
 func (t *tx) IdentitiesOf(p bot.PersonID) ([]bot.Identity, error) {
 	var ids []bot.Identity

@@ -11,6 +11,7 @@ const (
 	conversationSave
 	conversationUser
 	conversationsOf
+	conversationsRecent
 	conversationHeads
 	outboxInsert
 	outboxPending
@@ -91,6 +92,9 @@ var statements = [stmtCount]string{
 	conversationsOf: `SELECT c.id, c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated, i.person, i.level
 		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
+	conversationsRecent: `SELECT c.id, c.channel, c.user_id, c.address, NULL, c.out_seq, c.version, c.updated, COALESCE(i.person, ''), COALESCE(i.level, 0)
+		FROM conversation c LEFT JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id
+		WHERE c.channel = $1 ORDER BY c.updated DESC, c.id LIMIT $2`,
 	// The ids come as one JSON array, which both can take apart.
 	conversationHeads: `SELECT id, out_seq FROM conversation WHERE id IN
 		(SELECT value FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text($1::json) ids(value)*/)`,
@@ -123,7 +127,7 @@ var statements = [stmtCount]string{
 	identityPut: `INSERT INTO identity (channel, user_id, person, level, linked_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (channel, user_id) DO UPDATE SET person = excluded.person, level = excluded.level, linked_at = excluded.linked_at`,
 	identityDelete: `DELETE FROM identity WHERE channel = $1 AND user_id = $2`,
-	identityGet:    `SELECT person, level FROM identity WHERE channel = $1 AND user_id = $2`,
+	identityGet:    `SELECT person, level, linked_at FROM identity WHERE channel = $1 AND user_id = $2`,
 	identitiesOf:   `SELECT channel, user_id, person, level, linked_at FROM identity WHERE person = $1 ORDER BY linked_at, channel, user_id`,
 
 	methodsOf: `SELECT ` + methodColumns + ` FROM method WHERE person = $1 AND state < 2 ORDER BY created_at, id /*lock FOR UPDATE*/`,

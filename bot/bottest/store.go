@@ -3,6 +3,7 @@ package bottest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -306,6 +307,18 @@ func (tx *memTx) Heads(ids []bot.ConversationID) (map[bot.ConversationID]int64, 
 		}
 	}
 	return heads, nil
+}
+
+func (tx *memTx) Recent(ch bot.ChannelID, limit int) ([]bot.Conversation, error) {
+	var cs []bot.Conversation
+	for _, c := range tx.s.now.convs {
+		if c.Channel == ch {
+			c.State = nil
+			cs = append(cs, c)
+		}
+	}
+	slices.SortFunc(cs, func(a, b bot.Conversation) int { return b.Updated.Compare(a.Updated) })
+	return cs[:min(limit, len(cs))], nil
 }
 
 func (tx *memTx) Enqueue(j bot.Job, _ time.Time) error {

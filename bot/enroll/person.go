@@ -21,10 +21,18 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return say("known", "name", called(p)), nil
 }
 
-// personStatus says how far the person is. Pending methods do not show.
+// personStatus says how far the person is. Pending methods do not show. A
+// platform's word for whose the account is (L1) is enough for that: the list is
+// masked, and nothing follows from it.
 func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, ms, err := holder(tx, c)
-	if err != nil || p == nil {
+	conv := *c.Conversation
+	if conv.Level == bot.L1 {
+		conv.Level = bot.L2 // for this look only
+	}
+	look := *c
+	look.Conversation = &conv
+	p, ms, err := holder(tx, &look)
+	if err != nil || p == nil || p.Disabled {
 		return say("signed_out"), err
 	}
 	switch {

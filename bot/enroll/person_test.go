@@ -232,14 +232,19 @@ func TestSmallOnes(t *testing.T) {
 	r.Want("person.cancel", "", "ok")
 }
 
-// TestNobodySignedIn: no check opens anything below L2.
+// TestNobodySignedIn: no check opens anything below L2. The platform's word (L1)
+// shows one's own masked list, and nothing more (security policy, operations).
 func TestNobodySignedIn(t *testing.T) {
 	r := newRig(t)
 	r.Phone("7045550148")
 	for _, level := range []bot.Level{bot.L0, bot.L1} {
 		r.Conv.Level = level
+		status := "signed_out"
+		if level == bot.L1 {
+			status = "enrolled"
+		}
 		for check, outcome := range map[string]string{
-			"person.known": "unknown", "person.status": "signed_out", "enroll.start": "disabled", "enroll.next": "none", "enroll.finish": "short",
+			"person.known": "unknown", "person.status": status, "enroll.start": "disabled", "enroll.next": "none", "enroll.finish": "short",
 			"totp.begin": "prove_first", "totp.prove": "expired", "phone.accept": "prove_first", "email.accept": "prove_first",
 			"questions.begin": "prove_first", "recovery.begin": "prove_first", "recovery.save": "lapsed",
 			"methods.list": "none", "methods.missing": "none", "methods.show": "gone", "methods.remove": "gone",

@@ -37,7 +37,11 @@ func (r *Room) Label(lang string, m *bot.Method) string {
 func (r *Room) list(lang string, p *bot.Person, ms []bot.Method) string {
 	lines := make([]string, 0, len(ms))
 	for i := range ms {
-		lines = append(lines, r.Phrases.Phrase(lang, "method.line", "method", r.Label(lang, &ms[i]), "date", r.date(lang, p, ms[i].ProvenAt)))
+		lines = append(lines, r.line(lang, p, &ms[i]))
 	}
 	return strings.Join(lines, "\n")
+}
+
+func (r *Room) line(lang string, p *bot.Person, m *bot.Method) string {
+	return r.Phrases.Phrase(lang, "method.line", "method", r.Label(lang, m), "date", r.date(lang, p, m.ProvenAt))
 }

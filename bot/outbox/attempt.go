@@ -36,6 +36,7 @@ type verdict struct {
 	ok    bool // delivered, or there is nothing more to do
 	late  bool // no longer worth an attempt
 	after time.Duration
+	here  bool // throttled: this conversation alone
 	code  string
 	err   error // for the log
 	stop  bool  // the outbox is closing: nothing is known, leave the row as it is
@@ -175,7 +176,7 @@ func (b *Outbox) classify(err error) verdict {
 	if b.ctx.Err() != nil && (se.Kind == bot.SendUncertain || se.Kind == bot.SendRetry) {
 		return verdict{stop: true}
 	}
-	return verdict{kind: se.Kind, after: se.After, code: se.Code, err: err}
+	return verdict{kind: se.Kind, after: se.After, here: se.Here, code: se.Code, err: err}
 }
 
 // tooLate reports whether a row is not worth an attempt any more.
@@ -234,7 +235,9 @@ func (b *Outbox) settle(l *lane, it item, v verdict) {
 	switch v.kind {
 	case bot.SendThrottled:
 		class, wait = classThrottled, min(max(v.after, time.Second), maxPause)
-		b.pause(l.ch, time.Now().Add(wait))
+		if !v.here {
+			b.pause(l.ch, time.Now().Add(wait))
+		}
 	case bot.SendUncertain:
 		class = classUncertain
 	default:

@@ -402,6 +402,28 @@ func TestThrottledPausesTheChannel(t *testing.T) {
 	})
 }
 
+// TestThrottledHere: a limit of one conversation holds up no other.
+func TestThrottledHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, outbox.Options{Parallel: 1})
+		start := time.Now()
+		r.chat.FailAt(1, &bot.SendError{Kind: bot.SendThrottled, After: 7 * time.Second, Here: true, Err: errors.New("slow down")})
+		r.say("a", "1", "2")
+		r.say("b", "x")
+		time.Sleep(time.Second)
+		r.wantTexts("b", "x")
+		r.wantTexts("a")
+		time.Sleep(9 * time.Second)
+		r.wantTexts("a", "1", "2")
+		for _, a := range r.chat.Attempts()[2:] {
+			if d := a.At.Sub(start); d < 7*time.Second {
+				t.Errorf("%s was tried after %v", a.Key, d)
+			}
+		}
+		r.stop()
+	})
+}
+
 func TestUncertain(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

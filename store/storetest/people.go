@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -53,10 +54,51 @@ func testIdentity(t *testing.T, s bot.Store) {
 		}
 		return err
 	})
+	view(t, s, func(tx bot.Tx) error {
+		id, err := tx.Identity("test", "user-a")
+		if err != nil || id.Person != "p1" || id.Level != bot.L2 || id.User != "user-a" || id.LinkedAt.IsZero() {
+			t.Errorf("identity %+v %v", id, err)
+		}
+		if _, err := tx.Identity("other", "user-a"); !errors.Is(err, bot.ErrNotFound) {
+			t.Errorf("identity on a channel where there is none: %v", err)
+		}
+		return nil
+	})
+	testRecent(t, s)
 	update(t, s, func(tx bot.Tx) error { return tx.Unlink("test", "user-a") })
 	turn(t, s, event("4", "a"), func(tx bot.Tx, c *bot.Conversation) error {
 		is(t, "person", c.Person, "")
 		is(t, "level", c.Level, bot.L0)
+		return nil
+	})
+}
+
+// testRecent wants the conversations of one channel, the last used first.
+func testRecent(t *testing.T, s bot.Store) {
+	for i, conv := range []string{"r1", "r2", "r3", "r1"} {
+		ev := event(fmt.Sprint("recent-", i), conv)
+		ev.Channel, ev.Address = "recent", []byte(conv)
+		turn(t, s, ev, func(tx bot.Tx, c *bot.Conversation) error {
+			c.State, c.Address = []byte("{}"), ev.Address
+			return tx.SaveConversation(c)
+		})
+		time.Sleep(2 * time.Millisecond) // the store's clock has milliseconds
+	}
+	view(t, s, func(tx bot.Tx) error {
+		for limit, want := range map[int]string{10: "r1 r3 r2 ", 2: "r1 r3 ", 0: ""} {
+			cs, err := tx.Recent("recent", limit)
+			if err != nil {
+				return err
+			}
+			got := ""
+			for _, c := range cs {
+				got += string(c.ID) + " "
+				if c.Channel != "recent" || string(c.Address) != string(c.ID) || c.State != nil {
+					t.Errorf("conversation %+v", c)
+				}
+			}
+			is(t, fmt.Sprint("recent, at most ", limit), got, want)
+		}
 		return nil
 	})
 }

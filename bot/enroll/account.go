@@ -1,0 +1,112 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/bot"
+)
+
+// Vouch takes a platform's word for whose a chat account is, and returns the
+// account's level afterwards.
+//
+// A directory's id that the platform has proven links the account (L2), which
+// is recorded and told like any other link. A work address, by the word of a
+// workspace that has declared single sign-on, is a hint (L1): enough to show
+// somebody their own masked list, never enough to set anything up. A link that
+// was proven otherwise is left alone: nothing here lowers a level, and nothing
+// moves a proven account to another person.
+//
+// The error wraps bot.ErrNotFound when the directory has no such person (the
+// account then stays as it is, and the person proves who they are), and
+// bot.ErrDisabled when the account is disabled there.
+func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
+	if ch == "" || user == "" || v.Person == "" && v.Email == "" {
+		return bot.L0, errors.New("enroll: vouch: a channel, a user, and a person or an address are needed")
+	}
+	err = r.Store.Update(ctx, func(tx bot.Tx) error {
+		level = bot.L0
+		known, err := tx.Identity(ch, user)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return err
+		}
+		if known != nil {
+			if level = known.Level; level >= bot.L2 {
+				return nil
+			}
+		}
+		p, err := vouched(tx, v)
+		if err != nil {
+			return err
+		}
+		if v.Person != "" {
+			level = bot.L2
+			return r.linkUser(tx, ch, user, "", p, v.Evidence)
+		}
+		level = bot.L1
+		if known != nil && known.Person == p.ID && known.Level == bot.L1 {
+			return nil
+		}
+		return tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L1, LinkedAt: tx.Now()})
+	})
+	if err != nil {
+		return level, fmt.Errorf("enroll: vouch: %w", err)
+	}
+	return level, nil
+}
+
+func vouched(tx bot.Tx, v bot.Vouch) (p *bot.Person, err error) {
+	if v.Person != "" {
+		p, err = tx.Person(v.Person)
+	} else {
+		p, err = tx.PersonByLogin(v.Email)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.Disabled {
+		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
+	}
+	return p, nil
+}
+
+// Overview is what a chat account may be shown of its own person: from L1 on
+// how far they are, with masked methods. lang is for words and dates.
+func (r *Room) Overview(ctx context.Context, ch bot.ChannelID, user, lang string) (bot.Overview, error) {
+	var o bot.Overview
+	err := r.Store.View(ctx, func(tx bot.Tx) error {
+		o = bot.Overview{}
+		id, err := tx.Identity(ch, user)
+		if errors.Is(err, bot.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p, err := tx.Person(id.Person)
+		if errors.Is(err, bot.ErrNotFound) || err == nil && p.Disabled {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		o.Level = id.Level
+		if o.Level < bot.L1 {
+			return nil
+		}
+		ms, err := active(tx, p.ID)
+		if err != nil {
+			return err
+		}
+		o.Name, o.Stage = called(p), p.Stage
+		for i := range ms {
+			o.Methods = append(o.Methods, r.line(lang, p, &ms[i]))
+		}
+		return nil
+	})
+	if err != nil {
+		return bot.Overview{}, fmt.Errorf("enroll: overview: %w", err)
+	}
+	return o, nil
+}
