@@ -231,6 +231,15 @@ func (t *turn) text() {
 	}
 	f := t.s.Top()
 	st := t.step(f)
+	if t.ev.Prompt != 0 && t.ev.Prompt != t.s.Prompt { // entered in the form of an earlier prompt
+		if st == nil {
+			t.sayOwn(sayOver)
+			return
+		}
+		t.sayOwn(sayStale)
+		t.reprompt()
+		return
+	}
 	if st != nil {
 		if i, ok := st.looks[t.li].byWord[folded]; ok {
 			c := &st.looks[t.li].choices[i]
@@ -1062,6 +1071,7 @@ func (t *turn) prompt(st *Step, short bool) {
 	m := &t.out.Message
 	m.Choices = t.choices(st, f)
 	m.Ref = lk.ref
+	m.Entry = lk.entry
 	m.Prompt = t.s.Prompt
 	m.Fleeting = st.Fleeting && m.Reveal != nil
 	if !short {

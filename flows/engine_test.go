@@ -20,6 +20,7 @@ type talk struct {
 	s        bot.Session
 	out      bot.Output
 	outcomes map[string]bot.Outcome
+	checks   []string // that were asked for so far
 }
 
 func (c *talk) do(ev bot.Event) string {
@@ -30,6 +31,7 @@ func (c *talk) do(ev bot.Event) string {
 		if !ok || n > 20 {
 			c.t.Fatalf("check %s has no outcome", c.out.Check)
 		}
+		c.checks = append(c.checks, c.out.Check)
 		c.e.Resume(&c.s, &ev, oc, &c.out)
 	}
 	return c.out.Message.Text

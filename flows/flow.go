@@ -186,5 +186,6 @@ type look struct {
 	byWord  map[string]int // normalised label, id, word or number -> index in Choices; -1-n for verbs
 	form    *bot.Form
 	picture *bot.Picture
+	entry   *bot.Entry
 	ref     string
 }

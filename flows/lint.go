@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"latchkey/bot"
 )
 
 // What the platforms can show, the smallest of each: a Discord message has
@@ -852,6 +854,9 @@ func (l *linter) languages() {
 			if tpl == nil {
 				continue
 			}
+			if limit := entryLimit(key); limit > 0 && runes(tpl) > limit {
+				l.bad(tpl.pos, "the phrase %s has %d characters in %s; the smallest platform shows %d", key, runes(tpl), lang.name, limit)
+			}
 			b := base.phrases[key]
 			if b == nil {
 				l.bad(tpl.pos, "the phrase %s does not stand in %s; add it there or remove it", key, base.pos.File)
@@ -865,6 +870,20 @@ func (l *linter) languages() {
 			}
 		}
 	}
+}
+
+// entryLimit is how long a phrase of bot.Entry may be, in runes; 0: it is none.
+func entryLimit(key string) int {
+	part, ok := strings.CutPrefix(key, "entry.")
+	switch {
+	case !ok:
+		return 0
+	case strings.HasSuffix(part, ".title"):
+		return bot.MaxEntryTitle
+	case strings.HasSuffix(part, ".label"):
+		return bot.MaxEntryLabel
+	}
+	return bot.MaxEntryButton
 }
 
 func (l *linter) lists() {

@@ -323,7 +323,23 @@ func (e *Set) look(s *Step, li int) look {
 	if (s.Kind == Form || s.Page) && e.formFixed(s, li) {
 		lk.form = e.buildForm(s, li, nil)
 	}
+	lk.entry = e.entry(s.Answer.Kind, li)
 	return lk
+}
+
+// entries are the answers that a platform's own form may take: short, and of a
+// shape that says what they are. The code of a one-time page is not among them:
+// it is typed back where it was asked for.
+var entries = map[AnswerKind]bot.EntryKind{Digits6: bot.EntryCode, PhoneText: bot.EntryPhone, EmailText: bot.EntryEmail}
+
+// entry is the form that a platform may offer for an answer, or nil.
+func (e *Set) entry(k AnswerKind, li int) *bot.Entry {
+	kind, ok := entries[k]
+	if !ok {
+		return nil
+	}
+	word := func(part string) string { return e.Phrase(e.langs[li].code, "entry."+string(kind)+"."+part) }
+	return &bot.Entry{Kind: kind, Title: word("title"), Label: word("label"), Button: word("button")}
 }
 
 // verbLabel reports whether a choice of a verb is called as the language calls
