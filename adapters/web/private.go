@@ -296,8 +296,9 @@ func (a *Adapter) askedIn(p *openPage) string {
 	if p.Channel == a.o.Channel {
 		return t("channel.web")
 	}
-	key := "channel." + string(p.Channel)
-	if s := t(key, "user", harmless(p.User)); !strings.HasPrefix(s, "<") {
+	// "slack-acme" is an account of a platform that has a name of its own.
+	platform, account, _ := strings.Cut(string(p.Channel), "-")
+	if s := t("channel."+platform, "account", account, "user", harmless(p.User)); !strings.HasPrefix(s, "<") {
 		return s
 	}
 	return t("channel.other", "channel", string(p.Channel), "user", harmless(p.User))

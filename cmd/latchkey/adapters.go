@@ -35,12 +35,16 @@ type plug struct {
 // configured lists every outside system that a configuration may ask for. One
 // more is one line here.
 func configured() []plug {
-	return []plug{
+	plugs := []plug{
 		{"smtp", plugSMTP},
 		{"twilio", plugTwilio},
 		{"directory", plugDirectory},
 		{"web", plugWeb}, // asks the directory's provider
 	}
+	for _, p := range platforms() {
+		plugs = append(plugs, plug{p.name, p.plug})
+	}
+	return plugs
 }
 
 // outside is what the house is connected to.

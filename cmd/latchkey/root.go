@@ -37,6 +37,8 @@ Run it for your organisation:
 		peopleCommand(s),
 		flowsCommand(s),
 		configCommand(s),
+		manifestCommand(s),
+		doctorCommand(s),
 		keysCommand(s),
 		auditCommand(s),
 		backupCommand(s),

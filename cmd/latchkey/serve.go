@@ -64,10 +64,15 @@ func chat(ctx context.Context, s std, cfg *config.Config, plain bool, logTo stri
 func serveCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the service: web chat, pages, jobs, deliveries, health checks and callbacks", Args: exactly(0, ""),
-		Long: `Runs without a terminal: serves the web chat (channels.web.enabled) and
-one-time pages, sends what waits, does the jobs, answers Twilio's callbacks, and
-GET /healthz (the process and its store work) and /readyz (it takes work). SIGTERM stops it: not ready first, then what is under way, at most
-20 seconds.
+		Long: `Runs without a terminal: connects the chat platforms (channels.slack,
+channels.teams, channels.discord), serves the web chat (channels.web.enabled)
+and one-time pages, sends what waits, does the jobs, and answers Twilio's
+callbacks, GET /healthz (the process and its store work), /healthz/CHANNEL (the
+connection of one channel, for example /healthz/slack-acme) and /readyz (it
+takes work). A platform that fails is tried again and harms no other.
+
+SIGHUP reads the scripts and the secrets of the chat accounts anew. SIGTERM
+stops it: not ready first, then what is under way, at most 20 seconds.
 
   latchkey serve --config latchkey.yaml`,
 	}
@@ -169,6 +174,7 @@ func (h *house) routes() http.Handler {
 		}
 		answer(w, http.StatusOK, "ok")
 	})
+	mux.HandleFunc("GET /healthz/{channel}", h.channelHealth)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !h.ready.Load() {
 			answer(w, http.StatusServiceUnavailable, "starting or stopping")

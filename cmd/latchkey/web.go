@@ -17,7 +17,7 @@ const webChannel bot.ChannelID = "web"
 // pretend phone stands beside it where there is one.
 func plugWeb(h *house) error {
 	c := h.cfg
-	if !c.Web.Enabled && c.Directory != "oidc" && c.Secrets.QR != "page" {
+	if !c.Web.Enabled && c.Directory != "oidc" && c.Secrets.QR != "page" && !c.Chats() {
 		return nil
 	}
 	o := web.Options{
@@ -25,11 +25,8 @@ func plugWeb(h *house) error {
 		PublicURL: c.HTTP.PublicURL, Org: c.Org.Name, BotName: c.Org.BotName, Lang: c.Org.Language,
 		HelpPhone: c.Org.HelpPhone, HelpHours: c.Org.HelpHours, HelpEmail: c.Org.HelpEmail,
 		Chat: c.Web.Enabled, Embed: c.Web.Embed, QRPage: c.Secrets.QR == "page",
-		Picture: func(name string) ([]byte, bool) {
-			svg := h.set.Set().Picture(name)
-			return svg, svg != nil
-		},
-		Shared: c.Store.Path == "", Now: h.db.Now, Log: h.log.With("adapter", "web"),
+		Picture: h.picture,
+		Shared:  c.Store.Path == "", Now: h.db.Now, Log: h.log.With("adapter", "web"),
 	}
 	if h.outside.provider != nil {
 		o.Provider = h.outside.provider

@@ -258,7 +258,7 @@ func doorsOfPages(stages ...string) []door {
 		{pattern: "GET /private", method: "GET", path: "/private", stages: append([]string{""}, stages...), query: asked},
 		{pattern: "GET /private/qr", method: "GET", path: "/private/qr", stages: append([]string{""}, stages...), query: asked},
 		read("GET /embed.js", "/embed.js"), read("GET /static/{file}", "/static/{file}"), read("GET /pictures/{name}", "/pictures/{name}"),
-		read("/", "/{nowhere}"), program(read("GET /healthz", "/healthz")), program(read("GET /readyz", "/readyz")),
+		read("/", "/{nowhere}"), program(read("GET /healthz", "/healthz")), program(read("GET /healthz/{channel}", "/healthz/{nowhere}")), program(read("GET /readyz", "/readyz")),
 	}
 }
 

@@ -53,6 +53,9 @@ type house struct {
 
 	listener net.Listener // for health and callbacks; nil: none
 	ready    atomic.Bool
+
+	current atomic.Pointer[config.Config] // as read last; only secrets of accounts are taken from it
+	stopped sync.Map                      // bot.ChannelID -> bot.Health of channels that wait to start again
 }
 
 // build puts the house together. Nothing runs yet; see run.
@@ -190,10 +193,11 @@ func (h *house) run(ctx context.Context) error {
 	begin("outbox", h.outbox.Run)
 	for id, a := range h.outside.channels {
 		begin(string(id), func(ctx context.Context) error {
-			err := a.Run(ctx, h.turn)
-			if h.outside.attended {
-				stop() // the person left
+			if !h.outside.attended {
+				return h.keepRunning(ctx, a)
 			}
+			err := a.Run(ctx, h.turn)
+			stop() // the person left
 			return err
 		})
 	}
@@ -250,6 +254,7 @@ func (h *house) upkeep(ctx context.Context) error {
 			} else {
 				h.log.Info("scripts loaded anew")
 			}
+			h.reread()
 		}
 	}
 }

@@ -18,6 +18,9 @@ const secret = "Tr0ub4dor-and-3-canary"
 // org is the least that a file needs, so that each case has one problem.
 const org = "org:\n  name: Example\n"
 
+// site is a public address, in two lines.
+const site = "http:\n  public_url: https://latchkey.example.org\n"
+
 type broken struct {
 	name string
 	yaml string
@@ -123,6 +126,26 @@ func brokenConfigs(dir string) []broken {
 		{"no country", org + "policy:\n  numbers:\n    countries: []\n", nil, "policy.numbers.countries", 5, "names no country"},
 		{"default country not allowed", org + "policy:\n  numbers:\n    default_country: DE\n", nil, "policy.numbers.default_country", 5, "is not among"},
 		{"policy by environment", org, []string{"LATCHKEY_POLICY_CODES_TRIES=500"}, "policy.codes.tries", 0, "500 is above the cap 10"},
+
+		// Accounts on chat platforms.
+		{"workspace without anything", org + site + "channels:\n  slack:\n    acme:\n      sso: true\n", nil, "channels.slack.acme", 7, "needs bot_token"},
+		{"workspace without a way in", org + site + "channels:\n  slack:\n    acme:\n      team: T0123ABCD\n      bot_token_env: TOKEN\n", []string{"TOKEN=xoxb-" + secret}, "channels.slack.acme", 7, "no way in"},
+		{"wrong sort of token", org + site + "channels:\n  slack:\n    acme:\n      bot_token_env: TOKEN\n", []string{"TOKEN=xoxp-" + secret}, "channels.slack.acme.bot_token", 8, "begins with xoxb-"},
+		{"three tokens", org + site + "channels:\n  slack:\n    acme:\n      bot_token_env: TOKEN\n", []string{"TOKEN=xoxb-11111111 xoxb-22222222 xoxb-33333333"}, "channels.slack.acme.bot_token", 8, "more than two"},
+		{"token in the file", org + site + "channels:\n  slack:\n    acme:\n      bot_token: xoxb-" + secret + "\n", nil, "channels.slack.acme.bot_token", 8, "must not stand"},
+		{"name of an account", org + site + "channels:\n  slack:\n    Acme:\n      sso: true\n", nil, "channels.slack.Acme", 7, "not a name for an account"},
+		{"account as text", org + site + "channels:\n  slack:\n    acme: yes\n", nil, "channels.slack.acme", 7, "a single value"},
+		{"key of another platform", org + site + "channels:\n  slack:\n    acme:\n      app_id: x\n", nil, "channels.slack.acme.app_id", 8, "is not a key"},
+		{"platform as text", org + site + "channels:\n  teams: true\n", nil, "channels.teams", 6, "a single value"},
+		{"command without a slash", org + site + "channels:\n  slack:\n    acme:\n      command: sspr\n", nil, "channels.slack.acme.command", 8, "not a slash command"},
+		{"tenant by name", org + site + "channels:\n  teams:\n    d:\n      tenant: example.org\n", nil, "channels.teams.d.tenant", 8, "Microsoft's kind"},
+		{"tenant without an app", org + site + "channels:\n  teams:\n    d:\n      tenant: 00000000-0000-0000-0000-000000000002\n", nil, "channels.teams.d", 7, "needs app_id"},
+		{"emulator for everybody", org + site + "channels:\n  teams:\n    d:\n      emulator: true\n", nil, "channels.teams.d.emulator", 8, "takes requests from anybody"},
+		{"service host as an address", org + site + "channels:\n  teams:\n    d:\n      service_hosts: [https://smba.trafficmanager.net]\n", nil, "channels.teams.d.service_hosts", 8, "not the name of a host"},
+		{"public key too short", org + site + "channels:\n  discord:\n    s:\n      public_key: abcd\n", nil, "channels.discord.s.public_key", 8, "not a public key"},
+		{"server by name", org + site + "channels:\n  discord:\n    s:\n      guild: Staff\n", nil, "channels.discord.s.guild", 8, "Discord's kind"},
+		{"chat without pages", org + "channels:\n  discord:\n    s:\n      application_id: 100000000000000001\n", nil, "channels.discord.s", 5, "needs http.public_url"},
+		{"api in the clear", org + site + "channels:\n  slack:\n    acme:\n      api_url: http://slack.example.org/\n", nil, "channels.slack.acme.api_url", 8, "use https"},
 
 		// Addresses.
 		{"public http", org + "http:\n  public_url: http://latchkey.example.org\n", nil, "http.public_url", 4, "use https"},

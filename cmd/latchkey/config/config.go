@@ -28,6 +28,9 @@ type Config struct {
 	Scripts   string // folder of own scripts, or empty
 	Terminal  Terminal
 	Web       Web
+	Slack     []Slack // in the order of the file, as the next two
+	Teams     []Teams
+	Discord   []Discord
 	SMTP      SMTP
 	Twilio    Twilio
 	HTTP      HTTP

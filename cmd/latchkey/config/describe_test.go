@@ -51,13 +51,15 @@ func TestDescribeUncommented(t *testing.T) {
 				continue // one of the two stores
 			}
 			// What is off by default makes the keys that belong to it a mistake.
-			rest = strings.Replace(strings.Replace(rest, "enabled: false", "enabled: true", 1), "kind: none", "kind: oidc", 1)
+			rest = strings.NewReplacer("enabled: false", "enabled: true", "kind: none", "kind: oidc").Replace(rest)
 			l = l[:len(l)-len(trimmed)] + rest
 			n++
 		}
 		lines = append(lines, l)
 	}
-	env := []string{"SMTP_PASSWORD=correct horse", "TWILIO_AUTH_TOKEN=" + strings.Repeat("a", 32), "OIDC_CLIENT_SECRET=battery staple"}
+	env := []string{"SMTP_PASSWORD=correct horse", "TWILIO_AUTH_TOKEN=" + strings.Repeat("a", 32), "OIDC_CLIENT_SECRET=battery staple",
+		"CHANNELS_SLACK_ACME_BOT_TOKEN=xoxb-1111-2222\nxoxb-0000-0000", "CHANNELS_SLACK_ACME_APP_TOKEN=xapp-1111-2222", "CHANNELS_SLACK_ACME_SIGNING_SECRET=0123456789abcdef",
+		"CHANNELS_TEAMS_DISTRICT_CLIENT_SECRET=teams~secret", "CHANNELS_DISCORD_STAFF_TOKEN=discord.token"}
 	c, err := config.Parse("/etc/latchkey/latchkey.yaml", []byte(strings.Join(lines, "\n")), env)
 	if err != nil {
 		t.Fatalf("uncommented:\n%v", err)
@@ -67,6 +69,12 @@ func TestDescribeUncommented(t *testing.T) {
 	}
 	if c.SMTP.Host == "" || c.Twilio.From == "" || string(c.SMTP.Password) != "correct horse" || string(c.OIDC.ClientSecret) != "battery staple" || len(c.Web.Embed) != 1 {
 		t.Errorf("values are missing: %+v", c)
+	}
+	if len(c.Slack) != 1 || len(c.Teams) != 1 || len(c.Discord) != 1 {
+		t.Fatalf("accounts: %+v %+v %+v", c.Slack, c.Teams, c.Discord)
+	}
+	if s := c.Slack[0]; s.Channel() != "slack-acme" || s.HookPath() != "/in/slack-acme" || s.Team == "" || s.Command != "/sspr" || len(s.BotToken) != 2 || string(s.BotToken[0]) != "xoxb-1111-2222" {
+		t.Errorf("slack: %+v", s)
 	}
 	if c.Scripts != "/etc/latchkey/scripts" || c.KeysFile != "/etc/latchkey/latchkey.keys" {
 		t.Errorf("paths are not relative to the file: %q %q", c.Scripts, c.KeysFile)

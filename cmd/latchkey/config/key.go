@@ -26,6 +26,7 @@ type Key struct {
 	Source  string   // policy: where the number comes from
 
 	list     bool
+	sample   bool // of an account that only the description has
 	required bool
 	at       func(*Config) any                 // pointer to the field, for keys of this package
 	bad      func(v string) (what, fix string) // what is wrong with a value
@@ -37,7 +38,7 @@ func (k *Key) Secret() bool { return k.Kind == "secret" }
 
 // Env is the name of the environment variable that goes over the file.
 func (k *Key) Env() string {
-	return "LATCHKEY_" + strings.ToUpper(strings.ReplaceAll(k.Path, ".", "_"))
+	return "LATCHKEY_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(k.Path))
 }
 
 // Get writes the value that c has; a secret is never written.
@@ -57,7 +58,7 @@ func (k *Key) Get(c *Config) string {
 	case *bool:
 		return strconv.FormatBool(*p)
 	}
-	return ""
+	return "" // secrets, one or several
 }
 
 // set reads one value, or the items of a list, into c. The error is a
@@ -87,6 +88,23 @@ func (k *Key) set(c *Config, vs ...string) error {
 			}
 		}
 		*p = list
+		return nil
+	}
+	if p, ok := k.at(c).(*[]bot.Secret); ok {
+		var all []bot.Secret
+		for v := range strings.FieldsSeq(vs[0]) {
+			if err := k.allowed(v); err != nil {
+				return err
+			}
+			all = append(all, bot.Secret(v))
+		}
+		switch {
+		case len(all) == 0:
+			return errors.New("is empty; put the value there")
+		case len(all) > 2:
+			return errors.New("holds more than two values; keep the new one and the one before")
+		}
+		*p = all
 		return nil
 	}
 	v := vs[0]

@@ -35,7 +35,9 @@ func Parse(file string, b []byte, environ []string) (*Config, error) {
 	r.c.File = file
 	keys := Keys()
 	for i := range keys {
-		r.keys = append(r.keys, &keys[i])
+		if !keys[i].sample {
+			r.keys = append(r.keys, &keys[i])
+		}
 	}
 	for _, e := range environ {
 		if k, v, ok := strings.Cut(e, "="); ok {
@@ -131,6 +133,17 @@ func (r *reader) mapping(prefix string, n *yaml.Node) {
 			continue
 		}
 		seen[kn.Value] = kn.Line
+		if p, name, ok := account(path); ok && vn.Kind != yaml.AliasNode {
+			if vn.Kind == yaml.ScalarNode && vn.Tag == "!!null" {
+				continue // everything in it is commented out
+			}
+			if vn.Kind != yaml.MappingNode || !r.openAccount(p, name, kn.Line) {
+				if vn.Kind != yaml.MappingNode {
+					r.bad(kn.Line, path, "is %s where keys with values belong; indent its keys below it", nodeKind(vn))
+				}
+				continue
+			}
+		}
 		switch {
 		case vn.Kind == yaml.AliasNode:
 			r.bad(kn.Line, path, "is an alias; write the value out")
@@ -146,7 +159,7 @@ func (r *reader) mapping(prefix string, n *yaml.Node) {
 }
 
 func (r *reader) isSection(path string) bool {
-	return slices.ContainsFunc(r.keys, func(k *Key) bool { return strings.HasPrefix(k.Path, path+".") })
+	return ofPlatform(path) || slices.ContainsFunc(r.keys, func(k *Key) bool { return strings.HasPrefix(k.Path, path+".") })
 }
 
 func (r *reader) find(path string) *Key {
@@ -371,11 +384,13 @@ func (r *reader) together() {
 		wanted   bool
 	}{
 		{"secrets.qr", "page needs http.public_url; set it, or leave chat", c.Secrets.QR == "page"},
+		{"http.public_url", "", c.Chats()},
 		{"channels.web.enabled", "true needs http.public_url; set it to how people reach this server", c.Web.Enabled},
 		{"directory.kind", "oidc needs http.public_url, where the provider sends people back to; set it", c.Directory == "oidc"},
 	} {
 		switch u, err := url.Parse(c.HTTP.PublicURL); {
 		case !page.wanted || err != nil:
+		case c.HTTP.PublicURL == "" && page.why == "": // each account says so
 		case c.HTTP.PublicURL == "":
 			r.badKey(page.key, "%s", page.why)
 		case u.Path != "":
@@ -395,6 +410,7 @@ func (r *reader) together() {
 	if c.OIDC.Issuer != "" && !slices.Contains(c.OIDC.Scopes, "openid") {
 		r.badKey("oidc.scopes", "lacks openid; add it")
 	}
+	r.accounts()
 	for _, p := range c.Policy.Check() {
 		r.badKey(p.Key, "%s", strings.TrimPrefix(p.Error(), p.Key+": "))
 	}

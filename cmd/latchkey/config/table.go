@@ -88,7 +88,9 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Web.Enabled }},
 		{Path: "channels.web.embed", Kind: "list", list: true, Doc: "Sites whose pages may embed the web chat with the one script tag of /embed.js, as scheme and host.", Example: "https://intranet.example.org",
 			at: func(c *Config) any { return &c.Web.Embed }, bad: badOrigin},
-
+	}
+	keys = append(keys, samples()...)
+	keys = append(keys, []Key{
 		{Path: "smtp.host", Kind: "address", Doc: "Mail server; without one no mail is sent.", Example: "smtp.example.org",
 			at: func(c *Config) any { return &c.SMTP.Host }, bad: badHost},
 		{Path: "smtp.port", Kind: "number", Doc: "Its port: 587 with starttls, 465 with tls.", Floor: "1", Cap: "65535",
@@ -159,10 +161,12 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Log.Level }},
 		{Path: "log.format", Kind: "text", Doc: "Lines for people (text) or for programs (json).", Choices: []string{"text", "json"},
 			at: func(c *Config) any { return &c.Log.Format }},
-	}
+	}...)
 	d := Default()
 	for i := range keys {
-		keys[i].Default = keys[i].Get(d)
+		if !keys[i].sample {
+			keys[i].Default = keys[i].Get(d)
+		}
 	}
 	for _, p := range policy.Keys() {
 		keys = append(keys, Key{

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+)
+
+func doctorCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Check tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
+		Long: `Asks each configured chat platform about its tokens and their scopes, whether the
+clock here is right, and whether the callback address is one that the platform
+can reach, and says what to fix. It writes to nobody. While the service runs, it
+is the service that looks, so its connections are told, too.
+
+  latchkey doctor --config latchkey.yaml
+
+The exit code is 1 when something is broken.`,
+	}
+	file := configFlag(cmd, s)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if s.house != nil {
+			return examine(cmd.Context(), s.out, s.house, true)
+		}
+		cfg, err := loadConfig(cmd, s, *file)
+		if err != nil {
+			return err
+		}
+		if done, err := giveOrder(cmd.Context(), s, cfg); done {
+			return err
+		}
+		h, err := build(cmd.Context(), cfg, newLog(s.err, cfg.Log), configured()...)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		return examine(cmd.Context(), s.out, h, false)
+	}
+	return cmd
+}
+
+// longestLook bounds what one platform may take.
+const longestLook = 30 * time.Second
+
+// examine asks all platforms at once and prints what they found, in order.
+func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
+	ids := slices.Sorted(maps.Keys(h.outside.channels))
+	found := make([][]bot.Finding, len(ids))
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() { found[i] = h.look(ctx, id, running) })
+	}
+	all.Wait()
+	count := map[bot.FindingState]int{}
+	for i, id := range ids {
+		if len(found[i]) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s\n", id)
+		for _, f := range found[i] {
+			count[f.State]++
+			fmt.Fprintf(w, "  %-8s %s: %s\n", stateWord(f.State), printable(f.What), printable(f.Text))
+			if f.Fix != "" && f.State != bot.Fine {
+				fmt.Fprintf(w, "           %s\n", printable(f.Fix))
+			}
+		}
+	}
+	switch {
+	case len(count) == 0:
+		_, err := fmt.Fprintln(w, "no chat platform is configured; see channels.slack, channels.teams and channels.discord in `latchkey config describe`")
+		return err
+	case count[bot.Broken] > 0:
+		return fmt.Errorf("%d of %d broken; see above what to do", count[bot.Broken], count[bot.Fine]+count[bot.Doubtful]+count[bot.Broken]+count[bot.Skipped])
+	}
+	_, err := fmt.Fprintf(w, "%d good, %d to look at, %d not looked at\n", count[bot.Fine], count[bot.Doubtful], count[bot.Skipped])
+	return err
+}
+
+// look examines one channel; a panic of its adapter is a finding, too.
+func (h *house) look(ctx context.Context, id bot.ChannelID, running bool) (fs []bot.Finding) {
+	x, ok := h.outside.channels[id].(bot.Examiner)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestLook)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			fs = append(fs, bot.Finding{What: "adapter", State: bot.Broken, Text: fmt.Sprintf("panicked: %T", v), Fix: "report this"})
+		}
+	}()
+	fs = x.Examine(ctx)
+	if !running {
+		return fs
+	}
+	f := bot.Finding{What: "connection", Text: "up"}
+	if state, _ := h.health(id); !state.OK {
+		f.State, f.Text, f.Fix = bot.Broken, state.Text, "the log of the service has more; it keeps trying"
+	} else if s := since(state); s != "" {
+		f.Text += " " + s
+	}
+	return append(fs, f)
+}
+
+func stateWord(s bot.FindingState) string {
+	return [...]string{"good", "look", "BROKEN", "skipped"}[s]
+}
+
+func manifestCommand(s std) *cobra.Command {
+	var names []string
+	for _, p := range platforms() {
+		names = append(names, p.name)
+	}
+	cmd := &cobra.Command{
+		Use: "manifest PLATFORM", Short: "Write the app manifest for a chat platform, with its install link and scopes", Args: exactly(1, "one platform: "+strings.Join(names, ", ")),
+		ValidArgs: names,
+		Long: `Writes what a platform wants to know of the app: for Slack the app manifest, for
+Microsoft Teams the app package (a zip with manifest and icons), for Discord the
+commands and the settings. Where to upload it, the exact scopes and the link to
+install it by stand on standard error.
+
+  latchkey manifest slack --config latchkey.yaml > manifest.yaml
+  latchkey manifest teams --config latchkey.yaml --out latchkey-teams.zip
+  latchkey manifest discord --config latchkey.yaml
+
+Next: latchkey doctor --config latchkey.yaml`,
+	}
+	file := configFlag(cmd, s)
+	account := cmd.Flags().String("account", "", "the account's `NAME` in the configuration; not needed when there is one, and it may be a new one")
+	out := cmd.Flags().String("out", "", "write to this `FILE` instead of standard output")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := loadConfig(cmd, s, *file)
+		if err != nil {
+			return err
+		}
+		for _, p := range platforms() {
+			if p.name != args[0] {
+				continue
+			}
+			name, err := accountFor(cfg, p.name, *account)
+			if err != nil {
+				return usage(cmd, "%v", err)
+			}
+			app, err := p.manifest(cfg, name)
+			if err != nil {
+				return err
+			}
+			return writeApp(s, app, *out)
+		}
+		return usage(cmd, "%q is no platform; one of %s", args[0], strings.Join(names, ", "))
+	}
+	return cmd
+}
+
+// accountFor is the account that a manifest is for.
+func accountFor(cfg *config.Config, platform, name string) (string, error) {
+	var have []string
+	for _, a := range cfg.Accounts() {
+		if a.Platform == platform {
+			have = append(have, a.Name)
+		}
+	}
+	switch {
+	case name != "":
+		return name, nil
+	case len(have) == 1:
+		return have[0], nil
+	case len(have) > 1:
+		return "", fmt.Errorf("there are several accounts; say --account with one of %s", strings.Join(have, ", "))
+	}
+	return "", fmt.Errorf("no account of this platform is configured yet; say --account with the name that it will have in channels.%s", platform)
+}
+
+func writeApp(s std, app *appFile, out string) error {
+	if out == "" {
+		if f, ok := s.out.(*os.File); ok && strings.HasSuffix(app.name, ".zip") && term.IsTerminal(int(f.Fd())) {
+			return fmt.Errorf("this is a zip file, which a terminal cannot show; say --out %s", app.name)
+		}
+		if _, err := s.out.Write(app.body); err != nil {
+			return err
+		}
+	} else {
+		if err := os.WriteFile(s.path(out), app.body, 0o644); err != nil {
+			return fmt.Errorf("%w; choose another file with --out", err)
+		}
+		fmt.Fprintf(s.err, "%s written\n", out)
+	}
+	_, err := fmt.Fprintln(s.err, strings.TrimRight(app.notes, "\n"))
+	return err
+}

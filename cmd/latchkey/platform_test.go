@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/store"
+)
+
+// brittle is a platform whose connection does what it is told.
+type brittle struct {
+	id    bot.ChannelID
+	runs  atomic.Int64
+	run   func(ctx context.Context, n int64) error
+	found []bot.Finding
+}
+
+func (s *brittle) Channel() bot.ChannelID { return s.id }
+func (s *brittle) Limits() bot.Limits     { return bot.Limits{} }
+func (s *brittle) Run(ctx context.Context, _ bot.Inbox) error {
+	return s.run(ctx, s.runs.Add(1))
+}
+func (s *brittle) Send(context.Context, bot.Delivery) (bot.Receipt, error) { return bot.Receipt{}, nil }
+func (s *brittle) Examine(context.Context) []bot.Finding {
+	if s.found == nil {
+		panic("secret value")
+	}
+	return s.found
+}
+
+func forever(ctx context.Context, _ int64) error { <-ctx.Done(); return ctx.Err() }
+
+func smallHouse(t *testing.T, log *bytes.Buffer, as ...bot.Adapter) *house {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{DSN: t.TempDir() + "/x.db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	h := &house{cfg: config.Default(), db: db, log: slog.New(slog.NewTextHandler(log, nil))}
+	for _, a := range as {
+		h.outside.addChannel(a)
+	}
+	return h
+}
+
+// TestOneChannelFails: a channel that panics, fails or ends by itself starts
+// again, says so under its own health address, and the other one goes on.
+func TestOneChannelFails(t *testing.T) {
+	t.Parallel()
+	up := make(chan struct{})
+	bad := &brittle{id: "slack-bad", run: func(ctx context.Context, n int64) error {
+		switch n {
+		case 1:
+			panic("boom")
+		case 2:
+			return errors.New("no route")
+		}
+		close(up)
+		return forever(ctx, n)
+	}}
+	good := &brittle{id: "slack-good", run: forever}
+	var log bytes.Buffer
+	h := smallHouse(t, &log, bad, good)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	for _, a := range h.outside.channels {
+		go func() { ended <- h.keepRunning(ctx, a) }()
+	}
+	ask := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		h.routes().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Code, w.Body.String()
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		code, text := ask("/healthz/slack-bad")
+		if code == http.StatusServiceUnavailable && strings.HasPrefix(text, "down since 20") && strings.Contains(text, "stopped: ") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("health of the one that stopped: %d %s", code, text)
+		}
+	}
+	if code, text := ask("/healthz/slack-good"); code != http.StatusOK {
+		t.Errorf("health of the other: %d %s", code, text)
+	}
+	if code, _ := ask("/healthz/nobody"); code != http.StatusNotFound {
+		t.Errorf("health of no channel: %d", code)
+	}
+	select {
+	case <-up:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it did not start again")
+	}
+	if code, text := ask("/healthz/slack-bad"); code != http.StatusOK {
+		t.Errorf("health after it started again: %d %s", code, text)
+	}
+	stop()
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Errorf("a failing platform must not end the program: %v", err)
+		}
+	}
+	if n := good.runs.Load(); n != 1 {
+		t.Errorf("the other channel was started %d times", n)
+	}
+	if s := log.String(); !strings.Contains(s, "no route") || strings.Contains(s, "boom") || !strings.Contains(s, "slack-bad") {
+		t.Errorf("log:\n%s", s)
+	}
+}
+
+// TestDoctorPrints: what was found, with its fix; broken is an error, and an
+// adapter that panics is a finding without the panic's value.
+func TestDoctorPrints(t *testing.T) {
+	t.Parallel()
+	var log, out bytes.Buffer
+	good := &brittle{id: "slack-good", run: forever, found: []bot.Finding{
+		{What: "bot token", Text: "works"}, {What: "clock", State: bot.Doubtful, Text: "is 40 s behind", Fix: "switch on time synchronisation"}}}
+	h := smallHouse(t, &log, good)
+	if err := examine(t.Context(), &out, h, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"slack-good\n", "good     bot token: works\n", "look     clock: is 40 s behind\n           switch on time synchronisation\n", "1 good, 1 to look at, 0 not looked at\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, out.String())
+		}
+	}
+	h = smallHouse(t, &log, good, &brittle{id: "slack-mad"})
+	h.stopped.Store(bot.ChannelID("slack-good"), bot.Health{Text: "stopped: no route"})
+	out.Reset()
+	err := examine(t.Context(), &out, h, true)
+	if err == nil || !strings.Contains(err.Error(), "2 of 4 broken") {
+		t.Errorf("error %v", err)
+	}
+	if s := out.String(); !strings.Contains(s, "BROKEN   connection: stopped: no route") || !strings.Contains(s, "panicked: string") || strings.Contains(s, "secret value") {
+		t.Errorf("printed:\n%s", s)
+	}
+}
