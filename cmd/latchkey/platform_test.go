@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -144,5 +147,54 @@ func TestDoctorPrints(t *testing.T) {
 	}
 	if s := out.String(); !strings.Contains(s, "BROKEN   connection: stopped: no route") || !strings.Contains(s, "panicked: string") || strings.Contains(s, "secret value") {
 		t.Errorf("printed:\n%s", s)
+	}
+}
+
+// TestSecretsAreReadAnew: a new secret in its file counts after SIGHUP, beside
+// the old one; a mistake in the configuration changes nothing.
+func TestSecretsAreReadAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("token", "xoxb-first-first\n")
+	write("signing", "signing-secret\n")
+	file := write("latchkey.yaml", `
+org: {name: Example, department: IT, address: Main Street 1, help_phone: "1", help_hours: always, domains: [example.org]}
+http: {public_url: https://latchkey.example.org}
+channels: {slack: {acme: {team: T0123ABCD, bot_token_file: token, signing_secret_file: signing}}}
+`)
+	cfg, err := config.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	h := smallHouse(t, &log)
+	h.cfg = cfg
+	tokens := h.secrets(func(c *config.Config) []bot.Secret { return c.SlackOf("acme").BotToken })
+	want := func(all ...string) {
+		t.Helper()
+		var got []string
+		for _, s := range tokens() {
+			got = append(got, string(s))
+		}
+		if !slices.Equal(got, all) || string(tokens.One()) != all[0] {
+			t.Errorf("%q, want %q", got, all)
+		}
+	}
+	want("xoxb-first-first")
+	write("token", "xoxb-second-second\nxoxb-first-first\n")
+	h.reread()
+	want("xoxb-second-second", "xoxb-first-first")
+	write("token", "what is this\n")
+	h.reread()
+	want("xoxb-second-second", "xoxb-first-first")
+	if s := log.String(); !strings.Contains(s, "old secrets stay in use") || strings.Contains(s, "second") || strings.Contains(s, "what is this") {
+		t.Errorf("log:\n%s", s)
 	}
 }
