@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
+	"latchkey/flows/raster"
 )
 
 // A platform is a chat platform as the commands know it. Each has a file of its
@@ -91,10 +94,42 @@ func (r rooms) Recent(ctx context.Context, ch bot.ChannelID, limit int) (cs []bo
 	return cs, err
 }
 
-// picture gives a shipped picture by name.
+// picture gives a picture of the scripts by name.
 func (h *house) picture(name string) (svg []byte, ok bool) {
 	svg = h.set.Set().Picture(name)
 	return svg, svg != nil
+}
+
+// pictureWidth is the width of a drawn picture in pixels: twice what is shown,
+// for sharp screens.
+const pictureWidth = 480
+
+// drawings gives the pictures of the scripts as PNG, for platforms that show no
+// SVG. Each is drawn once, and again when the scripts have changed.
+func (h *house) drawings() func(name string) (png []byte, ok bool) {
+	type drawn struct {
+		svg, png []byte
+	}
+	var mu sync.Mutex
+	have := map[string]drawn{}
+	return func(name string) ([]byte, bool) {
+		svg, ok := h.picture(name)
+		if !ok {
+			return nil, false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		d, ok := have[name]
+		if !ok || !bytes.Equal(d.svg, svg) {
+			png, err := raster.PNG(svg, pictureWidth)
+			if err != nil {
+				h.log.Warn("a picture is told in words where no SVG is shown", "picture", name, "err", err)
+			}
+			d = drawn{svg, png}
+			have[name] = d
+		}
+		return d.png, d.png != nil
+	}
 }
 
 // How long a channel that stopped waits before it starts again.
