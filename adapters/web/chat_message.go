@@ -72,7 +72,7 @@ func (a *Adapter) panel(r *http.Request, s *bot.WebSession, token bot.Secret, er
 		p.NoCookie = !had && r.URL.Query().Get("begun") != ""
 		return p, nil
 	}
-	p.Session, p.Name = true, harmless(s.Name)
+	p.Session, p.Name = true, bot.Harmless(s.Name)
 	rows, err := a.o.House.Said(r.Context(), s.Conversation, 0, pageRows)
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (a *Adapter) saidAll(ctx context.Context, rows []bot.OutboxRow, h hidden) (
 
 // view makes the view of one row.
 func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active bool, shown map[bot.Reveal]bool) (*said, error) {
-	m := tame(&row.Message)
+	m := row.Message.Harmless()
 	s := a.saidForm(row, h)
 	s.Active = active
 	s.Heard = m.Heard
@@ -225,7 +225,7 @@ func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active
 
 // saidForm makes a view with the form only.
 func (a *Adapter) saidForm(row *bot.OutboxRow, h hidden) *said {
-	m := tame(&row.Message)
+	m := row.Message.Harmless()
 	s := &said{hidden: h, Seq: row.Seq, Prompt: m.Prompt, UI: a.rowLang(row, h.Lang), Tongue: m.Lang}
 	s.Lang = s.UI
 	if s.Tongue == "" {

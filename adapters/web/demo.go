@@ -240,7 +240,7 @@ func (a *Adapter) phoneView(token bot.Secret, lang string) phoneView {
 	v.Answers, v.AnswersShown = strings.Join(answers, "\n"), strings.Join(answers, ", ")
 
 	for _, it := range slices.Backward(d.Items()) {
-		it.From, it.To, it.Subject, it.Text = harmless(it.From), harmless(it.To), harmless(it.Subject), harmless(it.Text)
+		it.From, it.To, it.Subject, it.Text = bot.Harmless(it.From), bot.Harmless(it.To), bot.Harmless(it.Subject), bot.Harmless(it.Text)
 		iv := itemView{Item: it, At: it.At.Format(time.RFC3339), When: when(it.At.Local(), now.Local())}
 		list := map[ItemKind]*[]itemView{ItemText: &v.Texts, ItemCall: &v.Calls, ItemMail: &v.Mails}[it.Kind]
 		if len(*list) == shownItems {

@@ -272,7 +272,7 @@ type pageField struct {
 
 func (a *Adapter) pageData(p *openPage) pageData {
 	d := pageData{
-		Asked: a.askedIn(p), Text: harmless(p.Message.Text), CSRF: a.csrf(p.token), ID: newID(), Form: tame(&p.Message).Form,
+		Asked: a.askedIn(p), Text: bot.Harmless(p.Message.Text), CSRF: a.csrf(p.token), ID: newID(), Form: p.Message.Harmless().Form,
 		Left: max(0, int(p.Expires.Sub(a.o.Now())/time.Second)), Phone: a.o.HelpPhone, Hours: a.o.HelpHours,
 	}
 	if d.Form == nil {
@@ -298,10 +298,10 @@ func (a *Adapter) askedIn(p *openPage) string {
 	}
 	// "slack-acme" is an account of a platform that has a name of its own.
 	platform, account, _ := strings.Cut(string(p.Channel), "-")
-	if s := t("channel."+platform, "account", account, "user", harmless(p.User)); !strings.HasPrefix(s, "<") {
+	if s := t("channel."+platform, "account", account, "user", bot.Harmless(p.User)); !strings.HasPrefix(s, "<") {
 		return s
 	}
-	return t("channel.other", "channel", string(p.Channel), "user", harmless(p.User))
+	return t("channel.other", "channel", string(p.Channel), "user", bot.Harmless(p.User))
 }
 
 // showPage shows an open page as it is.
@@ -503,5 +503,5 @@ func (a *Adapter) closePage(w http.ResponseWriter, r *http.Request, p *openPage)
 // done is the last page: web.<key> says what happened, text is the bot's answer.
 func (a *Adapter) done(w http.ResponseWriter, p *openPage, key, text string) {
 	title := a.words.in(p.lang)(key)
-	a.page(w, http.StatusOK, "private_done", p.lang, title, pageData{Title: title, Text: harmless(text)}, "private")
+	a.page(w, http.StatusOK, "private_done", p.lang, title, pageData{Title: title, Text: bot.Harmless(text)}, "private")
 }

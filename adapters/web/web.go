@@ -127,7 +127,7 @@ func New(o Options) (*Adapter, error) {
 		}
 	}
 	for _, s := range []*string{&o.Org, &o.BotName, &o.HelpPhone, &o.HelpHours, &o.HelpEmail} {
-		*s = harmless(*s)
+		*s = bot.Harmless(*s)
 	}
 	if o.BotName == "" {
 		o.BotName = "Latchkey"
