@@ -222,8 +222,11 @@ func testHouse(t *testing.T) *loadHouse {
 	return lh
 }
 
-// maxBinary is the size of the stripped program.
-const maxBinary = 30_000_000
+// maxBinary is the size of the stripped program, so that it does not grow
+// unseen. The goal (P7) is 30 MB, and it held until the clients of the chat
+// platforms came: slack-go, discordgo and what they stand on take about 4 MB,
+// and drawing pictures for them takes 1.
+const maxBinary = 35_500_000
 
 func TestBinarySize(t *testing.T) {
 	if os.Getenv("CI") != "true" {

@@ -109,12 +109,13 @@ type exhibition struct {
 	list []string
 }
 
-// shown is what a page makes of a text: without control characters and without
-// what overrides the direction of writing. Blanks do not count: a text is broken
+// shown is what a page makes of a text: without control characters, without
+// what overrides the direction of writing, and without what has no width. Blanks
+// do not count: a text is broken
 // into lines and paragraphs.
 func shown(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.IsSpace(r) || r >= 0x202a && r <= 0x202e || r == unicode.ReplacementChar {
+		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r
@@ -147,7 +148,7 @@ func (x *exhibition) looks(t *testing.T, page *browsertest.Page) {
 	page.Eval(`(() => {
 		const odd = [];
 		const ours = new Set('html head meta title link script body header main section article div p span h1 h2 h3 h4 form input button label fieldset legend ol ul li dl dt dd a img svg path circle rect code progress nav noscript details summary time bdi blockquote strong i'.split(' '));
-		const mark = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e]/.exec(document.documentElement.textContent);
+		const mark = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u200b\u202a-\u202e\u2060-\u2064\ufeff]/.exec(document.documentElement.textContent);
 		if (mark) odd.push('a mark that turns or controls: ' + escape(mark.input.slice(Math.max(0, mark.index - 40), mark.index + 40)));
 		if (document.documentElement.dataset.xss) odd.push('a script ran: ' + document.documentElement.dataset.xss);
 		for (const e of document.querySelectorAll('*')) {
@@ -293,14 +294,16 @@ func (x *exhibition) organisation(t *testing.T) {
 func (x *exhibition) forms(t *testing.T) {
 	g := x.guest().arrives("/chat")
 	page := x.open(t, map[string]string{"session": g.token()}, "/chat")
+	no := 0
 	for part := range slices.Chunk(x.list, 100) {
-		m := bot.Message{Text: "?", Prompt: 1000, Form: &bot.Form{Name: part[0], Title: strings.Join(part, " "), Button: part[1]}}
+		no++
+		m := bot.Message{Text: fmt.Sprintf("Part %d?", no), Prompt: 1000, Form: &bot.Form{Name: part[0], Title: strings.Join(part, " "), Button: part[1]}}
 		for _, s := range part {
 			m.Choices = append(m.Choices, bot.Choice{ID: s, Label: s}, bot.Choice{ID: s, Label: s, Link: s})
 			m.Form.Fields = append(m.Form.Fields, bot.Field{Name: s, Label: s, Mask: len(s)%2 == 0})
 		}
 		x.say(t, g.session().Conversation, m)
-		page.Until("the form", fmt.Sprintf(`document.querySelectorAll('.said:last-of-type label').length === %d`, len(part)))
+		page.Until("the form", fmt.Sprintf(`document.querySelector('.said:last-of-type').textContent.includes('Part %d?') && document.querySelectorAll('.said:last-of-type label').length === %d`, no, len(part)))
 		for range 2 { // as it arrived, and in a page
 			x.looks(t, page)
 			x.reads(t, page, ".choices button", part)
