@@ -1,0 +1,83 @@
+package slack
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// Slack's immutable ids (https://docs.slack.dev/reference/objects/user-object):
+// a letter that tells the kind, then capitals and digits.
+var (
+	userID    = regexp.MustCompile(`^[UW][A-Z0-9]{2,30}$`)
+	dmID      = regexp.MustCompile(`^D[A-Z0-9]{2,30}$`)
+	anyRoomID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,30}$`)
+	fileID    = regexp.MustCompile(`^F[A-Z0-9]{2,30}$`)
+	stamp     = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,9}$`)
+	opaqueID  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+)
+
+// address is what Send needs, as Event.Address holds it. Nothing in it is
+// secret.
+type address struct {
+	Channel string `json:"c,omitempty"` // of the direct messages, "D..."; empty: not known yet
+	Last    string `json:"m,omitempty"` // time stamp of the message that is worked on
+}
+
+func (v address) encode() []byte {
+	b, _ := json.Marshal(v)
+	return b
+}
+
+// readAddress is the zero address for what is none of ours.
+func readAddress(b []byte) address {
+	var v address
+	if len(b) > 4096 || json.Unmarshal(b, &v) != nil {
+		return address{}
+	}
+	if !dmID.MatchString(v.Channel) {
+		v.Channel = ""
+	}
+	if !stamp.MatchString(v.Last) {
+		v.Last = ""
+	}
+	return v
+}
+
+// receipt says which message it was, and which file came with it.
+type receipt struct{ channel, ts, file string }
+
+func (r receipt) String() string {
+	s := r.channel + "/" + r.ts
+	if r.file != "" {
+		s += "/" + r.file
+	}
+	return s
+}
+
+func readReceipt(s string) (receipt, bool) {
+	if len(s) > 120 {
+		return receipt{}, false
+	}
+	p := strings.Split(s, "/")
+	if len(p) < 2 || len(p) > 3 || !dmID.MatchString(p[0]) || !stamp.MatchString(p[1]) {
+		return receipt{}, false
+	}
+	r := receipt{channel: p[0], ts: p[1]}
+	if len(p) == 3 {
+		if !fileID.MatchString(p[2]) {
+			return receipt{}, false
+		}
+		r.file = p[2]
+	}
+	return r, true
+}
+
+// conversation is the one that a member of the workspace has with the bot. A
+// person has one, whether they write, press a button in App Home or use the
+// command somewhere else.
+func (a *Adapter) conversation(user string) bot.ConversationID {
+	return bot.ConversationID(string(a.o.Channel) + "|" + a.o.Team + "|" + user)
+}

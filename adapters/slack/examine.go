@@ -1,0 +1,209 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// maxSkew is how far the clock here may be off before it is worth a word; at
+// five minutes Slack's requests are refused.
+const maxSkew = 30 * time.Second
+
+// Examine implements bot.Examiner.
+func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
+	found := a.examineToken(ctx)
+	found = append(found, a.examineAppToken(ctx)...)
+	return append(found, a.examineCallback(ctx)...)
+}
+
+// examineToken looks at each bot token, at its scopes, and at the clock, which
+// the answer's Date header tells.
+func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
+	for i, t := range a.o.BotToken() {
+		what := "bot token"
+		if i > 0 {
+			what = "bot token " + strconv.Itoa(i+1) + " (older)"
+		}
+		asked := a.o.Now()
+		var who *slack.AuthTestResponse
+		err := a.once(ctx, string(t), func(ctx context.Context, api *slack.Client) (err error) {
+			who, err = api.AuthTestContext(ctx)
+			return err
+		})
+		answered := a.o.Now()
+		code := slackCode(err)
+		switch {
+		case code != "":
+			state := bot.Broken
+			if i > 0 {
+				state = bot.Doubtful
+			}
+			found = append(found, bot.Finding{What: what, State: state, Text: "Slack says " + printable(code), Fix: tokenTrouble(code)})
+			continue
+		case err != nil:
+			return append(found, bot.Finding{What: "reachability", State: bot.Broken, Text: fmt.Sprintf("%s is not reached: %v", a.o.APIURL, bare(err)), Fix: "check the network, a proxy, and api_url"})
+		case who.TeamID != a.o.Team:
+			found = append(found, bot.Finding{What: what, State: bot.Broken, Text: "it belongs to the workspace " + printableName(who.TeamID) + ", and team is " + a.o.Team, Fix: "set team to the workspace of the token, or use the token of that workspace"})
+			continue
+		case who.BotID == "":
+			found = append(found, bot.Finding{What: what, State: bot.Broken, Text: "it is the token of a person", Fix: "use the bot token (xoxb-) from OAuth & Permissions of the app"})
+			continue
+		}
+		found = append(found, bot.Finding{What: what, Text: fmt.Sprintf("good, as %s in %s", printableName(who.User), printableName(who.Team))})
+		if i > 0 {
+			continue
+		}
+		found = append(found, a.examineScopes(who.Header.Get("X-OAuth-Scopes")), examineClock(who.Header.Get("Date"), asked, answered))
+	}
+	return found
+}
+
+// once makes a call with one token.
+func (a *Adapter) once(ctx context.Context, token string, do callFunc) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return do(context.WithValue(ctx, tokenKey{}, token), a.clientFor(token))
+}
+
+func (a *Adapter) examineScopes(header string) bot.Finding {
+	if header == "" {
+		return bot.Finding{What: "scopes", State: bot.Skipped, Text: "the answer does not tell them"}
+	}
+	have := strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })
+	var lacks []string
+	for _, s := range scopes(a.o.SSO) {
+		if !slices.Contains(have, s) {
+			lacks = append(lacks, s)
+		}
+	}
+	if len(lacks) > 0 {
+		return bot.Finding{What: "scopes", State: bot.Broken, Text: "missing: " + strings.Join(lacks, ", "), Fix: "add them under OAuth & Permissions of the app, and install it again"}
+	}
+	return bot.Finding{What: "scopes", Text: "all that are needed"}
+}
+
+func examineClock(date string, asked, answered time.Time) bot.Finding {
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return bot.Finding{What: "clock", State: bot.Skipped, Text: "the answer does not tell the time"}
+	}
+	mid := asked.Add(answered.Sub(asked) / 2)
+	off := mid.Sub(at.Add(500 * time.Millisecond)).Round(time.Second) // Date has whole seconds
+	switch {
+	case off.Abs() > window:
+		return bot.Finding{What: "clock", State: bot.Broken, Text: fmt.Sprintf("off by %s; Slack's requests are refused at %s", off, window), Fix: "set the clock of this machine (NTP)"}
+	case off.Abs() > maxSkew:
+		return bot.Finding{What: "clock", State: bot.Doubtful, Text: fmt.Sprintf("off by %s", off), Fix: "set the clock of this machine (NTP)"}
+	}
+	return bot.Finding{What: "clock", Text: "right"}
+}
+
+// examineAppToken asks for an address to connect to, and does not connect.
+func (a *Adapter) examineAppToken(ctx context.Context) (found []bot.Finding) {
+	var tokens []bot.Secret
+	if a.o.AppToken != nil {
+		tokens = a.o.AppToken()
+	}
+	if len(tokens) == 0 {
+		return []bot.Finding{{What: "app token", State: bot.Skipped, Text: "not set; events come over HTTP"}}
+	}
+	for i, t := range tokens {
+		what := "app token"
+		if i > 0 {
+			what = "app token " + strconv.Itoa(i+1) + " (older)"
+		}
+		api := slack.New(string(a.o.BotToken.One()), slack.OptionAppLevelToken(string(t)), slack.OptionHTTPClient(a.client), slack.OptionAPIURL(a.o.APIURL))
+		ctx, cancel := context.WithTimeout(ctx, callTime)
+		_, _, err := api.StartSocketModeContext(ctx)
+		cancel()
+		switch code := slackCode(err); {
+		case err == nil:
+			found = append(found, bot.Finding{What: what, Text: "good; Socket Mode is on"})
+		case code != "":
+			state := bot.Broken
+			if i > 0 {
+				state = bot.Doubtful
+			}
+			found = append(found, bot.Finding{What: what, State: state, Text: "Slack says " + printable(code), Fix: socketTrouble(code)})
+		default:
+			found = append(found, bot.Finding{What: what, State: bot.Broken, Text: fmt.Sprintf("not reached: %v", bare(err)), Fix: "check the network, a proxy, and api_url"})
+		}
+	}
+	return found
+}
+
+// examineCallback calls the address that Slack calls, as Slack does when the
+// address is entered: signed, with a challenge. The answer shows that the way
+// from there leads to a program with the same secret.
+func (a *Adapter) examineCallback(ctx context.Context) []bot.Finding {
+	const what = "callback address"
+	secret := a.o.SigningSecret.One()
+	switch {
+	case secret == "":
+		return []bot.Finding{{What: what, State: bot.Skipped, Text: "events come by Socket Mode"}}
+	case a.o.CallbackURL == "":
+		return []bot.Finding{{What: what, State: bot.Broken, Text: "not known", Fix: "set http.public_url"}}
+	}
+	challenge := rand.Text()
+	body, _ := json.Marshal(map[string]string{"type": "url_verification", "challenge": challenge})
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, a.o.CallbackURL, bytes.NewReader(body))
+	if err != nil {
+		return []bot.Finding{{What: what, State: bot.Broken, Text: "no address: " + a.o.CallbackURL, Fix: "check http.public_url"}}
+	}
+	q.Header.Set("Content-Type", "application/json")
+	signRequest(q.Header, body, secret, a.o.Now())
+	res, err := a.upload.Do(q)
+	if err != nil {
+		return []bot.Finding{{What: what, State: bot.Broken, Text: fmt.Sprintf("%s is not reached from here: %v", a.o.CallbackURL, bare(err)), Fix: "start the service, and check http.public_url and the proxy before it"}}
+	}
+	defer res.Body.Close()
+	back, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
+	switch {
+	case res.StatusCode == http.StatusOK && strings.Contains(string(back), challenge):
+		f := bot.Finding{What: what, Text: a.o.CallbackURL + " answers as Slack wants it"}
+		if q.URL.Scheme != "https" {
+			f.State, f.Text, f.Fix = bot.Doubtful, f.Text+", but Slack calls https addresses only", "put a proxy with a certificate before the service, and set http.public_url"
+		}
+		return []bot.Finding{f}
+	case res.StatusCode == http.StatusUnauthorized:
+		return []bot.Finding{{What: what, State: bot.Broken, Text: a.o.CallbackURL + " refuses the signature", Fix: "another program, or one with another signing secret, answers there; start this service anew"}}
+	}
+	return []bot.Finding{{What: what, State: bot.Broken, Text: fmt.Sprintf("%s answers with status %d, not with the challenge", a.o.CallbackURL, res.StatusCode), Fix: "check http.public_url and the proxy before the service"}}
+}
+
+// signRequest puts a signature on a request, as Slack does
+// (https://docs.slack.dev/authentication/verifying-requests-from-slack).
+func signRequest(h http.Header, body []byte, secret bot.Secret, at time.Time) {
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	m := hmac.New(sha256.New, []byte(string(secret)))
+	_, _ = io.WriteString(m, "v0:"+stamp+":")
+	_, _ = m.Write(body)
+	h.Set("X-Slack-Request-Timestamp", stamp)
+	h.Set("X-Slack-Signature", "v0="+hex.EncodeToString(m.Sum(nil)))
+}
+
+// printableName is a name of Slack's as it may stand in a terminal.
+func printableName(s string) string { return cut(strings.ReplaceAll(bot.Harmless(s), "\n", " "), 80) }
+
+var (
+	_ bot.Examiner = (*Adapter)(nil)
+	_ bot.Healther = (*Adapter)(nil)
+)

@@ -1,0 +1,145 @@
+package slack
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// window is how far the time of a request may be off
+// (https://docs.slack.dev/authentication/verifying-requests-from-slack).
+const window = 5 * time.Minute
+
+// Why a request is refused. Nobody is told which.
+var (
+	errSignature = errors.New("bad signature")
+	errStale     = errors.New("stale request")
+)
+
+// verify checks the signature of a request over its raw body with any of the
+// secrets. slack-go has the same in SecretsVerifier, by the clock of the machine
+// and with one secret; here the clock is given and secrets are changed.
+func verify(h http.Header, body []byte, secrets []bot.Secret, now time.Time) error {
+	stamps, signs := h.Values("X-Slack-Request-Timestamp"), h.Values("X-Slack-Signature")
+	if len(stamps) != 1 || len(signs) != 1 {
+		return errSignature
+	}
+	at, err := strconv.ParseInt(stamps[0], 10, 64)
+	if err != nil || strconv.FormatInt(at, 10) != stamps[0] {
+		return errSignature
+	}
+	given, ok := strings.CutPrefix(signs[0], "v0=")
+	sum, err := hex.DecodeString(given)
+	if !ok || err != nil || len(sum) != sha256.Size {
+		return errSignature
+	}
+	good := false
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		m := hmac.New(sha256.New, []byte(string(s)))
+		_, _ = io.WriteString(m, "v0:"+stamps[0]+":")
+		_, _ = m.Write(body)
+		good = hmac.Equal(m.Sum(nil), sum) || good
+	}
+	if !good {
+		return errSignature
+	}
+	if d := now.Sub(time.Unix(at, 0)); d > window || d < -window {
+		return errStale
+	}
+	return nil
+}
+
+// Handler takes what Slack delivers over HTTP: events, interactions and commands
+// all come to the same address. Without a signing secret it takes nothing.
+func (a *Adapter) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "post only", http.StatusMethodNotAllowed)
+		return
+	}
+	secrets := a.o.SigningSecret
+	if secrets.One() == "" {
+		http.Error(w, "events come by Socket Mode", http.StatusNotFound)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxInput))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	case err != nil:
+		http.Error(w, "unreadable", http.StatusBadRequest)
+		return
+	}
+	if err := verify(r.Header, body, secrets(), a.o.Now()); err != nil {
+		if a.seldom.ok("refused "+err.Error(), a.o.Now(), time.Minute) { // strangers do not fill the log
+			a.o.Log.Warn("slack: a request was refused", "why", err, "hint", "if it came from Slack, check signing_secret and the clock")
+		}
+		http.Error(w, "refused", http.StatusUnauthorized)
+		return
+	}
+	var v arrival
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch kind {
+	case "application/json":
+		v, err = decodeEvent(body)
+	case "application/x-www-form-urlencoded":
+		v, err = decodeForm(body)
+	default:
+		http.Error(w, "neither JSON nor a form", http.StatusUnsupportedMediaType)
+		return
+	}
+	switch {
+	case err != nil:
+		// Truly from Slack, and not understood: no repeat helps.
+		a.o.Log.Warn("slack: a request is not understood", "err", err)
+		w.WriteHeader(http.StatusOK)
+		return
+	case v.what == challenge:
+		reply(w, map[string]string{"challenge": v.text})
+		return
+	}
+	type outcome struct {
+		reply answer
+		err   error
+	}
+	done := make(chan outcome, 1)
+	a.enter(v, func(reply answer, err error) { done <- outcome{reply, err} })
+	select {
+	case o := <-done:
+		switch {
+		case o.err != nil:
+			if !errors.Is(o.err, errShut) {
+				a.o.Log.Warn("slack: an event was not taken in; Slack delivers it again", "err", o.err)
+			}
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+		case o.reply != nil:
+			reply(w, o.reply)
+		default:
+			w.WriteHeader(http.StatusOK)
+		}
+	case <-r.Context().Done(): // Slack waits no longer; the event stays in its lane
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+	}
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(w).Encode(v) // Slack is gone when it fails
+}

@@ -1,0 +1,178 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/bot"
+)
+
+// House is what an Adapter asks of the rooms behind it.
+type House interface {
+	// Vouch gives the level that a platform's word for an account is worth. It
+	// fails with bot.ErrNotFound when the directory has no such person, and with
+	// bot.ErrDisabled.
+	Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error)
+	// Overview is what App Home shows a person of themselves.
+	Overview(ctx context.Context, ch bot.ChannelID, user, lang string) (bot.Overview, error)
+}
+
+// Options of an Adapter. Channel, House, Phrases, Team and BotToken are
+// required, and at least one of AppToken and SigningSecret.
+type Options struct {
+	Channel bot.ChannelID
+	House   House
+	Phrases bot.Phrases
+	Org     string // name of the organisation, for chat.not_ours
+	BotName string
+	Lang    string // language of people whose own is not ours; default: the first of Phrases
+
+	// Picture gives a picture of the scripts as PNG. Nil: they are told in words.
+	Picture func(name string) (png []byte, ok bool)
+
+	Team          string      // the workspace's id, "T..."
+	BotToken      bot.Secrets // "xoxb-..."
+	AppToken      bot.Secrets // "xapp-..." with connections:write: Socket Mode
+	SigningSecret bot.Secrets // of the Events API; all of them are good
+	Command       string      // the slash command; default "/sspr"
+	CallbackURL   string      // where Slack finds Handler, for Examine; empty: Socket Mode only
+
+	// SSO says that everybody in the workspace signs in at the organisation, by
+	// the word of its operator. Then the mail address of a member's profile is
+	// good for level L1. Without it, addresses are not asked for.
+	SSO bool
+
+	APIURL string // another address of the Web API; default https://slack.com/api/
+	// Unhurried leaves the limiter out. It is for an emulator, which has no
+	// limits, and refused when APIURL is not on this machine.
+	Unhurried bool
+
+	Now func() time.Time // default time.Now
+	Log *slog.Logger     // default: discard
+}
+
+// defaultAPI is where Slack is (https://docs.slack.dev/apis/web-api).
+const defaultAPI = "https://slack.com/api/"
+
+// An Adapter is one workspace. It implements bot.Adapter, bot.Pager,
+// bot.Deleter, bot.Typer, bot.Healther and bot.Examiner, and is safe for
+// concurrent use.
+type Adapter struct {
+	o       Options
+	client  *http.Client // for the Web API: no redirects, answers of bounded size
+	upload  *http.Client // for bytes to an upload address: carries no token
+	clients clients
+	pace    pace
+	health  health
+	lanes   lanes
+	people  people
+	rooms   rooms
+	seldom  seldom
+	shelf   shelf
+	waiting waiting
+
+	mu   sync.Mutex
+	in   bot.Inbox       // while Run runs
+	ctx  context.Context // of Run
+	work sync.WaitGroup  // what Run waits for
+}
+
+var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
+
+// New checks the options and makes an adapter. It opens no connection.
+func New(o Options) (*Adapter, error) {
+	switch {
+	case o.Channel == "":
+		return nil, errors.New("slack: a channel is needed")
+	case o.House == nil || o.Phrases == nil:
+		return nil, errors.New("slack: a house and phrases are needed")
+	case !teamID.MatchString(o.Team):
+		return nil, fmt.Errorf("slack: team %q is no workspace id; it looks like T01ABCDEF and stands in the address of Slack in a browser", o.Team)
+	case o.BotToken.One() == "":
+		return nil, errors.New("slack: the bot token is missing; it begins with xoxb- and stands under OAuth & Permissions of the app")
+	case o.AppToken.One() == "" && o.SigningSecret.One() == "":
+		return nil, errors.New("slack: there is no way in; set the app token (Socket Mode) or the signing secret (Events API)")
+	}
+	if o.APIURL == "" {
+		o.APIURL = defaultAPI
+	}
+	u, err := url.Parse(o.APIURL)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("slack: api url %q is no address", o.APIURL)
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+		return nil, fmt.Errorf("slack: api url %q: the tokens would travel in the clear; use https", o.APIURL)
+	}
+	if o.Unhurried && !loopback(u.Hostname()) {
+		return nil, fmt.Errorf("slack: unhurried is for an emulator on this machine, and the api is at %s", u.Host)
+	}
+	if !strings.HasSuffix(o.APIURL, "/") {
+		o.APIURL += "/"
+	}
+	if o.Command == "" {
+		o.Command = "/sspr"
+	}
+	if o.Lang == "" {
+		if ls := o.Phrases.Languages(); len(ls) > 0 {
+			o.Lang = ls[0]
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	a := &Adapter{
+		o:      o,
+		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
+		upload: &http.Client{Transport: transport, CheckRedirect: stay},
+	}
+	a.pace.init(o.Unhurried)
+	a.health.say(o.Now(), false, "not connected yet")
+	return a, nil
+}
+
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Channel implements bot.Adapter.
+func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
+
+// Limits implements bot.Adapter; see render.go.
+func (a *Adapter) Limits() bot.Limits { return limits }
+
+// WantsPage implements bot.Pager: what must not stand in a chat (passwords,
+// answers, recovery codes, the organisation's sign-in) is never typed into
+// Slack, whose fields cannot be masked.
+func (a *Adapter) WantsPage(m *bot.Message) bool { return m.Form != nil }
+
+// phrase gives one of the platform's phrases.
+func (a *Adapter) phrase(lang, key string, kv ...string) string {
+	return a.o.Phrases.Phrase(lang, key, kv...)
+}
+
+// language is the language of ours that a locale of Slack ("en-US") names.
+func (a *Adapter) language(locale string) string {
+	primary, _, _ := strings.Cut(strings.ToLower(locale), "-")
+	for _, l := range a.o.Phrases.Languages() {
+		if l == primary {
+			return l
+		}
+	}
+	return a.o.Lang
+}

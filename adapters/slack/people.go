@@ -1,0 +1,122 @@
+package slack
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// A standing says what somebody is to the workspace.
+type standing uint8
+
+const (
+	member  standing = iota // one of ours
+	outside                 // a person who is not: guest, deactivated, of another workspace
+	machine                 // a bot, an app, nobody
+)
+
+// A profile is what Slack says about a user.
+type profile struct {
+	standing standing
+	locale   string // "en-US"
+	email    string // only where Options.SSO makes it worth something
+	vouched  bool   // the house has been told
+	at       time.Time
+}
+
+// How long a profile is believed, and how long when Slack cannot be asked.
+const (
+	profileFresh = 10 * time.Minute
+	profileStale = 12 * time.Hour
+	maxProfiles  = 20_000
+)
+
+// people remembers profiles.
+type people struct {
+	mu sync.Mutex
+	m  map[string]profile
+}
+
+func (p *people) get(user string) (profile, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v, ok := p.m[user]
+	return v, ok
+}
+
+func (p *people) put(user string, v profile) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.m == nil || len(p.m) >= maxProfiles {
+		p.m = map[string]profile{}
+	}
+	p.m[user] = v
+}
+
+// profile asks Slack about a user (users.info). Who cannot be asked about is
+// nobody we talk to: the error keeps the event from being acknowledged.
+func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
+	now := a.o.Now()
+	old, known := a.people.get(user)
+	if known && now.Sub(old.at) < profileFresh {
+		return old, nil
+	}
+	var u *slack.User
+	err := a.ask(ctx, "users.info", func(ctx context.Context, api *slack.Client) (err error) {
+		u, err = api.GetUserInfoContext(ctx, user)
+		return err
+	})
+	switch {
+	case err != nil && err.Kind == bot.SendGone:
+		v := profile{standing: machine, at: now} // no such user: nobody to answer to
+		a.people.put(user, v)
+		return v, nil
+	case err != nil && known && now.Sub(old.at) < profileStale:
+		return old, nil
+	case err != nil:
+		return profile{}, err
+	}
+	v := profile{standing: a.standing(u, user), locale: u.Locale, at: now, vouched: old.vouched}
+	if len(v.locale) > 35 || strings.ContainsFunc(v.locale, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		v.locale = ""
+	}
+	if a.o.SSO && v.standing == member {
+		v.email = strings.ToLower(strings.TrimSpace(u.Profile.Email))
+	}
+	a.people.put(user, v)
+	return v, nil
+}
+
+// standing judges a user object
+// (https://docs.slack.dev/reference/objects/user-object). On an enterprise grid
+// a user belongs to the workspaces that enterprise_user lists.
+func (a *Adapter) standing(u *slack.User, asked string) standing {
+	ours := u.TeamID == a.o.Team || slices.Contains(u.Enterprise.Teams, a.o.Team)
+	switch {
+	case u.ID != asked, u.IsBot, u.IsWorkflowBot, u.IsConnectorBot, u.ID == "USLACKBOT":
+		return machine
+	case !ours, u.Deleted, u.IsRestricted, u.IsUltraRestricted, u.IsStranger, u.IsInvitedUser:
+		return outside
+	}
+	return member
+}
+
+// vouch tells the house, once for each look at the profile, whose account the
+// workspace says it is.
+func (a *Adapter) vouch(ctx context.Context, user string, v profile) {
+	if v.email == "" || v.vouched {
+		return
+	}
+	if _, err := a.o.House.Vouch(ctx, a.o.Channel, user, bot.Vouch{Email: v.email, Evidence: "slack"}); err != nil && !known(err) {
+		a.o.Log.Warn("slack: the workspace's word for an account cannot be noted; the person is asked for proof", "err", err)
+		return
+	}
+	v.vouched = true
+	a.people.put(user, v)
+}

@@ -1,0 +1,98 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// rooms remembers where people's direct messages are. What is forgotten is
+// asked for again.
+type rooms struct {
+	mu    sync.Mutex
+	m     map[string]string // by user
+	begun map[string]bool   // users whose direct messages are not empty
+}
+
+// maxRooms bounds what is remembered.
+const maxRooms = 50_000
+
+func (r *rooms) put(user, channel string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.m == nil || len(r.m) >= maxRooms {
+		r.m = map[string]string{}
+	}
+	r.m[user] = channel
+}
+
+func (r *rooms) get(user string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.m[user]
+}
+
+func (r *rooms) begin(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.begun == nil || len(r.begun) >= maxRooms {
+		r.begun = map[string]bool{}
+	}
+	r.begun[user] = true
+}
+
+func (r *rooms) hasBegun(user string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun[user]
+}
+
+// room is the channel of a person's direct messages, opened when it is not known
+// (https://docs.slack.dev/reference/methods/conversations.open).
+func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError) {
+	if c := a.rooms.get(user); c != "" {
+		return c, nil
+	}
+	var c *slack.Channel
+	err := a.ask(ctx, "conversations.open", func(ctx context.Context, api *slack.Client) (err error) {
+		c, _, _, err = api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{user}})
+		return err
+	})
+	if err != nil {
+		if err.Kind == bot.SendUncertain { // nothing was said yet
+			err.Kind = bot.SendRetry
+		}
+		return "", err
+	}
+	if !dmID.MatchString(c.ID) {
+		return "", &bot.SendError{Kind: bot.SendRetry, Err: errors.New("slack: conversations.open: the answer names no direct messages")}
+	}
+	a.rooms.put(user, c.ID)
+	return c.ID, nil
+}
+
+// empty reports whether nothing has been said in somebody's direct messages yet
+// (https://docs.slack.dev/reference/methods/conversations.history). Slack tells
+// of each time that they are looked at; only the first one is an arrival.
+func (a *Adapter) empty(ctx context.Context, user, channel string) (bool, error) {
+	if a.rooms.hasBegun(user) {
+		return false, nil
+	}
+	var h *slack.GetConversationHistoryResponse
+	err := a.ask(ctx, "conversations.history", func(ctx context.Context, api *slack.Client) (err error) {
+		h, err = api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: channel, Limit: 1})
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	if len(h.Messages) > 0 {
+		a.rooms.begin(user)
+		return false, nil
+	}
+	return true, nil
+}

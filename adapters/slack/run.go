@@ -1,0 +1,142 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// Run implements bot.Adapter. It takes events in by Socket Mode when there is an
+// app token, and lets Handler take them when there is a signing secret, until
+// ctx ends. It keeps its own connection alive. It returns when everything that
+// was being taken in has come to an end.
+func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
+	a.mu.Lock()
+	if a.in != nil {
+		a.mu.Unlock()
+		return errors.New("slack: runs already")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	a.in, a.ctx = in, ctx
+	a.mu.Unlock()
+	defer func() {
+		stop()
+		a.mu.Lock()
+		a.in, a.ctx = nil, nil
+		a.mu.Unlock()
+		a.work.Wait()
+	}()
+	if a.o.Unhurried {
+		a.o.Log.Warn("slack: the API is an emulator on this machine; no rates are kept", "api", a.o.APIURL)
+	}
+	if a.o.AppToken.One() != "" {
+		return a.runSocket(ctx, in)
+	}
+	return a.runEvents(ctx)
+}
+
+// begin counts work that Run waits for. It reports false when nothing runs.
+func (a *Adapter) begin() (context.Context, bot.Inbox, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx == nil || a.ctx.Err() != nil {
+		return nil, nil, false
+	}
+	a.work.Add(1)
+	return a.ctx, a.in, true
+}
+
+// errShut says that nothing is taken in.
+var errShut = errors.New("slack: not running")
+
+// enter takes an arrival in, in the lane of its author, and gives what Slack
+// gets with the acknowledgement. done is called once, perhaps at once.
+func (a *Adapter) enter(v arrival, done func(answer, error)) {
+	ctx, in, ok := a.begin()
+	if !ok {
+		done(nil, errShut)
+		return
+	}
+	work := func() {
+		defer a.work.Done()
+		reply, err := a.guarded(ctx, in, v)
+		done(reply, err)
+	}
+	if v.what == asks { // has three seconds, and changes nothing
+		go work()
+		return
+	}
+	if !a.lanes.add(v.user, work) {
+		a.work.Done()
+		done(nil, errors.New("slack: too much at once"))
+	}
+}
+
+// guarded is take, of which a panic is an error.
+func (a *Adapter) guarded(ctx context.Context, in bot.Inbox, v arrival) (reply answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.o.Log.Error("slack: an event failed", "panic", fmt.Sprintf("%T", p))
+			reply, err = nil, errors.New("slack: panicked")
+		}
+	}()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return a.take(ctx, in, v)
+}
+
+// How long a lost connection, or a token that is looked at again, waits.
+const (
+	firstPause = time.Second
+	lastPause  = 2 * time.Minute
+	lookAgain  = 5 * time.Minute
+)
+
+// runEvents is Run without a connection of its own: it looks at the token now
+// and then, so that health tells the truth when nobody writes.
+func (a *Adapter) runEvents(ctx context.Context) error {
+	pause := firstPause
+	for {
+		wait := lookAgain
+		err := a.ask(ctx, "auth.test", func(ctx context.Context, api *slack.Client) error {
+			_, err := api.AuthTestContext(ctx)
+			return err
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			a.health.way(a.o.Now(), true, "")
+			pause = firstPause
+		} else {
+			a.health.way(a.o.Now(), false, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
+			a.o.Log.Warn("slack: cannot be asked", "err", err, "again_in", pause)
+			wait, pause = pause, min(2*pause, lastPause)
+		}
+		if !sleep(ctx, jitter(wait)) {
+			return nil
+		}
+	}
+}
+
+// jitter spreads what many do at once: between half of d and d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// sleep reports false when ctx has ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

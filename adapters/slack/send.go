@@ -1,0 +1,282 @@
+package slack
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"bytes"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// metaType names the metadata of our messages; its payload has the delivery key
+// (https://docs.slack.dev/messaging/message-metadata).
+const metaType = "latchkey_delivery"
+
+// deliveryMark is what a message carries of its delivery key: a hash, since the
+// key names people.
+func deliveryMark(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Send implements bot.Adapter.
+func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
+	r, err := a.send(ctx, &d)
+	if err != nil {
+		return bot.Receipt{}, err
+	}
+	return bot.Receipt{ID: r.String()}, nil
+}
+
+func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.SendError) {
+	if err := ctx.Err(); err != nil {
+		return receipt{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %w", err)}
+	}
+	if !userID.MatchString(d.User) {
+		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: the conversation is with nobody of Slack")}
+	}
+	// What cannot be shown is found before anything is done for it.
+	x := Extras{Page: d.Page, Revealed: d.Revealed, Lang: a.o.Lang}
+	secret := d.Revealed != nil && len(d.Revealed.PNG) > 0
+	if secret {
+		x.File = "F0"
+	}
+	if _, err := Render(&d.Message, x, a.o.Phrases); err != nil {
+		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	room := readAddress(d.Address).Channel
+	if room == "" {
+		var err *bot.SendError
+		if room, err = a.room(ctx, d.User); err != nil {
+			return receipt{}, err
+		}
+	}
+	mark := deliveryMark(d.Key)
+	if d.Attempt > 1 {
+		if r, err := a.sent(ctx, room, mark); err != nil || r.ts != "" {
+			return r, err
+		}
+	}
+	if err := a.turn(ctx, "chat.postMessage", room); err != nil {
+		return receipt{}, err
+	}
+	if secret {
+		var err *bot.SendError
+		if x.File, err = a.uploadPNG(ctx, d.Revealed.PNG, bot.Harmless(a.alt(&d.Message))); err != nil {
+			return receipt{}, err
+		}
+	} else if p := d.Message.Picture; p != nil && p.Name != "" {
+		x.File = a.drawing(ctx, p)
+	}
+	w, err := Render(&d.Message, x, a.o.Phrases)
+	if err != nil {
+		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	r := receipt{channel: room}
+	if secret {
+		r.file = x.File
+	}
+	// A file is there some moments after it was completed
+	// (https://github.com/slackapi/java-slack-sdk/issues/1349).
+	for pause := 250 * time.Millisecond; ; pause *= 2 {
+		failed := a.call(ctx, "chat.postMessage", func(ctx context.Context, api *slack.Client) (err error) {
+			payload := map[string]any{"key": mark}
+			if secret {
+				payload["file"] = x.File
+			}
+			r.channel, r.ts, err = api.PostMessageContext(ctx, room, slack.MsgOptionText(w.Text, false), slack.MsgOptionBlocks(w.Blocks...), quiet,
+				slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metaType, EventPayload: payload}))
+			return err
+		})
+		if failed == nil {
+			break
+		}
+		if x.File != "" && strings.HasSuffix(failed.Err.Error(), ": invalid_blocks") {
+			if pause <= 2*time.Second && sleep(ctx, pause) {
+				continue
+			}
+			if !secret { // it is told in words, then
+				a.shelf.drop(d.Message.Picture.Name)
+				x.File = ""
+				if w, err = Render(&d.Message, x, a.o.Phrases); err == nil {
+					continue
+				}
+			}
+			failed.Kind, failed.Code = bot.SendRetry, ""
+		}
+		if secret && failed.Kind != bot.SendUncertain {
+			file := x.File
+			a.later(func(ctx context.Context) { _ = a.dropFile(ctx, file) })
+		}
+		return receipt{}, failed
+	}
+	if !dmID.MatchString(r.channel) || !stamp.MatchString(r.ts) {
+		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
+	}
+	a.rooms.put(d.User, r.channel)
+	a.rooms.begin(d.User)
+	a.answered(d.User, d.Message.Prompt)
+	return r, nil
+}
+
+// alt is what a screen reader says for the QR picture.
+func (a *Adapter) alt(m *bot.Message) string {
+	if m.Picture != nil && m.Picture.Alt != "" {
+		return m.Picture.Alt
+	}
+	lang := m.Lang
+	if lang == "" {
+		lang = a.o.Lang
+	}
+	return a.phrase(lang, "chat.picture.alt")
+}
+
+// lookBack is how many messages are looked at for one that was sent before.
+const lookBack = 40
+
+// sent finds a message by the mark that it carries. An attempt that failed may
+// have been shown all the same.
+func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.SendError) {
+	var h *slack.GetConversationHistoryResponse
+	err := a.ask(ctx, "conversations.history", func(ctx context.Context, api *slack.Client) (err error) {
+		h, err = api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: room, Limit: lookBack, IncludeAllMetadata: true})
+		return err
+	})
+	if err != nil {
+		if err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
+			err.Kind = bot.SendRetry // of asking, nothing was shown
+		}
+		return receipt{}, err
+	}
+	for i := range h.Messages {
+		m := &h.Messages[i]
+		if m.Metadata.EventType != metaType || m.Metadata.EventPayload["key"] != mark || !stamp.MatchString(m.Timestamp) {
+			continue
+		}
+		r := receipt{channel: room, ts: m.Timestamp}
+		if f, ok := m.Metadata.EventPayload["file"].(string); ok && fileID.MatchString(f) {
+			r.file = f
+		}
+		return r, nil
+	}
+	return receipt{}, nil
+}
+
+// uploadPNG gives Slack a picture in the three steps that it documents
+// (https://docs.slack.dev/messaging/working-with-files) and returns the file's
+// id. It is shared with nobody: the message that shows it does that. The bytes
+// go raw; slack-go's own helper ends its body with the boundary twice, which
+// strict parsers refuse, and would send the token to the upload address.
+func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (string, *bot.SendError) {
+	name := rand.Text() + ".png" // says nothing
+	var to *slack.GetUploadURLExternalResponse
+	err := a.ask(ctx, "files.getUploadURLExternal", func(ctx context.Context, api *slack.Client) (err error) {
+		to, err = api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: name, FileSize: len(png), AltTxt: cut(alt, 1000)})
+		return err
+	})
+	if err == nil && !fileID.MatchString(to.FileID) {
+		err = &bot.SendError{Kind: bot.SendRetry, Err: errors.New("slack: files.getUploadURLExternal: the answer names no file")}
+	}
+	if err == nil {
+		err = a.put(ctx, to.UploadURL, png)
+	}
+	if err == nil {
+		err = a.ask(ctx, "files.completeUploadExternal", func(ctx context.Context, api *slack.Client) error {
+			_, err := api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{Files: []slack.FileSummary{{ID: to.FileID, Title: name}}})
+			return err
+		})
+	}
+	if err != nil {
+		if err.Kind == bot.SendUncertain { // nobody has seen it
+			err.Kind = bot.SendRetry
+		}
+		return "", err
+	}
+	return to.FileID, nil
+}
+
+// put sends the bytes. The address is Slack's; it is as good as a key.
+func (a *Adapter) put(ctx context.Context, to string, png []byte) *bot.SendError {
+	retry := func(err error) *bot.SendError {
+		return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: upload: %w", bare(err))}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(png))
+	if err != nil {
+		return retry(errors.New("no address to upload to"))
+	}
+	if q.URL.Scheme != "https" && !loopback(q.URL.Hostname()) {
+		return retry(errors.New("the address to upload to is not https"))
+	}
+	q.Header.Set("Content-Type", "application/octet-stream")
+	res, err := a.upload.Do(q)
+	if err != nil {
+		return retry(err)
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 4096))
+	if res.StatusCode != http.StatusOK {
+		return retry(fmt.Errorf("status %d", res.StatusCode))
+	}
+	return nil
+}
+
+// Delete implements bot.Deleter: the file goes first, then the message. What is
+// gone already is no error.
+func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, id string) error {
+	r, ok := readReceipt(id)
+	if !ok {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: delete: the receipt names no message")}
+	}
+	if room := readAddress(d.Address).Channel; room != "" && room != r.channel {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: delete: the receipt is of another conversation")}
+	}
+	if r.file != "" {
+		if err := a.dropFile(ctx, r.file); err != nil {
+			return err
+		}
+	}
+	err := a.ask(ctx, "chat.delete", func(ctx context.Context, api *slack.Client) error {
+		_, _, err := api.DeleteMessageContext(ctx, r.channel, r.ts)
+		if c := slackCode(err); c == "message_not_found" || c == "channel_not_found" {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+func (a *Adapter) dropFile(ctx context.Context, file string) error {
+	err := a.ask(ctx, "files.delete", func(ctx context.Context, api *slack.Client) error {
+		err := api.DeleteFileContext(ctx, file)
+		if c := slackCode(err); c == "file_not_found" || c == "file_deleted" {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+var (
+	_ bot.Pager   = (*Adapter)(nil)
+	_ bot.Deleter = (*Adapter)(nil)
+	_ bot.Typer   = (*Adapter)(nil)
+)

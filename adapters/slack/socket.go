@@ -1,0 +1,166 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"slices"
+	"time"
+
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
+
+	"latchkey/bot"
+)
+
+// runSocket is Run by Socket Mode
+// (https://docs.slack.dev/apis/events-api/using-socket-mode). The library
+// connects, answers pings and connects again; here is what follows from that.
+func (a *Adapter) runSocket(ctx context.Context, in bot.Inbox) error {
+	pause, which := firstPause, 0
+	for {
+		tokens := a.o.AppToken()
+		if len(tokens) == 0 {
+			a.health.way(a.o.Now(), false, "there is no app token any more; set app_token")
+			if !sleep(ctx, jitter(pause)) {
+				return nil
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		}
+		began := a.o.Now()
+		err := a.connect(ctx, string(tokens[which%len(tokens)]))
+		if ctx.Err() != nil {
+			return nil
+		}
+		if a.o.Now().Sub(began) > lastPause {
+			pause = firstPause
+		}
+		code := slackCode(err)
+		if slices.Contains(refusedTokens, code) {
+			which++ // the other one, while there are two
+		}
+		a.health.way(a.o.Now(), false, socketTrouble(code))
+		a.o.Log.Error("slack: "+socketTrouble(code), "again_in", pause)
+		if !sleep(ctx, jitter(pause)) {
+			return nil
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// connect holds the connection until it is refused for good, or ctx ends.
+func (a *Adapter) connect(ctx context.Context, appToken string) error {
+	quiet := log.New(io.Discard, "", 0)
+	api := slack.New(string(a.o.BotToken.One()), slack.OptionAppLevelToken(appToken), slack.OptionHTTPClient(a.client),
+		slack.OptionAPIURL(a.o.APIURL), slack.OptionLog(quiet))
+	line := socketmode.New(api, socketmode.OptionLog(quiet), socketmode.OptionReadLimit(maxInput))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			select {
+			case ev := <-line.Events:
+				a.happened(ctx, line, &ev)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	err := line.RunContext(ctx)
+	stop()
+	<-over
+	return err
+}
+
+// happened does what follows from a frame or from the state of the connection.
+// Slack delivers an envelope again that is not acknowledged.
+func (a *Adapter) happened(ctx context.Context, line *socketmode.Client, ev *socketmode.Event) {
+	now := a.o.Now()
+	switch ev.Type {
+	case socketmode.EventTypeHello:
+		a.health.way(now, true, "")
+		return
+	case socketmode.EventTypeConnectionError:
+		e, ok := ev.Data.(*slack.ConnectionErrorEvent)
+		if !ok {
+			return
+		}
+		text := socketTrouble(slackCode(e.ErrorObj))
+		a.health.way(now, false, text)
+		a.o.Log.Warn("slack: "+text, "attempt", e.Attempt, "again_in", e.Backoff.Round(time.Millisecond), "err", bare(e.ErrorObj))
+		return
+	case socketmode.EventTypeIncomingError, socketmode.EventTypeErrorWriteFailed:
+		a.o.Log.Info("slack: the connection is interrupted")
+		return
+	case socketmode.EventTypeErrorBadMessage:
+		// What the library does not understand is none of ours: no event that
+		// we ask for. Acknowledged, or it would come again and again.
+		if e, ok := ev.Data.(*socketmode.ErrorBadMessage); ok {
+			var head socketmode.Request
+			if json.Unmarshal(e.Message, &head) == nil && opaqueID.MatchString(head.EnvelopeID) {
+				_ = line.AckCtx(ctx, head.EnvelopeID, nil)
+			}
+		}
+		return
+	case socketmode.EventTypeDisconnect:
+		a.o.Log.Info("slack: asked to connect anew")
+		return
+	}
+	if ev.Request == nil || !opaqueID.MatchString(ev.Request.EnvelopeID) {
+		return
+	}
+	var v arrival
+	var err error
+	switch ev.Type {
+	case socketmode.EventTypeEventsAPI:
+		v, err = decodeEvent(ev.Request.Payload)
+	case socketmode.EventTypeInteractive:
+		v, err = decodeInteraction(ev.Request.Payload)
+	case socketmode.EventTypeSlashCommand:
+		if c, ok := ev.Data.(slack.SlashCommand); ok {
+			v, err = decodeCommand(c)
+		}
+	default:
+		return
+	}
+	ack := func(reply answer) {
+		var payload any
+		if reply != nil && ev.Request.AcceptsResponsePayload {
+			payload = reply
+		}
+		_ = line.AckCtx(ctx, ev.Request.EnvelopeID, payload)
+	}
+	if err != nil || v.what == challenge {
+		a.o.Log.Warn("slack: an envelope is not understood", "err", err)
+		ack(nil)
+		return
+	}
+	a.enter(v, func(reply answer, err error) {
+		if err != nil {
+			a.o.Log.Warn("slack: an event was not taken in; Slack delivers it again", "err", err)
+			return
+		}
+		ack(reply)
+	})
+}
+
+// socketTrouble tells an operator why there is no connection.
+func socketTrouble(code string) string {
+	switch {
+	case slices.Contains(refusedTokens, code):
+		return "Slack does not take the app token (" + code + "); make one with connections:write under Basic Information of the app"
+	case code == "missing_scope" || code == "not_allowed_token_type":
+		return "the app token lacks connections:write (" + code + "); make another one under Basic Information of the app"
+	case code == "socket_mode_not_enabled" || code == "link_disabled":
+		return "Socket Mode is switched off in the app; switch it on, or set signing_secret for events over HTTP"
+	case code != "":
+		return "Slack refuses the connection: " + printable(code)
+	}
+	return "Slack is not reached; I keep trying"
+}
+
+var _ bot.Adapter = (*Adapter)(nil)
