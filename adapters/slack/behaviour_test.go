@@ -1,0 +1,647 @@
+package slack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"latchkey/adapters/slack"
+	"latchkey/adapters/slack/slacktest"
+	"latchkey/bot"
+)
+
+// askCode is a message that waits for a code.
+func askCode(prompt uint32) bot.Message {
+	return bot.Message{Text: "Which code?", Prompt: prompt, Lang: "en", Entry: &bot.Entry{Kind: bot.EntryCode, Title: "Enter the code", Label: "The six digits", Button: "Enter the code"}}
+}
+
+// TestEntry: the button opens a modal with one field; what is entered comes as
+// text of that prompt, and the modal closes.
+func TestEntry(t *testing.T) {
+	t.Parallel()
+	for _, socket := range []bool{false, true} {
+		t.Run(map[bool]string{false: "events", true: "socket"}[socket], func(t *testing.T) {
+			t.Parallel()
+			s := start(t, func(_ *workspace, o *slack.Options) {
+				if socket {
+					o.AppToken, o.SigningSecret = secrets(slacktest.AppToken), nil
+				}
+			})
+			p := s.Person(0).(*person)
+			s.sends(p.ID(), askCode(7))
+			press, err := p.press("Enter the code")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.does(press)
+			s.until("the modal", func() bool { return s.Modal(p.ID()) != nil })
+			s.nothing("a form that is opened")
+			var v struct {
+				Title  struct{ Text string }
+				Blocks []struct {
+					Label   struct{ Text string }
+					Element struct{ Type string }
+				}
+			}
+			if err := json.Unmarshal(s.Modal(p.ID()).View, &v); err != nil || v.Title.Text != "Enter the code" || len(v.Blocks) != 1 || v.Blocks[0].Label.Text != "The six digits" {
+				t.Errorf("the modal: %+v, %v", v, err)
+			}
+			enter, err := s.Enters(p.ID(), "123 456")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer := s.does(enter); len(bytes.TrimSpace(answer)) > 0 && string(answer) != "null" {
+				t.Errorf("the modal is answered with %s", answer)
+			}
+			if ev := s.took(); ev.Kind != bot.Text || ev.Text != "123 456" || ev.Prompt != 7 || ev.From != p.ID() {
+				t.Errorf("entered: %+v", ev)
+			}
+			if s.Modal(p.ID()) != nil {
+				t.Error("the modal stays open")
+			}
+			if ms := s.Messages(s.Room(p.ID())); strings.Contains(fmt.Sprintf("%s", ms[len(ms)-1].Blocks), "123 456") {
+				t.Error("what was entered stands in the chat")
+			}
+		})
+	}
+}
+
+// TestEntryTooLate: a trigger lives three seconds; the person is told to press again.
+func TestEntryTooLate(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	p := s.Person(0).(*person)
+	s.sends(p.ID(), askCode(7))
+	for _, why := range []string{"late", "used"} {
+		press, err := p.press("Enter the code")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(s.sees(p.ID()))
+		if why == "late" {
+			s.Life = -1
+		} else {
+			s.Life = time.Hour
+			press.Payload["trigger_id"] = "1.2.neverissued"
+		}
+		s.does(press)
+		s.until("the hint", func() bool {
+			all := s.sees(p.ID())
+			return len(all) > before && strings.Contains(all[len(all)-1].Text, "That took too long. Press again.")
+		})
+	}
+	s.nothing("a form that did not open")
+}
+
+// TestUsedButtons: the buttons of a message become what was pressed; those of an
+// earlier prompt just go; and text, picture and the words for screen readers stay.
+func TestUsedButtons(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	p := s.Person(0).(*person)
+	ask := func(prompt uint32, text string) {
+		s.sends(p.ID(), bot.Message{Text: text, Prompt: prompt, Lang: "en", Choices: []bot.Choice{{ID: "a", Label: "A & <b>"}, {ID: "c", Label: "C"}}})
+	}
+	ask(5, "First? 1 < 2 & *bold*")
+	old, err := p.press("A & <b>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(6, "Second?")
+	now, err := p.press("C")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.does(now)
+	if ev := s.took(); ev.Kind != bot.Press || ev.Choice != "c" || ev.Prompt != 6 {
+		t.Errorf("pressed: %+v", ev)
+	}
+	s.until("the used buttons to go", func() bool {
+		m := s.sees(p.ID())[1]
+		return len(m.Buttons) == 0 && m.Text == "Second?\n✓ C"
+	})
+	if m := s.Messages(s.Room(p.ID()))[1]; !strings.HasPrefix(m.Text, "Second?") || !strings.HasSuffix(m.Text, "✓ C") {
+		t.Errorf("for screen readers: %q", m.Text)
+	}
+	s.does(old)
+	if ev := s.took(); ev.Kind != bot.Press || ev.Choice != "a" || ev.Prompt != 5 {
+		t.Errorf("pressed late: %+v", ev)
+	}
+	s.until("the stale buttons to go", func() bool {
+		m := s.sees(p.ID())[0]
+		return len(m.Buttons) == 0 && m.Text == "First? 1 < 2 & *bold*" && len(m.Active) == 0
+	})
+}
+
+// TestNotOurs: guests, deactivated people, other workspaces are told once an
+// hour; bots and nobody are not answered. None of them is heard.
+func TestNotOurs(t *testing.T) {
+	t.Parallel()
+	var now atomic.Int64
+	s := start(t, func(_ *workspace, o *slack.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(now.Load())) }
+	})
+	for name, u := range map[string]slacktest.User{
+		"guest": {Restricted: true}, "single-channel guest": {UltraRestricted: true}, "external": {Stranger: true}, "another workspace": {Team: "T0OTHERTEAM"},
+		"deactivated": {Deleted: true}, "invited, not here yet": {In: true},
+	} {
+		now.Store(0)
+		u.Name, u.Locale = name, "es-ES"
+		id := s.Add(u).ID
+		h, err := s.Says(id, "let me in")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := func() int { return len(s.sees(id)) }
+		s.does(h)
+		s.until(name+" to be told", func() bool { return told() == 1 })
+		if m := s.sees(id)[0]; m.Text != "es: Only for people of Contoso." {
+			t.Errorf("%s is told %q", name, m.Text)
+		}
+		s.says(id, "again")
+		m := &slacktest.Message{TS: "1700000000.000100", Channel: s.Room(id), User: slacktest.BotUser}
+		s.does(s.Presses(id, m, map[string]any{"block_id": "choices", "action_id": "choice:1", "value": "7 on", "text": map[string]any{"type": "plain_text", "text": "On"}}))
+		s.does(s.Opens(id, "messages"))
+		if a := string(s.does(s.Commands(id, s.Room(id), "/sspr", "help"))); !strings.Contains(a, "Only for people of Contoso.") {
+			t.Errorf("%s uses the command and is told %q", name, a)
+		}
+		if n := told(); n != 1 {
+			t.Errorf("%s is told %d times", name, n)
+		}
+	}
+	for _, u := range []slacktest.User{{Name: "a bot", Bot: true}} {
+		id := s.Add(u).ID
+		s.says(id, "beep")
+		if len(s.sees(id)) > 0 {
+			t.Errorf("%s is answered", u.Name)
+		}
+	}
+	s.does(s.Event("U0NOBODY99", map[string]any{"type": "message", "channel": "D0NOBODY99", "channel_type": "im", "user": "U0NOBODY99", "text": "x", "ts": "1.1"}))
+	s.nothing("people who are not ours")
+}
+
+// TestSlackDoesNotTell: when Slack cannot be asked who somebody is, nobody is
+// heard and nothing is acknowledged; it is delivered again.
+func TestSlackDoesNotTell(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(0).ID()
+	s.Refuse("users.info", "internal_error")
+	h, _ := s.Says(u, "hello")
+	if ok, _, _ := s.Post(s.server.URL, h, 0); ok {
+		t.Error("acknowledged, and nobody knows who it is")
+	}
+	s.nothing("somebody unknown")
+	s.Refuse("users.info", "")
+	s.does(h)
+	if ev := s.took(); ev.Text != "hello" {
+		t.Errorf("took %+v", ev)
+	}
+	s.Refuse("users.info", "internal_error") // known for a while
+	s.says(u, "still here")
+	if ev := s.took(); ev.Text != "still here" {
+		t.Errorf("took %+v", ev)
+	}
+}
+
+// TestVouch: a member's address is asked for and passed on only where single
+// sign-on is declared.
+func TestVouch(t *testing.T) {
+	t.Parallel()
+	for _, sso := range []bool{true, false} {
+		s := start(t, func(_ *workspace, o *slack.Options) { o.SSO = sso })
+		u := s.Add(slacktest.User{Name: "ada", Email: "Ada@Contoso.example"}).ID
+		for _, err := range []error{errors.New("store"), bot.ErrNotFound, nil} {
+			s.rooms.mu.Lock()
+			s.rooms.err = err
+			s.rooms.mu.Unlock()
+			s.says(u, "hi")
+			s.took()
+		}
+		s.rooms.mu.Lock()
+		got := s.rooms.vouched
+		s.rooms.mu.Unlock()
+		// The first one failed, the second one is an answer.
+		if want := map[bool]int{true: 2, false: 0}[sso]; len(got) != want {
+			t.Errorf("sso %v: vouched %d times", sso, len(got))
+		}
+		for _, v := range got {
+			if v.Person != "" || v.Email != "ada@contoso.example" {
+				t.Errorf("vouched for %+v", v)
+			}
+		}
+	}
+}
+
+// TestFiles: a file without text is declined; text beside a file counts.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(1).ID()
+	share := func(text string) *slacktest.Happening {
+		return s.Event(u, map[string]any{"type": "message", "subtype": "file_share", "channel": s.Room(u), "channel_type": "im", "user": u, "text": text, "ts": "1700000000.000100",
+			"files": []any{map[string]any{"id": "F1", "name": "voice.m4a", "mimetype": "audio/mp4"}}})
+	}
+	s.does(share(""))
+	s.until("the hint", func() bool { return len(s.sees(u)) == 1 && s.sees(u)[0].Text == "I cannot open files." })
+	s.nothing("a voice message")
+	s.does(share("help"))
+	if ev := s.took(); ev.Kind != bot.Text || ev.Text != "help" {
+		t.Errorf("text beside a file: %+v", ev)
+	}
+	for _, subtype := range []string{"message_changed", "message_deleted", "bot_message", "channel_join"} {
+		s.does(s.Event(u, map[string]any{"type": "message", "subtype": subtype, "channel": s.Room(u), "channel_type": "im", "user": u, "text": "x", "ts": "1700000000.000200"}))
+	}
+	s.nothing("what is no message of a person")
+}
+
+// TestTypedText: what Slack makes of typed text is undone.
+func TestTypedText(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(0).ID()
+	for sent, want := range map[string]string{
+		"ada.private@example.net":                "ada.private@example.net",
+		"see https://help.example.org/a?b=1&c=2": "see https://help.example.org/a?b=1&c=2",
+		"1 < 2 && <b>&lt;</b>":                   "1 < 2 && <b>&lt;</b>",
+		"*bold* _it_ `code` :smile:":             "*bold* _it_ `code` :smile:",
+	} {
+		s.says(u, sent)
+		if ev := s.took(); ev.Text != want {
+			t.Errorf("%q arrives as %q", sent, ev.Text)
+		}
+	}
+	for raw, want := range map[string]string{
+		"<tel:+12015550123|(201) 555-0123>": "(201) 555-0123", "<tel:+12015550123>": "+12015550123", "<mailto:a@b.example>": "a@b.example",
+		"<@U012AB3CD> hi": "@U012AB3CD hi", "<@U012AB3CD|ada>": "@ada", "<#C024BE7LR|general>": "#general", "<!here>": "@here", "<!subteam^S1|@desk>": "@desk",
+		"<http://x.example|x.example>": "x.example", "a <b": "a <b", "<>": "", "&amp;lt;": "&lt;",
+	} {
+		s.does(s.Event(u, map[string]any{"type": "message", "channel": s.Room(u), "channel_type": "im", "user": u, "text": raw + ".", "ts": "1700000000.000100"}))
+		if ev := s.took(); ev.Text != want+"." {
+			t.Errorf("%q arrives as %q, want %q", raw, ev.Text, want+".")
+		}
+	}
+}
+
+// TestOpened: opening the direct messages is an arrival once, while nothing
+// stands there.
+func TestOpened(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(0).ID()
+	s.does(s.Opens(u, "messages"))
+	if ev := s.took(); ev.Kind != bot.Open || ev.From != u || string(ev.Conversation) != "slack-acme|"+slacktest.Team+"|"+u {
+		t.Errorf("opened: %+v", ev)
+	}
+	s.sends(u, bot.Message{Text: "Welcome."})
+	s.does(s.Opens(u, "messages"))
+	s.does(s.Opens(u, "about"))
+	s.nothing("looking at the messages again")
+}
+
+// TestHome: App Home tells one's own status, and its buttons lead to the chat.
+func TestHome(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(1).ID()
+	for _, c := range []struct {
+		v    bot.Overview
+		has  []string
+		lack []string
+	}{
+		{bot.Overview{}, []string{"Your ways", "Who are you?", "Set up now", "Get help"}, []string{"My methods", "Nothing yet"}},
+		{bot.Overview{Level: bot.L1, Name: "Ada <!channel>", Stage: bot.Started}, []string{"Ada <!channel>, not complete.", "Nothing yet.", "My methods"}, nil},
+		{bot.Overview{Level: bot.L2, Name: "Ada", Stage: bot.Enrolled, Methods: []string{"- App", "- Phone •••• 23"}}, []string{"Ada, you are set up.", "This is set up:", "Phone •••• 23"}, []string{"Nothing yet"}},
+	} {
+		s.rooms.mu.Lock()
+		s.rooms.overview = c.v
+		s.rooms.mu.Unlock()
+		s.does(s.Opens(u, "home"))
+		s.until(fmt.Sprintf("App Home with %q", c.has), func() bool {
+			var v any
+			_ = json.Unmarshal(s.Home(u), &v)
+			text := slacktest.Unescape(fmt.Sprint(v))
+			return !slices.ContainsFunc(c.has, func(x string) bool { return !strings.Contains(text, x) }) &&
+				!slices.ContainsFunc(c.lack, func(x string) bool { return strings.Contains(text, x) })
+		})
+	}
+	s.nothing("looking at App Home")
+	for what, want := range map[string]bot.Event{"start": {Kind: bot.Open}, "status": {Kind: bot.Text, Text: "status"}, "help": {Kind: bot.Text, Text: "help"}} {
+		published := s.Calls("views.publish")
+		s.does(s.PressesHome(u, map[string]any{"action_id": "home:" + what, "value": what, "text": map[string]any{"type": "plain_text", "text": what}}))
+		if ev := s.took(); ev.Kind != want.Kind || ev.Text != want.Text || ev.From != u {
+			t.Errorf("%s: %+v", what, ev)
+		}
+		s.until("App Home to be fresh", func() bool { return s.Calls("views.publish") > published })
+	}
+	// The answer goes to the direct messages, which nobody has opened yet.
+	s.sends(u, bot.Message{Text: "Here we are."})
+	if all := s.sees(u); len(all) != 1 || all[0].Text != "Here we are." {
+		t.Errorf("the answer: %+v", all)
+	}
+}
+
+// TestCommand: four words, and how to use them.
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(1).ID()
+	for text, want := range map[string]*bot.Event{
+		"": {Kind: bot.Open}, "start": {Kind: bot.Open}, " Status ": {Kind: bot.Text, Text: "status"}, "help": {Kind: bot.Text, Text: "help"}, "stop": {Kind: bot.Text, Text: "stop"},
+		"my password is hunter2": nil,
+	} {
+		h := s.Commands(u, "C0ELSEWHERE", "/sspr", text)
+		answer := string(s.does(h))
+		s.does(h) // the same one again
+		if want == nil {
+			if !strings.Contains(answer, "/sspr start | status | help | stop") || strings.Contains(answer, "hunter2") {
+				t.Errorf("%q is answered with %s", text, answer)
+			}
+			s.nothing("another word")
+			continue
+		}
+		one, two := s.took(), s.took()
+		if one.Kind != want.Kind || one.Text != want.Text || one.ID != two.ID || one.ID == "" {
+			t.Errorf("%q: %+v", text, one)
+		}
+		if !strings.Contains(answer, `"response_type":"ephemeral"`) || !strings.Contains(answer, "I have answered you in private.") {
+			t.Errorf("%q is answered with %s", text, answer)
+		}
+	}
+	// In the direct messages themselves, the message is the answer.
+	s.says(u, "hi")
+	s.took()
+	if answer := s.does(s.Commands(u, s.Room(u), "/sspr", "help")); len(answer) > 0 {
+		t.Errorf("in the direct messages: %s", answer)
+	}
+}
+
+// TestMention: in a channel the bot whispers once a minute, and opens the
+// direct messages. It says nothing there that others see.
+func TestMention(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(1).ID()
+	mention := func() {
+		s.does(s.Event(u, map[string]any{"type": "app_mention", "user": u, "text": "<@" + slacktest.BotUser + "> my password is hunter2", "ts": "1700000000.000100", "channel": "C0GENERAL", "event_ts": "1700000000.000100"}))
+	}
+	mention()
+	if ev := s.took(); ev.Kind != bot.Open || ev.Text != "" || string(ev.Conversation) != "slack-acme|"+slacktest.Team+"|"+u {
+		t.Errorf("mentioned: %+v", ev)
+	}
+	s.until("the whisper", func() bool { return len(s.Whispers()) == 1 })
+	if w := s.Whispers()[0]; w.Channel != "C0GENERAL" || w.User != u || w.Text != "Let us talk in private." {
+		t.Errorf("whispered %+v", w)
+	}
+	mention()
+	s.does(s.Event(u, map[string]any{"type": "message", "user": u, "text": "not for us", "ts": "1700000000.000200", "channel": "C0GENERAL", "channel_type": "channel"}))
+	s.nothing("the channel")
+	if n := len(s.Messages("C0GENERAL")); n > 0 {
+		t.Errorf("%d messages in the channel", n)
+	}
+}
+
+// TestTakesTime: when nothing is said for a while, an hourglass stands at the
+// message, and goes with the answer.
+func TestTakesTime(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	u := s.Person(0).ID()
+	s.says(u, "long work")
+	s.took()
+	signs := func() []string { return s.Messages(s.Room(u))[0].Reactions }
+	s.until("the sign", func() bool { return slices.Equal(signs(), []string{"hourglass_flowing_sand"}) })
+	s.sends(u, bot.Message{Text: "Done."})
+	s.until("the sign to go", func() bool { return len(signs()) == 0 })
+	s.says(u, "short work")
+	s.took()
+	s.sends(u, bot.Message{Text: "Done, too."})
+	time.Sleep(800 * time.Millisecond) // longer than it takes to be slow
+	if s.Calls("reactions.add") != 1 {
+		t.Error("a sign for what was quick")
+	}
+}
+
+// TestGone: when the app is taken out of the workspace, health says so, and what
+// to do; a good token mends it.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	for _, inner := range []map[string]any{{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": map[string]any{"bot": []string{slacktest.BotUser}}}} {
+		s := start(t, nil)
+		u := s.Person(0).ID()
+		s.says(u, "hi")
+		s.took()
+		s.does(s.Event(u, inner))
+		s.until("health to be down", func() bool {
+			h := s.a.Health()
+			return !h.OK && strings.Contains(h.Text, "no longer installed") && strings.Contains(h.Text, "install it again") && !h.Since.IsZero()
+		})
+		s.Revoke(slacktest.BotToken, true)
+		d := bot.Delivery{Key: "k", Conversation: "c", Seq: 1, User: u, Message: bot.Message{Text: "x"}, Attempt: 1}
+		var se *bot.SendError
+		if _, err := s.a.Send(context.Background(), d); !errors.As(err, &se) || se.Kind != bot.SendRetry {
+			t.Errorf("with a revoked token: %v", err)
+		}
+		s.Revoke(slacktest.BotToken, false)
+		if _, err := s.a.Send(context.Background(), d); err != nil || !s.a.Health().OK {
+			t.Errorf("with a good token: %v, %+v", err, s.a.Health())
+		}
+	}
+	s := start(t, nil)
+	s.does(s.Event(slacktest.BotUser, map[string]any{"type": "tokens_revoked", "tokens": map[string]any{"oauth": []string{"U1"}}}))
+	if !s.a.Health().OK {
+		t.Error("the token of a user is none of ours")
+	}
+}
+
+// TestRotation: two secrets are good at once, and they change while it runs.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := map[string][]bot.Secret{"sign": {"first-secret-first-secret"}, "bot": {slacktest.BotToken}}
+	give := func(what string) bot.Secrets {
+		return func() []bot.Secret { mu.Lock(); defer mu.Unlock(); return slices.Clone(now[what]) }
+	}
+	set := func(what string, s ...bot.Secret) { mu.Lock(); defer mu.Unlock(); now[what] = s }
+	s := start(t, func(w *workspace, o *slack.Options) { o.SigningSecret, o.BotToken = give("sign"), give("bot") })
+	u := s.Person(0).ID()
+	try := func(secret string) bool {
+		s.SetSecret(secret)
+		h, _ := s.Says(u, "hello")
+		ok, _, _ := s.Post(s.server.URL, h, 0)
+		if ok {
+			s.took()
+		}
+		return ok
+	}
+	for _, c := range []struct {
+		have []bot.Secret
+		good map[string]bool
+	}{
+		{[]bot.Secret{"first-secret-first-secret"}, map[string]bool{"first-secret-first-secret": true, "second-secret-second": false}},
+		{[]bot.Secret{"second-secret-second", "first-secret-first-secret"}, map[string]bool{"first-secret-first-secret": true, "second-secret-second": true}},
+		{[]bot.Secret{"second-secret-second"}, map[string]bool{"first-secret-first-secret": false, "second-secret-second": true, "": false}},
+	} {
+		set("sign", c.have...)
+		for secret, want := range c.good {
+			if try(secret) != want {
+				t.Errorf("%d secrets: %q is taken: %v", len(c.have), secret, !want)
+			}
+		}
+	}
+	set("bot", slacktest.BotToken+"-new", slacktest.BotToken)
+	s.Revoke(slacktest.BotToken+"-new", true) // not good yet
+	s.sends(u, bot.Message{Text: "By the old one."})
+	s.Revoke(slacktest.BotToken+"-new", false)
+	s.Revoke(slacktest.BotToken, true)
+	s.sends(u, bot.Message{Text: "By the new one."})
+	if !s.a.Health().OK {
+		t.Errorf("health: %+v", s.a.Health())
+	}
+}
+
+// TestSocketLines: the connection is kept alive: asked to connect anew, cut,
+// Socket Mode switched off and on, the app token changed.
+func TestSocketLines(t *testing.T) {
+	t.Parallel()
+	var token atomic.Pointer[[]bot.Secret]
+	token.Store(&[]bot.Secret{slacktest.AppToken})
+	s := start(t, func(_ *workspace, o *slack.Options) {
+		o.SigningSecret, o.AppToken = nil, func() []bot.Secret { return *token.Load() }
+	})
+	u := s.Person(0).ID()
+	hello := func() {
+		t.Helper()
+		h, _ := s.Says(u, "hello")
+		s.until("the word to arrive", func() bool { ok, _, _ := s.Send(h, 0); return ok })
+		s.took()
+		if h := s.a.Health(); !h.OK {
+			t.Errorf("health: %+v", h)
+		}
+	}
+	hello()
+	s.Refresh()
+	s.until("the line to be new", func() bool { return s.Calls("apps.connections.open") >= 2 && s.Connections() == 1 })
+	hello()
+	s.Cut()
+	hello()
+	token.Store(&[]bot.Secret{slacktest.AppToken + "-bad", slacktest.AppToken})
+	s.Revoke(slacktest.AppToken+"-bad", true)
+	s.Cut()
+	hello()
+	s.SwitchSocket(false)
+	s.until("health to say that Socket Mode is off", func() bool {
+		h := s.a.Health()
+		return !h.OK && strings.Contains(h.Text, "Socket Mode is switched off")
+	})
+	s.SwitchSocket(true)
+	s.until("the line to be back", func() bool { return s.a.Health().OK })
+	hello()
+}
+
+// TestHandler: only what Slack posts is taken.
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodHead} {
+		q, _ := http.NewRequest(method, s.server.URL, nil)
+		r, err := http.DefaultClient.Do(q)
+		if err != nil || r.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%s: %v %v", method, r, err)
+		}
+	}
+	for what, c := range map[string]struct {
+		kind string
+		body string
+		want int
+	}{
+		"no kind":        {"", "{}", http.StatusUnsupportedMediaType},
+		"too large":      {"application/json", strings.Repeat(" ", 1<<20+1), http.StatusRequestEntityTooLarge},
+		"not understood": {"application/json", "{", http.StatusOK},
+		"other event":    {"application/json", `{"type":"event_callback","team_id":"T0TESTTEAM","event_id":"Ev1","event":{"type":"reaction_added"}}`, http.StatusOK},
+	} {
+		head := slacktest.Sign(slacktest.SigningSecret, time.Now(), []byte(c.body))
+		head.Set("Content-Type", c.kind)
+		if status, _, err := s.Raw(s.server.URL, head, []byte(c.body)); err != nil || status != c.want {
+			t.Errorf("%s: %d, want %d: %v", what, status, c.want, err)
+		}
+	}
+	s.nothing("what is no event for us")
+}
+
+// TestExamine: the doctor's findings, and what to do about each.
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	find := func(s *stage, what string) bot.Finding {
+		t.Helper()
+		for _, f := range s.a.Examine(context.Background()) {
+			if f.What == what {
+				return f
+			}
+		}
+		t.Errorf("nothing is said about the %s", what)
+		return bot.Finding{}
+	}
+	both := func(_ *workspace, o *slack.Options) { o.AppToken = secrets(slacktest.AppToken) }
+	s := start(t, both)
+	for _, f := range s.a.Examine(context.Background()) {
+		if f.State != bot.Fine && f.What != "callback address" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if f := find(s, "callback address"); f.State != bot.Doubtful || !strings.Contains(f.Text, "answers as Slack wants it") || !strings.Contains(f.Text, "https") {
+		t.Errorf("%+v", f)
+	}
+	s.Scopes = strings.ReplaceAll(slacktest.AllScopes, "files:write,", "")
+	if f := find(s, "scopes"); f.State != bot.Broken || !strings.Contains(f.Text, "files:write") || f.Fix == "" {
+		t.Errorf("%+v", f)
+	}
+	s.SwitchSocket(false)
+	if f := find(s, "app token"); f.State != bot.Broken || !strings.Contains(f.Fix, "Socket Mode is switched off") {
+		t.Errorf("%+v", f)
+	}
+	s.Revoke(slacktest.BotToken, true)
+	if f := find(s, "bot token"); f.State != bot.Broken || !strings.Contains(f.Fix, "install it again") {
+		t.Errorf("%+v", f)
+	}
+	late := start(t, func(w *workspace, o *slack.Options) {
+		o.Now = func() time.Time { return time.Now().Add(2 * time.Minute) }
+	})
+	if f := find(late, "clock"); f.State != bot.Doubtful || !strings.Contains(f.Text, "2m0s") {
+		t.Errorf("%+v", f)
+	}
+	other := start(t, func(w *workspace, o *slack.Options) { o.Team = "T0ANOTHER1" })
+	if f := find(other, "bot token"); f.State != bot.Broken || !strings.Contains(f.Text, slacktest.Team) {
+		t.Errorf("%+v", f)
+	}
+	nowhere := start(t, func(w *workspace, o *slack.Options) { o.CallbackURL = "http://127.0.0.1:1/in/slack-acme" })
+	if f := find(nowhere, "callback address"); f.State != bot.Broken || f.Fix == "" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestOptions: what cannot work is refused, and says why.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	w := &workspace{Workspace: slacktest.New(t)}
+	for what, change := range map[string]func(o *slack.Options){
+		"no workspace": func(o *slack.Options) { o.Team = "acme" }, "no token": func(o *slack.Options) { o.BotToken = nil }, "no way in": func(o *slack.Options) { o.SigningSecret = nil },
+		"in the clear": func(o *slack.Options) { o.APIURL = "http://slack.example/api/" }, "unhurried elsewhere": func(o *slack.Options) { o.APIURL = "https://slack.example/api/" },
+		"no channel": func(o *slack.Options) { o.Channel = "" }, "no house": func(o *slack.Options) { o.House = nil },
+	} {
+		o := slack.Options{Channel: "slack-acme", House: &rooms{}, Phrases: phrases, Team: slacktest.Team, BotToken: secrets("xoxb-1"), SigningSecret: secrets("secret"), APIURL: w.API(), Unhurried: true}
+		change(&o)
+		if _, err := slack.New(o); err == nil || !strings.HasPrefix(err.Error(), "slack: ") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package slack_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/slack"
+	"latchkey/adapters/slack/slacktest"
+	"latchkey/bot"
+)
+
+// A stage is an adapter that runs in a workspace, for one test.
+type stage struct {
+	*workspace
+	t     *testing.T
+	a     *slack.Adapter
+	rooms *rooms
+	inbox *inbox
+}
+
+// inbox is a house that only takes things down.
+type inbox struct {
+	ch chan bot.Event
+}
+
+func (i *inbox) Accept(_ context.Context, ev bot.Event) error {
+	i.ch <- ev
+	return nil
+}
+
+// start runs an adapter in a workspace of its own; set changes its options.
+func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
+	t.Helper()
+	s := &stage{workspace: openWorkspace(t, adaptertest.NewHouse(), false), t: t, rooms: &rooms{}, inbox: &inbox{ch: make(chan bot.Event, 1000)}}
+	o := s.options()
+	o.House = s.rooms
+	if set != nil {
+		set(s.workspace, &o)
+	}
+	s.socket = o.AppToken != nil
+	var err error
+	if s.a, err = slack.New(o); err != nil {
+		t.Fatal(err)
+	}
+	s.adapter.Store(s.a)
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	go func() { over <- s.a.Run(ctx, s.inbox) }()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case err := <-over:
+			if err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("Run does not end")
+		}
+	})
+	s.until("the adapter to be up", func() bool { return s.a.Health().OK })
+	return s
+}
+
+func (s *stage) until(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("waited 20 s for %s", what)
+		}
+	}
+}
+
+// does delivers a happening, which must be acknowledged.
+func (s *stage) does(h *slacktest.Happening) []byte {
+	s.t.Helper()
+	var ok bool
+	var answer []byte
+	var err error
+	if s.socket {
+		ok, answer, err = s.Send(h, 0)
+	} else {
+		ok, answer, err = s.Post(s.server.URL, h, 0)
+	}
+	if err != nil || !ok {
+		s.t.Fatalf("not acknowledged: %v", err)
+	}
+	return answer
+}
+
+func (s *stage) says(user, text string) {
+	s.t.Helper()
+	h, err := s.Says(user, text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.does(h)
+}
+
+// took gives the next event.
+func (s *stage) took() bot.Event {
+	s.t.Helper()
+	select {
+	case ev := <-s.inbox.ch:
+		return ev
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("no event")
+	}
+	return bot.Event{}
+}
+
+// nothing checks that nothing was taken in.
+func (s *stage) nothing(why string) {
+	s.t.Helper()
+	select {
+	case ev := <-s.inbox.ch:
+		s.t.Errorf("%s: taken in as kind %d, %q", why, ev.Kind, ev.Text)
+	default:
+	}
+}
+
+// sends hands a message over, as the outbox does.
+func (s *stage) sends(user string, m bot.Message) bot.Receipt {
+	s.t.Helper()
+	r, err := s.a.Send(context.Background(), bot.Delivery{Key: user + "/1", Conversation: bot.ConversationID("slack-acme|" + slacktest.Team + "|" + user), Seq: 1, User: user, Message: m, Attempt: 1})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// sees are the bot's messages to a user, the newest last.
+func (s *stage) sees(user string) (all []adaptertest.Shown) {
+	for _, m := range s.Messages(s.Room(user)) {
+		if m.User == slacktest.BotUser {
+			all = append(all, show(s.Workspace, m))
+		}
+	}
+	return all
+}

@@ -1,0 +1,352 @@
+package slacktest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What a workspace is made with.
+const (
+	Team          = "T0TESTTEAM"
+	BotToken      = "xoxb-double-0123456789"
+	AppToken      = "xapp-double-0123456789"
+	SigningSecret = "8f742231b10e8888abcd99yyyzzz85a5"
+	BotUser       = "U0BOTBOTBOT"
+	BotID         = "B0BOTBOTBOT"
+	AppID         = "A0APPAPPAPP"
+)
+
+// AllScopes are what a token may do unless it is told otherwise.
+const AllScopes = "app_mentions:read,chat:write,commands,files:write,im:history,im:read,im:write,reactions:write,users:read,users:read.email"
+
+// A Workspace is one. Its fields may be changed before it is used.
+type Workspace struct {
+	Now    func() time.Time
+	Scopes string        // of the bot token, as X-OAuth-Scopes
+	Life   time.Duration // of a trigger
+	Wait   time.Duration // for an acknowledgement, before it counts as none
+
+	t      testing.TB
+	server *httptest.Server
+	closed chan struct{}
+
+	mu       sync.Mutex
+	secret   string // of what is signed next
+	seq      int64
+	users    map[string]*User
+	rooms    map[string]string // user -> direct messages
+	messages map[string][]*Message
+	files    map[string]*File
+	triggers map[string]*trigger
+	modals   map[string]*View // open, by user
+	homes    map[string]json.RawMessage
+	whispers []Whisper
+	calls    map[string]int
+	refused  map[string]string            // method -> error, for as long as it is set
+	revoked  map[string]bool              // tokens
+	hooks    map[string]func(user string) // method -> before it is done
+	faults   map[string]string
+	stalls   map[string]*stall
+	sockets  []*socket
+	socketOn bool
+	acks     map[string]chan json.RawMessage
+	hook     func(http.ResponseWriter, *http.Request) // where events go over HTTP
+}
+
+// A User of Slack.
+type User struct {
+	ID, Team, Name, Locale, Email                           string
+	Bot, Deleted, Restricted, UltraRestricted, Stranger, In bool
+}
+
+// A Message stands in a conversation.
+type Message struct {
+	TS, Channel, User, Text string
+	Blocks                  []json.RawMessage
+	Metadata                json.RawMessage
+	Reactions               []string
+	Edited                  bool
+}
+
+// A File was uploaded.
+type File struct {
+	ID, Name, Title, Alt string
+	Bytes                []byte
+	Done, Deleted        bool
+	posts                int // how often it was looked at before it was there
+}
+
+// A View is an open modal.
+type View struct {
+	ID, Hash string
+	View     json.RawMessage
+}
+
+// A Whisper was said to one person in a channel.
+type Whisper struct{ Channel, User, Text string }
+
+type trigger struct {
+	user string
+	at   time.Time
+	used bool
+}
+
+type stall struct {
+	begun   chan struct{}
+	once    sync.Once
+	release chan struct{}
+}
+
+// New makes a workspace that ends with the test.
+func New(t testing.TB) *Workspace {
+	t.Helper()
+	w := &Workspace{
+		Now: time.Now, Scopes: AllScopes, Life: 3 * time.Second, Wait: 10 * time.Second,
+		t: t, closed: make(chan struct{}), secret: SigningSecret, socketOn: true,
+		users: map[string]*User{}, rooms: map[string]string{}, messages: map[string][]*Message{}, files: map[string]*File{},
+		triggers: map[string]*trigger{}, modals: map[string]*View{}, homes: map[string]json.RawMessage{}, calls: map[string]int{},
+		refused: map[string]string{}, revoked: map[string]bool{}, hooks: map[string]func(string){}, faults: map[string]string{}, stalls: map[string]*stall{}, acks: map[string]chan json.RawMessage{},
+	}
+	w.users[BotUser] = &User{ID: BotUser, Team: Team, Name: "latchkey", Bot: true}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/{method}", w.api)
+	mux.HandleFunc("/upload/{file}", w.upload)
+	mux.HandleFunc("/link/", w.link)
+	w.server = httptest.NewServer(mux)
+	t.Cleanup(w.close)
+	return w
+}
+
+func (w *Workspace) close() {
+	w.mu.Lock()
+	select {
+	case <-w.closed:
+	default:
+		close(w.closed)
+	}
+	for _, s := range w.sockets {
+		s.close()
+	}
+	for _, s := range w.stalls {
+		select {
+		case <-s.release:
+		default:
+			close(s.release)
+		}
+	}
+	w.mu.Unlock()
+	w.server.CloseClientConnections()
+	w.server.Close()
+}
+
+// API is the address of the Web API, with a slash at the end.
+func (w *Workspace) API() string { return w.server.URL + "/api/" }
+
+// id makes one of Slack's kind.
+func (w *Workspace) id(kind string) string {
+	w.seq++
+	return fmt.Sprintf("%s0%08dX", kind, w.seq)
+}
+
+// ts makes a time stamp, which is a message's id in its conversation.
+func (w *Workspace) ts() string {
+	w.seq++
+	return fmt.Sprintf("%d.%06d", w.Now().Unix(), w.seq%1_000_000)
+}
+
+// Add makes a user of this workspace, unless u says otherwise.
+func (w *Workspace) Add(u User) *User {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u.ID == "" {
+		u.ID = w.id("U")
+	}
+	if u.Team == "" {
+		u.Team = Team
+	}
+	if u.Locale == "" {
+		u.Locale = "en-US"
+	}
+	w.users[u.ID] = &u
+	return &u
+}
+
+// Change changes a user.
+func (w *Workspace) Change(id string, how func(*User)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	how(w.users[id])
+}
+
+// Room is the channel of a user's direct messages with the bot.
+func (w *Workspace) Room(user string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.room(user)
+}
+
+func (w *Workspace) room(user string) string {
+	if w.rooms[user] == "" {
+		w.rooms[user] = w.id("D")
+	}
+	return w.rooms[user]
+}
+
+// userOf is whose direct messages a channel holds.
+func (w *Workspace) userOf(channel string) string {
+	for u, c := range w.rooms {
+		if c == channel {
+			return u
+		}
+	}
+	return ""
+}
+
+// Messages are those that stand in a channel, oldest first.
+func (w *Workspace) Messages(channel string) []Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []Message
+	for _, m := range w.messages[channel] {
+		c := *m
+		c.Blocks, c.Reactions = slices.Clone(m.Blocks), slices.Clone(m.Reactions)
+		all = append(all, c)
+	}
+	return all
+}
+
+// File gives what is stored of a file; nil bytes when it is gone.
+func (w *Workspace) File(id string) (File, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := w.files[id]
+	if f == nil || !f.Done {
+		return File{}, false
+	}
+	c := *f
+	if c.Deleted {
+		c.Bytes = nil
+	}
+	return c, true
+}
+
+// Files lists the files that are there.
+func (w *Workspace) Files() (all []File) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(w.files)) {
+		if f := w.files[id]; f.Done && !f.Deleted {
+			all = append(all, *f)
+		}
+	}
+	return all
+}
+
+// Modal is the modal that a user has open, or nil.
+func (w *Workspace) Modal(user string) *View {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v := w.modals[user]; v != nil {
+		c := *v
+		return &c
+	}
+	return nil
+}
+
+// Close closes a user's modal, as Slack does after an empty acknowledgement.
+func (w *Workspace) Close(user string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.modals, user)
+}
+
+// Home is a user's App Home, or nil.
+func (w *Workspace) Home(user string) json.RawMessage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.homes[user]
+}
+
+// Whispers are the ephemeral messages so far.
+func (w *Workspace) Whispers() []Whisper {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.whispers)
+}
+
+// Calls counts the calls of a method.
+func (w *Workspace) Calls(method string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls[method]
+}
+
+// Refuse makes a method answer with an error; "" ends that.
+func (w *Workspace) Refuse(method, code string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused[method] = code
+}
+
+// Revoke makes a token no good, or good again.
+func (w *Workspace) Revoke(token string, off bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.revoked[token] = off
+}
+
+// Faults of what is sent to one person.
+const (
+	Throttle = "throttle" // 429 with Retry-After
+	Refused  = "refused"  // an error for good
+	Left     = "left"     // the person is gone
+	Broken   = "broken"   // an error that says that nothing was done
+	Doubt    = "doubt"    // done, and no answer
+)
+
+// RetryAfter is what a throttled call is told, in seconds.
+const RetryAfter = 7
+
+// Fault makes chat.postMessage to a user fail, until it is mended.
+func (w *Workspace) Fault(user, fault string) (mend func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults[user] = fault
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.faults, user)
+	}
+}
+
+// Stall makes chat.postMessage to a user wait until release is called.
+func (w *Workspace) Stall(user string) (begun <-chan struct{}, release func()) {
+	s := &stall{begun: make(chan struct{}), release: make(chan struct{})}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stalls[user] = s
+	return s.begun, sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.stalls, user)
+		close(s.release)
+	})
+}
+
+// Trigger makes a trigger id, as a press of a button has it.
+func (w *Workspace) Trigger(user string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := fmt.Sprintf("%d.%s.%s", w.seq+1, user, rand.Text())
+	w.seq++
+	w.triggers[id] = &trigger{user: user, at: w.Now()}
+	return id
+}
