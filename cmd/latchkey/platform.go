@@ -29,7 +29,9 @@ type platform struct {
 
 // platforms lists the chat platforms. One more is one line here.
 func platforms() []platform {
-	return []platform{}
+	return []platform{
+		{"slack", plugSlack, slackManifest},
+	}
 }
 
 // An appFile describes the app to a platform.

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"latchkey/adapters/slack"
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/flows"
+	"latchkey/flows/library"
+)
+
+// plugSlack connects every workspace that is configured.
+func plugSlack(h *house) error {
+	pictures := h.drawings()
+	for _, c := range h.cfg.Slack {
+		a, err := slack.New(slackOptions(h, c, pictures))
+		if err != nil {
+			return fmt.Errorf("channels.slack.%s: %w", c.Name, err)
+		}
+		h.mount(c.Account, a)
+	}
+	return nil
+}
+
+func slackOptions(h *house, c config.Slack, pictures func(string) ([]byte, bool)) slack.Options {
+	name := c.Name
+	of := func(pick func(*config.Slack) []bot.Secret) bot.Secrets {
+		return h.secrets(func(c *config.Config) []bot.Secret {
+			if a := c.SlackOf(name); a != nil {
+				return pick(a)
+			}
+			return nil
+		})
+	}
+	return slack.Options{
+		Channel: c.Channel(), House: rooms{h}, Phrases: h.set, Org: h.cfg.Org.Name, BotName: h.cfg.Org.BotName, Lang: h.cfg.Org.Language,
+		Team: c.Team, SSO: c.SSO, Command: c.Command, APIURL: c.APIURL, Unhurried: here(c.APIURL),
+		BotToken:      of(func(a *config.Slack) []bot.Secret { return a.BotToken }),
+		AppToken:      of(func(a *config.Slack) []bot.Secret { return a.AppToken }),
+		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
+		CallbackURL:   hookURL(h.cfg, c.Account),
+		Picture:       pictures,
+		Now:           h.db.Now, Log: h.log.With("channel", c.Channel()),
+	}
+}
+
+// here reports whether an address is on this machine, as an emulator's is.
+func here(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1")
+}
+
+// hookURL is where a platform delivers to.
+func hookURL(c *config.Config, a config.Account) string {
+	return strings.TrimSuffix(c.HTTP.PublicURL, "/") + a.HookPath()
+}
+
+// slackManifest is the app manifest for a workspace. Socket Mode is what an
+// account gets that is not configured yet: it needs no address.
+func slackManifest(c *config.Config, account string) (*appFile, error) {
+	a := c.SlackOf(account)
+	if a == nil {
+		a = &config.Slack{Account: config.Account{Name: account, Platform: "slack"}, Command: "/sspr"}
+	}
+	set, err := flows.Load(library.FS, nil, lintCatalogue(c))
+	if err != nil {
+		return nil, err
+	}
+	say := func(key string) string { return set.Phrase(c.Org.Language, key) }
+	o := slack.ManifestOptions{
+		Name: c.Org.BotName, Description: say("chat.command.about"), Command: a.Command, Hint: say("chat.command.hint"),
+		Socket: len(a.SigningSecret) == 0 || len(a.AppToken) > 0, CallbackURL: hookURL(c, a.Account), SSO: a.SSO,
+	}
+	body, err := slack.Manifest(o)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The app for %s, in the workspace %s. Open this link, or choose \"From a manifest\" at https://api.slack.com/apps:\n\n%s\n\nThe scopes of the bot token:\n", a.Channel(), account, slack.InstallLink(body))
+	for _, s := range slack.Needs(a.SSO) {
+		fmt.Fprintf(&b, "  %-18s %s\n", s.Name, s.Why)
+	}
+	b.WriteString("\nThen:\n  1. Install App: copy the bot token (xoxb-) to bot_token.\n")
+	if o.Socket {
+		b.WriteString("  2. Basic Information, App-Level Tokens: make one with connections:write and copy it (xapp-) to app_token.\n")
+	} else {
+		fmt.Fprintf(&b, "  2. Basic Information, App Credentials: copy the signing secret to signing_secret.\n     Slack calls %s, which must be running when the manifest is saved.\n", o.CallbackURL)
+	}
+	fmt.Fprintf(&b, "  3. Set team to the workspace's id (T...).\nEvents: %s.\n", strings.Join(slack.Events(), ", "))
+	return &appFile{name: "slack-manifest.json", body: body, notes: b.String()}, nil
+}
