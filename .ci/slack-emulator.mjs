@@ -9,7 +9,7 @@
 //
 //   signing secret  8f742231b10e8888abcd99yyyzzz85a5
 //   bot             U0LATCHKEY, token xoxb-emulated-bot-token
-//   people          ada, ben, carmen: token xoxp-NAME
+//   people          ada, carmen, ben, dora: token xoxp-NAME
 //
 // Beside the package's own pages (/, /api/..., /files-pri/...):
 //   GET /_rig/COLLECTION   all rows of views, files, messages, users, ephemeralMessages
@@ -47,7 +47,7 @@ slackPlugin.register = function (app, store, webhooks, ...rest) {
 };
 
 const scopes = ['app_mentions:read', 'chat:write', 'commands', 'files:write', 'im:history', 'im:read', 'im:write', 'files:read', 'reactions:write', 'users:read', 'users:read.email'];
-const people = [['ada', 'Ada Okafor'], ['carmen', 'Carmen Ruiz'], ['ben', 'Ben Hale']];
+const people = [['ada', 'Ada Okafor'], ['carmen', 'Carmen Ruiz'], ['ben', 'Ben Hale'], ['dora', 'Dora Lind']];
 const slack = await createEmulator({
   service: 'slack',
   port: await free(),

@@ -425,9 +425,19 @@ func TestTakesTime(t *testing.T) {
 	s.says(u, "short work")
 	s.took()
 	s.sends(u, bot.Message{Text: "Done, too."})
-	time.Sleep(800 * time.Millisecond) // longer than it takes to be slow
-	if s.Calls("reactions.add") != 1 {
-		t.Error("a sign for what was quick")
+	s.says(u, "long work again")
+	s.took()
+	at := func(text string) []string {
+		for _, m := range s.Messages(s.Room(u)) {
+			if m.Text == text {
+				return m.Reactions
+			}
+		}
+		return nil
+	}
+	s.until("the sign", func() bool { return len(at("long work again")) == 1 })
+	if n := s.Calls("reactions.add"); n != 2 || len(at("short work")) > 0 {
+		t.Errorf("%d signs, one of them for what was quick", n)
 	}
 }
 

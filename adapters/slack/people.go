@@ -82,7 +82,7 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 	case err != nil:
 		return profile{}, err
 	}
-	v := profile{standing: a.standing(u, user), locale: u.Locale, at: now, vouched: old.vouched}
+	v := profile{standing: a.standing(u, user), locale: u.Locale, at: now}
 	if len(v.locale) > 35 || strings.ContainsFunc(v.locale, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		v.locale = ""
 	}

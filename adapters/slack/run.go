@@ -36,9 +36,10 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 		a.o.Log.Warn("slack: the API is an emulator on this machine; no rates are kept", "api", a.o.APIURL)
 	}
 	if a.o.AppToken.One() != "" {
-		return a.runSocket(ctx, in)
+		a.later(func(context.Context) { _ = a.watchToken(ctx, false) })
+		return a.runSocket(ctx)
 	}
-	return a.runEvents(ctx)
+	return a.watchToken(ctx, true)
 }
 
 // begin counts work that Run waits for. It reports false when nothing runs.
@@ -58,6 +59,10 @@ var errShut = errors.New("slack: not running")
 // enter takes an arrival in, in the lane of its author, and gives what Slack
 // gets with the acknowledgement. done is called once, perhaps at once.
 func (a *Adapter) enter(v arrival, done func(answer, error)) {
+	if v.what == nothing {
+		done(nil, nil)
+		return
+	}
 	ctx, in, ok := a.begin()
 	if !ok {
 		done(nil, errShut)
@@ -99,9 +104,10 @@ const (
 	lookAgain  = 5 * time.Minute
 )
 
-// runEvents is Run without a connection of its own: it looks at the token now
-// and then, so that health tells the truth when nobody writes.
-func (a *Adapter) runEvents(ctx context.Context) error {
+// watchToken looks at the bot token now and then, until ctx ends, so that health
+// tells the truth when nobody writes. way: events come over HTTP, so that this
+// is all that one can know of the way in.
+func (a *Adapter) watchToken(ctx context.Context, way bool) error {
 	pause := firstPause
 	for {
 		wait := lookAgain
@@ -113,12 +119,16 @@ func (a *Adapter) runEvents(ctx context.Context) error {
 			return nil
 		}
 		if err == nil {
-			a.health.way(a.o.Now(), true, "")
 			pause = firstPause
 		} else {
-			a.health.way(a.o.Now(), false, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
 			a.o.Log.Warn("slack: cannot be asked", "err", err, "again_in", pause)
 			wait, pause = pause, min(2*pause, lastPause)
+		}
+		switch {
+		case way && err == nil:
+			a.health.way(a.o.Now(), true, "")
+		case way:
+			a.health.way(a.o.Now(), false, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
 		}
 		if !sleep(ctx, jitter(wait)) {
 			return nil

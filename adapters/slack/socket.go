@@ -17,7 +17,7 @@ import (
 // runSocket is Run by Socket Mode
 // (https://docs.slack.dev/apis/events-api/using-socket-mode). The library
 // connects, answers pings and connects again; here is what follows from that.
-func (a *Adapter) runSocket(ctx context.Context, in bot.Inbox) error {
+func (a *Adapter) runSocket(ctx context.Context) error {
 	pause, which := firstPause, 0
 	for {
 		tokens := a.o.AppToken()

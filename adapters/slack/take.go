@@ -99,7 +99,10 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		}
 		ev.Kind = bot.Open
 	case homeSeen:
-		a.later(func(ctx context.Context) { a.publish(ctx, v.user, lang) })
+		a.later(func(ctx context.Context) {
+			a.vouch(ctx, v.user, p)
+			a.publish(ctx, v.user, lang)
+		})
 		return nil, nil
 	case homeUsed:
 		ev.Kind = bot.Text

@@ -14,7 +14,7 @@ const (
 	SlackSecret  = "8f742231b10e8888abcd99yyyzzz85a5"
 	SlackBot     = "U0LATCHKEY"
 	SlackToken   = "xoxb-emulated-bot-token"
-	SlackPersons = "xoxp-" // and a name: ada, ben, carmen
+	SlackPersons = "xoxp-" // and a name: ada, carmen, ben, dora
 )
 
 // A Slack is a running stand-in for Slack's Web API, which signs and delivers
