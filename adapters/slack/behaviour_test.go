@@ -539,8 +539,14 @@ func TestSocketLines(t *testing.T) {
 		}
 	}
 	hello()
+	s.until("the second line", func() bool { return s.Connections() == 2 })
 	s.Refresh()
-	s.until("the line to be new", func() bool { return s.Calls("apps.connections.open") >= 2 && s.Connections() == 1 })
+	s.until("both lines to be new", func() bool { return s.Calls("apps.connections.open") >= 4 && s.Connections() == 2 })
+	hello()
+	s.CutOne() // the other one is enough
+	if h := s.a.Health(); !h.OK {
+		t.Errorf("with one line: %+v", h)
+	}
 	hello()
 	s.Cut()
 	hello()
@@ -654,4 +660,64 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// TestPictureInDoubt: whether a message with a key was shown or not is found out
+// at the next attempt; there is one file, and it goes with the message.
+func TestPictureInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{slacktest.Doubt, slacktest.Lost} {
+		s := start(t, nil)
+		u := s.Person(0).ID()
+		d := bot.Delivery{Key: "c/7", Conversation: "c", Seq: 7, User: u, Attempt: 1, Message: bot.Message{Text: "Scan.", Fleeting: true},
+			Revealed: &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: dot}}
+		s.Ready = true
+		mend := s.Workspace.Fault(u, fault)
+		var se *bot.SendError
+		if _, err := s.a.Send(context.Background(), d); !errors.As(err, &se) || se.Kind != bot.SendUncertain {
+			t.Fatalf("%s: %v", fault, err)
+		}
+		mend()
+		if n := len(s.sees(u)); n != map[string]int{slacktest.Doubt: 1, slacktest.Lost: 0}[fault] {
+			t.Fatalf("%s: %d messages", fault, n)
+		}
+		d.Attempt = 2
+		r, err := s.a.Send(context.Background(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := s.sees(u)
+		if len(all) != 1 || len(all[0].Pictures) != 1 || len(s.Files()) != 1 {
+			t.Errorf("%s: %d messages, %d files", fault, len(all), len(s.Files()))
+		}
+		d.Message, d.Revealed = bot.Message{Fleeting: true}, nil
+		if err := s.a.Delete(context.Background(), d, r.ID); err != nil {
+			t.Error(err)
+		}
+		if len(s.sees(u)) != 0 || len(s.Files()) != 0 {
+			t.Errorf("%s: something is left", fault)
+		}
+	}
+}
+
+// TestGrid: the app of a whole organisation ("E...") hears the people of its
+// workspaces, and of no other.
+func TestGrid(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *workspace, o *slack.Options) { o.Team = "E0ORGANISE" })
+	u := s.Add(slacktest.User{Name: "ada", Team: "T0BRANCH01", Grid: "E0ORGANISE"}).ID
+	stranger := s.Add(slacktest.User{Name: "eve", Team: "T0OTHERTEAM", Grid: "E0OTHERORG"}).ID
+	for _, id := range []string{u, stranger} {
+		h, err := s.Says(id, "hello")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Payload["team_id"], h.Payload["enterprise_id"] = "T0BRANCH01", "E0ORGANISE"
+		h.Payload["authorizations"] = []any{map[string]any{"enterprise_id": "E0ORGANISE", "team_id": nil, "user_id": slacktest.BotUser, "is_bot": true, "is_enterprise_install": true}}
+		s.does(h)
+	}
+	if ev := s.took(); ev.From != u || string(ev.Conversation) != "slack-acme|E0ORGANISE|"+u {
+		t.Errorf("took %+v", ev)
+	}
+	s.nothing("another organisation")
 }

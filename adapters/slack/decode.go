@@ -37,7 +37,7 @@ type arrival struct {
 	what    what
 	id      string   // stable over Slack's redeliveries
 	team    string   // the workspace where it happened
-	teams   []string // the workspaces that it is told to; not in interactions
+	teams   []string // the workspaces and organisations that it is told to
 	user    string
 	channel string // where it happened: of the message, or of the direct messages
 	ts      string // of the message that it is about
@@ -110,8 +110,9 @@ func decodeEvent(raw []byte) (arrival, error) {
 	}
 	v := arrival{id: outer.EventID, team: outer.TeamID}
 	for _, to := range outer.Authorizations[:min(len(outer.Authorizations), 10)] {
-		v.teams = append(v.teams, to.TeamID)
+		v.teams = append(v.teams, to.TeamID, to.EnterpriseID)
 	}
+	v.teams = append(v.teams, outer.EnterpriseID)
 	switch e := ev.InnerEvent.Data.(type) {
 	case *slackevents.AppUninstalledEvent:
 		v.what, v.why = gone, "app_uninstalled"
@@ -157,7 +158,7 @@ func decodeEvent(raw []byte) (arrival, error) {
 // decodeCommand reads a slash command: its form, or the same as JSON
 // (https://docs.slack.dev/interactivity/implementing-slash-commands).
 func decodeCommand(c slack.SlashCommand) (arrival, error) {
-	v := arrival{what: commanded, id: "cmd-" + c.TriggerID, team: c.TeamID, user: c.UserID, channel: c.ChannelID, text: typed(c.Text)}
+	v := arrival{what: commanded, id: "cmd-" + c.TriggerID, team: c.TeamID, teams: []string{c.EnterpriseID}, user: c.UserID, channel: c.ChannelID, text: typed(c.Text)}
 	if !opaqueID.MatchString(c.TriggerID) || !utf8.ValidString(c.Text) {
 		return arrival{}, fmt.Errorf("%w: a command without its ids", errUndecodable)
 	}
@@ -177,7 +178,7 @@ func decodeForm(raw []byte) (arrival, error) {
 		return decodeInteraction([]byte(form.Get("payload")))
 	case form.Has("command"):
 		return decodeCommand(slack.SlashCommand{
-			TeamID: form.Get("team_id"), UserID: form.Get("user_id"), ChannelID: form.Get("channel_id"),
+			TeamID: form.Get("team_id"), EnterpriseID: form.Get("enterprise_id"), UserID: form.Get("user_id"), ChannelID: form.Get("channel_id"),
 			Command: form.Get("command"), Text: form.Get("text"), TriggerID: form.Get("trigger_id"),
 		})
 	case form.Get("ssl_check") == "1":
@@ -193,7 +194,7 @@ func decodeInteraction(raw []byte) (arrival, error) {
 	if len(raw) > maxInput || !utf8.Valid(raw) || json.Unmarshal(raw, &ic) != nil {
 		return arrival{}, fmt.Errorf("%w: no interaction", errUndecodable)
 	}
-	v := arrival{team: ic.User.TeamID, user: ic.User.ID, channel: ic.Channel.ID}
+	v := arrival{team: ic.User.TeamID, teams: []string{ic.Enterprise.ID}, user: ic.User.ID, channel: ic.Channel.ID}
 	if ic.Team.ID != "" {
 		v.team = ic.Team.ID
 	}

@@ -74,6 +74,7 @@ type Adapter struct {
 	pace    pace
 	health  health
 	lanes   lanes
+	lines   lines
 	people  people
 	rooms   rooms
 	seldom  seldom

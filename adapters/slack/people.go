@@ -30,9 +30,10 @@ type profile struct {
 	at       time.Time
 }
 
-// How long a profile is believed, and how long when Slack cannot be asked.
+// How long a profile is believed, and how long when Slack cannot be asked. Slack
+// answers some hundred questions a minute, and who is deactivated cannot write.
 const (
-	profileFresh = 10 * time.Minute
+	profileFresh = time.Hour
 	profileStale = 12 * time.Hour
 	maxProfiles  = 20_000
 )
@@ -95,9 +96,10 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 
 // standing judges a user object
 // (https://docs.slack.dev/reference/objects/user-object). On an enterprise grid
-// a user belongs to the workspaces that enterprise_user lists.
+// a user belongs to the workspaces that enterprise_user lists, and Options.Team
+// may be the whole organisation ("E...").
 func (a *Adapter) standing(u *slack.User, asked string) standing {
-	ours := u.TeamID == a.o.Team || slices.Contains(u.Enterprise.Teams, a.o.Team)
+	ours := u.TeamID == a.o.Team || slices.Contains(u.Enterprise.Teams, a.o.Team) || u.Enterprise.EnterpriseID == a.o.Team
 	switch {
 	case u.ID != asked, u.IsBot, u.IsWorkflowBot, u.IsConnectorBot, u.ID == "USLACKBOT":
 		return machine

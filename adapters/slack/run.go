@@ -37,7 +37,7 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	}
 	if a.o.AppToken.One() != "" {
 		a.later(func(context.Context) { _ = a.watchToken(ctx, false) })
-		return a.runSocket(ctx)
+		return a.runSockets(ctx)
 	}
 	return a.watchToken(ctx, true)
 }

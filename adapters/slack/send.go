@@ -64,19 +64,23 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	}
 	mark := deliveryMark(d.Key)
 	if d.Attempt > 1 {
-		if r, err := a.sent(ctx, room, mark); err != nil || r.ts != "" {
+		r, err := a.sent(ctx, room, mark)
+		if r.ts != "" {
+			a.shelf.pick(mark)
+		}
+		if err != nil || r.ts != "" {
 			return r, err
 		}
 	}
 	if err := a.turn(ctx, "chat.postMessage", room); err != nil {
 		return receipt{}, err
 	}
-	if secret {
+	if x.File = a.shelf.pick(mark); secret && x.File == "" {
 		var err *bot.SendError
 		if x.File, err = a.uploadPNG(ctx, d.Revealed.PNG, bot.Harmless(a.alt(&d.Message))); err != nil {
 			return receipt{}, err
 		}
-	} else if p := d.Message.Picture; p != nil && p.Name != "" {
+	} else if p := d.Message.Picture; !secret && p != nil && p.Name != "" {
 		x.File = a.drawing(ctx, p)
 	}
 	w, err := Render(&d.Message, x, a.o.Phrases)
@@ -115,8 +119,10 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 			}
 			failed.Kind, failed.Code = bot.SendRetry, ""
 		}
-		if secret && failed.Kind != bot.SendUncertain {
-			file := x.File
+		switch file := x.File; {
+		case secret && failed.Kind == bot.SendUncertain:
+			a.shelf.lay(mark, file)
+		case secret:
 			a.later(func(ctx context.Context) { _ = a.dropFile(ctx, file) })
 		}
 		return receipt{}, failed

@@ -8,11 +8,33 @@ import (
 	"latchkey/bot"
 )
 
-// shelf remembers which pictures of the scripts Slack has already. They are no
-// secret, are the same for everybody, and stay there.
+// shelf remembers which pictures of the scripts Slack has already: they are no
+// secret, are the same for everybody, and stay there. It also remembers QR
+// pictures of which nobody knows whether they were shown: the next attempt shows
+// the same file, so that none is left behind.
 type shelf struct {
-	mu sync.Mutex
-	m  map[string]drawing // by name
+	mu    sync.Mutex
+	m     map[string]drawing // by name
+	loose map[string]string  // file by the mark of its delivery
+}
+
+// lay puts a file aside for the next attempt of a delivery.
+func (s *shelf) lay(mark, file string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loose == nil || len(s.loose) >= maxShelf {
+		s.loose = map[string]string{}
+	}
+	s.loose[mark] = file
+}
+
+// pick takes it again.
+func (s *shelf) pick(mark string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	file := s.loose[mark]
+	delete(s.loose, mark)
+	return file
 }
 
 type drawing struct {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -14,25 +15,61 @@ import (
 	"latchkey/bot"
 )
 
-// runSocket is Run by Socket Mode
+// socketLines is how many connections are held at once; Slack allows ten. Slack
+// asks each to connect anew every few hours, and the library then closes it
+// first: what would be told in that moment comes by the other one.
+const socketLines = 2
+
+// runSockets is Run by Socket Mode
 // (https://docs.slack.dev/apis/events-api/using-socket-mode). The library
 // connects, answers pings and connects again; here is what follows from that.
-func (a *Adapter) runSocket(ctx context.Context) error {
+func (a *Adapter) runSockets(ctx context.Context) error {
+	var all sync.WaitGroup
+	for i := range socketLines {
+		all.Go(func() {
+			if i == 0 || sleep(ctx, jitter(firstPause)) { // not all at once
+				a.runSocket(ctx, i)
+			}
+		})
+	}
+	all.Wait()
+	return nil
+}
+
+// lines are the states of the connections.
+type lines struct {
+	mu sync.Mutex
+	up [socketLines]bool
+}
+
+// line notes how a connection is doing. One is enough.
+func (a *Adapter) line(i int, ok bool, text string) {
+	a.lines.mu.Lock()
+	defer a.lines.mu.Unlock()
+	a.lines.up[i] = ok
+	if slices.Contains(a.lines.up[:], true) {
+		ok, text = true, ""
+	}
+	a.health.way(a.o.Now(), ok, text)
+}
+
+// runSocket keeps one connection.
+func (a *Adapter) runSocket(ctx context.Context, i int) {
 	pause, which := firstPause, 0
 	for {
 		tokens := a.o.AppToken()
 		if len(tokens) == 0 {
-			a.health.way(a.o.Now(), false, "there is no app token any more; set app_token")
+			a.line(i, false, "there is no app token any more; set app_token")
 			if !sleep(ctx, jitter(pause)) {
-				return nil
+				return
 			}
 			pause = min(2*pause, lastPause)
 			continue
 		}
 		began := a.o.Now()
-		err := a.connect(ctx, string(tokens[which%len(tokens)]))
+		err := a.connect(ctx, i, string(tokens[which%len(tokens)]))
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if a.o.Now().Sub(began) > lastPause {
 			pause = firstPause
@@ -41,17 +78,17 @@ func (a *Adapter) runSocket(ctx context.Context) error {
 		if slices.Contains(refusedTokens, code) {
 			which++ // the other one, while there are two
 		}
-		a.health.way(a.o.Now(), false, socketTrouble(code))
+		a.line(i, false, socketTrouble(code))
 		a.o.Log.Error("slack: "+socketTrouble(code), "again_in", pause)
 		if !sleep(ctx, jitter(pause)) {
-			return nil
+			return
 		}
 		pause = min(2*pause, lastPause)
 	}
 }
 
 // connect holds the connection until it is refused for good, or ctx ends.
-func (a *Adapter) connect(ctx context.Context, appToken string) error {
+func (a *Adapter) connect(ctx context.Context, i int, appToken string) error {
 	quiet := log.New(io.Discard, "", 0)
 	api := slack.New(string(a.o.BotToken.One()), slack.OptionAppLevelToken(appToken), slack.OptionHTTPClient(a.client),
 		slack.OptionAPIURL(a.o.APIURL), slack.OptionLog(quiet))
@@ -64,7 +101,7 @@ func (a *Adapter) connect(ctx context.Context, appToken string) error {
 		for {
 			select {
 			case ev := <-line.Events:
-				a.happened(ctx, line, &ev)
+				a.happened(ctx, i, line, &ev)
 			case <-ctx.Done():
 				return
 			}
@@ -78,11 +115,13 @@ func (a *Adapter) connect(ctx context.Context, appToken string) error {
 
 // happened does what follows from a frame or from the state of the connection.
 // Slack delivers an envelope again that is not acknowledged.
-func (a *Adapter) happened(ctx context.Context, line *socketmode.Client, ev *socketmode.Event) {
-	now := a.o.Now()
+func (a *Adapter) happened(ctx context.Context, i int, line *socketmode.Client, ev *socketmode.Event) {
 	switch ev.Type {
 	case socketmode.EventTypeHello:
-		a.health.way(now, true, "")
+		a.line(i, true, "")
+		return
+	case socketmode.EventTypeConnecting:
+		a.line(i, false, "connecting to Slack")
 		return
 	case socketmode.EventTypeConnectionError:
 		e, ok := ev.Data.(*slack.ConnectionErrorEvent)
@@ -90,7 +129,7 @@ func (a *Adapter) happened(ctx context.Context, line *socketmode.Client, ev *soc
 			return
 		}
 		text := socketTrouble(slackCode(e.ErrorObj))
-		a.health.way(now, false, text)
+		a.line(i, false, text)
 		a.o.Log.Warn("slack: "+text, "attempt", e.Attempt, "again_in", e.Backoff.Round(time.Millisecond), "err", bare(e.ErrorObj))
 		return
 	case socketmode.EventTypeIncomingError, socketmode.EventTypeErrorWriteFailed:

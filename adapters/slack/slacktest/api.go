@@ -151,6 +151,9 @@ func (w *Workspace) usersInfo(a args) result {
 	if a["include_locale"] == "true" {
 		v["locale"] = u.Locale
 	}
+	if u.Grid != "" {
+		v["enterprise_user"] = result{"id": u.ID, "enterprise_id": u.Grid, "enterprise_name": "x", "teams": []string{u.Team}}
+	}
 	p := result{"real_name": u.Name, "display_name": u.Name}
 	if slices.Contains(strings.Split(w.Scopes, ","), "users:read.email") {
 		p["email"] = u.Email
@@ -248,10 +251,13 @@ func (w *Workspace) post(out http.ResponseWriter, a args) {
 		answer(out, w.Scopes, fail("service_unavailable"))
 		return
 	}
-	w.mu.Lock()
-	res := w.store(channel, user, a)
-	w.mu.Unlock()
-	if fault == Doubt {
+	var res result
+	if fault != Lost {
+		w.mu.Lock()
+		res = w.store(channel, user, a)
+		w.mu.Unlock()
+	}
+	if fault == Doubt || fault == Lost {
 		if c, _, err := http.NewResponseController(out).Hijack(); err == nil {
 			_ = c.Close()
 		}

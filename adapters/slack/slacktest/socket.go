@@ -156,6 +156,16 @@ func (w *Workspace) Cut() {
 	}
 }
 
+// CutOne breaks the oldest connection without a word.
+func (w *Workspace) CutOne() {
+	w.mu.Lock()
+	list := slices.Clone(w.sockets)
+	w.mu.Unlock()
+	if len(list) > 0 {
+		list[0].close()
+	}
+}
+
 // ErrNobody says that no app is connected.
 var ErrNobody = errors.New("nobody is connected")
 

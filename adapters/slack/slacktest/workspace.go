@@ -33,6 +33,7 @@ type Workspace struct {
 	Scopes string        // of the bot token, as X-OAuth-Scopes
 	Life   time.Duration // of a trigger
 	Wait   time.Duration // for an acknowledgement, before it counts as none
+	Ready  bool          // files are there at once; else only when they are shown a second time
 
 	t      testing.TB
 	server *httptest.Server
@@ -63,7 +64,7 @@ type Workspace struct {
 
 // A User of Slack.
 type User struct {
-	ID, Team, Name, Locale, Email                           string
+	ID, Team, Grid, Name, Locale, Email                     string
 	Bot, Deleted, Restricted, UltraRestricted, Stranger, In bool
 }
 
@@ -310,6 +311,7 @@ const (
 	Left     = "left"     // the person is gone
 	Broken   = "broken"   // an error that says that nothing was done
 	Doubt    = "doubt"    // done, and no answer
+	Lost     = "lost"     // not done, and no answer
 )
 
 // RetryAfter is what a throttled call is told, in seconds.
