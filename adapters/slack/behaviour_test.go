@@ -218,7 +218,7 @@ func TestSlackDoesNotTell(t *testing.T) {
 func TestVouch(t *testing.T) {
 	t.Parallel()
 	for _, sso := range []bool{true, false} {
-		s := start(t, func(_ *workspace, o *slack.Options) { o.SSO = sso })
+		s := start(t, func(w *workspace, o *slack.Options) { w.Scopes, o.SSO = slacktest.AllScopes, sso })
 		u := s.Add(slacktest.User{Name: "ada", Email: "Ada@Contoso.example"}).ID
 		for _, err := range []error{errors.New("store"), bot.ErrNotFound, nil} {
 			s.rooms.mu.Lock()
@@ -617,7 +617,7 @@ func TestExamine(t *testing.T) {
 	if f := find(s, "callback address"); f.State != bot.Doubtful || !strings.Contains(f.Text, "answers as Slack wants it") || !strings.Contains(f.Text, "https") {
 		t.Errorf("%+v", f)
 	}
-	s.Scopes = strings.ReplaceAll(slacktest.AllScopes, "files:write,", "")
+	s.Scopes = strings.ReplaceAll(s.Scopes, "files:write,", "")
 	if f := find(s, "scopes"); f.State != bot.Broken || !strings.Contains(f.Text, "files:write") || f.Fix == "" {
 		t.Errorf("%+v", f)
 	}

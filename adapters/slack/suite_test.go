@@ -115,6 +115,9 @@ type workspace struct {
 func openWorkspace(t testing.TB, house *adaptertest.House, socket bool) *workspace {
 	t.Helper()
 	w := &workspace{Workspace: slacktest.New(t), t: t, house: house, socket: socket, people: map[int]*person{}, holding: map[string]*slacktest.Happening{}}
+	// The contract is kept with the scopes of the manifest, and no others.
+	m, _ := manifest(t, slack.ManifestOptions{Socket: true})
+	w.Scopes = strings.Join(m.OAuthConfig.Scopes.Bot, ",")
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if a := w.adapter.Load(); a != nil {
 			a.Handler().ServeHTTP(out, r)

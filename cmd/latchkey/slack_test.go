@@ -569,3 +569,29 @@ func (s *slackSite) keepKey(t *testing.T, uri string) {
 	}
 	s.secret("key", key)
 }
+
+// TestSlackManifest: the manifest for Slack, with what to do with it, for an
+// account of the configuration and for one that is not there yet.
+func TestSlackManifest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, builtProgram(t), "")
+	f, err := os.OpenFile(s.cfg, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(f, "channels: {slack: {acme: {bot_token_env: E2E_SLACK_TOKEN, signing_secret_env: E2E_SLACK_SECRET, team: T0123ABCD, sso: true}}}\n")
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.env = append(s.env, "E2E_SLACK_TOKEN="+rigs.SlackToken, "E2E_SLACK_SECRET="+rigs.SlackSecret)
+	out, code := s.run(t, "manifest", "slack", "--config", s.cfg)
+	for _, has := range []string{`"request_url": "http://` + s.addr + `/in/slack-acme"`, "users:read.email", "https://api.slack.com/apps?new_app=1&manifest_json=%7B", "signing secret to signing_secret", `"name": "Latchkey"`} {
+		if code != 0 || !strings.Contains(out, has) {
+			t.Errorf("manifest: %d, no %q in %s", code, has, out)
+		}
+	}
+	out, code = s.run(t, "manifest", "slack", "--account", "new", "--config", s.cfg)
+	if code != 0 || !strings.Contains(out, `"socket_mode_enabled": true`) || !strings.Contains(out, "connections:write") || strings.Contains(out, "request_url") || strings.Contains(out, "users:read.email") {
+		t.Errorf("manifest of a new account: %d %s", code, out)
+	}
+}

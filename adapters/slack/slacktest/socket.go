@@ -82,8 +82,15 @@ func (w *Workspace) link(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.mu.Lock()
-	w.sockets = append(w.sockets, s)
+	on := w.socketOn
+	if on {
+		w.sockets = append(w.sockets, s)
+	}
 	w.mu.Unlock()
+	if !on { // switched off since the address was given
+		s.close()
+		return
+	}
 	defer func() {
 		s.close()
 		w.mu.Lock()
