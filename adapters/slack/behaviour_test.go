@@ -403,6 +403,9 @@ func TestMention(t *testing.T) {
 		t.Errorf("whispered %+v", w)
 	}
 	mention()
+	if s.Calls("reactions.add") > 0 {
+		t.Error("a sign in the channel")
+	}
 	s.does(s.Event(u, map[string]any{"type": "message", "user": u, "text": "not for us", "ts": "1700000000.000200", "channel": "C0GENERAL", "channel_type": "channel"}))
 	s.nothing("the channel")
 	if n := len(s.Messages("C0GENERAL")); n > 0 {

@@ -17,6 +17,7 @@
 //	Events API ──┘                                   └─ error: Slack delivers again
 //
 // decode.go reads what Slack sends into an arrival, whichever way it came.
+// Socket Mode is two lines, so that one may be renewed while the other goes on.
 // take.go asks whether its author is one of ours and makes the Event. What only
 // decorates (the used buttons of a message, App Home, the sign that something
 // takes time) happens afterwards, and nothing is lost when it fails.

@@ -181,7 +181,8 @@ func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.Se
 
 // uploadPNG gives Slack a picture in the three steps that it documents
 // (https://docs.slack.dev/messaging/working-with-files) and returns the file's
-// id. It is shared with nobody: the message that shows it does that. The bytes
+// id. It is shared with nobody: the message whose block names it shows it
+// (https://slack.com/blog/developers/uploading-private-images-blockkit). The bytes
 // go raw; slack-go's own helper ends its body with the boundary twice, which
 // strict parsers refuse, and would send the token to the upload address.
 func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (string, *bot.SendError) {

@@ -32,7 +32,7 @@ type wait struct {
 
 // expect begins to wait for an answer to an arrival.
 func (w *waiting) expect(a *Adapter, v arrival) {
-	if v.ts == "" || v.channel == "" {
+	if v.ts == "" || !dmID.MatchString(v.channel) { // nothing in channels
 		return
 	}
 	x := &wait{channel: v.channel, ts: v.ts}

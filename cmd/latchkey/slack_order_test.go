@@ -37,7 +37,7 @@ type slackHouse struct {
 // orderPeople is how many people talk at once.
 const orderPeople = 4
 
-func openSlackHouse(t *testing.T) *slackHouse {
+func openSlackHouse(t *testing.T, socket bool) *slackHouse {
 	t.Helper()
 	s := &slackHouse{t: t, w: slacktest.New(t), dir: t.TempDir()}
 	for n := range orderPeople { // the same ids in every house
@@ -52,6 +52,9 @@ func openSlackHouse(t *testing.T) *slackHouse {
 		Account: config.Account{Name: "acme", Platform: "slack"}, BotToken: []bot.Secret{slacktest.BotToken}, SigningSecret: []bot.Secret{slacktest.SigningSecret},
 		Team: slacktest.Team, APIURL: s.w.API(), Command: "/sspr",
 	}}
+	if socket {
+		cfg.Slack[0].AppToken, cfg.Slack[0].SigningSecret = []bot.Secret{slacktest.AppToken}, nil
+	}
 	if _, err := vault.Create(cfg.KeysFile); err != nil {
 		t.Fatal(err)
 	}
@@ -200,13 +203,53 @@ func (s *slackHouse) record() (log [][]*slacktest.Happening) {
 	return log
 }
 
+// TestSlackSocketMode: the program talks by Socket Mode, without any address that
+// Slack could call; the lines are cut on the way.
+func TestSlackSocketMode(t *testing.T) {
+	t.Parallel()
+	s := openSlackHouse(t, true)
+	u := s.users[0]
+	send := func(h *slacktest.Happening, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rigs.Until(t, "it to be acknowledged", func() bool { ok, _, _ := s.w.Send(h, 0); return ok })
+	}
+	var at *slacktest.Message
+	hears := func(text string) {
+		t.Helper()
+		rigs.Until(t, "the bot to say "+text, func() bool {
+			for _, m := range s.w.Messages(s.w.Room(u)) {
+				if m.User == slacktest.BotUser && strings.Contains(m.Text, text) {
+					at = &m
+				}
+			}
+			return at != nil && strings.Contains(at.Text, text)
+		})
+	}
+	send(s.w.Says(u, "hi"))
+	hears("Hello! I am Latchkey")
+	i := slices.IndexFunc(slackButtons(at.Blocks), func(e map[string]any) bool { return e["text"].(map[string]any)["text"] == "Start" })
+	press := s.w.Presses(u, at, slackButtons(at.Blocks)[i])
+	s.w.Cut()
+	send(press, nil)
+	hears("user name")
+	s.w.Refresh()
+	send(s.w.Commands(u, s.w.Room(u), "/sspr", "help"), nil)
+	hears("You can write at every step")
+	if h, _ := s.health("slack-acme"); !h.OK {
+		t.Errorf("health: %+v", h)
+	}
+}
+
 // TestSlackAnyOrder: however often and however late Slack delivers, and however
 // people's events come between each other's, everything ends in the state that
 // they give in order, once. In an order that nobody could have made, too, each
 // counts once, and what people do then leads all of them to the same place.
 func TestSlackAnyOrder(t *testing.T) {
 	t.Parallel()
-	s := openSlackHouse(t)
+	s := openSlackHouse(t, false)
 	log := s.record()
 	want := s.states()
 	n := 0
@@ -220,7 +263,7 @@ func TestSlackAnyOrder(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(18, 5))
 	for round := range 6 {
-		h := openSlackHouse(t)
+		h := openSlackHouse(t, false)
 		if !slices.Equal(h.users, s.users) {
 			t.Fatal("other people")
 		}
@@ -254,7 +297,7 @@ func TestSlackAnyOrder(t *testing.T) {
 
 	place := ""
 	for round := range 4 {
-		h := openSlackHouse(t)
+		h := openSlackHouse(t, false)
 		var all []*slacktest.Happening
 		for _, own := range log {
 			for range 3 {
