@@ -725,3 +725,35 @@ func TestGrid(t *testing.T) {
 	}
 	s.nothing("another organisation")
 }
+
+// TestRetryAfter: a method that Slack wants left alone is left alone for as long
+// as it says, and no other method with it.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	s := start(t, func(_ *workspace, o *slack.Options) {
+		o.Unhurried = false
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	u := s.Person(0).ID()
+	published := func() int { return s.Calls("views.publish") }
+	s.Refuse("views.publish", "ratelimited")
+	s.does(s.Opens(u, "home"))
+	s.until("Slack to ask for a pause", func() bool { return published() == 1 && strings.Contains(s.log.String(), "App Home was not shown") })
+	s.Refuse("views.publish", "")
+	for range 3 {
+		s.does(s.Opens(u, "home"))
+	}
+	s.says(u, "and another method")
+	s.took()
+	s.sends(u, bot.Message{Text: "Here."})
+	if n := published(); n != 1 || s.Home(u) != nil {
+		t.Errorf("asked %d times within the pause", n)
+	}
+	ahead.Store(int64(slacktest.RetryAfter * time.Second))
+	s.does(s.Opens(u, "home"))
+	s.until("App Home", func() bool { return s.Home(u) != nil })
+	if n := published(); n > 2 {
+		t.Errorf("asked %d times", n)
+	}
+}

@@ -3,6 +3,9 @@ package slack_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +22,25 @@ type stage struct {
 	a     *slack.Adapter
 	rooms *rooms
 	inbox *inbox
+	log   *diary
+}
+
+// A diary is what was logged.
+type diary struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.b.Write(p)
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.b.String()
 }
 
 // inbox is a house that only takes things down.
@@ -37,6 +59,16 @@ func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
 	s := &stage{workspace: openWorkspace(t, adaptertest.NewHouse(), false), t: t, rooms: &rooms{}, inbox: &inbox{ch: make(chan bot.Event, 1000)}}
 	o := s.options()
 	o.House = s.rooms
+	log := &diary{}
+	s.log = log
+	o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	t.Cleanup(func() { // after Run has ended, see below
+		for _, secret := range []string{slacktest.BotToken, slacktest.AppToken, slacktest.SigningSecret, "xoxb-", "xapp-", "/upload/", "ticket=", "otpauth", "private#", "hunter2", "hello", "let me in"} {
+			if strings.Contains(log.String(), secret) {
+				t.Errorf("%q stands in the log:\n%s", secret, log)
+			}
+		}
+	})
 	if set != nil {
 		set(s.workspace, &o)
 	}

@@ -72,6 +72,9 @@ func (w *Workspace) api(out http.ResponseWriter, r *http.Request) {
 		want = AppToken
 	}
 	switch {
+	case refused == "ratelimited":
+		out.Header().Set("Retry-After", strconv.Itoa(RetryAfter))
+		http.Error(out, `{"ok":false,"error":"ratelimited"}`, http.StatusTooManyRequests)
 	case refused != "":
 		answer(out, w.Scopes, fail(refused))
 	case token == "":

@@ -290,7 +290,8 @@ func (w *Workspace) Calls(method string) int {
 	return w.calls[method]
 }
 
-// Refuse makes a method answer with an error; "" ends that.
+// Refuse makes a method answer with an error ("ratelimited" as Slack does, with a
+// status and a pause); "" ends that.
 func (w *Workspace) Refuse(method, code string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
