@@ -392,10 +392,17 @@ func TestMention(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	u := s.Person(1).ID()
-	mention := func() {
-		s.does(s.Event(u, map[string]any{"type": "app_mention", "user": u, "text": "<@" + slacktest.BotUser + "> my password is hunter2", "ts": "1700000000.000100", "channel": "C0GENERAL", "event_ts": "1700000000.000100"}))
+	what := func() *slacktest.Happening {
+		return s.Event(u, map[string]any{"type": "app_mention", "user": u, "text": "<@" + slacktest.BotUser + "> my password is hunter2", "ts": "1700000000.000100", "channel": "C0GENERAL", "event_ts": "1700000000.000100"})
 	}
-	mention()
+	mention := func() { s.does(what()) }
+	s.inbox.shut.Store(true)
+	first := what()
+	if ok, _, _ := s.Post(s.server.URL, first, 0); ok {
+		t.Error("a mention that was not taken in is acknowledged")
+	}
+	s.inbox.shut.Store(false)
+	s.does(first)
 	if ev := s.took(); ev.Kind != bot.Open || ev.Text != "" || string(ev.Conversation) != "slack-acme|"+slacktest.Team+"|"+u {
 		t.Errorf("mentioned: %+v", ev)
 	}
@@ -702,6 +709,30 @@ func TestPictureInDoubt(t *testing.T) {
 			t.Errorf("%s: something is left", fault)
 		}
 	}
+}
+
+// TestPictureTooLate: when there is nothing to reveal any more at the next
+// attempt, the picture of the one before is not shown, and does not stay.
+func TestPictureTooLate(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	s.Ready = true
+	u := s.Person(0).ID()
+	d := bot.Delivery{Key: "c/7", Conversation: "c", Seq: 7, User: u, Attempt: 1, Message: bot.Message{Text: "Scan.", Fleeting: true},
+		Revealed: &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: dot}}
+	mend := s.Workspace.Fault(u, slacktest.Lost)
+	if _, err := s.a.Send(context.Background(), d); err == nil || len(s.Files()) != 1 {
+		t.Fatalf("%v, %d files", err, len(s.Files()))
+	}
+	mend()
+	d.Attempt, d.Revealed = 2, nil
+	if _, err := s.a.Send(context.Background(), d); err != nil {
+		t.Fatal(err)
+	}
+	if all := s.sees(u); len(all) != 1 || len(all[0].Pictures) > 0 {
+		t.Errorf("shown: %+v", all)
+	}
+	s.until("the file to go", func() bool { return len(s.Files()) == 0 })
 }
 
 // TestGrid: the app of a whole organisation ("E...") hears the people of its

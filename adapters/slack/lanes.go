@@ -72,3 +72,10 @@ func (s *seldom) ok(key string, now time.Time, pause time.Duration) bool {
 	s.at[key] = now
 	return true
 }
+
+// undo makes ok say yes again: nothing came of it.
+func (s *seldom) undo(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.at, key)
+}

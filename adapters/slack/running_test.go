@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,10 +46,14 @@ func (d *diary) String() string {
 
 // inbox is a house that only takes things down.
 type inbox struct {
-	ch chan bot.Event
+	ch   chan bot.Event
+	shut atomic.Bool // it takes nothing
 }
 
 func (i *inbox) Accept(_ context.Context, ev bot.Event) error {
+	if i.shut.Load() {
+		return errors.New("the house is closed")
+	}
 	i.ch <- ev
 	return nil
 }

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,8 +12,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"bytes"
 
 	"github.com/slack-go/slack"
 
@@ -75,12 +74,20 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	if err := a.turn(ctx, "chat.postMessage", room); err != nil {
 		return receipt{}, err
 	}
-	if x.File = a.shelf.pick(mark); secret && x.File == "" {
+	x.File = ""
+	left := a.shelf.pick(mark) // by an attempt before this one
+	switch {
+	case secret && left != "":
+		x.File = left
+	case secret:
 		var err *bot.SendError
 		if x.File, err = a.uploadPNG(ctx, d.Revealed.PNG, bot.Harmless(a.alt(&d.Message))); err != nil {
 			return receipt{}, err
 		}
-	} else if p := d.Message.Picture; !secret && p != nil && p.Name != "" {
+	case left != "": // there is nothing to reveal any more
+		a.later(func(ctx context.Context) { _ = a.dropFile(ctx, left) })
+	}
+	if p := d.Message.Picture; !secret && p != nil && p.Name != "" {
 		x.File = a.drawing(ctx, p)
 	}
 	w, err := Render(&d.Message, x, a.o.Phrases)

@@ -68,6 +68,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 	}
 	var reply answer
 	var after func(context.Context)
+	once := "" // what is done once in a while, unless nothing comes of it
 	switch v.what {
 	case said:
 		if strings.TrimSpace(v.text) == "" && v.files {
@@ -83,7 +84,8 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		if v.lang != "" {
 			lang = a.language(v.lang)
 		}
-		if stale := a.waiting.stale(v.user, v.prompt); a.seldom.ok("settled "+v.id, a.o.Now(), time.Hour) {
+		once = "settled " + v.id
+		if stale := a.waiting.stale(v.user, v.prompt); a.seldom.ok(once, a.o.Now(), time.Hour) {
 			after = func(ctx context.Context) { a.settle(ctx, v, lang, stale) }
 		}
 	case asks:
@@ -114,7 +116,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 	case mentioned:
 		ev.Kind = bot.Open
 		ev.Address = address{Channel: a.rooms.get(v.user)}.encode()
-		if !a.seldom.ok("channel "+v.channel+v.user, a.o.Now(), channelPause) {
+		if once = "channel " + v.channel + v.user; !a.seldom.ok(once, a.o.Now(), channelPause) {
 			return nil, nil
 		}
 		after = func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, a.phrase(lang, "chat.in_channel")) }
@@ -144,6 +146,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 	}
 	if err != nil {
 		a.waiting.forget(v.user)
+		a.seldom.undo(once)
 		return nil, err
 	}
 	if after != nil {
