@@ -26,8 +26,10 @@
 //
 // Render is a pure function from a message to blocks. What is not ours to
 // format is written as rich text, whose elements are literal: no escape is
-// needed, and no name can become a mention. Message.text, which notifications
-// and screen readers take, has the whole content, escaped.
+// needed, and no name can become a mention. The text of a message, which
+// notifications and screen readers take, has the whole content, escaped, but for
+// what must not stand on a locked phone: a key to type (who reads by ear finds it
+// inside the message), and the address of a one-time page.
 //
 // Slack has no key for idempotent sends. A message carries its delivery key as
 // metadata, and a repeated attempt looks for it in the history first.

@@ -103,6 +103,9 @@ func complete(t *testing.T, where string, m *bot.Message, w slack.Wire) {
 	if strings.Contains(w.Text, "private#") || strings.Contains(w.Text, "<") {
 		t.Errorf("%s: the text has an address of a page, or is not escaped: %.200q", where, w.Text)
 	}
+	if strings.Contains(w.Text, "JBSW") || strings.Contains(w.Text, "otpauth") {
+		t.Errorf("%s: a key stands in what notifications show", where)
+	}
 	if n := utf8.RuneCountInString(w.Text); n > 4000 {
 		t.Errorf("%s: a text of %d characters", where, n)
 	}

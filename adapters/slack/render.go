@@ -100,12 +100,13 @@ func Render(m *bot.Message, x Extras, ps bot.Phrases) (Wire, error) {
 	}
 	picture := m.Picture
 	if r := x.Revealed; r != nil {
-		key := bot.Harmless(say("chat.key", "key", string(r.Key)))
-		add(key, nil)
-		// The link is for a phone. Slack takes no such address for a button
-		// and makes no link of it.
+		// The key stands in the message and not in its text: notifications on
+		// locked phones and mails about missed messages are made of that. The
+		// link is for a phone; Slack takes no such address for a button.
+		told := len(says)
+		add(bot.Harmless(say("chat.key", "key", string(r.Key))), nil)
 		add(bot.Harmless(say("chat.same_phone", "link", string(r.URI))), nil)
-		if says = says[:len(says)-1]; picture == nil {
+		if says = says[:told]; picture == nil {
 			picture = &bot.Picture{}
 		}
 	}
