@@ -76,7 +76,7 @@ func typeOf(t *testing.T, raw json.RawMessage) (kind string, value json.RawMessa
 
 func compile(t *testing.T, program string) (string, error) {
 	t.Helper()
-	types, compiler := installed(t, "SLACK_TYPES_DIR", "@slack/types"), installed(t, "TYPESCRIPT_DIR", "typescript")
+	types, compiler := installed(t, "SLACK_TYPES_DIR", "@slack/types"), installed(t, "SLACK_TYPESCRIPT_DIR", "typescript")
 	dir := t.TempDir()
 	if err := os.Symlink(filepath.Join(types, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
