@@ -29,17 +29,29 @@ type slackSite struct {
 	*site
 	slack *rigs.Slack
 	serve *caller
+	sso   bool // everybody in the workspace signs in at the organisation
 }
 
-func newSlackSite(t *testing.T) *slackSite {
+// newSlackSite makes one and starts it. change changes the configuration that
+// the site has without Slack.
+func newSlackSite(t *testing.T, change func(s *slackSite, cfg string) string) *slackSite {
 	t.Helper()
 	s := &slackSite{site: newSite(t, builtProgram(t), "")}
+	if change != nil {
+		cfg, err := os.ReadFile(s.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(s.cfg, []byte(change(s, string(cfg))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.slack = rigs.StartSlack(t, s.hook())
 	f, err := os.OpenFile(s.cfg, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(f, "channels:\n  slack:\n    acme: {bot_token_env: E2E_SLACK_TOKEN, signing_secret_env: E2E_SLACK_SECRET, team: %s, api_url: \"%s/api/\"}\n", rigs.SlackTeam, s.slack.URL)
+	fmt.Fprintf(f, "channels:\n  slack:\n    acme: {bot_token_env: E2E_SLACK_TOKEN, signing_secret_env: E2E_SLACK_SECRET, team: %s, sso: %v, api_url: \"%s/api/\"}\n", rigs.SlackTeam, s.sso, s.slack.URL)
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +92,7 @@ type slackPerson struct {
 	seen string // time stamp of the last message that was heard
 	web  *http.Client
 	page *html.Node
+	head http.Header // of the page
 }
 
 func (s *slackSite) person(t *testing.T, name string) *slackPerson {
@@ -307,18 +320,25 @@ func (p *slackPerson) opens(label string) {
 
 func (p *slackPerson) ask(path string, form url.Values) {
 	p.t.Helper()
-	q, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, "http://"+p.s.addr+path, strings.NewReader(form.Encode()))
+	method, site := http.MethodPost, "same-origin"
+	if form == nil { // sent back by the provider
+		method, site = http.MethodGet, "cross-site"
+	}
+	q, err := http.NewRequestWithContext(p.t.Context(), method, "http://"+p.s.addr+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	q.Header.Set("Origin", "http://"+p.s.addr)
-	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	q.Header.Set("Sec-Fetch-Site", site)
+	if form != nil {
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		q.Header.Set("Origin", "http://"+p.s.addr)
+	}
 	r, err := p.web.Do(q)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer r.Body.Close()
+	p.head = r.Header
 	if p.page, err = html.Parse(r.Body); err != nil || r.StatusCode != http.StatusOK {
 		p.t.Fatalf("%s: %d %v %s", path, r.StatusCode, err, readable(p.page))
 	}
@@ -353,7 +373,7 @@ func (p *slackPerson) submits(action string, values ...string) {
 // by the double's signer, which Slack's own framework accepts.
 func TestSlack(t *testing.T) {
 	t.Parallel()
-	s := newSlackSite(t)
+	s := newSlackSite(t, nil)
 	p := s.person(t, "ada")
 	p.says("hi")
 	p.picks("Start")
@@ -503,6 +523,65 @@ func TestSlack(t *testing.T) {
 	if out, code := s.run(t, "audit", "verify", "--config", s.cfg); code != 0 || !strings.Contains(out, "whole") {
 		t.Errorf("audit verify: %d %s", code, out)
 	}
+}
+
+// TestSlackSignIn: a member proves who they are on the sign-in page of the
+// organisation, and types the code from there back in the direct messages where
+// it was asked for. In somebody else's it opens nothing. Before that, in a
+// workspace with single sign-on, people see their own status and set up nothing.
+func TestSlackSignIn(t *testing.T) {
+	t.Parallel()
+	var idp *rigs.OIDC
+	s := newSlackSite(t, func(s *slackSite, cfg string) string {
+		s.sso = true
+		idp = rigs.StartOIDC(t, "http://"+s.addr+"/signin/callback")
+		s.env = append(s.env, "E2E_OIDC_SECRET="+rigs.OIDCSecret)
+		s.secrets["OpenID secret"] = rigs.OIDCSecret
+		return strings.Replace(cfg, "directory: {kind: demo}", fmt.Sprintf("directory: {kind: oidc}\noidc: {issuer: %q, client_id: %s, client_secret_env: E2E_OIDC_SECRET, name: Riverbend ID}", idp.Issuer, rigs.OIDCClient), 1)
+	})
+	ada, ben := s.person(t, "ada"), s.person(t, "ben")
+	for _, p := range []*slackPerson{ben, ada} {
+		p.says("hi")
+		p.picks("Start")
+		p.hears("prove that it is you")
+	}
+	ben.tells("events_api", map[string]any{"type": "event_callback", "team_id": rigs.SlackTeam, "event_id": "EvHOME2", "event": map[string]any{"type": "app_home_opened", "user": ben.id, "channel": ben.room, "tab": "home", "event_ts": "1.1"}})
+	rigs.Until(t, "App Home, by the workspace's word", func() bool {
+		var views []json.RawMessage
+		s.slack.Rows(t, "views", &views)
+		return slices.ContainsFunc(views, func(v json.RawMessage) bool {
+			return bytes.Contains(v, []byte("Ben, this is not set up completely yet."))
+		})
+	})
+	ada.opensForm()
+	ada.submits("/private/signin")
+	_, address, ok := strings.Cut(ada.head.Get("Refresh"), "url=")
+	if !ok {
+		t.Fatalf("the page does not lead to the provider: %s", readable(ada.page))
+	}
+	back := idp.SignIn(t, address, "e-1")
+	ada.ask(back.RequestURI(), nil)
+	if page := readable(ada.page); !strings.Contains(page, "Slack (acme), account "+ada.id) {
+		t.Errorf("the page does not say which account it is for: %s", page)
+	}
+	code := ""
+	for _, n := range elements(ada.page, func(n *html.Node) bool { return attribute(n, "id") == "code" }) {
+		code = readable(n)
+	}
+	if len(code) < 8 {
+		t.Fatalf("no code on the page: %s", readable(ada.page))
+	}
+	s.secret("proof", code)
+	ben.says(code)
+	ben.hears("do not count here")
+	ada.says(code)
+	ada.hears("Thank you, Ada", "authenticator app")
+	s.mail.mail(t, "ada.okafor@riverbend.example", "A chat account was linked")
+	if err := s.serve.proc.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	s.serve.ends()
+	s.noSecrets(t, s.serve.all())
 }
 
 // opensForm opens the page of the newest message that has one.
