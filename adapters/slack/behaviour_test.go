@@ -36,7 +36,7 @@ func TestEntry(t *testing.T) {
 					o.AppToken, o.SigningSecret = secrets(slacktest.AppToken), nil
 				}
 			})
-			s.Life = time.Hour // whatever else this machine does
+			s.Set(func(w *slacktest.Workspace) { w.Life = time.Hour }) // whatever else this machine does
 			p := s.Person(0).(*person)
 			s.sends(p.ID(), askCode(7))
 			press, err := p.press("Enter the code")
@@ -89,9 +89,9 @@ func TestEntryTooLate(t *testing.T) {
 		}
 		before := len(s.sees(p.ID()))
 		if why == "late" {
-			s.Life = -1
+			s.Set(func(w *slacktest.Workspace) { w.Life = -1 })
 		} else {
-			s.Life = time.Hour
+			s.Set(func(w *slacktest.Workspace) { w.Life = time.Hour })
 			press.Payload["trigger_id"] = "1.2.neverissued"
 		}
 		s.does(press)
@@ -628,7 +628,7 @@ func TestExamine(t *testing.T) {
 	if f := find(s, "callback address"); f.State != bot.Doubtful || !strings.Contains(f.Text, "answers as Slack wants it") || !strings.Contains(f.Text, "https") {
 		t.Errorf("%+v", f)
 	}
-	s.Scopes = strings.ReplaceAll(s.Scopes, "files:write,", "")
+	s.Set(func(w *slacktest.Workspace) { w.Scopes = strings.ReplaceAll(w.Scopes, "files:write,", "") })
 	if f := find(s, "scopes"); f.State != bot.Broken || !strings.Contains(f.Text, "files:write") || f.Fix == "" {
 		t.Errorf("%+v", f)
 	}
@@ -682,7 +682,7 @@ func TestPictureInDoubt(t *testing.T) {
 		u := s.Person(0).ID()
 		d := bot.Delivery{Key: "c/7", Conversation: "c", Seq: 7, User: u, Attempt: 1, Message: bot.Message{Text: "Scan.", Fleeting: true},
 			Revealed: &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: dot}}
-		s.Ready = true
+		s.Set(func(w *slacktest.Workspace) { w.Ready = true })
 		mend := s.Workspace.Fault(u, fault)
 		var se *bot.SendError
 		if _, err := s.a.Send(context.Background(), d); !errors.As(err, &se) || se.Kind != bot.SendUncertain {
@@ -716,7 +716,7 @@ func TestPictureInDoubt(t *testing.T) {
 func TestPictureTooLate(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
-	s.Ready = true
+	s.Set(func(w *slacktest.Workspace) { w.Ready = true })
 	u := s.Person(0).ID()
 	d := bot.Delivery{Key: "c/7", Conversation: "c", Seq: 7, User: u, Attempt: 1, Message: bot.Message{Text: "Scan.", Fleeting: true},
 		Revealed: &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: dot}}

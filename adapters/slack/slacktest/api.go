@@ -62,7 +62,7 @@ func (w *Workspace) api(out http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.calls[method]++
 	refused, revoked := w.refused[method], w.revoked[token]
-	hook := w.hooks[method]
+	hook, scopes := w.hooks[method], w.Scopes
 	w.mu.Unlock()
 	if hook != nil {
 		hook(a["user"])
@@ -76,24 +76,24 @@ func (w *Workspace) api(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Retry-After", strconv.Itoa(RetryAfter))
 		http.Error(out, `{"ok":false,"error":"ratelimited"}`, http.StatusTooManyRequests)
 	case refused != "":
-		answer(out, w.Scopes, fail(refused))
+		answer(out, scopes, fail(refused))
 	case token == "":
-		answer(out, w.Scopes, fail("not_authed"))
+		answer(out, scopes, fail("not_authed"))
 	case revoked:
-		answer(out, w.Scopes, fail("token_revoked"))
+		answer(out, scopes, fail("token_revoked"))
 	case token != want && !strings.HasPrefix(token, want+"-"):
-		answer(out, w.Scopes, fail("invalid_auth"))
+		answer(out, scopes, fail("invalid_auth"))
 	case methods[method].do == nil:
-		answer(out, w.Scopes, fail("unknown_method"))
-	case !slices.Contains(strings.Split(w.Scopes, ","), methods[method].scope) && methods[method].scope != "":
-		answer(out, w.Scopes, result{"ok": false, "error": "missing_scope", "needed": methods[method].scope, "provided": w.Scopes})
+		answer(out, scopes, fail("unknown_method"))
+	case !slices.Contains(strings.Split(scopes, ","), methods[method].scope) && methods[method].scope != "":
+		answer(out, scopes, result{"ok": false, "error": "missing_scope", "needed": methods[method].scope, "provided": scopes})
 	case method == "chat.postMessage":
 		w.post(out, a)
 	default:
 		w.mu.Lock()
 		res := methods[method].do(w, a)
 		w.mu.Unlock()
-		answer(out, w.Scopes, res)
+		answer(out, scopes, res)
 	}
 }
 
@@ -233,7 +233,7 @@ func (w *Workspace) post(out http.ResponseWriter, a args) {
 	if w.users[channel] != nil { // a user's id opens the direct messages
 		user, channel = channel, w.room(channel)
 	}
-	fault, hold := w.faults[user], w.stalls[user]
+	fault, hold, scopes := w.faults[user], w.stalls[user], w.Scopes
 	w.mu.Unlock()
 	if hold != nil {
 		hold.once.Do(func() { close(hold.begun) })
@@ -245,13 +245,13 @@ func (w *Workspace) post(out http.ResponseWriter, a args) {
 		http.Error(out, `{"ok":false,"error":"ratelimited"}`, http.StatusTooManyRequests)
 		return
 	case Refused:
-		answer(out, w.Scopes, fail("restricted_action"))
+		answer(out, scopes, fail("restricted_action"))
 		return
 	case Left:
-		answer(out, w.Scopes, fail("is_archived"))
+		answer(out, scopes, fail("is_archived"))
 		return
 	case Broken:
-		answer(out, w.Scopes, fail("service_unavailable"))
+		answer(out, scopes, fail("service_unavailable"))
 		return
 	}
 	var res result
@@ -266,7 +266,7 @@ func (w *Workspace) post(out http.ResponseWriter, a args) {
 		}
 		return
 	}
-	answer(out, w.Scopes, res)
+	answer(out, scopes, res)
 }
 
 func (w *Workspace) store(channel, user string, a args) result {

@@ -27,7 +27,8 @@ const (
 // AllScopes are what a token may do unless it is told otherwise.
 const AllScopes = "app_mentions:read,chat:write,commands,files:write,im:history,im:read,im:write,reactions:write,users:read,users:read.email"
 
-// A Workspace is one. Its fields may be changed before it is used.
+// A Workspace is one. Its fields may be changed before it is used, and later by
+// Set.
 type Workspace struct {
 	Now    func() time.Time
 	Scopes string        // of the bot token, as X-OAuth-Scopes
@@ -146,6 +147,13 @@ func (w *Workspace) close() {
 	w.mu.Unlock()
 	w.server.CloseClientConnections()
 	w.server.Close()
+}
+
+// Set changes fields while the workspace is used.
+func (w *Workspace) Set(how func(w *Workspace)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	how(w)
 }
 
 // API is the address of the Web API, with a slash at the end.
