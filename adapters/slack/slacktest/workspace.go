@@ -122,7 +122,8 @@ func New(t testing.TB) *Workspace {
 	mux.HandleFunc("/api/{method}", w.api)
 	mux.HandleFunc("/upload/{file}", w.upload)
 	mux.HandleFunc("/link/", w.link)
-	w.server = httptest.NewServer(mux)
+	w.server = httptest.NewUnstartedServer(mux) // its answers name it
+	w.server.Start()
 	t.Cleanup(w.close)
 	return w
 }
