@@ -1,0 +1,152 @@
+package discord
+
+import (
+	"context"
+	"crypto/ed25519"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"golang.org/x/time/rate"
+
+	"latchkey/bot"
+)
+
+// An Adapter connects one application of Discord. Make it with New.
+type Adapter struct {
+	o      Options
+	api    *url.URL
+	key    ed25519.PublicKey // nil: no HTTP
+	rest   *discordgo.Session
+	skew   atomic.Int64
+	global *rate.Limiter // all requests
+	open   *rate.Limiter // of new direct message channels
+
+	places  places
+	signs   signs
+	doors   doors
+	current atomic.Pointer[run]
+
+	mu     sync.Mutex
+	health bot.Health
+
+	pace pace
+}
+
+// A pace is how patient the adapter is; tests have another.
+type pace struct {
+	again    time.Duration // first wait before it connects again
+	identify time.Duration // between two new sessions
+	most     time.Duration // longest wait
+	quiet    time.Duration // a connection that says nothing for so long is dead
+	later    time.Duration // an interaction that is not taken in by then is deferred
+	sign     time.Duration // a typing sign, when nothing was said by then
+	repeat   time.Duration // first wait before an event is given to the house again
+}
+
+var usual = pace{
+	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, quiet: 100 * time.Second,
+	later: 2 * time.Second, sign: 700 * time.Millisecond, repeat: 100 * time.Millisecond,
+}
+
+var (
+	_ bot.Adapter  = (*Adapter)(nil)
+	_ bot.Pager    = (*Adapter)(nil)
+	_ bot.Deleter  = (*Adapter)(nil)
+	_ bot.Typer    = (*Adapter)(nil)
+	_ bot.Healther = (*Adapter)(nil)
+	_ bot.Examiner = (*Adapter)(nil)
+)
+
+// New checks the options and opens no connection.
+func New(o Options) (*Adapter, error) {
+	api, key, err := o.check()
+	if err != nil {
+		return nil, err
+	}
+	a := &Adapter{o: o, api: api, key: key, pace: usual,
+		global: rate.NewLimiter(perSecond, perSecond),
+		// Discord asks to open direct messages slowly, and only to people who
+		// did something.
+		open:   rate.NewLimiter(1, 5),
+		health: bot.Health{Since: o.Now(), Text: "not connected yet"},
+	}
+	if a.rest, err = a.session(nil); err != nil {
+		return nil, err
+	}
+	if o.APIURL != API {
+		o.Log.Warn("Discord's API is taken to be elsewhere; this is for tests", "api_url", api.Host)
+	}
+	return a, nil
+}
+
+// session makes one of the library's sessions, quiet and without a wait of its
+// own. gateway says where to resume.
+func (a *Adapter) session(gateway func() string) (*discordgo.Session, error) {
+	s, err := discordgo.New("Bot " + string(a.o.Token.One()))
+	if err != nil {
+		return nil, err
+	}
+	s.LogLevel = -1 // it would log what people write
+	s.StateEnabled = false
+	s.SyncEvents = true // keeps the order
+	s.ShouldReconnectOnError = false
+	s.ShouldReconnectVoiceOnSessionError = false
+	s.ShouldRetryOnRateLimit = false
+	s.MaxRestRetries = 0
+	s.Client = &http.Client{
+		Timeout:       15 * time.Second,
+		Transport:     &transport{base: http.DefaultTransport, api: a.api, token: a.o.Token.One, skew: &a.skew, now: time.Now, gateway: gateway},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return s, nil
+}
+
+// Channel implements bot.Adapter.
+func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
+
+// Limits implements bot.Adapter.
+func (a *Adapter) Limits() bot.Limits { return limits }
+
+// WantsPage implements bot.Pager: a form of Discord's shows what is typed, so
+// passwords, answers and codes that are shown once go to a one-time page.
+func (a *Adapter) WantsPage(m *bot.Message) bool { return m.Form != nil }
+
+// conversation is the id of the direct conversation with a person.
+func (a *Adapter) conversation(who string) bot.ConversationID {
+	return bot.ConversationID(string(a.o.Channel) + "|" + who)
+}
+
+// A run is one call of Run.
+type run struct {
+	ctx   context.Context
+	in    bot.Inbox
+	lanes lanes
+	fetch chan struct{} // how many conversations are fetched at once
+}
+
+// Run implements bot.Adapter. It connects again by itself, and returns only
+// when ctx ends.
+func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
+	r := &run{ctx: ctx, in: in, fetch: make(chan struct{}, 4)}
+	a.current.Store(r)
+	a.supervise(r)
+	a.current.CompareAndSwap(r, nil)
+	r.lanes.close()
+	a.signs.stop()
+	a.setHealth(false, "stopped")
+	return nil
+}
+
+// lang is the language of ours that a locale names, or the house's.
+func (a *Adapter) lang(locale string) string {
+	for _, l := range a.o.Phrases.Languages() {
+		if len(locale) >= len(l) && locale[:len(l)] == l && (len(locale) == len(l) || locale[len(l)] == '-') {
+			return l
+		}
+	}
+	return a.o.Lang
+}

@@ -1,0 +1,40 @@
+// Package discord is the adapter for Discord: direct messages with a bot, by the
+// gateway, and by signed HTTP interactions where a public key is configured.
+//
+// It is in charge of Discord's words: which event is what (decode.go), what a
+// message looks like (render.go, escape.go), which error means what (fail.go),
+// and of one connection that finds its way back (gateway.go, catchup.go). The
+// protocol itself is github.com/bwmarrin/discordgo. It must not decide what is
+// said, must not see the database, and believes nobody: a Discord account says
+// nothing about who a person is, so everybody begins at bot.L0.
+//
+// # In
+//
+// The gateway tells of direct messages and interactions (buttons, forms, slash
+// commands) in order; each person's events wait in a line of their own
+// (lane.go). With a public key, interactions come to Handler instead, each with
+// a signature. The gateway delivers once. What the house does not take in is
+// therefore tried again here, with the same id, until it is; and after a start,
+// or a connection that could not be resumed, the messages since the last one
+// that was taken in are fetched (catchup.go). So that this can be, Event.Address
+// holds the channel and the id of that message, and no secret.
+//
+// # Acknowledging
+//
+// Discord waits three seconds for an answer to an interaction. The answer that
+// shows that a button was pressed, "✓ label" in place of the buttons, is given
+// only after Inbox.Accept returned nil. When that takes longer than two seconds,
+// a deferral goes first, which shows a wait and promises nothing: the buttons
+// stay, and can be pressed again if the program dies before the event is in.
+//
+// # Out
+//
+// Markdown in a text is escaped and nobody can be mentioned. A QR goes as a file
+// with a random name. Delivery.Key becomes a nonce that Discord enforces, so
+// that a repeat shows nothing twice. A send waits two seconds at most for its
+// rate limit; a longer wait is bot.SendThrottled, of that conversation alone.
+//
+// Sources: https://discord.com/developers/docs, the pages Gateway, Receiving and
+// Responding to Interactions, Component Reference, Message, Rate Limits, Opcodes
+// and Status Codes.
+package discord

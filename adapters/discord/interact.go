@@ -1,0 +1,285 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"latchkey/bot"
+)
+
+// A reply is the answer to one interaction: the first one, given by the gateway
+// session's REST or as the response to the request, and what follows it.
+type reply struct {
+	a *Adapter
+	i *interaction
+	// first gives the first answer where the interaction came by HTTP; nil: it
+	// is posted.
+	first func(answer) error
+
+	mu    sync.Mutex
+	given bool
+	timer *time.Timer // of the deferral
+}
+
+var errAnswered = errors.New("answered already")
+
+// give gives the first answer; later calls fail.
+func (p *reply) give(ctx context.Context, w answer) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.given {
+		return errAnswered
+	}
+	p.given = true
+	if p.first != nil {
+		return p.first(w)
+	}
+	_, err := p.a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointInteractionResponse(p.i.ID, p.i.Token), body: encode(w), exempt: true})
+	return err
+}
+
+// hold gives a deferral when nothing was given after a while. The time begins
+// when the interaction comes, not when it is its turn.
+func (p *reply) hold(ctx context.Context, w answer) {
+	p.timer = time.AfterFunc(p.a.pace.later, func() { _ = p.give(ctx, w) })
+}
+
+// stop takes the deferral back, if it was not given yet.
+func (p *reply) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// original is the address of the first answer, or of the message that it
+// updates.
+func (p *reply) original() string {
+	return discordgo.EndpointInteractionResponseActions(p.a.o.ApplicationID, p.i.Token)
+}
+
+// change changes the original answer.
+func (p *reply) change(ctx context.Context, m message) error {
+	return p.after(ctx, request{method: http.MethodPatch, address: p.original(), body: encode(m), exempt: true})
+}
+
+// withdraw takes the original answer away.
+func (p *reply) withdraw(ctx context.Context) error {
+	return p.after(ctx, request{method: http.MethodDelete, address: p.original(), exempt: true})
+}
+
+// after makes a request about the first answer, which Discord may not have in
+// its hands yet when it was the response to a request.
+func (p *reply) after(ctx context.Context, q request) error {
+	for try := 0; ; try++ {
+		_, err := p.a.do(ctx, q)
+		var no *refusal
+		if err == nil || !errors.As(err, &no) || no.Status != http.StatusNotFound || try == 5 || !sleep(ctx, 200*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// Deferrals: of a button, which shows nothing new, and of a command, which shows
+// a wait to whoever gave it.
+var (
+	deferUpdate  = answerWith(answerLaterUpdate, nil)
+	deferMessage = answerWith(answerLater, message{Components: []row{}, Flags: ephemeral})
+)
+
+// interaction deals with an interaction, and reports whether it does. It does
+// not wait.
+func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
+	who := i.author()
+	if who == nil || who.Bot || i.Application != a.o.ApplicationID {
+		return false
+	}
+	if i.Locale != "" {
+		a.places.note(who.ID, func(pl *place) { pl.locale = i.Locale })
+	}
+	switch i.Type {
+	case kindPress, kindModal:
+		id, ok := readID(i.Data.CustomID)
+		if !ok || !i.direct() || (i.Type == kindModal) != (id.what == 'm') {
+			return false
+		}
+		if id.what == 'e' { // nothing has happened yet but that a form is wanted
+			return r.lanes.add("form|"+i.ID, func() {
+				if err := p.give(r.ctx, answerWith(answerModal, form(id))); err != nil {
+					a.o.Log.Warn("a form could not be opened", "err", err)
+				}
+			})
+		}
+		p.hold(r.ctx, deferUpdate)
+		return r.lanes.add(who.ID, func() { a.pressed(r, i, id, p) })
+	case kindCommand:
+		if i.Data.Name != commandName {
+			return false
+		}
+		p.hold(r.ctx, deferMessage)
+		if i.direct() {
+			return r.lanes.add(who.ID, func() { a.commanded(r, i, p) })
+		}
+		return r.lanes.add(who.ID, func() { a.called(r, i, p) })
+	}
+	return false
+}
+
+// pressed takes in a choice or a form that was sent. It runs in the person's
+// lane.
+func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
+	who := i.author().ID
+	defer p.stop()
+	ev := bot.Event{ID: i.ID, Prompt: id.prompt, Address: a.addressOf(who, i)}
+	name := ""
+	switch i.Type {
+	case kindModal:
+		in := find(i.Data.Components, func(c *component) bool { return c.Type == 4 && c.CustomID == field })
+		if in == nil {
+			return
+		}
+		ev.Kind, ev.Text = bot.Text, clip(in.Value)
+		name = labelOf(i, func(c *component) bool { return strings.HasPrefix(c.CustomID, "e|") })
+	default:
+		ev.Kind, ev.Choice = bot.Press, id.choice
+		name = labelOf(i, func(c *component) bool { return c.CustomID == i.Data.CustomID })
+	}
+	if !a.accept(r, ev, who, i.Channel, nil) {
+		return // the buttons stay; Discord shows that it did not work
+	}
+	a.settle(r.ctx, i, name, p)
+}
+
+// settle takes the buttons away and says which one it was. Failing loses nothing.
+func (a *Adapter) settle(ctx context.Context, i *interaction, name string, p *reply) {
+	if i.Message == nil {
+		if err := p.give(ctx, answerWith(answerLaterUpdate, nil)); err != nil && !errors.Is(err, errAnswered) {
+			a.o.Log.Debug("an interaction could not be answered", "err", err)
+		}
+		return
+	}
+	m := settled(i.Message.Content, name, a.o.Phrases, a.lang(i.Locale))
+	err := p.give(ctx, answerWith(answerUpdate, m))
+	if errors.Is(err, errAnswered) {
+		err = p.change(ctx, m)
+	}
+	if err != nil && ctx.Err() == nil { // too late for an answer: it is our message all the same
+		err = a.edit(ctx, i.Channel, i.Message.ID, m)
+	}
+	if err != nil {
+		a.o.Log.Debug("a message keeps its buttons", "err", err)
+	}
+}
+
+// labelOf is the label of a button of the message that an interaction is about.
+func labelOf(i *interaction, ok func(*component) bool) string {
+	if i.Message == nil {
+		return ""
+	}
+	if c := find(i.Message.Components, func(c *component) bool { return c.Type == 2 && ok(c) }); c != nil {
+		return oneLine(c.Label)
+	}
+	return ""
+}
+
+// addressOf is the address of a person who did something in the direct message
+// channel. It tells nothing about which messages were taken in, unless nothing
+// is known yet: then all messages from now on are new.
+func (a *Adapter) addressOf(who string, i *interaction) []byte {
+	at := a.places.note(who, func(p *place) {
+		p.Channel = i.Channel
+		if p.Seen == "" {
+			p.Seen = i.ID
+			if i.Message != nil && later(i.ID, i.Message.ID) {
+				p.Seen = i.Message.ID
+			}
+		}
+	})
+	return encode(at.address)
+}
+
+// commanded takes in a command of the direct conversation.
+func (a *Adapter) commanded(r *run, i *interaction, p *reply) {
+	who := i.author().ID
+	defer p.stop()
+	ev := a.command(i)
+	ev.Address = a.addressOf(who, i)
+	if !a.accept(r, ev, who, i.Channel, nil) {
+		return
+	}
+	// A command wants an answer of its own. The real one is on its way, so this
+	// one is given and taken away again.
+	if err := p.give(r.ctx, deferMessage); err != nil && !errors.Is(err, errAnswered) {
+		a.o.Log.Debug("a command could not be answered", "err", err)
+		return
+	}
+	if err := p.withdraw(r.ctx); err != nil {
+		a.o.Log.Debug("the answer to a command stays", "err", err)
+	}
+}
+
+// called takes in a command of a server, or of a conversation with others: the
+// bot answers where only this person sees it, and goes on in private.
+func (a *Adapter) called(r *run, i *interaction, p *reply) {
+	who := i.author().ID
+	defer p.stop()
+	say := func(key string) {
+		m := message{Content: escape(a.phrase(i.Locale, key)), Components: []row{}, Flags: ephemeral}
+		err := p.give(r.ctx, answerWith(answerMessage, m))
+		if errors.Is(err, errAnswered) {
+			m.Flags = 0
+			err = p.change(r.ctx, m)
+		}
+		if err != nil {
+			a.o.Log.Debug("a command could not be answered", "err", err)
+		}
+	}
+	channel := a.places.get(who).Channel
+	if channel == "" {
+		var err error
+		if channel, err = a.openChannel(r.ctx, who); err != nil {
+			a.o.Log.Warn("a direct conversation could not be opened", "err", err)
+			key := "chat.in_channel.ask"
+			if classify(err).Kind == bot.SendGone {
+				key = "chat.dm_closed"
+			}
+			say(key)
+			return
+		}
+	}
+	a.doors.opened(who, i.Token, time.Now())
+	at := a.places.note(who, func(pl *place) {
+		pl.Channel = channel
+		if pl.Seen == "" {
+			pl.Seen = i.ID
+		}
+	})
+	ev := a.command(i)
+	ev.Address = encode(at.address)
+	if !a.accept(r, ev, who, "", func() {}) {
+		return
+	}
+	if ev.Kind == bot.Open {
+		say("chat.in_channel")
+	} else {
+		say("chat.command.moved")
+	}
+}
+
+// command is the event that a command stands for.
+func (a *Adapter) command(i *interaction) bot.Event {
+	ev := bot.Event{ID: i.ID, Kind: bot.Open}
+	for _, o := range i.Data.Options {
+		var word string
+		if o.Name == optionName && json.Unmarshal(o.Value, &word) == nil && word != "" && word != start {
+			ev.Kind, ev.Text = bot.Text, clip(harmless(word))
+		}
+	}
+	return ev
+}

@@ -1,0 +1,86 @@
+package discord
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"strings"
+)
+
+// permissions that the bot asks for in servers: none. It writes direct messages
+// only, and answers commands, which needs none.
+const permissions = "0"
+
+// InstallLink is where an administrator of a server adds the bot. Source: OAuth2,
+// Bot Authorization Flow.
+func InstallLink(applicationID string) string {
+	v := url.Values{"client_id": {applicationID}, "scope": {"bot applications.commands"}, "permissions": {permissions}, "integration_type": {"0"}}
+	return "https://discord.com/oauth2/authorize?" + v.Encode()
+}
+
+// A manifest tells all that is set at Discord. Discord takes no such file: the
+// commands are registered by the bot itself, the settings are made by hand.
+type manifest struct {
+	Name        string            `json:"name"`
+	InstallLink string            `json:"install_link"`
+	Scopes      []string          `json:"scopes"`
+	Permissions string            `json:"permissions"`
+	Intents     []string          `json:"intents"`
+	IntentsBits int               `json:"intents_bits"`
+	Privileged  []string          `json:"privileged_intents"`
+	Settings    map[string]string `json:"developer_portal"`
+	Commands    []command         `json:"commands"`
+}
+
+// Manifest describes the application: JSON with the install link, scopes,
+// permissions, intents, the settings of the developer portal and the commands
+// as they are registered. callback is the address of Handler, or "" when
+// interactions come by the gateway.
+func Manifest(o Options, callback string) ([]byte, error) {
+	id := o.ApplicationID
+	if id == "" {
+		id = "APPLICATION_ID"
+	}
+	endpoint := "leave empty: interactions come by the gateway"
+	if callback != "" {
+		endpoint = callback + " (save it while the service runs: Discord asks it at once)"
+	}
+	m := manifest{
+		Name: o.BotName, InstallLink: InstallLink(id), Scopes: []string{"bot", "applications.commands"}, Permissions: permissions,
+		Intents: []string{"DIRECT_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
+		Settings: map[string]string{
+			"General Information / Name":                       o.BotName,
+			"General Information / Interactions Endpoint URL":  endpoint,
+			"Installation / Installation Contexts":             "Guild Install only",
+			"Bot / Public Bot":                                 "off: only the owner adds it to servers",
+			"Bot / Requires OAuth2 Code Grant":                 "off",
+			"Bot / Presence, Server Members, Message Content":  "off: no privileged intent is needed",
+			"General Information / Application ID, Public Key": "into application_id and, for HTTP, public_key",
+			"Bot / Token": "into token",
+		},
+		Commands: commands(o.Phrases, o.Lang, o.Guild != ""),
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(m); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// Notes tell the person who sets the application up what to do with it.
+func Notes(applicationID string) string {
+	link := "the install_link, with the application's id in it"
+	if applicationID != "" {
+		link = InstallLink(applicationID)
+	}
+	return strings.Join([]string{
+		"Discord takes no manifest. Make an application at https://discord.com/developers/applications and set what stands under developer_portal.",
+		"Scopes: bot, applications.commands. Permissions: none. Intents: direct messages (4096), none privileged.",
+		"Add it to your server: " + link,
+		"The command /setup is registered by the bot itself when it connects.",
+		"Next: latchkey doctor",
+	}, "\n")
+}

@@ -1,0 +1,105 @@
+package discord
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"regexp"
+	"time"
+
+	"latchkey/bot"
+)
+
+// House is what the adapter asks of the house.
+type House interface {
+	// Recent lists conversations of the channel, the last used first, with ID,
+	// User and Address.
+	Recent(ctx context.Context, ch bot.ChannelID, limit int) ([]bot.Conversation, error)
+}
+
+// Options configure an adapter.
+type Options struct {
+	Channel bot.ChannelID
+	House   House
+	Phrases bot.Phrases
+	Org     string
+	BotName string
+	Lang    string // where a person's is not known
+
+	ApplicationID string      // of the developer portal, "General Information"
+	Token         bot.Secrets // of the bot; newest first; asked at each use
+	PublicKey     string      // 64 hex digits; set: interactions come to Handler by HTTP
+	Guild         string      // id of a server; set: slash commands are registered there only
+	PublicURL     string      // under which Handler is reached, for Examine; may be empty
+	// APIURL is another address of Discord's API: "http://127.0.0.1:8081/api".
+	// A version at its end is not looked at. Without TLS only on the loopback
+	// address.
+	APIURL string
+
+	Now func() time.Time // the clock of the store
+	Log *slog.Logger
+}
+
+// API is where Discord's API is.
+const API = "https://discord.com/api"
+
+// version of the API that is spoken, see the Reference.
+const version = "v10"
+
+var versioned = regexp.MustCompile(`(/v[0-9]+)?/*$`)
+
+// check fills in what is optional and refuses what cannot work.
+func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
+	switch {
+	case o.Channel == "":
+		return nil, nil, errors.New("discord: no channel")
+	case o.House == nil || o.Phrases == nil:
+		return nil, nil, errors.New("discord: no house, or no phrases")
+	case o.Token == nil:
+		return nil, nil, errors.New("discord: no token; set token to the one of the developer portal, page Bot")
+	case !snowflake(o.ApplicationID):
+		return nil, nil, errors.New("discord: application_id is not a number; copy it from the developer portal, page General Information")
+	case o.Guild != "" && !snowflake(o.Guild):
+		return nil, nil, errors.New("discord: guild is not a number; copy the server's id, or leave it out")
+	}
+	if o.PublicKey != "" {
+		raw, err := hex.DecodeString(o.PublicKey)
+		if err != nil || len(raw) != ed25519.PublicKeySize {
+			return nil, nil, errors.New("discord: public_key is not 64 hexadecimal digits; copy it from the developer portal, page General Information")
+		}
+		key = raw
+	}
+	if o.APIURL == "" {
+		o.APIURL = API
+	}
+	api, err = url.Parse(versioned.ReplaceAllString(o.APIURL, ""))
+	if err != nil || api.Host == "" || api.User != nil || api.RawQuery != "" || api.Fragment != "" {
+		return nil, nil, errors.New("discord: api_url is no address such as " + API)
+	}
+	switch {
+	case api.Scheme == "https":
+	case api.Scheme == "http" && loopback(api.Hostname()):
+	default:
+		return nil, nil, fmt.Errorf("discord: api_url %s would send the token unprotected; use https, or a loopback address", o.APIURL)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Lang == "" {
+		o.Lang = "en"
+	}
+	return api, key, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,87 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"latchkey/bot"
+)
+
+// giveUp is how long the adapter goes on offering an event to the house.
+const giveUp = 10 * time.Minute
+
+// message takes in what somebody wrote. It runs in the person's lane.
+func (a *Adapter) message(r *run, m *incoming) {
+	who := m.Author.ID
+	if m.Content == "" {
+		if len(m.Attachments)+len(m.Stickers) > 0 && r.ctx.Err() == nil {
+			a.places.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
+			a.direct(r.ctx, m.Channel, "files|"+m.ID, a.phrase(a.places.get(who).locale, "chat.no_files"))
+		}
+		return
+	}
+	at := a.places.get(who)
+	at.seen(m.Channel, m.ID)
+	ok := a.accept(r, bot.Event{ID: m.ID, Kind: bot.Text, Text: m.Content, Address: encode(at.address)}, who, m.Channel, nil)
+	if ok {
+		a.places.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
+	}
+}
+
+// accept gives an event to the house until it is taken in, and reports whether
+// it was. ID, Kind, Address and what the kind needs are set. Discord does not
+// deliver again, so what the house refuses is tried again here; the person is
+// asked for a moment.
+func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func()) bool {
+	ev.Channel, ev.Conversation, ev.From = a.o.Channel, a.conversation(who), who
+	ev.Locale = a.places.get(who).locale
+	if channel != "" {
+		a.signs.expect(ev.Conversation, a.pace.sign, func() {
+			if err := a.typing(r.ctx, channel); err != nil {
+				a.o.Log.Debug("no typing sign", "err", err)
+			}
+		})
+	}
+	began := time.Now()
+	for wait := a.pace.repeat; ; wait = min(2*wait, 10*time.Second) {
+		ev.At = a.o.Now()
+		err := r.in.Accept(r.ctx, ev)
+		switch {
+		case err == nil:
+			return true
+		case r.ctx.Err() != nil:
+			return false
+		case errors.Is(err, bot.ErrEvent), time.Since(began) > giveUp:
+			a.o.Log.Error("an event could not be taken in and is lost", "id", ev.ID, "err", err)
+			return false
+		}
+		a.o.Log.Warn("an event could not be taken in; it is tried again", "id", ev.ID, "err", err)
+		if wait == a.pace.repeat {
+			if tell == nil && channel != "" {
+				tell = func() { a.direct(r.ctx, channel, "wait|"+ev.ID, a.phrase(ev.Locale, "chat.wait")) }
+			}
+			if tell != nil {
+				tell()
+			}
+		}
+		if !sleep(r.ctx, wait/2+rand.N(wait/2+1)) {
+			return false
+		}
+	}
+}
+
+// phrase is a phrase in the language of a locale.
+func (a *Adapter) phrase(locale, key string, kv ...string) string {
+	return a.o.Phrases.Phrase(a.lang(locale), key, kv...)
+}
+
+// direct says something of the adapter's own, once for a key. Failing loses
+// nothing.
+func (a *Adapter) direct(ctx context.Context, channel, key, text string) {
+	m := message{Content: cut(escape(text), maxContent), Components: []row{}, Nonce: nonce(key), Enforce: true}
+	if _, err := a.post(ctx, channel, m, nil); err != nil {
+		a.o.Log.Debug("a word on the side could not be said", "err", err)
+	}
+}

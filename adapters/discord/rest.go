@@ -1,0 +1,179 @@
+package discord
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// patience is how long a request waits here for its turn.
+	patience = 2 * time.Second
+	// deadline of a request, with the wait.
+	deadline = 9 * time.Second
+	// perSecond is the limit of all requests of a bot (Rate Limits, Global).
+	perSecond = 50
+)
+
+// A request to Discord.
+type request struct {
+	method, address string // address is one of the library's
+	body            []byte // JSON, or nil
+	file            []byte // a picture that body tells of, or nil
+	// exempt: answers to interactions have a limit of their own, and each is the
+	// only one of its address.
+	exempt bool
+}
+
+// do makes a request and gives the body of the answer. Its error is a *refusal.
+//
+// The library keeps a bucket for each address, that is, for each channel and
+// kind of request, and learns its limits from the headers. It waits for them
+// without an end; here a wait is two seconds at most, and the channels do not
+// wait for each other.
+func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	contentType, body := "application/json", q.body
+	if q.file != nil {
+		contentType, body = multi(q.body, q.file)
+	}
+	bucket := &discordgo.Bucket{Remaining: 1}
+	if q.exempt {
+		bucket.Lock()
+	} else {
+		if err := a.turnOf(ctx, a.global); err != nil {
+			return nil, err
+		}
+		var err error
+		path, _, _ := strings.Cut(q.address, "?")
+		if bucket, err = a.lock(ctx, q.method+" "+path); err != nil {
+			return nil, err
+		}
+	}
+	ctx, n := noted(ctx)
+	reply, err := a.rest.RequestWithLockedBucket(q.method, q.address, contentType, body, bucket, 0,
+		discordgo.WithContext(ctx), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0))
+	if err == nil {
+		return reply, nil
+	}
+	return nil, refused(ctx, n, err)
+}
+
+// lock waits until a request of a bucket may be made.
+func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, error) {
+	b := a.rest.Ratelimiter.GetBucket(key)
+	until := time.Now().Add(patience)
+	for pause := time.Millisecond; !b.TryLock(); pause = min(2*pause, 50*time.Millisecond) {
+		if time.Now().After(until) {
+			return nil, &refusal{Status: http.StatusTooManyRequests, After: time.Second}
+		}
+		if !sleep(ctx, pause) {
+			return nil, &refusal{Called: true}
+		}
+	}
+	wait := a.rest.Ratelimiter.GetWaitTime(b, 1)
+	switch {
+	case wait > patience:
+		b.Unlock()
+		return nil, &refusal{Status: http.StatusTooManyRequests, After: wait}
+	case wait > 0 && !sleep(ctx, wait):
+		b.Unlock()
+		return nil, &refusal{Called: true}
+	}
+	b.Remaining--
+	return b, nil
+}
+
+// turnOf waits for a limiter.
+func (a *Adapter) turnOf(ctx context.Context, l *rate.Limiter) error {
+	r := l.Reserve()
+	switch wait := r.Delay(); {
+	case wait > patience:
+		r.Cancel()
+		return &refusal{Status: http.StatusTooManyRequests, After: wait, Global: true}
+	case wait > 0 && !sleep(ctx, wait), ctx.Err() != nil:
+		r.Cancel()
+		return &refusal{Called: true}
+	}
+	return nil
+}
+
+// sleep waits and reports whether the context lasted.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// refused says what an error of the library is. The library's own text is never
+// passed on: it has the address in it, and sometimes a token.
+func refused(ctx context.Context, n *note, err error) *refusal {
+	r := &refusal{Status: n.status, Reach: n.reach}
+	var limited *discordgo.RateLimitError
+	var rest *discordgo.RESTError
+	switch {
+	case errors.As(err, &limited) && limited.RateLimit != nil && limited.TooManyRequests != nil:
+		r.After = limited.RetryAfter
+	case errors.As(err, &rest):
+		if rest.Message != nil {
+			r.Code = rest.Message.Code
+		}
+	}
+	if n.status == 0 {
+		r.Called = ctx.Err() != nil
+	}
+	if n.status == http.StatusTooManyRequests {
+		r.Global = n.header.Get("X-RateLimit-Global") != "" || n.header.Get("X-RateLimit-Scope") == "global"
+		if s, err := strconv.ParseFloat(n.header.Get("Retry-After"), 64); err == nil && s < 1e6 {
+			r.After = max(r.After, time.Duration(s*float64(time.Second)))
+		}
+		if r.After <= 0 {
+			r.After = time.Second
+		}
+	}
+	return r
+}
+
+// multi is a body with a picture, see Reference, Uploading Files.
+func multi(payload, file []byte) (contentType string, body []byte) {
+	var tells struct {
+		Attachments []attachment `json:"attachments"`
+	}
+	name := "picture.png"
+	if json.Unmarshal(payload, &tells) == nil && len(tells.Attachments) == 1 {
+		name = tells.Attachments[0].Filename
+	}
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	part := func(disposition, kind string, content []byte) {
+		h := textproto.MIMEHeader{"Content-Disposition": {disposition}, "Content-Type": {kind}}
+		p, err := w.CreatePart(h)
+		if err == nil {
+			_, err = p.Write(content)
+		}
+		if err != nil {
+			panic("discord: a buffer that cannot be written: " + err.Error())
+		}
+	}
+	part(`form-data; name="payload_json"`, "application/json", payload)
+	part(fmt.Sprintf(`form-data; name="files[0]"; filename=%q`, name), "image/png", file)
+	_ = w.Close() // into a buffer
+	return w.FormDataContentType(), b.Bytes()
+}

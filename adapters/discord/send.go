@@ -1,0 +1,98 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/bwmarrin/discordgo"
+
+	"latchkey/bot"
+)
+
+var errNoAddress = errors.New("discord: no direct message channel is known of this person")
+
+// Send implements bot.Adapter. The receipt is the id of the message.
+func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
+	a.signs.said(d.Conversation)
+	at, ok := readAddress(d.Address)
+	if !ok {
+		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: errNoAddress}
+	}
+	w, err := render(&d, a.o.Phrases)
+	if err != nil {
+		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	id, err := a.post(ctx, at.Channel, w.Message, w.File)
+	if err == nil {
+		return bot.Receipt{ID: id}, nil
+	}
+	se := classify(err)
+	if se.Kind == bot.SendGone {
+		a.doors.closed(d.User, func(t string) { a.closedDoor(ctx, d.User, t) })
+	}
+	return bot.Receipt{}, se
+}
+
+// post sends a message and gives its id.
+func (a *Adapter) post(ctx context.Context, channel string, m message, file []byte) (string, error) {
+	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointChannelMessages(channel), body: encode(m), file: file})
+	if err != nil {
+		return "", err
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(body, &made) != nil || !snowflake(made.ID) {
+		return "", &refusal{Status: http.StatusOK, Reach: true} // sent, and what became of it is not known
+	}
+	return made.ID, nil
+}
+
+// Delete implements bot.Deleter: the message goes, and its file with it.
+func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) error {
+	at, ok := readAddress(d.Address)
+	if !ok || !snowflake(receipt) {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: a receipt that is none, or no address")}
+	}
+	_, err := a.do(ctx, request{method: http.MethodDelete, address: discordgo.EndpointChannelMessage(at.Channel, receipt)})
+	var no *refusal
+	switch {
+	case err == nil, errors.As(err, &no) && no.Code == codeUnknownMessage: // it is gone
+		return nil
+	}
+	return classify(err)
+}
+
+// typing shows a typing sign in a channel.
+func (a *Adapter) typing(ctx context.Context, channel string) error {
+	if _, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointChannelTyping(channel)}); err != nil {
+		return classify(err)
+	}
+	return nil
+}
+
+// edit changes a message of ours. It is done as well as it can be.
+func (a *Adapter) edit(ctx context.Context, channel, id string, m message) error {
+	_, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(channel, id), body: encode(m)})
+	return err
+}
+
+// openChannel gives the direct message channel with a person.
+func (a *Adapter) openChannel(ctx context.Context, who string) (string, error) {
+	if err := a.turnOf(ctx, a.open); err != nil {
+		return "", err
+	}
+	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointUserChannels("@me"), body: encode(map[string]string{"recipient_id": who})})
+	if err != nil {
+		return "", err
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(body, &made) != nil || !snowflake(made.ID) {
+		return "", &refusal{Status: http.StatusOK, Reach: true}
+	}
+	return made.ID, nil
+}

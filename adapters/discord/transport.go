@@ -1,0 +1,101 @@
+package discord
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"latchkey/bot"
+)
+
+// A transport sends the library's requests to the configured address. The
+// library's own addresses are package variables, one set for all sessions, and
+// of an older version of the API; so the address is written anew here. It also
+// takes down what the library does not pass on.
+type transport struct {
+	base  http.RoundTripper
+	api   *url.URL
+	token func() bot.Secret
+	skew  *atomic.Int64 // nanoseconds that Discord's clock is ahead
+	now   func() time.Time
+	// gateway is where a session must be resumed; "": ask Discord.
+	gateway func() string
+}
+
+// A note is what became of one request.
+type note struct {
+	status int
+	header http.Header
+	reach  bool // a connection was there
+}
+
+type noteKey struct{}
+
+// noted gives a context in which a transport takes a note.
+func noted(ctx context.Context) (context.Context, *note) {
+	n := new(note)
+	return context.WithValue(ctx, noteKey{}, n), n
+}
+
+// library is how paths of the library begin.
+const library = "/api/v9/"
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(q *http.Request) (*http.Response, error) {
+	path, ok := strings.CutPrefix(q.URL.EscapedPath(), library)
+	if !ok {
+		return nil, errShape
+	}
+	if path == "gateway" && t.gateway != nil {
+		if to := t.gateway(); to != "" {
+			body := `{"url":"` + to + `"}` // looked at in resumable
+			return &http.Response{
+				StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+				Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: q,
+			}, nil
+		}
+	}
+	n, _ := q.Context().Value(noteKey{}).(*note)
+	ctx := q.Context()
+	if n != nil {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { n.reach = true }})
+	}
+	q = q.Clone(ctx)
+	u := *t.api
+	u.Path, u.RawPath = "", ""
+	to, err := url.Parse(u.String() + t.api.EscapedPath() + "/" + version + "/" + path)
+	if err != nil {
+		return nil, errShape
+	}
+	to.RawQuery = q.URL.RawQuery
+	q.URL, q.Host = to, ""
+	if q.Header.Get("Authorization") != "" {
+		q.Header.Set("Authorization", "Bot "+string(t.token()))
+	}
+	began := t.now()
+	r, err := t.base.RoundTrip(q)
+	if err != nil {
+		return nil, err
+	}
+	if at, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+		// Half a second, since the header has whole ones.
+		t.skew.Store(int64(at.Add(500 * time.Millisecond).Sub(began.Add(t.now().Sub(began) / 2))))
+	}
+	if n != nil {
+		n.status, n.header = r.StatusCode, r.Header.Clone()
+	}
+	if r.StatusCode == http.StatusTooManyRequests {
+		// Whoever called is told to wait, and does; the library must not wait, too.
+		for k := range r.Header {
+			if strings.HasPrefix(strings.ToLower(k), "x-ratelimit-") {
+				r.Header.Del(k)
+			}
+		}
+	}
+	return r, nil
+}
