@@ -39,9 +39,13 @@ type rendered struct {
 }
 
 // render makes the wire form of a delivery. It fails when the message is beyond
-// limits, and never builds anything that Discord refuses for its size.
-func render(d *bot.Delivery, phrases bot.Phrases) (*rendered, error) {
+// limits, and never builds anything that Discord refuses for its size. lang is
+// for a message that does not say its own.
+func render(d *bot.Delivery, phrases bot.Phrases, lang string) (*rendered, error) {
 	m := &d.Message
+	if m.Lang != "" {
+		lang = m.Lang
+	}
 	if n := utf8.RuneCountInString(m.Text); n > limits.Text {
 		return nil, fmt.Errorf("a text of %d runes, at most %d", n, limits.Text)
 	}
@@ -56,14 +60,14 @@ func render(d *bot.Delivery, phrases bot.Phrases) (*rendered, error) {
 	page := string(d.Page)
 	switch {
 	case m.Form != nil && !webLink(page):
-		parts = append(parts, escape(phrases.Phrase(m.Lang, "chat.no_page")))
+		parts = append(parts, escape(phrases.Phrase(lang, "chat.no_page")))
 	case m.Form != nil:
-		parts = append(parts, escape(phrases.Phrase(m.Lang, "chat.open_page")))
+		parts = append(parts, escape(phrases.Phrase(lang, "chat.open_page")))
 	}
 	if r := d.Revealed; r != nil && m.Form == nil {
-		parts = append(parts, secret(r, m.Lang, phrases))
+		parts = append(parts, secret(r, lang, phrases))
 		if len(r.PNG) > 0 {
-			alt := phrases.Phrase(m.Lang, "chat.picture.alt")
+			alt := phrases.Phrase(lang, "chat.picture.alt")
 			if m.Picture != nil && m.Picture.Alt != "" {
 				alt = oneLine(m.Picture.Alt)
 			}

@@ -1,0 +1,299 @@
+package discordtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A Person is somebody with Discord's program before them.
+type Person struct {
+	s      *Server
+	id     string
+	name   string
+	locale string
+
+	closed  bool // takes no direct messages
+	tooFast bool // the bot opens direct messages too fast
+	signs   int  // typing signs
+	modal   *openModal
+	guild   *channel
+}
+
+type openModal struct {
+	data    map[string]any
+	message *posted
+}
+
+// Person finds or makes somebody by a number. Ids look like Discord's.
+func (s *Server) Person(n int) *Person {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := fmt.Sprintf("2000000000000%05d", n)
+	if s.people[id] == nil {
+		s.people[id] = &Person{s: s, id: id, name: fmt.Sprint("person", n), locale: "es-ES"}
+	}
+	return s.people[id]
+}
+
+func (p *Person) user() M {
+	return M{"id": p.id, "username": p.name, "discriminator": "0", "global_name": p.name, "avatar": nil, "public_flags": 0}
+}
+
+// channelOf is the direct message channel with a person. s.mu is held.
+func (s *Server) channelOf(p *Person) *channel {
+	for _, ch := range s.channels {
+		if ch.person == p && ch != p.guild {
+			return ch
+		}
+	}
+	ch := &channel{id: s.snowflake(), person: p}
+	s.channels[ch.id] = ch
+	return ch
+}
+
+// inGuild is what the bot has answered somebody in the server. s.mu is held.
+func (p *Person) inGuild(s *Server) *channel {
+	if p.guild == nil {
+		p.guild = &channel{id: s.snowflake(), person: p}
+		s.channels[p.guild.id] = p.guild
+	}
+	return p.guild
+}
+
+// ID is the immutable id.
+func (p *Person) ID() string { return p.id }
+
+// Locale is the language of the program.
+func (p *Person) Locale() string { return p.locale }
+
+// Rename changes the name that people see.
+func (p *Person) Rename(name string) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	p.name = name
+}
+
+// Close makes somebody take no direct messages, or again.
+func (p *Person) Close(on bool) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	p.closed = on
+}
+
+// TooFast makes Discord find that direct messages are opened too fast.
+func (p *Person) TooFast(on bool) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	p.tooFast = on
+}
+
+// Signs is how often the bot was seen to write.
+func (p *Person) Signs() int {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.signs
+}
+
+// Channel is the id of the direct message channel.
+func (p *Person) Channel() string {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.s.channelOf(p).id
+}
+
+// mostSaid is more than Discord takes from people today (4000), so that longer
+// texts are tried, too.
+const mostSaid = 8000
+
+// Say writes to the bot.
+func (p *Person) Say(text string) error {
+	if utf8.RuneCountInString(text) > mostSaid {
+		return errors.New("the message is too long")
+	}
+	_, err := p.Write(M{"content": text})
+	return err
+}
+
+// Write writes a message with more than a text, and gives its id: attachments,
+// sticker_items, type.
+func (p *Person) Write(fields M) (id string, err error) {
+	s := p.s
+	s.mu.Lock()
+	ch := s.channelOf(p)
+	text, _ := fields["content"].(string)
+	m := &posted{id: s.snowflake(), channel: ch.id, author: p.id, content: text, at: time.Now()}
+	ch.messages = append(ch.messages, m)
+	d := m.json(s)
+	s.mu.Unlock()
+	for k, v := range fields {
+		d[k] = v
+	}
+	return m.id, s.deliver(Packet{Type: "MESSAGE_CREATE", Intent: intentDirect, Data: d})
+}
+
+// Press presses the newest button with a label.
+func (p *Person) Press(label string) error {
+	s := p.s
+	s.mu.Lock()
+	for _, m := range slices.Backward(s.channelOf(p).messages) {
+		for _, b := range m.buttons() {
+			if squash(b.Label) != squash(label) {
+				continue
+			}
+			if b.URL != "" { // the program opens it, and tells nobody
+				s.mu.Unlock()
+				return nil
+			}
+			_, d := s.interact(p, kindPress, M{"component_type": 2, "custom_id": b.ID, "id": 2}, m, false)
+			s.mu.Unlock()
+			return s.sendInteraction(d)
+		}
+	}
+	s.mu.Unlock()
+	return fmt.Errorf("no button %q", label)
+}
+
+func squash(s string) string { return strings.Join(strings.Fields(s), "") }
+
+// PressRaw presses a button that is not there, or not any more, of a message.
+func (p *Person) PressRaw(message, customID string) error {
+	s := p.s
+	s.mu.Lock()
+	at, err := s.find(s.channelOf(p).id, message)
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	_, d := s.interact(p, kindPress, M{"component_type": 2, "custom_id": customID, "id": 2}, at.m, false)
+	s.mu.Unlock()
+	return s.sendInteraction(d)
+}
+
+// Command gives a slash command, in the server or to the bot. what is the value
+// of its option, or "".
+func (p *Person) Command(name, what string, guild bool) error {
+	s := p.s
+	s.mu.Lock()
+	d := M{"id": s.snowflake(), "name": name, "type": 1}
+	if what != "" {
+		d["options"] = []any{M{"name": "what", "type": 3, "value": what}}
+	}
+	_, in := s.interact(p, kindCommand, d, nil, guild)
+	s.mu.Unlock()
+	return s.sendInteraction(in)
+}
+
+// Modal is the form that is open: title, label and longest value of its field.
+func (p *Person) Modal() (title, label string, most int, open bool) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	if p.modal == nil {
+		return "", "", 0, false
+	}
+	l := p.modal.data["components"].([]any)[0].(map[string]any)
+	return text(p.modal.data, "title"), text(l, "label"), number(l["component"].(map[string]any), "max_length"), true
+}
+
+// Fill fills the open form and sends it.
+func (p *Person) Fill(value string) error {
+	s := p.s
+	s.mu.Lock()
+	m := p.modal
+	if m == nil {
+		s.mu.Unlock()
+		return errors.New("no form is open")
+	}
+	p.modal = nil
+	l := m.data["components"].([]any)[0].(map[string]any)
+	in := l["component"].(map[string]any)
+	if most := number(in, "max_length"); most > 0 && utf8.RuneCountInString(value) > most {
+		s.mu.Unlock()
+		return errors.New("the program takes no more")
+	}
+	_, d := s.interact(p, kindModal, M{"custom_id": m.data["custom_id"], "components": []any{
+		M{"type": 18, "id": 1, "component": M{"type": 4, "id": 2, "custom_id": in["custom_id"], "value": value}},
+	}}, m.message, false)
+	s.mu.Unlock()
+	return s.sendInteraction(d)
+}
+
+// A Message is one that somebody sees.
+type Message struct {
+	ID        string
+	Content   string // with its markup
+	Bot       bool
+	Ephemeral bool
+	Buttons   []Button
+	Files     []File
+}
+
+// A Button of a message.
+type Button struct {
+	Label, ID, URL, Emoji string
+	Style                 int
+}
+
+// A File of a message.
+type File struct{ Name, Alt, URL string }
+
+// Fetch reads a file while it is there.
+func (f File) Fetch() ([]byte, error) {
+	r, err := http.Get(f.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return nil, nil
+	}
+	return io.ReadAll(r.Body)
+}
+
+func (m *posted) buttons() (all []Button) {
+	for _, r := range m.components {
+		row, _ := r.(map[string]any)
+		list, _ := row["components"].([]any)
+		for _, x := range list {
+			b, _ := x.(map[string]any)
+			e, _ := b["emoji"].(map[string]any)
+			all = append(all, Button{text(b, "label"), text(b, "custom_id"), text(b, "url"), text(e, "name"), number(b, "style")})
+		}
+	}
+	return all
+}
+
+func (m *posted) seen() Message {
+	v := Message{ID: m.id, Content: m.content, Bot: m.author == BotID, Ephemeral: m.only != "", Buttons: m.buttons()}
+	for _, a := range m.attachments {
+		v.Files = append(v.Files, File{text(a, "filename"), text(a, "description"), text(a, "url")})
+	}
+	return v
+}
+
+// Messages are what stands in the direct message channel, oldest first.
+func (p *Person) Messages() []Message {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	var all []Message
+	for _, m := range p.s.channelOf(p).messages {
+		all = append(all, m.seen())
+	}
+	return all
+}
+
+// InGuild is what the bot has answered this person in the server.
+func (p *Person) InGuild() []Message {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	var all []Message
+	for _, m := range p.inGuild(p.s).messages {
+		all = append(all, m.seen())
+	}
+	return all
+}
