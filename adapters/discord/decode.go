@@ -22,6 +22,7 @@ type incoming struct {
 	ID          string            `json:"id"`
 	Channel     string            `json:"channel_id"`
 	Guild       string            `json:"guild_id"`
+	Where       *int              `json:"channel_type"` // 1: a direct message; only the gateway says it
 	Webhook     string            `json:"webhook_id"`
 	Author      user              `json:"author"`
 	Type        int               `json:"type"` // 0: a message, 19: a reply; others are Discord's own
@@ -48,7 +49,7 @@ func decodeMessage(raw []byte) (*incoming, error) {
 
 // personal reports whether a person wrote it to the bot in a direct message.
 func (m *incoming) personal() bool {
-	return m.Guild == "" && m.Webhook == "" && !m.Author.Bot && (m.Type == 0 || m.Type == 19)
+	return m.Guild == "" && (m.Where == nil || *m.Where == 1) && m.Webhook == "" && !m.Author.Bot && (m.Type == 0 || m.Type == 19)
 }
 
 // clip cuts text that is too long, one rune beyond what is looked at, so that it

@@ -130,6 +130,7 @@ func (p *Person) Write(fields M) (id string, err error) {
 	m := &posted{id: s.snowflake(), channel: ch.id, author: p.id, content: text, at: time.Now()}
 	ch.messages = append(ch.messages, m)
 	d := m.json(s)
+	d["channel_type"] = 1
 	s.mu.Unlock()
 	for k, v := range fields {
 		d[k] = v

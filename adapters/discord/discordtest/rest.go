@@ -433,8 +433,8 @@ func (s *Server) post(ch *channel, author string, in *messageIn, files map[int]f
 	m := &posted{id: s.snowflake(), channel: ch.id, author: author, content: in.Content, components: in.Components, flags: in.Flags, at: time.Now()}
 	told := map[int]attachmentIn{}
 	for _, a := range in.Attachments {
-		told[a.ID] = a
-		if _, ok := files[a.ID]; !ok {
+		told[int(a.ID)] = a
+		if _, ok := files[int(a.ID)]; !ok {
 			return nil, invalid("attachments: there is no file %d", a.ID)
 		}
 	}
@@ -463,6 +463,7 @@ func (s *Server) post(ch *channel, author string, in *messageIn, files map[int]f
 func (s *Server) announce(m *posted) {
 	s.mu.Lock()
 	d := m.json(s)
+	d["channel_type"] = 1
 	s.mu.Unlock()
 	s.dispatch("MESSAGE_CREATE", intentDirect, d)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -25,9 +27,19 @@ type messageIn struct {
 }
 
 type attachmentIn struct {
-	ID          int    `json:"id"`
+	ID          place  `json:"id"` // the number of a file of the same request, or the id of one that stays
 	Filename    string `json:"filename"`
 	Description string `json:"description"`
+}
+
+// A place is a number, or a number in quotes.
+type place int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *place) UnmarshalJSON(b []byte) error {
+	n, err := strconv.Atoi(strings.Trim(string(b), `"`))
+	*p = place(n)
+	return err
 }
 
 // readMessage reads a body and refuses what Discord refuses (Create Message,
