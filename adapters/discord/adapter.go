@@ -41,6 +41,7 @@ type pace struct {
 	again    time.Duration // first wait before it connects again
 	identify time.Duration // between two new sessions
 	most     time.Duration // longest wait
+	open     time.Duration // a connection that is not up by then is given up
 	quiet    time.Duration // a connection that says nothing for so long is dead
 	later    time.Duration // an interaction that is not taken in by then is deferred
 	sign     time.Duration // a typing sign, when nothing was said by then
@@ -48,7 +49,7 @@ type pace struct {
 }
 
 var usual = pace{
-	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, quiet: 100 * time.Second,
+	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, open: 30 * time.Second, quiet: 100 * time.Second,
 	later: 2 * time.Second, sign: 700 * time.Millisecond, repeat: 100 * time.Millisecond,
 }
 

@@ -140,7 +140,7 @@ func (a *Adapter) connect(ctx context.Context, l *line) (err error, hung bool) {
 	for range 2 {
 		done := make(chan error, 1)
 		go func() { done <- l.s.Open() }()
-		limit := time.NewTimer(30 * time.Second)
+		limit := time.NewTimer(a.pace.open)
 		select {
 		case err = <-done:
 		case <-ctx.Done():

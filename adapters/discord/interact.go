@@ -90,7 +90,7 @@ func (p *reply) after(ctx context.Context, q request) error {
 // a wait to whoever gave it.
 var (
 	deferUpdate  = answerWith(answerLaterUpdate, nil)
-	deferMessage = answerWith(answerLater, message{Components: []row{}, Flags: ephemeral})
+	deferMessage = answerWith(answerLater, map[string]int{"flags": ephemeral})
 )
 
 // interaction deals with an interaction, and reports whether it does. It does

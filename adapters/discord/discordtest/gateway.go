@@ -44,6 +44,7 @@ type conn struct {
 	ws       *websocket.Conn
 	mu       sync.Mutex // of writing
 	compress bool
+	closing  bool // a close was sent: what comes now is its echo
 }
 
 func (c *conn) send(data []byte) error {
@@ -75,6 +76,7 @@ func (c *conn) op(op int, d any) error {
 func (c *conn) close(code int, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closing = true
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(time.Second))
 }
 
@@ -124,7 +126,10 @@ func (s *Server) serveGateway(w http.ResponseWriter, q *http.Request) {
 		if err != nil {
 			if ce, ok := err.(*websocket.CloseError); ok {
 				s.noteConnect(fmt.Sprint("close ", ce.Code))
-				if ce.Code == 1000 || ce.Code == 1001 { // the session ends with it
+				c.mu.Lock()
+				echo := c.closing
+				c.mu.Unlock()
+				if !echo && (ce.Code == 1000 || ce.Code == 1001) { // the session ends with it
 					s.forget(mine)
 				}
 			}
@@ -404,6 +409,19 @@ func (s *Server) Greet(op int, d any) {
 		s.greet = nil
 		s.mu.Unlock()
 		_ = ss.conn.op(op, d)
+		return true
+	}
+}
+
+// CloseResuming closes the next connection that resumes with a code.
+func (s *Server) CloseResuming(code int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.greet = func(ss *session) bool {
+		s.mu.Lock()
+		s.greet = nil
+		s.mu.Unlock()
+		ss.conn.close(code, "")
 		return true
 	}
 }

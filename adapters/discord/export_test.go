@@ -1,0 +1,15 @@
+package discord
+
+import "time"
+
+// Hurry makes the adapter impatient, for tests that wait for what it does after
+// a wait.
+func (a *Adapter) Hurry(quiet, later time.Duration) {
+	a.pace = pace{
+		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, quiet: quiet,
+		open: 500 * time.Millisecond, later: later, sign: 20 * time.Millisecond, repeat: 10 * time.Millisecond,
+	}
+}
+
+// Escape is escape, for the test that has another program read the result.
+func Escape(s string) string { return escape(s) }
