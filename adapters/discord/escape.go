@@ -3,25 +3,12 @@ package discord
 import (
 	"regexp"
 	"strings"
-	"unicode"
+
+	"latchkey/bot"
 )
 
-// harmless drops control characters and what overrides the direction of
-// writing. Joiners, isolates and single marks stay: letters and emoji are made
-// with them, and they reach no further than the paragraph.
-func harmless(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r == '\t':
-			return ' '
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r == '\u200b', r == '\u2060', r == '\ufeff':
-			return -1
-		}
-		return r
-	}, s)
-}
+// harmless is text that may be shown, with blanks for tabs.
+func harmless(s string) string { return strings.ReplaceAll(bot.Harmless(s), "\t", " ") }
 
 // oneLine is harmless for a place that has one line: a button, a title.
 func oneLine(s string) string { return strings.Join(strings.Fields(harmless(s)), " ") }

@@ -30,6 +30,8 @@ type Options struct {
 	Org     string
 	BotName string
 	Lang    string // where a person's is not known
+	// Picture gives a shipped picture as PNG; nil, or not ok: it is told in words.
+	Picture func(name string) (png []byte, ok bool)
 
 	ApplicationID string      // of the developer portal, "General Information"
 	Token         bot.Secrets // of the bot; newest first; asked at each use
@@ -92,6 +94,9 @@ func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Picture == nil {
+		o.Picture = func(string) ([]byte, bool) { return nil, false }
 	}
 	if o.Lang == "" {
 		o.Lang = "en"

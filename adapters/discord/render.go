@@ -40,8 +40,8 @@ type rendered struct {
 
 // render makes the wire form of a delivery. It fails when the message is beyond
 // limits, and never builds anything that Discord refuses for its size. lang is
-// for a message that does not say its own.
-func render(d *bot.Delivery, phrases bot.Phrases, lang string) (*rendered, error) {
+// for a message that does not say its own, picture gives a picture as PNG.
+func render(d *bot.Delivery, phrases bot.Phrases, lang string, picture func(string) ([]byte, bool)) (*rendered, error) {
 	m := &d.Message
 	if m.Lang != "" {
 		lang = m.Lang
@@ -79,8 +79,14 @@ func render(d *bot.Delivery, phrases bot.Phrases, lang string) (*rendered, error
 	if length(content) > maxContent {
 		return nil, fmt.Errorf("a content of %d characters, at most %d", length(content), maxContent)
 	}
-	// The shipped pictures are drawings that Discord does not show (SVG), so
-	// they are told. What has no room is less than the text.
+	if p := m.Picture; p != nil && out.File == nil && p.Name != "" {
+		if png, ok := picture(p.Name); ok {
+			out.File = png
+			out.Message.Attachments = []attachment{{ID: 0, Filename: fileName(), Description: cut(oneLine(p.Alt), maxAlt)}}
+		}
+	}
+	// A picture that cannot be shown is told; what has no room is less than the
+	// text.
 	if m.Picture != nil && out.File == nil {
 		if room := maxContent - length(content) - 2; room > 0 {
 			content = strings.TrimPrefix(content+"\n\n"+cut(escape("("+oneLine(m.Picture.Alt)+")"), room), "\n\n")

@@ -21,6 +21,7 @@ import (
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
+	"latchkey/flows/raster"
 )
 
 // lacks is what Discord has not, whichever way interactions come.
@@ -30,7 +31,6 @@ var lacks = map[adaptertest.Ability]string{
 	adaptertest.Repeats:  "the gateway delivers an event once; what the house does not take in, the adapter offers again by itself, and fetches after a restart",
 	adaptertest.Forgery:  "events come over a connection that we opened to Discord; nobody else can write into it",
 	adaptertest.Language: "a message of Discord's has no language",
-	adaptertest.Pictures: "Discord shows no SVG, which the shipped pictures are: they are told in words",
 }
 
 // TestContract holds the adapter to the contract, with all events by the gateway.
@@ -90,6 +90,11 @@ func (p *platform) Connect(t testing.TB) bot.Adapter {
 	a, err := discord.New(discord.Options{
 		Channel: "discord-acme", House: recent{p}, Phrases: phrases, Org: "Contoso", BotName: "Latchkey",
 		ApplicationID: discordtest.ApplicationID, Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} },
+		Picture: func(name string) ([]byte, bool) {
+			svg, ok := p.house.Picture(name)
+			png, err := raster.PNG(svg, 64)
+			return png, ok && err == nil
+		},
 		PublicKey: p.key, APIURL: p.s.API, Log: p.house.Log,
 	})
 	if err != nil {
