@@ -70,7 +70,18 @@ func (p *Person) inGuild(s *Server) *channel {
 func (p *Person) ID() string { return p.id }
 
 // Locale is the language of the program.
-func (p *Person) Locale() string { return p.locale }
+func (p *Person) Locale() string {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.locale
+}
+
+// Speak sets the language of the program.
+func (p *Person) Speak(locale string) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	p.locale = locale
+}
 
 // Rename changes the name that people see.
 func (p *Person) Rename(name string) {

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"latchkey/adapters/discord"
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+)
+
+// plugDiscord connects the applications of channels.discord.
+func plugDiscord(h *house) error {
+	picture := h.drawings()
+	for i := range h.cfg.Discord {
+		c := &h.cfg.Discord[i]
+		name := c.Name
+		o := discordOptions(h.cfg, c, h.set)
+		o.House, o.Picture, o.Now, o.Log = rooms{h}, picture, h.db.Now, h.log.With("adapter", string(c.Channel()))
+		o.Token = h.secrets(func(now *config.Config) []bot.Secret {
+			if c := now.DiscordOf(name); c != nil {
+				return c.Token
+			}
+			return nil
+		})
+		a, err := discord.New(o)
+		if err != nil {
+			return fmt.Errorf("channels.discord.%s: %w", name, err)
+		}
+		h.mount(c.Account, a)
+	}
+	return nil
+}
+
+// discordOptions are the options that the configuration has.
+func discordOptions(cfg *config.Config, c *config.Discord, phrases bot.Phrases) discord.Options {
+	return discord.Options{
+		Channel: c.Channel(), Phrases: phrases, Org: cfg.Org.Name, BotName: cfg.Org.BotName, Lang: cfg.Org.Language,
+		ApplicationID: c.ApplicationID, PublicKey: c.PublicKey, Guild: c.Guild, APIURL: c.APIURL,
+		PublicURL: strings.TrimSuffix(cfg.HTTP.PublicURL, "/") + c.HookPath(),
+	}
+}
+
+// discordManifest says what is to be set at Discord for an application.
+func discordManifest(cfg *config.Config, account string) (*appFile, error) {
+	c := cfg.DiscordOf(account)
+	if c == nil {
+		c = &config.Discord{Account: config.Account{Name: account, Platform: "discord"}}
+	}
+	set, err := loadScripts(cfg, discard())
+	if err != nil {
+		return nil, err
+	}
+	o := discordOptions(cfg, c, set)
+	callback := ""
+	if c.PublicKey != "" {
+		callback = o.PublicURL
+	}
+	body, err := discord.Manifest(o, callback)
+	if err != nil {
+		return nil, err
+	}
+	return &appFile{name: "discord-" + account + ".json", body: body, notes: discord.Notes(c.ApplicationID)}, nil
+}
