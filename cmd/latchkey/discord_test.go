@@ -77,7 +77,7 @@ type writer struct {
 	*discordtest.Person
 	t  *testing.T
 	s  *discordSite
-	at int // messages that were read
+	at string // id of the last message that was read
 }
 
 // hears waits for a message of the bot, after the last one that was heard, with
@@ -88,13 +88,16 @@ func (w *writer) hears(texts ...string) discordtest.Message {
 	all := w.Messages()
 	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		all = w.Messages()
-		for n := min(w.at, len(all)); n < len(all); n++ {
+		for n := range all {
+			if !discordtest.Later(all[n].ID, w.at) {
+				continue
+			}
 			shown, active := discordtest.Markdown(all[n].Content)
 			if all[n].Bot && hasAll(shown, texts) {
 				if len(active) > 0 {
 					w.t.Errorf("markup in %q: %q", shown, active)
 				}
-				found, w.at = all[n], n+1
+				found, w.at = all[n], all[n].ID
 				return found
 			}
 		}
