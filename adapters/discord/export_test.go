@@ -13,3 +13,6 @@ func (a *Adapter) Hurry(quiet, later time.Duration) {
 
 // Escape is escape, for the test that has another program read the result.
 func Escape(s string) string { return escape(s) }
+
+// Running reports whether Run is at work.
+func (a *Adapter) Running() bool { return a.current.Load() != nil }

@@ -106,7 +106,7 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 	switch i.Type {
 	case kindPress, kindModal:
 		id, ok := readID(i.Data.CustomID)
-		if !ok || !i.direct() || (i.Type == kindModal) != (id.what == 'm') {
+		if !ok || !i.direct() || (i.Type == kindModal) != (id.what == 'm' && entered(i) != nil) {
 			return false
 		}
 		if id.what == 'e' { // nothing has happened yet but that a form is wanted
@@ -140,11 +140,7 @@ func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 	name := ""
 	switch i.Type {
 	case kindModal:
-		in := find(i.Data.Components, func(c *component) bool { return c.Type == 4 && c.CustomID == field })
-		if in == nil {
-			return
-		}
-		ev.Kind, ev.Text = bot.Text, clip(in.Value)
+		ev.Kind, ev.Text = bot.Text, clip(entered(i).Value)
 		name = labelOf(i, func(c *component) bool { return strings.HasPrefix(c.CustomID, "e|") })
 	default:
 		ev.Kind, ev.Choice = bot.Press, id.choice
@@ -154,6 +150,11 @@ func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 		return // the buttons stay; Discord shows that it did not work
 	}
 	a.settle(r.ctx, i, name, p)
+}
+
+// entered is the field of a form that was sent; nil: it has none of ours.
+func entered(i *interaction) *component {
+	return find(i.Data.Components, func(c *component) bool { return c.Type == 4 && c.CustomID == field })
 }
 
 // settle takes the buttons away and says which one it was. Failing loses nothing.
