@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/x509"
 	"net/http"
 	"net/url"
 	"sync"
@@ -21,6 +22,7 @@ type Adapter struct {
 	api    *url.URL
 	key    ed25519.PublicKey // nil: no HTTP
 	rest   *discordgo.Session
+	roots  *x509.CertPool // nil: the system's; tests have their own
 	skew   atomic.Int64
 	global *rate.Limiter // all requests
 	open   *rate.Limiter // of new direct message channels

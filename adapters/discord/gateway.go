@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -35,6 +36,8 @@ type line struct {
 	refuse bool   // the next dial fails, so that the library asks for the address anew
 	stale  bool   // the library must ask for the address anew
 	ready  bool   // there is something to resume
+
+	listening atomic.Bool // the library reads by itself, see guard
 }
 
 var errElsewhere = errors.New("the session is resumed elsewhere")
@@ -51,8 +54,11 @@ func (a *Adapter) line(r *run) (*line, error) {
 	s.Identify.Properties.Browser, s.Identify.Properties.Device = "latchkey", "latchkey"
 	s.Dialer = &websocket.Dialer{
 		HandshakeTimeout: 10 * time.Second,
-		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-			return l.dial(r.ctx, network, addr)
+		NetDialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+			return a.dial(r.ctx, l, addr, false)
+		},
+		NetDialTLSContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+			return a.dial(r.ctx, l, addr, true)
 		},
 	}
 	s.AddHandler(func(_ *discordgo.Session, _ *discordgo.Disconnect) {
@@ -66,7 +72,7 @@ func (a *Adapter) line(r *run) (*line, error) {
 }
 
 // dial connects, and keeps the connection so that cut finds it.
-func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func (a *Adapter) dial(ctx context.Context, l *line, addr string, secure bool) (net.Conn, error) {
 	l.mu.Lock()
 	refuse := l.refuse
 	l.refuse = false
@@ -74,8 +80,7 @@ func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if refuse {
 		return nil, errElsewhere
 	}
-	d := net.Dialer{Timeout: 10 * time.Second}
-	c, err := d.DialContext(ctx, network, addr)
+	c, err := a.reach(ctx, addr, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +90,7 @@ func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if l.home == "" {
 		l.home, _, _ = net.SplitHostPort(addr)
 	}
-	return c, nil
+	return newGuard(c, &l.listening), nil
 }
 
 // cut ends the connection without a word, so that the session can be resumed.
@@ -133,6 +138,7 @@ func (a *Adapter) connect(ctx context.Context, l *line) (err error, hung bool) {
 	l.refuse = l.stale || l.ready && l.resume != "" && !l.used
 	l.stale = false
 	l.mu.Unlock()
+	l.listening.Store(false)
 	select { // what ended before is no news
 	case <-l.down:
 	default:
@@ -156,6 +162,7 @@ func (a *Adapter) connect(ctx context.Context, l *line) (err error, hung bool) {
 	if errors.Is(err, discordgo.ErrWSAlreadyOpen) {
 		err = nil
 	}
+	l.listening.Store(err == nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil && l.used { // that address may be what is wrong
@@ -315,10 +322,10 @@ func verdict(err error) (text string, fresh, fatal bool) {
 func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 	defer func() { // the library's goroutine has no net
 		if v := recover(); v != nil {
-			a.o.Log.Error("an event of Discord could not be handled", "type", e.Type, "panic", fmt.Sprintf("%T", v))
+			a.o.Log.Error("an event of Discord could not be handled", "type", eventName(e.Type), "panic", fmt.Sprintf("%T", v))
 		}
 	}()
-	switch e.Type {
+	switch eventName(e.Type) {
 	case "READY":
 		var ready struct {
 			Resume string `json:"resume_gateway_url"`
@@ -332,7 +339,7 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 	case "MESSAGE_CREATE":
 		m, err := decodeMessage(e.RawData)
 		if err != nil {
-			a.o.Log.Debug("an event of Discord cannot be read", "type", e.Type, "err", err)
+			a.o.Log.Debug("an event of Discord cannot be read", "type", eventName(e.Type), "err", err)
 			return
 		}
 		if m.personal() && !r.lanes.add(m.Author.ID, func() { a.message(r, m) }) {
@@ -341,7 +348,7 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 	case "INTERACTION_CREATE":
 		i, err := decodeInteraction(e.RawData)
 		if err != nil {
-			a.o.Log.Debug("an event of Discord cannot be read", "type", e.Type, "err", err)
+			a.o.Log.Debug("an event of Discord cannot be read", "type", eventName(e.Type), "err", err)
 			return
 		}
 		if a.key == nil { // else they come to Handler, and only there

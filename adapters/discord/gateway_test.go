@@ -142,24 +142,56 @@ func TestClosedHouseIsOfferedAgain(t *testing.T) {
 	}
 }
 
-// TestStuckSessionIsThrownAway: op 7 in place of what follows a resume hangs the
-// library. A new session begins, and nothing is lost.
-func TestStuckSessionIsThrownAway(t *testing.T) {
+// TestNothingFollowsAResume: what the library hangs on in the middle of a resume
+// (op 7, op 11, silence) is survived, and the session with it.
+func TestNothingFollowsAResume(t *testing.T) {
+	t.Parallel()
+	for _, op := range []int{7, 11} {
+		t.Run(fmt.Sprint("op ", op), func(t *testing.T) {
+			t.Parallel()
+			st := perform(t, nil, nil)
+			ann := st.s.Person(1)
+			st.up()
+			st.do(ann.Say("before"))
+			st.heard(ann, []string{"before"})
+			st.s.Greet(op, nil)
+			st.s.Cut()
+			st.do(ann.Say("meanwhile"))
+			st.heard(ann, []string{"before", "meanwhile"})
+			st.up()
+			st.do(ann.Say("after"))
+			st.heard(ann, []string{"before", "meanwhile", "after"})
+			if n := st.count("identify"); n != 1 || st.count("resume") < 2 {
+				t.Errorf("%d identifies, %d resumes", n, st.count("resume"))
+			}
+		})
+	}
+}
+
+// TestMadFrames: what kills the library, or would: nothing comes of it, and the
+// conversation goes on.
+func TestMadFrames(t *testing.T) {
 	t.Parallel()
 	st := perform(t, nil, nil)
 	ann := st.s.Person(1)
 	st.up()
-	st.do(ann.Say("before"))
-	st.heard(ann, []string{"before"})
-	st.s.Greet(7, nil)
-	st.s.Cut()
-	st.do(ann.Say("meanwhile"))
-	st.heard(ann, []string{"before", "meanwhile"})
-	st.up()
-	st.do(ann.Say("after"))
-	st.heard(ann, []string{"before", "meanwhile", "after"})
-	if n := st.count("identify"); n < 2 {
-		t.Errorf("%d identifies", n)
+	for n, frame := range []string{
+		"null", "[]", "7", "", "{", `{"op":null}`, `{"op":"0"}`, `{"op":0}`, `{"op":0,"t":"READY"}`, `{"op":0,"t":"READY","s":1,"d":null}`,
+		`{"op":0,"t":"READY","s":1,"d":{"session_id":7}}`, `{"op":0,"t":"GUILD_CREATE","s":3,"d":{}}`, `{"op":0,"t":"GUILD_CREATE","s":3,"d":null}`, `{"op":0,"t":"GUILD_UPDATE","s":3,"d":null}`,
+		`{"op":0,"t":"VOICE_STATE_UPDATE","s":3,"d":{}}`, `{"op":0,"t":"VOICE_SERVER_UPDATE","s":3,"d":null}`, `{"op":10,"d":{"heartbeat_interval":0}}`, `{"op":10,"d":null}`, `{"op":10,"d":{"heartbeat_interval":-5}}`,
+		`{"op":0,"t":"MESSAGE_CREATE","s":3,"d":null}`, `{"op":0,"t":"INTERACTION_CREATE","s":3,"d":null}`, `{"op":0,"t":"MESSAGE_CREATE","s":99999999999999999999,"d":{}}`, `{"op":99,"d":{}}`, `{"op":11,"d":[]}`, `{"op":2}`,
+		strings.Repeat("[", 5000), "\xff\xfe",
+	} {
+		st.s.Raw(1+n%2, []byte(frame)) // text, and what is not compressed as binary
+		st.s.Raw(1, []byte(frame))
+	}
+	st.do(ann.Say("still there?"))
+	st.heard(ann, []string{"still there?"})
+	if n := len(st.box.all()); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	if st.count("identify") != 1 {
+		t.Errorf("the gateway saw %q", st.s.Connects())
 	}
 }
 

@@ -257,8 +257,8 @@ func (p *platform) Stall(who adaptertest.Person) (<-chan struct{}, func()) {
 	}
 }
 
-// Mangle sends an event that Discord would never send. The envelope of an event
-// is sound, or the payload is none at all; see TestEnvelopes for the rest.
+// Mangle sends an event that Discord would never send, or a frame that is none;
+// see TestMadFrames for more of these.
 func (p *platform) Mangle(rng *rand.Rand, word string) (int, error) {
 	who := p.s.Person(0)
 	event, body := genuine(p.s, who, rng, word)
@@ -268,7 +268,7 @@ func (p *platform) Mangle(rng *rand.Rand, word string) (int, error) {
 	}
 	switch rng.IntN(8) {
 	case 0: // no payload
-		b := [][]byte{raw[:rng.IntN(len(raw))], []byte("[]"), []byte(`"x"`), []byte("{"), {0}, []byte(`{"op":"x"}`), []byte(`{"op":0,"t":7}`)}
+		b := [][]byte{raw[:rng.IntN(len(raw))], []byte("null"), []byte(`{"op":0,"t":"GUILD_CREATE","s":1,"d":{}}`), []byte(`{"op":10,"d":{"heartbeat_interval":0}}`), []byte("[]"), []byte(`"x"`), []byte("{"), {0}, []byte(`{"op":"x"}`), []byte(`{"op":0,"t":7}`)}
 		kind := websocket.TextMessage
 		if rng.IntN(4) == 0 {
 			kind = websocket.BinaryMessage
