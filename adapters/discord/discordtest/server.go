@@ -64,6 +64,7 @@ type Server struct {
 	down      bool                                                                  // nobody can connect to the gateway
 	greet     func(s *session) bool                                                 // instead of what follows identify and resume
 	resumeURL string
+	through   string  // another way to the gateway
 	holding   *Packet // Hold is at work
 }
 
@@ -137,8 +138,23 @@ func New(t testing.TB) *Server {
 // PublicKey is the application's, as the developer portal shows it.
 func (s *Server) PublicKey() string { return hex.EncodeToString(s.pub) }
 
-// Gateway is where the gateway is.
-func (s *Server) gateway() string { return "ws://" + s.ln.Addr().String() + "/gateway" }
+// gateway is where the gateway is. s.mu is held.
+func (s *Server) gateway() string {
+	if s.through != "" {
+		return s.through + gatewayPath
+	}
+	return "ws://" + s.Addr() + gatewayPath
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Through names another way to the gateway: "wss://localhost:1234".
+func (s *Server) Through(base string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.through, s.resumeURL = base, base+resumePath
+}
 
 // snowflake makes an id that is larger than all before. s.mu is held.
 func (s *Server) snowflake() string {
