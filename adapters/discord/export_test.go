@@ -22,3 +22,6 @@ func (a *Adapter) Running() bool { return a.current.Load() != nil }
 
 // Trust takes these authorities for the gateway, instead of the system's.
 func (a *Adapter) Trust(roots *x509.CertPool) { a.roots = roots }
+
+// Patient makes the longest wait long.
+func (a *Adapter) Patient() { a.pace.most = time.Hour }

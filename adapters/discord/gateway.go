@@ -15,6 +15,8 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 	"github.com/gorilla/websocket"
+
+	"latchkey/bot"
 )
 
 // intents are the events that the gateway is asked for: direct messages, and
@@ -25,8 +27,9 @@ const intents = discordgo.IntentDirectMessages
 // library resumes only with the same session; whatever the library cannot get
 // out of is thrown away with it, and what was missed is fetched.
 type line struct {
-	s    *discordgo.Session
-	down chan struct{} // gets one for each lost connection
+	s     *discordgo.Session
+	token bot.Secret    // that it identifies with
+	down  chan struct{} // gets one for each lost connection
 
 	mu     sync.Mutex
 	conn   net.Conn
@@ -44,7 +47,7 @@ var errElsewhere = errors.New("the session is resumed elsewhere")
 
 // line makes a line that is not connected yet.
 func (a *Adapter) line(r *run) (*line, error) {
-	l := &line{down: make(chan struct{}, 1)}
+	l := &line{token: a.o.Token.One(), down: make(chan struct{}, 1)}
 	s, err := a.session(l.where)
 	if err != nil {
 		return nil, err
@@ -237,12 +240,15 @@ func (a *Adapter) supervise(r *run) {
 			text, fresh, fatal := verdict(err)
 			a.setHealth(false, text)
 			a.o.Log.Warn("Discord cannot be connected", "problem", text)
+			used := l.token
 			if fresh || hung {
 				l.cut()
 				l = nil
 			}
-			if fatal {
-				wait = a.pace.most
+			if fatal { // an operator has to do something, or has done it
+				a.standBy(r.ctx, used)
+				wait = a.pace.again
+				continue
 			}
 		}
 		// Somewhere between half of it and all of it, so that not all of Discord's
@@ -254,6 +260,15 @@ func (a *Adapter) supervise(r *run) {
 	}
 	if l != nil {
 		l.close()
+	}
+}
+
+// standBy waits as long as it gets, or until there is another token.
+func (a *Adapter) standBy(ctx context.Context, used bot.Secret) {
+	for until := time.Now().Add(a.pace.most); time.Now().Before(until) && a.o.Token.One() == used; {
+		if !sleep(ctx, min(a.pace.again, time.Until(until)+time.Millisecond)) {
+			return
+		}
 	}
 }
 

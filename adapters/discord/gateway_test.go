@@ -2,6 +2,7 @@ package discord_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -142,6 +143,27 @@ func TestClosedHouseIsOfferedAgain(t *testing.T) {
 	}
 }
 
+// TestCaughtUpLater: the house cannot list its conversations at first.
+func TestCaughtUpLater(t *testing.T) {
+	t.Parallel()
+	st := perform(t, nil, nil)
+	ann := st.s.Person(1)
+	st.up()
+	st.do(ann.Say("before"))
+	st.heard(ann, []string{"before"})
+	st.box.set(func() { st.box.listFail = true })
+	st.stop()
+	st.do(ann.Say("while nobody was there"))
+	st.start(nil, nil)
+	st.up()
+	st.until("it to say so", func() bool { return strings.Contains(st.box.logged(), "cannot be fetched yet") })
+	if got := st.box.texts(ann.ID()); len(got) != 1 {
+		t.Errorf("heard %q", got)
+	}
+	st.box.set(func() { st.box.listFail = false })
+	st.heard(ann, []string{"before", "while nobody was there"})
+}
+
 // TestNothingFollowsAResume: what the library hangs on in the middle of a resume
 // (op 7, op 11, silence) is survived, and the session with it.
 func TestNothingFollowsAResume(t *testing.T) {
@@ -250,10 +272,13 @@ func TestRefusedToken(t *testing.T) {
 	now := make(chan bot.Secret, 1)
 	now <- token
 	get := func() []bot.Secret { v := <-now; now <- v; return []bot.Secret{v} }
-	st.start(func(o *discord.Options, _ *discordtest.Server) { o.Token = get }, nil)
+	st.start(func(o *discord.Options, _ *discordtest.Server) { o.Token = get }, func(a *discord.Adapter) { a.Hurry(20*time.Second, time.Second); a.Patient() })
 	st.until("it to say so", func() bool { return strings.Contains(st.a.Health().Text, "4004") })
 	if h := st.a.Health(); h.OK || !strings.Contains(h.Text, "set token") {
 		t.Errorf("health %+v", h)
+	}
+	if n := st.count("identify"); n != 1 {
+		t.Errorf("%d sessions were tried with a token that is refused", n)
 	}
 	// The operator sets another one while it runs.
 	<-now
@@ -307,7 +332,9 @@ func TestAnyOrder(t *testing.T) {
 			if disturb && k%17 == 16 {
 				st.s.Cut()
 			}
-			st.s.Emit(log[n].kind, log[n].data)
+			d := maps.Clone(log[n].data)
+			d["channel_id"] = st.s.Person(n % 4).Channel() // the same person's, on this platform
+			st.s.Emit(log[n].kind, d)
 		}
 		st.until("all of it", func() bool { return len(st.box.all()) >= len(log) })
 		last := st.s.Person(9)

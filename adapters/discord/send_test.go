@@ -268,6 +268,20 @@ func TestTypingSign(t *testing.T) {
 	ann := st.s.Person(1)
 	st.do(ann.Say("slowly"))
 	st.until("a typing sign", func() bool { return ann.Signs() == 1 })
+	// It stands for a while, so that it is not given again for each word; a
+	// message ends it.
+	for n := range 5 {
+		st.do(ann.Say(fmt.Sprint("more ", n)))
+	}
+	st.heard(ann, []string{"slowly", "more 0", "more 1", "more 2", "more 3", "more 4"})
+	if n := ann.Signs(); n != 1 {
+		t.Errorf("%d typing signs", n)
+	}
+	if _, err := st.deliver(ann, 1, bot.Message{Text: "Here it is."}, nil); err != nil {
+		t.Fatal(err)
+	}
+	st.do(ann.Say("and this?"))
+	st.until("another sign", func() bool { return ann.Signs() == 2 })
 }
 
 // TestForm opens the form of an entry, takes what is entered with its prompt, and

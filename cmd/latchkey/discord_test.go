@@ -273,17 +273,17 @@ func discordEnrollment(t *testing.T, byHTTP bool) {
 	ada.hears("the help-desk assistant of Riverbend Schools")
 	ada.picks("Start")
 	page := ada.hears("prove that it is you")
-	code := ada.proves(page, "e-1")
+	proof := ada.proves(page, "e-1")
 
 	// Whoever else gets hold of the code cannot use it.
 	eve.says("hello")
 	eve.hears("the help-desk assistant")
 	eve.picks("Start")
 	eve.hears("prove that it is you")
-	eve.says(code)
+	eve.says(proof)
 	eve.hears("Those characters do not count here")
 
-	ada.says(strings.ToLower(code))
+	ada.says(strings.ToLower(proof))
 	ada.hears("Thank you, Ada", "First the authenticator app")
 	ada.picks("Next")
 	ada.hears("Do you have it in your hand?")
@@ -394,6 +394,10 @@ func discordEnrollment(t *testing.T, byHTTP bool) {
 
 	if out, code := s.run(t, "doctor", "--config", s.cfg); code != 0 || !strings.Contains(out, "discord-staff") || !strings.Contains(out, "good     bot token: works") || !strings.Contains(out, "connection: up") {
 		t.Errorf("doctor: %d\n%s", code, out)
+	}
+	out, code := s.run(t, "manifest", "discord", "--config", s.cfg)
+	if code != 0 || !strings.Contains(out, "client_id="+discordtest.ApplicationID) || !strings.Contains(out, `"name": "setup"`) || strings.Contains(out, "/in/discord-staff") != byHTTP {
+		t.Errorf("manifest: %d\n%s", code, out)
 	}
 	s.stops(t)
 	s.noSecrets(t, s.everythingStored(t))
