@@ -17,7 +17,9 @@
 // therefore tried again here, with the same id, until it is; and after a start,
 // or a connection that could not be resumed, the messages since the last one
 // that was taken in are fetched (catchup.go). So that this can be, Event.Address
-// holds the channel and the id of that message, and no secret.
+// holds the channel and the id of that message, and no secret. Somebody who wrote
+// for the first time while nobody listened cannot be found: a bot cannot list its
+// direct message channels. They are heard when they write again.
 //
 // # Acknowledging
 //
@@ -29,8 +31,9 @@
 //
 // # Out
 //
-// Markdown in a text is escaped and nobody can be mentioned. A QR goes as a file
-// with a random name. Delivery.Key becomes a nonce that Discord enforces, so
+// Markdown in a text is escaped and nobody can be mentioned. Pictures and the QR
+// go as files with random names; an otpauth link is text, since a button takes
+// web addresses only. Delivery.Key becomes a nonce that Discord enforces, so
 // that a repeat shows nothing twice. A send waits two seconds at most for its
 // rate limit; a longer wait is bot.SendThrottled, of that conversation alone.
 //

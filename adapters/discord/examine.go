@@ -189,7 +189,7 @@ func (a *Adapter) examineCallback(at string) bot.Finding {
 	case a.key == nil:
 		f.State, f.Text = bot.Skipped, "none: interactions come by the gateway"
 	case at == "":
-		f.State, f.Text, f.Fix = bot.Broken, "Discord knows none, so buttons do nothing", "set Interactions Endpoint URL in the developer portal to "+want
+		f.State, f.Text, f.Fix = bot.Doubtful, "Discord knows none, so interactions come by the gateway", "leave public_key out, or set Interactions Endpoint URL in the developer portal to "+want
 	case want != "" && at != want:
 		f.State, f.Text, f.Fix = bot.Broken, "Discord sends interactions to "+printable(at), "set Interactions Endpoint URL in the developer portal to "+want
 	case !strings.HasPrefix(at, "https://") && a.api.Scheme == "https":

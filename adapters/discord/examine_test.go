@@ -46,10 +46,10 @@ func TestExamine(t *testing.T) {
 		"a clock that is a little off": {func(_ *discord.Options, s *discordtest.Server) { s.Skew = -time.Minute }, nil,
 			map[string]bot.FindingState{"clock": bot.Doubtful}, "time synchronisation"},
 		"a wrong key": {func(o *discord.Options, _ *discordtest.Server) { o.PublicKey = vectorKey }, nil,
-			map[string]bot.FindingState{"public key": bot.Broken, "callback address": bot.Broken}, "General Information"},
+			map[string]bot.FindingState{"public key": bot.Broken, "callback address": bot.Doubtful}, "General Information"},
 		"no callback at Discord": {func(o *discord.Options, s *discordtest.Server) {
 			o.PublicKey, o.PublicURL = s.PublicKey(), "https://bot.example.org/in/discord-acme"
-		}, nil, map[string]bot.FindingState{"public key": bot.Fine, "callback address": bot.Broken}, "https://bot.example.org/in/discord-acme"},
+		}, nil, map[string]bot.FindingState{"public key": bot.Fine, "callback address": bot.Doubtful}, "https://bot.example.org/in/discord-acme"},
 		"the callback": {func(o *discord.Options, s *discordtest.Server) {
 			o.PublicKey, o.PublicURL = s.PublicKey(), "https://bot.example.org/in/discord-acme"
 			s.UseEndpoint(o.PublicURL)

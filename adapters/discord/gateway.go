@@ -366,8 +366,8 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 			a.o.Log.Debug("an event of Discord cannot be read", "type", eventName(e.Type), "err", err)
 			return
 		}
-		if a.key == nil { // else they come to Handler, and only there
-			a.interaction(r, i, &reply{a: a, i: i})
-		}
+		// With an endpoint in the developer portal they come to Handler instead, and
+		// not here. Without one they come here, whatever key is configured.
+		a.interaction(r, i, &reply{a: a, i: i})
 	}
 }

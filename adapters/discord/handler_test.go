@@ -317,6 +317,21 @@ func TestDeferredWhileTheHouseIsSlow(t *testing.T) {
 	}
 }
 
+// TestKeyWithoutEndpoint: a key is configured, and Discord knows no address yet.
+func TestKeyWithoutEndpoint(t *testing.T) {
+	t.Parallel()
+	st := perform(t, func(o *discord.Options, s *discordtest.Server) { o.PublicKey = s.PublicKey() }, nil)
+	st.up()
+	ann := st.s.Person(1)
+	st.do(ann.Say("hi"))
+	st.heard(ann, []string{"hi"})
+	if _, err := st.deliver(ann, 1, bot.Message{Text: "Which?", Prompt: 3, Choices: []bot.Choice{{ID: "a", Label: "This"}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	st.do(ann.Press("This"))
+	st.until("the press", func() bool { evs := st.box.all(); return len(evs) == 2 && evs[1].Choice == "a" })
+}
+
 // TestStoppedInTheMiddle: what was not taken in is not acknowledged.
 func TestStoppedInTheMiddle(t *testing.T) {
 	t.Parallel()

@@ -97,6 +97,7 @@ func TestDoubleWithTheOfficialClient(t *testing.T) {
 	t.Parallel()
 	s := discordtest.New(t)
 	s.Heartbeat = time.Second
+	s.Limit = discordtest.Limit{N: 3, Every: time.Second}
 	c := startClient(t, s)
 	if got := c.says("ready"); got != "latchkey#0 "+discordtest.ApplicationID && got != "latchkey "+discordtest.ApplicationID {
 		t.Errorf("ready as %q", got)
@@ -163,6 +164,15 @@ func TestDoubleWithTheOfficialClient(t *testing.T) {
 		}
 	}
 	c.says("resumed")
+	// It has read our limits, and waited instead of running into them.
+	for range 5 {
+		c.says("sent")
+	}
+	for _, x := range s.Calls() {
+		if x.Status == 429 {
+			t.Errorf("%s %s ran into the limit: the headers did not tell it", x.Method, x.Path)
+		}
+	}
 	s.Reconnect()
 	c.says("resumed")
 	do(ann.Say("after op 7"))
