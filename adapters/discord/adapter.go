@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
+	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
@@ -135,6 +136,9 @@ type run struct {
 // when ctx ends.
 func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	r := &run{ctx: ctx, in: in, fetch: make(chan struct{}, 4)}
+	r.lanes.failed = func(v any) {
+		a.o.Log.Error("an event of Discord could not be handled", "panic", fmt.Sprintf("%T", v))
+	}
 	a.current.Store(r)
 	a.supervise(r)
 	a.current.CompareAndSwap(r, nil)

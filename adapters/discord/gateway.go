@@ -136,7 +136,7 @@ func (l *line) resumable(address string) {
 
 // connect opens or resumes. The library's Open knows no end, so it is given one
 // by ending the connection under it; hung: not even that helped.
-func (a *Adapter) connect(ctx context.Context, l *line) (err error, hung bool) { //nolint:revive // the error is what is looked at
+func (a *Adapter) connect(ctx context.Context, l *line) (hung bool, err error) {
 	l.mu.Lock()
 	l.refuse = l.stale || l.ready && l.resume != "" && !l.used
 	l.stale = false
@@ -153,9 +153,9 @@ func (a *Adapter) connect(ctx context.Context, l *line) (err error, hung bool) {
 		select {
 		case err = <-done:
 		case <-ctx.Done():
-			err, hung = l.giveUp(done)
+			hung, err = l.giveUp(done)
 		case <-limit.C:
-			err, hung = l.giveUp(done)
+			hung, err = l.giveUp(done)
 		}
 		limit.Stop()
 		if !errors.Is(err, errElsewhere) {
@@ -171,10 +171,10 @@ func (a *Adapter) connect(ctx context.Context, l *line) (err error, hung bool) {
 	if err != nil && l.used { // that address may be what is wrong
 		l.resume, l.used, l.stale = "", false, true
 	}
-	return err, hung
+	return hung, err
 }
 
-func (l *line) giveUp(done <-chan error) (err error, hung bool) { //nolint:revive // as above
+func (l *line) giveUp(done <-chan error) (hung bool, err error) {
 	for range 50 {
 		l.cut()
 		select {
@@ -182,11 +182,11 @@ func (l *line) giveUp(done <-chan error) (err error, hung bool) { //nolint:reviv
 			if err == nil {
 				err = errors.New("called off")
 			}
-			return err, false
+			return false, err
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return errors.New("no answer"), true
+	return true, errors.New("no answer")
 }
 
 // close says goodbye to the gateway: the bot is shown as offline at once, and
@@ -223,7 +223,7 @@ func (a *Adapter) supervise(r *run) {
 			}
 		}
 		began := time.Now()
-		err, hung := a.connect(r.ctx, l)
+		hung, err := a.connect(r.ctx, l)
 		if err == nil {
 			a.setHealth(true, "")
 			a.o.Log.Info("connected to Discord")

@@ -93,12 +93,12 @@ func TestGuard(t *testing.T) {
 // TestHungLibrary: what the library cannot be got out of is given up.
 func TestHungLibrary(t *testing.T) {
 	t.Parallel()
-	if err, hung := new(line).giveUp(make(chan error)); err == nil || !hung {
+	if hung, err := new(line).giveUp(make(chan error)); err == nil || !hung {
 		t.Errorf("%v %v", err, hung)
 	}
 	done := make(chan error, 1)
 	done <- errors.New("x")
-	if err, hung := new(line).giveUp(done); err == nil || hung {
+	if hung, err := new(line).giveUp(done); err == nil || hung {
 		t.Errorf("%v %v", err, hung)
 	}
 }

@@ -9,6 +9,7 @@ type lanes struct {
 	queues map[string][]func()
 	work   sync.WaitGroup
 	closed bool
+	failed func(panicked any)
 }
 
 // longest is how much of one person may wait. Whoever is faster floods, and the
@@ -52,8 +53,18 @@ func (l *lanes) drain(who string) {
 		q[0] = nil
 		l.queues[who] = q[1:]
 		l.mu.Unlock()
-		f()
+		l.do(f)
 	}
+}
+
+// do survives a panic: it concerns one event of one person.
+func (l *lanes) do(f func()) {
+	defer func() {
+		if v := recover(); v != nil && l.failed != nil {
+			l.failed(v)
+		}
+	}()
+	f()
 }
 
 // close takes nothing more in and waits for what is at work.

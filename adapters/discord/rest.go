@@ -2,6 +2,7 @@ package discord
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,7 @@ const (
 // A request to Discord.
 type request struct {
 	method, address string // address is one of the library's
+	bucket          string // its address without what has no limit of its own; "": address
 	body            []byte // JSON, or nil
 	file            []byte // a picture that body tells of, or nil
 	// exempt: answers to interactions have a limit of their own, and each is the
@@ -57,8 +59,8 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 			return nil, err
 		}
 		var err error
-		path, _, _ := strings.Cut(q.address, "?")
-		if bucket, err = a.lock(ctx, q.method+" "+path); err != nil {
+		key, _, _ := strings.Cut(cmp.Or(q.bucket, q.address), "?")
+		if bucket, err = a.lock(ctx, q.method+" "+key); err != nil {
 			return nil, err
 		}
 	}

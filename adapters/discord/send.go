@@ -56,7 +56,7 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 	if !ok || !snowflake(receipt) {
 		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: a receipt that is none, or no address")}
 	}
-	_, err := a.do(ctx, request{method: http.MethodDelete, address: discordgo.EndpointChannelMessage(at.Channel, receipt)})
+	_, err := a.do(ctx, request{method: http.MethodDelete, address: discordgo.EndpointChannelMessage(at.Channel, receipt), bucket: discordgo.EndpointChannelMessage(at.Channel, "")})
 	var no *refusal
 	switch {
 	case err == nil, errors.As(err, &no) && no.Code == codeUnknownMessage: // it is gone
@@ -75,7 +75,7 @@ func (a *Adapter) typing(ctx context.Context, channel string) error {
 
 // edit changes a message of ours. It is done as well as it can be.
 func (a *Adapter) edit(ctx context.Context, channel, id string, m message) error {
-	_, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(channel, id), body: encode(m)})
+	_, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(channel, id), bucket: discordgo.EndpointChannelMessage(channel, ""), body: encode(m)})
 	return err
 }
 

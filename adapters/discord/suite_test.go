@@ -307,7 +307,7 @@ func genuine(s *discordtest.Server, who *discordtest.Person, rng *rand.Rand, wor
 
 // mangled spoils an event so that nothing may come of it.
 func mangled(rng *rand.Rand, body discordtest.M, word string) ([]byte, error) {
-	odd := []any{nil, 7, -1, true, "", "x", "0", "-5", "99999999999999999999999", "1e9", "12 34", "\x00", []any{}, discordtest.M{}, []any{word}, word, strings.Repeat("9", 5000), "1‮2"}
+	odd := []any{nil, 7, -1, true, "", "x", "0", "-5", "99999999999999999999999", "1e9", "12 34", "\x00", []any{}, discordtest.M{}, []any{word}, word, strings.Repeat("9", 5000), "1\u202e2"}
 	pick := func() any { return odd[rng.IntN(len(odd))] }
 	message := body["content"] != nil
 	switch n := rng.IntN(9); {
