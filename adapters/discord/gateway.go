@@ -32,7 +32,7 @@ type line struct {
 	down  chan struct{} // gets one for each lost connection
 
 	mu     sync.Mutex
-	conn   net.Conn
+	conn   *guard // nil: none yet
 	home   string // host of the gateway, as Discord's API gave it
 	resume string // address to resume at, or ""
 	used   bool   // the library's session dials that address by now
@@ -89,11 +89,11 @@ func (a *Adapter) dial(ctx context.Context, l *line, addr string, secure bool) (
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conn = c
+	l.conn = newGuard(c, &l.listening)
 	if l.home == "" {
 		l.home, _, _ = net.SplitHostPort(addr)
 	}
-	return newGuard(c, &l.listening), nil
+	return l.conn, nil
 }
 
 // cut ends the connection without a word, so that the session can be resumed.
@@ -192,16 +192,12 @@ func (l *line) giveUp(done <-chan error) (hung bool, err error) {
 // close says goodbye to the gateway: the bot is shown as offline at once, and
 // nothing is kept for it.
 func (l *line) close() {
-	done := make(chan struct{})
-	go func() {
-		_ = l.s.Close()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(3 * time.Second):
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	if conn != nil {
+		conn.goodbye()
 	}
-	l.cut()
 }
 
 // supervise keeps a line up until the context ends.

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"compress/zlib"
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,6 +33,8 @@ type guard struct {
 	// lock that it holds.
 	listening *atomic.Bool
 	state     guardState
+	ended     chan struct{} // closed when there is nothing more to read
+	end       sync.Once
 }
 
 type guardState byte
@@ -49,11 +53,38 @@ const (
 var errTooLarge = errors.New("discord: a payload of the gateway is too large")
 
 func newGuard(c net.Conn, listening *atomic.Bool) *guard {
-	return &guard{Conn: c, in: bufio.NewReader(c), listening: listening}
+	return &guard{Conn: c, in: bufio.NewReader(c), listening: listening, ended: make(chan struct{})}
 }
 
 // Read implements net.Conn.
 func (g *guard) Read(p []byte) (int, error) {
+	n, err := g.read(p)
+	if err != nil {
+		g.over()
+	}
+	return n, err
+}
+
+// over notes that nothing more comes.
+func (g *guard) over() { g.end.Do(func() { close(g.ended) }) }
+
+// goodbye ends the connection and the session (close code 1000), and waits a
+// moment for the gateway to have heard it. The library would hold its lock for a
+// second.
+func (g *guard) goodbye() {
+	var mask [4]byte
+	_, _ = rand.Read(mask[:]) // never fails
+	_ = g.SetWriteDeadline(time.Now().Add(time.Second))
+	if _, err := g.Write(append([]byte{0x88, 0x82}, mask[0], mask[1], mask[2], mask[3], 0x03^mask[0], 0xe8^mask[1])); err == nil {
+		select {
+		case <-g.ended:
+		case <-time.After(time.Second):
+		}
+	}
+	_ = g.Close()
+}
+
+func (g *guard) read(p []byte) (int, error) {
 	for len(g.out) == 0 {
 		if g.state == passing {
 			return g.in.Read(p)
@@ -129,6 +160,9 @@ func (g *guard) frame() error {
 	}
 	switch {
 	case op >= 8: // of the protocol itself
+		if op == 8 { // the last word
+			g.over()
+		}
 		g.out = frameOf(h[0], payload)
 		return nil
 	case op != 0:
