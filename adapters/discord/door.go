@@ -52,8 +52,7 @@ func (d *doors) closed(who string, tell func(token string)) {
 // written to.
 func (a *Adapter) closedDoor(ctx context.Context, who, token string) {
 	m := message{Content: escape(a.phrase(a.places.get(who).locale, "chat.dm_closed")), Components: []row{}, Flags: ephemeral}
-	_, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointWebhookToken(a.o.ApplicationID, token), body: encode(m), exempt: true})
-	if err != nil {
+	if err := a.after(ctx, request{method: http.MethodPost, address: discordgo.EndpointWebhookToken(a.o.ApplicationID, token), body: encode(m)}); err != nil {
 		a.o.Log.Debug("somebody could not be told that their direct messages are closed", "err", err)
 	}
 }

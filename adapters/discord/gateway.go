@@ -273,7 +273,7 @@ func (a *Adapter) standBy(ctx context.Context, used bot.Secret) {
 func (a *Adapter) watch(r *run, l *line) {
 	look := time.NewTicker(max(a.pace.quiet/8, time.Millisecond))
 	defer look.Stop()
-	began := time.Now()
+	heard := time.Now()
 	for {
 		select {
 		case <-r.ctx.Done():
@@ -282,11 +282,11 @@ func (a *Adapter) watch(r *run, l *line) {
 			return
 		case <-look.C:
 		}
-		l.s.RLock()
-		heard := l.s.LastHeartbeatAck
-		l.s.RUnlock()
-		if heard.Before(began) {
-			heard = began
+		if l.s.TryRLock() { // a library that holds its lock for good is silent, too
+			if at := l.s.LastHeartbeatAck; at.After(heard) {
+				heard = at
+			}
+			l.s.RUnlock()
 		}
 		if time.Since(heard) > a.pace.quiet {
 			a.o.Log.Warn("Discord is silent; the connection is made anew")

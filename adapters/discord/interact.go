@@ -66,19 +66,20 @@ func (p *reply) original() string {
 
 // change changes the original answer.
 func (p *reply) change(ctx context.Context, m message) error {
-	return p.after(ctx, request{method: http.MethodPatch, address: p.original(), body: encode(m), exempt: true})
+	return p.a.after(ctx, request{method: http.MethodPatch, address: p.original(), body: encode(m)})
 }
 
 // withdraw takes the original answer away.
 func (p *reply) withdraw(ctx context.Context) error {
-	return p.after(ctx, request{method: http.MethodDelete, address: p.original(), exempt: true})
+	return p.a.after(ctx, request{method: http.MethodDelete, address: p.original()})
 }
 
-// after makes a request about the first answer, which Discord may not have in
-// its hands yet when it was the response to a request.
-func (p *reply) after(ctx context.Context, q request) error {
+// after makes a request about the first answer to an interaction, which Discord
+// may not have in its hands yet.
+func (a *Adapter) after(ctx context.Context, q request) error {
+	q.exempt = true
 	for try := 0; ; try++ {
-		_, err := p.a.do(ctx, q)
+		_, err := a.do(ctx, q)
 		var no *refusal
 		if err == nil || !errors.As(err, &no) || no.Status != http.StatusNotFound || try == 5 || !sleep(ctx, 200*time.Millisecond) {
 			return err

@@ -30,7 +30,13 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	}
 	se := classify(err)
 	if se.Kind == bot.SendGone {
-		a.doors.closed(d.User, func(t string) { a.closedDoor(ctx, d.User, t) })
+		a.doors.closed(d.User, func(t string) {
+			go func() { // it may have to wait for the first answer there
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+				defer cancel()
+				a.closedDoor(ctx, d.User, t)
+			}()
+		})
 	}
 	return bot.Receipt{}, se
 }
