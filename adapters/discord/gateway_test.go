@@ -84,6 +84,9 @@ func TestCaughtUp(t *testing.T) {
 	st.do(bob.Say("b2"))
 	st.heard(ann, as)
 	st.heard(bob, bs)
+	if n := len(st.box.all()); n != len(as)+len(bs) {
+		t.Errorf("%d events, want %d: something else was taken in than what people wrote", n, len(as)+len(bs))
+	}
 	if n := st.count("identify"); n < 2 {
 		t.Errorf("%d identifies: the session was not lost", n)
 	}
@@ -249,7 +252,7 @@ func TestLostSessionBeginsANewOne(t *testing.T) {
 // TestSilentConnection: heartbeats are not acknowledged any more.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
-	s := func(_ *discord.Options, s *discordtest.Server) { s.Heartbeat = 50 * time.Millisecond }
+	s := func(_ *discord.Options, s *discordtest.Server) { s.SetHeartbeat(50 * time.Millisecond) }
 	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(200*time.Millisecond, time.Second) })
 	st.up()
 	st.s.Deaf(true)

@@ -25,24 +25,30 @@ type reply struct {
 
 	mu    sync.Mutex
 	given bool
+	err   error       // of giving it
 	timer *time.Timer // of the deferral
 }
 
 var errAnswered = errors.New("answered already")
 
-// give gives the first answer; later calls fail.
+// give gives the first answer. Later calls fail: with errAnswered, or, when it
+// could not be given, with the reason.
 func (p *reply) give(ctx context.Context, w answer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.given {
+	switch {
+	case p.given && p.err != nil:
+		return p.err
+	case p.given:
 		return errAnswered
 	}
 	p.given = true
 	if p.first != nil {
-		return p.first(w)
+		p.err = p.first(w)
+		return p.err
 	}
-	_, err := p.a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointInteractionResponse(p.i.ID, p.i.Token), body: encode(w), exempt: true})
-	return err
+	_, p.err = p.a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointInteractionResponse(p.i.ID, p.i.Token), body: encode(w), exempt: true})
+	return p.err
 }
 
 // hold gives a deferral when nothing was given after a while. The time begins

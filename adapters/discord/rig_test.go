@@ -96,8 +96,8 @@ func (c *client) says(begin string) string {
 func TestDoubleWithTheOfficialClient(t *testing.T) {
 	t.Parallel()
 	s := discordtest.New(t)
-	s.Heartbeat = time.Second
-	s.Limit = discordtest.Limit{N: 3, Every: time.Second}
+	s.SetHeartbeat(time.Second)
+	s.SetLimit(3, time.Second)
 	c := startClient(t, s)
 	if got := c.says("ready"); got != "latchkey#0 "+discordtest.ApplicationID && got != "latchkey "+discordtest.ApplicationID {
 		t.Errorf("ready as %q", got)

@@ -46,7 +46,7 @@ func sendError(t *testing.T, err error) *bot.SendError {
 func TestBuckets(t *testing.T) {
 	t.Parallel()
 	st, ps := spoken(t, func(_ *discord.Options, s *discordtest.Server) {
-		s.Limit = discordtest.Limit{N: 5, Every: 30 * time.Second}
+		s.SetLimit(5, 30*time.Second)
 	}, 1, 2)
 	ada, bob := ps[0], ps[1]
 	for n := range 5 {
@@ -77,7 +77,7 @@ func TestBuckets(t *testing.T) {
 func TestShortLimit(t *testing.T) {
 	t.Parallel()
 	st, ps := spoken(t, func(_ *discord.Options, s *discordtest.Server) {
-		s.Limit = discordtest.Limit{N: 3, Every: 400 * time.Millisecond}
+		s.SetLimit(3, 400*time.Millisecond)
 	}, 1)
 	for n := range 10 {
 		if _, err := st.deliver(ps[0], int64(n), bot.Message{Text: fmt.Sprint("number ", n)}, nil); err != nil {

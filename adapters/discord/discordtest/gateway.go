@@ -91,7 +91,7 @@ func (s *Server) noteConnect(what string) {
 // serveGateway is one connection from hello to its end.
 func (s *Server) serveGateway(w http.ResponseWriter, q *http.Request) {
 	s.mu.Lock()
-	down := s.down
+	down, heartbeat := s.down, s.heartbeat
 	s.mu.Unlock()
 	if down {
 		http.Error(w, "upstream", http.StatusServiceUnavailable)
@@ -108,7 +108,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, q *http.Request) {
 		c.close(4012, "Invalid API version")
 		return
 	}
-	if err := c.op(10, M{"heartbeat_interval": s.Heartbeat.Milliseconds(), "_trace": []string{"double"}}); err != nil {
+	if err := c.op(10, M{"heartbeat_interval": heartbeat.Milliseconds(), "_trace": []string{"double"}}); err != nil {
 		return
 	}
 	var mine *session
@@ -121,7 +121,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, q *http.Request) {
 	}()
 	sent, minute := 0, time.Now()
 	for {
-		_ = ws.SetReadDeadline(time.Now().Add(2*s.Heartbeat + 5*time.Second))
+		_ = ws.SetReadDeadline(time.Now().Add(2*heartbeat + 5*time.Second))
 		_, raw, err := ws.ReadMessage()
 		if err != nil {
 			if ce, ok := err.(*websocket.CloseError); ok {
@@ -214,7 +214,7 @@ func (s *Server) identify(c *conn, d json.RawMessage) *session {
 		c.close(4014, "Disallowed intent(s).")
 		return nil
 	}
-	c.compress = in.Compress && s.Compress
+	c.compress = in.Compress
 	s.mu.Lock()
 	ss := &session{id: fmt.Sprintf("session-%d", len(s.sessions)+1), intents: *in.Intents, compress: c.compress, conn: c}
 	s.sessions[ss.id] = ss

@@ -236,7 +236,7 @@ func (s *Server) answer(in *pending, body []byte) (after func(), err error) {
 	if in.answered {
 		return nil, answered
 	}
-	if time.Since(in.made) > s.Deadline {
+	if time.Since(in.made) > deadline {
 		return nil, tooLate
 	}
 	var w struct {

@@ -116,7 +116,10 @@ type file struct {
 }
 
 func (s *Server) serveAPI(w http.ResponseWriter, q *http.Request) {
-	w.Header().Set("Date", time.Now().Add(s.Skew).UTC().Format(http.TimeFormat))
+	s.mu.Lock()
+	skew := s.skew
+	s.mu.Unlock()
+	w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
 	made := Call{Method: q.Method, Path: q.URL.Path}
 	status, reply := s.handle(w, q, &made)
 	if status == 0 { // a fault has answered
@@ -282,12 +285,12 @@ func (s *Server) limit(w http.ResponseWriter, rt *route, c *call) (int, any) {
 	b := s.buckets[key]
 	now := time.Now()
 	if b == nil || now.After(b.reset) {
-		b = &bucket{left: s.Limit.N, reset: now.Add(s.Limit.Every)}
+		b = &bucket{left: s.rate.N, reset: now.Add(s.rate.Every)}
 		s.buckets[key] = b
 	}
 	after := strconv.FormatFloat(time.Until(b.reset).Seconds(), 'f', 3, 64)
 	h := w.Header()
-	h.Set("X-RateLimit-Limit", strconv.Itoa(s.Limit.N))
+	h.Set("X-RateLimit-Limit", strconv.Itoa(s.rate.N))
 	h.Set("X-RateLimit-Reset", strconv.FormatFloat(float64(b.reset.UnixMilli())/1000, 'f', 3, 64))
 	h.Set("X-RateLimit-Reset-After", after)
 	h.Set("X-RateLimit-Bucket", fmt.Sprintf("%x", len(rt.path.String())))
@@ -318,7 +321,7 @@ func (s *Server) application(*call) (any, error) {
 		endpoint = s.endpoint
 	}
 	return M{
-		"id": ApplicationID, "name": "Latchkey", "icon": nil, "description": "", "bot_public": s.BotPublic, "bot_require_code_grant": false,
+		"id": ApplicationID, "name": "Latchkey", "icon": nil, "description": "", "bot_public": s.public, "bot_require_code_grant": false,
 		"verify_key": s.PublicKey(), "flags": 0, "bot": botUser(), "interactions_endpoint_url": endpoint, "team": nil,
 	}, nil
 }

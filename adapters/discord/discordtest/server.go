@@ -25,20 +25,9 @@ const (
 	GuildChannel  = "100000000000000004"
 )
 
-// A Server is one Discord with one bot. Change what is exported before the bot
-// connects; the methods are safe for concurrent use.
+// A Server is one Discord with one bot. It is safe for concurrent use.
 type Server struct {
 	API string // address of the API, "http://127.0.0.1:1234/api"
-
-	Heartbeat time.Duration // that hello asks for; by default 41.25 s
-	Compress  bool          // sends large payloads compressed to who asks for it
-	BotPublic bool
-	Skew      time.Duration // of the Date header
-	// Limit is the bucket of each route and channel; by default one that nobody
-	// reaches.
-	Limit Limit
-	// Deadline for the first answer to an interaction; by default 3 s.
-	Deadline time.Duration
 
 	t    testing.TB
 	ln   net.Listener
@@ -47,7 +36,11 @@ type Server struct {
 	priv ed25519.PrivateKey
 
 	mu        sync.Mutex
-	last      uint64 // snowflake
+	heartbeat time.Duration // that hello asks for
+	public    bool          // anybody may add the bot to a server
+	skew      time.Duration // of the Date header
+	rate      Limit         // of each bucket
+	last      uint64        // snowflake
 	people    map[string]*Person
 	channels  map[string]*channel
 	sessions  map[string]*session
@@ -118,9 +111,9 @@ func New(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{
-		API: "http://" + ln.Addr().String() + "/api", Heartbeat: 41250 * time.Millisecond, Compress: true, Deadline: 3 * time.Second,
-		Limit: Limit{N: 100_000, Every: time.Second},
-		t:     t, ln: ln, pub: pub, priv: priv,
+		API: "http://" + ln.Addr().String() + "/api", heartbeat: 41250 * time.Millisecond,
+		rate: Limit{N: 100_000, Every: time.Second},
+		t:    t, ln: ln, pub: pub, priv: priv,
 		people: map[string]*Person{}, channels: map[string]*channel{}, sessions: map[string]*session{}, files: map[string][]byte{},
 		nonces: map[string]*posted{}, buckets: map[string]*bucket{}, commands: map[string]any{}, tokens: map[string]*pending{},
 		faults: map[string]func(http.ResponseWriter, *http.Request, *Call) bool{},
@@ -134,6 +127,38 @@ func New(t testing.TB) *Server {
 	})
 	return s
 }
+
+// SetHeartbeat sets the interval that hello asks for, by default 41.25 s.
+func (s *Server) SetHeartbeat(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heartbeat = d
+}
+
+// SetLimit sets the bucket of each route and channel; by default it is one that
+// nobody reaches.
+func (s *Server) SetLimit(n int, every time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rate = Limit{n, every}
+}
+
+// SetSkew puts the clock of the Date header ahead.
+func (s *Server) SetSkew(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skew = d
+}
+
+// SetPublic lets anybody add the bot to a server.
+func (s *Server) SetPublic(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.public = on
+}
+
+// deadline for the first answer to an interaction.
+const deadline = 3 * time.Second
 
 // PublicKey is the application's, as the developer portal shows it.
 func (s *Server) PublicKey() string { return hex.EncodeToString(s.pub) }
