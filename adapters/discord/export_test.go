@@ -10,7 +10,7 @@ import (
 func (a *Adapter) Hurry(quiet, later time.Duration) {
 	a.pace = pace{
 		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, quiet: quiet,
-		open: 500 * time.Millisecond, later: later, sign: 20 * time.Millisecond, repeat: 10 * time.Millisecond,
+		open: 4 * time.Second, later: later, sign: 20 * time.Millisecond, repeat: 10 * time.Millisecond,
 	}
 }
 

@@ -252,8 +252,8 @@ func TestLostSessionBeginsANewOne(t *testing.T) {
 // TestSilentConnection: heartbeats are not acknowledged any more.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
-	s := func(_ *discord.Options, s *discordtest.Server) { s.SetHeartbeat(50 * time.Millisecond) }
-	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(200*time.Millisecond, time.Second) })
+	s := func(_ *discord.Options, s *discordtest.Server) { s.SetHeartbeat(time.Second) }
+	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(1500*time.Millisecond, time.Second) }) // the library gives up after five intervals, with 1000
 	st.up()
 	st.s.Deaf(true)
 	st.until("it to connect again", func() bool { return st.count("resume") > 0 })
