@@ -132,7 +132,7 @@ Microsoft Teams the app package (a zip with manifest and icons), for Discord the
 commands and the settings. Where to upload it, the exact scopes and the link to
 install it by stand on standard error.
 
-  latchkey manifest slack --config latchkey.yaml > manifest.yaml
+  latchkey manifest slack --config latchkey.yaml > manifest.json
   latchkey manifest teams --config latchkey.yaml --out latchkey-teams.zip
   latchkey manifest discord --config latchkey.yaml
 
