@@ -37,7 +37,7 @@ func platforms() []platform {
 
 // An appFile describes the app to a platform.
 type appFile struct {
-	name  string // of the file, for example "manifest.yaml"
+	name  string // of the file, for example "manifest.json"
 	body  []byte
 	notes string // for the person who uploads it: where, which scopes, what next
 }
