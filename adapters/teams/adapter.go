@@ -1,0 +1,212 @@
+package teams
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"latchkey/bot"
+)
+
+// An Adapter connects one organisation's Teams. It is safe for concurrent use.
+type Adapter struct {
+	o          Options
+	cloud      cloud
+	client     *http.Client
+	keys       *keys
+	credential *credential
+	pace       *pace
+
+	people  acquaintances
+	prompts table[uint32]    // the newest prompt that was sent to a conversation
+	told    table[time.Time] // who was told something beside the conversation, and when
+	waiting waiting          // for the typing sign
+
+	mu     sync.Mutex
+	in     bot.Inbox
+	ctx    context.Context // of Run
+	under  sync.WaitGroup  // activities under way, and what follows them
+	health health
+}
+
+var (
+	_ bot.Adapter  = (*Adapter)(nil)
+	_ bot.Deleter  = (*Adapter)(nil)
+	_ bot.Pager    = (*Adapter)(nil)
+	_ bot.Typer    = (*Adapter)(nil)
+	_ bot.Healther = (*Adapter)(nil)
+	_ bot.Examiner = (*Adapter)(nil)
+)
+
+// New makes an adapter and opens no connection. Its errors are for operators.
+func New(o Options) (*Adapter, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	a := &Adapter{o: o, cloud: clouds[o.Cloud], client: newClient(), pace: newPace()}
+	a.pace.off = o.Emulator
+	a.keys = &keys{url: o.KeysURL, client: a.client, now: o.Now}
+	a.credential = newCredential(&a.o, a.cloud, a.client)
+	a.health.since = o.Now()
+	a.waiting.late = a.typeTo
+	return a, nil
+}
+
+// Channel implements bot.Adapter.
+func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
+
+// Limits implements bot.Adapter.
+func (a *Adapter) Limits() bot.Limits { return limits }
+
+// WantsPage implements bot.Pager: passwords, answers, recovery codes and the
+// sign-in are for a page of our own.
+func (a *Adapter) WantsPage(m *bot.Message) bool { return m.Form != nil }
+
+// Run implements bot.Adapter. What people do comes in by Handler; Run opens it
+// and closes it.
+func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
+	if a.o.Emulator {
+		a.o.Log.Warn("emulator mode: messages are taken without any proof of who sent them; only programs on this machine can send them. Never use it with real people",
+			"channel", a.o.Channel, "listens", a.o.Listen)
+	}
+	a.mu.Lock()
+	a.in, a.ctx = in, ctx
+	a.mu.Unlock()
+	<-ctx.Done()
+	a.mu.Lock()
+	a.in = nil
+	a.mu.Unlock()
+	a.under.Wait()
+	return nil
+}
+
+// enter begins something that Run waits for at its end. ok is false when Run
+// does not run.
+func (a *Adapter) enter() (ctx context.Context, in bot.Inbox, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.in == nil || a.ctx.Err() != nil {
+		return nil, nil, false
+	}
+	a.under.Add(1)
+	return a.ctx, a.in, true
+}
+
+// Send implements bot.Adapter.
+func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
+	a.waiting.answered(string(d.Conversation))
+	to, err := a.readAddress(d.Address)
+	if err != nil {
+		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: err}
+	}
+	m := d.Message
+	out, err := render(&m, frame{phrases: a.o.Phrases, lang: a.o.Lang, revealed: d.Revealed, page: d.Page, inline: a.o.Emulator, picture: a.o.Picture})
+	if err != nil {
+		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
+	}
+	id, err := a.post(ctx, to, out)
+	if err != nil {
+		return bot.Receipt{}, err
+	}
+	if m.Prompt > 0 {
+		a.prompts.set(string(d.Conversation), m.Prompt)
+	}
+	return bot.Receipt{ID: id}, nil
+}
+
+// post sends an activity when its turn has come. It fails with *bot.SendError.
+func (a *Adapter) post(ctx context.Context, to *address, out *outgoing) (id string, err error) {
+	body, err := to.envelope(out, a.o.BotName)
+	if err != nil {
+		return "", &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	if after, err := a.pace.turn(ctx, to.Conversation, time.Now()); err != nil {
+		if after > 0 {
+			return "", &bot.SendError{Kind: bot.SendThrottled, After: after, Here: true, Err: err}
+		}
+		return "", &bot.SendError{Kind: bot.SendRetry, Err: err}
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	if err := a.call(ctx, http.MethodPost, to.Service, to.activities(""), body, &made); err != nil {
+		return "", a.noted(fault(ctx, err))
+	}
+	a.well("connector")
+	return made.ID, nil
+}
+
+// envelope writes an activity with who it is from and for.
+func (to *address) envelope(out *outgoing, name string) ([]byte, error) {
+	o := *out
+	o.From, o.Recipient, o.Conversation = &party{ID: to.Bot, Name: name}, &party{ID: to.User}, &party{ID: to.Conversation}
+	return encode(&o)
+}
+
+// Delete implements bot.Deleter. Where messages cannot be deleted, as in the
+// Agents Playground, nothing is left of it but a line that says so.
+func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) error {
+	to, err := a.readAddress(d.Address)
+	if err != nil {
+		return &bot.SendError{Kind: bot.SendGone, Err: err}
+	}
+	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
+	}
+	if after, err := a.pace.turn(ctx, to.Conversation, time.Now()); err != nil {
+		return &bot.SendError{Kind: bot.SendThrottled, After: max(after, time.Second), Here: true, Err: err}
+	}
+	err = a.call(ctx, http.MethodDelete, to.Service, to.activities(receipt), nil, nil)
+	var r *refusal
+	switch {
+	case err == nil, errors.As(err, &r) && (r.status == http.StatusNotFound || r.status == http.StatusGone):
+		return nil
+	case r == nil || r.status != http.StatusMethodNotAllowed && r.status != http.StatusNotImplemented && r.status != http.StatusBadRequest && r.status != http.StatusInternalServerError:
+		return a.noted(fault(ctx, err))
+	}
+	c := newCard(d.Message.Lang)
+	f := frame{phrases: a.o.Phrases, lang: a.o.Lang}
+	c.line("", run{Text: f.say(d.Message.Lang, "chat.picture.gone"), Subtle: true})
+	c.Fallback = f.say(d.Message.Lang, "chat.picture.gone")
+	if instead := a.replace(ctx, to, receipt, c.activity(c.Fallback)); instead != nil {
+		return a.noted(fault(ctx, err))
+	}
+	return nil
+}
+
+// replace puts another message in the place of one of ours.
+func (a *Adapter) replace(ctx context.Context, to *address, id string, out *outgoing) error {
+	body, err := to.envelope(out, a.o.BotName)
+	if err != nil {
+		return err
+	}
+	return a.call(ctx, http.MethodPut, to.Service, to.activities(id), body, nil)
+}
+
+// Typing implements bot.Typer.
+func (a *Adapter) Typing(ctx context.Context, to []byte) error {
+	x, err := a.readAddress(to)
+	if err != nil {
+		return err
+	}
+	if !a.pace.spare(x.Conversation, time.Now()) {
+		return nil
+	}
+	body, err := x.envelope(&outgoing{Type: "typing"}, a.o.BotName)
+	if err != nil {
+		return err
+	}
+	return a.call(ctx, http.MethodPost, x.Service, x.activities(""), body, nil)
+}
+
+// noted remembers for Health what a failure says about the connection.
+func (a *Adapter) noted(e *bot.SendError) error {
+	if e.Kind == bot.SendRetry || e.Kind == bot.SendUncertain {
+		a.ill("connector", e.Err)
+	} else {
+		a.well("connector")
+	}
+	return e
+}

@@ -1,0 +1,36 @@
+// Package teams is Microsoft Teams as a channel: the Bot Framework protocol,
+// spoken directly.
+//
+// It is in charge of what stands between Teams and the house: who may call
+// (inbound.go, verify.go, keys.go), what an activity means (activity.go,
+// people.go), how a message looks as an Adaptive Card (render.go, card.go),
+// what is sent to the connector and how often (connector.go, token.go,
+// pace.go), and what an operator uploads and asks (manifest.go, examine.go).
+//
+// It must not decide anything about a conversation, it knows neither the
+// database nor another adapter, and it sends a token of ours to no host that is
+// not allowed. It keeps nothing that it would miss after a restart: where to
+// answer comes in with every activity and is stored as the conversation's
+// address.
+//
+// # What people meet
+//
+// One message is one Adaptive Card. Its text stands in text runs, which have no
+// markup, so that what people and directories call themselves stays text. A
+// choice is an Action.Submit, which every client of Teams has, the phones with
+// their older cards included; pressing it sends the number of the prompt, the
+// choice, and the text of the card, so that any process can take the buttons
+// away afterwards without having to remember what it said. A short typed answer
+// (bot.Entry) has a button that opens a dialog; where there are no dialogs, as
+// in Microsoft's Agents Playground, the field stands in the card itself. What
+// must not stand in a chat is behind a button that opens a one-time page.
+//
+// # Sources
+//
+//	authentication  learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-authentication
+//	connector       learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-api-reference
+//	rates           learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit
+//	cards           learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-reference
+//	dialogs         learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/task-modules/task-modules-bots
+//	manifest        learn.microsoft.com/microsoftteams/platform/resources/schema/manifest-schema
+package teams

@@ -1,0 +1,165 @@
+package teams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Examine implements bot.Examiner. It asks the identity service for a token,
+// the key server for keys, and each service host and our own messaging endpoint
+// whether they answer. It sends nothing to people, and no token anywhere.
+func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
+	if a.o.Emulator {
+		return []bot.Finding{
+			{What: "emulator", State: bot.Doubtful, Text: "messages are taken without any proof of who sent them, from this machine only", Fix: "set emulator: false before anybody else uses it"},
+			{What: "token", State: bot.Skipped, Text: "an emulator takes none"},
+		}
+	}
+	found := []bot.Finding{a.examineToken(ctx), a.examineKeys(ctx), a.examineClock(ctx)}
+	for _, h := range a.o.ServiceHosts {
+		found = append(found, a.examineHost(ctx, h))
+	}
+	return append(found, a.examineCallback(ctx))
+}
+
+func (a *Adapter) examineToken(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "token"}
+	n := 0
+	for i, s := range a.o.secrets() {
+		one := a.o
+		one.ClientSecret = func() []bot.Secret { return []bot.Secret{s} }
+		_, err := newCredential(&one, a.cloud, a.client).token(ctx)
+		switch {
+		case errors.Is(err, errSecret):
+			f.State, f.Text = bot.Doubtful, fmt.Sprintf("client secret %d of %d is refused", i+1, len(a.o.secrets()))
+			f.Fix = "remove it from client_secret, or make a new one under Certificates & secrets of the app registration " + a.o.AppID
+		case err != nil:
+			f.State, f.Text = bot.Broken, err.Error()
+			f.Fix = "check app_id, tenant, kind and login_url against the app registration, and that this machine may reach " + a.o.LoginURL
+			return f
+		default:
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		f.State, f.Text, f.Fix = bot.Broken, "no client secret is accepted", "make a new one under Certificates & secrets of the app registration "+a.o.AppID
+	case f.State == bot.Fine:
+		f.Text = "the identity service gives one"
+	}
+	return f
+}
+
+func (a *Adapter) examineKeys(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "key server"}
+	have, err := fetchKeys(ctx, a.client, a.o.KeysURL)
+	n := 0
+	for i := range have {
+		if have[i].endorses("msteams") {
+			n++
+		}
+	}
+	switch {
+	case err != nil:
+		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "let this machine reach it; without its keys nobody who writes can be believed"
+	case n == 0:
+		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%d keys, and none speaks for Teams", len(have)), "check cloud and keys_url"
+	default:
+		f.Text = fmt.Sprintf("%d keys that speak for Teams", n)
+	}
+	return f
+}
+
+// examineClock compares our clock with that of the key server.
+func (a *Adapter) examineClock(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "clock"}
+	r, err := a.look(ctx, a.o.KeysURL)
+	if err != nil {
+		f.State, f.Text = bot.Skipped, "the key server does not answer"
+		return f
+	}
+	at, err := http.ParseTime(r.Get("Date"))
+	if err != nil {
+		f.State, f.Text = bot.Skipped, "the key server does not tell the time"
+		return f
+	}
+	off := a.o.Now().Sub(at).Abs().Round(time.Second)
+	f.Text = fmt.Sprintf("%s away from the key server's", off)
+	switch {
+	case off >= skew:
+		f.State, f.Fix = bot.Broken, "set this machine's clock; from 5 minutes on every message is refused"
+	case off > 30*time.Second:
+		f.State, f.Fix = bot.Doubtful, "set this machine's clock by NTP; codes of authenticator apps depend on it, too"
+	}
+	return f
+}
+
+func (a *Adapter) examineHost(ctx context.Context, host string) bot.Finding {
+	f := bot.Finding{What: "service host " + host}
+	if strings.HasPrefix(host, "*.") {
+		f.State, f.Text = bot.Skipped, "a whole domain; which host it is comes with each message"
+		return f
+	}
+	scheme := "https"
+	if name, _, err := net.SplitHostPort(host); err == nil && loopback(name) {
+		scheme = "http"
+	}
+	if _, err := a.look(ctx, scheme+"://"+host+"/"); err != nil {
+		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "let this machine reach it; answers are sent there"
+		return f
+	}
+	f.Text = "answers"
+	return f
+}
+
+// examineCallback calls our own messaging endpoint as the connector does, as
+// far as one can from here.
+func (a *Adapter) examineCallback(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "messaging endpoint"}
+	endpoint := a.o.PublicURL + a.o.Path
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "https" || loopback(u.Hostname()) {
+		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%s cannot be reached by Microsoft", endpoint), "set http.public_url to the https address of this service"
+		return f
+	}
+	fix := "let it in from the internet, and enter it as the messaging endpoint of the Azure Bot resource"
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	if err != nil {
+		f.State, f.Text, f.Fix = bot.Broken, "not an address", fix
+		return f
+	}
+	r, err := a.client.Do(q)
+	if err != nil {
+		f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("%s cannot be reached from here: %v", endpoint, errors.Unwrap(err)), fix
+		return f
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusMethodNotAllowed {
+		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%s answers %d, so something else is there; expected 405", endpoint, r.StatusCode), "send this path to Latchkey, and start `latchkey serve`"
+		return f
+	}
+	f.Text = endpoint + " leads here; it must stand as the messaging endpoint in the Azure Bot resource"
+	return f
+}
+
+// look asks for a page and gives the headers of the answer, whatever it is.
+func (a *Adapter) look(ctx context.Context, address string) (http.Header, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.client.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	r.Body.Close()
+	return r.Header, nil
+}

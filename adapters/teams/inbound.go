@@ -1,0 +1,326 @@
+package teams
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// How often somebody is told the same beside the conversation.
+const (
+	tellChannel  = time.Minute
+	tellStranger = time.Hour
+	tellFiles    = 5 * time.Second
+	tellOperator = time.Hour
+)
+
+// Handler takes activities in: POST, JSON, with the connector's bearer token.
+// It answers 2xx once an activity and all that follows from it are committed, or
+// when there is nothing to do; 401 and 403 to who cannot be believed; 503 when
+// it should be delivered again.
+func (a *Adapter) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
+	status, reply := a.receive(w, r)
+	w.Header().Set("Cache-Control", "no-store")
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	if reply == nil {
+		w.WriteHeader(status)
+		return
+	}
+	b, err := encode(reply)
+	if err != nil {
+		a.o.Log.Error("the answer to an invoke cannot be written", "err", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+// receive checks who calls, and with what. Nothing is sent to the service that
+// an activity names, and no event made, before all of it is checked.
+func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, reply any) {
+	if r.Method != http.MethodPost {
+		return http.StatusMethodNotAllowed, nil
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return http.StatusUnsupportedMediaType, nil
+	}
+	var p *proof
+	if a.o.Emulator {
+		if host, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !loopback(host) {
+			return http.StatusForbidden, nil
+		}
+	} else {
+		if len(r.Header.Values("Authorization")) > 1 {
+			return http.StatusUnauthorized, nil
+		}
+		var err error
+		if p, err = a.verify(r.Context(), r.Header.Get("Authorization")); err != nil {
+			return a.refuse(err), nil
+		}
+		a.well("keys")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return http.StatusRequestEntityTooLarge, nil
+		}
+		return http.StatusBadRequest, nil
+	}
+	act, err := decode(body)
+	if err != nil {
+		return http.StatusBadRequest, nil
+	}
+	if p != nil {
+		if err := p.covers(act); err != nil {
+			return a.refuse(err), nil
+		}
+	}
+	service, err := a.service(act.ServiceURL)
+	if err != nil {
+		return a.refuse(err), nil
+	}
+	ctx, in, ok := a.enter()
+	if !ok {
+		return http.StatusServiceUnavailable, nil
+	}
+	defer a.under.Done()
+	return a.handle(ctx, in, act, service)
+}
+
+// refuse says with which status a caller is refused, and tells the operator
+// once an hour why: most of these mean a wrong configuration.
+func (a *Adapter) refuse(err error) int {
+	if a.again("log", err.Error(), tellOperator) {
+		a.o.Log.Warn("a request to the messaging endpoint is refused; more of this kind are not logged for an hour", "why", err)
+	}
+	switch {
+	case errors.Is(err, errKeys):
+		a.ill("keys", err)
+		return http.StatusServiceUnavailable
+	case errors.Is(err, errNoToken), errors.Is(err, errToken):
+		return http.StatusUnauthorized
+	}
+	return http.StatusForbidden
+}
+
+// again reports whether something may be told again to somebody.
+func (a *Adapter) again(what, whom string, every time.Duration) bool {
+	key, now := what+"|"+whom, a.o.Now()
+	a.told.mu.Lock()
+	defer a.told.mu.Unlock()
+	last, ok := a.told.newer[key]
+	if !ok {
+		last, ok = a.told.older[key]
+	}
+	if ok && now.Sub(last) < every {
+		return false
+	}
+	a.told.store(key, now)
+	return true
+}
+
+// A visit is one activity of one person, with where to answer.
+type visit struct {
+	act     *activity
+	user    string
+	to      *address
+	address []byte
+	conv    bot.ConversationID
+}
+
+func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, service string) (int, any) {
+	relevant := act.Type == "message" || act.Type == "invoke" || act.arrival()
+	if !relevant || act.bot() || act.ChannelID != "msteams" {
+		return http.StatusOK, act.nothing()
+	}
+	v := &visit{act: act, to: &address{Service: service, Conversation: act.Conversation.ID, User: act.From.ID, Bot: act.Recipient.ID}}
+	if !act.personal() {
+		key := "chat.group"
+		if act.Conversation.Type == "channel" {
+			key = "chat.in_channel.ask"
+		}
+		return a.turnAway(v, key, tellChannel)
+	}
+	var err error
+	if v.user, err = a.user(act); err == nil {
+		err = a.known(ctx, v.user, service, act)
+	}
+	switch {
+	case errors.Is(err, errStranger):
+		return a.turnAway(v, "chat.not_ours", tellStranger)
+	case err != nil:
+		if ctx.Err() == nil {
+			a.o.Log.Error("it cannot be found out who writes; Teams shall deliver again", "err", err)
+		}
+		return http.StatusServiceUnavailable, nil
+	}
+	v.conv = bot.ConversationID(string(a.o.Channel) + "|" + v.user)
+	if v.address, err = json.Marshal(v.to); err != nil {
+		return http.StatusInternalServerError, nil
+	}
+	switch {
+	case act.arrival():
+		return a.accept(ctx, in, v, bot.Event{ID: act.opening(), Kind: bot.Open})
+	case act.Type == "invoke":
+		return a.invoke(ctx, in, v)
+	}
+	return a.message(ctx, in, v)
+}
+
+// arrival reports whether it says that the bot was added to a conversation.
+func (a *activity) arrival() bool {
+	switch a.Type {
+	case "conversationUpdate":
+		for _, m := range a.MembersAdded {
+			if m.ID == a.Recipient.ID && m.ID != "" {
+				return true
+			}
+		}
+	case "installationUpdate":
+		return a.Action == "add" || a.Action == "add-upgrade"
+	}
+	return false
+}
+
+// nothing is what is answered when there is nothing to answer.
+func (a *activity) nothing() any {
+	if a.Type == "invoke" {
+		return struct{}{}
+	}
+	return nil
+}
+
+// turnAway answers briefly who is not talked with, and tells nobody anything.
+func (a *Adapter) turnAway(v *visit, key string, every time.Duration) (int, any) {
+	if !v.act.arrival() {
+		a.tell(v, key, v.act.From.ID, every)
+	}
+	return http.StatusOK, v.act.nothing()
+}
+
+// tell says a line beside the conversation, soon.
+func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
+	if !a.again(key, whom, every) {
+		return
+	}
+	ctx, _, ok := a.enter()
+	if !ok {
+		return
+	}
+	go func() {
+		defer a.under.Done()
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		lang := a.lang(v.act.locale())
+		line := a.o.Phrases.Phrase(lang, key, "org", a.o.Org)
+		if _, err := a.post(ctx, v.to, &outgoing{Type: "message", Locale: lang, TextFormat: "plain", Text: line}); err != nil {
+			a.o.Log.Info("a brief answer could not be given", "what", key, "err", err)
+		}
+	}()
+}
+
+// lang is the language among those there are.
+func (a *Adapter) lang(locale string) string {
+	short, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(locale, "_", "-")), "-")
+	for _, l := range a.o.Phrases.Languages() {
+		if l == short {
+			return l
+		}
+	}
+	return a.o.Lang
+}
+
+// message is typed text, or a card's button.
+func (a *Adapter) message(ctx context.Context, in bot.Inbox, v *visit) (int, any) {
+	text := v.act.said()
+	if strings.TrimSpace(text) != "" {
+		return a.accept(ctx, in, v, bot.Event{ID: v.act.key(), Kind: bot.Text, Text: text})
+	}
+	if p, value, ok := v.act.submitted(); ok {
+		return a.press(ctx, in, v, p, value, v.act.ReplyToID)
+	}
+	switch {
+	case len(v.act.Value) > 0 && v.act.Value[0] == '{':
+		// A button of a card that nobody knows any more: say where we are.
+		return a.accept(ctx, in, v, bot.Event{ID: v.act.key(), Kind: bot.Open})
+	case v.act.files():
+		a.tell(v, "chat.no_files", v.user, tellFiles)
+	}
+	return http.StatusOK, nil
+}
+
+// press is a button or the answer in a field; then the card loses its buttons.
+func (a *Adapter) press(ctx context.Context, in bot.Inbox, v *visit, p *pressed, value, card string) (int, any) {
+	newest, known := a.prompts.peek(string(v.conv))
+	ev := bot.Event{ID: v.act.key(), Kind: bot.Press, Choice: p.Choice, Prompt: p.Prompt}
+	if p.Choice == "" {
+		cut := activity{Text: value}
+		ev.Kind, ev.Text = bot.Text, cut.said()
+	}
+	status, reply := a.accept(ctx, in, v, ev)
+	if status == http.StatusOK {
+		label := p.Label
+		if known && p.Prompt < newest {
+			label = "" // too late: nothing was chosen by it
+		}
+		a.settle(v, p, label, card)
+	}
+	return status, reply
+}
+
+// settle takes the buttons of a card away, in the background. Nobody loses
+// anything when that fails: an old button says which prompt it belongs to.
+func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
+	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || !a.pace.spare(v.to.Conversation, time.Now()) {
+		return
+	}
+	ctx, _, ok := a.enter()
+	if !ok {
+		return
+	}
+	go func() {
+		defer a.under.Done()
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		if err := a.replace(ctx, v.to, card, settled(p, a.frame(), label)); err != nil {
+			a.o.Log.Debug("a card keeps its buttons", "err", err)
+		}
+	}()
+}
+
+func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.Lang} }
+
+// accept hands an event in. It is acknowledged only when it was taken.
+func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, ev bot.Event) (int, any) {
+	ev.Channel, ev.Conversation, ev.From, ev.At = a.o.Channel, v.conv, v.user, a.o.Now()
+	ev.Locale, ev.Address = v.act.locale(), v.address
+	a.waiting.begin(string(v.conv), v.address)
+	err := in.Accept(ctx, ev)
+	if err == nil {
+		return http.StatusOK, v.act.nothing()
+	}
+	a.waiting.answered(string(v.conv))
+	if errors.Is(err, bot.ErrEvent) {
+		a.o.Log.Error("an activity gave an event that is not well formed", "type", v.act.Type, "err", err)
+		return http.StatusBadRequest, nil
+	}
+	if ctx.Err() == nil {
+		a.o.Log.Error("an activity was not taken in; Teams shall deliver again", "err", err)
+	}
+	return http.StatusServiceUnavailable, nil
+}

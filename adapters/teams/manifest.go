@@ -1,0 +1,194 @@
+package teams
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// App says what the app package of an organisation is made of. Each text has
+// the limit of Teams, in runes: name 30, long name 100, short description 80,
+// long 4000, the developer's name 32.
+type App struct {
+	AppID   string // of the bot's registration; the package has the same id
+	Version string // "1.0.0"; Teams takes a new package only with a higher one
+	Name    string // what people see
+	Full    string
+	Short   string
+	Long    string
+	Org     string // the developer
+	Site    string // https page about the bot, or its public address
+	Privacy string // https page, default Site
+	Terms   string // https page, default Site
+	// Commands that are offered beside the box to write in: title and description.
+	Commands [][2]string
+}
+
+const (
+	manifestVersion = "1.19"
+	manifestSchema  = "https://developer.microsoft.com/json-schemas/teams/v" + manifestVersion + "/MicrosoftTeams.schema.json"
+)
+
+type manifest struct {
+	Schema      string        `json:"$schema"`
+	Manifest    string        `json:"manifestVersion"`
+	Version     string        `json:"version"`
+	ID          string        `json:"id"`
+	Developer   developer     `json:"developer"`
+	Name        shortFull     `json:"name"`
+	Description shortFull     `json:"description"`
+	Icons       icons         `json:"icons"`
+	Accent      string        `json:"accentColor"`
+	Bots        []manifestBot `json:"bots"`
+	Permissions []string      `json:"permissions"`
+	Domains     []string      `json:"validDomains"`
+}
+
+type developer struct {
+	Name    string `json:"name"`
+	Site    string `json:"websiteUrl"`
+	Privacy string `json:"privacyUrl"`
+	Terms   string `json:"termsOfUseUrl"`
+}
+
+type shortFull struct {
+	Short string `json:"short"`
+	Full  string `json:"full"`
+}
+
+type icons struct {
+	Color   string `json:"color"`
+	Outline string `json:"outline"`
+}
+
+type manifestBot struct {
+	ID       string        `json:"botId"`
+	Scopes   []string      `json:"scopes"`
+	Notify   bool          `json:"isNotificationOnly"`
+	Files    bool          `json:"supportsFiles"`
+	Calling  bool          `json:"supportsCalling"`
+	Video    bool          `json:"supportsVideo"`
+	Commands []commandList `json:"commandLists,omitempty"`
+}
+
+type commandList struct {
+	Scopes   []string  `json:"scopes"`
+	Commands []command `json:"commands"`
+}
+
+type command struct {
+	Title       string `json:"title"`
+	Description string `json:"description"`
+}
+
+// Manifest makes the app package: a zip with manifest.json and two icons. The
+// bot is personal only, asks for no permission of Microsoft Graph, and takes no
+// files. Source: the page on the app manifest schema.
+func Manifest(app App) ([]byte, error) {
+	if app.Privacy == "" {
+		app.Privacy = app.Site
+	}
+	if app.Terms == "" {
+		app.Terms = app.Site
+	}
+	if app.Version == "" {
+		app.Version = "1.0.0"
+	}
+	var wrong []string
+	for _, t := range []struct {
+		what, text string
+		most       int
+	}{
+		{"name", app.Name, 30}, {"full name", app.Full, 100}, {"short description", app.Short, 80}, {"long description", app.Long, 4000}, {"organisation", app.Org, 32},
+	} {
+		if n := utf8.RuneCountInString(t.text); n == 0 || n > t.most {
+			wrong = append(wrong, fmt.Sprintf("the %s has %d characters; Teams takes 1 to %d", t.what, n, t.most))
+		}
+	}
+	for _, u := range []struct{ what, text string }{{"site", app.Site}, {"privacy page", app.Privacy}, {"terms page", app.Terms}} {
+		if p, err := url.Parse(u.text); err != nil || p.Scheme != "https" || p.Host == "" {
+			wrong = append(wrong, fmt.Sprintf("the address of the %s is not https; set http.public_url", u.what))
+		}
+	}
+	if !idShape.MatchString(app.AppID) {
+		wrong = append(wrong, "app_id is missing")
+	}
+	if len(app.Commands) > 10 {
+		wrong = append(wrong, "more than 10 commands")
+	}
+	if len(wrong) > 0 {
+		return nil, errors.New("teams: manifest: " + strings.Join(wrong, "; "))
+	}
+	m := manifest{
+		Schema: manifestSchema, Manifest: manifestVersion, Version: app.Version, ID: app.AppID,
+		Developer: developer{app.Org, app.Site, app.Privacy, app.Terms},
+		Name:      shortFull{app.Name, app.Full}, Description: shortFull{app.Short, app.Long},
+		Icons: icons{"color.png", "outline.png"}, Accent: "#1F4E79",
+		Bots:        []manifestBot{{ID: app.AppID, Scopes: []string{"personal"}}},
+		Permissions: []string{"identity", "messageTeamMembers"},
+	}
+	if u, err := url.Parse(app.Site); err == nil {
+		m.Domains = []string{u.Hostname()}
+	}
+	if len(app.Commands) > 0 {
+		list := commandList{Scopes: []string{"personal"}}
+		for _, c := range app.Commands {
+			list.Commands = append(list.Commands, command{c[0], c[1]})
+		}
+		m.Bots[0].Commands = []commandList{list}
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	color, outline, err := drawIcons()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{"manifest.json", append(text, '\n')}, {"color.png", color}, {"outline.png", outline}} {
+		// The same package for the same app, whenever it is made.
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+		if err == nil {
+			_, err = w.Write(f.data)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// Steps tells an operator what to do with the package, and what the bot may do.
+func Steps(appID, tenant, endpoint string) string {
+	return fmt.Sprintf(`Microsoft Teams: how to let people meet the bot
+
+1. Entra admin center, App registrations: the app %[1]s, single tenant. Make a
+   client secret under Certificates & secrets and put it into client_secret.
+   No API permission is needed: the bot reads no directory and no chat.
+2. Azure portal, Azure Bot: make one with this app id (type Single Tenant, tenant
+   %[2]s), messaging endpoint
+     %[3]s
+   and switch on the channel Microsoft Teams, and no other.
+3. Teams admin center, Teams apps, Manage apps, Upload new app: this package.
+   Then Setup policies, Installed apps: add it for everybody who is to enroll.
+4. A person can also open the chat by this link, once the app is allowed:
+     https://teams.microsoft.com/l/app/%[1]s?tenantId=%[2]s
+
+What the package asks for: a bot in the personal scope (one person, one chat).
+No files, no calls, no channels or group chats, no Microsoft Graph.
+`, appID, tenant, endpoint)
+}

@@ -1,0 +1,205 @@
+package teams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// House is what the adapter asks of the rooms behind it.
+type House interface {
+	// Vouch links a chat account to the person that the platform says it
+	// belongs to. Errors wrap bot.ErrNotFound and bot.ErrDisabled.
+	Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error)
+}
+
+// Kind is how the bot is registered at Microsoft.
+type Kind string
+
+// The kinds of registrations. Microsoft makes no new multi-tenant bots since
+// 31 July 2025; old ones go on.
+const (
+	Single Kind = "single" // single-tenant: tokens come from the organisation's own tenant
+	Multi  Kind = "multi"  // multi-tenant: tokens come from the tenant botframework.com
+)
+
+// Cloud is where the organisation's Teams runs.
+type Cloud string
+
+// The clouds.
+const (
+	Public Cloud = "public"
+	GCC    Cloud = "gcc"  // US government community: the public identity service, hosts of its own
+	GCCH   Cloud = "gcch" // US government community, high
+)
+
+// Options of an Adapter.
+type Options struct {
+	Channel bot.ChannelID
+	House   House
+	Phrases bot.Phrases
+	Org     string // the organisation, as people call it
+	BotName string
+	Lang    string // for what is said before anybody's language is known
+
+	AppID        string      // of the bot's registration, a UUID
+	Tenant       string      // the organisation's Entra tenant, a UUID
+	ClientSecret bot.Secrets // one, or two while one is being replaced
+	Kind         Kind        // default Single
+	Cloud        Cloud       // default Public
+
+	LoginURL     string   // instead of the cloud's identity service, without a slash at the end
+	KeysURL      string   // instead of the cloud's OpenID metadata of the connector
+	ServiceHosts []string // instead of the cloud's hosts that a token of ours may be sent to: "host", "host:port", "*.domain"
+
+	// Picture gives a shipped picture as PNG; nil, or !ok: it is told in words.
+	Picture func(name string) (png []byte, ok bool)
+
+	// PublicURL is how the connector reaches http.addr, without a slash at the
+	// end. The messaging endpoint is PublicURL + Path.
+	PublicURL string
+	Path      string // default "/in/<channel>"
+
+	// Emulator takes activities without any proof of who sent them, for
+	// Microsoft's Agents Playground on the same machine. Listen and PublicURL
+	// must be loopback addresses, and so must be what each activity names as
+	// its service.
+	Emulator bool
+	Listen   string // the address that http listens on, "127.0.0.1:8080"
+
+	Now func() time.Time // default time.Now
+	Log *slog.Logger
+}
+
+// cloud is what differs between the clouds. Sources: BotBuilder's
+// AuthenticationConstants and GovernmentAuthenticationConstants, and the Teams
+// page on proactive messages.
+type cloud struct {
+	login, scope, issuer, metadata, multi string
+	hosts                                 []string
+}
+
+var clouds = map[Cloud]cloud{
+	Public: {
+		login: "https://login.microsoftonline.com", scope: "https://api.botframework.com/.default", issuer: "https://api.botframework.com",
+		metadata: "https://login.botframework.com/v1/.well-known/openidconfiguration", multi: "botframework.com",
+		hosts: []string{"smba.trafficmanager.net", "*.botframework.com"},
+	},
+	GCC: {
+		login: "https://login.microsoftonline.com", scope: "https://api.botframework.com/.default", issuer: "https://api.botframework.com",
+		metadata: "https://login.botframework.com/v1/.well-known/openidconfiguration", multi: "botframework.com",
+		hosts: []string{"smba.infra.gcc.teams.microsoft.com", "*.botframework.com"},
+	},
+	GCCH: {
+		login: "https://login.microsoftonline.us", scope: "https://api.botframework.us/.default", issuer: "https://api.botframework.us",
+		metadata: "https://login.botframework.azure.us/v1/.well-known/openidconfiguration", multi: "MicrosoftServices.onmicrosoft.us",
+		hosts: []string{"smba.infra.gov.teams.microsoft.us", "*.botframework.azure.us"},
+	},
+}
+
+// idShape is what an id of Microsoft's looks like. The Agents Playground has
+// ids that are not quite UUIDs.
+var idShape = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,127}$`)
+
+// check fills in what was left out and says what is wrong, for an operator.
+func (o *Options) check() error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Kind == "" {
+		o.Kind = Single
+	}
+	if o.Cloud == "" {
+		o.Cloud = Public
+	}
+	if o.Path == "" {
+		o.Path = "/in/" + string(o.Channel)
+	}
+	c, ok := clouds[o.Cloud]
+	var first error
+	need := func(good bool, format string, args ...any) {
+		if !good && first == nil {
+			first = fmt.Errorf("teams: "+format, args...)
+		}
+	}
+	need(o.Channel != "", "no channel id")
+	need(o.House != nil && o.Phrases != nil && o.Log != nil, "an option of the house is missing: House, Phrases and Log are needed")
+	need(ok, "cloud %q is not known; use public, gcc or gcch", o.Cloud)
+	need(o.Kind == Single || o.Kind == Multi, "kind %q is not known; use single or multi", o.Kind)
+	need(idShape.MatchString(o.AppID), "app_id %q is not the id of an app registration; copy the application (client) id from Entra", o.AppID)
+	need(idShape.MatchString(o.Tenant), "tenant %q is not the id of a tenant; copy the directory (tenant) id from Entra", o.Tenant)
+	if o.LoginURL == "" {
+		o.LoginURL = c.login
+	}
+	if o.KeysURL == "" {
+		o.KeysURL = c.metadata
+	}
+	if len(o.ServiceHosts) == 0 {
+		o.ServiceHosts = c.hosts
+	}
+	for _, u := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"keys_url", o.KeysURL}} {
+		p, err := url.Parse(u.value)
+		need(err == nil && p.User == nil && p.Host != "" && secure(p), "%s must be an https address (http only on this machine)", u.key)
+	}
+	o.LoginURL = strings.TrimRight(o.LoginURL, "/")
+	for i, h := range o.ServiceHosts {
+		name := strings.TrimPrefix(h, "*.")
+		if host, _, err := net.SplitHostPort(name); err == nil {
+			name = host
+		}
+		need(name != "" && !strings.ContainsAny(name, "/*@?# "), "service_hosts: %q is not a host, a host with a port, or *.domain", h)
+		o.ServiceHosts[i] = strings.ToLower(h)
+	}
+	if first != nil {
+		return first
+	}
+	if o.Emulator {
+		return o.checkEmulator()
+	}
+	if len(o.secrets()) == 0 {
+		return errors.New("teams: no client_secret; make one under Certificates & secrets of the app registration")
+	}
+	return nil
+}
+
+// checkEmulator refuses to take activities from just anybody where anybody
+// could send one.
+func (o *Options) checkEmulator() error {
+	if host, _, err := net.SplitHostPort(o.Listen); err != nil || !loopback(host) {
+		return fmt.Errorf("teams: emulator: true takes messages from anybody who can reach this program, so http.addr must be a loopback address such as 127.0.0.1:8080, not %q", o.Listen)
+	}
+	if u, err := url.Parse(o.PublicURL); o.PublicURL != "" && (err != nil || !loopback(u.Hostname())) {
+		return fmt.Errorf("teams: emulator: true takes messages from anybody, so http.public_url must be an address of this machine, not %q", o.PublicURL)
+	}
+	return nil
+}
+
+func (o *Options) secrets() []bot.Secret {
+	if o.ClientSecret == nil {
+		return nil
+	}
+	return o.ClientSecret()
+}
+
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// secure reports whether an address is https, or http on this machine.
+func secure(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+}

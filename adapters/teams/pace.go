@@ -1,0 +1,75 @@
+package teams
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxWait is how long a send waits here for its turn. A longer wait is the
+// outbox's.
+const maxWait = 2 * time.Second
+
+// pace keeps the rates of Teams. Per bot and conversation: 7 messages in 1 s, 8
+// in 2 s, 60 in 30 s, 1800 in an hour. A bucket of b that fills with r a second
+// lets b + r·t through in any time t, so 6 and 1 keep the first three, and 600
+// and 1/3 the last. Per app and tenant: 30 in 1 s. Source: the page on rate
+// limits; newer copies say 50.
+type pace struct {
+	off   bool // for an emulator, which has none
+	all   *rate.Limiter
+	lanes table[*lane]
+}
+
+type lane struct{ short, long *rate.Limiter }
+
+func newPace() *pace { return &pace{all: rate.NewLimiter(25, 5)} }
+
+var errPace = errors.New("this would be faster than Teams allows")
+
+// turn waits until the next call for a conversation may be made. after is how
+// long one must wait when that is longer than maxWait; then nothing is used up.
+func (p *pace) turn(ctx context.Context, conv string, now time.Time) (after time.Duration, err error) {
+	if p.off {
+		return 0, ctx.Err()
+	}
+	l := p.lanes.take(conv, func() *lane { return &lane{rate.NewLimiter(1, 6), rate.NewLimiter(rate.Every(3*time.Second), 600)} })
+	var taken []*rate.Reservation
+	for _, limiter := range []*rate.Limiter{l.short, l.long, p.all} {
+		r := limiter.ReserveN(now, 1)
+		taken = append(taken, r)
+		after = max(after, r.DelayFrom(now))
+	}
+	if after == 0 {
+		return 0, ctx.Err()
+	}
+	cancel := func() {
+		for _, r := range taken {
+			r.CancelAt(now)
+		}
+	}
+	if after > maxWait {
+		cancel()
+		return after, errPace
+	}
+	t := time.NewTimer(after)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return 0, nil
+	case <-ctx.Done():
+		cancel()
+		return 0, ctx.Err()
+	}
+}
+
+// spare reports whether there is room for a call that nobody would miss.
+func (p *pace) spare(conv string, now time.Time) bool {
+	if p.off {
+		return true
+	}
+	l := p.lanes.take(conv, func() *lane { return &lane{rate.NewLimiter(1, 6), rate.NewLimiter(rate.Every(3*time.Second), 600)} })
+	return l.short.AllowN(now, 1) && p.all.AllowN(now, 1)
+}
