@@ -1,0 +1,4 @@
+package teams
+
+// Unpaced lets an adapter send as fast as a test does.
+func Unpaced(a *Adapter) *Adapter { a.pace.off = true; return a }
