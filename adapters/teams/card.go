@@ -33,19 +33,18 @@ type attachment struct {
 }
 
 type card struct {
-	Type     string   `json:"type"`
-	Schema   string   `json:"$schema"`
-	Version  string   `json:"version"`
-	Lang     string   `json:"lang,omitempty"`
-	Fallback string   `json:"fallbackText,omitempty"` // for a client that cannot show the card
-	Body     []any    `json:"body"`
-	Actions  []any    `json:"actions,omitempty"`
-	Teams    *msteams `json:"msteams,omitempty"`
+	Type     string `json:"type"`
+	Schema   string `json:"$schema"`
+	Version  string `json:"version"`
+	Lang     string `json:"lang,omitempty"`
+	Fallback string `json:"fallbackText,omitempty"` // for a client that cannot show the card
+	Body     []any  `json:"body"`
+	Actions  []any  `json:"actions,omitempty"`
 }
 
+// msteams asks Teams for more than a button does elsewhere.
 type msteams struct {
-	Width string `json:"width,omitempty"`
-	Type  string `json:"type,omitempty"`
+	Type string `json:"type"`
 }
 
 // richText is a line: text runs have no markup, unlike a TextBlock.
@@ -109,7 +108,7 @@ type openURL struct {
 }
 
 func newCard(lang string) *card {
-	return &card{Type: "AdaptiveCard", Schema: cardSchema, Version: "1.5", Lang: lang, Teams: &msteams{Width: "Full"}}
+	return &card{Type: "AdaptiveCard", Schema: cardSchema, Version: "1.5", Lang: lang}
 }
 
 func (c *card) line(spacing string, r run) {

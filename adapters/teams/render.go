@@ -267,7 +267,6 @@ func settled(p *pressed, f frame, label string) *outgoing {
 // dialog is the card inside a dialog: one field and its button.
 func dialog(p *pressed, send string) *card {
 	c := newCard(p.Lang)
-	c.Teams = nil
 	c.text(harmless(p.Text))
 	c.Body = append(c.Body, field(bot.EntryKind(p.Entry), harmless(p.Field)))
 	c.Actions = []any{submit{Type: "Action.Submit", Title: send, Style: "positive", Data: sending{Ours: p}}}

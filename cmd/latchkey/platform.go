@@ -31,6 +31,7 @@ type platform struct {
 func platforms() []platform {
 	return []platform{
 		{"slack", plugSlack, slackManifest},
+		{"teams", plugTeams, teamsManifest},
 		{"discord", plugDiscord, discordManifest},
 	}
 }

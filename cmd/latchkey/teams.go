@@ -1,0 +1,63 @@
+package main
+
+import (
+	"latchkey/adapters/teams"
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+)
+
+// plugTeams connects each tenant that is configured.
+func plugTeams(h *house) error {
+	for i := range h.cfg.Teams {
+		t := &h.cfg.Teams[i]
+		name := t.Name
+		a, err := teams.New(teams.Options{
+			Channel: t.Channel(), House: rooms{h}, Phrases: h.set, Org: h.cfg.Org.Name, BotName: h.cfg.Org.BotName, Lang: h.cfg.Org.Language,
+			AppID: t.AppID, Tenant: t.Tenant, Kind: teams.Kind(t.Kind), Cloud: teams.Cloud(t.Cloud),
+			ClientSecret: h.secrets(func(c *config.Config) []bot.Secret {
+				if now := c.TeamsOf(name); now != nil {
+					return now.ClientSecret
+				}
+				return nil
+			}),
+			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts,
+			PublicURL: h.cfg.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.cfg.HTTP.Addr,
+			Now: h.db.Now, Log: h.log.With("adapter", t.Channel()),
+		})
+		if err != nil {
+			return err
+		}
+		h.mount(t.Account, a)
+	}
+	return nil
+}
+
+// teamsManifest makes the app package of a tenant.
+func teamsManifest(c *config.Config, account string) (*appFile, error) {
+	t := c.TeamsOf(account)
+	if t == nil {
+		t = &config.Teams{Account: config.Account{Name: account, Platform: "teams"}}
+	}
+	org, name := c.Org.Name, c.Org.BotName
+	zip, err := teams.Manifest(teams.App{
+		AppID: t.AppID, Name: cut(name, 30), Full: cut(name+" - "+org, 100), Org: cut(org, 32),
+		Short: "Sets up how you sign in when you forget your password",
+		Long:  "Guides you step by step through setting up an authenticator app, a phone and more, so that you can get back into your account by yourself. It talks with you alone, and shows nothing of it to anybody else.",
+		Site:  c.HTTP.PublicURL,
+		Commands: [][2]string{
+			{"start", "Begin, or go on where you were"}, {"status", "What is set up"}, {"help", "What I can do"}, {"human", "Ask for a person"}, {"stop", "Leave it for now"},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &appFile{name: "latchkey-teams.zip", body: zip, notes: teams.Steps(t.AppID, t.Tenant, c.HTTP.PublicURL+t.HookPath())}, nil
+}
+
+// cut shortens a name to what a platform takes.
+func cut(s string, runes int) string {
+	if r := []rune(s); len(r) > runes {
+		return string(r[:runes-1]) + "…"
+	}
+	return s
+}
