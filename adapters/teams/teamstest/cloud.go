@@ -67,6 +67,7 @@ type Cloud struct {
 	answers                [][]byte  // bodies with which the bot answered invokes
 	keys                   []map[string]any
 	keysAsked, tokensAsked int
+	keysDown               bool
 	NoDelete               bool // DELETE is not there, as in the Agents Playground
 }
 
@@ -176,6 +177,13 @@ func (c *Cloud) PublishKey(id string, k *rsa.PrivateKey, endorsements ...string)
 	c.keys = append(slices.DeleteFunc(c.keys, func(k map[string]any) bool { return k["kid"] == id }), one)
 }
 
+// KeysDown makes the key server fail, or answer again.
+func (c *Cloud) KeysDown(down bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keysDown = down
+}
+
 // Asked is how often the key server and the identity service were asked.
 func (c *Cloud) Asked() (keys, tokens int) {
 	c.mu.Lock()
@@ -208,7 +216,12 @@ func (c *Cloud) Exchanged() (sent, answers [][]byte) {
 func (c *Cloud) metadata(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
 	c.keysAsked++
+	down := c.keysDown
 	c.mu.Unlock()
+	if down {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
 	reply(w, http.StatusOK, map[string]any{"issuer": Issuer, "jwks_uri": c.URL + "/keys/jwks", "id_token_signing_alg_values_supported": []string{"RS256"}})
 }
 

@@ -423,3 +423,14 @@ func (p *Person) Screen() string {
 	}
 	return b.String()
 }
+
+// Show puts an activity on the screen that did not come by the connector.
+func (p *Person) Show(body []byte) {
+	a, why := read(body)
+	if why != "" {
+		p.c.t.Fatalf("cannot be shown: %s", why)
+	}
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.screen = append(p.screen, &message{id: p.c.id(), raw: body, activity: a})
+}

@@ -1,0 +1,453 @@
+package teams_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"latchkey/adapters/teams"
+	"latchkey/adapters/teams/teamstest"
+	"latchkey/bot"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+var code = &bot.Entry{Kind: bot.EntryCode, Title: "Your code", Label: "The six digits", Button: "Enter the code"}
+
+// TestDialog: a short answer is typed into a dialog. It comes in as text of that
+// prompt, stands nowhere in the chat, and the card loses its button.
+func TestDialog(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	b.do("say", p.Say("hello"))
+	if _, err := b.send(p, bot.Message{Text: "A code is on its way.", Progress: "Step 3 of 4", Lang: "en", Prompt: 9, Entry: code, Choices: []bot.Choice{{ID: "again", Label: "Send a new code"}}}); err != nil {
+		t.Fatal(err)
+	}
+	v := last(p)
+	if len(v.Buttons) != 2 || v.Buttons[0].Title != "Enter the code" || !v.Buttons[0].Dialog || v.Buttons[1].Dialog || len(v.Fields) > 0 {
+		t.Fatalf("the card: %+v", v)
+	}
+	before := len(b.house.all())
+	b.do("press", p.Press("Enter the code"))
+	fields, text := p.Dialog()
+	if len(fields) != 1 || fields[0] != "The six digits" || !strings.Contains(text, "A code is on its way.") || !strings.Contains(text, "Send") {
+		t.Fatalf("the dialog has %q:\n%s", fields, text)
+	}
+	if n := len(b.house.all()); n != before {
+		t.Error("opening a dialog is an event")
+	}
+	b.do("enter", p.Enter(map[string]string{"The six digits": "12 34 56"}))
+	ev := b.house.all()[before]
+	if ev.Kind != bot.Text || ev.Text != "12 34 56" || ev.Prompt != 9 || ev.From != p.ObjectID {
+		t.Errorf("came in as %+v", ev)
+	}
+	b.until("the card to lose its buttons", func() bool { v := last(p); return len(v.Buttons) == 0 && v.Edits == 1 })
+	if v := last(p); !strings.Contains(v.Text, "Step 3 of 4") || !strings.Contains(v.Text, "A code is on its way.") || !strings.HasSuffix(v.Text, "✓ Enter the code") {
+		t.Errorf("the card now says %q", v.Text)
+	}
+	if strings.Contains(p.Screen(), "12 34 56") || strings.Contains(b.log.String(), "12 34 56") {
+		t.Error("what was entered stands in the chat or in the log")
+	}
+}
+
+// TestField: an emulator has no dialogs, so the field stands in the card; the
+// choices beside it do not send it.
+func TestField(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *teams.Options) { o.Emulator, o.Listen, o.PublicURL = true, "127.0.0.1:8080", "" })
+	p := b.cloud.Person(0)
+	b.do("say", p.Say("hello"))
+	address := b.house.all()[0].Address
+	if len(address) == 0 {
+		t.Fatal("no address")
+	}
+	// The double wants a token, which nothing in emulator mode has: look at what is sent.
+	_, err := b.send(p, bot.Message{Text: "A code is on its way.", Lang: "en", Prompt: 9, Entry: code, Choices: []bot.Choice{{ID: "again", Label: "Send a new code"}}})
+	if se, ok := err.(*bot.SendError); !ok || se.Kind != bot.SendRetry {
+		t.Fatalf("without a token: %v", err)
+	}
+	here, _ := b.cloud.Requests()
+	if len(here) != 1 || here[0].Token != "" {
+		t.Fatalf("an emulator gets a token: %v", here)
+	}
+	p.Show(here[0].Body)
+	v := last(p)
+	if len(v.Fields) != 1 || v.Fields[0] != "The six digits" || v.Buttons[0].Dialog {
+		t.Fatalf("the card: %+v", v)
+	}
+	b.do("enter", p.PressWith("Enter the code", map[string]string{"The six digits": "123456"}))
+	b.do("press", p.PressWith("Send a new code", map[string]string{"The six digits": "654321"}))
+	all := b.house.all()
+	if ev := all[1]; ev.Kind != bot.Text || ev.Text != "123456" || ev.Prompt != 9 {
+		t.Errorf("came in as %+v", ev)
+	}
+	if ev := all[2]; ev.Kind != bot.Press || ev.Choice != "again" || ev.Text != "" {
+		t.Errorf("came in as %+v", ev)
+	}
+	if !strings.Contains(b.log.String(), "emulator mode") || !strings.Contains(b.log.String(), "level=WARN") {
+		t.Errorf("no warning in\n%s", b.log)
+	}
+}
+
+// TestEmulatorOnlyHere: what believes everybody can be reached from this machine
+// only.
+func TestEmulatorOnlyHere(t *testing.T) {
+	t.Parallel()
+	cloud := teamstest.New(t)
+	for _, c := range []struct {
+		listen, public string
+		ok             bool
+	}{
+		{"127.0.0.1:8080", "", true}, {"localhost:8080", "http://localhost:8080", true}, {"[::1]:8080", "http://127.0.0.1:1", true},
+		{":8080", "", false}, {"0.0.0.0:8080", "", false}, {"10.0.0.7:8080", "", false}, {"127.0.0.1:8080", "https://help.example.org", false}, {"", "", false},
+	} {
+		o := options(cloud, &house{})
+		o.Log, o.Emulator, o.Listen, o.PublicURL = discard, true, c.listen, c.public
+		if _, err := teams.New(o); (err == nil) != c.ok {
+			t.Errorf("listen %q, public %q: %v", c.listen, c.public, err)
+		}
+	}
+	b := newBench(t, func(o *teams.Options) { o.Emulator, o.Listen, o.PublicURL = true, "127.0.0.1:8080", "" })
+	q := b.cloud.Person(0).Body("message", map[string]any{"text": "x", "serviceUrl": "https://smba.trafficmanager.net/amer/"})
+	if status, _, err := b.cloud.Deliver(teamstest.Delivery{Body: q}); status != http.StatusForbidden {
+		t.Errorf("a service elsewhere in emulator mode: %d %v", status, err)
+	}
+}
+
+// TestOptions: what is wrong in a configuration is said at the start.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	cloud := teamstest.New(t)
+	for what, spoil := range map[string]func(*teams.Options){
+		"app_id": func(o *teams.Options) { o.AppID = "" }, "tenant": func(o *teams.Options) { o.Tenant = "a b" }, "client_secret": func(o *teams.Options) { o.ClientSecret = nil },
+		"kind": func(o *teams.Options) { o.Kind = "both" }, "cloud": func(o *teams.Options) { o.Cloud = "mars" }, "login_url": func(o *teams.Options) { o.LoginURL = "http://login.example.org" },
+		"keys_url": func(o *teams.Options) { o.KeysURL = "ftp://x" }, "service_hosts": func(o *teams.Options) { o.ServiceHosts = []string{"*"} }, "channel": func(o *teams.Options) { o.Channel = "" },
+	} {
+		o := options(cloud, &house{})
+		o.Log = discard
+		spoil(&o)
+		if _, err := teams.New(o); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestStrangers: who is not of this organisation is told so once, and nothing
+// comes of it.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.house.vouch = fmt.Errorf("no such person: %w", bot.ErrNotFound)
+	strangers := map[string]*teamstest.Person{"another tenant": b.cloud.Person(1), "no object id": b.cloud.Person(2), "a guest": b.cloud.Person(3), "a guest by name": b.cloud.Person(4), "anonymous": b.cloud.Person(5)}
+	strangers["another tenant"].Tenant = "99999999-aaaa-4bbb-8ccc-000000000002"
+	strangers["no object id"].ObjectID = ""
+	strangers["a guest"].Role = "guest"
+	strangers["a guest by name"].UPN = "ada_fabrikam.example#EXT#@contoso.onmicrosoft.com"
+	strangers["anonymous"].Role = "anonymous"
+	for who, p := range strangers {
+		b.do("arrive", p.Arrive())
+		if n := len(p.Views()); n > 0 {
+			t.Errorf("%s is greeted", who)
+		}
+		for range 3 {
+			b.do("say", p.Say("hello"))
+		}
+		if v := b.view(p, "Solo ayudo a Contoso."); len(p.Views()) != 1 || len(v.Buttons) > 0 {
+			t.Errorf("%s: %+v", who, p.Views())
+		}
+	}
+	if n := len(b.house.all()); n > 0 {
+		t.Errorf("%d events of strangers", n)
+	}
+	// Somebody of the organisation who is not in the directory proves who they are.
+	p := b.cloud.Person(6)
+	b.do("say", p.Say("hello"))
+	if n := len(b.house.all()); n != 1 {
+		t.Errorf("%d events of somebody who is not in the directory", n)
+	}
+}
+
+// TestVouch: the object id is the person's id in the directory, and is vouched
+// for once, before the event.
+func TestVouch(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	p.ObjectID = strings.ToUpper(p.ObjectID)
+	for range 3 {
+		b.do("say", p.Say("hello"))
+	}
+	b.house.mu.Lock()
+	if v := b.house.vouched; len(v) != 1 || string(v[0].Person) != strings.ToLower(p.ObjectID) || v[0].Evidence != "teams" {
+		t.Errorf("vouched %+v", v)
+	}
+	b.house.vouch = errors.New("the store is away")
+	b.house.mu.Unlock()
+	status, _, err := b.cloud.Deliver(teamstest.Delivery{Body: b.cloud.Person(1).Body("message", map[string]any{"text": "hi"})})
+	if status != http.StatusServiceUnavailable || err != nil || len(b.house.all()) != 3 {
+		t.Errorf("nobody could say who it is: %d %v", status, err)
+	}
+}
+
+// TestElsewhereThanInPrivate: in a group and a channel there is a brief answer,
+// once a minute, and nothing personal.
+func TestElsewhereThanInPrivate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for kind, want := range map[string]string{"groupChat": "De uno en uno.", "channel": "En privado, por favor."} {
+		p := b.cloud.Person(map[string]int{"groupChat": 0, "channel": 1}[kind])
+		p.Kind = kind
+		b.do("arrive", p.Arrive())
+		for range 3 {
+			b.do("say", p.Say("hello"))
+		}
+		b.view(p, want)
+		if n := len(p.Views()); n != 1 {
+			t.Errorf("%s: %d answers", kind, n)
+		}
+	}
+	if len(b.house.all()) > 0 || len(b.house.vouched) > 0 {
+		t.Error("something came of it")
+	}
+}
+
+// TestArrival: an installation is one event, however often it is told; a later
+// one is another, and an uninstallation none.
+func TestArrival(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	ids := func() map[string]bool {
+		ids := map[string]bool{}
+		for _, ev := range b.house.all() {
+			if ev.Kind != bot.Open {
+				t.Fatalf("an event of kind %d", ev.Kind)
+			}
+			ids[ev.ID] = true
+		}
+		return ids
+	}
+	at := time.Date(2026, 3, 1, 10, 4, 0, 0, time.UTC)
+	tell := func(kind string, at time.Time, more map[string]any) {
+		t.Helper()
+		more["timestamp"] = at.Format(time.RFC3339Nano)
+		_, err := p.Do(kind, more)
+		b.do(kind, err)
+	}
+	self := []any{map[string]any{"id": "28:" + teamstest.AppID}}
+	tell("installationUpdate", at, map[string]any{"action": "add"})
+	tell("conversationUpdate", at.Add(9*time.Millisecond), map[string]any{"membersAdded": self})
+	tell("installationUpdate", at, map[string]any{"action": "add"})
+	if n := len(ids()); n != 1 {
+		t.Errorf("%d events of one installation", n)
+	}
+	tell("installationUpdate", at.Add(time.Hour), map[string]any{"action": "remove"})
+	tell("conversationUpdate", at.Add(time.Hour), map[string]any{"membersRemoved": self})
+	if n := len(ids()); n != 1 {
+		t.Errorf("an uninstallation is an event")
+	}
+	tell("installationUpdate", at.Add(2*time.Hour), map[string]any{"action": "add"})
+	if n := len(ids()); n != 2 {
+		t.Errorf("%d events of two installations", n)
+	}
+	for _, kind := range []string{"messageReaction", "messageUpdate", "messageDelete", "typing", "event", "endOfConversation", "handoff", "something new"} {
+		tell(kind, at, map[string]any{"text": "edited"})
+	}
+	if n := len(ids()); n != 2 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// TestFiles: a file without a word is answered beside the conversation; a text
+// with one counts.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	file := []any{map[string]any{"contentType": "application/vnd.microsoft.teams.file.download.info", "content": map[string]any{"downloadUrl": "https://evil.example/x"}, "name": "x.txt"}}
+	_, err := p.Do("message", map[string]any{"text": "", "attachments": file})
+	b.do("send a file", err)
+	b.view(p, "Sin archivos.")
+	if len(b.house.all()) > 0 {
+		t.Error("a file is an event")
+	}
+	_, err = p.Do("message", map[string]any{"text": "with a word", "attachments": file})
+	b.do("send a file with text", err)
+	if all := b.house.all(); len(all) != 1 || all[0].Text != "with a word" {
+		t.Errorf("came in as %+v", all)
+	}
+	_, err = p.Do("message", map[string]any{"text": "<at>Latchkey</at> status", "entities": []any{map[string]any{"type": "mention", "text": "<at>Latchkey</at>", "mentioned": map[string]any{"id": "28:" + teamstest.AppID}}}})
+	b.do("mention", err)
+	if all := b.house.all(); all[1].Text != "status" {
+		t.Errorf("a mention came in as %q", all[1].Text)
+	}
+}
+
+// TestButtons: a used card keeps its text and shows what was chosen; one that is
+// too old loses its buttons and claims nothing; one of nobody's leads back.
+func TestButtons(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	b.do("say", p.Say("hello"))
+	ask := func(prompt uint32, text, label string) {
+		t.Helper()
+		_, err := b.send(p, bot.Message{Text: text, Lang: "en", Prompt: prompt, Choices: []bot.Choice{{ID: "x", Label: label}, {ID: "y", Label: "Not " + label}}})
+		b.do("send", err)
+	}
+	ask(1, "First?\n\nReally?", "One")
+	ask(2, "Second?", "Two")
+	b.do("press", p.Press("Two"))
+	b.until("the used card to change", func() bool { return b.view(p, "Second?").Edits == 1 })
+	if v := b.view(p, "Second?"); v.Text != "Second?\n\n✓ Two" || len(v.Buttons) > 0 || v.Lang != "en" {
+		t.Errorf("a used card: %+v", v)
+	}
+	b.do("press an old one", p.Press("One"))
+	b.until("the old card to change", func() bool { return b.view(p, "First?").Edits == 1 })
+	if v := b.view(p, "First?"); v.Text != "First?\n\nReally?" || len(v.Buttons) > 0 {
+		t.Errorf("an old card: %+v", v)
+	}
+	all := b.house.all()
+	if ev := all[len(all)-1]; ev.Kind != bot.Press || ev.Prompt != 1 || ev.Choice != "x" {
+		t.Errorf("an old button came in as %+v", ev)
+	}
+	_, err := p.Do("message", map[string]any{"value": map[string]any{"do": "something from long ago"}})
+	b.do("press a button of an older version", err)
+	all = b.house.all()
+	if ev := all[len(all)-1]; ev.Kind != bot.Open {
+		t.Errorf("an unknown button came in as %+v", ev)
+	}
+	ask(3, "Third?", "Three")
+	b.do("execute", p.Execute("Three"))
+	all = b.house.all()
+	if ev := all[len(all)-1]; ev.Kind != bot.Press || ev.Prompt != 3 || ev.Choice != "x" {
+		t.Errorf("an invoke came in as %+v", ev)
+	}
+}
+
+// TestDialogTooLate: a dialog without data of ours says so.
+func TestDialogTooLate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	for _, name := range []string{"task/fetch", "task/submit"} {
+		answer, err := p.Do("invoke", map[string]any{"name": name, "value": map[string]any{"data": map[string]any{"x": 1}}})
+		if err != nil || string(answer) != `{"task":{"type":"message","value":"Eso tardó demasiado."}}` {
+			t.Errorf("%s: %s %v", name, answer, err)
+		}
+	}
+	answer, err := p.Do("invoke", map[string]any{"name": "composeExtension/query"})
+	if err != nil || string(answer) != "{}" {
+		t.Errorf("an unknown invoke: %s %v", answer, err)
+	}
+	if len(b.house.all()) > 0 {
+		t.Error("something came of it")
+	}
+}
+
+// TestTyping: the sign is shown when nothing is said for a while, and not before.
+func TestTyping(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	quick, slow := b.cloud.Person(0), b.cloud.Person(1)
+	b.house.answer = func(ev bot.Event) error {
+		if ev.From == quick.ObjectID {
+			_, err := b.a.Send(context.Background(), bot.Delivery{Conversation: ev.Conversation, Address: ev.Address, Message: bot.Message{Text: "At once."}})
+			return err
+		}
+		return nil
+	}
+	b.do("say", quick.Say("hello"))
+	b.do("say", slow.Say("hello"))
+	b.until("the typing sign", func() bool { return slow.Typing() == 1 })
+	if n := quick.Typing(); n > 0 {
+		t.Errorf("typing is shown %d times to who was answered", n)
+	}
+}
+
+// TestGone: after a block and after an uninstallation nobody is written to again.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	b.do("say", p.Say("hello"))
+	for _, c := range []struct {
+		fault teamstest.Fault
+		want  bot.SendErrorKind
+		code  string
+	}{
+		{teamstest.Throttle, bot.SendThrottled, ""}, {teamstest.Refuse, bot.SendPermanent, "refused"}, {teamstest.Blocked, bot.SendGone, "unreachable"},
+		{teamstest.Away, bot.SendRetry, ""}, {teamstest.Early, bot.SendRetry, ""}, {teamstest.Cut, bot.SendUncertain, ""},
+	} {
+		mend := b.cloud.Fault(p, c.fault)
+		_, err := b.send(p, bot.Message{Text: "hi"})
+		mend()
+		se, ok := err.(*bot.SendError)
+		if !ok || se.Kind != c.want || se.Code != c.code || c.want == bot.SendThrottled && (!se.Here || se.After != 7*time.Second) {
+			t.Errorf("fault %d: %#v", c.fault, err)
+		}
+	}
+	_, err := b.a.Send(t.Context(), bot.Delivery{Conversation: "x", Message: bot.Message{Text: "hi"}})
+	if se, ok := err.(*bot.SendError); !ok || se.Kind != bot.SendGone {
+		t.Errorf("without an address: %v", err)
+	}
+}
+
+// TestDeleteWhereThereIsNone: where nothing can be deleted, a line takes the
+// place of the picture.
+func TestDeleteWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.cloud.NoDelete = true
+	p := b.cloud.Person(0)
+	b.do("say", p.Say("hello"))
+	r, err := b.send(p, bot.Message{Text: "Scan.", Fleeting: true, Lang: "en", Picture: &bot.Picture{Alt: "QR"}}, func(d *bot.Delivery) {
+		d.Revealed = &bot.Revealed{Key: "ABCD EFGH", URI: "otpauth://totp/x?secret=ABCDEFGH", PNG: []byte("\x89PNG...")}
+	})
+	b.do("send", err)
+	if !strings.Contains(p.Screen(), "ABCD EFGH") {
+		t.Fatal("no key to delete")
+	}
+	b.do("delete", b.a.Delete(t.Context(), bot.Delivery{Address: b.house.all()[0].Address, Message: bot.Message{Lang: "en"}}, r.ID))
+	if v := last(p); v.Text != "(The picture was taken away.)" || len(v.Images) > 0 || strings.Contains(p.Screen(), "ABCD") {
+		t.Errorf("what is left: %+v", v)
+	}
+}
+
+// TestPace: a burst goes out, then one message a second waits its turn; what
+// would wait longer is given back, for this conversation alone.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	teams.Paced(b.a)
+	ada, bob := b.cloud.Person(0), b.cloud.Person(1)
+	b.do("say", ada.Say("hello"))
+	b.do("say", bob.Say("hello"))
+	var throttled atomic.Int64
+	done := make(chan error)
+	for range 12 {
+		go func() {
+			_, err := b.send(ada, bot.Message{Text: "hi"})
+			if se, ok := err.(*bot.SendError); ok && se.Kind == bot.SendThrottled && se.Here && se.After > 0 {
+				throttled.Add(1)
+				err = nil
+			}
+			done <- err
+		}()
+	}
+	for range 12 {
+		b.do("send", <-done)
+	}
+	if n := throttled.Load(); n < 3 || n > 6 {
+		t.Errorf("%d of 12 at once were given back; 6 go out, and about two more wait", n)
+	}
+	_, err := b.send(bob, bot.Message{Text: "hi"})
+	b.do("send to somebody else", err)
+}
