@@ -3,6 +3,7 @@ package teams
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,7 +162,8 @@ func FuzzAddress(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !strings.HasPrefix(to.Service, "https://smba.trafficmanager.net") && !strings.Contains(strings.ToLower(to.Service), ".botframework.com") {
+		u, err := url.Parse(to.Service)
+		if err != nil || u.Scheme != "https" || u.Host != "smba.trafficmanager.net" && u.Host != "smba.trafficmanager.net:443" && !strings.HasSuffix(u.Host, ".botframework.com") {
 			t.Errorf("service %q", to.Service)
 		}
 		if p := to.activities("1"); !strings.HasPrefix(p, "/v3/conversations/") || strings.Count(p, "/") != 5 {

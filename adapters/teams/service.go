@@ -23,7 +23,10 @@ func (a *Adapter) service(address string) (string, error) {
 	case !secure(u) || !allowed(a.o.ServiceHosts, strings.ToLower(u.Host)):
 		return "", errService
 	}
-	return strings.TrimRight(address, "/"), nil
+	if strings.ContainsAny(address, "?#\\") || strings.Contains(u.Path, "..") {
+		return "", errService
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host) + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
 // allowed reports whether a host, with its port if it has one, is in a list.
