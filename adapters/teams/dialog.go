@@ -46,7 +46,7 @@ func (a *Adapter) invoke(ctx context.Context, in bot.Inbox, v *visit) (int, any)
 		}
 		p.Card = v.act.ReplyToID
 		return http.StatusOK, taskReply{task{"continue", taskCard{
-			Title: harmless(p.Title), Height: "small", Width: "small",
+			Title: bot.Harmless(p.Title), Height: "small", Width: "small",
 			Card: attachment{cardType, dialog(p, a.o.Phrases.Phrase(lang, "chat.send"))},
 		}}}
 	case "task/submit":

@@ -14,5 +14,7 @@ var Limits = limits
 // Render makes what is sent for a delivery.
 func Render(d bot.Delivery, phrases bot.Phrases, inline bool) (any, error) {
 	m := d.Message
-	return render(&m, frame{phrases: phrases, lang: "en", revealed: d.Revealed, page: d.Page, inline: inline})
+	return render(&m, frame{phrases: phrases, lang: "en", revealed: d.Revealed, page: d.Page, inline: inline, picture: func(name string) ([]byte, bool) {
+		return []byte("the picture " + name), name != ""
+	}})
 }

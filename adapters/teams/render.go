@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"latchkey/bot"
@@ -54,7 +53,7 @@ func (f *frame) say(lang, key string, kv ...string) string {
 // render makes the card of a message. It looks at nothing else than what it is
 // given, and what it makes is always within the limits of Teams.
 func render(m *bot.Message, f frame) (*outgoing, error) {
-	t := tame(m)
+	t := m.Harmless()
 	switch n := utf8.RuneCountInString(t.Text); {
 	case n > maxText:
 		return nil, fmt.Errorf("%w: text of %d runes, at most %d", errLimits, n, maxText)
@@ -66,8 +65,11 @@ func render(m *bot.Message, f frame) (*outgoing, error) {
 			return nil, fmt.Errorf("%w: label of %d runes, at most %d", errLimits, n, maxLabel)
 		}
 	}
-	for _, keep := range []bool{true, false} {
-		c := compose(t, f, keep)
+	for spare := range 3 { // what can be spared: the text in the buttons, then the picture
+		if spare == 2 {
+			f.picture = nil
+		}
+		c := compose(t, f, spare == 0)
 		b, err := encode(c)
 		if err != nil {
 			return nil, err
@@ -252,12 +254,12 @@ func summary(s string) string {
 // stays. label is of the button that was pressed, or empty.
 func settled(p *pressed, f frame, label string) *outgoing {
 	c := newCard(p.Lang)
-	t := tame(&bot.Message{Text: p.Text, Progress: p.Head})
+	t := (&bot.Message{Text: p.Text, Progress: p.Head}).Harmless()
 	c.heading(t.Progress)
 	c.text(t.Text)
 	c.Fallback = t.Text
 	if label != "" {
-		mark := f.say(p.Lang, "chat.pressed", "label", harmless(label))
+		mark := f.say(p.Lang, "chat.pressed", "label", bot.Harmless(label))
 		c.line("Medium", run{Text: mark, Weight: "Bolder"})
 		c.Fallback = strings.TrimSpace(c.Fallback + "\n\n" + mark)
 	}
@@ -267,8 +269,8 @@ func settled(p *pressed, f frame, label string) *outgoing {
 // dialog is the card inside a dialog: one field and its button.
 func dialog(p *pressed, send string) *card {
 	c := newCard(p.Lang)
-	c.text(harmless(p.Text))
-	c.Body = append(c.Body, field(bot.EntryKind(p.Entry), harmless(p.Field)))
+	c.text(bot.Harmless(p.Text))
+	c.Body = append(c.Body, field(bot.EntryKind(p.Entry), bot.Harmless(p.Field)))
 	c.Actions = []any{submit{Type: "Action.Submit", Title: send, Style: "positive", Data: sending{Ours: p}}}
 	return c
 }
@@ -282,45 +284,4 @@ func encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// tame gives a message as it may be shown, see harmless.
-func tame(m *bot.Message) *bot.Message {
-	t := *m
-	t.Text, t.Progress, t.Ref = harmless(m.Text), harmless(m.Progress), harmless(m.Ref)
-	if len(m.Choices) > 0 {
-		t.Choices = make([]bot.Choice, len(m.Choices))
-		for i, c := range m.Choices {
-			c.Label = harmless(c.Label)
-			t.Choices[i] = c
-		}
-	}
-	if p := m.Picture; p != nil {
-		t.Picture = &bot.Picture{Name: p.Name, Alt: harmless(p.Alt)}
-	}
-	if f := m.Form; f != nil {
-		t.Form = &bot.Form{Name: f.Name, Button: harmless(f.Button), Title: harmless(f.Title)}
-	}
-	if e := m.Entry; e != nil {
-		t.Entry = &bot.Entry{Kind: e.Kind, Title: harmless(e.Title), Label: harmless(e.Label), Button: harmless(e.Button)}
-	}
-	return &t
-}
-
-// harmless drops control characters, what has no width, and what overrides the
-// direction of writing: words in a message come from directories and people,
-// and would rearrange what they stand in (security 1.2, threat 27). Joiners,
-// isolates and single marks stay; emoji and right-to-left languages need them.
-func harmless(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r == 0x00ad, r == 0x200b, r >= 0x2060 && r <= 0x2064, r == 0xfeff, r == 0x2028, r == 0x2029:
-			return -1
-		case r == utf8.RuneError:
-			return '?'
-		}
-		return r
-	}, s)
 }

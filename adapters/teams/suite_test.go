@@ -23,6 +23,7 @@ import (
 	"latchkey/adapters/teams"
 	"latchkey/adapters/teams/teamstest"
 	"latchkey/bot"
+	"latchkey/flows/raster"
 )
 
 var phrases = adaptertest.Phrases{
@@ -38,10 +39,9 @@ var phrases = adaptertest.Phrases{
 func TestContract(t *testing.T) {
 	t.Parallel()
 	adaptertest.Run(t, adaptertest.Harness{Name: "teams", Open: openTenant, Lacks: map[adaptertest.Ability]string{
-		adaptertest.Forms:    "nothing private is typed into a card or a dialog, which show it: a button leads to a one-time page",
-		adaptertest.Reveals:  "what is shown once is shown on a one-time page",
-		adaptertest.Pictures: "a card shows PNG and JPEG, and the shipped pictures are drawings (SVG): they are told in words",
-		adaptertest.Once:     "the connector takes no key with a message, so one whose answer was lost may be shown twice",
+		adaptertest.Forms:   "nothing private is typed into a card or a dialog, which show it: a button leads to a one-time page",
+		adaptertest.Reveals: "what is shown once is shown on a one-time page",
+		adaptertest.Once:    "the connector takes no key with a message, so one whose answer was lost may be shown twice",
 	}})
 }
 
@@ -88,6 +88,14 @@ func options(cloud *teamstest.Cloud, house teams.House) teams.Options {
 func (p *tenant) Connect(t testing.TB) bot.Adapter {
 	o := options(p.cloud, believing{p.house})
 	o.Log = p.house.Log
+	o.Picture = func(name string) ([]byte, bool) { // as the command draws them
+		svg, ok := p.house.Picture(name)
+		if !ok {
+			return nil, false
+		}
+		png, err := raster.PNG(svg, 480)
+		return png, err == nil
+	}
 	a, err := teams.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func plugTeams(h *house) error {
 				return nil
 			}),
 			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts,
-			PublicURL: h.cfg.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.cfg.HTTP.Addr,
+			Picture: h.drawings(), PublicURL: h.cfg.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.cfg.HTTP.Addr,
 			Now: h.db.Now, Log: h.log.With("adapter", t.Channel()),
 		})
 		if err != nil {
