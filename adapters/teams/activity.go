@@ -36,6 +36,7 @@ type activity struct {
 	Locale       string       `json:"locale"`
 	Text         string       `json:"text"`
 	ReplyToID    string       `json:"replyToId"`
+	DeliveryMode string       `json:"deliveryMode"`
 	From         account      `json:"from"`
 	Recipient    account      `json:"recipient"`
 	Conversation conversation `json:"conversation"`

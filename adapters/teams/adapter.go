@@ -23,6 +23,7 @@ type Adapter struct {
 	prompts table[uint32]    // the newest prompt that was sent to a conversation
 	told    table[time.Time] // who was told something beside the conversation, and when
 	waiting waiting          // for the typing sign
+	replies replies          // responses that carry an answer
 
 	mu     sync.Mutex
 	in     bot.Inbox
@@ -106,7 +107,14 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	if err != nil {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
 	}
-	id, err := a.post(ctx, to, out)
+	body, err := to.envelope(out, a.o.BotName)
+	if err != nil {
+		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	id, ok, err := a.replies.carry(ctx, d.Conversation, body)
+	if !ok {
+		id, err = a.post(ctx, to, body)
+	}
 	if err != nil {
 		return bot.Receipt{}, err
 	}
@@ -117,11 +125,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 }
 
 // post sends an activity when its turn has come. It fails with *bot.SendError.
-func (a *Adapter) post(ctx context.Context, to *address, out *outgoing) (id string, err error) {
-	body, err := to.envelope(out, a.o.BotName)
-	if err != nil {
-		return "", &bot.SendError{Kind: bot.SendPermanent, Err: err}
-	}
+func (a *Adapter) post(ctx context.Context, to *address, body []byte) (id string, err error) {
 	if after, err := a.pace.turn(ctx, to.Conversation, time.Now()); err != nil {
 		if after > 0 {
 			return "", &bot.SendError{Kind: bot.SendThrottled, After: after, Here: true, Err: err}

@@ -451,3 +451,43 @@ func TestPace(t *testing.T) {
 	_, err := b.send(bob, bot.Message{Text: "hi"})
 	b.do("send to somebody else", err)
 }
+
+// TestReplies: an emulator may ask for the answer in the response. What comes
+// later goes by the connector, and nobody else gets anything in a response.
+func TestReplies(t *testing.T) {
+	t.Parallel()
+	for _, emulator := range []bool{true, false} {
+		b := newBench(t, func(o *teams.Options) {
+			if emulator {
+				o.Emulator, o.Listen, o.PublicURL = true, "127.0.0.1:8080", ""
+			}
+		})
+		b.house.answer = func(ev bot.Event) error {
+			go func() {
+				for i := range 2 {
+					_, _ = b.a.Send(context.Background(), bot.Delivery{Conversation: ev.Conversation, Address: ev.Address, Message: bot.Message{Text: fmt.Sprint("Answer ", i, " to ", ev.Text)}})
+				}
+			}()
+			return nil
+		}
+		p := b.cloud.Person(0)
+		body, err := p.Do("message", map[string]any{"text": "hello", "deliveryMode": "expectReplies"})
+		b.do("say", err)
+		if got := strings.Contains(string(body), "Answer 0 to hello"); got != emulator || emulator && (!strings.HasPrefix(string(body), `{"activities":[{"type":"message"`) || strings.Contains(string(body), "Answer 1")) {
+			t.Errorf("emulator %v: the response is %s", emulator, body)
+		}
+		b.until("the other answer", func() bool {
+			here, _ := b.cloud.Requests()
+			n := 0
+			for _, r := range here {
+				if strings.Contains(string(r.Body), "Answer 0") {
+					n += 10
+				}
+				if strings.Contains(string(r.Body), "Answer 1") {
+					n++
+				}
+			}
+			return n == map[bool]int{true: 1, false: 11}[emulator]
+		})
+	}
+}

@@ -40,13 +40,16 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	b, err := encode(reply)
 	if err != nil {
-		a.o.Log.Error("the answer to an invoke cannot be written", "err", err)
+		a.o.Log.Error("the answer to a request cannot be written", "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b)
+	_, err = w.Write(b)
+	if c, ok := reply.(*carried); ok {
+		c.written <- err == nil
+	}
 }
 
 // receive checks who calls, and with what. Nothing is sent to the service that
@@ -228,7 +231,11 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 		defer cancel()
 		lang := a.lang(v.act.locale())
 		line := a.o.Phrases.Phrase(lang, key, "org", a.o.Org)
-		if _, err := a.post(ctx, v.to, &outgoing{Type: "message", Locale: lang, TextFormat: "plain", Text: line}); err != nil {
+		body, err := v.to.envelope(&outgoing{Type: "message", Locale: lang, TextFormat: "plain", Text: line}, a.o.BotName)
+		if err == nil {
+			_, err = a.post(ctx, v.to, body)
+		}
+		if err != nil {
 			a.o.Log.Info("a brief answer could not be given", "what", key, "err", err)
 		}
 	}()
@@ -310,7 +317,15 @@ func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, ev bot.Eve
 	ev.Channel, ev.Conversation, ev.From, ev.At = a.o.Channel, v.conv, v.user, a.o.Now()
 	ev.Locale, ev.Address = v.act.locale(), v.address
 	a.waiting.begin(string(v.conv), v.address)
+	var c *carrier
+	if a.o.Emulator && v.act.DeliveryMode == "expectReplies" && v.act.Type != "invoke" {
+		c = a.replies.begin(v.conv)
+		defer a.replies.end(v.conv, c)
+	}
 	err := in.Accept(ctx, ev)
+	if err == nil && c != nil {
+		return http.StatusOK, a.replies.wait(ctx, v.conv, c)
+	}
 	if err == nil {
 		return http.StatusOK, v.act.nothing()
 	}
