@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,8 @@ type loadOptions struct {
 	rounds                   int
 	limit, pace              time.Duration
 	json                     bool
+	against                  string
+	inResponse               bool
 }
 
 func loadCommand(s std) *cobra.Command {
@@ -54,12 +57,16 @@ Kinds:
   web        people who are all connected to the web chat at once and enroll: the
              time from a request to the reply in the browser's event stream, and
              the memory of an idle connection
+  teams      the dialogue of 12 turns by HTTP, as Bot Framework activities: from an
+             activity to its answer, of this program or of another bot (--against)
 
   latchkey load                                    50 people at once on SQLite
   latchkey load --conc 1 --people 200              one person alone
   latchkey load --kind enroll --people 300
   latchkey load --kind start --seed-conversations 100000
   latchkey load --kind web --people 1000 --pace 4s
+  latchkey load --kind teams --in-response
+  latchkey load --kind teams --against http://127.0.0.1:3978/api/messages
   PGLOAD='host=/run/postgresql dbname=load' latchkey load --postgres PGLOAD
 
 Use a database of its own: pretend people and conversations are left in it. To
@@ -70,7 +77,7 @@ are about 50 turns a second.`,
 	}
 	var o loadOptions
 	f := cmd.Flags()
-	f.StringVar(&o.kind, "kind", "scenario", "scenario, enroll, engine, start or web: `KIND`")
+	f.StringVar(&o.kind, "kind", "scenario", "scenario, enroll, engine, start, web or teams: `KIND`")
 	f.StringVar(&o.store, "store", "", "`FOLDER` for the SQLite files; without it a temporary one, deleted at the end")
 	f.StringVar(&o.postgres, "postgres", "", "`NAME` of the environment variable with a PostgreSQL address on this machine (socket or loopback)")
 	f.IntVar(&o.people, "people", 0, "`NUMBER` of people (scenario 2000, enroll 100, web 1000)")
@@ -79,6 +86,8 @@ are about 50 turns a second.`,
 	f.IntVar(&o.seed, "seed-conversations", 0, "`NUMBER` of conversations that are open already")
 	f.IntVar(&o.rounds, "rounds", 5, "`NUMBER` of starts of which the median is printed (start)")
 	f.DurationVar(&o.pace, "pace", 4*time.Second, "mean `TIME` that a person takes for one answer (web)")
+	f.StringVar(&o.against, "against", "", "messaging endpoint (`URL`) of another bot on this machine that knows the dialogue, to measure instead (teams)")
+	f.BoolVar(&o.inResponse, "in-response", false, "ask for the answer in the HTTP response, not by the connector (teams)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this `TIME`")
 	f.BoolVar(&o.json, "json", false, "print one line of JSON instead of a table")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -104,7 +113,7 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 		}
 	}
 	switch o.kind {
-	case "scenario":
+	case "scenario", "teams":
 		def(&o.people, 2000)
 		def(&o.conc, 50)
 	case "enroll":
@@ -117,7 +126,13 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 		}
 	case "engine", "start":
 	default:
-		return usage(cmd, "--kind %q is not known: use scenario, enroll, engine, start or web", o.kind)
+		return usage(cmd, "--kind %q is not known: use scenario, enroll, engine, start, web or teams", o.kind)
+	}
+	if o.against != "" {
+		u, err := url.Parse(o.against)
+		if err != nil || o.kind != "teams" || u.Scheme != "http" || net.ParseIP(u.Hostname()) == nil || !net.ParseIP(u.Hostname()).IsLoopback() {
+			return usage(cmd, "--against goes with --kind teams, and names a bot on this machine: http://127.0.0.1:PORT/PATH")
+		}
 	}
 	if o.pace < 0 || o.pace > time.Minute {
 		return usage(cmd, "--pace must be between 0 and 1m")
@@ -184,6 +199,8 @@ func (o *loadOptions) run(ctx context.Context, s std) (err error) {
 		err = o.start(ctx, res, dir, dsn)
 	case "web":
 		err = o.web(ctx, res, dir)
+	case "teams":
+		err = o.teams(ctx, res, dsn)
 	}
 	if err != nil {
 		return err
@@ -315,12 +332,36 @@ func (o *loadOptions) web(ctx context.Context, res *loadResult, dir string) erro
 	return nil
 }
 
+// teams starts store, rooms and adapter in a process of their own, so that what
+// they need is not mixed with what the driver needs.
+func (o *loadOptions) teams(ctx context.Context, res *loadResult, dsn string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("load: find this program: %w", err)
+	}
+	if o.against != "" {
+		res.Store = o.against
+	}
+	r, err := load.Teams(ctx, load.TeamsOptions{People: o.people, Conc: max(1, o.conc), Warm: o.warm, InResponse: o.inResponse, Against: o.against, Command: func() *exec.Cmd {
+		return exec.CommandContext(ctx, self, "load-peer", "--store", dsn, "--teams", strconv.Itoa(o.seed))
+	}})
+	if err != nil {
+		return err
+	}
+	res.Report, res.lines = r, r.Lines()
+	return nil
+}
+
 // loadPeerCommand is the program that `latchkey load --kind start` starts.
 func loadPeerCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{Use: "load-peer", Hidden: true, Args: exactly(0, "")}
 	dir := cmd.Flags().String("store", "", "`FOLDER` with keys and the SQLite file")
 	people := cmd.Flags().Int("web", 0, "serve the web chat for this `NUMBER` of people")
+	seeded := cmd.Flags().Int("teams", -1, "serve the dialogue as a bot in Teams, beside this `NUMBER` of conversations; --store is the database")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *seeded >= 0 {
+			return load.TeamsPeer(cmd.Context(), s.in, s.out, *dir, *seeded)
+		}
 		if *people > 0 {
 			return loadWebPeer(cmd.Context(), s, *dir, *people)
 		}

@@ -43,6 +43,8 @@ func TestLoadKinds(t *testing.T) {
 		{"--kind engine", []string{"turns a second", "allocations a turn"}},
 		{"--kind start --rounds 1 --seed-conversations 300", []string{"start to first reply, new store", "300 open", "disk, syncs a second"}},
 		{"--kind web --people 12 --pace 1ms", []string{"connected at once  12 ", "enrolled                  12 ", "replies                   168 ", "lost                      0 ", "repeated                  0 ", "disk, syncs a second"}},
+		{"--kind teams --people 20 --conc 10 --warm 2 --seed-conversations 50", []string{"turns  ", "240  ", "activity to answer, 99 of 100", "syncs a turn", "disk, syncs a second"}},
+		{"--kind teams --people 20 --conc 10 --warm 2 --in-response", []string{"240  ", "processor a turn"}},
 	} {
 		t.Run(strings.Fields(c.args)[1], func(t *testing.T) {
 			args := append([]string{"load", "--store", t.TempDir()}, strings.Fields(c.args)...)
