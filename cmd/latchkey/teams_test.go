@@ -448,3 +448,38 @@ func (s *teamsSite) operators(t *testing.T) {
 		t.Errorf("a manifest for a bot that nobody can reach: %d %s", code, out)
 	}
 }
+
+// TestTeamsManifest: the command writes the app package, and says what to do
+// with it.
+func TestTeamsManifest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "latchkey.yaml")
+	write := func(public string) {
+		t.Helper()
+		text := fmt.Sprintf(`org: {name: "Riverbend Unified School District of the Valley", department: IT, help_hours: always, address: 1 School Lane, help_phone: "555", domains: [riverbend.example]}
+store: {path: x.db}
+smtp: {host: localhost, from: "a@riverbend.example"}
+http: {addr: "127.0.0.1:1", public_url: "%s"}
+channels: {teams: {riverbend: {app_id: %s, tenant: %s, client_secret_env: TEAMS_SECRET}}}
+`, public, teamstest.AppID, teamstest.Tenant)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := []string{"TEAMS_SECRET=" + teamstest.Secret}
+	write("https://help.riverbend.example")
+	zip := filepath.Join(dir, "app.zip")
+	code, _, errs := command(t, env, "manifest", "teams", "--config", file, "--out", zip)
+	if code != exitOK || !strings.Contains(errs, "https://help.riverbend.example/in/teams-riverbend") || !strings.Contains(errs, "https://teams.microsoft.com/l/app/"+teamstest.AppID+"?tenantId="+teamstest.Tenant) || !strings.Contains(errs, "No API permission is needed") {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	b, err := os.ReadFile(zip)
+	if err != nil || !strings.HasPrefix(string(b), "PK") {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	write("http://127.0.0.1:8080")
+	if code, _, errs := command(t, env, "manifest", "teams", "--config", file, "--out", zip); code == exitOK || !strings.Contains(errs, "http.public_url") {
+		t.Errorf("for a bot that nobody can reach: exit %d: %s", code, errs)
+	}
+}
