@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,6 +119,17 @@ func TestEmulatorOnlyHere(t *testing.T) {
 	q := b.cloud.Person(0).Body("message", map[string]any{"text": "x", "serviceUrl": "https://smba.trafficmanager.net/amer/"})
 	if status, _, err := b.cloud.Deliver(teamstest.Delivery{Body: q}); status != http.StatusForbidden {
 		t.Errorf("a service elsewhere in emulator mode: %d %v", status, err)
+	}
+	// A page whose name leads to this machine, and a proxy for somebody else.
+	for name, host := range map[string]string{"evil.example": "127.0.0.1:5000", "127.0.0.1:8080": "10.0.0.7:5000"} {
+		r := httptest.NewRequest(http.MethodPost, "http://"+name+"/", strings.NewReader(string(b.cloud.Person(0).Body("message", map[string]any{"text": "x"}))))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = host
+		w := httptest.NewRecorder()
+		b.a.Handler().ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden {
+			t.Errorf("from %s as %s: %d", host, name, w.Code)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -63,7 +64,11 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 	}
 	var p *proof
 	if a.o.Emulator {
-		if host, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !loopback(host) {
+		// A page in a browser on this machine may not do it either, whatever
+		// name it has for the machine.
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		named := (&url.URL{Host: r.Host}).Hostname()
+		if err != nil || !loopback(host) || !loopback(named) {
 			return http.StatusForbidden, nil
 		}
 	} else {
@@ -293,7 +298,7 @@ func (a *Adapter) press(ctx context.Context, in bot.Inbox, v *visit, p *pressed,
 // settle takes the buttons of a card away, in the background. Nobody loses
 // anything when that fails: an old button says which prompt it belongs to.
 func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
-	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || !a.pace.spare(v.to.Conversation, time.Now()) {
+	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || len(p.Text) > maxCard/4 || !a.pace.spare(v.to.Conversation, time.Now()) {
 		return
 	}
 	ctx, _, ok := a.enter()

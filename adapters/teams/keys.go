@@ -42,6 +42,8 @@ type keys struct {
 	client *http.Client
 	now    func() time.Time
 
+	fetching sync.Mutex // one asks, the others wait for the answer
+
 	mu     sync.Mutex
 	have   []key
 	at     time.Time // of the last good fetch
@@ -50,46 +52,54 @@ type keys struct {
 }
 
 // find gives the key with an id. ok is false when the server has none of that
-// id.
+// id. A key that is known waits for nobody.
 func (k *keys) find(ctx context.Context, id string) (found *key, ok bool, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
-	get := func() *key {
-		for i := range k.have {
-			if k.have[i].KeyID == id {
-				return &k.have[i]
-			}
-		}
-		return nil
-	}
-	found = get()
-	old := now.Sub(k.at)
-	if found != nil && old < keysFresh {
+	found, fresh, due := k.look(id)
+	if found != nil && fresh {
 		return found, true, nil
 	}
-	if k.tried.IsZero() || now.Sub(k.tried) >= keysAgain {
+	if due {
 		k.fetch(ctx)
-		if found = get(); found != nil && k.failed == nil {
-			return found, true, nil
-		}
+		found, fresh, _ = k.look(id)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
-	case k.failed != nil && (len(k.have) == 0 || now.Sub(k.at) >= keysStale):
+	case found != nil && (fresh || k.now().Sub(k.at) < keysStale): // the server may be away for some days
+		return found, true, nil
+	case k.failed != nil && (len(k.have) == 0 || k.now().Sub(k.at) >= keysStale):
 		return nil, false, fmt.Errorf("%w: %w", errKeys, k.failed)
-	case found != nil:
-		return found, true, nil // the server is away, and its keys are not too old
 	}
 	return nil, false, nil
 }
 
-// fetch asks the server. k.mu is held: who comes meanwhile waits for the answer.
+// look finds a key among those that are there, and says whether they are fresh
+// and whether the server may be asked again.
+func (k *keys) look(id string) (found *key, fresh, due bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	for i := range k.have {
+		if k.have[i].KeyID == id {
+			found = &k.have[i]
+		}
+	}
+	return found, now.Sub(k.at) < keysFresh, k.tried.IsZero() || now.Sub(k.tried) >= keysAgain
+}
+
+// fetch asks the server, unless somebody has just done so.
 func (k *keys) fetch(ctx context.Context) {
+	k.fetching.Lock()
+	defer k.fetching.Unlock()
+	if _, _, due := k.look(""); !due {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	k.tried = k.now()
 	have, err := fetchKeys(ctx, k.client, k.url)
-	k.failed = err
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tried, k.failed = k.now(), err
 	if err == nil {
 		k.have, k.at = have, k.tried
 	}

@@ -25,6 +25,10 @@ type pace struct {
 
 type lane struct{ short, long *rate.Limiter }
 
+func newLane() *lane {
+	return &lane{rate.NewLimiter(1, 6), rate.NewLimiter(rate.Every(3*time.Second), 600)}
+}
+
 func newPace() *pace { return &pace{all: rate.NewLimiter(25, 5)} }
 
 var errPace = errors.New("this would be faster than Teams allows")
@@ -35,7 +39,7 @@ func (p *pace) turn(ctx context.Context, conv string, now time.Time) (after time
 	if p.off {
 		return 0, ctx.Err()
 	}
-	l := p.lanes.take(conv, func() *lane { return &lane{rate.NewLimiter(1, 6), rate.NewLimiter(rate.Every(3*time.Second), 600)} })
+	l := p.lanes.take(conv, newLane)
 	var taken []*rate.Reservation
 	for _, limiter := range []*rate.Limiter{l.short, l.long, p.all} {
 		r := limiter.ReserveN(now, 1)
@@ -65,11 +69,12 @@ func (p *pace) turn(ctx context.Context, conv string, now time.Time) (after time
 	}
 }
 
-// spare reports whether there is room for a call that nobody would miss.
+// spare reports whether there is room for a call that nobody would miss: half
+// of what may go out at once is kept for messages.
 func (p *pace) spare(conv string, now time.Time) bool {
 	if p.off {
 		return true
 	}
-	l := p.lanes.take(conv, func() *lane { return &lane{rate.NewLimiter(1, 6), rate.NewLimiter(rate.Every(3*time.Second), 600)} })
-	return l.short.AllowN(now, 1) && p.all.AllowN(now, 1)
+	l := p.lanes.take(conv, newLane)
+	return l.short.TokensAt(now) >= 3 && p.all.TokensAt(now) >= 3 && l.short.AllowN(now, 1) && p.all.AllowN(now, 1)
 }
