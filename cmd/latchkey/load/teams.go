@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,7 +159,6 @@ func TeamsPeer(ctx context.Context, in io.Reader, out io.Writer, dsn string, see
 // HTTP, answers out. It fails at the first wrong answer.
 func Teams(ctx context.Context, o TeamsOptions) (*TeamsReport, error) {
 	d := &teamsDriver{o: o, run: fmt.Sprintf("%x", time.Now().UnixNano()), boxes: map[string]chan string{}, address: o.Against}
-	d.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * o.Conc, DisableCompression: true}, Timeout: time.Minute}
 	door, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("load: no port: %w", err)
@@ -226,7 +226,6 @@ func Teams(ctx context.Context, o TeamsOptions) (*TeamsReport, error) {
 type teamsDriver struct {
 	o       TeamsOptions
 	run     string
-	client  *http.Client
 	service string
 	address string
 	ids     atomic.Int64
@@ -286,6 +285,12 @@ func (d *teamsDriver) speak(ctx context.Context, prefix string, n int, lat []tim
 	var failed atomic.Pointer[error]
 	for range min(d.o.Conc, n) {
 		all.Go(func() {
+			l, err := d.dial(ctx)
+			if err != nil {
+				failed.CompareAndSwap(nil, &err)
+				return
+			}
+			defer l.Close()
 			for failed.Load() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= n {
@@ -298,7 +303,7 @@ func (d *teamsDriver) speak(ctx context.Context, prefix string, n int, lat []tim
 				d.mu.Unlock()
 				for k, t := range Turns {
 					t0 := time.Now()
-					err := d.say(ctx, user, t, box)
+					err := d.say(ctx, l, user, t, box)
 					if err != nil {
 						failed.CompareAndSwap(nil, &err)
 						return
@@ -320,35 +325,87 @@ func (d *teamsDriver) speak(ctx context.Context, prefix string, n int, lat []tim
 	return nil
 }
 
-// say posts one activity and waits for all of its answer: botbuilder says some
-// of them in two messages.
-func (d *teamsDriver) say(ctx context.Context, user string, t [2]string, box chan string) error {
-	a := map[string]any{
-		"type": "message", "id": d.run + fmt.Sprint(d.ids.Add(1)), "text": t[0], "textFormat": "plain", "channelId": "msteams", "serviceUrl": d.service, "locale": "en-US",
-		"from":      map[string]any{"id": "29:" + user, "name": "Somebody", "aadObjectId": user},
-		"recipient": map[string]any{"id": "28:" + teamsApp, "name": "Load"}, "channelData": map[string]any{"tenant": map[string]any{"id": teamsTenant}},
-		"conversation": map[string]any{"id": user, "conversationType": "personal", "tenantId": teamsTenant},
+// A line is one connection to the bot, which is kept.
+type line struct {
+	net.Conn
+	in *bufio.Reader
+	to *url.URL
+}
+
+func (d *teamsDriver) dial(ctx context.Context) (*line, error) {
+	to, err := url.Parse(d.address)
+	if err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "tcp", to.Host)
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	return &line{c, bufio.NewReader(c), to}, nil
+}
+
+// post sends a body and reads the answer. It leaves out what http.Client does
+// beside that, which would cost the bot half of the machine.
+func (l *line) post(body []byte) (status int, answer []byte, err error) {
+	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
+		return 0, nil, err
+	}
+	q := &http.Request{Method: http.MethodPost, URL: l.to, Host: l.to.Host, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
+	if err := q.Write(l); err != nil {
+		return 0, nil, err
+	}
+	r, err := http.ReadResponse(l.in, q)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer r.Body.Close()
+	answer, err = io.ReadAll(r.Body)
+	return r.StatusCode, answer, err
+}
+
+// asked is an activity of a person.
+type asked struct {
+	Type         string         `json:"type"`
+	ID           string         `json:"id"`
+	Text         string         `json:"text"`
+	Format       string         `json:"textFormat"`
+	Channel      string         `json:"channelId"`
+	Service      string         `json:"serviceUrl"`
+	Locale       string         `json:"locale"`
+	Delivery     string         `json:"deliveryMode,omitempty"`
+	From         askedParty     `json:"from"`
+	Recipient    askedParty     `json:"recipient"`
+	Conversation askedParty     `json:"conversation"`
+	Data         map[string]any `json:"channelData"`
+}
+
+type askedParty struct {
+	ID     string `json:"id"`
+	Name   string `json:"name,omitempty"`
+	Object string `json:"aadObjectId,omitempty"`
+	Kind   string `json:"conversationType,omitempty"`
+	Tenant string `json:"tenantId,omitempty"`
+}
+
+// say posts one activity and waits for all of its answer: a bot may say it in
+// more than one message.
+func (d *teamsDriver) say(ctx context.Context, l *line, user string, t [2]string, box chan string) error {
+	a := asked{
+		Type: "message", ID: d.run + strconv.FormatInt(d.ids.Add(1), 10), Text: t[0], Format: "plain", Channel: "msteams", Service: d.service, Locale: "en-US",
+		From: askedParty{ID: "29:" + user, Name: "Somebody", Object: user}, Recipient: askedParty{ID: "28:" + teamsApp, Name: "Load"},
+		Conversation: askedParty{ID: user, Kind: "personal", Tenant: teamsTenant}, Data: map[string]any{"tenant": map[string]any{"id": teamsTenant}},
 	}
 	if d.o.InResponse {
-		a["deliveryMode"] = "expectReplies"
+		a.Delivery = "expectReplies"
 	}
-	b, err := json.Marshal(a)
+	b, err := json.Marshal(&a)
 	if err != nil {
 		return err
 	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, d.address, bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	q.Header.Set("Content-Type", "application/json; charset=utf-8")
-	r, err := d.client.Do(q)
-	if err != nil {
-		return err
-	}
-	body, err := io.ReadAll(r.Body)
-	r.Body.Close()
-	if err != nil || r.StatusCode/100 != 2 {
-		return fmt.Errorf("load: an activity is answered with %s %.200s %v", r.Status, body, err)
+	status, body, err := l.post(b)
+	if err != nil || status/100 != 2 {
+		return fmt.Errorf("load: an activity is answered with %d %.200s %v", status, body, err)
 	}
 	got := ""
 	if d.o.InResponse {
