@@ -9,6 +9,8 @@
 //   mkdir /tmp/playground && npm install --prefix /tmp/playground @microsoft/m365agentsplayground@0.2.28 playwright-core@1.64.1
 //   PLAYGROUND_DIR=/tmp/playground node .ci/teams-playground.mjs FOLDER
 //
+// DELIVERY_MODE=expectReplies has it ask for the answers in the HTTP responses.
+//
 // FOLDER gets a screenshot of every step, the program's log and what went over the
 // wire. LATCHKEY may name a built program; without it, one is built. Everything is
 // bound to the loopback address, and ends with this script.
@@ -116,7 +118,7 @@ groupChat: {id: group-chat-1, name: Group Chat}
 team: {id: team-1, name: My Team, aadGroupId: 00000000-0000-0000-0000-000000000031, channels: [{id: channel-1, name: Announcements}]}
 `);
   run('playground', process.execPath, [path.join(path.resolve(PLAYGROUND_DIR), 'node_modules/.bin/agentsplayground'), '-e', `http://127.0.0.1:${web}/in/teams-riverbend`, '-c', 'msteams',
-    '-p', String(chat), '--disable-telemetry', '--enable-events-recording'], { env: { NODE_OPTIONS: `--require ${path.join(work, 'loopback.cjs')}` } });
+    '-p', String(chat), '--disable-telemetry', '--enable-events-recording', ...(process.env.DELIVERY_MODE ? ['--delivery-mode', process.env.DELIVERY_MODE] : [])], { env: { NODE_OPTIONS: `--require ${path.join(work, 'loopback.cjs')}` } });
   await until('the Playground', async () => (await fetch(`http://127.0.0.1:${chat}/`)).ok);
 
   // The person.

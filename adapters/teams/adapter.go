@@ -111,6 +111,9 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	if err != nil {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
 	}
+	if m.Fleeting {
+		a.replies.pass(d.Conversation)
+	}
 	id, ok, err := a.replies.carry(ctx, d.Conversation, body)
 	if !ok {
 		id, err = a.post(ctx, to, body)

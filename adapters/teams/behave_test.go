@@ -503,3 +503,30 @@ func TestReplies(t *testing.T) {
 		})
 	}
 }
+
+// TestFleetingIsNotCarried: what is to be taken back needs an id, which a
+// message in a response has not.
+func TestFleetingIsNotCarried(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *teams.Options) { o.Emulator, o.Listen, o.PublicURL = true, "127.0.0.1:8080", "" })
+	b.cloud.AnyToken = true
+	p := b.cloud.Person(0)
+	sent := make(chan string, 1)
+	b.house.answer = func(ev bot.Event) error {
+		go func() {
+			r, _ := b.a.Send(context.Background(), bot.Delivery{Conversation: ev.Conversation, Address: ev.Address, Message: bot.Message{Text: "Scan this.", Fleeting: true}})
+			sent <- r.ID
+		}()
+		return nil
+	}
+	body, err := p.Do("message", map[string]any{"text": "hello", "deliveryMode": "expectReplies"})
+	if err != nil || string(body) != `{"activities":[]}` {
+		t.Errorf("the response is %s %v", body, err)
+	}
+	id := <-sent
+	b.view(p, "Scan this.")
+	b.do("delete", b.a.Delete(t.Context(), bot.Delivery{Address: b.house.all()[0].Address}, id))
+	if n := len(p.Views()); n != 0 {
+		t.Errorf("%d messages are left", n)
+	}
+}

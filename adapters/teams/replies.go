@@ -76,6 +76,17 @@ func (r *replies) carry(ctx context.Context, conv bot.ConversationID, body []byt
 	}
 }
 
+// pass lets the response that waits go without a message: who gets one in a
+// response tells no id of it, and what has none cannot be taken back.
+func (r *replies) pass(conv bot.ConversationID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.of[conv]; c != nil {
+		delete(r.of, conv)
+		close(c.message)
+	}
+}
+
 // carried is a response with what was said, and who waits to hear that it left.
 type carried struct {
 	Activities []json.RawMessage `json:"activities"`
@@ -86,17 +97,21 @@ type carried struct {
 func (r *replies) wait(ctx context.Context, conv bot.ConversationID, c *carrier) *carried {
 	t := time.NewTimer(repliesWait)
 	defer t.Stop()
+	var body []byte
 	select {
-	case body := <-c.message:
-		return &carried{[]json.RawMessage{body}, c.written}
+	case body = <-c.message:
 	case <-t.C:
 	case <-ctx.Done():
 	}
 	r.end(conv, c)
-	select {
-	case body := <-c.message: // in the same moment
-		return &carried{[]json.RawMessage{body}, c.written}
-	default:
+	if body == nil {
+		select {
+		case body = <-c.message: // in the same moment
+		default:
+		}
+	}
+	if body == nil {
 		return &carried{[]json.RawMessage{}, make(chan bool, 1)}
 	}
+	return &carried{[]json.RawMessage{body}, c.written}
 }
