@@ -129,20 +129,29 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 
 // post sends an activity when its turn has come. It fails with *bot.SendError.
 func (a *Adapter) post(ctx context.Context, to *address, body []byte) (id string, err error) {
-	if after, err := a.pace.turn(ctx, to.Conversation, time.Now()); err != nil {
-		if after > 0 {
-			return "", &bot.SendError{Kind: bot.SendThrottled, After: after, Here: true, Err: err}
-		}
-		return "", &bot.SendError{Kind: bot.SendRetry, Err: err}
+	if err := a.myTurn(ctx, to); err != nil {
+		return "", err
 	}
 	var made struct {
 		ID string `json:"id"`
 	}
 	if err := a.call(ctx, http.MethodPost, to.Service, to.activities(""), body, &made); err != nil {
-		return "", a.noted(fault(ctx, err))
+		return "", a.noted(fault(err))
 	}
 	a.well("connector")
 	return made.ID, nil
+}
+
+// myTurn waits for the rates. It fails with *bot.SendError.
+func (a *Adapter) myTurn(ctx context.Context, to *address) error {
+	after, err := a.pace.turn(ctx, to.Conversation, time.Now())
+	switch {
+	case err == nil:
+		return nil
+	case after > 0:
+		return &bot.SendError{Kind: bot.SendThrottled, After: after, Here: true, Err: err}
+	}
+	return &bot.SendError{Kind: bot.SendRetry, Err: err}
 }
 
 // envelope writes an activity with who it is from and for.
@@ -162,8 +171,8 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
 		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
 	}
-	if after, err := a.pace.turn(ctx, to.Conversation, time.Now()); err != nil {
-		return &bot.SendError{Kind: bot.SendThrottled, After: max(after, time.Second), Here: true, Err: err}
+	if err := a.myTurn(ctx, to); err != nil {
+		return err
 	}
 	err = a.call(ctx, http.MethodDelete, to.Service, to.activities(receipt), nil, nil)
 	var r *refusal
@@ -171,14 +180,14 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 	case err == nil, errors.As(err, &r) && (r.status == http.StatusNotFound || r.status == http.StatusGone):
 		return nil
 	case r == nil || r.status != http.StatusMethodNotAllowed && r.status != http.StatusNotImplemented && r.status != http.StatusBadRequest && r.status != http.StatusInternalServerError:
-		return a.noted(fault(ctx, err))
+		return a.noted(fault(err))
 	}
 	c := newCard(d.Message.Lang)
 	f := frame{phrases: a.o.Phrases, lang: a.o.Lang}
 	c.line("", run{Text: f.say(d.Message.Lang, "chat.picture.gone"), Subtle: true})
 	c.Fallback = f.say(d.Message.Lang, "chat.picture.gone")
 	if instead := a.replace(ctx, to, receipt, c.activity(c.Fallback)); instead != nil {
-		return a.noted(fault(ctx, err))
+		return a.noted(fault(err))
 	}
 	return nil
 }

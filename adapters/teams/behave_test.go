@@ -384,7 +384,8 @@ func TestTyping(t *testing.T) {
 	}
 }
 
-// TestGone: after a block and after an uninstallation nobody is written to again.
+// TestFaults: what the connector answers says what follows. After a block nobody
+// is written to again.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

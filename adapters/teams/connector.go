@@ -191,21 +191,18 @@ func retryAfter(s string, now time.Time) time.Duration {
 // conversation messages.
 var gone = map[string]bool{
 	"MessageWritesBlocked": true, "BotNotInConversationRoster": true, "ConversationBlockedByUser": true,
-	"BotDisabledByAdmin": true, "ConversationNotFound": true, "InvalidBotApiHost": false,
+	"BotDisabledByAdmin": true, "ConversationNotFound": true,
 }
 
 // fault classifies an error for the outbox.
-func fault(ctx context.Context, err error) *bot.SendError {
+func fault(err error) *bot.SendError {
 	var r *refusal
 	var u *unsent
 	e := &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("teams: %w", err)}
 	switch {
 	case errors.As(err, &u):
 		e.Kind = bot.SendRetry
-	case !errors.As(err, &r):
-		if ctx.Err() != nil && errors.Is(err, errPace) {
-			e.Kind = bot.SendRetry
-		}
+	case !errors.As(err, &r): // nobody knows
 	case r.status == http.StatusTooManyRequests:
 		e.Kind, e.After, e.Here = bot.SendThrottled, max(r.after, time.Second), true
 	case gone[r.code] || r.status == http.StatusNotFound && r.code == "" || r.status == http.StatusGone:

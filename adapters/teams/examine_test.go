@@ -46,8 +46,10 @@ func TestExamine(t *testing.T) {
 		{"another tenant", "token", func(o *teams.Options) { o.Tenant = "99999999-aaaa-4bbb-8ccc-000000000002" }, nil, bot.Broken, "invalid_request"},
 		{"keys are away", "key server", nil, func(c *teamstest.Cloud) { c.KeysDown(true) }, bot.Broken, "500"},
 		{"keys of others", "key server", nil, func(c *teamstest.Cloud) { c.PublishKey(teamstest.KeyID, teamstest.ConnectorKey(), "webchat") }, bot.Broken, "none speaks for Teams"},
-		{"the clock is wrong", "clock", func(o *teams.Options) { o.Now = func() time.Time { return time.Now().Add(6 * time.Minute) } }, nil, bot.Broken, "6m0s"},
-		{"the clock is not quite right", "clock", func(o *teams.Options) { o.Now = func() time.Time { return time.Now().Add(-time.Minute) } }, nil, bot.Doubtful, "1m"},
+		{"the clock is wrong", "clock", func(o *teams.Options) {
+			o.Now = func() time.Time { return time.Now().Add(10*time.Minute + 20*time.Second) }
+		}, nil, bot.Broken, "10m"},
+		{"the clock is not quite right", "clock", func(o *teams.Options) { o.Now = func() time.Time { return time.Now().Add(-150 * time.Second) } }, nil, bot.Doubtful, "2m"},
 		{"a host is away", "service host 127.0.0.1:1", func(o *teams.Options) { o.ServiceHosts = append(o.ServiceHosts, "127.0.0.1:1") }, nil, bot.Broken, "refused"},
 		{"a whole domain", "service host *.", func(o *teams.Options) { o.ServiceHosts = append(o.ServiceHosts, "*.botframework.com") }, nil, bot.Skipped, "domain"},
 		{"no public address", "messaging endpoint", func(o *teams.Options) { o.PublicURL = "http://127.0.0.1:8080" }, nil, bot.Broken, "cannot be reached by Microsoft"},
