@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -434,34 +433,21 @@ func TestDeleteWhereThereIsNone(t *testing.T) {
 	}
 }
 
-// TestPace: a burst goes out, then one message a second waits its turn; what
-// would wait longer is given back, for this conversation alone.
-func TestPace(t *testing.T) {
+// TestPaced: what would wait long for the rates of Teams is given back, for this
+// conversation alone.
+func TestPaced(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	teams.Paced(b.a)
 	ada, bob := b.cloud.Person(0), b.cloud.Person(1)
 	b.do("say", ada.Say("hello"))
 	b.do("say", bob.Say("hello"))
-	var throttled atomic.Int64
-	done := make(chan error)
-	for range 12 {
-		go func() {
-			_, err := b.send(ada, bot.Message{Text: "hi"})
-			if se, ok := err.(*bot.SendError); ok && se.Kind == bot.SendThrottled && se.Here && se.After > 0 {
-				throttled.Add(1)
-				err = nil
-			}
-			done <- err
-		}()
+	teams.Exhaust(b.a, ada.Conversation, 200)
+	_, err := b.send(ada, bot.Message{Text: "hi"})
+	if se, ok := err.(*bot.SendError); !ok || se.Kind != bot.SendThrottled || !se.Here || se.After < time.Minute {
+		t.Errorf("200 messages too fast: %#v", err)
 	}
-	for range 12 {
-		b.do("send", <-done)
-	}
-	if n := throttled.Load(); n < 3 || n > 6 {
-		t.Errorf("%d of 12 at once were given back; 6 go out, and about two more wait", n)
-	}
-	_, err := b.send(bob, bot.Message{Text: "hi"})
+	_, err = b.send(bob, bot.Message{Text: "hi"})
 	b.do("send to somebody else", err)
 }
 

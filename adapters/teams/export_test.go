@@ -18,3 +18,11 @@ func Render(d bot.Delivery, phrases bot.Phrases, inline bool) (any, error) {
 		return []byte("the picture " + name), name != ""
 	}})
 }
+
+// Exhaust takes as many messages from what may be sent to a conversation.
+func Exhaust(a *Adapter, conv string, messages int) {
+	l := a.pace.lanes.take(conv, newLane)
+	for range messages {
+		l.short.Reserve()
+	}
+}
