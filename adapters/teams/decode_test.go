@@ -139,6 +139,35 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+const (
+	rsaKey    = `{"kty":"RSA","kid":"a","n":"sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri23bOdgWp4Dy1WlUzewbgBHod5pcM9H95GQRV3JDXboIRROSBigeC5yjU1hGzHHyXss8UDprecbAYxknTcQkhslANGRUZmdTOQ5qTRsLAt6BTYuyvVRdhS8exSZEy_c4gs_7svlJJQ4H9_NxsiIoLwAEk7-Q3UXERGYw_75IDrGA84-lA_-Ct4eTlXHBIY2EaV7t7LjJaynVJCpkv4LKjTTAumiGUIuQhrNhZLuF_RJLqHpM2kgWFLU7-VTdL1VbC2tejvcI2BlMkEpk1BzBZI0KQB0GaDWFLN-aEAw3vRw","e":"AQAB","endorsements":["msteams"]}`
+	sharedKey = `{"kty":"oct","kid":"a","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow","endorsements":["msteams"]}`
+)
+
+// TestReadKeys: a public key with an id is kept, with what it endorses; a shared
+// key, which anybody could sign with, is not.
+func TestReadKeys(t *testing.T) {
+	t.Parallel()
+	have := readKeys([]json.RawMessage{[]byte(rsaKey), []byte(sharedKey), []byte(`7`), []byte(strings.Replace(rsaKey, `"kid":"a",`, "", 1))})
+	if len(have) != 1 || have[0].KeyID != "a" || !have[0].endorses("msteams") || have[0].endorses("webchat") {
+		t.Errorf("kept %+v", have)
+	}
+}
+
+// FuzzKeys: of whatever a key server says, only public keys with an id are kept.
+func FuzzKeys(f *testing.F) {
+	f.Add([]byte(rsaKey))
+	f.Add([]byte(sharedKey))
+	f.Add([]byte(`{"kty":"RSA","kid":"a","n":"","e":""}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, k := range readKeys([]json.RawMessage{b}) {
+			if k.KeyID == "" || !k.IsPublic() {
+				t.Errorf("kept %+v of %s", k, b)
+			}
+		}
+	})
+}
+
 // FuzzRefusal: whatever the connector answers, its code is a word.
 func FuzzRefusal(f *testing.F) {
 	f.Add([]byte(`{"error":{"code":"BadSyntax","message":"x"}}`))

@@ -77,6 +77,16 @@ func TestCardsAreMicrosofts(t *testing.T) {
 			line(&b, fmt.Sprintf("%s %d", filepath.Base(f), n), "activity", a)
 		}
 	}
+	for _, kind := range []bot.EntryKind{bot.EntryCode, bot.EntryPhone, bot.EntryEmail} { // with the field in the card
+		a, err := teams.Render(bot.Delivery{Message: bot.Message{
+			Text: "A short answer?", Lang: "en", Prompt: 7, Entry: &bot.Entry{Kind: kind, Title: "Title", Label: "Label", Button: "Button"}, Choices: []bot.Choice{{ID: "x", Label: "Something else"}},
+		}}, phrases, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		line(&b, "with a field for "+string(kind), "activity", a)
+	}
 	if n < 100 {
 		t.Fatalf("only %d cards", n)
 	}

@@ -122,8 +122,16 @@ func fetchKeys(ctx context.Context, client *http.Client, metadata string) ([]key
 	if err := getJSON(ctx, client, found.JWKS, &set); err != nil {
 		return nil, err
 	}
-	var have []key
-	for _, raw := range set.Keys {
+	have := readKeys(set.Keys)
+	if len(have) == 0 {
+		return nil, fmt.Errorf("%s has no key that can be used", found.JWKS)
+	}
+	return have, nil
+}
+
+// readKeys keeps the public keys that have an id, with what they endorse.
+func readKeys(all []json.RawMessage) (have []key) {
+	for _, raw := range all {
 		var one key
 		if err := json.Unmarshal(raw, &one.JSONWebKey); err != nil {
 			continue // of a kind that nobody here knows
@@ -136,10 +144,7 @@ func fetchKeys(ctx context.Context, client *http.Client, metadata string) ([]key
 			have = append(have, one)
 		}
 	}
-	if len(have) == 0 {
-		return nil, fmt.Errorf("%s has no key that can be used", found.JWKS)
-	}
-	return have, nil
+	return have
 }
 
 // getJSON reads an answer.
