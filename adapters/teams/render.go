@@ -242,7 +242,7 @@ func (c *card) show(m *bot.Message, f frame) {
 
 // field is where a short answer is typed.
 func field(kind bot.EntryKind, label string) input {
-	style := map[bot.EntryKind]string{bot.EntryPhone: "tel", bot.EntryEmail: "email"}[kind]
+	style := map[bot.EntryKind]string{bot.EntryCode: "tel", bot.EntryPhone: "tel", bot.EntryEmail: "email"}[kind] // the keys that a phone shows
 	return input{Type: "Input.Text", ID: inputName, Label: label, Placeholder: label, Style: style, MaxLength: maxEntry}
 }
 
