@@ -397,6 +397,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{teamstest.Throttle, bot.SendThrottled, ""}, {teamstest.Refuse, bot.SendPermanent, "refused"}, {teamstest.Blocked, bot.SendGone, "unreachable"},
 		{teamstest.Away, bot.SendRetry, ""}, {teamstest.Early, bot.SendRetry, ""}, {teamstest.Cut, bot.SendUncertain, ""},
+		{teamstest.Removed, bot.SendGone, "unreachable"}, {teamstest.Lost, bot.SendRetry, ""},
 	} {
 		mend := b.cloud.Fault(p, c.fault)
 		_, err := b.send(p, bot.Message{Text: "hi"})

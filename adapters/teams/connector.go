@@ -205,10 +205,12 @@ func fault(err error) *bot.SendError {
 	case !errors.As(err, &r): // nobody knows
 	case r.status == http.StatusTooManyRequests:
 		e.Kind, e.After, e.Here = bot.SendThrottled, max(r.after, time.Second), true
-	case gone[r.code] || r.status == http.StatusNotFound && r.code == "" || r.status == http.StatusGone:
+	case gone[r.code]:
 		e.Kind, e.Code = bot.SendGone, "unreachable"
-	case r.status == http.StatusUnauthorized, r.status == http.StatusPreconditionFailed, r.status >= 500:
-		e.Kind = bot.SendRetry // Microsoft's page asks to repeat 412, 502 and 504
+	case r.status == http.StatusUnauthorized, r.status == http.StatusPreconditionFailed, r.status >= 500, r.status == http.StatusNotFound && r.code == "":
+		// Microsoft's page asks to repeat 412, 502 and 504. A 404 without a code is
+		// not the connector's: a proxy or a gateway that is not right yet.
+		e.Kind = bot.SendRetry
 	default:
 		e.Kind, e.Code = bot.SendPermanent, "refused"
 	}

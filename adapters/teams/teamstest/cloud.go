@@ -89,6 +89,8 @@ const (
 	Away                      // 502, nothing was shown
 	Cut                       // it is shown, and the connection ends
 	Early                     // 412
+	Removed                   // 403 BotNotInConversationRoster: it was uninstalled
+	Lost                      // 404 of something in between
 )
 
 type stall struct{ begun, gate chan struct{} }
@@ -332,6 +334,12 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request) {
 		return
 	case Away:
 		fail(w, http.StatusBadGateway, "")
+		return
+	case Removed:
+		fail(w, http.StatusForbidden, "BotNotInConversationRoster")
+		return
+	case Lost:
+		w.WriteHeader(http.StatusNotFound)
 		return
 	case Early:
 		fail(w, http.StatusPreconditionFailed, "")
