@@ -3,6 +3,7 @@ package bot
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // Phrases gives short texts that code needs and scripts do not hold: the name
@@ -37,4 +38,20 @@ func Wait(ps Phrases, lang string, d time.Duration) string {
 		form = ".one"
 	}
 	return ps.Phrase(lang, "wait."+unit+form, "n", strconv.Itoa(n))
+}
+
+// PageLabel names the button that opens a message's one-time page: what it is
+// for, and that it is a page, since pressing it sends nothing yet. A name that
+// is longer than limit (runes; 0: no limit) says only that it is a page. Its
+// phrases are web.chat.page.form (with the form's title as {title}),
+// web.chat.page.qr and web.chat.page.open.
+func PageLabel(ps Phrases, lang string, m *Message, limit int) string {
+	label := ps.Phrase(lang, "web.chat.page.qr")
+	if m.Form != nil {
+		label = ps.Phrase(lang, "web.chat.page.form", "title", m.Form.Title)
+	}
+	if limit > 0 && utf8.RuneCountInString(label) > limit {
+		label = ps.Phrase(lang, "web.chat.page.open")
+	}
+	return Harmless(label)
 }

@@ -59,10 +59,10 @@ func render(d *bot.Delivery, phrases bot.Phrases, lang string, picture func(stri
 	}
 	page := string(d.Page)
 	switch {
-	case m.Form != nil && !webLink(page):
-		parts = append(parts, escape(phrases.Phrase(lang, "chat.no_page")))
-	case m.Form != nil:
+	case webLink(page): // of a form, or of a key that is not shown in the chat
 		parts = append(parts, escape(phrases.Phrase(lang, "chat.open_page")))
+	case m.Form != nil:
+		parts = append(parts, escape(phrases.Phrase(lang, "chat.no_page")))
 	}
 	if r := d.Revealed; r != nil && m.Form == nil {
 		parts = append(parts, secret(r, lang, phrases))
@@ -97,7 +97,7 @@ func render(d *bot.Delivery, phrases bot.Phrases, lang string, picture func(stri
 	}
 	out.Message.Content = content
 	var err error
-	out.Message.Components, err = buttons(m, page)
+	out.Message.Components, err = buttons(m, page, oneLine(bot.PageLabel(phrases, lang, m, maxLabel)))
 	out.Message.Nonce, out.Message.Enforce = nonce(d.Key), true
 	return out, err
 }
@@ -118,7 +118,7 @@ func secret(r *bot.Revealed, lang string, phrases bot.Phrases) string {
 }
 
 // buttons makes the rows: the choices, then what opens a form or a page.
-func buttons(m *bot.Message, page string) ([]row, error) {
+func buttons(m *bot.Message, page, pageLabel string) ([]row, error) {
 	rows := []row{}
 	add := func(b button) {
 		b.Type = 2
@@ -162,11 +162,11 @@ func buttons(m *bot.Message, page string) ([]row, error) {
 		}
 		add(button{Style: styleSecondary, Label: cut(oneLine(e.Button), maxLabel), CustomID: id, Emoji: &emoji{"✏️"}})
 	}
-	if m.Form != nil && webLink(page) {
+	if webLink(page) {
 		if len(page) > 512 {
 			return nil, errors.New("the address of a page is longer than 512 characters")
 		}
-		add(button{Style: styleLink, Label: cut(oneLine(m.Form.Button), maxLabel), URL: page})
+		add(button{Style: styleLink, Label: cut(pageLabel, maxLabel), URL: page})
 	}
 	return rows, nil
 }

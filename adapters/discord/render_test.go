@@ -175,3 +175,28 @@ func TestNonce(t *testing.T) {
 		t.Errorf("%q %q", a, b)
 	}
 }
+
+// TestPageOfAKey: where a key is shown on a page only, the message has no form
+// and no picture, and the button of the page all the same.
+func TestPageOfAKey(t *testing.T) {
+	const page = "https://latchkey.example.org/private#abc"
+	d := bot.Delivery{Key: "c/1", Message: bot.Message{Text: "Scan this.", Prompt: 3, Lang: "en", Choices: []bot.Choice{{ID: "no", Label: "I cannot scan it"}}}, Page: page}
+	w, err := render(&d, adaptertest.Script(t), "en", func(string) ([]byte, bool) { return nil, false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, r := range w.Message.Components {
+		for _, b := range r.Components {
+			if b.URL == page {
+				found++
+				if b.Label != "Show the picture on a private page" || b.Style != styleLink {
+					t.Errorf("the button of the page: %+v", b)
+				}
+			}
+		}
+	}
+	if found != 1 || !strings.Contains(w.Message.Content, "private page") {
+		t.Errorf("%d buttons of the page; %q", found, w.Message.Content)
+	}
+}

@@ -485,7 +485,10 @@ func (p *signed) Mangle(rng *rand.Rand, word string) (int, error) {
 
 // phrases are what the adapter says by itself.
 var phrases = adaptertest.Phrases{
-	"en chat.pressed": "✓ {label}", "es chat.pressed": "✓ {label}",
+	"en web.chat.page.form": "{title}: open the private page", "en web.chat.page.open": "Open the private page",
+	"es web.chat.page.form": "{title}: abrir la página privada", "es web.chat.page.open": "Abrir la página privada", "es web.chat.page.qr": "Mostrar la imagen en una página privada",
+	"en web.chat.page.qr": "Show the picture on a private page",
+	"en chat.pressed":     "✓ {label}", "es chat.pressed": "✓ {label}",
 	"en chat.key": "Key to type: {key}", "en chat.same_phone": "Link for an app on this phone: {link}",
 	"en chat.picture.alt": "QR code for adding the account.", "en chat.open_page": "This opens a private page.", "en chat.no_page": "No page can be opened.",
 	"en chat.wait": "One moment, please.", "es chat.wait": "Un momento, por favor.",

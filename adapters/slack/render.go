@@ -132,7 +132,7 @@ func Render(m *bot.Message, x Extras, ps bot.Phrases) (Wire, error) {
 		w.Blocks = append(w.Blocks, &slack.ImageBlock{Type: slack.MBTImage, BlockID: "picture", AltText: alt, SlackFile: &slack.SlackFileObject{ID: x.File}})
 	}
 
-	buttons, told, err := buttonsOf(m, x, say)
+	buttons, told, err := buttonsOf(m, x, ps, say)
 	if err != nil {
 		return Wire{}, err
 	}
@@ -164,15 +164,9 @@ func heading(m *bot.Message) string {
 }
 
 // buttonsOf makes the row of buttons, and what is read out of it.
-func buttonsOf(m *bot.Message, x Extras, say func(string, ...string) string) (row []slack.BlockElement, told []string, err error) {
+func buttonsOf(m *bot.Message, x Extras, ps bot.Phrases, say func(string, ...string) string) (row []slack.BlockElement, told []string, err error) {
 	if x.Page != "" {
-		label := ""
-		if m.Form != nil {
-			label = bot.Harmless(m.Form.Button)
-		}
-		if label == "" {
-			label = bot.Harmless(say("web.private.open"))
-		}
+		label := bot.PageLabel(ps, x.Lang, m, limits.Label)
 		b, err := button(actionPage, "", label)
 		if err != nil {
 			return nil, nil, err

@@ -2,6 +2,7 @@ package teams
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,9 @@ type frame struct {
 	inline   bool                                    // the client has no dialogs: the field of an Entry stands in the card
 	picture  func(name string) (png []byte, ok bool) // may be nil
 }
+
+// langOf is the language of a message.
+func (f *frame) langOf(m *bot.Message) string { return cmp.Or(m.Lang, f.lang) }
 
 func (f *frame) say(lang, key string, kv ...string) string {
 	if lang == "" {
@@ -127,11 +131,7 @@ func compose(m *bot.Message, f frame, keep bool) *card {
 	set := actionSet{Type: "ActionSet"}
 	switch {
 	case f.page != "":
-		title := f.say(m.Lang, "web.chat.page.qr")
-		if m.Form != nil {
-			title = m.Form.Button
-		}
-		set.Actions = append(set.Actions, openURL{Type: "Action.OpenUrl", Title: title, Style: "positive", URL: string(f.page)})
+		set.Actions = append(set.Actions, openURL{Type: "Action.OpenUrl", Title: bot.PageLabel(f.phrases, f.langOf(m), m, maxLabel), Style: "positive", URL: string(f.page)})
 	case m.Form != nil:
 		c.line("Medium", run{Text: f.say(m.Lang, "chat.no_page"), Subtle: true})
 	case m.Entry != nil:

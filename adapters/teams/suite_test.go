@@ -27,6 +27,8 @@ import (
 )
 
 var phrases = adaptertest.Phrases{
+	"en web.chat.page.form": "{title}: open the private page", "en web.chat.page.open": "Open the private page",
+	"es web.chat.page.form": "{title}: abrir la página privada", "es web.chat.page.open": "Abrir la página privada", "es web.chat.page.qr": "Mostrar la imagen en una página privada",
 	"en chat.key": "Key to type: {key}", "en chat.same_phone": "Link for an app on this phone: {link}", "en chat.pressed": "✓ {label}",
 	"es chat.pressed": "✓ {label}", "en chat.send": "Send", "es chat.send": "Enviar", "en chat.no_page": "No page can be opened.", "en chat.open_page": "This opens a private page.",
 	"en web.chat.page.qr": "Show the picture on a private page", "en chat.picture.gone": "(The picture was taken away.)", "en chat.expired": "That took too long.", "es chat.expired": "Eso tardó demasiado.",

@@ -380,7 +380,7 @@ func TestSlack(t *testing.T) {
 	p.hears("user name")
 	p.says("ada")
 	p.hears("password")
-	p.opens("Sign in")
+	p.opens("Sign in to Riverbend Schools: open the private page")
 	p.submits("/private/submit", string(localdir.DemoPassword))
 	p.hears("Thank you, Ada")
 	used, old := p.button("Next")
