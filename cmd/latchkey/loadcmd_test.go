@@ -84,7 +84,7 @@ func TestLoadAgain(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"--kind marathon", "use scenario, enroll, engine, start or web"},
+		{"--kind marathon", "use scenario, enroll, engine, start, web or teams"},
 		{"--people 2000000", "--people must be between 0 and 1000000"},
 		{"--store x --postgres PG", "not both"},
 		{"--postgres PG_NOT_SET", "is empty"},
