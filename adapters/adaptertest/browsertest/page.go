@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,11 +257,14 @@ func (p *Page) world() (runtime.ExecutionContextID, error) {
 	return w.ExecutionContextID, err
 }
 
+// gone is what Chromium says when the document went away under an expression.
+var gone = []string{"Cannot find context", "context was destroyed", "Inspected target navigated or closed"}
+
 // try evaluates an expression, whose promise is awaited.
 func (p *Page) try(js string) (json.RawMessage, error) {
 	raw, err := p.evaluate(js)
 	for range 3 { // the page may go on to another document meanwhile
-		if err == nil || !strings.Contains(err.Error(), "Cannot find context") && !strings.Contains(err.Error(), "context was destroyed") {
+		if err == nil || !slices.ContainsFunc(gone, func(s string) bool { return strings.Contains(err.Error(), s) }) {
 			break
 		}
 		raw, err = p.evaluate(js)
