@@ -76,7 +76,11 @@ func specials(t testing.TB, set bot.Phrases, lang string) map[string]any {
 	for _, kind := range []bot.EntryKind{bot.EntryCode, bot.EntryPhone, bot.EntryEmail} {
 		say := func(part string) string { return set.Phrase(lang, "entry."+string(kind)+"."+part) }
 		e := bot.Entry{Kind: kind, Title: say("title"), Label: say("label"), Button: say("button")}
-		all["modal, "+string(kind)] = slack.Modal(e, 7, lang, set)
+		modal, err := slack.Modal(e, 7, lang, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all["modal, "+string(kind)] = modal
 		all["entry, "+string(kind)] = render(bot.Message{Text: "Which?", Prompt: 7, Entry: &e}, slack.Extras{})
 	}
 	return all

@@ -53,11 +53,7 @@ func readEntry(value string) (entry, error) {
 	return e, nil
 }
 
-// Modal is the form for a short answer, as views.open takes it. It is pure.
-func Modal(e bot.Entry, prompt uint32, lang string, ps bot.Phrases) slack.ModalViewRequest {
-	return entry{Prompt: prompt, Kind: e.Kind, Title: bot.Harmless(e.Title), Label: bot.Harmless(e.Label), Lang: lang}.modal(ps)
-}
-
+// modal is the form for a short answer, as views.open takes it. It is pure.
 func (e entry) modal(ps bot.Phrases) slack.ModalViewRequest {
 	var field slack.BlockElement
 	if e.Kind == bot.EntryEmail {

@@ -84,11 +84,8 @@ func (r *Room) Overview(ctx context.Context, ch bot.ChannelID, user, lang string
 		if err != nil {
 			return err
 		}
-		p, err := tx.Person(id.Person)
-		if errors.Is(err, bot.ErrNotFound) || err == nil && p.Disabled {
-			return nil
-		}
-		if err != nil {
+		p, err := personOf(tx, id.Person)
+		if err != nil || p == nil || p.Disabled {
 			return err
 		}
 		o.Level = id.Level

@@ -25,15 +25,17 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // platform's word for whose the account is (L1) is enough for that: the list is
 // masked, and nothing follows from it.
 func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	conv := *c.Conversation
-	if conv.Level == bot.L1 {
-		conv.Level = bot.L2 // for this look only
+	conv := c.Conversation
+	if conv.Level < bot.L1 {
+		return say("signed_out"), nil
 	}
-	look := *c
-	look.Conversation = &conv
-	p, ms, err := holder(tx, &look)
-	if err != nil || p == nil || p.Disabled {
+	p, err := personOf(tx, conv.Person)
+	if err != nil || p == nil || p.Disabled && conv.Level == bot.L1 {
 		return say("signed_out"), err
+	}
+	ms, err := active(tx, p.ID)
+	if err != nil {
+		return bot.Outcome{}, err
 	}
 	switch {
 	case len(ms) == 0:

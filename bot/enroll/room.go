@@ -134,7 +134,11 @@ func (r *Room) Forms() []bot.FormSpec {
 // someone reads the person of a conversation; nil when nobody is proven or the
 // person is gone from the directory.
 func someone(tx bot.Tx, c *bot.Call) (*bot.Person, error) {
-	id := c.Person()
+	return personOf(tx, c.Person())
+}
+
+// personOf reads a person; nil for nobody, and for one who is gone.
+func personOf(tx bot.Tx, id bot.PersonID) (*bot.Person, error) {
 	if id == "" {
 		return nil, nil
 	}

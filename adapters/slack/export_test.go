@@ -1,0 +1,17 @@
+package slack
+
+import (
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// Modal is the form that the button of an entry opens, made of the button's value
+// as it is when it is pressed.
+func Modal(e bot.Entry, prompt uint32, lang string, ps bot.Phrases) (slack.ModalViewRequest, error) {
+	x, err := readEntry(entryValue(prompt, lang, &e))
+	if err != nil {
+		return slack.ModalViewRequest{}, err
+	}
+	return x.modal(ps), nil
+}
