@@ -27,6 +27,10 @@ const (
 	Active
 	// Removed: kept for the audit only, its secret wiped.
 	Removed
+	// Suspended: proven once, and shut after too many wrong tries. It proves
+	// nothing until the person has proven who they are by another way, and it
+	// still says that the person has a method.
+	Suspended
 )
 
 // A Method is one way for a person to prove who they are.
@@ -45,6 +49,13 @@ type Method struct {
 	ProvenAt  time.Time
 	UsedAt    time.Time
 	Replaces  MethodID // the method that this one takes the place of when proven
+	// Conversation is where it was begun: while it is pending, nobody else
+	// finishes it.
+	Conversation ConversationID
+	// HeldUntil: until then it counts as enrolled, but proves nothing in
+	// another conversation, for a reset or to an agent. Zero: not held.
+	HeldUntil time.Time
+	Drift     int // authenticator: how many time steps its clock was ahead (behind: negative) when it was last proven
 }
 
 // Place binds the sealed secret to its row.

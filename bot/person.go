@@ -19,14 +19,39 @@ type Person struct {
 	WorkPhone  string // E.164, may be empty
 	Lang       string // preferred language, BCP 47, may be empty
 	TimeZone   string // IANA name, may be empty
-	Disabled   bool   // account disabled in the directory: nothing is enrolled for it
+	Disabled   bool   // account disabled in the directory, or stopped by an operator: nothing is enrolled for it
+	Kind       PersonKind
+	Site       string // school or office
+	HiredOn    string // ISO 8601 date, may be empty
 
 	// What Latchkey knows itself; an import never touches these.
 	Stage     Stage
 	StartedAt time.Time
 	DoneAt    time.Time // when the required number of methods was first proven
 	NextNudge time.Time // when a campaign may write again; also set by "later"
+	StoppedAt time.Time // when an operator disabled the account here; zero: not
+	// FrozenAt is when somebody said "this was not me": until an operator or
+	// a proof at L3 ends it, nothing is proven, changed or sent for the person.
+	FrozenAt time.Time
+	// FirstMethodAt is when the person's first method was ever proven, zero:
+	// never. It stays when all methods are gone: who had a method once and
+	// has none now is no newcomer.
+	FirstMethodAt time.Time
 }
+
+// PersonKind says what sort of account it is. The empty kind is not known and
+// treated as staff.
+type PersonKind string
+
+// The kinds of accounts. Only staff are enrolled.
+const (
+	Staff   PersonKind = "staff"
+	Pupil   PersonKind = "pupil"
+	Guest   PersonKind = "guest"
+	Service PersonKind = "service"
+	Shared  PersonKind = "shared"
+	Place   PersonKind = "room"
+)
 
 // Stage is how far a person's enrollment has come.
 type Stage uint8
@@ -73,6 +98,10 @@ type Identity struct {
 	Person   PersonID
 	Level    Level
 	LinkedAt time.Time
+	// HeldUntil: a link that was made by a code which can be talked out of
+	// somebody proves nothing for changes and resets until then. Zero: not held.
+	HeldUntil time.Time
+	Evidence  string // what made the link: "sign-in", "oidc", "oidc code", "platform"
 }
 
 // A Conversation is one row of the store: whose it is, where to send, and the

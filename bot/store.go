@@ -109,7 +109,10 @@ type PeopleTx interface {
 	SetStage(p PersonID, s Stage, at time.Time) error
 	SetNextNudge(p PersonID, at time.Time) error
 	SetPersonLang(p PersonID, lang string) error
-	Link(id Identity) error // also lowers or raises the level of a known one
+	SetStopped(p PersonID, at time.Time) error     // an operator's stop; the zero time ends it
+	SetFrozen(p PersonID, at time.Time) error      // the zero time ends it
+	SetFirstMethod(p PersonID, at time.Time) error // see Person.FirstMethodAt
+	Link(id Identity) error                        // also lowers or raises the level of a known one
 	Unlink(ch ChannelID, user string) error
 	Identity(ch ChannelID, user string) (*Identity, error) // ErrNotFound
 	IdentitiesOf(p PersonID) ([]Identity, error)

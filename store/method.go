@@ -7,6 +7,7 @@ func scanMethod(r row) bot.Method {
 		ID: bot.MethodID(r.text(0)), Person: bot.PersonID(r.text(1)), Kind: bot.MethodKind(r.text(2)), State: bot.MethodState(r.int(3)),
 		Label: r.text(4), Via: r.text(5), Sealed: r.blob(6), DestHash: r.blob(7), LastStep: r.int(8), Failures: int(r.int(9)),
 		CreatedAt: fromMillis(r.int(10)), ProvenAt: fromMillis(r.int(11)), UsedAt: fromMillis(r.int(12)), Replaces: bot.MethodID(r.text(13)),
+		Conversation: bot.ConversationID(r.text(14)), HeldUntil: fromMillis(r.int(15)), Drift: int(r.int(16)),
 	}
 }
 
@@ -37,7 +38,8 @@ func (t *tx) PutMethod(m *bot.Method) error {
 		m.CreatedAt = t.now
 	}
 	err := t.write(methodPut, string(m.ID), string(m.Person), string(m.Kind), int64(m.State), m.Label, m.Via, m.Sealed, m.DestHash,
-		m.LastStep, int64(m.Failures), millis(m.CreatedAt), millis(m.ProvenAt), millis(m.UsedAt), string(m.Replaces))
+		m.LastStep, int64(m.Failures), millis(m.CreatedAt), millis(m.ProvenAt), millis(m.UsedAt), string(m.Replaces),
+		string(m.Conversation), millis(m.HeldUntil), int64(m.Drift))
 	return wrap("put method", err)
 }
 

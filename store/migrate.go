@@ -12,7 +12,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the newest migration in the folder.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // riverVersion is the version of River's own tables (line "main") that
 // riverSchema brings about. A test holds it against the module.

@@ -12,9 +12,16 @@ import (
 	"latchkey/store/storetest"
 )
 
-// before2 takes the second migration back, so that a store is as the program
-// before it left it.
-const before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1`
+// before2 and before3 take a migration back, the newest first, so that a store
+// is as the program before it left it.
+const (
+	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
+	before3 = `ALTER TABLE person DROP COLUMN stopped_at; ALTER TABLE person DROP COLUMN frozen_at; ALTER TABLE person DROP COLUMN first_method_at;
+		ALTER TABLE person DROP COLUMN kind; ALTER TABLE person DROP COLUMN site; ALTER TABLE person DROP COLUMN hired_on;
+		ALTER TABLE identity DROP COLUMN held_until; ALTER TABLE identity DROP COLUMN evidence;
+		ALTER TABLE method DROP COLUMN conversation; ALTER TABLE method DROP COLUMN held_until; ALTER TABLE method DROP COLUMN drift;
+		UPDATE latchkey_schema SET version = 2;`
+)
 
 // run runs a text on a database that nobody has open.
 func run(t testing.TB, dsn, text string) {
@@ -49,7 +56,7 @@ func TestMigrateOld(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before2)
+		run(t, dsn, before3+before2)
 		for again := range 2 { // migrated, then as it is
 			db = open(t, dsn)
 			err := db.Update(ctx, func(tx bot.Tx) error {

@@ -24,6 +24,9 @@ const (
 	personStage
 	personNudge
 	personLang
+	personStopped
+	personFrozen
+	personFirstMethod
 	identityPut
 	identityDelete
 	identityGet
@@ -72,8 +75,8 @@ const (
 		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
 	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
 	outboxBare       = `conversation, seq, NULL, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
-	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge`
-	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces`
+	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on`
+	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
 	requestColumns   = `id, person, conversation, flow, step, error, lang, at, closed_at`
 	passColumns      = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
@@ -121,24 +124,28 @@ var statements = [stmtCount]string{
 	personStage: `UPDATE person SET stage = $2,
 		started_at = CASE WHEN CAST($2 AS BIGINT) > 0 AND started_at = 0 THEN $3 ELSE started_at END,
 		done_at = CASE WHEN CAST($2 AS BIGINT) = 2 AND done_at = 0 THEN $3 ELSE done_at END WHERE id = $1`,
-	personNudge: `UPDATE person SET next_nudge = $2 WHERE id = $1`,
-	personLang:  `UPDATE person SET lang = $2 WHERE id = $1`,
+	personNudge:       `UPDATE person SET next_nudge = $2 WHERE id = $1`,
+	personLang:        `UPDATE person SET lang = $2 WHERE id = $1`,
+	personStopped:     `UPDATE person SET stopped_at = $2 WHERE id = $1`,
+	personFrozen:      `UPDATE person SET frozen_at = $2 WHERE id = $1`,
+	personFirstMethod: `UPDATE person SET first_method_at = $2 WHERE id = $1`,
 
-	identityPut: `INSERT INTO identity (channel, user_id, person, level, linked_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (channel, user_id) DO UPDATE SET person = excluded.person, level = excluded.level, linked_at = excluded.linked_at`,
+	identityPut: `INSERT INTO identity (channel, user_id, person, level, linked_at, held_until, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (channel, user_id) DO UPDATE SET person = excluded.person, level = excluded.level, linked_at = excluded.linked_at,
+		held_until = excluded.held_until, evidence = excluded.evidence`,
 	identityDelete: `DELETE FROM identity WHERE channel = $1 AND user_id = $2`,
-	identityGet:    `SELECT person, level, linked_at FROM identity WHERE channel = $1 AND user_id = $2`,
-	identitiesOf:   `SELECT channel, user_id, person, level, linked_at FROM identity WHERE person = $1 ORDER BY linked_at, channel, user_id`,
+	identityGet:    `SELECT channel, user_id, person, level, linked_at, held_until, evidence FROM identity WHERE channel = $1 AND user_id = $2`,
+	identitiesOf:   `SELECT channel, user_id, person, level, linked_at, held_until, evidence FROM identity WHERE person = $1 ORDER BY linked_at, channel, user_id`,
 
-	methodsOf: `SELECT ` + methodColumns + ` FROM method WHERE person = $1 AND state < 2 ORDER BY created_at, id /*lock FOR UPDATE*/`,
+	methodsOf: `SELECT ` + methodColumns + ` FROM method WHERE person = $1 AND state <> 2 ORDER BY created_at, id /*lock FOR UPDATE*/`,
 	methodGet: `SELECT ` + methodColumns + ` FROM method WHERE id = $1 /*lock FOR UPDATE*/`,
 	// The last accepted step never goes back, whoever writes an old copy.
-	methodPut: `INSERT INTO method (` + methodColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+	methodPut: `INSERT INTO method (` + methodColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (id) DO UPDATE SET person = excluded.person, kind = excluded.kind, state = excluded.state, label = excluded.label,
 		via = excluded.via, sealed = excluded.sealed, dest_hash = excluded.dest_hash,
 		last_step = CASE WHEN excluded.last_step > method.last_step THEN excluded.last_step ELSE method.last_step END,
 		failures = excluded.failures, created_at = excluded.created_at, proven_at = excluded.proven_at, used_at = excluded.used_at,
-		replaces = excluded.replaces`,
+		replaces = excluded.replaces, conversation = excluded.conversation, held_until = excluded.held_until, drift = excluded.drift`,
 	methodStep:    `UPDATE method SET last_step = $2 WHERE id = $1 AND last_step < $2`,
 	methodShared:  `SELECT count(DISTINCT person) FROM method WHERE dest_hash = $1 AND state = 1 AND person <> $2`,
 	secretsDelete: `DELETE FROM method_secret WHERE method = $1`,
