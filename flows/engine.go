@@ -955,7 +955,7 @@ func (t *turn) via(to *Target) *Step {
 }
 
 func (t *turn) pickCase(st *Step) *Step {
-	v := t.s.Slot(st.Branch)
+	v := t.e.value(t.s, st.Branch)
 	for i := range st.Cases {
 		if st.Cases[i].Value == v {
 			return st.Cases[i].step

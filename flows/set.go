@@ -385,6 +385,14 @@ func (e *Set) buildForm(s *Step, li int, sess *bot.Session) *bot.Form {
 	return f
 }
 
+// value is a slot of the session or else a fact that is always there.
+func (e *Set) value(s *bot.Session, name string) string {
+	if v := s.Slot(name); v != "" {
+		return v
+	}
+	return e.Catalogue.Facts[name]
+}
+
 // render appends a text with its placeholders filled.
 func (e *Set) render(b []byte, tpl *template, li int, s *bot.Session) []byte {
 	if tpl == nil {
@@ -393,10 +401,7 @@ func (e *Set) render(b []byte, tpl *template, li int, s *bot.Session) []byte {
 	for i := range tpl.vars {
 		b = append(b, tpl.lit[i]...)
 		v := &tpl.vars[i]
-		val := s.Slot(v.slot)
-		if val == "" {
-			val = e.Catalogue.Facts[v.slot]
-		}
+		val := e.value(s, v.slot)
 		if v.list != "" {
 			if list := e.lists[v.list]; list != nil {
 				if j, ok := list.byID[val]; ok {

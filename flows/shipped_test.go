@@ -18,7 +18,7 @@ var facts = map[string]string{
 	"help_phone": "(555) 010-0199", "help_hours": "Mon-Fri 7:30-16:30", "help_address": "1 School Lane, Riverbend",
 	"help_email": "help@riverbend.example", "default_domain": "riverbend.example", "example_phone": "(201) 555-0123",
 	"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android",
-	"trouble_url": "https://help.example/trouble",
+	"trouble_url": "https://help.example/trouble", "reset_url": "",
 }
 
 // catalogue is what the program declares to the scripts.

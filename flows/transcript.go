@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"sort"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 //
 //	# comment
 //	new                         a new conversation (a file begins with one)
+//	fact name=value             a fact that is always there, from here on
 //	lang es                     what the platform says about the person's language
 //	= check outcome a=1 +id=Label !code reveal=m1
 //	                            what the next such check answers; facts that it
@@ -162,6 +164,16 @@ func (p *player) do(line string) error {
 		return nil
 	case line == "open":
 		return p.turn(bot.Event{Kind: bot.Open})
+	case strings.HasPrefix(line, "fact "):
+		facts, err := p.facts(line[5:])
+		p.set.Catalogue.Facts = maps.Clone(p.set.Catalogue.Facts)
+		for _, f := range facts {
+			if _, ok := p.set.Catalogue.Facts[f.name]; !ok && len(p.set.Catalogue.Checks) > 0 {
+				return p.fail("%s is not a fact that is always there%s", f.name, hint(f.name, sortedKeys(p.set.Catalogue.Facts)))
+			}
+			p.set.Catalogue.Facts[f.name] = f.value
+		}
+		return err
 	case strings.HasPrefix(line, "lang "):
 		p.locale = strings.TrimSpace(line[5:])
 		if p.s.Lang != "" {

@@ -30,7 +30,7 @@ func Script(t testing.TB) *flows.Set {
 		"org": "Example Schools", "bot_name": "Latchkey", "department": "Technology Services", "help_phone": "(555) 555-0100",
 		"help_hours": "Monday to Friday, 7:30 to 16:30", "help_address": "1 Main Street", "help_email": "helpdesk@example.org",
 		"default_domain": "example.org", "example_phone": "(201) 555-0123", "store_ios": "https://apps.example.org/ios",
-		"store_android": "https://apps.example.org/android", "trouble_url": "https://help.example.org",
+		"store_android": "https://apps.example.org/android", "trouble_url": "https://help.example.org", "reset_url": "",
 	}}
 	for _, r := range []interface {
 		Specs() []bot.CheckSpec

@@ -130,7 +130,7 @@ func TestCommandsAreRegistered(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, want := range []string{`"name":"setup"`, "Set up how you sign in", "Configure cómo entra", `"value":"help"`, `"es-419":"ayuda"`} {
+			for _, want := range []string{`"name":"setup"`, "Set up ways to prove that it is you", "Configurar formas de demostrar", `"value":"help"`, `"es-419":"ayuda"`} {
 				if !strings.Contains(string(raw), want) {
 					t.Errorf("%s is missing in %s", want, raw)
 				}

@@ -497,7 +497,7 @@ var phrases = adaptertest.Phrases{
 	"en chat.no_files": "I cannot open files.", "es chat.no_files": "No puedo abrir archivos.",
 	"en chat.dm_closed": "I cannot write to you.", "es chat.dm_closed": "No puedo escribirle.",
 	"en chat.command.moved": "I have answered you in our direct messages.", "es chat.command.moved": "Le he respondido en privado.",
-	"en chat.command.about": "Set up how you sign in when you forget your password", "es chat.command.about": "Configure cómo entra si olvida su contraseña",
+	"en chat.command.about": "Set up ways to prove that it is you", "es chat.command.about": "Configurar formas de demostrar que es usted",
 	"en chat.command.hint": "start | status | help | stop", "es chat.command.hint": "empezar | estado | ayuda | parar",
 	"en chat.command.option": "What you want to do", "es chat.command.option": "Qué quiere hacer",
 }

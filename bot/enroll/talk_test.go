@@ -33,7 +33,7 @@ func newHouse(t *testing.T, signIn string) *house {
 	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: map[string]string{
 		"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
 		"help_address": "1 School Lane", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
-		"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble",
+		"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble", "reset_url": "",
 	}}
 	for _, s := range desk.New().Specs() {
 		cat.Checks[s.Name] = s
@@ -280,7 +280,7 @@ func TestSignedInBeforeTheFirstWord(t *testing.T) {
 	}
 	t.Run("nothing set up", func(t *testing.T) {
 		h, c := in(t)
-		c.Open().Expect("Hello Ann!", "self-service password reset", "[Start]", "Step 1 of 4").Refuse("user name", "sign in")
+		c.Open().Expect("Hello Ann!", "ways to prove that it is you", "[Start]", "Step 1 of 4").Refuse("user name", "sign in")
 		c.Press("Start").Expect("First the authenticator app.", "Step 2 of 4").Refuse("Contoso there")
 		c.Open().Expect("Welcome back. This is where we are.", "First the authenticator app.")
 		if conv, s := h.session(c.ID); conv.Person != roomtest.AnnID || conv.Level != bot.L2 || s.Slot("name") != "Ann" {
@@ -303,7 +303,7 @@ func TestSignedInBeforeTheFirstWord(t *testing.T) {
 		h.Phone("7045550148")
 		h.Want("totp.begin", "", "ready")
 		h.Want("totp.prove", h.totp(), "ok")
-		c.Open().Expect("Hello Ann. You are set up", "Authenticator app", "Phone •••• 48", "[My methods]")
+		c.Open().Expect("Hello Ann. This is set up for you", "Authenticator app", "Phone •••• 48", "[My methods]")
 	})
 	t.Run("disabled since", func(t *testing.T) {
 		h, c := in(t)

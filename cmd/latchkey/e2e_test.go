@@ -511,7 +511,7 @@ func (s *site) changes(t *testing.T, uri string) {
 	p.picks("Private e-mail")
 	p.picks("Remove it")
 	p.picks("Yes, remove it")
-	p.hears("is removed. I have sent a notice to your addresses.")
+	p.hears("is removed.")
 	menu := p.hears("Pick one to replace or remove it.")
 	if strings.Contains(menu, "•••• 23") || strings.Contains(menu, "e-mail") || !strings.Contains(menu, "•••• 67") {
 		t.Errorf("after the changes:\n%s", menu)

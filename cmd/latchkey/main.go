@@ -1,4 +1,4 @@
-// Command latchkey is a chat-bot help desk that enrolls staff in self-service
+// Command latchkey is a chat-bot help desk that enrolls staff for self-service
 // password reset.
 //
 // This folder is in charge of the commands, and it is the only place that

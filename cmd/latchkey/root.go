@@ -12,8 +12,8 @@ import (
 func rootCommand(s std) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "latchkey",
-		Short: "A chat-bot help desk that enrolls staff in self-service password reset",
-		Long: `Latchkey talks people through setting up self-service password reset: an
+		Short: "A chat-bot help desk that enrolls staff: the ways to prove who they are",
+		Long: `Latchkey talks people through setting up what proves who they are: an
 authenticator app, a phone, questions, a private mail address, recovery codes.
 It proves every method before it counts, and it keeps everybody's place.
 

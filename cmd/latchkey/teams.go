@@ -41,8 +41,8 @@ func teamsManifest(c *config.Config, account string) (*appFile, error) {
 	org, name := c.Org.Name, c.Org.BotName
 	zip, err := teams.Manifest(teams.App{
 		AppID: t.AppID, Name: cut(name, 30), Full: cut(name+" - "+org, 100), Org: cut(org, 32),
-		Short: "Sets up how you sign in when you forget your password",
-		Long:  "Guides you step by step through setting up an authenticator app, a phone and more, so that you can get back into your account by yourself. It talks with you alone, and shows nothing of it to anybody else.",
+		Short: "Sets up ways to prove that it is you",
+		Long:  "Guides you step by step through setting up an authenticator app, a phone and more, so that you can prove that it is you when you need help with your account. It talks with you alone, and shows nothing of it to anybody else.",
 		Site:  c.HTTP.PublicURL,
 		Commands: [][2]string{
 			{"start", "Begin, or go on where you were"}, {"status", "What is set up"}, {"help", "What I can do"}, {"human", "Ask for a person"}, {"stop", "Leave it for now"},

@@ -394,7 +394,7 @@ func facts(cfg *config.Config) map[string]string {
 		"org": o.Name, "bot_name": o.BotName, "department": o.Department,
 		"help_phone": o.HelpPhone, "help_hours": o.HelpHours, "help_address": o.Address, "help_email": o.HelpEmail,
 		"default_domain": o.Domain, "example_phone": examplePhone(cfg.Policy.DefaultCountry),
-		"store_ios": o.StoreIOS, "store_android": o.StoreDroid, "trouble_url": o.TroubleURL,
+		"store_ios": o.StoreIOS, "store_android": o.StoreDroid, "trouble_url": o.TroubleURL, "reset_url": o.ResetURL,
 	}
 }
 

@@ -55,6 +55,7 @@ type Org struct {
 	Logo       string
 	BotName    string
 	TroubleURL string
+	ResetURL   string
 	StoreIOS   string // where people get an authenticator app
 	StoreDroid string
 }

@@ -63,6 +63,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Org.BotName }, bad: shorterThan(40)},
 		{Path: "org.trouble_url", Kind: "address", Doc: "Page with more help, named in the troubleshooting answers.",
 			at: func(c *Config) any { return &c.Org.TroubleURL }, bad: badLink},
+		{Path: "org.reset_url", Kind: "address", Doc: "Page where people of the organisation reset a forgotten password; told at the end of the enrollment. Latchkey itself resets none.", Example: "https://passwordreset.example.org",
+			at: func(c *Config) any { return &c.Org.ResetURL }, bad: badLink},
 		{Path: "org.store_ios", Kind: "address", Doc: "Where people get the authenticator app for an iPhone.",
 			at: func(c *Config) any { return &c.Org.StoreIOS }, bad: badLink},
 		{Path: "org.store_android", Kind: "address", Doc: "Where people get the authenticator app for an Android phone.",
