@@ -35,7 +35,7 @@ func install(t *testing.T, more string) string {
   help_phone: 555-0100
   help_hours: 9 to 5
   domains: [example.org]
-directory: {kind: demo}
+directory: {kind: none}
 log: {format: json}
 http: {addr: "127.0.0.1:0"}
 ` + more
@@ -452,6 +452,13 @@ func TestHelp(t *testing.T) {
 func TestChat(t *testing.T) {
 	t.Parallel()
 	cfg := install(t, "channels: {terminal: {user: kiosk-1}}\n")
+	text, err := os.ReadFile(cfg)
+	if err == nil { // its warning is a line of the log
+		err = os.WriteFile(cfg, bytes.Replace(text, []byte("kind: none"), []byte("kind: demo"), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	if code, _, errs := command(t, nil, "people", "import", writeFile(t, staffList), "--config", cfg); code != exitOK {
 		t.Fatal(errs)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 
 	"latchkey/adapters/slack"
@@ -37,7 +36,7 @@ func slackOptions(h *house, c config.Slack, pictures func(string) ([]byte, bool)
 	}
 	return slack.Options{
 		Channel: c.Channel(), House: rooms{h}, Phrases: h.set, Org: h.cfg.Org.Name, BotName: h.cfg.Org.BotName, Lang: h.cfg.Org.Language,
-		Team: c.Team, SSO: c.SSO, Command: c.Command, APIURL: c.APIURL, Unhurried: here(c.APIURL),
+		Team: c.Team, SSO: c.SSO, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
 		BotToken:      of(func(a *config.Slack) []bot.Secret { return a.BotToken }),
 		AppToken:      of(func(a *config.Slack) []bot.Secret { return a.AppToken }),
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
@@ -45,12 +44,6 @@ func slackOptions(h *house, c config.Slack, pictures func(string) ([]byte, bool)
 		Picture:       pictures,
 		Now:           h.db.Now, Log: h.log.With("channel", c.Channel()),
 	}
-}
-
-// here reports whether an address is on this machine, as an emulator's is.
-func here(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1")
 }
 
 // hookURL is where a platform delivers to.

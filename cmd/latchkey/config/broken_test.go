@@ -147,6 +147,17 @@ func brokenConfigs(dir string) []broken {
 		{"chat without pages", org + "channels:\n  discord:\n    s:\n      application_id: 100000000000000001\n", nil, "channels.discord.s", 5, "needs http.public_url"},
 		{"api in the clear", org + site + "channels:\n  slack:\n    acme:\n      api_url: http://slack.example.org/\n", nil, "channels.slack.acme.api_url", 8, "use https"},
 
+		// Parts that pretend, where somebody else could reach them.
+		{"demo directory for everybody", org + "http:\n  addr: 0.0.0.0:8443\ndirectory:\n  kind: demo\n", nil, "directory.kind", 6, "http.addr must be on this machine"},
+		{"demo directory behind a proxy", org + site + "directory:\n  kind: demo\n", nil, "directory.kind", 6, "http.public_url must be on this machine"},
+		{"demo directory on a named interface", org + "http:\n  addr: helpdesk:8080\ndirectory:\n  kind: demo\n", nil, "directory.kind", 6, "must be on this machine"},
+		{"demo directory with real texts", org + "twilio:\n  account_sid: AC00000000000000000000000000000000\n  auth_token_env: TOKEN\n  from: '+15555550100'\ndirectory:\n  kind: demo\n",
+			[]string{"TOKEN=" + strings.Repeat("0", 32)}, "directory.kind", 8, "cannot stand beside twilio"},
+		{"demo directory with real mail", org + "smtp:\n  host: mail.example.org\n  from: it@example.org\ndirectory:\n  kind: demo\n", nil, "directory.kind", 7, "cannot stand beside smtp"},
+		{"emulated texts for everybody", org + site + "twilio:\n  base_url: http://127.0.0.1:4010\n  account_sid: AC00000000000000000000000000000000\n  auth_token_env: TOKEN\n  from: '+15555550100'\n",
+			[]string{"TOKEN=" + strings.Repeat("0", 32)}, "twilio.base_url", 6, "it is an emulator"},
+		{"emulated workspace for everybody", org + site + "channels:\n  slack:\n    acme:\n      api_url: http://localhost:4020/\n", nil, "channels.slack.acme.api_url", 8, "it is an emulator"},
+
 		// Addresses.
 		{"public http", org + "http:\n  public_url: http://latchkey.example.org\n", nil, "http.public_url", 4, "use https"},
 		{"public ftp", org + "http:\n  public_url: ftp://latchkey.example.org\n", nil, "http.public_url", 4, "not a web address"},

@@ -411,6 +411,7 @@ func (r *reader) together() {
 		r.badKey("oidc.scopes", "lacks openid; add it")
 	}
 	r.accounts()
+	r.pretending()
 	for _, p := range c.Policy.Check() {
 		r.badKey(p.Key, "%s", strings.TrimPrefix(p.Error(), p.Key+": "))
 	}
