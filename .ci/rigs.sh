@@ -16,6 +16,7 @@ MAILPIT_VERSION=v1.27.11
 EMULATE_VERSION=0.12.2
 OIDC_PROVIDER_VERSION=8.8.1 # version 9 wants a newer Node.js than Debian 12 has
 AXE_VERSION=4.14.1
+STATICCHECK_VERSION=v0.8.2
 
 # Where this file is: a POSIX shell does not tell, so the checkout's root, or .ci
 # itself, must be the working folder.
@@ -42,6 +43,17 @@ rigs_npm() {
 	rm -rf "$rigs_npm_dir" && mkdir -p "$rigs_npm_dir" &&
 		npm install --prefix "$rigs_npm_dir" --no-audit --no-fund --no-save --loglevel=error "$1@$2" >/dev/null &&
 		: >"$rigs_npm_dir/done"
+}
+
+# rigs_go COMMAND MODULE VERSION: installs a program from its Go module.
+rigs_go() {
+	if [ ! -x "$rigs_dir/bin/$1-$3" ]; then
+		rigs_tmp=$(mktemp -d) || return 1
+		(cd "$rigs_tmp" && GOBIN="$rigs_tmp" GOFLAGS=-mod=mod go install "$2@$3") &&
+			mv "$rigs_tmp/$1" "$rigs_dir/bin/$1-$3" || { rm -rf "$rigs_tmp"; return 1; }
+		rm -rf "$rigs_tmp"
+	fi
+	ln -sf "$1-$3" "$rigs_dir/bin/$1"
 }
 
 rigs_install() {
@@ -73,13 +85,8 @@ rigs_install() {
 	command -v go >/dev/null 2>&1 || { rigs_fail "go is missing"; return 1; }
 	command -v npm >/dev/null 2>&1 || { rigs_fail "npm is missing; install the one that belongs to your Node.js"; return 1; }
 
-	if [ ! -x "$rigs_dir/bin/mailpit-$MAILPIT_VERSION" ]; then
-		rigs_tmp=$(mktemp -d) || return 1
-		(cd "$rigs_tmp" && GOBIN="$rigs_tmp" GOFLAGS=-mod=mod go install "github.com/axllent/mailpit@$MAILPIT_VERSION") &&
-			mv "$rigs_tmp/mailpit" "$rigs_dir/bin/mailpit-$MAILPIT_VERSION" || { rm -rf "$rigs_tmp"; return 1; }
-		rm -rf "$rigs_tmp"
-	fi
-	ln -sf "mailpit-$MAILPIT_VERSION" "$rigs_dir/bin/mailpit" || return 1
+	rigs_go mailpit github.com/axllent/mailpit "$MAILPIT_VERSION" || return 1
+	rigs_go staticcheck honnef.co/go/tools/cmd/staticcheck "$STATICCHECK_VERSION" || return 1
 
 	rigs_npm emulate "$EMULATE_VERSION" || return 1
 	TWILIO_EMULATOR_DIR=$rigs_npm_dir

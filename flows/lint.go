@@ -525,8 +525,7 @@ func (l *linter) run(s *Step) {
 		}
 	}
 	seen := map[*Flow]bool{}
-	var back func(*Flow) bool
-	back = func(f *Flow) bool { // the first thing that f does is to run s.flow again
+	back := func(f *Flow) bool { // the first thing that f does is to run s.flow again
 		for st := f.start; st != nil && st.Kind == Run && !seen[st.run]; st = st.run.start {
 			seen[st.run] = true
 			if st.run == s.flow {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -52,7 +53,7 @@ type backend interface {
 // another process has open, and an SQLite file whose pragmas do not hold.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.DSN == "" {
-		return nil, fmt.Errorf("store: no database given: set a file path or postgres://...")
+		return nil, errors.New("store: no database given: set a file path, or an address that begins with postgres://")
 	}
 	db := &DB{opts: o, log: o.Logger, jobs: jobs{wake: make(chan struct{}, 1)}}
 	if db.log == nil {

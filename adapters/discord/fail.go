@@ -76,8 +76,8 @@ func (r *refusal) gone() bool {
 	return false
 }
 
-// tooManyDMs is the wait where Discord names none.
-const tooManyDMs = time.Minute
+// openingWait is the wait where Discord names none.
+const openingWait = time.Minute
 
 // classify says what follows from an error of a request that sends something.
 func classify(err error) *bot.SendError {
@@ -94,7 +94,7 @@ func classify(err error) *bot.SendError {
 		kind = bot.SendRetry
 	case r.Status == 0:
 	case r.Code == codeTooManyDMs:
-		kind, after = bot.SendThrottled, max(after, tooManyDMs)
+		kind, after = bot.SendThrottled, max(after, openingWait)
 	case r.Status == 429:
 		kind = bot.SendThrottled
 	case r.gone():

@@ -471,16 +471,18 @@ func TestCodeIsSentOnce(t *testing.T) {
 		down   bool
 		why    string
 	}{
-		"refused":            {put(400, "application/json", `{"error":"invalid_grant","error_description":"`+canary+`"}`), false, "400 invalid_grant"},
-		"client unknown":     {put(401, "application/json", `{"error":"invalid_client","error_description":"`+canary+`"}`), false, "401 invalid_client"},
-		"an odd error":       {put(400, "application/json", `{"error":"`+canary+`"}`), false, "refused with 400"},
-		"a page":             {put(403, "text/html", canary), false, "refused with 403"},
-		"failed":             {put(503, "text/html", canary), true, "503"},
-		"throttled":          {put(429, "application/json", `{"error":"slow_down"}`), true, "429"},
-		"not JSON":           {put(200, "application/json", canary), true, "cannot be read"},
-		"no access token":    {put(200, "application/json", `{"id_token":"`+canary+`"}`), true, "cannot be read"},
-		"no end":             {put(200, "application/json", `{"access_token":"`+strings.Repeat(canary, 1<<16)), true, "cannot be read"},
-		"a redirect":         {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/token", 307) }, false, "refused with 307"},
+		"refused":         {put(400, "application/json", `{"error":"invalid_grant","error_description":"`+canary+`"}`), false, "400 invalid_grant"},
+		"client unknown":  {put(401, "application/json", `{"error":"invalid_client","error_description":"`+canary+`"}`), false, "401 invalid_client"},
+		"an odd error":    {put(400, "application/json", `{"error":"`+canary+`"}`), false, "refused with 400"},
+		"a page":          {put(403, "text/html", canary), false, "refused with 403"},
+		"failed":          {put(503, "text/html", canary), true, "503"},
+		"throttled":       {put(429, "application/json", `{"error":"slow_down"}`), true, "429"},
+		"not JSON":        {put(200, "application/json", canary), true, "cannot be read"},
+		"no access token": {put(200, "application/json", `{"id_token":"`+canary+`"}`), true, "cannot be read"},
+		"no end":          {put(200, "application/json", `{"access_token":"`+strings.Repeat(canary, 1<<16)), true, "cannot be read"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/token", http.StatusTemporaryRedirect)
+		}, false, "refused with 307"},
 		"the line goes dead": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true, "cannot be reached"},
 	} {
 		for _, methods := range []any{nil, []string{"client_secret_post"}} {

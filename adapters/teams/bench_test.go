@@ -28,7 +28,6 @@ type bench struct {
 	house *house
 	log   *lines
 	url   string
-	now   func() time.Time
 }
 
 // house takes events in, and vouches as it is told.

@@ -58,9 +58,7 @@ func (r *rich) run(ctx context.Context, in bot.Inbox) error {
 	done.Go(func() { <-ctx.Done(); prog.Quit() })
 	r.mu.Lock()
 	r.prog = prog
-	for _, msg := range r.waiting {
-		m.early = append(m.early, msg)
-	}
+	m.early = append(m.early, r.waiting...)
 	r.waiting = nil
 	r.mu.Unlock()
 	if d := r.a.o.Device; d != nil {

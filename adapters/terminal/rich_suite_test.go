@@ -288,7 +288,6 @@ func (p *pane) Sees() ([]adaptertest.Shown, error) {
 		if _, err := p.until("the form to open again", isBox); err != nil {
 			return nil, err
 		}
-		s = p.capture()
 	}
 	ms := slices.Clone(p.known)
 	if len(ms) > 0 {

@@ -131,7 +131,6 @@ func rows() *bot.Revealed {
 // window is a tmux window with the stage in it.
 type window struct {
 	t    *testing.T
-	name string
 	sock string
 }
 

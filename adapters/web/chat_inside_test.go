@@ -167,7 +167,9 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		prompt(r)
-		validID(r.PostForm.Get("id"))
+		if id := r.PostForm.Get("id"); validID(id) && len(id) > 64 {
+			t.Errorf("an id of %d bytes is taken", len(id))
+		}
 		reply, ok := reply(r)
 		if !ok {
 			return

@@ -50,13 +50,6 @@ func (a *Adapter) hidden(r *http.Request, token bot.Secret, next string) hidden 
 	return h
 }
 
-// chatPanel is the chat for a page of its own or beside something else; next is
-// the address of that page.
-func (a *Adapter) chatPanel(w http.ResponseWriter, r *http.Request, next string) (*panel, error) {
-	s, token, err := a.session(w, r)
-	return a.panel(r, s, token, err, next)
-}
-
 // panel makes the chat of a session, or of none: err is what session said.
 func (a *Adapter) panel(r *http.Request, s *bot.WebSession, token bot.Secret, err error, next string) (*panel, error) {
 	p := &panel{hidden: a.hidden(r, token, next), Inner: next == "/", Framed: framed(r)}

@@ -84,7 +84,7 @@ func TestPrivateForm(t *testing.T) {
 	if strings.Contains(g.Body, "wrong-canary") {
 		t.Error("the page says again what was typed")
 	}
-	g = b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Done", "Thank you, Ann", "go back to the chat")
+	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Done", "Thank you, Ann", "go back to the chat")
 	c.Await().Expect("Thank you, Ann")
 	if b.cookie("page") != "" {
 		t.Error("the cookie stays after the page")

@@ -185,9 +185,7 @@ func (h *house) catalogue() bot.Catalogue {
 				return bot.Outcome{}, errBroken
 			}),
 			"panics": spec(func(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-				var m map[string]int
-				m[c.Input] = 1
-				return bot.Outcome{}, nil
+				panic(c.Input)
 			}),
 			"conflict": spec(func(bot.Tx, *bot.Call) (bot.Outcome, error) {
 				if conflicts.Add(1) <= 2 {

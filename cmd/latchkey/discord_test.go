@@ -85,7 +85,7 @@ type writer struct {
 func (w *writer) hears(texts ...string) discordtest.Message {
 	w.t.Helper()
 	var found discordtest.Message
-	all := w.Messages()
+	var all []discordtest.Message
 	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		all = w.Messages()
 		for n := range all {
@@ -214,18 +214,18 @@ func (p *pageWalk) ask(q *http.Request) {
 // submits sends the form of an address with what is in it, and more.
 func (p *pageWalk) submits(action string, kv ...string) {
 	p.t.Helper()
-	for _, f := range elements(p.at, func(n *html.Node) bool { return n.Data == "form" && strings.HasPrefix(attribute(n, "action"), action) }) {
-		v := url.Values{}
-		for _, in := range elements(f, func(n *html.Node) bool { return n.Data == "input" && attribute(n, "type") == "hidden" }) {
-			v.Set(attribute(in, "name"), attribute(in, "value"))
-		}
-		for i := 0; i+1 < len(kv); i += 2 {
-			v.Set(kv[i], kv[i+1])
-		}
-		p.post(action, v)
-		return
+	forms := elements(p.at, func(n *html.Node) bool { return n.Data == "form" && strings.HasPrefix(attribute(n, "action"), action) })
+	if len(forms) == 0 {
+		p.t.Fatalf("no form for %s on:\n%s", action, readable(p.at))
 	}
-	p.t.Fatalf("no form for %s on:\n%s", action, readable(p.at))
+	v := url.Values{}
+	for _, in := range elements(forms[0], func(n *html.Node) bool { return n.Data == "input" && attribute(n, "type") == "hidden" }) {
+		v.Set(attribute(in, "name"), attribute(in, "value"))
+	}
+	for i := 0; i+1 < len(kv); i += 2 {
+		v.Set(kv[i], kv[i+1])
+	}
+	p.post(action, v)
 }
 
 // proves signs in on the page of a message and gives the code to type back.
@@ -347,14 +347,14 @@ func discordEnrollment(t *testing.T, byHTTP bool) {
 		t.Fatal("no button for the phone")
 	}
 	ada.picks("Text me a code")
-	number := ada.hears("Which number?")
+	ada.hears("Which number?")
 	s.serve.kill()
 	ada.says("201-555-0123")
 	s.begins(t)
 	s.connected(t)
 	ada.hears("•••• 23. Is that right?")
 	ada.picks("Change the number")
-	number = ada.hears("Which number?")
+	number := ada.hears("Which number?")
 	ada.enters(entryButton(t, number), "", "201-555-0123")
 	ada.hears("•••• 23. Is that right?")
 	ada.picks("Send the code")

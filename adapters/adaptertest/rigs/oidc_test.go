@@ -19,7 +19,11 @@ import (
 func TestOIDC(t *testing.T) {
 	const back = "http://127.0.0.1:9/signin/callback"
 	p := rigs.StartOIDC(t, back)
-	var found struct{ Authorization_endpoint, Token_endpoint, Issuer string }
+	var found struct {
+		Issuer        string
+		Authorization string `json:"authorization_endpoint"`
+		Token         string `json:"token_endpoint"`
+	}
 	ask(t, http.MethodGet, p.Issuer+"/.well-known/openid-configuration", nil, &found)
 	if found.Issuer != p.Issuer {
 		t.Fatalf("the provider calls itself %q", found.Issuer)
@@ -31,16 +35,19 @@ func TestOIDC(t *testing.T) {
 		"state": {"a state"}, "nonce": {"a nonce"}, "max_age": {"300"},
 		"code_challenge_method": {"S256"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])},
 	}
-	got := p.SignIn(t, found.Authorization_endpoint+"?"+v.Encode(), "e-1001")
+	got := p.SignIn(t, found.Authorization+"?"+v.Encode(), "e-1001")
 	if got.Host != "127.0.0.1:9" || got.Query().Get("state") != "a state" || got.Query().Get("code") == "" {
 		t.Fatalf("sent back to %s", got)
 	}
-	var tokens struct{ ID_token, Error string }
+	var tokens struct {
+		ID    string `json:"id_token"`
+		Error string
+	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {got.Query().Get("code")}, "redirect_uri": {back}, "code_verifier": {verifier}}
-	if code := ask(t, http.MethodPost, found.Token_endpoint, form, &tokens); code != http.StatusOK {
+	if code := ask(t, http.MethodPost, found.Token, form, &tokens); code != http.StatusOK {
 		t.Fatalf("token: %d %s", code, tokens.Error)
 	}
-	middle, err := base64.RawURLEncoding.DecodeString(strings.Split(tokens.ID_token, ".")[1])
+	middle, err := base64.RawURLEncoding.DecodeString(strings.Split(tokens.ID, ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +63,7 @@ func TestOIDC(t *testing.T) {
 	if _, ok := claims["auth_time"].(float64); !ok {
 		t.Errorf("no auth_time in %v", claims)
 	}
-	if code := ask(t, http.MethodPost, found.Token_endpoint, form, &tokens); code != http.StatusBadRequest || tokens.Error != "invalid_grant" {
+	if code := ask(t, http.MethodPost, found.Token, form, &tokens); code != http.StatusBadRequest || tokens.Error != "invalid_grant" {
 		t.Errorf("the same code again: %d %s", code, tokens.Error)
 	}
 
@@ -70,12 +77,12 @@ func TestOIDC(t *testing.T) {
 		if without == "code_challenge" {
 			w.Del("code_challenge_method")
 		}
-		if got := p.SignIn(t, found.Authorization_endpoint+"?"+w.Encode(), "e-1001"); got.Query().Get("error") == "" {
+		if got := p.SignIn(t, found.Authorization+"?"+w.Encode(), "e-1001"); got.Query().Get("error") == "" {
 			t.Errorf("without %s: %s", without, got)
 		}
 	}
 	v.Set("redirect_uri", "http://127.0.0.1:8/other")
-	r, err := http.Get(found.Authorization_endpoint + "?" + v.Encode())
+	r, err := http.Get(found.Authorization + "?" + v.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -267,8 +267,8 @@ func (f File) Fetch() ([]byte, error) {
 	return io.ReadAll(r.Body)
 }
 
-func (m *posted) buttons() (all []Button) {
-	for _, r := range m.components {
+func (p *posted) buttons() (all []Button) {
+	for _, r := range p.components {
 		row, _ := r.(map[string]any)
 		list, _ := row["components"].([]any)
 		for _, x := range list {
@@ -280,9 +280,9 @@ func (m *posted) buttons() (all []Button) {
 	return all
 }
 
-func (m *posted) seen() Message {
-	v := Message{ID: m.id, Content: m.content, Bot: m.author == BotID, Ephemeral: m.only != "", Buttons: m.buttons()}
-	for _, a := range m.attachments {
+func (p *posted) seen() Message {
+	v := Message{ID: p.id, Content: p.content, Bot: p.author == BotID, Ephemeral: p.only != "", Buttons: p.buttons()}
+	for _, a := range p.attachments {
 		v.Files = append(v.Files, File{text(a, "filename"), text(a, "description"), text(a, "url")})
 	}
 	return v

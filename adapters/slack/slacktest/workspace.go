@@ -60,7 +60,6 @@ type Workspace struct {
 	sockets  []*socket
 	socketOn bool
 	acks     map[string]chan json.RawMessage
-	hook     func(http.ResponseWriter, *http.Request) // where events go over HTTP
 }
 
 // A User of Slack.

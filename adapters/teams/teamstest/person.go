@@ -120,7 +120,7 @@ func (p *Person) Install() error {
 // Say types a text and sends it.
 func (p *Person) Say(text string) error {
 	if len(text) > mostActivity {
-		return errors.New("Teams takes no text as long as this")
+		return errors.New("text is longer than what Teams takes")
 	}
 	_, err := p.Do("message", map[string]any{"text": text, "textFormat": "plain", "attachments": []any{map[string]any{"contentType": "text/html", "content": "<div>as typed</div>"}}})
 	if err == nil {

@@ -138,14 +138,11 @@ func TeamsPeer(ctx context.Context, in io.Reader, out io.Writer, dsn string, see
 	}
 	enc := json.NewEncoder(out)
 	state := teamsState{URL: "http://" + door.Addr().String() + "/"}
-	for err = enc.Encode(state); err == nil; {
-		sc := bufio.NewScanner(in)
-		for sc.Scan() && err == nil {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			err = enc.Encode(teamsState{CPU: cpu(), Syncs: db.Stats().Syncs, Allocs: m.Mallocs, RSS: RSS()})
-		}
-		break
+	err = enc.Encode(state)
+	for sc := bufio.NewScanner(in); err == nil && sc.Scan(); {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		err = enc.Encode(teamsState{CPU: cpu(), Syncs: db.Stats().Syncs, Allocs: m.Mallocs, RSS: RSS()})
 	}
 	srv.Close()
 	stop()
