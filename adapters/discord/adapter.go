@@ -32,6 +32,8 @@ type Adapter struct {
 	signs   signs
 	doors   doors
 	current atomic.Pointer[run]
+	opened  chan struct{} // closed when Run first takes interactions in
+	opening sync.Once
 
 	mu     sync.Mutex
 	health bot.Health
@@ -71,7 +73,7 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, api: api, key: key, pace: usual,
+	a := &Adapter{o: o, opened: make(chan struct{}), api: api, key: key, pace: usual,
 		global: rate.NewLimiter(perSecond, perSecond),
 		// Discord asks to open direct messages slowly, and only to people who
 		// did something.
@@ -140,6 +142,7 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 		a.o.Log.Error("an event of Discord could not be handled", "panic", fmt.Sprintf("%T", v))
 	}
 	a.current.Store(r)
+	a.opening.Do(func() { close(a.opened) })
 	a.supervise(r)
 	a.current.CompareAndSwap(r, nil)
 	r.lanes.close()

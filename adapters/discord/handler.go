@@ -74,8 +74,17 @@ func (a *Adapter) verified(w http.ResponseWriter, q *http.Request) (raw []byte, 
 	return raw, http.StatusOK
 }
 
+// startWait is how long an interaction that comes while the program starts
+// waits for Run.
+const startWait = 2 * time.Second
+
 // answerHTTP deals with an interaction; its first answer is the response.
 func (a *Adapter) answerHTTP(w http.ResponseWriter, q *http.Request, i *interaction) {
+	select { // the program may be starting; Discord waits three seconds for an answer
+	case <-a.opened:
+	case <-q.Context().Done():
+	case <-time.After(startWait):
+	}
 	r := a.current.Load()
 	if r == nil || r.ctx.Err() != nil {
 		http.Error(w, "not running", http.StatusServiceUnavailable)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -359,4 +360,16 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	if len(st.box.all()) != 0 {
 		t.Error("taken in")
 	}
+}
+
+// A request that comes while the program starts is taken, not refused.
+func TestRequestBeforeRunWaits(t *testing.T) {
+	t.Parallel()
+	b := newBox()
+	a, err := discord.New(discord.Options{Channel: "discord-acme", House: b, Phrases: phrases, ApplicationID: discordtest.ApplicationID, PublicKey: vectorKey,
+		Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: "http://127.0.0.1:1/api", Now: func() time.Time { return time.Unix(1764284400, 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adaptertest.EarlyRequest(t, a, b, func() int { return post(a, vectorTime, pressSig, pressBody).Code })
 }

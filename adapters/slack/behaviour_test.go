@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest"
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
@@ -787,4 +789,24 @@ func TestRetryAfter(t *testing.T) {
 	if n := published(); n > 2 {
 		t.Errorf("asked %d times", n)
 	}
+}
+
+// A request that comes while the program starts is taken, not refused.
+func TestRequestBeforeRunWaits(t *testing.T) {
+	t.Parallel()
+	w := openWorkspace(t, adaptertest.NewHouse(), false)
+	a, err := slack.New(w.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{"type":"event_callback","team_id":"T0TESTTEAM","event_id":"Ev1","event":{"type":"app_home_opened","user":"U0STRANGER","channel":"D0X","tab":"messages"}}`)
+	head := slacktest.Sign(slacktest.SigningSecret, time.Now(), body)
+	head.Set("Content-Type", "application/json")
+	adaptertest.EarlyRequest(t, a, &inbox{ch: make(chan bot.Event, 10)}, func() int {
+		q := httptest.NewRequest(http.MethodPost, "/in/slack-acme", bytes.NewReader(body))
+		q.Header = head
+		r := httptest.NewRecorder()
+		a.Handler().ServeHTTP(r, q)
+		return r.Code
+	})
 }

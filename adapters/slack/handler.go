@@ -120,6 +120,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		err   error
 	}
 	done := make(chan outcome, 1)
+	a.awaitRun(r.Context())
 	a.enter(v, func(reply answer, err error) { done <- outcome{reply, err} })
 	select {
 	case o := <-done:

@@ -80,6 +80,8 @@ type Adapter struct {
 	seldom  seldom
 	shelf   shelf
 	waiting waiting
+	opened  chan struct{} // closed when Run first takes events in
+	opening sync.Once
 
 	mu   sync.Mutex
 	in   bot.Inbox       // while Run runs
@@ -136,6 +138,7 @@ func New(o Options) (*Adapter, error) {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	a := &Adapter{
+		opened: make(chan struct{}),
 		o:      o,
 		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
 		upload: &http.Client{Transport: transport, CheckRedirect: stay},

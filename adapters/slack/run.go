@@ -24,6 +24,7 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	a.in, a.ctx = in, ctx
+	a.opening.Do(func() { close(a.opened) })
 	a.mu.Unlock()
 	defer func() {
 		stop()
@@ -40,6 +41,20 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 		return a.runSockets(ctx)
 	}
 	return a.watchToken(ctx, true)
+}
+
+// startWait is how long an event that comes while the program starts waits for
+// Run. Slack waits three seconds for an answer.
+const startWait = 2500 * time.Millisecond
+
+// awaitRun returns when Run takes events in, or nobody waits for that any more.
+func (a *Adapter) awaitRun(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	select {
+	case <-a.opened:
+	case <-ctx.Done():
+	}
 }
 
 // begin counts work that Run waits for. It reports false when nothing runs.

@@ -25,11 +25,13 @@ type Adapter struct {
 	waiting waiting          // for the typing sign
 	replies replies          // responses that carry an answer
 
-	mu     sync.Mutex
-	in     bot.Inbox
-	ctx    context.Context // of Run
-	under  sync.WaitGroup  // activities under way, and what follows them
-	health health
+	mu      sync.Mutex
+	in      bot.Inbox
+	ctx     context.Context // of Run
+	opened  chan struct{}   // closed when Run first takes activities in
+	opening sync.Once
+	under   sync.WaitGroup // activities under way, and what follows them
+	health  health
 }
 
 var (
@@ -46,7 +48,7 @@ func New(o Options) (*Adapter, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, cloud: clouds[o.Cloud], client: newClient(), pace: newPace()}
+	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(), pace: newPace()}
 	a.pace.off = o.Emulator
 	a.keys = &keys{url: o.KeysURL, client: a.client, now: o.Now}
 	a.credential = newCredential(&a.o, a.cloud, a.client)
@@ -74,6 +76,7 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	}
 	a.mu.Lock()
 	a.in, a.ctx = in, ctx
+	a.opening.Do(func() { close(a.opened) })
 	a.mu.Unlock()
 	<-ctx.Done()
 	a.mu.Lock()
@@ -81,6 +84,21 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	a.mu.Unlock()
 	a.under.Wait()
 	return nil
+}
+
+// startWait is how long an activity that comes while the program starts waits
+// for Run. Teams waits 15 seconds for an answer.
+const startWait = 10 * time.Second
+
+// awaitRun returns when Run takes activities in, or nobody waits for that any
+// more.
+func (a *Adapter) awaitRun(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	select {
+	case <-a.opened:
+	case <-ctx.Done():
+	}
 }
 
 // enter begins something that Run waits for at its end. ok is false when Run

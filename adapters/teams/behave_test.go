@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest"
 	"latchkey/adapters/teams"
 	"latchkey/adapters/teams/teamstest"
 	"latchkey/bot"
@@ -517,4 +518,26 @@ func TestFleetingIsNotCarried(t *testing.T) {
 	if n := len(p.Views()); n != 0 {
 		t.Errorf("%d messages are left", n)
 	}
+}
+
+// A request that comes while the program starts is taken, not refused.
+func TestRequestBeforeRunWaits(t *testing.T) {
+	t.Parallel()
+	cloud, house := teamstest.New(t), &house{}
+	o := options(cloud, house)
+	o.Log = slog.New(slog.DiscardHandler)
+	a, err := teams.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(a.Handler())
+	defer s.Close()
+	cloud.Endpoint(s.URL)
+	adaptertest.EarlyRequest(t, a, house, func() int {
+		status, _, err := cloud.Deliver(teamstest.Delivery{Body: cloud.Person(0).Body("typing", nil)})
+		if err != nil {
+			t.Error(err)
+		}
+		return status
+	})
 }

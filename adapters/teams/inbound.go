@@ -102,6 +102,7 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 	if err != nil {
 		return a.refuse(err), nil
 	}
+	a.awaitRun(r.Context())
 	ctx, in, ok := a.enter()
 	if !ok {
 		return http.StatusServiceUnavailable, nil
