@@ -57,7 +57,7 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	}
 	// SQLite would make the file readable for everyone; its WAL follows it.
 	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		lock.Close()
+		unlockFile(lock)
 		return fmt.Errorf("store: %w", err)
 	} else {
 		f.Close()
@@ -67,7 +67,7 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	// 16 MiB of pages: more is not faster, since the system has the file in memory too.
 	l.w, err = openLite(path, "&_journal_mode=WAL", &db.count, "cache_size=-16384", "wal_autocheckpoint=0", "journal_size_limit=67108864", "temp_store=MEMORY")
 	if err != nil {
-		lock.Close()
+		unlockFile(lock)
 		return err
 	}
 	err = l.checkPragmas()
@@ -80,7 +80,7 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	}
 	if err != nil {
 		l.w.close()
-		lock.Close()
+		unlockFile(lock)
 		return err
 	}
 	db.back = l
@@ -383,7 +383,7 @@ func (l *lite) close() (err error) {
 		l.readers <- nil
 		l.bridge.close()
 		err = l.w.close()
-		if lerr := l.lock.Close(); err == nil {
+		if lerr := unlockFile(l.lock); err == nil {
 			err = lerr
 		}
 	})
