@@ -25,7 +25,7 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if !ok {
 		return ErrPostgresBackup
 	}
-	if err := mustNotExist(path); err != nil {
+	if err := MustNotExist(path); err != nil {
 		return err
 	}
 	part := path + ".part"
@@ -38,10 +38,11 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 		os.Remove(part)
 		return err
 	}
-	return settleFile(part, path)
+	return SettleFile(part, path)
 }
 
-func mustNotExist(path string) error {
+// MustNotExist fails, with what to do, when there is a file of that name.
+func MustNotExist(path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("store: %s exists already: choose another name or move it away", path)
 	} else if !errors.Is(err, os.ErrNotExist) {
@@ -87,8 +88,12 @@ func (l *lite) copyTo(path string) (err error) {
 	return err
 }
 
-// settleFile makes a written file durable under its final name.
-func settleFile(part, path string) error {
+// SettleFile makes a written file durable under its final name, which must not
+// exist.
+func SettleFile(part, path string) error {
+	if err := MustNotExist(path); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(part, os.O_RDWR, 0)
 	if err == nil {
 		err = f.Sync()
@@ -117,7 +122,7 @@ func Restore(ctx context.Context, backup, target string) error {
 		return ErrPostgresBackup
 	}
 	for _, suffix := range []string{"", "-wal"} {
-		if err := mustNotExist(target + suffix); err != nil {
+		if err := MustNotExist(target + suffix); err != nil {
 			return err
 		}
 	}
@@ -128,7 +133,7 @@ func Restore(ctx context.Context, backup, target string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer unlockFile(lock)
 	in, err := os.Open(backup)
 	if err != nil {
 		return fmt.Errorf("store: restore: %w", err)
@@ -154,7 +159,7 @@ func Restore(ctx context.Context, backup, target string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return settleFile(part, target)
+	return SettleFile(part, target)
 }
 
 // checkBackup reads the whole file and refuses one that is damaged, not ours

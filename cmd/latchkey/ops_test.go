@@ -356,6 +356,20 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("a restore over the store: %d %s", code, errs)
 	}
 
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, canary := range []string{"SQLite format", "ann@example.org", "Ann", "CREATE TABLE"} {
+		if bytes.Contains(whole, []byte(canary)) {
+			t.Errorf("%q stands in clear in the backup", canary)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(cfg), "*.copy"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("a copy in clear is left behind: %v %v", left, err)
+	}
+
 	other := install(t, "")
 	if code, _, errs := command(t, nil, "restore", file, "--config", other); code != exitError || !strings.Contains(errs, "key") {
 		t.Errorf("with another key: %d %s", code, errs)
@@ -369,6 +383,17 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(other), "latchkey.keys"), keys, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	bad := bytes.Clone(whole)
+	bad[len(bad)/2] ^= 1
+	for what, b := range map[string][]byte{"changed": bad, "cut off": whole[:len(whole)-100]} {
+		damaged := filepath.Join(t.TempDir(), "damaged.db")
+		if err := os.WriteFile(damaged, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errs := command(t, nil, "restore", damaged, "--config", other); code != exitError || !strings.Contains(errs, "is damaged") || !strings.Contains(errs, "take an older one") {
+			t.Errorf("%s: %d %s", what, code, errs)
+		}
 	}
 	if code, out, errs := command(t, nil, "restore", file, "--config", other); code != exitOK || !strings.Contains(out, "restored") {
 		t.Fatalf("restore: %d %s %s", code, out, errs)
