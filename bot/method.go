@@ -1,6 +1,9 @@
 package bot
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // MethodID names one enrolled (or pending) method of one person.
 type MethodID string
@@ -72,7 +75,11 @@ type MethodSecret struct {
 
 // Place binds the sealed hash to its row.
 func (s *MethodSecret) Place(p PersonID) string {
-	return "secret|" + string(p) + "|" + string(s.Method) + "|" + string(rune('0'+s.No%10)) + "|" + s.Name
+	no := strconv.Itoa(s.No)
+	if s.No == 10 {
+		no = "0" // as it was sealed when there were ten places for all numbers
+	}
+	return "secret|" + string(p) + "|" + string(s.Method) + "|" + no + "|" + s.Name
 }
 
 // Tier says what a proof is for; limits differ.

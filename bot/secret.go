@@ -58,6 +58,10 @@ type Vault interface {
 	// Hash is a keyed hash of the parts (HMAC-SHA-256), equal for equal
 	// parts, for codes and for counting destinations without storing them.
 	Hash(purpose string, parts ...string) []byte
+	// Hashes gives the hash of the parts under each key of the ring, that of
+	// Hash first: what is counted by its hash is read under all of them, so
+	// that a rotation starts no counter anew.
+	Hashes(purpose string, parts ...string) [][]byte
 	// Equal reports in constant time whether hash was made by Hash from the
 	// same parts with any key of the ring.
 	Equal(hash []byte, purpose string, parts ...string) bool

@@ -43,6 +43,7 @@ type Policy struct {
 	SMSUser        []Limit
 	SMSNumber      []Limit
 	SMSPrefix      Limit
+	PrefixShare    int // of one person's texts, how many count towards SMSPrefix and the breaker
 	SMSBudgetFloor int
 	SMSBudgetShare float64 // texts for each member of staff
 	SMSBudgetPer   time.Duration
@@ -136,6 +137,7 @@ func Default() *Policy {
 		SMSUser:        []Limit{{3, 10 * time.Minute}, {5, time.Hour}, {10, 24 * time.Hour}},
 		SMSNumber:      []Limit{{3, 10 * time.Minute}, {6, 24 * time.Hour}},
 		SMSPrefix:      Limit{20, time.Hour},
+		PrefixShare:    4,
 		SMSBudgetFloor: 50,
 		SMSBudgetShare: 0.5,
 		SMSBudgetPer:   24 * time.Hour,

@@ -96,6 +96,8 @@ func sendKeys() []Key {
 			"Twilio Verify (5 in 10 minutes); Telnyx Verify (3 in 10 minutes)", []Limit{{5, 10 * time.Minute}, {10, 24 * time.Hour}}, func(p *Policy) *[]Limit { return &p.SMSNumber }),
 		rate("policy.sends.sms_prefix", "Texts to all numbers that differ in the last four digits only.",
 			"own choice, against SMS pumping", Limit{100, time.Hour}, func(p *Policy) *Limit { return &p.SMSPrefix }),
+		number("policy.sends.prefix_share", "texts", "How many of one person's texts of a day count towards sms_prefix and the breaker: so many times fewer people can close a prefix for the others.",
+			"own choice, against closing a prefix on purpose", 1, 20, func(p *Policy) *int { return &p.PrefixShare }),
 		number("policy.sends.budget_floor", "texts", "Texts and calls of the whole organisation in budget_per that are always allowed.",
 			"own choice", 0, 10000, func(p *Policy) *int { return &p.SMSBudgetFloor }),
 		share("policy.sends.budget_share", "texts a person", "Texts and calls of the whole organisation in budget_per for each member of staff, where that is more.",

@@ -46,6 +46,7 @@ type keys struct {
 	hashing *keyset.Handle
 	aead    tink.AEAD
 	mac     tink.MAC
+	macs    []tink.MAC // of each key alone, the primary one's first
 	digest  [sha256.Size]byte
 }
 
@@ -84,6 +85,21 @@ func (r *Ring) Hash(purpose string, parts ...string) []byte {
 		panic("vault: HMAC failed, which it cannot: " + err.Error())
 	}
 	return sum
+}
+
+// Hashes is Hash with each key of the ring, the primary key's first.
+func (r *Ring) Hashes(purpose string, parts ...string) [][]byte {
+	m := message(nil, purpose, parts)
+	macs := r.cur.Load().macs
+	all := make([][]byte, len(macs))
+	for i, mac := range macs {
+		sum, err := mac.ComputeMAC(m)
+		if err != nil {
+			panic("vault: HMAC failed, which it cannot: " + err.Error())
+		}
+		all[i] = sum
+	}
+	return all
 }
 
 // Equal reports in constant time whether hash was made by Hash from the same
@@ -183,6 +199,25 @@ func build(f file, sealing, hashing *keyset.Handle) (*keys, error) {
 	}
 	if k.mac, err = mac.New(hashing); err != nil {
 		return nil, errors.New("its hashing keys are broken")
+	}
+	k.macs = []tink.MAC{k.mac}
+	for id, primary := range hashes {
+		if primary {
+			continue
+		}
+		one := keyset.NewManagerFromHandle(hashing)
+		if err := one.SetPrimary(id); err != nil {
+			return nil, errors.New("its hashing keys are broken")
+		}
+		h, err := one.Handle()
+		if err != nil {
+			return nil, errors.New("its hashing keys are broken")
+		}
+		m, err := mac.New(h)
+		if err != nil {
+			return nil, errors.New("its hashing keys are broken")
+		}
+		k.macs = append(k.macs, m)
 	}
 	return k, nil
 }

@@ -190,6 +190,7 @@ func TestSendLimits(t *testing.T) {
 		p.ResendWaits = nil
 		p.SMSUser, p.SMSNumber, p.VoiceNumber, p.MailAddress = none, none, none, none
 		p.SMSPrefix, p.MailUser = none[0], none[0]
+		p.PrefixShare = 1000 // one person makes all sends here
 		p.SMSBudgetFloor, p.BreakerSends = 1000, 0
 	}
 	def := policy.Default()
@@ -263,6 +264,54 @@ func TestNumberLimitCountsAllPeople(t *testing.T) {
 	}
 }
 
+// A few people cannot close a block of 10,000 numbers for all others, neither by
+// its limit nor by its breaker; several more of them can.
+func TestFewPeopleCannotCloseAPrefix(t *testing.T) {
+	for _, c := range []struct {
+		people int
+		want   string
+	}{{4, "sent"}, {5, "busy"}} {
+		r := newRig(t, func(p *policy.Policy) { p.ResendWaits, p.SMSUser, p.SMSBudgetFloor = nil, nil, 1000 })
+		r.Policy.Required = 1
+		all := []bot.Person{roomtest.Ann()}
+		for i := range c.people {
+			all = append(all, bot.Person{ID: bot.PersonID(fmt.Sprintf("x%d", i)), Username: fmt.Sprintf("x%d", i), Name: "X"})
+		}
+		r.People(all...)
+		for i := range c.people { // each sends all that a person may, to numbers of one block, and confirms none
+			r.Conv = r.Talk(bot.ConversationID(fmt.Sprintf("n%d", i)), fmt.Sprintf("n%d", i))
+			r.Conv.Person, r.Conv.Level = all[i+1].ID, bot.L2
+			for n := range 10 {
+				r.Set("method", "", "ref", "").Want("phone.accept", fmt.Sprintf("704555%02d%02d", i+1, n), "ok")
+				r.Do("code.send", "")
+			}
+		}
+		r.Conv = r.Talk("ann", "ann")
+		r.Conv.Person, r.Conv.Level = roomtest.AnnID, bot.L2
+		r.Set("method", "", "ref", "").Want("phone.accept", "7045550177", "ok")
+		r.Want("code.send", "", c.want)
+	}
+}
+
+// A rotation of the keys starts no counter anew that is kept under a hash.
+func TestRotationKeepsCounters(t *testing.T) {
+	r := newRig(t, func(p *policy.Policy) {
+		p.ResendWaits, p.SMSUser = nil, []policy.Limit{{N: 1000, Per: time.Hour}}
+		p.SMSNumber = []policy.Limit{{N: 3, Per: time.Hour}}
+	})
+	r.Want("phone.accept", "7045550148", "ok")
+	for range 3 {
+		r.Want("code.send", "", "sent")
+	}
+	r.Want("code.send", "", "limit")
+	for range 2 {
+		if _, err := r.Ring.AddKey(); err != nil {
+			t.Fatal(err)
+		}
+		r.Want("code.send", "", "limit")
+	}
+}
+
 // TestBreakerKeepsAGoodPrefixOpen: confirmed codes keep the prefix open.
 func TestBreakerKeepsAGoodPrefixOpen(t *testing.T) {
 	for _, c := range []struct {
@@ -271,7 +320,7 @@ func TestBreakerKeepsAGoodPrefixOpen(t *testing.T) {
 	}{{5, "busy"}, {6, "sent"}} {
 		r := newRig(t, func(p *policy.Policy) {
 			p.ResendWaits, p.SMSUser, p.SMSNumber = nil, nil, nil
-			p.SMSPrefix.N, p.Required = 100, 1
+			p.SMSPrefix.N, p.Required, p.PrefixShare = 100, 1, 1000
 		})
 		for i := range 20 {
 			r.Set("method", "", "ref", "").Want("phone.accept", fmt.Sprintf("70455501%02d", i), "ok")
@@ -382,7 +431,7 @@ func TestCodeOfAnotherPerson(t *testing.T) {
 
 // TestProveByCode: T3 says less and locks.
 func TestProveByCode(t *testing.T) {
-	r := newRig(t, func(p *policy.Policy) { p.ResendWaits = nil })
+	r := newRig(t, func(p *policy.Policy) { p.ResendWaits, p.SMSUser, p.SMSBudgetFloor = nil, nil, 1000 })
 	r.Phone("7045550148")
 	r.Clock.Advance(25 * time.Hour)
 	r.Want("prove.begin", "", "needed")

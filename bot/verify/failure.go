@@ -24,9 +24,9 @@ const (
 // tries lies T3Delay: a try that comes sooner is not compared and not counted.
 func (r *Room) barred(tx bot.Tx, p bot.PersonID, tier bot.Tier) (time.Duration, error) {
 	if tier == bot.T1 {
-		return since(tx, t1Pauses, string(p), r.Policy.T1Pause)
+		return since(tx, t1Pauses, []string{string(p)}, r.Policy.T1Pause)
 	}
-	if wait, err := since(tx, t3Locks, string(p), r.Policy.T3Window); err != nil || wait > 0 {
+	if wait, err := since(tx, t3Locks, []string{string(p)}, r.Policy.T3Window); err != nil || wait > 0 {
 		return wait, err
 	}
 	n, _, err := tx.Tallied(t3Failures, string(p), tx.Now().Add(-r.Policy.T3Window))
@@ -36,18 +36,18 @@ func (r *Room) barred(tx bot.Tx, p bot.PersonID, tier bot.Tier) (time.Duration, 
 	if n >= r.Policy.T3Failures {
 		return r.Policy.T3Window, nil // the lock's mark is gone before its failures: the policy was changed
 	}
-	return since(tx, t3Failures, string(p), r.Policy.T3Delay(n))
+	return since(tx, t3Failures, []string{string(p)}, r.Policy.T3Delay(n))
 }
 
 // since is how long it takes until the oldest happening of the last d is d ago;
 // 0 when there is none.
-func since(tx bot.Tx, bucket, key string, d time.Duration) (time.Duration, error) {
+func since(tx bot.Tx, bucket string, keys []string, d time.Duration) (time.Duration, error) {
 	if d <= 0 {
 		return 0, nil
 	}
-	n, oldest, err := tx.Tallied(bucket, key, tx.Now().Add(-d))
+	n, oldest, err := counted(tx, bucket, keys, tx.Now().Add(-d))
 	if err != nil {
-		return 0, fmt.Errorf("verify: read %s: %w", bucket, err)
+		return 0, err
 	}
 	if n == 0 {
 		return 0, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
@@ -18,28 +19,68 @@ const resendWindow = time.Hour
 
 // A gate counts sends of one kind under one key.
 type gate struct {
-	bucket, key string
-	limits      []policy.Limit
+	bucket string
+	// keys: the first is counted; all are read. There is more than one where
+	// the key is a hash and the ring has an older key: a rotation must not
+	// start a counter anew.
+	keys   []string
+	limits []policy.Limit
+}
+
+// hashed gives the keys of something that is counted by its hash.
+func (r *Room) hashed(purpose string, parts ...string) []string {
+	hashes := r.Vault.Hashes(purpose, parts...)
+	keys := make([]string, len(hashes))
+	for i, h := range hashes {
+		keys[i] = hex.EncodeToString(h)
+	}
+	return keys
+}
+
+// under puts something before each key.
+func under(what string, keys []string) []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = what + "|" + k
+	}
+	return out
+}
+
+// counted is how many happenings all keys had since a time, and when the oldest
+// of them was.
+func counted(tx bot.Tx, bucket string, keys []string, since time.Time) (n int, oldest time.Time, err error) {
+	for _, k := range keys {
+		m, at, err := tx.Tallied(bucket, k, since)
+		if err != nil {
+			return 0, time.Time{}, fmt.Errorf("verify: read %s: %w", bucket, err)
+		}
+		if m > 0 && (n == 0 || at.Before(oldest)) {
+			oldest = at
+		}
+		n += m
+	}
+	return n, oldest, nil
 }
 
 // A sending is one code about to be sent, with everything that may forbid it.
 type sending struct {
 	room   *Room
-	cool   gate   // its limits are unused
-	gates  []gate // the person's and the destination's: "limit"
-	shared []gate // the prefix's and the organisation's: "busy"
-	prefix string // of a number, hashed
+	cool   gate     // its limits are unused
+	gates  []gate   // the person's and the destination's: "limit"
+	shared []gate   // the prefix's and the organisation's: "busy"
+	prefix []string // of a number, hashed
+	person bot.PersonID
 }
 
 // send collects the counters of one send. Destinations are counted by their
 // keyed hash. Texts and calls have the same limits for a person and share the
 // prefix and the day's budget, because both cost money.
 func (r *Room) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *sending {
-	dest := hex.EncodeToString(m.DestHash)
-	s := &sending{room: r, cool: gate{bucket: "resend." + string(via), key: string(p) + "|" + dest}}
+	dest := r.hashed("dest", string(m.Kind), strings.ToLower(to)) // as package enroll makes DestHash
+	s := &sending{room: r, person: p, cool: gate{bucket: "resend." + string(via), keys: under(string(p), dest)}}
 	if via == bot.Mail {
 		s.gates = []gate{
-			{"send.mail.user", string(p), []policy.Limit{r.Policy.MailUser}},
+			{"send.mail.user", []string{string(p)}, []policy.Limit{r.Policy.MailUser}},
 			{"send.mail.address", dest, r.Policy.MailAddress},
 		}
 		return s
@@ -49,13 +90,13 @@ func (r *Room) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *send
 		number = r.Policy.VoiceNumber
 	}
 	s.gates = []gate{
-		{"send." + string(via) + ".user", string(p), r.Policy.SMSUser},
+		{"send." + string(via) + ".user", []string{string(p)}, r.Policy.SMSUser},
 		{"send." + string(via) + ".number", dest, number},
 	}
-	s.prefix = r.prefixKey(to)
+	s.prefix = r.prefixKeys(to)
 	s.shared = []gate{
 		{"send.prefix", s.prefix, []policy.Limit{r.Policy.SMSPrefix}},
-		{"send.budget", "all", []policy.Limit{{N: r.Policy.SMSBudget(r.staff()), Per: r.Policy.SMSBudgetPer}}},
+		{"send.budget", []string{"all"}, []policy.Limit{{N: r.Policy.SMSBudget(r.staff()), Per: r.Policy.SMSBudgetPer}}},
 	}
 	return s
 }
@@ -67,20 +108,20 @@ func (r *Room) staff() int {
 	return r.Staff()
 }
 
-// prefixKey is a number without its last four digits, hashed.
-func (r *Room) prefixKey(e164 string) string {
-	return hex.EncodeToString(r.Vault.Hash("prefix", e164[:max(0, len(e164)-4)]))
+// prefixKeys is a number without its last four digits, hashed.
+func (r *Room) prefixKeys(e164 string) []string {
+	return r.hashed("prefix", e164[:max(0, len(e164)-4)])
 }
 
 // coolDown is how long until the next code may be sent to this destination
 // (policy: ResendWaits).
 func (s *sending) coolDown(tx bot.Tx) (time.Duration, error) {
 	span := max(resendWindow, 2*slices.Max(append([]time.Duration{0}, s.room.Policy.ResendWaits...)))
-	n, _, err := tx.Tallied(s.cool.bucket, s.cool.key, tx.Now().Add(-span))
+	n, _, err := counted(tx, s.cool.bucket, s.cool.keys, tx.Now().Add(-span))
 	if err != nil {
-		return 0, fmt.Errorf("verify: read cool-down: %w", err)
+		return 0, err
 	}
-	return since(tx, s.cool.bucket, s.cool.key, s.room.Policy.ResendWait(n))
+	return since(tx, s.cool.bucket, s.cool.keys, s.room.Policy.ResendWait(n))
 }
 
 // limited is how long until the limits of the person and of the destination
@@ -91,9 +132,9 @@ func longest(tx bot.Tx, gates []gate) (time.Duration, error) {
 	var wait time.Duration
 	for _, g := range gates {
 		for _, l := range g.limits {
-			n, oldest, err := tx.Tallied(g.bucket, g.key, tx.Now().Add(-l.Per))
+			n, oldest, err := counted(tx, g.bucket, g.keys, tx.Now().Add(-l.Per))
 			if err != nil {
-				return 0, fmt.Errorf("verify: read limit %s: %w", g.bucket, err)
+				return 0, err
 			}
 			if n < l.N {
 				continue
@@ -113,7 +154,7 @@ func longest(tx bot.Tx, gates []gate) (time.Duration, error) {
 // BreakerSends sends to a prefix the share BreakerRate must have been
 // confirmed, or the prefix is closed for BreakerBlock.
 func (s *sending) blocked(tx bot.Tx) (string, error) {
-	if s.prefix == "" {
+	if len(s.prefix) == 0 {
 		return "", nil
 	}
 	r := s.room
@@ -121,23 +162,24 @@ func (s *sending) blocked(tx bot.Tx) (string, error) {
 		return "prefix_blocked", err
 	}
 	always := time.Time{}
-	sent, _, err := tx.Tallied("breaker.sent", s.prefix, always)
+	sent, _, err := counted(tx, "breaker.sent", s.prefix, always)
 	if err != nil {
-		return "", fmt.Errorf("verify: read breaker: %w", err)
+		return "", err
 	}
 	if r.Policy.BreakerSends > 0 && sent >= r.Policy.BreakerSends {
-		good, _, err := tx.Tallied("breaker.confirmed", s.prefix, always)
+		good, _, err := counted(tx, "breaker.confirmed", s.prefix, always)
 		if err != nil {
-			return "", fmt.Errorf("verify: read breaker: %w", err)
+			return "", err
 		}
-		if err := tx.ClearTally("breaker.sent", s.prefix); err != nil {
-			return "", fmt.Errorf("verify: reset breaker: %w", err)
-		}
-		if err := tx.ClearTally("breaker.confirmed", s.prefix); err != nil {
-			return "", fmt.Errorf("verify: reset breaker: %w", err)
+		for _, k := range s.prefix {
+			for _, bucket := range []string{"breaker.sent", "breaker.confirmed"} {
+				if err := tx.ClearTally(bucket, k); err != nil {
+					return "", fmt.Errorf("verify: reset breaker: %w", err)
+				}
+			}
 		}
 		if float64(good) < r.Policy.BreakerRate*float64(sent) {
-			if err := tx.Tally("breaker", s.prefix); err != nil {
+			if err := tx.Tally("breaker", s.prefix[0]); err != nil {
 				return "", fmt.Errorf("verify: open breaker: %w", err)
 			}
 			r.Log.Warn("few of the codes to a number prefix were confirmed; the prefix is blocked",
@@ -156,14 +198,26 @@ func (s *sending) blocked(tx bot.Tx) (string, error) {
 	return "", nil
 }
 
-// count notes the send in every counter.
+// count notes the send in every counter. Of one person's sends to a prefix only
+// the first PrefixShare of a day count towards its limit and its breaker, so
+// that one or two people cannot close a block of numbers for all others.
 func (s *sending) count(tx bot.Tx) error {
-	all := append(append([]gate{s.cool}, s.gates...), s.shared...)
-	if s.prefix != "" {
-		all = append(all, gate{bucket: "breaker.sent", key: s.prefix})
+	all := append([]gate{s.cool}, s.gates...)
+	if len(s.prefix) > 0 {
+		mine := gate{bucket: "send.prefix.user", keys: under(string(s.person), s.prefix)}
+		n, _, err := counted(tx, mine.bucket, mine.keys, tx.Now().Add(-24*time.Hour))
+		if err != nil {
+			return err
+		}
+		all = append(all, mine)
+		if n < s.room.Policy.PrefixShare {
+			all = append(all, gate{bucket: "breaker.sent", keys: s.prefix})
+		} else {
+			s.shared = slices.DeleteFunc(s.shared, func(g gate) bool { return g.bucket == "send.prefix" })
+		}
 	}
-	for _, g := range all {
-		if err := tx.Tally(g.bucket, g.key); err != nil {
+	for _, g := range append(all, s.shared...) {
+		if err := tx.Tally(g.bucket, g.keys[0]); err != nil {
 			return fmt.Errorf("verify: count send: %w", err)
 		}
 	}
@@ -179,7 +233,7 @@ func (r *Room) confirmed(tx bot.Tx, ch *bot.Challenge, m *bot.Method) error {
 	if err != nil {
 		return fmt.Errorf("verify: destination of method %s: %w", m.ID, err)
 	}
-	if err := tx.Tally("breaker.confirmed", r.prefixKey(string(to))); err != nil {
+	if err := tx.Tally("breaker.confirmed", r.prefixKeys(string(to))[0]); err != nil {
 		return fmt.Errorf("verify: count confirmation: %w", err)
 	}
 	return nil

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"latchkey/bot"
+	"latchkey/bot/enroll"
+	"latchkey/bot/policy"
 	"latchkey/bot/vault"
 	"latchkey/store"
 )
@@ -103,7 +107,7 @@ func resealAll(ctx context.Context, h *house) (int, error) {
 			if err != nil {
 				return nil, err
 			}
-			return h.ring.Hash("dest", string(m.Kind), string(plain)), nil // as package enroll makes it
+			return enroll.DestHash(h.ring, m.Kind, strings.ToLower(string(plain))), nil
 		},
 	}
 	for more := true; more; {
@@ -118,9 +122,15 @@ func resealAll(ctx context.Context, h *house) (int, error) {
 	return n, nil
 }
 
-// dropOld takes keys out of the ring that seal nothing any more. A key stays
-// while codes may be compared with it, which is as long as codes are kept after
-// the next key was made.
+// keepKey is how long a key stays after the next one was made: codes may be
+// compared with it, and what is counted by a hash is read under it.
+func keepKey(p *policy.Policy) time.Duration {
+	return max(p.ChallengeKeep+p.CodeLifeMail, p.T2Window, p.BreakerBlock, p.SMSPrefix.Per,
+		policy.Widest(p.SMSNumber), policy.Widest(p.VoiceNumber), policy.Widest(p.MailAddress))
+}
+
+// dropOld takes keys out of the ring that seal nothing any more, each once
+// it is not needed for comparing and counting either (keepKey).
 func dropOld(ctx context.Context, w io.Writer, h *house) error {
 	n, err := resealAll(ctx, h)
 	if err != nil {
@@ -141,7 +151,7 @@ func dropOld(ctx context.Context, w io.Writer, h *house) error {
 		if k.Primary {
 			continue
 		}
-		if i+1 == len(keys) || h.db.Now().Sub(keys[i+1].Created) < h.cfg.Policy.ChallengeKeep+h.cfg.Policy.CodeLifeMail {
+		if i+1 == len(keys) || h.db.Now().Sub(keys[i+1].Created) < keepKey(h.cfg.Policy) {
 			stay++
 			continue
 		}
