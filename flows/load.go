@@ -138,7 +138,7 @@ func (l *loader) folder(fsys fs.FS, prefix string, own bool) {
 			names = append(names, p)
 		}
 		if name, ok := strings.CutSuffix(p, ".svg"); ok && !d.IsDir() && path.Dir(p) == "pictures" {
-			data, err := fs.ReadFile(fsys, p)
+			data, err := readFile(fsys, p)
 			if err != nil {
 				return err
 			}
@@ -173,7 +173,7 @@ func (l *loader) folder(fsys fs.FS, prefix string, own bool) {
 	for i, name := range names {
 		wg.Go(func() {
 			d := &docs[i]
-			if d.data, d.read = fs.ReadFile(fsys, name); d.read == nil {
+			if d.data, d.read = readFile(fsys, name); d.read == nil {
 				d.yaml = yaml.Unmarshal(d.data, &d.doc)
 			}
 		})
@@ -189,6 +189,24 @@ func (l *loader) folder(fsys fs.FS, prefix string, own bool) {
 			l.file(prefix+name, d.doc.Content[0], d.data, own, strings.HasPrefix(name, "system/"))
 		}
 	}
+}
+
+// maxFile is how large a file of the scripts may be.
+const maxFile = 8 << 20
+
+// readFile reads a file of an operator's folder. Reading a pipe or a device
+// could take for ever, so only files are read.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name) // follows links
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file but a pipe, a device or the like; take it out of the folder", name)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("%s is larger than %d MiB; take it out of the folder", name, maxFile>>20)
+	}
+	return fs.ReadFile(fsys, name)
 }
 
 // notYAML takes the line out of the parser's message.

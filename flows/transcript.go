@@ -547,7 +547,7 @@ func report(w io.Writer, set *Set, fsys fs.FS) (Coverage, error) {
 	covered := Coverage{}
 	failed := 0
 	for _, name := range names {
-		text, err := fs.ReadFile(fsys, name)
+		text, err := readFile(fsys, name)
 		if err != nil {
 			return nil, fmt.Errorf("read transcript: %w", err)
 		}

@@ -746,3 +746,32 @@ func TestStaticFiles(t *testing.T) {
 		t.Error("an unknown address does not say so")
 	}
 }
+
+// TestAnotherHostsName: whoever makes the name of their own site lead here gets
+// nothing, though their browser thinks our pages to be that site's (DNS
+// rebinding). Our own name, this machine and an address are taken.
+func TestAnotherHostsName(t *testing.T) {
+	h := newHouse(t, func(h *house) { h.Options.PublicURL = "https://latchkey.example.org" })
+	for host, want := range map[string]int{
+		"evil.example": 421, "evil.example:8443": 421, "latchkey.example.org.evil.example": 421, "": 421, "example.org": 421,
+		"latchkey.example.org": 200, "LATCHKEY.example.org:443": 200, "localhost:8080": 200, "127.0.0.1:8080": 200, "10.0.0.7:8080": 200, "[2001:db8::1]:80": 200,
+	} {
+		for _, path := range []string{"/chat", "/static/base.css"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			h.Web.Handler().ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%s at %q: %d, want %d", path, host, w.Code, want)
+			}
+		}
+		r := httptest.NewRequest(http.MethodPost, "/chat/open", nil)
+		r.Host = host
+		r.Header.Set("Origin", "https://"+host) // the same site, for the browser
+		w := httptest.NewRecorder()
+		h.Web.Handler().ServeHTTP(w, r)
+		if (w.Code == http.StatusMisdirectedRequest) != (want == 421) {
+			t.Errorf("a form at %q: %d", host, w.Code)
+		}
+	}
+}

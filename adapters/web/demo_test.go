@@ -335,7 +335,7 @@ func TestNoDemoWithoutDevice(t *testing.T) {
 func TestDemoByAnotherName(t *testing.T) {
 	h, _ := demo(t)
 	for host, want := range map[string]int{
-		"evil.example": 403, "evil.example:8080": 403, "127.0.0.1.evil.example": 403, "": 403, "10.0.0.7:80": 403,
+		"evil.example": 421, "evil.example:8080": 421, "127.0.0.1.evil.example": 421, "": 421, "10.0.0.7:80": 421,
 		"localhost": 200, "localhost:1": 200, "127.0.0.1:99": 200, "127.0.0.2": 200, "[::1]": 200, "[::1]:8080": 200,
 	} {
 		for _, path := range []string{"/", "/demo/phone"} {

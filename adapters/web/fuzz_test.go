@@ -130,7 +130,7 @@ func FuzzAct(f *testing.F) {
 		*seen = fuzzed{}
 		a.fresh()
 		path := "/chat/" + acts[int(act)%len(acts)]
-		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "https://chat.example.org"+path, strings.NewReader(body))
 		r.URL.RawQuery = query
 		r.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}, "Cookie": {cookie}}
 		w := httptest.NewRecorder()
@@ -204,7 +204,7 @@ func FuzzLastEventID(f *testing.F) {
 		a.fresh()
 		gone, leave := context.WithCancel(t.Context())
 		leave() // the browser leaves when it has what it missed
-		r := httptest.NewRequestWithContext(gone, http.MethodGet, "/chat/events", nil)
+		r := httptest.NewRequestWithContext(gone, http.MethodGet, "https://chat.example.org/chat/events", nil)
 		r.URL.RawQuery = query
 		r.Header = http.Header{"Last-Event-Id": {id}, "Cookie": {"__Host-latchkey-session=" + fuzzToken}}
 		w := httptest.NewRecorder()
@@ -245,7 +245,7 @@ func FuzzForwarded(f *testing.F) {
 	f.Add("@", "1.2.3.4", "")
 	_, a := newFuzzed(f)
 	f.Fuzz(func(t *testing.T, from, one, two string) {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "https://chat.example.org/", nil)
 		r.RemoteAddr = from
 		r.Header = http.Header{"X-Forwarded-For": {one, two}}
 		got := a.address(r)
@@ -290,7 +290,7 @@ func FuzzCallback(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query, cookie string) {
 		*seen = fuzzed{}
 		a.fresh()
-		r := httptest.NewRequest(http.MethodGet, callbackPath, nil)
+		r := httptest.NewRequest(http.MethodGet, "https://chat.example.org"+callbackPath, nil)
 		r.URL.RawQuery = query
 		r.Header = http.Header{"Cookie": {a.cookieName(cookieSignIn) + "=" + cookie}}
 		w := httptest.NewRecorder()

@@ -46,10 +46,11 @@ func (a *Adapter) guard(next http.Handler) http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if a.o.Device != nil && !loopback(hostname(r.Host)) {
-			// The demo is for this machine: another site's name that is made to
-			// lead here (DNS rebinding) gets nothing.
-			a.problem(w, r, http.StatusForbidden, "foreign")
+		if !a.ours(hostname(r.Host)) {
+			a.strangeHost.Do(func() {
+				a.o.Log.Warn("a request for another host's name was refused; if your proxy asks like that, let it hand the Host header on", "host", fmt.Sprintf("%.80q", r.Host))
+			})
+			a.problem(w, r, http.StatusMisdirectedRequest, "host")
 			return
 		}
 		if r.Method == http.MethodPost {
@@ -61,6 +62,19 @@ func (a *Adapter) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ours reports whether a request may be for us by the name of its host: the name
+// that people know, this machine's, or an address, as a proxy and a check of
+// health use it. Another site's name that is made to lead here (DNS rebinding)
+// would make its pages the same site as ours for a browser. The demo is for this
+// machine only.
+func (a *Adapter) ours(host string) bool {
+	if a.o.Device != nil {
+		return loopback(host)
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil || loopback(host) || strings.EqualFold(host, a.origin.Hostname())
 }
 
 // referrer: no other site learns where somebody came from, and from a one-time

@@ -44,7 +44,7 @@ func TestIdleStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		fmt.Fprintf(s, "GET /chat/events?after=1 HTTP/1.1\r\nHost: x\r\nCookie: latchkey-session=%s\r\n\r\n", c)
+		fmt.Fprintf(s, "GET /chat/events?after=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: latchkey-session=%s\r\n\r\n", c)
 		head := make([]byte, 12)
 		_ = s.SetReadDeadline(time.Now().Add(10 * time.Second))
 		if _, err := io.ReadFull(s, head); err != nil || string(head) != "HTTP/1.1 200" {

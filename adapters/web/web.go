@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"latchkey/bot"
@@ -100,6 +101,8 @@ type Adapter struct {
 	words  words
 	hub    *hub
 	limits *limits
+
+	strangeHost sync.Once // the operator was told of one
 }
 
 // New checks the options and makes an adapter. It opens no socket: Handler is

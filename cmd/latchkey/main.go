@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -27,8 +28,18 @@ func main() {
 	private()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, func() {
+		stop() // a second signal ends the program at once
+		time.Sleep(forcedEnd)
+		fmt.Fprintf(os.Stderr, "latchkey: not done %v after the signal to stop, and ended all the same; what was committed is kept\n", forcedEnd)
+		os.Exit(exitError)
+	})
 	os.Exit(run(ctx, std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
 }
+
+// forcedEnd is how long after a signal to stop the program ends whatever still
+// hangs: more than what is under way may take (drainTime).
+const forcedEnd = drainTime + 10*time.Second
 
 // std is what a command reads and writes.
 type std struct {
