@@ -14,6 +14,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 	"golang.org/x/time/rate"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -105,7 +106,7 @@ func (a *Adapter) session(gateway func() string) (*discordgo.Session, error) {
 	s.MaxRestRetries = 0
 	s.Client = &http.Client{
 		Timeout:       15 * time.Second,
-		Transport:     &transport{base: http.DefaultTransport, api: a.api, token: a.o.Token.One, skew: &a.skew, now: time.Now, gateway: gateway},
+		Transport:     &transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, skew: &a.skew, now: time.Now, gateway: gateway},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return s, nil

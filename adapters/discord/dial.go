@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"latchkey/adapters/dial"
 )
 
 // reach opens a connection to the gateway, through the proxy that the
@@ -33,7 +35,11 @@ func (a *Adapter) reach(ctx context.Context, addr string, secure bool) (net.Conn
 			}
 		}
 	}
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", to)
+	d := &net.Dialer{}
+	if proxy == nil {
+		d.Control = dial.For(API, a.o.APIURL).Control
+	}
+	c, err := d.DialContext(ctx, "tcp", to)
 	if err != nil {
 		return nil, err
 	}

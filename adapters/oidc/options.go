@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -89,7 +90,7 @@ func (o *Options) complete() (*http.Client, error) {
 			return nil, fmt.Errorf("oidc: ca file: %s holds no certificate in PEM form", o.CAFile)
 		}
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := dial.For("", o.Issuer).Transport()
 	t.TLSClientConfig = conf
 	return &http.Client{
 		Transport: bounded{t},

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -136,7 +137,7 @@ func New(o Options) (*Adapter, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
 		opened: make(chan struct{}),
 		o:      o,

@@ -48,7 +48,7 @@ func New(o Options) (*Adapter, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(), pace: newPace()}
+	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace()}
 	a.pace.off = o.Emulator
 	a.keys = &keys{url: o.KeysURL, client: a.client, now: o.Now}
 	a.credential = newCredential(&a.o, a.cloud, a.client)

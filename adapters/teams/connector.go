@@ -11,10 +11,12 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -26,8 +28,21 @@ const (
 // newClient makes the client for calls that carry a token of ours, and for
 // those to the identity service. A redirect is an answer like any other: a
 // token follows none (security 1.2, threat 25).
-func newClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+func newClient(o *Options) *http.Client {
+	guard := dial.Guard{Private: true, Loopback: true}
+	if !o.Emulator {
+		c := clouds[o.Cloud]
+		own := []string{o.LoginURL, o.KeysURL}
+		for _, h := range o.ServiceHosts {
+			own = append(own, "https://"+strings.TrimPrefix(h, "*."))
+		}
+		usual := []string{c.login, c.metadata}
+		for _, h := range c.hosts {
+			usual = append(usual, "https://"+strings.TrimPrefix(h, "*."))
+		}
+		guard = dial.For("", slices.DeleteFunc(own, func(a string) bool { return slices.Contains(usual, a) })...)
+	}
+	t := guard.Transport()
 	t.MaxIdleConnsPerHost = 128
 	return &http.Client{Transport: t, Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -100,7 +101,7 @@ func (o *Options) complete() (base, public *url.URL, err error) {
 		o.Now = time.Now
 	}
 	if o.Transport == nil {
-		o.Transport = http.DefaultTransport.(*http.Transport).Clone()
+		o.Transport = dial.For(DefaultBaseURL, o.BaseURL).Transport()
 	}
 	return base, public, nil
 }

@@ -1,0 +1,125 @@
+// Package dial makes the connections of adapters to outside systems: it looks
+// at the address that a name has led to before it connects.
+//
+// It is in charge of one thing: that no name, whoever chose it (an answer of a
+// platform, a discovery document, a DNS server), brings a request of ours to
+// this machine, to the cloud's metadata service or into the private network,
+// unless the operator has configured an address there. It must not know any
+// outside system.
+package dial
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+// A Guard says where connections may go. The zero Guard allows addresses of the
+// public internet only.
+type Guard struct {
+	// Private allows addresses of private networks too: the operator has
+	// configured an address of their own for this system.
+	Private bool
+	// Loopback allows this machine: the configured address is on it.
+	Loopback bool
+}
+
+// For is the guard of a system whose provider has a usual address (empty: none),
+// and whose addresses are configured as named, empty where they are not.
+func For(usual string, configured ...string) Guard {
+	var g Guard
+	for _, address := range configured {
+		u, err := url.Parse(address)
+		if err != nil || u.Hostname() == "" || address == usual {
+			continue
+		}
+		ip, err := netip.ParseAddr(u.Hostname())
+		g.Private = true
+		g.Loopback = g.Loopback || u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	}
+	return g
+}
+
+// Metadata services of clouds that lie outside of the link-local network.
+var metadata = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
+
+// shared is the carriers' network for many subscribers (RFC 6598), which is no
+// part of the public internet either.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// Allows reports whether a connection may go to an address.
+func (g Guard) Allows(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	switch {
+	case ip.IsLoopback():
+		return g.Loopback
+	case !ip.IsGlobalUnicast(), slices.Contains(metadata, ip): // link-local, multicast, unspecified, broadcast
+		return false
+	case ip.IsPrivate(), shared.Contains(ip):
+		return g.Private
+	}
+	return true
+}
+
+// Control is for a net.Dialer: it refuses an address after its name was looked
+// up, so that no second look-up can lead elsewhere.
+func (g Guard) Control(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("dial: %q is not an address: %w", address, err)
+	}
+	if !g.Allows(ap.Addr()) {
+		return fmt.Errorf("dial: %s is not on the public internet; it is called only where the configuration names an address of that network", ap.Addr())
+	}
+	return nil
+}
+
+// Transport is an HTTP transport that connects where the guard allows. A proxy
+// of the environment (HTTPS_PROXY) is the operator's own and may be anywhere;
+// what it connects to is in its own hands.
+func (g Guard) Transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	plain := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second} // as net/http's own
+	guarded := *plain
+	guarded.Control = g.Control
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if isProxy(address) {
+			return plain.DialContext(ctx, network, address)
+		}
+		return guarded.DialContext(ctx, network, address)
+	}
+	return t
+}
+
+// isProxy reports whether an address is that of a proxy of the environment.
+func isProxy(address string) bool {
+	env := httpproxy.FromEnvironment()
+	for _, p := range []string{env.HTTPProxy, env.HTTPSProxy} {
+		u, err := url.Parse(p)
+		if err != nil || u.Host == "" {
+			u, err = url.Parse("http://" + p)
+		}
+		if err != nil || u.Host == "" {
+			continue
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+		}
+		if port == "" {
+			port = "80"
+		}
+		if net.JoinHostPort(u.Hostname(), port) == address {
+			return true
+		}
+	}
+	return false
+}
