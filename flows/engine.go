@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 var _ bot.Engine = (*Set)(nil)
@@ -123,7 +124,9 @@ func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Out
 		if to.Goto != retry {
 			s.Misses = 0
 			if step.Kind == Ask && step.Answer.Kind == LoginText && ev.Kind == bot.Text {
-				out.Message.Heard = strings.TrimSpace(ev.Text) // taken as a user name, which slots hold anyway
+				if l, ok := typed.Login(ev.Text); ok && !l.Inside {
+					out.Message.Heard = strings.TrimSpace(ev.Text) // taken as a user name, which slots hold anyway
+				}
 			}
 		}
 		t.follow(step, &to.Target)
@@ -221,7 +224,7 @@ func (t *turn) overhear(li int) {
 // ---- events ----
 
 func (t *turn) text() {
-	folded := fold(t.ev.Text)
+	folded := typed.Fold(t.ev.Text)
 	parked := t.s.Parked
 	t.s.Parked = false
 	if folded == "" {
@@ -316,15 +319,7 @@ func (t *turn) typed(st *Step) bool {
 	if st == nil || st.Kind != Ask || st.Answer.Kind == NoAnswer {
 		return false
 	}
-	input, ok := "", false
-	switch st.Answer.Kind {
-	case Digits6:
-		input, ok = bot.Digits6(t.ev.Text)
-	case Code8:
-		input, ok = bot.Code8(t.ev.Text)
-	default:
-		input, ok = strings.TrimSpace(t.ev.Text), looksLike(st.Answer.Kind, t.ev.Text)
-	}
+	input, ok := read(st.Answer.Kind, strings.TrimSpace(t.ev.Text))
 	if ok {
 		t.ask(st.Answer.Check, input)
 	}
@@ -371,12 +366,11 @@ func (t *turn) miss(st *Step) {
 // verbOf finds a word that works everywhere: in the session's language, in the
 // base language, then in any other.
 func (t *turn) verbOf(folded string) (verb, int) {
-	w := strings.TrimPrefix(folded, "/")
-	if v, ok := t.e.langs[t.li].verbs[w]; ok {
+	if v, ok := t.e.langs[t.li].verbs[folded]; ok {
 		return v, t.li
 	}
 	for i, l := range t.e.langs {
-		if v, ok := l.verbs[w]; ok {
+		if v, ok := l.verbs[folded]; ok {
 			return v, i
 		}
 	}
@@ -493,7 +487,7 @@ func (t *turn) pickTyped(st *Step, f *bot.Frame, folded string) bool {
 	i := 0
 	for _, c := range t.choices(st, f) {
 		i++
-		if isNumber && n == i || !isNumber && fold(c.Label) == folded {
+		if isNumber && n == i || !isNumber && typed.Fold(c.Label) == folded {
 			t.heard(c.Label)
 			if strings.HasPrefix(c.ID, "/") {
 				t.verb(verbByName[c.ID[1:]])

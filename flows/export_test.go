@@ -1,6 +1,9 @@
 package flows
 
-import "latchkey/bot"
+import (
+	"latchkey/bot"
+	"latchkey/bot/typed"
+)
 
 // Replay plays a transcript in another language than it was written in: the
 // "<" lines are not compared, and what is typed in the base language for a
@@ -45,7 +48,7 @@ func Words(set *Set) map[string]bool {
 // Greets reports whether a text is a greeting of any language and nothing else.
 func Greets(set *Set, text string) bool {
 	for _, lang := range set.langs {
-		if lang.greets[fold(text)] {
+		if lang.greets[typed.Fold(text)] {
 			return len(text) <= maxHeard
 		}
 	}

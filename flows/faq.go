@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"latchkey/bot/typed"
 )
 
 // A question that may come at any step, and its answer.
@@ -48,7 +50,7 @@ func (l *loader) patterns(file string, n *yaml.Node, lang int, e *faqEntry) {
 	}
 	e.words[lang] = nil
 	for _, line := range lines {
-		e.words[lang] = append(e.words[lang], strings.Fields(fold(line)))
+		e.words[lang] = append(e.words[lang], strings.Fields(typed.Fold(line)))
 	}
 }
 
@@ -56,9 +58,7 @@ func (l *loader) patterns(file string, n *yaml.Node, lang int, e *faqEntry) {
 // longest pattern whose stems all begin a word of the text. A tie goes to the
 // entry written first.
 func (e *Set) answerTo(lang int, folded string) *faqEntry {
-	words := strings.FieldsFunc(folded, func(r rune) bool {
-		return r == ' ' || r == ',' || r == '.' || r == '?' || r == '!' || r == ';' || r == ':' || r == '¿' || r == '¡' || r == '"'
-	})
+	words := strings.Fields(folded)
 	if len(words) > 60 {
 		words = words[:60]
 	}

@@ -2,6 +2,8 @@ package flows
 
 import (
 	"go.yaml.in/yaml/v3"
+
+	"latchkey/bot/typed"
 )
 
 // Base is the language that scripts are written in. Every other language is
@@ -44,7 +46,7 @@ func (l *loader) language(file string, n *yaml.Node, own bool) {
 		}
 		idx = len(l.set.langs)
 		l.set.langIndex[code] = idx
-		l.set.langs = append(l.set.langs, &language{code: code, name: name, folded: fold(name), pos: Pos{file, n.Line},
+		l.set.langs = append(l.set.langs, &language{code: code, name: name, folded: typed.Fold(name), pos: Pos{file, n.Line},
 			verbs: map[string]verb{}, phrases: map[string]*template{}, greets: map[string]bool{}})
 	}
 	l.trans = append(l.trans, transFile{file, idx, own, n})
@@ -78,7 +80,7 @@ func (l *loader) translate() {
 							var ws []string
 							l.names(file, v, &ws)
 							for _, w := range ws {
-								w = fold(w)
+								w = typed.Fold(w)
 								if other, dup := lang.verbs[w]; dup && other != vb {
 									l.bad(file, v, "%q already means %s", w, verbNames[other])
 								}
@@ -139,7 +141,7 @@ func (l *loader) translate() {
 			},
 		})
 		for _, g := range lang.greetings {
-			lang.greets[fold(g)] = true
+			lang.greets[typed.Fold(g)] = true
 		}
 	}
 	if !carried {

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // What the platforms can show, the smallest of each: a Discord message has
@@ -605,7 +606,7 @@ func (l *linter) choiceWords(s *Step, li int) {
 			words = append(words, c.Words[li]...)
 		}
 		for k, w := range words {
-			f := fold(w)
+			f := typed.Fold(w)
 			if f == "" || f == c.ID && k == 1 && li > 0 {
 				continue
 			}
@@ -616,7 +617,7 @@ func (l *linter) choiceWords(s *Step, li int) {
 				continue
 			}
 			owner[f] = c
-			if k == 1 || c.Verb != "" || f == fold(words[0]) { // what stands on a button is meant
+			if k == 1 || c.Verb != "" || f == typed.Fold(words[0]) { // what stands on a button is meant
 				continue
 			}
 			if v, ok := lang.verbs[f]; ok && !meant(s, c, v) {
@@ -930,7 +931,7 @@ func (l *linter) words() {
 				continue
 			}
 			for _, w := range f.triggers[li] {
-				fw := fold(w)
+				fw := typed.Fold(w)
 				if fw == "" {
 					l.bad(f.Pos, "trigger %q of flow %s has nothing that can be typed", w, f.Name)
 				}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // A Set is everything that was loaded: flows, languages, lists, answers. It
@@ -148,7 +149,7 @@ func (l *loader) link() {
 				continue
 			}
 			for _, w := range words {
-				w = fold(w)
+				w = typed.Fold(w)
 				if other := set.langs[li].triggers[w]; other != nil && other != f {
 					l.badAt(f.Pos, "trigger %q already starts %s", w, other.Name)
 					continue
@@ -288,7 +289,7 @@ func (e *Set) look(s *Step, li int) look {
 	}
 	lk.byWord = map[string]int{}
 	put := func(w string, i int) {
-		if w = fold(w); w != "" {
+		if w = typed.Fold(w); w != "" {
 			if _, dup := lk.byWord[w]; !dup {
 				lk.byWord[w] = i
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // Transcripts are the stories of the shipped scripts, testdata/*.txt. A
@@ -239,7 +240,7 @@ func (p *player) do(line string) error {
 
 // meant finds, in a replay, the choice that typed words of the base language
 // stand for.
-func (p *player) meant(typed string) string {
+func (p *player) meant(text string) string {
 	f := p.s.Top()
 	if p.replay == "" || f == nil || p.set.flows[f.Flow] == nil {
 		return ""
@@ -248,13 +249,13 @@ func (p *player) meant(typed string) string {
 	if st == nil || !st.Kind.waits() {
 		return ""
 	}
-	folded := fold(typed)
+	folded := typed.Fold(text)
 	if i, ok := st.looks[0].byWord[folded]; ok {
 		return st.looks[0].choices[i].ID
 	}
 	if list := p.set.lists[st.List]; list != nil {
 		for _, e := range list.Entries {
-			if fold(e.Text.Source(0)) == folded {
+			if typed.Fold(e.Text.Source(0)) == folded {
 				return e.ID
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
+	"latchkey/bot/typed"
 	"latchkey/store"
 	"latchkey/store/storetest"
 )
@@ -72,7 +73,7 @@ func (r *rig) page(x bot.External) string {
 	if err != nil {
 		r.Fatal(err)
 	}
-	typed, ok := bot.Code8(strings.ToLower(string(code)))
+	typed, ok := typed.Code8(strings.ToLower(string(code)))
 	if !ok {
 		r.Fatalf("%q is not read as a code", string(code))
 	}

@@ -1,11 +1,11 @@
-package bot_test
+package typed_test
 
 import (
 	"strings"
 	"testing"
 	"unicode"
 
-	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 func TestDigits6(t *testing.T) {
@@ -48,7 +48,7 @@ func TestDigits6(t *testing.T) {
 		{"🙂🙂🙂", ""},
 		{"½¼¾²³¹", ""}, // numbers, but no decimal digits
 	} {
-		got, ok := bot.Digits6(c.text)
+		got, ok := typed.Digits6(c.text)
 		if !ok {
 			got = ""
 		}
@@ -63,7 +63,7 @@ func FuzzDigits6(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		code, ok := bot.Digits6(s)
+		code, ok := typed.Digits6(s)
 		if !ok {
 			return
 		}
@@ -103,19 +103,27 @@ func TestCode8(t *testing.T) {
 		{"", ""},
 		{"        ", ""},
 		{"--------", ""},
-		{"7F3K-9QX", ""},                   // seven
-		{"ABCDEFGHJKMNPQRST", ""},          // seventeen
-		{"7F3K-9QXU", ""},                  // no U in it
-		{"7F3K/9QXD", ""},                  //
-		{"code 7F3K-9QXD", "C0DE7F3K9QXD"}, // a longer code, which the check then finds wrong
-		{"your code: 7F3K-9QXD", ""},       //
-		{"what is this", ""},               // words, of letters that may be in a code
+		{"7F3K-9QX", ""},          // seven
+		{"ABCDEFGHJKMNPQRST", ""}, // seventeen
+		{"7F3K-9QXU", ""},         // no U in it
+		{"7F3K/9QXD", ""},         //
+		{"code 7F3K-9QXD", "7F3K9QXD"},
+		{"your code: 7F3K-9QXD", "7F3K9QXD"},
+		{"my code is 7f3k 9qxd, thanks", "7F3K9QXD"},
+		{"la página muestra 7F3K-9QXD", "7F3K9QXD"},
+		{"The page shows me 7F3K-9QXD now", "7F3K9QXD"},
+		{"it gave me this: 7F3K9QXD", "7F3K9QXD"},
+		{"seven F three K nine Q X D", "7F3K9QXD"},
+		{"siete f tres k nueve q x d", "7F3K9QXD"},
+		{"7F3K-9QXD or 8F3K-9QXD", ""},
+		{"I have a well-known question", ""},
+		{"what is this", ""}, // words, of letters that may be in a code
 		{"thanks man", ""},
 		{"I am locked", ""},
 		{"Привет12", ""},
 		{"🙂🙂🙂🙂🙂🙂🙂🙂", ""},
 	} {
-		got, ok := bot.Code8(c.text)
+		got, ok := typed.Code8(c.text)
 		if !ok {
 			got = ""
 		}
@@ -130,14 +138,14 @@ func FuzzCode8(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		code, ok := bot.Code8(s)
+		code, ok := typed.Code8(s)
 		if !ok {
 			return
 		}
 		if len(code) < 8 || len(code) > 16 || strings.Trim(code, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") != "" {
 			t.Fatalf("Code8(%q) = %q", s, code)
 		}
-		if again, ok := bot.Code8(code); !ok || again != code {
+		if again, ok := typed.Code8(code); !ok || again != code {
 			t.Fatalf("Code8(%q) = %q, %v", code, again, ok)
 		}
 	})
