@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,29 +11,43 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/policy"
+	"latchkey/bot/typed"
 )
 
-// NormalAnswer brings an answer into the form that is compared and hashed:
-// NFKC, upper and lower case folded, blanks trimmed and collapsed, invisible
-// characters dropped. It is the same for every language.
-func NormalAnswer(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if unicode.Is(unicode.Cf, c) || unicode.IsControl(c) && !unicode.IsSpace(c) {
-			return -1
-		}
-		return c
-	}, s)
-	s = cases.Fold().String(norm.NFKC.String(s))
-	return strings.Join(strings.Fields(norm.NFKC.String(s)), " ") // folding may undo the form
+// answerVersion numbers the form in which answers are hashed now. Each stored
+// hash says with which one it was made, so that the form may change: see
+// AnswerForm.
+const answerVersion = 2
+
+// AnswerForm brings an answer into the form of a version, which is compared and
+// hashed. It is the same for every language, and what a version gives never
+// changes: hashes of it are kept for years, and nobody knows what was hashed.
+//
+//   - 1: NFKC, upper and lower case folded, blanks collapsed, invisible
+//     characters dropped; signs and accents count.
+//   - 2: letters and digits only, without accents (typed.Answer).
+func AnswerForm(version int, s string) string {
+	if version == 1 {
+		s = strings.Map(func(c rune) rune {
+			if unicode.Is(unicode.Cf, c) || unicode.IsControl(c) && !unicode.IsSpace(c) {
+				return -1
+			}
+			return c
+		}, s)
+		s = cases.Fold().String(norm.NFKC.String(s))
+		return strings.Join(strings.Fields(norm.NFKC.String(s)), " ") // folding may undo the form
+	}
+	return typed.Answer(s)
 }
 
-// answerProblem says what is wrong with one normalised answer: short, long,
+// answerProblem says what is wrong with one answer as it was typed: short, long,
 // repeated, common, name, question; empty when nothing is. names are words
 // about the person and the organisation; question is the question's text.
 //
 // An answer may not contain a name. It may contain words of its question, as
 // "Lincoln school" does, when enough is left without them.
-func answerProblem(answer, question string, names []string, p *policy.Policy) string {
+func answerProblem(text, question string, names []string, p *policy.Policy) string {
+	answer := typed.Answer(text)
 	n := utf8.RuneCountInString(answer)
 	switch {
 	case n < p.AnswerMin:
@@ -41,44 +56,32 @@ func answerProblem(answer, question string, names []string, p *policy.Policy) st
 		return "long"
 	case oneLetter(answer):
 		return "repeated"
-	case common(answer):
+	case common[answer]:
 		return "common"
 	}
-	banned := map[string]bool{}
-	for _, w := range names {
-		banned[w] = true
-	}
-	asked := map[string]bool{}
-	for _, w := range words(question) {
-		asked[w] = true
-	}
+	asked := strings.Fields(typed.Fold(question))
 	left := 0
-	for _, w := range words(answer) {
-		if banned[w] {
+	for _, w := range strings.Fields(typed.Fold(text)) {
+		if slices.Contains(names, w) {
 			return "name"
 		}
-		if !asked[w] {
+		if !slices.Contains(asked, w) {
 			left += utf8.RuneCountInString(w)
 		}
 	}
-	if banned[strings.ReplaceAll(answer, " ", "")] {
+	if slices.Contains(names, answer) {
 		return "name"
 	}
-	if left < p.AnswerMin && len(asked) > 0 && left < utf8.RuneCountInString(strings.Join(words(answer), "")) {
+	if left < p.AnswerMin && left < n {
 		return "question"
 	}
 	return ""
 }
 
-// words splits into words of letters and digits, normalised.
-func words(s string) []string {
-	return strings.FieldsFunc(NormalAnswer(s), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !unicode.IsMark(c) })
-}
-
 // oneLetter reports whether an answer is one character over and over.
 func oneLetter(s string) bool {
 	first, _ := utf8.DecodeRuneInString(s)
-	return strings.Trim(s, string(first)+" ") == ""
+	return strings.Trim(s, string(first)) == ""
 }
 
 // minName is the shortest part of a name that an answer must not contain;
@@ -90,7 +93,7 @@ const minName = 3
 func (r *Room) namesOf(p *bot.Person) []string {
 	var ns []string
 	add := func(s string) {
-		for _, w := range words(s) {
+		for _, w := range strings.Fields(typed.Fold(s)) {
 			if utf8.RuneCountInString(w) >= minName {
 				ns = append(ns, w)
 			}
@@ -104,19 +107,14 @@ func (r *Room) namesOf(p *bot.Person) []string {
 		name, _, _ := strings.Cut(d, ".")
 		add(name)
 	}
-	return append(ns, NormalAnswer(p.Username))
+	return append(ns, typed.Answer(p.Username))
 }
 
-// common reports whether an answer is one of those that very many people give,
-// in English or Spanish. A short list on purpose: it stops what an attacker
-// tries first, not everything that can be guessed.
-func common(answer string) bool {
-	_, found := commonAnswers[strings.ReplaceAll(answer, " ", "")]
-	return found
-}
-
-var commonAnswers = func() map[string]struct{} {
-	m := map[string]struct{}{}
+// common are answers that very many people give, in English or Spanish. A short
+// list on purpose: it stops what an attacker tries first, not everything that
+// can be guessed.
+var common = func() map[string]bool {
+	m := map[string]bool{}
 	for _, w := range strings.Fields(`
 		123 1234 12345 123456 1234567 12345678 123456789 1234567890 000 0000 111 1111 1212 4321 654321 abc abc123 abcd abcdef
 		qwerty qwertz asdf asdfgh zxcvbn password passwort contraseña contrasena clave secret secreto letmein welcome admin test prueba
@@ -131,7 +129,7 @@ var commonAnswers = func() map[string]struct{} {
 		superman batman spiderman titanic starwars harrypotter thebible bible biblia
 		newyork losangeles chicago houston miami london paris madrid barcelona mexico méxico
 		football soccer basketball futbol fútbol toyota ford honda nokia iphone samsung`) {
-		m[w] = struct{}{}
+		m[typed.Answer(w)] = true
 	}
 	return m
 }()

@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -25,34 +26,49 @@ func asked(t *testing.T) *rig {
 	return r
 }
 
-func TestNormalAnswer(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{"  Lincoln   SCHOOL ", "lincoln school"},
-		{"Straße", "strasse"},
-		{"ﬁsh", "fish"},
-		{"Ｂｒｏｃｃｏｌｉ", "broccoli"},
-		{"cafe\u0301", "café"},
-		{"a\u00a0b\tc", "a b c"},
-		{"zero\u200bwidth", "zerowidth"},
-		{"ΣΊΣΥΦΟΣ", "σίσυφοσ"},
-		{"\x00nul", "nul"},
+// TestAnswerFormsNeverChange: hashes of these forms are kept for years.
+func TestAnswerFormsNeverChange(t *testing.T) {
+	for _, c := range []struct{ text, first, second string }{
+		{"  Lincoln   SCHOOL ", "lincoln school", "lincolnschool"},
+		{"Straße", "strasse", "strasse"},
+		{"ﬁsh", "fish", "fish"},
+		{"Ｂｒｏｃｃｏｌｉ", "broccoli", "broccoli"},
+		{"cafe\u0301", "café", "cafe"},
+		{"a\u00a0b\tc", "a b c", "abc"},
+		{"zero\u200bwidth", "zerowidth", "zerowidth"},
+		{"ΣΊΣΥΦΟΣ", "σίσυφοσ", "σισυφοσ"},
+		{"\x00nul", "nul", "nul"},
+		{"O’Hara's", "o’hara's", "oharas"},
+		{"Velvet-Otter!", "velvet-otter!", "velvetotter"},
+		{"Пётр Ёлкин", "пётр ёлкин", "петрелкин"},
+		{"ガーデン", "ガーデン", "ガーデン"},
+		{"हिन्दी", "हिन्दी", "हिन्दी"},
+		{"1️⃣２٣", "1️⃣2٣", "123"},
+		{"Łódź & Ærø", "łódź & ærø", "lodzaero"},
 	} {
-		if got := enroll.NormalAnswer(c.text); got != c.want {
-			t.Errorf("NormalAnswer(%q) = %q, want %q", c.text, got, c.want)
-		}
-		if twice := enroll.NormalAnswer(c.want); twice != c.want {
-			t.Errorf("%q changes again to %q", c.want, twice)
+		for version, want := range []string{1: c.first, 2: c.second} {
+			if version == 0 {
+				continue
+			}
+			if got := enroll.AnswerForm(version, c.text); got != want {
+				t.Errorf("AnswerForm(%d, %q) = %q, want %q", version, c.text, got, want)
+			}
+			if twice := enroll.AnswerForm(version, want); twice != want {
+				t.Errorf("version %d: %q changes again to %q", version, want, twice)
+			}
 		}
 	}
 }
 
-func FuzzNormalAnswer(f *testing.F) {
+func FuzzAnswerForm(f *testing.F) {
 	f.Add("Lincoln School")
 	f.Add("\u0345\u03b1ß")
 	f.Fuzz(func(t *testing.T, s string) {
-		once := enroll.NormalAnswer(s)
-		if twice := enroll.NormalAnswer(once); twice != once {
-			t.Errorf("%q: %q, then %q", s, once, twice)
+		for version := 1; version <= 2; version++ {
+			once := enroll.AnswerForm(version, s)
+			if twice := enroll.AnswerForm(version, once); twice != once {
+				t.Errorf("version %d of %q: %q, then %q", version, s, once, twice)
+			}
 		}
 	})
 }
@@ -84,6 +100,13 @@ func TestAnswerRules(t *testing.T) {
 		{"Lincoln", "lincoln", "gazpacho", "pet", "clash"},
 		{"Lincoln", "Whiskers", "  LINCOLN ", "dish", "clash"},
 		{"Ｌincoln", "Lincoln", "gazpacho", "pet", "clash"},
+		{"Velvet Otter", "Vélvet Otter", "gazpacho", "pet", "clash"},
+		{"Velvet Otter", "gazpacho", "Velvet-Otter!", "dish", "clash"},
+		{"O’Brien", "OBRIEN", "gazpacho", "pet", "clash"},
+		{"🎸🎸🎸", "Whiskers", "gazpacho", "school", "short"},
+		{"Lincoln", "Ánn", "gazpacho", "pet", "name"},
+		{"Lincoln", "L.e.e", "gazpacho", "pet", "name"},
+		{"Lincoln", "p-a-s-s-w-o-r-d", "gazpacho", "pet", "common"},
 	} {
 		r := asked(t)
 		oc := r.Submit("answers", "questions.save", "a1", c.a1, "a2", c.a2, "a3", c.a3)
@@ -143,7 +166,11 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := vault.VerifySecret(t.Context(), pool, string(plain), []byte(want)); !ok || err != nil {
+		hash, versioned := strings.CutPrefix(string(plain), "2$")
+		if !versioned {
+			t.Errorf("answer %d does not say its version", i+1)
+		}
+		if ok, err := vault.VerifySecret(t.Context(), pool, "$"+hash, []byte(want)); !ok || err != nil {
 			t.Errorf("answer %d of %s: %v, %v", i+1, ss[i].Name, ok, err)
 		}
 		if ss[i].Name != []string{"school", "pet", "dish"}[i] {
@@ -160,6 +187,74 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 	}
 	if ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) }); len(ss) != 0 {
 		t.Error("old answers are kept")
+	}
+}
+
+// countingHashes counts the hashes that are compared.
+type countingHashes struct {
+	enroll.Hasher
+	compared int
+}
+
+func (c *countingHashes) VerifyAny(ctx context.Context, hs []string, b []byte) (int, error) {
+	c.compared += len(hs)
+	return c.Hasher.VerifyAny(ctx, hs, b)
+}
+
+// TestAnswersOfBefore: hashes of the first form carry no number and are compared
+// in that form; each is compared once, so a version more is not more work.
+func TestAnswersOfBefore(t *testing.T) {
+	r := asked(t)
+	pool := vault.NewPool(r.Policy)
+	counted := &countingHashes{Hasher: r.Enroll.Hashes}
+	r.Enroll.Hashes = counted
+	r.Submit("answers", "questions.save", "a1", "Roosevelt", "a2", "x", "a3", "gazpacho")
+	m := r.Methods(bot.Pending)[0]
+	old, err := vault.HashSecret(t.Context(), pool, []byte(enroll.AnswerForm(1, "O’Hara’s")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := func(plain string) {
+		t.Helper()
+		err := r.DB.Update(t.Context(), func(tx bot.Tx) error {
+			ss, err := tx.Secrets(m.ID)
+			if err != nil {
+				return err
+			}
+			if ss[0].Sealed, err = r.Ring.Seal([]byte(plain), ss[0].Place(roomtest.AnnID)); err != nil {
+				return err
+			}
+			return tx.PutSecrets(m.ID, ss)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	seal(old)
+	r.Set("bad", "pet")
+	counted.compared = 0
+	if oc := r.Submit("answer_again", "questions.save_again", "again", "o’hara’s"); roomtest.Fact(oc, "problem") != "clash" {
+		t.Errorf("the same as an answer of before: %v", oc)
+	}
+	if oc := r.Submit("answer_again", "questions.save_again", "again", "GAZPACHO!"); roomtest.Fact(oc, "problem") != "clash" {
+		t.Errorf("the same as an answer of today: %v", oc)
+	}
+	if counted.compared > 4 {
+		t.Errorf("%d comparisons for two answers against two hashes", counted.compared)
+	}
+	seal("9" + old)
+	if oc, err := r.TrySubmit("answer_again", "questions.save_again", "again", "Whiskers"); err == nil || !strings.Contains(err.Error(), `version "9"`) {
+		t.Errorf("an answer of a newer program: %v, %v", oc, err)
+	}
+	seal(old)
+	if oc := r.Submit("answer_again", "questions.save_again", "again", "Whiskers"); oc.Name != "ok" {
+		t.Error(oc)
+	}
+	ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(m.ID) })
+	for i, want := range []string{"1", "2", "2"} {
+		if plain, err := r.Ring.Open(ss[i].Sealed, ss[i].Place(roomtest.AnnID)); err != nil || string(plain[:1]) != want {
+			t.Errorf("answer %d: %v", i+1, err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // questionsBegin says whether questions may be set now.
@@ -26,6 +27,7 @@ func (r *Room) questionsBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // with what is wrong with it. The answer itself is gone.
 type answer struct {
 	question string
+	version  int // of the form that was hashed; see AnswerForm
 	hash     string
 	problem  string
 }
@@ -51,15 +53,16 @@ func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (a
 		if a.question == "" {
 			return nil, fmt.Errorf("enroll: answers: question q%s was not picked", n)
 		}
-		text := NormalAnswer(string(c.Event.Form.Value("a" + n)))
+		text := string(c.Event.Form.Value("a" + n))
+		form := AnswerForm(answerVersion, text)
 		a.problem = answerProblem(text, r.question(c.Lang(), a.question), names, r.Policy)
-		if a.problem == "" && seen[text] {
+		if a.problem == "" && seen[form] {
 			a.problem = "clash"
 		}
 		if a.problem == "" {
-			seen[text] = true
-			if a.hash, err = r.Hashes.Hash(ctx, []byte(text)); err != nil {
-				return nil, fmt.Errorf("enroll: hash answer: %w", err)
+			seen[form] = true
+			if err = r.hashAnswer(ctx, &a, text); err != nil {
+				return nil, err
 			}
 		}
 		out.all = append(out.all, a)
@@ -79,17 +82,18 @@ func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot
 	var out []bot.FieldProblem
 	for i := 1; i <= r.Policy.QuestionsPicked; i++ {
 		n := strconv.Itoa(i)
-		text := NormalAnswer(string(c.Event.Form.Value("a" + n)))
-		if text == "" {
+		text := string(c.Event.Form.Value("a" + n))
+		if typed.Fold(text) == "" {
 			continue
 		}
+		form := AnswerForm(answerVersion, text)
 		problem := answerProblem(text, r.question(c.Lang(), c.Slot("q"+n)), names, r.Policy)
 		switch {
 		case problem != "":
-		case seen[text]:
+		case seen[form]:
 			problem = "clash"
 		default:
-			seen[text] = true
+			seen[form] = true
 			continue
 		}
 		out = append(out, r.problem(c.Lang(), "a"+n, problem))
@@ -105,8 +109,8 @@ func (r *Room) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.F
 	if err != nil {
 		return nil, err
 	}
-	text := NormalAnswer(string(c.Event.Form.Value("again")))
-	if text == "" {
+	text := string(c.Event.Form.Value("again"))
+	if typed.Fold(text) == "" {
 		return nil, nil
 	}
 	problem := answerProblem(text, r.question(c.Lang(), c.Slot("bad")), r.namesOf(p), r.Policy)
@@ -154,9 +158,9 @@ func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any
 	}
 	out := answered{all: []answer{{question: c.Slot("bad")}}}
 	a := &out.all[0]
-	var hashes []string
+	var hashes [answerVersion + 1][]string // of the other answers, by the version of their form
 	err = st.View(ctx, func(tx bot.Tx) error {
-		hashes = nil
+		clear(hashes[:])
 		m, kept, err := r.pendingAnswers(tx, p.ID)
 		if err != nil || m == nil {
 			return err
@@ -164,7 +168,7 @@ func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any
 		out.method = m.ID
 		for _, k := range kept {
 			if k.hash != "" && k.question != a.question {
-				hashes = append(hashes, k.hash)
+				hashes[k.version] = append(hashes[k.version], k.hash)
 			}
 		}
 		return nil
@@ -172,26 +176,63 @@ func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any
 	if err != nil {
 		return nil, err
 	}
-	text := NormalAnswer(string(c.Event.Form.Value("again")))
+	text := string(c.Event.Form.Value("again"))
 	if a.problem = answerProblem(text, r.question(c.Lang(), a.question), r.namesOf(p), r.Policy); a.problem != "" {
 		return out, nil
 	}
-	i, err := r.Hashes.VerifyAny(ctx, hashes, []byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("enroll: compare answers: %w", err)
+	for version, hs := range hashes { // each hash is compared once, in the form that it was made of
+		if len(hs) == 0 {
+			continue
+		}
+		i, err := r.Hashes.VerifyAny(ctx, hs, []byte(AnswerForm(version, text)))
+		if err != nil {
+			return nil, fmt.Errorf("enroll: compare answers: %w", err)
+		}
+		if i >= 0 {
+			a.problem = "clash"
+			return out, nil
+		}
 	}
-	if i >= 0 {
-		a.problem = "clash"
-		return out, nil
-	}
-	if a.hash, err = r.Hashes.Hash(ctx, []byte(text)); err != nil {
-		return nil, fmt.Errorf("enroll: hash answer: %w", err)
-	}
-	return out, nil
+	return out, r.hashAnswer(ctx, a, text)
 }
 
-// problemMark begins the sealed text of an answer that is still missing; a hash
-// begins with "$".
+// hashAnswer hashes an answer in the form of today.
+func (r *Room) hashAnswer(ctx context.Context, a *answer, text string) (err error) {
+	a.version = answerVersion
+	if a.hash, err = r.Hashes.Hash(ctx, []byte(AnswerForm(answerVersion, text))); err != nil {
+		return fmt.Errorf("enroll: hash answer: %w", err)
+	}
+	return nil
+}
+
+// An answer is sealed as the version of its form and its hash, which begins with
+// "$": "2$argon2id$…". Without a number it is of version 1. One that is still
+// missing is problemMark and what was wrong with it.
+func (a *answer) plain() string {
+	if a.hash == "" {
+		return problemMark + a.problem
+	}
+	return strconv.Itoa(a.version) + a.hash
+}
+
+// readAnswer reads what plain gave.
+func readAnswer(question, plain string) (a answer, err error) {
+	a.question = question
+	if problem, missing := strings.CutPrefix(plain, problemMark); missing {
+		a.problem = problem
+		return a, nil
+	}
+	version, hash, _ := strings.Cut(plain, "$")
+	a.version, a.hash = 1, "$"+hash
+	if version != "" {
+		if a.version, err = strconv.Atoi(version); err != nil || a.version < 1 || a.version > answerVersion {
+			return a, fmt.Errorf("its form is of version %q, and this program knows 1 to %d: was it stored by a newer one?", version, answerVersion)
+		}
+	}
+	return a, nil
+}
+
+// problemMark begins the sealed text of an answer that is still missing.
 const problemMark = "!"
 
 // pendingAnswers reads the answers that are kept until the missing ones are
@@ -216,11 +257,9 @@ func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer,
 			if err != nil {
 				return nil, nil, fmt.Errorf("enroll: answer %d: %w", ss[j].No, err)
 			}
-			a := answer{question: ss[j].Name}
-			if problem, missing := strings.CutPrefix(string(plain), problemMark); missing {
-				a.problem = problem
-			} else {
-				a.hash = string(plain)
+			a, err := readAnswer(ss[j].Name, string(plain))
+			if err != nil {
+				return nil, nil, fmt.Errorf("enroll: answer %d: %w", ss[j].No, err)
 			}
 			as = append(as, a)
 		}
@@ -284,16 +323,12 @@ func (r *Room) keep(tx bot.Tx, c *bot.Call, m *bot.Method, all []answer) (bot.Ou
 	ss := make([]bot.MethodSecret, len(all))
 	missing := -1
 	for i, a := range all {
-		plain := a.hash
-		if a.hash == "" {
-			plain = problemMark + a.problem
-			if missing < 0 {
-				missing = i
-			}
+		if a.hash == "" && missing < 0 {
+			missing = i
 		}
 		ss[i] = bot.MethodSecret{Method: m.ID, No: i + 1, Name: a.question}
 		var err error
-		if ss[i].Sealed, err = r.Vault.Seal([]byte(plain), ss[i].Place(m.Person)); err != nil {
+		if ss[i].Sealed, err = r.Vault.Seal([]byte(a.plain()), ss[i].Place(m.Person)); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: seal answer: %w", err)
 		}
 	}
