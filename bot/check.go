@@ -65,6 +65,7 @@ type Outcome struct {
 	Facts   []Fact   // become slots of the running flow; an empty value clears one
 	Options []Option // become choices of the next step with "options: true"
 	Reveal  *Reveal  // what the next message shows
+	Echo    *Reveal  // what the next message shows in full that stands masked in its text
 	Error   string   // remembered as Session.Error for the desk; a code such as "code_wrong"
 }
 
@@ -75,8 +76,11 @@ type CheckSpec struct {
 	Doc      string              // one line for `latchkey flows show`
 	Takes    []string            // slots it reads; lint wants them set
 	Outcomes map[string][]string // outcome name -> facts that it gives
-	Options  bool                // it gives options
-	Run      Check               // nil in lint-only catalogues
+	// Instead names, for an outcome that a script need not know, the one that
+	// is followed when it does not: "found" is an "ok" that deserves a question.
+	Instead map[string]string
+	Options bool  // it gives options
+	Run     Check // nil in lint-only catalogues
 }
 
 // Outcomes writes CheckSpec.Outcomes as lines "name fact fact".

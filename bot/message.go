@@ -1,5 +1,7 @@
 package bot
 
+import "strings"
+
 // A Message is what the bot says in one turn: one text, and at most one set of
 // choices, one picture and one private form. It is stored in the outbox as
 // JSON, so nothing in it is secret: where a secret must be shown (a QR, a key)
@@ -16,6 +18,9 @@ type Message struct {
 	Prompt   uint32   `json:"n,omitempty"` // number of the prompt that Choices, Form and Entry belong to
 	Lang     string   `json:"l,omitempty"` // language of Text, for screen readers and speech
 	Fleeting bool     `json:"x,omitempty"` // retract it when its step is over, or after ten minutes
+	// Echo is a number or an address that stands masked in Text and is shown in
+	// full, once, so that the person can say whether it is right.
+	Echo *Reveal `json:"q,omitempty"`
 	// Heard is what this answers, as it may stand in a transcript: the label
 	// of the choice, the words of a command, or dots in place of anything that
 	// might be private. Kept for channels whose platform keeps no transcript.
@@ -79,6 +84,10 @@ type RevealKind string
 // otpauth link for the same phone, and the key in groups of four.
 const RevealTOTP RevealKind = "totp"
 
+// RevealTyped shows the number or the address of a pending phone or mailbox in
+// the place of its masked form. It stands in Message.Echo only.
+const RevealTyped RevealKind = "typed"
+
 // A Reveal points to a secret that is opened only while the message is sent.
 type Reveal struct {
 	Kind   RevealKind `json:"k"`
@@ -91,6 +100,18 @@ type Revealed struct {
 	Key  Secret   // base32 in groups of four, separated by spaces
 	PNG  []byte   // the QR picture, 1 bit per pixel, quiet zone included
 	Rows []string // the QR as half-block characters, black on white, quiet zone included
+
+	Masked string // of RevealTyped: as it stands in the text
+	Full   Secret // of RevealTyped: as people write it
+}
+
+// Echoed is text with what r reveals in the place of its masked form. r may be
+// nil: then the masked form stays.
+func (r *Revealed) Echoed(text string) string {
+	if r == nil || r.Masked == "" || r.Full == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, r.Masked, string(r.Full))
 }
 
 // A Form asks for values that must not stand in a chat: a password, answers.

@@ -117,6 +117,9 @@ func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Out
 	if oc.Reveal != nil {
 		out.Message.Reveal = oc.Reveal
 	}
+	if oc.Echo != nil {
+		out.Message.Echo = oc.Echo
+	}
 	to := step.outcomes[oc.Name]
 	if to == nil {
 		t.failSafe()

@@ -110,6 +110,14 @@ type Step struct {
 	run                                    *Flow
 }
 
+// check is the check that a step asks, or empty.
+func (s *Step) check() string {
+	if s.Kind == Ask {
+		return s.Answer.Check
+	}
+	return s.Check
+}
+
 // AnswerKind says how typed text becomes the input of a check.
 type AnswerKind uint8
 

@@ -227,10 +227,7 @@ func (a *slotFlow) ways(s *Step, visit func(way)) {
 		picked.add(a.index[s.Slot])
 	}
 	via(picked, s.Next.Set, s.Next.step, &s.Next.Say, s.Next.Pos)
-	check := s.Check
-	if s.Kind == Ask {
-		check = s.Answer.Check
-	}
+	check := s.check()
 	for i := range s.Outcome {
 		o := &s.Outcome[i]
 		own := in.clone()
@@ -298,10 +295,7 @@ func (a *slotFlow) together(f *Flow, slot int) slotSet {
 			sets(s.Choices[i].Set, make(slotSet, len(a.constant)))
 		}
 		sets(s.Next.Set, make(slotSet, len(a.constant)))
-		check := s.Check
-		if s.Kind == Ask {
-			check = s.Answer.Check
-		}
+		check := s.check()
 		for i := range s.Outcome {
 			filled := make(slotSet, len(a.constant))
 			for _, name := range a.l.set.Catalogue.Checks[check].Outcomes[s.Outcome[i].Name] {
@@ -432,10 +426,7 @@ func (a *slotFlow) report(f *Flow) {
 				a.l.bad(s.Pos, "step %s branches on %s, which nothing ever fills%s", s.ID, s.Branch, hint(s.Branch, a.known()))
 			}
 		}
-		check := s.Check
-		if s.Kind == Ask {
-			check = s.Answer.Check
-		}
+		check := s.check()
 		if check != "" {
 			for _, name := range a.l.set.Catalogue.Checks[check].Takes {
 				need(in, name, s.Pos, "check "+check+" of step "+s.ID)

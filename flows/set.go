@@ -270,6 +270,11 @@ func (l *loader) linkFlow(f *Flow) {
 			target(&s.Outcome[i].Target, "outcome "+s.Outcome[i].Name, s)
 			s.outcomes[s.Outcome[i].Name] = &s.Outcome[i]
 		}
+		for name, other := range l.set.Catalogue.Checks[s.check()].Instead {
+			if s.outcomes[name] == nil && s.outcomes[other] != nil {
+				s.outcomes[name] = s.outcomes[other]
+			}
+		}
 		s.signals = map[string]*OutcomeTarget{}
 		for i := range s.Signals {
 			target(&s.Signals[i].Target, "signal "+s.Signals[i].Name, s)

@@ -172,6 +172,13 @@ func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active
 	m := row.Message.Harmless()
 	s := a.saidForm(row, h)
 	s.Active = active
+	if m.Echo != nil && active {
+		x, err := a.o.House.Reveal(ctx, *m.Echo)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return nil, err
+		}
+		m.Text = x.Echoed(m.Text)
+	}
 	s.Heard = m.Heard
 	s.Private = unheard(m.Heard)
 	s.Paras = paragraphs(m.Text)

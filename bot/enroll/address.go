@@ -1,25 +1,53 @@
 package enroll
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
+
+	"latchkey/bot/typed"
 )
 
 // An Address is a private mail address.
 type Address struct {
 	Local  string // as typed
 	Domain string // lower case, ASCII (an internationalised one as xn--…)
+	Inside bool   // it was found in a sentence, or had to be rewritten: it may not be the one that was meant
 }
 
 // String is the address as mail goes to it.
 func (a Address) String() string { return a.Local + "@" + a.Domain }
 
-// key is what two spellings of one mailbox have in common. Providers' own
-// rules (dots, plus signs) are left alone: they differ.
-func (a Address) key() string { return strings.ToLower(a.String()) }
+// key is what two spellings of one mailbox have in common, an internationalised
+// domain in letters and as xn--… among them. Providers' own rules (dots, plus
+// signs) are left alone: they differ.
+func (a Address) key() string { return addressKey(a.String()) }
+
+func addressKey(s string) string {
+	i := strings.LastIndexByte(s, '@')
+	return norm.NFC.String(strings.ToLower(s[:i+1])) + asciiDomain(s[i+1:])
+}
+
+// asciiDomain is a domain as it stands in the DNS, lower case; one that cannot
+// be written so stays as it is.
+func asciiDomain(d string) string {
+	if ascii, err := idna.Lookup.ToASCII(d); err == nil {
+		d = ascii
+	}
+	return strings.ToLower(d)
+}
+
+// shownDomain is a domain as people write it.
+func shownDomain(d string) string {
+	if u, err := idna.Display.ToUnicode(d); err == nil {
+		return u
+	}
+	return d
+}
 
 // Lengths of RFC 5321, 4.5.3.1, and its erratum 1690.
 const (
@@ -27,29 +55,32 @@ const (
 	maxLocal   = 64
 )
 
-// ReadAddress reads a typed private address. domains are the organisation's.
-// The problem is empty, or the outcome of email.accept that says what is wrong:
-// bad, long, company (Domain is set), lookalike and disposable.
+// ReadAddress reads a typed private address, which may stand in a sentence.
+// domains are the organisation's. The problem is empty, or the outcome of
+// email.accept that says what is wrong: bad, several, long, company (Domain is
+// set), lookalike and disposable.
 //
-// It takes the plain form of RFC 5321 only: one dot-atom of ASCII, one @, a
-// host name of at least two labels, which may be internationalised. Quoted
-// local parts, comments, address literals, display names and a trailing dot
-// are legal somewhere and a mistake here.
+// It takes the plain form of RFC 5321 and RFC 6531 only: one dot-atom, one @, a
+// host name of at least two labels, either of which may be internationalised.
+// Quoted local parts, comments and address literals are legal somewhere and a
+// mistake here.
 func ReadAddress(text string, domains []string) (a Address, problem string) {
-	s := strings.TrimSpace(strings.Map(func(c rune) rune {
-		if c == '\u200b' || c == '\ufeff' {
-			return -1 // comes along when people paste
-		}
-		return c
-	}, text))
-	if strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) || unicode.Is(unicode.Cf, c) }) {
+	found := typed.Addresses(text)
+	switch len(found) {
+	case 0:
 		return Address{}, "bad"
+	case 1:
+		a, problem = readAddress(found[0].Text, domains)
+		a.Inside = a.Inside || found[0].Inside
+		return a, problem
 	}
+	return Address{}, "several"
+}
+
+// readAddress reads text that is an address and nothing else.
+func readAddress(s string, domains []string) (a Address, problem string) {
 	if len(s) > maxAddress {
 		return Address{}, "long"
-	}
-	if strings.Count(s, "@") != 1 {
-		return Address{}, "bad"
 	}
 	local, domain, _ := strings.Cut(s, "@")
 	if len(local) > maxLocal {
@@ -58,12 +89,13 @@ func ReadAddress(text string, domains []string) (a Address, problem string) {
 	if !dotAtom(local) || domain == "" {
 		return Address{}, "bad"
 	}
-	shown := strings.ToLower(norm.NFKC.String(domain))
-	if u, err := idna.Display.ToUnicode(shown); err == nil {
-		shown = u
+	if mixed(local) {
+		return Address{}, "lookalike"
 	}
+	shown := strings.ToLower(norm.NFKC.String(domain))
+	shown = shownDomain(shown)
 	ascii, err := idna.Lookup.ToASCII(domain)
-	a = Address{local, strings.ToLower(ascii)}
+	a = Address{Local: local, Domain: strings.ToLower(ascii)}
 	if err == nil && len(a.String()) > maxAddress {
 		return Address{}, "long"
 	}
@@ -84,18 +116,21 @@ func ReadAddress(text string, domains []string) (a Address, problem string) {
 			return a, "disposable"
 		}
 	}
+	if plain := typed.Unaccented(a.Local); plain != a.Local && slices.Contains(mailboxes, a.Domain) {
+		a.Local, a.Inside = plain, true // a phone's keyboard wrote "josé"; no mailbox there is called so
+	}
 	return a, ""
 }
 
 // dotAtom reports whether s is words of atext between single dots (RFC 5322,
-// 3.2.3).
+// 3.2.3; RFC 6531, 3.3).
 func dotAtom(s string) bool {
 	for word := range strings.SplitSeq(s, ".") {
 		if word == "" {
 			return false
 		}
 		for _, c := range word {
-			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+/=?^_`{|}~-", c) {
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !(c > unicode.MaxASCII && unicode.In(c, unicode.L, unicode.M, unicode.Nd)) && !strings.ContainsRune("!#$%&'*+/=?^_`{|}~-", c) {
 				return false
 			}
 		}
@@ -164,8 +199,9 @@ var throwaway = []string{
 // not shown.
 func maskAddress(a Address) string {
 	first := ""
-	if len(a.Local) > 1 {
-		first = a.Local[:1]
+	if utf8.RuneCountInString(a.Local) > 1 {
+		_, n := utf8.DecodeRuneInString(a.Local)
+		first = a.Local[:n]
 	}
 	return first + "•••@" + a.Domain
 }

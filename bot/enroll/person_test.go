@@ -34,7 +34,7 @@ func TestUsername(t *testing.T) {
 		{"@example.org", "bad", ""},
 		{"ann@exam<ple.org", "bad", ""},
 		{"ann@b@example.org", "bad", ""},
-		{"EXAMPLE\\ann", "bad", ""},
+		{"EXAMPLE\\ann", "found", "ann"},
 		{"ann\r\nbob", "bad", ""},
 		{"<!channel>", "bad", ""},
 		{strings.Repeat("a", 300), "bad", ""},

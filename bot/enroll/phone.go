@@ -39,16 +39,30 @@ func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
+	var oc bot.Outcome
 	switch {
 	case problem == "same":
 		return fail("same", "phone_same", "masked", masked), nil
 	case problem != "":
 		return fail(problem, "phone_"+problem), nil
 	case n.Landline && via == bot.SMS:
-		return fail("landline", "phone_landline", "masked", masked, "method", string(m.ID)), nil
+		oc = fail("landline", "phone_landline", "masked", masked, "method", string(m.ID))
+	case n.Changed:
+		oc = say("renumbered", "masked", masked, "method", string(m.ID), "country", country(c.Lang(), n.Region))
+	case n.Inside:
+		oc = say("found", "masked", masked, "method", string(m.ID))
+	default:
+		return say("ok", "masked", masked, "method", string(m.ID)), nil
 	}
-	return say("ok", "masked", masked, "method", string(m.ID)), nil
+	if n.Changed || n.Inside {
+		oc.Echo = echo(m)
+	}
+	return oc, nil
 }
+
+// echo shows the number or the address of a pending method in full, once: it is
+// not just what was typed.
+func echo(m *bot.Method) *bot.Reveal { return &bot.Reveal{Kind: bot.RevealTyped, Method: m.ID} }
 
 // emailAccept reads a typed private address and makes it a pending mailbox.
 func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
@@ -57,28 +71,76 @@ func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return fail("prove_first", "proof_needed"), err
 	}
 	a, problem := ReadAddress(c.Input, r.Domains)
+	better := ""
+	if problem == "" {
+		better = Suggest(a.Domain, r.Domains)
+	}
+	return r.takeAddress(tx, c, p, a, problem, better)
+}
+
+// emailCorrect gives the pending address the domain that was suggested for the
+// one that it has.
+func (r *Room) emailCorrect(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, err := r.mayChange(tx, c)
+	if err != nil || p == nil {
+		return fail("prove_first", "proof_needed"), err
+	}
+	m, err := c.Method(tx)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if m == nil || m.Kind != bot.Email || m.State != bot.Pending {
+		return say("gone"), nil
+	}
+	was, err := r.Vault.Open(m.Sealed, m.Place())
+	if err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: address of method %s: %w", m.ID, err)
+	}
+	a, problem := readAddress(string(was), r.Domains)
+	better := Suggest(a.Domain, r.Domains)
+	if problem != "" || better == "" {
+		return say("gone"), nil
+	}
+	a, problem = readAddress(a.Local+"@"+better, r.Domains)
+	a.Inside = true
+	return r.takeAddress(tx, c, p, a, problem, "")
+}
+
+// takeAddress makes an address that was read a pending mailbox. better is the
+// domain that was probably meant, or empty.
+func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, p *bot.Person, a Address, problem, better string) (bot.Outcome, error) {
 	switch problem {
 	case "":
 	case "company":
-		return fail("company", "email_company", "domain", a.Domain), nil
+		return fail("company", "email_company", "domain", shownDomain(a.Domain)), nil
 	default:
 		return fail(problem, "email_"+problem), nil
 	}
-	if a.key() == p.Email {
-		return fail("company", "email_company", "domain", a.Domain), nil
+	if a.key() == addressKey(p.Email) {
+		return fail("company", "email_company", "domain", shownDomain(a.Domain)), nil
 	}
 	masked := maskAddress(a)
 	m, problem, err := r.begin(tx, c, p, bot.Email, a.String(), a.key(), masked, "")
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	switch problem {
-	case "":
-		return say("ok", "masked", masked, "method", string(m.ID)), nil
-	case "same":
+	switch {
+	case problem == "same":
 		return fail("same", "email_same", "masked", masked), nil
+	case problem != "":
+		return fail(problem, "email_"+problem), nil
 	}
-	return fail(problem, "email_"+problem), nil
+	oc := say("ok", "masked", masked, "method", string(m.ID))
+	switch {
+	case better != "":
+		oc = say("typo", "masked", masked, "method", string(m.ID), "domain", shownDomain(better))
+	case a.Inside:
+		oc.Name = "found"
+	default:
+		return oc, nil
+	}
+	oc.Echo = echo(m)
+	return oc, nil
 }
 
 // begin makes a destination a pending method, in the place of any other that

@@ -61,7 +61,7 @@ func New(d Deps) *Room {
 	}
 	ds := make([]string, 0, len(d.Domains))
 	for _, x := range d.Domains {
-		ds = append(ds, strings.ToLower(strings.Trim(strings.TrimSpace(x), "@.")))
+		ds = append(ds, asciiDomain(strings.Trim(strings.TrimSpace(x), "@.")))
 	}
 	d.Domains = ds
 	return &Room{Deps: d}
@@ -80,7 +80,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
 			Outcomes: bot.Outcomes("ok name", "wrong left", "bad", "expired", "void", "locked wait", "disabled", "unavailable")},
 		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
-			Outcomes: bot.Outcomes("ok username", "foreign domain", "bad")},
+			Outcomes: bot.Outcomes("ok username", "found username", "foreign domain", "bad"), Instead: map[string]string{"found": "ok"}},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
 			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait", "disabled", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
@@ -99,10 +99,15 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "totp.begin", Doc: "make or show again the key of an authenticator", Run: r.totpBegin,
 			Outcomes: bot.Outcomes("ready method account issuer", "prove_first")},
 		{Name: "phone.accept", Doc: "is this a number that codes can be sent to", Run: r.phoneAccept,
-			Outcomes: bot.Outcomes("ok masked method", "landline masked method", "bad", "short", "extension", "country country", "premium",
-				"tollfree", "shared", "same masked", "work", "prove_first")},
+			Outcomes: bot.Outcomes("ok masked method", "found masked method", "renumbered masked method country", "landline masked method", "bad", "several", "short",
+				"extension", "country country", "premium", "tollfree", "shared", "same masked", "work", "prove_first"),
+			Instead: map[string]string{"found": "ok", "renumbered": "ok", "several": "bad"}},
 		{Name: "email.accept", Doc: "is this a private address", Run: r.emailAccept,
-			Outcomes: bot.Outcomes("ok masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "prove_first")},
+			Outcomes: bot.Outcomes("ok masked method", "found masked method", "typo masked method domain", "bad", "several", "company domain", "disposable", "long",
+				"lookalike", "same masked", "shared", "prove_first"),
+			Instead: map[string]string{"found": "ok", "typo": "ok", "several": "bad"}},
+		{Name: "email.correct", Doc: "give the pending address the domain that was suggested", Takes: []string{"method"}, Run: r.emailCorrect,
+			Outcomes: bot.Outcomes("found masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "gone", "prove_first")},
 		{Name: "questions.begin", Doc: "may questions be set", Run: r.questionsBegin, Outcomes: bot.Outcomes("ready", "off", "prove_first")},
 		{Name: "questions.save", Doc: "store the answers", Takes: []string{"q1", "q2", "q3"}, Run: r.questionsSave,
 			Outcomes: bot.Outcomes("ok", "again bad problem")},

@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // maxLogin is the longest user name or address that is looked up.
@@ -20,30 +22,38 @@ const maxLogin = 254
 // of the organisation's domains. Whether somebody has it is not said here nor
 // anywhere before the right password.
 func (r *Room) personUsername(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	name, domain, ok := readLogin(c.Input)
+	found, _ := typed.Login(c.Input)
+	name, domain, ok := readLogin(found.Text)
 	if !ok {
 		return fail("bad", "username_bad"), nil
 	}
-	if domain == "" {
-		return say("ok", "username", name), nil
-	}
-	for _, d := range r.Domains {
-		if domain == d {
-			return say("ok", "username", name+"@"+domain), nil
+	if domain != "" && !slices.Contains(r.Domains, domain) {
+		better := Suggest(domain, r.Domains)
+		if !slices.Contains(r.Domains, better) {
+			return fail("foreign", "username_foreign", "domain", shownDomain(domain)), nil
 		}
+		domain, found.Inside = better, true
 	}
-	return fail("foreign", "username_foreign", "domain", domain), nil
+	outcome := "ok"
+	if found.Inside {
+		outcome = "found"
+	}
+	if domain == "" {
+		return say(outcome, "username", name), nil
+	}
+	return say(outcome, "username", name+"@"+shownDomain(domain)), nil
 }
 
-// readLogin splits a typed login, lower case. A name is letters, digits, dot,
-// dash, underscore and apostrophe, as directories have them.
+// readLogin splits a login, lower case, its domain as in the DNS. A name is
+// letters, digits, dot, dash, underscore and apostrophe, as directories have
+// them.
 func readLogin(text string) (name, domain string, ok bool) {
-	s := strings.ToLower(strings.TrimSpace(text))
+	s := strings.ToLower(text)
 	if s == "" || len(s) > maxLogin {
 		return "", "", false
 	}
 	name, domain, has := strings.Cut(s, "@")
-	if name == "" || has && !hostname(domain) {
+	if domain = asciiDomain(domain); name == "" || has && !hostname(domain) {
 		return "", "", false
 	}
 	for _, c := range name {
@@ -77,19 +87,26 @@ func hostname(s string) bool {
 // logins are the names to look a person up by, best first: an address as it
 // was typed and then, with the first domain, its name alone; a short name and
 // then with the first domain.
-func (r *Room) logins(username string) [2]string {
+func (r *Room) logins(username string) []string {
 	name, domain, has := strings.Cut(username, "@")
+	domain = asciiDomain(domain)
 	first := ""
 	if len(r.Domains) > 0 {
 		first = r.Domains[0]
 	}
+	var ls []string
 	switch {
 	case !has:
-		return [2]string{name, name + "@" + first}
+		ls, domain = []string{name, name + "@" + first}, first
 	case domain == first:
-		return [2]string{username, name}
+		ls = []string{name + "@" + domain, name}
+	default:
+		ls = []string{name + "@" + domain, name + "@" + domain}
 	}
-	return [2]string{username, username}
+	if shown := shownDomain(domain); shown != domain { // the list of people may have either
+		ls = append(ls, name+"@"+shown)
+	}
+	return ls
 }
 
 // A verdict is what the directory said, for the check to tell or to withhold.

@@ -98,6 +98,16 @@ func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) verdict {
 				d.Revealed = r
 			}
 		}
+		if d.Message.Echo != nil && !it.row.Keep {
+			r, err := b.reveal(*d.Message.Echo)
+			if err != nil && b.ctx.Err() != nil {
+				return verdict{stop: true}
+			}
+			if err != nil && !isNotFound(err) {
+				b.log.Error("message goes out with a masked number or address", "channel", ch.id, "seq", it.row.Seq, "err", err)
+			}
+			d.Message.Text = r.Echoed(d.Message.Text)
+		}
 		receipt, err := b.send(ch, d)
 		if err != nil {
 			return b.classify(err)

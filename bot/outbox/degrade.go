@@ -42,7 +42,7 @@ func Degrade(m bot.Message, l bot.Limits) []bot.Message {
 	texts := split(m.Text, l.Text-head, l.Text)
 	parts := make([]bot.Message, len(texts))
 	for i, t := range texts {
-		parts[i] = bot.Message{Text: t, Lang: m.Lang, Fleeting: m.Fleeting}
+		parts[i] = bot.Message{Text: t, Lang: m.Lang, Fleeting: m.Fleeting, Echo: m.Echo}
 	}
 	last := &parts[len(parts)-1]
 	last.Choices, last.Picture, last.Form, last.Reveal, last.Prompt = m.Choices, m.Picture, m.Form, m.Reveal, m.Prompt

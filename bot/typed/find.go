@@ -180,7 +180,7 @@ func addresses(s string) []Found {
 		} else if i := strings.LastIndexByte(word, ':'); i >= 0 && i < strings.IndexByte(word, '@') {
 			word = word[i+1:] // "mail:ann@example.net"
 		}
-		word = strings.TrimRight(strings.TrimLeft(word, ".:'*_~"), ".:!?'*~/")
+		word = strings.TrimRight(strings.TrimLeft(word, ":'*~"), ".:!?'*~/")
 		local, domain, _ := strings.Cut(word, "@")
 		if local == "" || strings.Contains(domain, "@") || !strings.Contains(strings.Trim(domain, "."), ".") {
 			continue
@@ -288,7 +288,7 @@ func Login(text string) (Found, bool) {
 	}
 	s := strings.TrimSpace(Plain(text))
 	fields := slices.DeleteFunc(strings.Fields(s), func(w string) bool { return !hasWords(w) }) // without dashes and emoji
-	whole := strings.TrimFunc(strings.Join(fields, " "), func(r rune) bool { return strings.ContainsRune(" .,;:!?¡¿'\"()[]{}<>*_~|", r) })
+	whole := strings.TrimRight(strings.TrimLeft(strings.Join(fields, " "), " .,;:?¡¿'\"()[]{}<>*_~|"), " .,;:!?'\"()[]{}<>*_~|")
 	if whole == "" {
 		whole = s
 	}

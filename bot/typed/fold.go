@@ -106,6 +106,25 @@ var letters = map[rune]string{
 	'ſ': "s", 'ς': "σ", 'ɓ': "b", 'ɗ': "d", 'ƙ': "k", 'ƴ': "y", 'ə': "e", 'ª': "a", 'º': "o",
 }
 
+// Unaccented is text whose letters lost their accents; case and signs stay.
+func Unaccented(s string) string {
+	if ascii(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range norm.NFD.String(s) {
+		if unicode.Is(unicode.Mn, r) {
+			continue
+		}
+		if to, ok := letters[unicode.ToLower(r)]; ok {
+			b.WriteString(to)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
 // signs is text without letters and digits: no blanks, no opening marks of
 // Spanish, no skin tones, each run of one sign once.
 func signs(s string) string {

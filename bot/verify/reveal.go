@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nyaruka/phonenumbers"
+
 	"latchkey/bot"
 )
 
@@ -16,6 +18,9 @@ var ErrLapsed = fmt.Errorf("not to be shown any more: %w", bot.ErrNotFound)
 // the store itself: the message carries a pointer only. What it returns must
 // not be kept.
 func (r *Room) Reveal(ctx context.Context, what bot.Reveal) (*bot.Revealed, error) {
+	if what.Kind == bot.RevealTyped {
+		return r.typed(ctx, what.Method)
+	}
 	if what.Kind != bot.RevealTOTP {
 		return nil, fmt.Errorf("verify: reveal %q: %w", what.Kind, ErrLapsed)
 	}
@@ -48,4 +53,32 @@ func (r *Room) Reveal(ctx context.Context, what bot.Reveal) (*bot.Revealed, erro
 		return nil, err
 	}
 	return v, nil
+}
+
+// typed opens the number or the address of a phone or mailbox that is not set
+// up yet, for the question whether it is right.
+func (r *Room) typed(ctx context.Context, id bot.MethodID) (*bot.Revealed, error) {
+	var m *bot.Method
+	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
+		if m, err = tx.Method(id); err == nil && (m.State != bot.Pending || !coded(m)) {
+			err = ErrLapsed
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verify: reveal what was typed for method %s: %w", id, err)
+	}
+	to, err := r.Vault.Open(m.Sealed, m.Place())
+	if err != nil {
+		return nil, fmt.Errorf("verify: destination of method %s: %w", id, err)
+	}
+	full := string(to)
+	if n, err := phonenumbers.Parse(full, ""); m.Kind == bot.Phone && err == nil {
+		form := phonenumbers.INTERNATIONAL
+		if phonenumbers.GetRegionCodeForNumber(n) == r.Policy.DefaultCountry {
+			form = phonenumbers.NATIONAL
+		}
+		full = phonenumbers.Format(n, form)
+	}
+	return &bot.Revealed{Masked: m.Label, Full: bot.Secret(full)}, nil
 }
