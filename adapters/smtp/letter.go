@@ -11,7 +11,7 @@ import (
 // A letter is a mail before it is composed.
 type letter struct {
 	id      string // Message-ID without brackets
-	to      string
+	to      string // its domain may be internationalised: compose writes it as it goes out
 	name    string // of the recipient, as shown; may be empty
 	lang    string
 	subject string
@@ -21,14 +21,20 @@ type letter struct {
 
 // compose builds the message: plain text, and the same as plain HTML. Every
 // header value is one line; the address is a bare address.
-func (m *Mailer) compose(l letter) (*gomail.Msg, error) {
+//
+// beyond reports that the letter needs a server with SMTPUTF8.
+func (m *Mailer) compose(l letter) (msg *gomail.Msg, beyond bool, err error) {
 	if err := checkAddress(l.to); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	to, beyond, err := wire(l.to)
+	if err != nil {
+		return nil, false, err
+	}
+	msg = gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	// Addresses as values: the library's text forms would parse what a name holds.
 	msg.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, &mail.Address{Name: m.o.FromName, Address: m.o.From})
-	msg.SetAddrHeaderFromMailAddress(gomail.HeaderTo, &mail.Address{Name: oneLine(l.name), Address: l.to})
+	msg.SetAddrHeaderFromMailAddress(gomail.HeaderTo, &mail.Address{Name: oneLine(l.name), Address: to})
 	if m.o.ReplyTo != "" {
 		msg.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, &mail.Address{Address: m.o.ReplyTo})
 	}
@@ -43,7 +49,7 @@ func (m *Mailer) compose(l letter) (*gomail.Msg, error) {
 	text := strings.ReplaceAll(l.body, "\r\n", "\n")
 	msg.SetBodyString(gomail.TypeTextPlain, text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, page(l.lang, text, l.strong))
-	return msg, nil
+	return msg, beyond || !ascii(m.o.From) || !ascii(m.o.ReplyTo), nil
 }
 
 // page is text as the least HTML that reads well: no picture, no link, no

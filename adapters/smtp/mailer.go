@@ -13,6 +13,7 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+	mailsmtp "github.com/wneessen/go-mail/smtp"
 
 	"latchkey/bot"
 )
@@ -117,7 +118,7 @@ func minutes(d time.Duration) int { return max(1, int(d.Round(time.Minute)/time.
 
 // send makes one attempt with one letter.
 func (m *Mailer) send(ctx context.Context, l letter) error {
-	msg, err := m.compose(l)
+	msg, beyond, err := m.compose(l)
 	if err != nil {
 		return permanent("refused", fmt.Errorf("smtp: compose: %w", err))
 	}
@@ -128,7 +129,13 @@ func (m *Mailer) send(ctx context.Context, l letter) error {
 		return err
 	}
 	defer s.close()
-	if err := s.client.Send(msg); err != nil && !msg.IsDelivered() {
+	// Asked for where it is not needed, SMTPUTF8 would keep a letter from
+	// mailboxes whose servers lack it.
+	s.smtp.SkipSMTPUTF8(!beyond)
+	if offered, _ := s.smtp.Extension("SMTPUTF8"); beyond && !offered {
+		return m.needUTF8()
+	}
+	if err := s.client.SendWithSMTPClient(s.smtp, msg); err != nil && !msg.IsDelivered() {
 		return m.classify(err, l)
 	}
 	return nil
@@ -137,13 +144,14 @@ func (m *Mailer) send(ctx context.Context, l letter) error {
 // A session is one connection that is ready for a message.
 type session struct {
 	client *gomail.Client
+	smtp   *mailsmtp.Client
 	conn   net.Conn // the TCP connection below
 	stop   func() bool
 }
 
 // close says goodbye when the server still listens, and hangs up.
 func (s *session) close() {
-	_ = s.client.Close()
+	_ = s.client.CloseWithSMTPClient(s.smtp)
 	s.stop()
 	_ = s.conn.Close()
 }
@@ -195,7 +203,7 @@ func (m *Mailer) connect(ctx context.Context) (*session, error) {
 		return nil, m.trouble("configure", err)
 	}
 	s.client = client
-	if err := client.DialWithContext(ctx); err != nil {
+	if s.smtp, err = client.DialToSMTPClientWithContext(ctx); err != nil {
 		if s.conn != nil { // the library leaves it open
 			s.stop()
 			_ = s.conn.Close()

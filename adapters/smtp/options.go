@@ -79,8 +79,15 @@ func (o *Options) complete() (*tls.Config, error) {
 	if err := checkAddress(o.From); err != nil {
 		return nil, fmt.Errorf("smtp: from: %w", err)
 	}
+	var err error
+	if o.From, _, err = wire(o.From); err != nil {
+		return nil, fmt.Errorf("smtp: from: %w", err)
+	}
 	if o.ReplyTo != "" {
 		if err := checkAddress(o.ReplyTo); err != nil {
+			return nil, fmt.Errorf("smtp: reply-to: %w", err)
+		}
+		if o.ReplyTo, _, err = wire(o.ReplyTo); err != nil {
 			return nil, fmt.Errorf("smtp: reply-to: %w", err)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +26,16 @@ type peer struct {
 	offer   string // extra EHLO line
 	got     chan string
 	address *net.TCPAddr
+
+	mu    sync.Mutex
+	lines []string // all that was said to it
+}
+
+// heard reports whether a line with these words was said.
+func (p *peer) heard(words string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.lines, func(l string) bool { return strings.Contains(l, words) })
 }
 
 func (p *peer) start(t *testing.T) {
@@ -58,6 +70,9 @@ func (p *peer) talk(c net.Conn) {
 			return
 		}
 		line = strings.TrimRight(line, "\r\n")
+		p.mu.Lock()
+		p.lines = append(p.lines, line)
+		p.mu.Unlock()
 		word := strings.ToUpper(strings.SplitN(line, " ", 2)[0])
 		if data && line != "." {
 			continue
@@ -94,16 +109,16 @@ func (p *peer) talk(c net.Conn) {
 func TestWhereTheConnectionBreaks(t *testing.T) {
 	tests := []struct {
 		name string
-		peer peer
+		peer *peer
 		kind bot.SendErrorKind
 		code string
 	}{
-		{"lost before the recipient", peer{at: "RCPT"}, bot.SendRetry, ""},
-		{"lost before the data", peer{at: "DATA"}, bot.SendRetry, ""},
-		{"lost after the final dot", peer{at: "."}, bot.SendUncertain, ""},
-		{"no answer after the final dot", peer{at: ".", freeze: true}, bot.SendUncertain, ""},
-		{"text refused", peer{at: ".", reply: "554 5.7.1 spam for ann@mail.example"}, bot.SendPermanent, "refused"},
-		{"text put off", peer{at: ".", reply: "451 4.7.1 later"}, bot.SendRetry, ""},
+		{"lost before the recipient", &peer{at: "RCPT"}, bot.SendRetry, ""},
+		{"lost before the data", &peer{at: "DATA"}, bot.SendRetry, ""},
+		{"lost after the final dot", &peer{at: "."}, bot.SendUncertain, ""},
+		{"no answer after the final dot", &peer{at: ".", freeze: true}, bot.SendUncertain, ""},
+		{"text refused", &peer{at: ".", reply: "554 5.7.1 spam for ann@mail.example"}, bot.SendPermanent, "refused"},
+		{"text put off", &peer{at: ".", reply: "451 4.7.1 later"}, bot.SendRetry, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,6 +133,54 @@ func TestWhereTheConnectionBreaks(t *testing.T) {
 				t.Errorf("got %v (code %q), want kind %d code %q", err, se.Code, tt.kind, tt.code)
 			}
 		})
+	}
+}
+
+// TestAddressesBeyondASCII: a domain goes out as it stands in the DNS, to any
+// server. Letters before the @ need SMTPUTF8: it is used only then, and a server
+// without it is named to the operator, while nothing is sent.
+func TestAddressesBeyondASCII(t *testing.T) {
+	for _, c := range []struct {
+		to, offer string
+		rcpt      string
+		utf8      bool
+		refused   bool
+	}{
+		{"bob@münchen.example", "8BITMIME", "RCPT TO:<bob@xn--mnchen-3ya.example>", false, false},
+		{"bob@münchen.example", "SMTPUTF8", "RCPT TO:<bob@xn--mnchen-3ya.example>", false, false},
+		{"Bob@MÜNCHEN.example", "SMTPUTF8", "RCPT TO:<Bob@xn--mnchen-3ya.example>", false, false},
+		{"ann@пример.рф", "8BITMIME", "RCPT TO:<ann@xn--e1afmkfd.xn--p1ai>", false, false},
+		{"jörg@riverbend.example", "SMTPUTF8", "RCPT TO:<jörg@riverbend.example>", true, false},
+		{"jörg@münchen.example", "SMTPUTF8", "RCPT TO:<jörg@xn--mnchen-3ya.example>", true, false},
+		{"jörg@riverbend.example", "8BITMIME", "", false, true},
+		{"ann@mail.example", "SMTPUTF8", "RCPT TO:<ann@mail.example>", false, false},
+	} {
+		p := &peer{offer: c.offer}
+		p.start(t)
+		var log bytes.Buffer
+		m := mailer(t, smtp.Options{
+			Host: "127.0.0.1", Port: p.address.Port, TLS: smtp.None, From: "help@contoso.example", ReplyTo: "desk@münchen.example", Timeout: 3 * time.Second,
+			Phrases: texts, Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		err := m.SendNotice(context.Background(), bot.NoticeMessage{ID: "n1", To: c.to, Name: "Jörg", Lang: "en", Subject: "s", Body: "b"})
+		if c.refused {
+			if se := kindOf(t, err, c.to, "jörg"); se.Kind != bot.SendPermanent || se.Code != "refused" || !strings.Contains(err.Error(), "SMTPUTF8") {
+				t.Errorf("%s: %v", c.to, err)
+			}
+			if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "fix=") || strings.Contains(log.String(), "jörg") {
+				t.Errorf("%s: log %s", c.to, log.String())
+			}
+			if p.heard("RCPT") || p.heard("MAIL FROM") {
+				t.Errorf("%s: the server heard of it: %q", c.to, p.lines)
+			}
+			continue
+		}
+		if err != nil || !p.heard(c.rcpt) || p.heard("SMTPUTF8") != c.utf8 || !p.heard("Reply-To: <desk@xn--mnchen-3ya.example>") {
+			t.Errorf("%s: %v; said %q", c.to, err, p.lines)
+		}
+		if local, _, _ := strings.Cut(c.to, "@"); !p.heard("<" + local + "@") {
+			t.Errorf("%s: header %q", c.to, p.lines)
+		}
 	}
 }
 

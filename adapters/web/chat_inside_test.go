@@ -40,7 +40,13 @@ func bare(t testing.TB, change ...func(*Options)) *Adapter {
 // nobody is a house without anything in it but a picture.
 type nobody struct{ House }
 
-func (nobody) Reveal(context.Context, bot.Reveal) (*bot.Revealed, error) {
+func (nobody) Reveal(_ context.Context, r bot.Reveal) (*bot.Revealed, error) {
+	switch {
+	case r.Kind == bot.RevealTyped && r.Method == "gone":
+		return nil, bot.ErrNotFound
+	case r.Kind == bot.RevealTyped:
+		return &bot.Revealed{Masked: "•••• 48", Full: "(704) 555-0148"}, nil
+	}
 	return &bot.Revealed{URI: "otpauth://totp/Contoso:ann?secret=ABCD&issuer=Contoso", Key: "ABCD EFGH", PNG: []byte{1}}, nil
 }
 
@@ -242,6 +248,25 @@ func TestOldRowsAreClosed(t *testing.T) {
 		v := views[i]
 		if v.Seq != int64(i+1) || (len(v.Choices) > 0) != want.choices || (v.Form != nil) != want.form || v.QR != want.qr || v.Gone != want.gone {
 			t.Errorf("row %d: %+v", i+1, v)
+		}
+	}
+}
+
+// TestNumberIsShownOnce: in full while it is asked about, masked before and
+// after, and where it is pending no more.
+func TestNumberIsShownOnce(t *testing.T) {
+	a := bare(t)
+	row := func(seq int64, id bot.MethodID) bot.OutboxRow {
+		return bot.OutboxRow{Seq: seq, Message: bot.Message{Text: "The code goes to •••• 48.", Prompt: uint32(seq), Choices: []bot.Choice{{ID: "a", Label: "A"}},
+			Echo: &bot.Reveal{Kind: bot.RevealTyped, Method: id}}}
+	}
+	for id, want := range map[bot.MethodID]string{"m": "(704) 555-0148", "gone": "•••• 48"} {
+		views, err := a.saidAll(t.Context(), []bot.OutboxRow{row(1, id), row(2, id)}, hidden{Lang: "en"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if old, now := fmt.Sprint(views[0].Paras), fmt.Sprint(views[1].Paras); !strings.Contains(old, "•••• 48") || !strings.Contains(now, want) {
+			t.Errorf("%s: then %s, now %s", id, old, now)
 		}
 	}
 }

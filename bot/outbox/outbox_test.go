@@ -614,6 +614,39 @@ func TestReveal(t *testing.T) {
 	})
 }
 
+// TestEcho: what stands masked in a text is shown in full where it is sent; the
+// stored row and a pending that is gone keep it masked.
+func TestEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		r := newRig(t, outbox.Options{Revealer: func(_ context.Context, rv bot.Reveal) (*bot.Revealed, error) {
+			if err != nil || rv.Kind != bot.RevealTyped {
+				return nil, err
+			}
+			return &bot.Revealed{Masked: "•••• 48", Full: "(704) 555-0148"}, nil
+		}})
+		send := func() bot.Delivery {
+			c, rows := r.storeOnly("a", bot.Message{Text: "The code goes to •••• 48. Is that right?", Echo: &bot.Reveal{Kind: bot.RevealTyped, Method: "m1"}})
+			r.box.Committed(c, rows, false)
+			if row := r.row("a", rows[0].Seq); strings.Contains(row.Message.Text, "704") {
+				t.Errorf("stored: %q", row.Message.Text)
+			}
+			time.Sleep(time.Minute)
+			ds := r.chat.Deliveries()
+			return ds[len(ds)-1]
+		}
+		if d := send(); d.Message.Text != "The code goes to (704) 555-0148. Is that right?" || d.Revealed != nil {
+			t.Errorf("delivery %+v", d)
+		}
+		for _, err = range []error{fmt.Errorf("method m1: %w", bot.ErrNotFound), errors.New("vault")} {
+			if d := send(); d.Message.Text != "The code goes to •••• 48. Is that right?" {
+				t.Errorf("%v: delivery %+v", err, d)
+			}
+		}
+		r.stop()
+	})
+}
+
 func TestRetract(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, outbox.Options{})
