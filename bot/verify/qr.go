@@ -18,10 +18,17 @@ import (
 // is held before a screen, small enough for a chat.
 const modulePixels = 6
 
-// QRPicture draws text as a QR code: level M, quiet zone of four modules, one
-// bit per pixel, PNG.
+// mostModules is the width of a symbol, quiet zone included, that is still read
+// from a screen; see maxURI.
+const mostModules = 61
+
+// QRPicture draws text as a QR code: level M, or L where M would make it wider
+// than mostModules; quiet zone of four modules, one bit per pixel, PNG.
 func QRPicture(text bot.Secret) ([]byte, error) {
 	m, err := modules(text, qrcode.Medium)
+	if err == nil && len(m) > mostModules {
+		m, err = modules(text, qrcode.Low)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ const (
 	phonePremium  = "That number costs extra, and I do not send codes to such numbers. Please type an ordinary one."
 	mailFormat    = "An e-mail address has an @ in the middle, for example ada@example.net."
 	mailBad       = "That is not an e-mail address that mail can be sent to. An example is ada@example.net."
+	severalMails  = "I see more than one address there. Please type only the one that should get the code."
 	loginFormat   = "A user name is one word without spaces, for example \"jdoe\"."
 	onlyText      = "I can only read text. Pictures, files and voice messages do not reach me."
 	tooLong       = "That is longer than I can read (4,000 characters at most). Please send a shorter message."
@@ -92,6 +93,10 @@ func slips() []slip {
 		{surface: "Free text", lang: "es", at: "via", input: "<100,000 characters>", do: func(c *counter) { c.Say(strings.Repeat("a ", 50000)) }, says: "Ese mensaje es más largo de lo que puedo leer (4000 caracteres como máximo). Por favor, envíe uno más corto."},
 
 		{surface: "Sign-in", at: "username", input: "ada okafor smith", says: loginFormat},
+		{surface: "Sign-in", at: "username", input: "my user name is ada", says: "Is \"ada\" your user name?", then: func(c *counter) {
+			c.Press("no").Say(c.user)
+			c.signIn()
+		}},
 		{surface: "Sign-in", at: "username", input: "ada@elsewhere.example", says: "I can only help with accounts of Riverbend Schools, which end in @riverbend.example. \"elsewhere.example\" is another organisation."},
 		{surface: "Sign-in", at: "username", input: "@", says: "That does not look like a user name. It is one word, for example \"jdoe\" or \"jdoe@riverbend.example\"."},
 		{surface: "Sign-in", at: "password", input: "open-sesame-2468", says: "Please do not type a password into the chat. I have not kept what you wrote. If it was your password, delete the message and change the password. Use the private form instead."},
@@ -164,8 +169,10 @@ func slips() []slip {
 		{surface: "App's digits", lang: "es", at: "scan", input: "seis", says: "Necesito las seis cifras que muestra la aplicación, por ejemplo 123456. Esto no contó como intento.", tries: "kept"},
 
 		{surface: "Phone", at: "number", input: "my mobile", says: phoneFormat},
-		{surface: "Phone", at: "number", input: "704-555-CALL", says: phoneBad},
-		{surface: "Phone", at: "number", input: "7045550148 or 7045550149", says: phoneBad},
+		{surface: "Phone", at: "number", input: "704-555-CALL", says: phoneFormat},
+		{surface: "Phone", at: "number", input: "7045550148 or 7045550149", says: "I see more than one number there. Please type only the one that should get the code."},
+		{surface: "Phone", at: "number", input: "my number is (704) 555-0148, thanks", says: "I took this number from what you wrote.", then: changed},
+		{surface: "Phone", at: "number", input: "seven oh four, five five five, oh one four eight", says: "I took this number from what you wrote.", then: changed},
 		{surface: "Phone", at: "number", input: "+999 123 456 789", says: phoneBad},
 		{surface: "Phone", at: "number", input: strings.Repeat("7", 30), says: phoneBad},
 		{surface: "Phone", at: "number", input: "911", says: phoneShort},
@@ -187,11 +194,15 @@ func slips() []slip {
 
 		{surface: "E-mail", at: "email", input: "ada.example.net", says: mailFormat},
 		{surface: "E-mail", at: "email", input: "ada@home@example.net", says: mailBad},
-		{surface: "E-mail", at: "email", input: "ada@example.net.", says: mailBad},
+		{surface: "E-mail", at: "email", input: "<ada@example.net>.", says: "The code goes to a•••@example.net. Is that right?", then: changed},
+		{surface: "E-mail", at: "email", input: "my mail is ada@example.net", says: "I took this address from what you wrote.", then: changed},
+		{surface: "E-mail", at: "email", input: "ada at example dot net", says: "I took this address from what you wrote.", then: changed},
+		{surface: "E-mail", at: "email", input: "ada@gmial.com", says: "You wrote ada@gmial.com. Did you mean @gmail.com?", then: func(c *counter) { c.Press("keep").Press("change"); c.prove() }},
+		{surface: "E-mail", at: "email", input: "ada@example.net or ada@example.org", says: severalMails},
 		{surface: "E-mail", at: "email", input: "ada@localhost", says: mailBad},
 		{surface: "E-mail", at: "email", input: "\"ada okafor\"@example.net", says: mailBad},
 		{surface: "E-mail", at: "email", input: "ada(private)@example.net", says: mailBad},
-		{surface: "E-mail", at: "email", input: "ada@example.net\r\nBcc: all@example.net", says: mailBad},
+		{surface: "E-mail", at: "email", input: "ada@example.net\r\nBcc: all@example.net", says: severalMails},
 		{surface: "E-mail", at: "email", input: "<300 characters>", do: func(c *counter) {
 			c.Say(strings.Repeat("a", 60) + "@" + strings.Repeat(strings.Repeat("b", 56)+".", 4) + "example.net")
 		}, says: "That is longer than an e-mail address can be. Please check it."},
@@ -672,6 +683,13 @@ func (c *counter) checkTries(tries string) {
 	if got := c.Last().Text; !strings.Contains(got, fmt.Sprintf(": %d.", left)) {
 		c.t.Errorf("want %d tries left after one more, got %s", left, got)
 	}
+}
+
+// changed says that the value that was asked about is not the one, and gives it
+// again.
+func changed(c *counter) {
+	c.Press("change").Last()
+	c.prove()
 }
 
 // prove gives the right input at the step and sees that it works.

@@ -89,6 +89,9 @@ func missing(cfg *config.Config) []string {
 	if cfg.Web.Enabled && cfg.Directory == "none" {
 		notes = append(notes, "channels.web is enabled without directory.kind oidc: people can ask for help there, and no more")
 	}
+	if name := issuer(cfg); cfg.Org.AppName == "" && name != cfg.Org.Name {
+		notes = append(notes, fmt.Sprintf("org.name is too long for the QR code of an authenticator app, which will show %q: set org.app_name to what people should see there", name))
+	}
 	if cfg.SMTP.Host == "" {
 		notes = append(notes, "no smtp.host: no mail is sent, neither codes nor notices")
 	}

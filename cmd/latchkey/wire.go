@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -417,8 +418,10 @@ func examplePhone(country string) string {
 	return "+1 201 555 0123"
 }
 
-// issuer is the organisation's name as authenticator apps take it.
-func issuer(cfg *config.Config) string { return strings.ReplaceAll(cfg.Org.Name, ":", " ") }
+// issuer is what authenticator apps call the entry.
+func issuer(cfg *config.Config) string {
+	return verify.AppName(cmp.Or(cfg.Org.AppName, cfg.Org.Name))
+}
 
 // contact is one line that says how to reach the help desk.
 func contact(cfg *config.Config) string {

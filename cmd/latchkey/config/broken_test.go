@@ -180,6 +180,7 @@ func brokenConfigs(dir string) []broken {
 		{"default domain elsewhere", org + "  domains: [a.example]\n  default_domain: b.example\n", nil, "org.default_domain", 4, "not among"},
 		{"language as word", org + "  default_language: English\n", nil, "org.default_language", 3, "not a language code"},
 		{"twilio sid", org + "twilio:\n  account_sid: XX1\n", nil, "twilio.account_sid", 4, "not a Twilio SID"},
+		{"name in apps", "org:\n  name: Example\n  app_name: " + strings.Repeat("学", 7) + "\n", nil, "org.app_name", 3, "phones cannot read"},
 		{"twilio number", org + "twilio:\n  from: 555-0100\n", nil, "twilio.from", 4, "international form"},
 		{"twilio calls without a number", org + "twilio:\n  account_sid: AC" + strings.Repeat("0", 32) + "\n  auth_token_env: TOK\n  from: Example\n", []string{"TOK=" + strings.Repeat("a1", 16)}, "twilio.account_sid", 4, "twilio.voice_from"},
 		{"discard as word", org + "twilio:\n  discard_content: yes please\n", nil, "twilio.discard_content", 4, "true or false"},

@@ -54,6 +54,7 @@ type Org struct {
 	Language   string
 	Logo       string
 	BotName    string
+	AppName    string // of the entry in authenticator apps; empty: as much of Name as fits
 	TroubleURL string
 	ResetURL   string
 	StoreIOS   string // where people get an authenticator app

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/mail"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"latchkey/bot/policy"
+	"latchkey/bot/verify"
 )
 
 // A Section groups keys in the file.
@@ -61,6 +63,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Org.Language }, bad: badLanguage},
 		{Path: "org.bot_name", Kind: "text", Doc: "What the bot calls itself.",
 			at: func(c *Config) any { return &c.Org.BotName }, bad: shorterThan(40)},
+		{Path: "org.app_name", Kind: "text", Doc: "What authenticator apps call the entry; unset, as many words of org.name as its QR code can hold.", Example: "Example Schools",
+			at: func(c *Config) any { return &c.Org.AppName }, bad: badAppName},
 		{Path: "org.trouble_url", Kind: "address", Doc: "Page with more help, named in the troubleshooting answers.",
 			at: func(c *Config) any { return &c.Org.TroubleURL }, bad: badLink},
 		{Path: "org.reset_url", Kind: "address", Doc: "Page where people of the organisation reset a forgotten password; told at the end of the enrollment. Latchkey itself resets none.", Example: "https://passwordreset.example.org",
@@ -216,6 +220,15 @@ func badLanguage(v string) (string, string) {
 func badHost(v string) (string, string) {
 	if strings.ContainsAny(v, "/:@ ") && net.ParseIP(v) == nil {
 		return "is not a host name", "write the name or the IP address alone, and the port in smtp.port"
+	}
+	return "", ""
+}
+
+// badAppName wants a name that leaves a QR code readable.
+func badAppName(v string) (string, string) {
+	if verify.AppName(v) != strings.Join(strings.Fields(v), " ") {
+		return fmt.Sprintf("makes a QR code that phones cannot read, or has a colon in it: it may take %d bytes as it stands in the code, where a Latin letter takes 1, a blank 3, a Greek or Cyrillic letter 6 and a Chinese character 9", verify.MaxAppName),
+			"shorten it, for example to \"" + verify.AppName(v) + "\""
 	}
 	return "", ""
 }
