@@ -127,8 +127,8 @@ func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Out
 		if to.Goto != retry {
 			s.Misses = 0
 			if step.Kind == Ask && step.Answer.Kind == LoginText && ev.Kind == bot.Text {
-				if l, ok := typed.Login(ev.Text); ok && !l.Inside {
-					out.Message.Heard = strings.TrimSpace(ev.Text) // taken as a user name, which slots hold anyway
+				if text := strings.TrimSpace(ev.Text); !strings.ContainsAny(text, " \t\n") {
+					out.Message.Heard = text // one word, taken as a user name, which slots hold anyway
 				}
 			}
 		}

@@ -128,6 +128,19 @@ func TestCodesInOneForm(t *testing.T) {
 	}
 }
 
+func TestRecoveryCodeSpellings(t *testing.T) {
+	for text, want := range map[string]string{
+		"7K2M-QP4X-0A1B-CDEF": "7K2MQP4X0A1BCDEF", " 7k2m qp4x 0a1b cdef\r\n": "7K2MQP4X0A1BCDEF", "7K2M–QP4X‑OAIB—CDEF": "7K2MQP4X0A1BCDEF",
+		"７Ｋ２Ｍ−ＱＰ４Ｘ−０Ａ１Ｂ−ＣＤＥＦ": "7K2MQP4X0A1BCDEF", "7K2M_QP4X_0A1B_CDEF": "7K2MQP4X0A1BCDEF", "“7K2M-QP4X-0A1B-CDEF”.": "7K2MQP4X0A1BCDEF", "7K2M\u200b-QP4X-0A1B-CDEF": "7K2MQP4X0A1BCDEF",
+		"my code is 7K2M-QP4X-0A1B-CDEF": "7K2MQP4X0A1BCDEF", "mi código es 7k2m qp4x 0a1b cdef, gracias": "7K2MQP4X0A1BCDEF",
+		"7K2M-QP4X-0A1B": "", "7K2M-QP4X-0A1B-CDEU": "", "hello": "", "7K2M-QP4X-0A1B-CDEF 8K2M-QP4X-0A1B-CDEF": "",
+	} {
+		if got, ok := typed.Base32(text, 16, 16); ok != (want != "") || ok && got != want {
+			t.Errorf("Base32(%q) = %q, %v; want %q", text, got, ok, want)
+		}
+	}
+}
+
 func TestNumbersAreFound(t *testing.T) {
 	for text, want := range map[string][]string{
 		"(201) 555-0123":                                              {"(201) 555-0123"},

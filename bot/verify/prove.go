@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // provable reports whether a kind of method proves a person by itself. Answers
@@ -79,29 +79,8 @@ func (r *Room) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // A guess is what Prepare found out about a typed recovery code.
 type guess struct {
 	method bot.MethodID
-	no     int // 0: none of the person's codes
-}
-
-// RecoveryCode brings a typed recovery code into the form that is hashed:
-// Crockford's base 32 in capitals, without blanks and dashes, with the letters
-// that are easily misread taken for the digits that they resemble.
-func RecoveryCode(typed string) string {
-	var b strings.Builder
-	for _, c := range strings.ToUpper(typed) {
-		switch {
-		case c == 'O':
-			c = '0'
-		case c == 'I', c == 'L':
-			c = '1'
-		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z' && c != 'U':
-		case c == ' ', c == '-', c == '\u00a0', c == '\t', c == '\u2011', c == '\u2013', c == '\r', c == '\n':
-			continue
-		default:
-			c = '?'
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
+	no     int  // 0: none of the person's codes
+	none   bool // what was typed has not the form of a code: it is no try
 }
 
 // prepareRecovery compares a typed recovery code with the person's unused ones,
@@ -112,7 +91,7 @@ func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (
 	if p == "" || c.Event == nil || c.Event.Form == nil {
 		return guess{}, nil
 	}
-	code := RecoveryCode(string(c.Event.Form.Value("code")))
+	code, ok := typed.Base32(string(c.Event.Form.Value("code")), r.Policy.RecoveryCodeChars, r.Policy.RecoveryCodeChars)
 	var g guess
 	var nos []int
 	var hashes []string
@@ -151,7 +130,8 @@ func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (
 	if err != nil {
 		return nil, fmt.Errorf("verify: read recovery codes: %w", err)
 	}
-	if len(hashes) == 0 || len(code) != r.Policy.RecoveryCodeChars {
+	g.none = !ok
+	if len(hashes) == 0 || !ok {
 		return g, nil
 	}
 	i, err := r.VerifyAny(ctx, hashes, []byte(code))
@@ -183,6 +163,9 @@ func (r *Room) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	if wait, err := r.barred(tx, p, bot.T3); err != nil || wait > 0 {
 		return r.shut("locked", c, wait), err
+	}
+	if g.none {
+		return fail("bad", "proof_format"), nil
 	}
 	if m == nil || g.no == 0 {
 		return r.missT3(tx, c, p, m)

@@ -53,8 +53,13 @@ func TestRecoveryCodes(t *testing.T) {
 	if oc := ask(string(codes[3])); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "4" {
 		t.Errorf("a spent code: %v", oc)
 	}
-	if oc := ask(""); oc.Name != "wrong" {
-		t.Errorf("nothing: %v", oc)
+	for _, text := range []string{"", "0", "hello", string(codes[4])[:14]} { // no code at all is no try
+		if oc := ask(text); oc.Name != "bad" {
+			t.Errorf("%q: %v", text, oc)
+		}
+	}
+	if oc := ask("1111-1111-1111-1111"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "3" {
+		t.Errorf("a wrong code: %v", oc)
 	}
 	if oc := ask("0000-0000-0000-0000"); oc.Name != "wrong" {
 		t.Errorf("a wrong code: %v", oc)
@@ -67,7 +72,7 @@ func TestRecoveryCodes(t *testing.T) {
 	if oc := ask(string(old)); oc.Name != "wrong" {
 		t.Errorf("a code of the old set: %v", oc)
 	}
-	if oc := ask("0"); oc.Name != "locked" {
+	if oc := ask("2222-2222-2222-2222"); oc.Name != "locked" {
 		t.Errorf("fifth failure: %v", oc)
 	}
 	if oc := ask(string(codes[0])); oc.Name != "locked" {

@@ -87,7 +87,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,
 			Outcomes: bot.Outcomes("ok", "wrong left", "used", "locked wait soon")},
 		{Name: "prove.recovery", Doc: "is this an unused recovery code", Run: r.proveRecovery,
-			Outcomes: bot.Outcomes("ok", "wrong left", "locked wait soon")},
+			Outcomes: bot.Outcomes("ok", "wrong left", "bad", "locked wait soon")},
 	}
 }
 

@@ -268,20 +268,6 @@ func TestDrawIsEven(t *testing.T) {
 	}
 }
 
-func TestRecoveryCodeSpellings(t *testing.T) {
-	for _, c := range []struct{ typed, want string }{
-		{"7K2M-QP4X-0A1B-CDEF", "7K2MQP4X0A1BCDEF"},
-		{" 7k2m qp4x 0a1b cdef\r\n", "7K2MQP4X0A1BCDEF"},
-		{"7K2M–QP4X‑OAIB—CDEF", "7K2MQP4X0A1B?CDEF"},
-		{"olil-0000", "01110000"},
-		{"U", "?"},
-	} {
-		if got := RecoveryCode(c.typed); got != c.want {
-			t.Errorf("RecoveryCode(%q) = %q, want %q", c.typed, got, c.want)
-		}
-	}
-}
-
 func BenchmarkSeekSkew(b *testing.B) {
 	r := &Room{Deps: Deps{Policy: policy.Default()}}
 	for b.Loop() {
