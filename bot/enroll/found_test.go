@@ -1,6 +1,10 @@
 package enroll_test
 
 import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 
 	"latchkey/bot"
@@ -137,4 +141,39 @@ func TestUserNameInASentence(t *testing.T) {
 		}
 	}
 	r.Want("person.username", "“ann”", "ok")
+}
+
+// TestTypedPhones: how people of one office typed one number, and numbers of
+// other countries from before they changed.
+func TestTypedPhones(t *testing.T) {
+	var cases struct {
+		Country, Wanted string
+		Typed           []string
+		Renumbered      []struct {
+			Countries              []string
+			Default, Typed, Wanted string
+		}
+	}
+	data, err := os.ReadFile("testdata/typed-phones.json")
+	if err == nil {
+		err = json.Unmarshal(data, &cases)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := policy.Default()
+	for _, text := range append(cases.Typed, "‪(201) 555‑0123‬", "２０１－５５５－０１２３", "2️⃣0️⃣1️⃣5️⃣5️⃣5️⃣0️⃣1️⃣2️⃣3️⃣", "201.555.0123!", "[201-555-0123](tel:2015550123)", "*201-555-0123*", "201&nbsp;555&nbsp;0123",
+		"call me on 201 555 0123 after 5 pm", "Tel. 201/555-0123", "my cell (not work) is 201-555-0123.", "two oh one, triple five, zero one two three", "sí, es el 201 555 0123, gracias", "mi cel: (201)555-0123",
+		"doscientos uno, quinientos cincuenta y cinco, cero uno veintitrés", "+1 (201) 555-0123 / Ada", "Ada Okafor\n201-555-0123\nRoom 12") {
+		if n, problem := enroll.ReadNumber(text, p); problem != "" || n.E164 != cases.Wanted {
+			t.Errorf("%q: %+v, %q", text, n, problem)
+		}
+	}
+	for _, c := range cases.Renumbered {
+		p.Countries, p.DefaultCountry = append(c.Countries, "US"), cmp.Or(c.Default, "US")
+		want, _, _ := strings.Cut(c.Wanted, ",")
+		if n, problem := enroll.ReadNumber(c.Typed, p); problem != "" || n.E164 != want || !n.Changed {
+			t.Errorf("%q: %+v, %q; want %s", c.Typed, n, problem, want)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // crockford is base 32 without the letters I, L, O and U.
@@ -119,7 +120,7 @@ func confirmed(c *bot.Call) bool {
 	if c.Event == nil || c.Event.Form == nil {
 		return false
 	}
-	switch strings.ToLower(strings.TrimSpace(string(c.Event.Form.Value("saved")))) {
+	switch typed.Fold(string(c.Event.Form.Value("saved"))) {
 	case "", "no", "n", "false", "off", "0":
 		return false
 	}

@@ -125,20 +125,25 @@ func Unaccented(s string) string {
 	return b.String()
 }
 
-// signs is text without letters and digits: no blanks, no opening marks of
-// Spanish, no skin tones, each run of one sign once.
+// signs is text without letters and digits: no blanks, no accents on nothing, no
+// opening marks of Spanish unless they are all, no skin tones, each run of one
+// sign once.
 func signs(s string) string {
 	var b strings.Builder
-	last := rune(-1)
+	last, opening := rune(-1), ""
 	for _, r := range s {
-		if r == ' ' || r == '¿' || r == '¡' || r == last || '🏻' <= r && r <= '🏿' {
+		switch {
+		case r == '¿', r == '¡':
+			opening = string(r)
+			continue
+		case r == ' ', r == last, unicode.Is(unicode.M, r), '🏻' <= r && r <= '🏿':
 			continue
 		}
 		b.WriteRune(r)
 		last = r
 	}
 	if b.Len() == 0 {
-		return strings.TrimSpace(s)
+		return opening
 	}
 	return b.String()
 }

@@ -249,3 +249,28 @@ func TestLoginsAreFound(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFind: whatever is typed, what is found stands in it in some spelling, and
+// nothing panics.
+func FuzzFind(f *testing.F) {
+	for _, s := range []string{"my number is seven oh four, double five", "ann at example dot net", "+1 (704) 555-0148 x12", "CONTOSO\\ann", "doscientos uno", "\u0301 one two three", "mailto:a@b.c?x", "((+12345", "x#12"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, n := range typed.Numbers(s) {
+			if !strings.ContainsAny(n.Text, "0123456789") || strings.ContainsAny(n.Text, "\r\n\x00") {
+				t.Errorf("Numbers(%q) = %q", s, n.Text)
+			}
+		}
+		for _, a := range typed.Addresses(s) {
+			if strings.Count(a.Text, "@") != 1 || strings.ContainsAny(a.Text, " \r\n\x00<>\",;()") {
+				t.Errorf("Addresses(%q) = %q", s, a.Text)
+			}
+		}
+		if l, ok := typed.Login(s); ok && (l.Text == "" || strings.ContainsAny(l.Text, "\r\n\x00")) {
+			t.Errorf("Login(%q) = %q", s, l.Text)
+		}
+		typed.Digits6(s)
+		typed.Base32(s, 8, 16)
+	})
+}

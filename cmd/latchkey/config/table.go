@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
 )
@@ -202,7 +204,8 @@ func badMail(v string) (string, string) {
 var domainShape = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
 
 func badDomain(v string) (string, string) {
-	if len(v) > 253 || !domainShape.MatchString(v) {
+	ascii, err := idna.Lookup.ToASCII(v)
+	if err != nil || v != strings.ToLower(v) || len(ascii) > 253 || !domainShape.MatchString(ascii) {
 		return "is not a mail domain", "write it like example.org, in lower case and without @"
 	}
 	return "", ""
