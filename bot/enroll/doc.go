@@ -41,4 +41,8 @@
 // refused when it is surely a land-line. Where a numbering plan does not tell
 // land-lines from mobiles (North America) the provider's answer to the first
 // text does.
+//
+// Both find the only candidate in a sentence (package typed). What was found
+// there, or rewritten, is pending like any other and is confirmed by the person,
+// who sees it in full, once: the message holds its masked form and an Echo.
 package enroll
