@@ -21,6 +21,9 @@ const (
 	// pgWriters share the turns by their conversation. Two keep the server
 	// busy while one of them waits for its disk.
 	pgWriters = 2
+	// pgSessions is how many connections a process opens at most, unless the
+	// address asks for more with pool_max_conns.
+	pgSessions = pgWriters + 10
 	// clockAge is how old the measured offset of the database's clock may be.
 	clockAge = time.Minute
 	// retries of a transaction that met another one (40001, 40P01), or whose
@@ -55,27 +58,28 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	set(params, "application_name", "latchkey")
 	set(params, "timezone", "UTC")
 	set(params, "jit", "off") // compiling costs more than any statement here
-	conf.MaxConns = max(conf.MaxConns, 10)
+	conf.MaxConns = max(conf.MaxConns, pgSessions-pgWriters)
+	writing := conf.ConnConfig.Copy()
+	// Every statement of a writer goes through an index. Without this, a
+	// plan made while a table was empty would scan it for ever.
+	for _, k := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		set(writing.RuntimeParams, k, "off")
+	}
+	set(writing.RuntimeParams, "plan_cache_mode", "force_generic_plan")
+	set(writing.RuntimeParams, "statement_timeout", "60000")
+	set(writing.RuntimeParams, "lock_timeout", "10000")
+	prepareSessions(conf.ConnConfig)
+	prepareSessions(writing)
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
 	}
 	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false)}
-	if p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log)}); err == nil {
-		err = p.migrate(ctx)
-	}
+	p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log)})
 	write := newPGTexts(true)
 	for i := range p.writers {
-		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: conf.ConnConfig.Copy()}
+		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: writing}
 		w.pg.texts, w.pg.count = write, &db.count
-		// Every statement of a writer goes through an index. Without this, a
-		// plan made while a table was empty would scan it for ever.
-		for _, k := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
-			set(w.conf.RuntimeParams, k, "off")
-		}
-		set(w.conf.RuntimeParams, "plan_cache_mode", "force_generic_plan")
-		set(w.conf.RuntimeParams, "statement_timeout", "60000")
-		set(w.conf.RuntimeParams, "lock_timeout", "10000")
 		p.writers[i] = w
 		if err == nil {
 			err = w.connect(ctx)
@@ -83,6 +87,9 @@ func (db *DB) openPostgres(ctx context.Context) error {
 		if err == nil && i == 0 {
 			err = w.measure()
 		}
+	}
+	if err == nil { // only now is it known that a session holds the migration's lock
+		err = p.migrate(ctx)
 	}
 	if err != nil {
 		for _, w := range p.writers {
@@ -211,6 +218,10 @@ func (w *pgWriter) broken() bool { return w.pg.c == nil || w.pg.c.IsClosed() }
 func (w *pgWriter) connect(ctx context.Context) error {
 	c, err := pgx.ConnectConfig(ctx, w.conf)
 	if err != nil {
+		return wrap("connect to PostgreSQL", err)
+	}
+	if err := checkSession(ctx, c, w.conf); err != nil {
+		c.Close(context.WithoutCancel(ctx))
 		return wrap("connect to PostgreSQL", err)
 	}
 	w.pg.c = c
