@@ -31,6 +31,10 @@ type Store interface {
 // returns is the caller's to keep.
 type Tx interface {
 	Now() time.Time // one instant for the whole transaction, by the store's clock, UTC
+	// Wall is the same instant by the clock as it is set now, UTC. It may jump,
+	// also back: compare it with what other clocks show, such as the codes of
+	// authenticators, and with nothing that was stored.
+	Wall() time.Time
 	ConversationTx
 	OutboxTx
 	PeopleTx

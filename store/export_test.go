@@ -63,3 +63,10 @@ func Setting(t testing.TB, db *DB, name string, writer bool) (value string) {
 	}
 	return value
 }
+
+// MeasureAgain makes the next function measure the database's clock.
+func MeasureAgain(db *DB) {
+	db.clock.mu.Lock()
+	defer db.clock.mu.Unlock()
+	db.clock.anew = true
+}

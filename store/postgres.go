@@ -74,8 +74,9 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
 	}
+	db.clock.database = db.opts.Clock == nil
 	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false)}
-	p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log)})
+	p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log), Test: river.TestConfig{Time: jobClock{db}}})
 	write := newPGTexts(true)
 	for i := range p.writers {
 		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: writing}
@@ -189,13 +190,13 @@ func (p *postgres) view(ctx context.Context, fn func(*tx) error) error {
 	defer c.Release()
 	pg := &pgConn{c: c.Conn(), texts: p.read, count: &counters{}}
 	pg.first = append(pg.first, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-	ms := p.db.clock.now()
+	t := p.db.newTx(pg, nil)
 	defer func() {
 		if len(pg.first) == 0 {
 			pg.run("ROLLBACK")
 		}
 	}()
-	return fn(&tx{c: pg, now: time.UnixMilli(ms).UTC(), ms: ms})
+	return fn(&t)
 }
 
 func (p *postgres) close() error {
@@ -240,17 +241,16 @@ func (w *pgWriter) disconnect() {
 // measure reads the database's clock. Several processes then agree on the time
 // within half a round trip.
 func (w *pgWriter) measure() error {
-	w.p.db.clock.measured.Store(time.Now().UnixNano())
-	if w.p.db.opts.Clock != nil {
+	clock := &w.p.db.clock
+	if !clock.database {
 		return nil
 	}
-	before := time.Now()
+	before := clock.mono()
 	var ms int64
 	if err := w.pg.ask(pgClock, func(r row) { ms = r.int(0) }); err != nil {
 		return wrap("read the database's clock", err)
 	}
-	middle := before.Add(time.Since(before) / 2)
-	w.p.db.clock.offset.Store(int64(time.UnixMilli(ms).Sub(middle)))
+	clock.measure(ms, before)
 	return nil
 }
 

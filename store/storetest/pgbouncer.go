@@ -50,7 +50,7 @@ func PgBouncer(t testing.TB, dsn string, settings ...string) string {
 		return path
 	}
 	users := write("users.txt", "\"bot\" \"\"\n")
-	ini := write("pgbouncer.ini", fmt.Sprintf("[databases]\n* = host=%s\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = %s\nauth_type = trust\nauth_file = %s\n%s\n",
+	ini := write("pgbouncer.ini", fmt.Sprintf("[databases]\n* = host=%s\n[pgbouncer]\nlisten_addr =\nlisten_port = 5432\nunix_socket_dir = %s\nauth_type = trust\nauth_file = %s\n%s\n",
 		conf.Host, dir, users, strings.Join(settings, "\n")))
 	sh := exec.Command("/bin/sh", "-c", keeper, "keeper", bin, ini)
 	sh.Dir, sh.SysProcAttr = dir, attr
@@ -66,7 +66,7 @@ func PgBouncer(t testing.TB, dsn string, settings ...string) string {
 		in.Close()
 		sh.Wait()
 	})
-	through := fmt.Sprintf("host=%s port=6432 user=bot dbname=%s", dir, conf.Database)
+	through := fmt.Sprintf("host=%s user=bot dbname=%s", dir, conf.Database)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
