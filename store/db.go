@@ -151,6 +151,12 @@ func (db *DB) Now() time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// Wall is the clock as it is set now, UTC, in milliseconds: see bot.Tx.
+func (db *DB) Wall() time.Time {
+	_, real := db.clock.now()
+	return time.UnixMilli(real).UTC()
+}
+
 // Clock tells how the clocks stand.
 func (db *DB) Clock() ClockState { return db.clock.state() }
 
