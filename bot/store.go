@@ -129,8 +129,9 @@ type MethodTx interface {
 	PutMethod(m *Method) error            // inserts or replaces
 	// UseStep accepts a time step once: it stores it and reports true only
 	// when it is greater than the last accepted one, even when two
-	// replicas try at once.
-	UseStep(id MethodID, step int64) (bool, error)
+	// replicas try at once. A last accepted one beyond ahead counts for
+	// nothing: no step may be that far yet.
+	UseStep(id MethodID, step, ahead int64) (bool, error)
 	// SharedDestination counts other people with an active method of this hash.
 	SharedDestination(hash []byte, except PersonID) (int, error)
 	PutSecrets(id MethodID, ss []MethodSecret) error // replaces all of the method's
