@@ -1,15 +1,15 @@
 #!/bin/sh
 # The programs that the tests talk to and that we did not write: a mail server,
 # a Twilio emulator, an OpenID provider, a browser, a checker of accessibility,
-# a QR reader, a one-time password tool, PostgreSQL's server.
+# a QR reader, a one-time password tool, PostgreSQL's server and PgBouncer.
 #
 #   . .ci/rigs.sh        in a POSIX shell: installs what is missing, exports
 #                        PATH, MAILPIT, TWILIO_EMULATOR_DIR, OIDC_PROVIDER_DIR,
 #                        AXE_JS and CHROMIUM
 #
 # For a Debian machine with Go, npm and root (or with everything installed).
-# Running it again costs nothing. Nothing is left running: PostgreSQL's package
-# would start a server, so it is told not to. Downloads are kept in
+# Running it again costs nothing. Nothing is left running: the packages of
+# PostgreSQL and PgBouncer would start a server, so they are kept from it. Downloads are kept in
 # LATCHKEY_RIGS, by default a folder of the user's cache.
 
 MAILPIT_VERSION=v1.27.11
@@ -69,6 +69,7 @@ rigs_install() {
 	# A Node.js from elsewhere brings its own npm and conflicts with Debian's.
 	rigs_need node "nodejs npm"
 	rigs_postgres || rigs_packages="$rigs_packages postgresql"
+	[ -x /usr/sbin/pgbouncer ] || rigs_need pgbouncer pgbouncer
 	if [ -n "$rigs_packages" ]; then
 		[ "$(id -u)" = 0 ] || { rigs_fail "missing:$rigs_packages; install them, or run this as root"; return 1; }
 		# Keeps PostgreSQL's package from making and starting a cluster.
@@ -78,7 +79,7 @@ rigs_install() {
 		fi
 		apt-get update -qq || return 1
 		# shellcheck disable=SC2086 # a list of words
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold \
 			$rigs_packages >/dev/null || return 1
 	fi
 

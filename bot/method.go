@@ -58,7 +58,9 @@ type Method struct {
 	// HeldUntil: until then it counts as enrolled, but proves nothing in
 	// another conversation, for a reset or to an agent. Zero: not held.
 	HeldUntil time.Time
-	Drift     int // authenticator: how many time steps its clock was ahead (behind: negative) when it was last proven
+	// Drift, of an authenticator: by how many seconds its clock is ahead (behind:
+	// negative) of ours, as far as its codes have shown.
+	Drift int
 }
 
 // Place binds the sealed secret to its row.

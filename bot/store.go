@@ -31,6 +31,10 @@ type Store interface {
 // returns is the caller's to keep.
 type Tx interface {
 	Now() time.Time // one instant for the whole transaction, by the store's clock, UTC
+	// Wall is the same instant by the clock as it is set now, UTC. It may jump,
+	// also back: compare it with what other clocks show, such as the codes of
+	// authenticators, and with nothing that was stored.
+	Wall() time.Time
 	ConversationTx
 	OutboxTx
 	PeopleTx
@@ -125,8 +129,9 @@ type MethodTx interface {
 	PutMethod(m *Method) error            // inserts or replaces
 	// UseStep accepts a time step once: it stores it and reports true only
 	// when it is greater than the last accepted one, even when two
-	// replicas try at once.
-	UseStep(id MethodID, step int64) (bool, error)
+	// replicas try at once. A last accepted one beyond ahead counts for
+	// nothing: no step may be that far yet.
+	UseStep(id MethodID, step, ahead int64) (bool, error)
 	// SharedDestination counts other people with an active method of this hash.
 	SharedDestination(hash []byte, except PersonID) (int, error)
 	PutSecrets(id MethodID, ss []MethodSecret) error // replaces all of the method's

@@ -203,13 +203,15 @@ type Restored struct {
 // AfterRestore makes a restored copy safe, in one transaction: codes that were
 // open are void, sessions and one-time links too, methods that were begun are removed, every authenticator's
 // codes up to now count as used (the copy does not know which were), messages
-// and jobs of the past are dropped, and the epoch goes up. period is the
+// and jobs of the past are dropped, and the epoch goes up. The store's time is
+// the clock's again (see clock). period is the
 // authenticators' time step; 0: 30 s. It works on both databases.
 func (db *DB) AfterRestore(ctx context.Context, period time.Duration) (Restored, error) {
 	if period <= 0 {
 		period = 30 * time.Second
 	}
 	var res Restored
+	db.clock.restart() // what the store's time was ahead for is void
 	err := db.update(ctx, func(t *tx) error {
 		res = Restored{}
 		old, err := t.meta(EpochKey)
@@ -230,14 +232,15 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration) (Restored,
 			{&res.Challenges, `UPDATE challenge SET closed_at = $1, sealed_code = NULL, sealed_to = NULL WHERE closed_at = 0`, []any{t.ms}},
 			{nil, `DELETE FROM method_secret WHERE method IN (SELECT id FROM method WHERE state = 0)`, nil},
 			{&res.Pending, `UPDATE method SET state = 2, sealed = NULL, dest_hash = NULL WHERE state = 0`, nil},
-			{&res.Authenticators, `UPDATE method SET last_step = $1 WHERE kind = 'authenticator' AND state = 1 AND last_step < $1`, []any{t.now.Unix() / int64(period/time.Second)}},
+			{&res.Authenticators, `UPDATE method SET last_step = $1 WHERE kind = 'authenticator' AND state = 1 AND last_step < $1`, []any{t.real.Unix() / int64(period/time.Second)}},
 			{&res.Messages, `UPDATE outbox SET state = 2, live = 0, error = 'restored',
 				message = CASE WHEN kept = 1 THEN message END WHERE live = 1 AND state = 0`, nil},
 			// What a kept one showed for a while is not shown again.
 			{nil, `UPDATE outbox SET live = 0, state = CASE WHEN kept = 1 THEN 3 ELSE state END WHERE live = 1`, nil},
 			// The copy does not know which were spent or ended since.
 			{&res.Passes, `DELETE FROM pass`, nil},
-			{nil, `DELETE FROM meta WHERE key = $1`, []any{resealKey}},
+			{nil, `DELETE FROM meta WHERE key = $1 OR key = $2`, []any{resealKey, clockKey}},
+			{nil, `UPDATE tally SET at = $1 WHERE at > $1`, []any{t.ms}},
 			{&res.Jobs, `UPDATE river_job SET state = 'cancelled', finalized_at = /*sqlite strftime('%Y-%m-%d %H:%M:%f', 'now')*/ /*postgres now()*/
 				WHERE state NOT IN ('completed', 'cancelled', 'discarded')`, nil},
 		} {

@@ -83,11 +83,11 @@ func TestAfterRestore(t *testing.T) {
 				if want {
 					continue
 				}
-				if ok, err := tx.UseStep("active", step); err != nil || ok {
+				if ok, err := tx.UseStep("active", step, now+1000); err != nil || ok {
 					t.Errorf("step %d of the past was taken (%v)", step, err)
 				}
 			}
-			if ok, err := tx.UseStep("active", now+2); err != nil || !ok {
+			if ok, err := tx.UseStep("active", now+2, now+1000); err != nil || !ok {
 				t.Errorf("a step of the future was refused (%v)", err)
 			}
 			rows, err := tx.Pending(10)

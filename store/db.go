@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"latchkey/bot"
@@ -17,8 +18,12 @@ type Options struct {
 	// "postgres://..." or "host=... dbname=..." is PostgreSQL.
 	DSN string
 	// Clock replaces the machine's clock (SQLite) or the database's
-	// (PostgreSQL), for tests. Nil: the real one.
+	// (PostgreSQL), for tests. Nil: the real one. Every move of it is time that
+	// passed, unless Monotonic is given too.
 	Clock func() time.Time
+	// Monotonic replaces the machine's monotonic clock, for tests: where Clock
+	// moves otherwise than this, it was set.
+	Monotonic func() time.Duration
 	// JobWorkers is how many durable jobs may run at once. 0: 32.
 	JobWorkers int
 	// Logger gets what went wrong beside the calls. Nil: slog.Default().
@@ -33,6 +38,9 @@ type DB struct {
 	count counters
 	back  backend
 	jobs  jobs
+
+	stopLooking context.CancelFunc
+	looking     sync.WaitGroup // lookAtClock
 }
 
 var _ bot.Store = (*DB)(nil)
@@ -59,9 +67,12 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if db.log == nil {
 		db.log = slog.Default()
 	}
-	db.clock.source = o.Clock
+	db.clock.log, db.clock.wall, db.clock.mono = db.log, o.Clock, o.Monotonic
 	if o.Clock == nil {
-		db.clock.source = time.Now
+		db.clock.wall = time.Now
+		if o.Monotonic == nil {
+			db.clock.mono = monotonic
+		}
 	}
 	var err error
 	if isPostgres(o.DSN) {
@@ -72,6 +83,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := db.resumeClock(ctx); err != nil {
+		return nil, errors.Join(err, db.back.close())
+	}
+	ctx, db.stopLooking = context.WithCancel(context.WithoutCancel(ctx))
+	db.looking.Go(func() { db.lookAtClock(ctx) })
 	return db, nil
 }
 
@@ -86,6 +102,9 @@ func (db *DB) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := db.StopJobs(ctx)
+	db.stopLooking()
+	db.looking.Wait()
+	db.storeClock(ctx)
 	if cerr := db.back.close(); cerr != nil {
 		err = cerr
 	}
@@ -127,4 +146,70 @@ func (db *DB) View(ctx context.Context, fn func(bot.Tx) error) error {
 func (db *DB) view(ctx context.Context, fn func(*tx) error) error { return db.back.view(ctx, fn) }
 
 // Now is the store's clock, UTC, in milliseconds.
-func (db *DB) Now() time.Time { return time.UnixMilli(db.clock.now()).UTC() }
+func (db *DB) Now() time.Time {
+	ms, _ := db.clock.now()
+	return time.UnixMilli(ms).UTC()
+}
+
+// Wall is the clock as it is set now, UTC, in milliseconds: see bot.Tx.
+func (db *DB) Wall() time.Time {
+	_, real := db.clock.now()
+	return time.UnixMilli(real).UTC()
+}
+
+// Clock tells how the clocks stand.
+func (db *DB) Clock() ClockState { return db.clock.state() }
+
+// resumeClock takes up the time where the process before left it.
+func (db *DB) resumeClock(ctx context.Context) error {
+	var value []byte
+	var newest int64
+	err := db.view(ctx, func(t *tx) (err error) {
+		if value, err = t.meta(clockKey); errors.Is(err, bot.ErrNotFound) {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		return wrap("read the newest audit line", t.c.(texter).ask(`SELECT at FROM audit ORDER BY seq DESC LIMIT 1`, func(r row) { newest = r.int(0) }))
+	})
+	if err == nil {
+		db.clock.resume(value, newest)
+	}
+	return err
+}
+
+// lookAtClock compares the clocks until ctx ends, also while nobody asks for
+// the time.
+func (db *DB) lookAtClock(ctx context.Context) {
+	tick := time.NewTicker(clockLooks)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		db.clock.now()
+		if db.clock.due() { // a writer measures before it does anything
+			if err := db.update(ctx, func(*tx) error { return nil }); err != nil && ctx.Err() == nil {
+				db.log.Warn("store: the database's clock cannot be read; time goes on by this machine's", "err", err)
+			}
+		}
+		db.storeClock(ctx)
+	}
+}
+
+// storeClock stores how far the store is ahead, when that is news.
+func (db *DB) storeClock(ctx context.Context) {
+	value, news := db.clock.stored()
+	if !news {
+		return
+	}
+	if err := db.SetMeta(ctx, clockKey, value); err != nil {
+		db.log.Error("store: how far the clock was set back is not stored; do not stop the service until it is", "err", err)
+		db.clock.mu.Lock()
+		db.clock.dirty = true
+		db.clock.mu.Unlock()
+	}
+}

@@ -38,6 +38,14 @@
 // PostgreSQL (an offset that is measured again every minute), so that several
 // processes agree. It never goes back while a process runs.
 //
+// # Connections to PostgreSQL
+//
+// A process opens up to twelve (more with pool_max_conns in the address), each
+// a session of its own: directly, or through PgBouncer with pool_mode=session.
+// Settings are made after connecting and read back. Transaction and statement
+// pooling are refused: LISTEN, advisory locks and settings need a session. The
+// mode in which pgx runs statements is ours, whatever the address says.
+//
 // # Jobs
 //
 // Durable jobs are rows of River, inserted in the transaction of the turn. See

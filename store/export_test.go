@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"testing"
+)
 
 // RiverVersion is riverVersion, for tests.
 const RiverVersion = riverVersion
@@ -43,4 +46,27 @@ func (db *DB) LeaveRunning(ctx context.Context) error {
 			attempted_by = /*sqlite jsonb('["dead"]')*/ /*postgres ARRAY['dead']*/`)
 		return err
 	})
+}
+
+// Setting is what PostgreSQL says of a setting, to a writer or to the pool.
+func Setting(t testing.TB, db *DB, name string, writer bool) (value string) {
+	t.Helper()
+	run := db.view
+	if writer {
+		run = db.update
+	}
+	err := run(t.Context(), func(t *tx) error {
+		return t.c.(texter).ask(`SELECT current_setting($1)`, func(r row) { value = r.text(0) }, name)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return value
+}
+
+// MeasureAgain makes the next function measure the database's clock.
+func MeasureAgain(db *DB) {
+	db.clock.mu.Lock()
+	defer db.clock.mu.Unlock()
+	db.clock.anew = true
 }

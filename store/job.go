@@ -46,7 +46,7 @@ func (t *tx) Enqueue(j bot.Job, at time.Time) error {
 	}
 	p := pendingJob{Args: jobArgs{kind, body}}
 	if wait := at.Sub(t.now); !at.IsZero() && wait > 0 {
-		p.InsertOpts = &river.InsertOpts{ScheduledAt: time.Now().Add(wait)} // River's clock is the machine's
+		p.InsertOpts = &river.InsertOpts{ScheduledAt: t.db.jobNow().Add(wait)}
 	}
 	t.g.jobs = append(t.g.jobs, p)
 	return nil

@@ -99,13 +99,35 @@ func (db *DB) jobDone(ctx context.Context, id int64) {
 	}
 }
 
+// jobClock gives River the time of the store, in Go and in SQL, so that no step
+// of a clock holds a job back.
+type jobClock struct{ db *DB }
+
+// Now implements rivertype.TimeGenerator.
+func (c jobClock) Now() time.Time { return c.db.jobNow() }
+
+// NowOrNil implements rivertype.TimeGenerator.
+func (c jobClock) NowOrNil() *time.Time {
+	now := c.db.jobNow()
+	return &now
+}
+
+// jobNow is the store's time, or the machine's where a test gives the store
+// another one: jobs really take their time.
+func (db *DB) jobNow() time.Time {
+	if db.clock.mono == nil {
+		return time.Now().UTC()
+	}
+	return db.Now()
+}
+
 // jobRetry implements river.ClientRetryPolicy.
-type jobRetry struct{}
+type jobRetry struct{ db *DB }
 
 // NextRetry implements river.ClientRetryPolicy, with up to a tenth of jitter.
-func (jobRetry) NextRetry(j *rivertype.JobRow) time.Time {
+func (r jobRetry) NextRetry(j *rivertype.JobRow) time.Time {
 	wait := jobWaits[min(max(len(j.Errors), 0), len(jobWaits)-1)]
-	return time.Now().Add(wait + time.Duration(rand.Int64N(int64(wait/10))))
+	return r.db.jobNow().Add(wait + time.Duration(rand.Int64N(int64(wait/10))))
 }
 
 // jobs is what of the durable jobs runs in this process.
@@ -178,7 +200,8 @@ func (db *DB) jobConfig(w *Workers, id string) *river.Config {
 		FetchPollInterval:    jobPoll,
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: jobRescue,
-		RetryPolicy:          jobRetry{},
+		RetryPolicy:          jobRetry{db},
+		Test:                 river.TestConfig{Time: jobClock{db}}, // the only way to give River a clock
 		MaxAttempts:          jobAttempts,
 	}
 }

@@ -44,8 +44,8 @@ func (t *tx) PutMethod(m *bot.Method) error {
 }
 
 // UseStep implements bot.MethodTx.
-func (t *tx) UseStep(id bot.MethodID, step int64) (bool, error) {
-	n, err := t.change(methodStep, string(id), step)
+func (t *tx) UseStep(id bot.MethodID, step, ahead int64) (bool, error) {
+	n, err := t.change(methodStep, string(id), step, ahead)
 	return n == 1, wrap("use time step", err)
 }
 

@@ -21,6 +21,9 @@ const (
 	// pgWriters share the turns by their conversation. Two keep the server
 	// busy while one of them waits for its disk.
 	pgWriters = 2
+	// pgSessions is how many connections a process opens at most, unless the
+	// address asks for more with pool_max_conns.
+	pgSessions = pgWriters + 10
 	// clockAge is how old the measured offset of the database's clock may be.
 	clockAge = time.Minute
 	// retries of a transaction that met another one (40001, 40P01), or whose
@@ -55,27 +58,29 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	set(params, "application_name", "latchkey")
 	set(params, "timezone", "UTC")
 	set(params, "jit", "off") // compiling costs more than any statement here
-	conf.MaxConns = max(conf.MaxConns, 10)
+	conf.MaxConns = max(conf.MaxConns, pgSessions-pgWriters)
+	writing := conf.ConnConfig.Copy()
+	// Every statement of a writer goes through an index. Without this, a
+	// plan made while a table was empty would scan it for ever.
+	for _, k := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		set(writing.RuntimeParams, k, "off")
+	}
+	set(writing.RuntimeParams, "plan_cache_mode", "force_generic_plan")
+	set(writing.RuntimeParams, "statement_timeout", "60000")
+	set(writing.RuntimeParams, "lock_timeout", "10000")
+	prepareSessions(conf.ConnConfig)
+	prepareSessions(writing)
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
 	}
+	db.clock.database = db.opts.Clock == nil
 	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false)}
-	if p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log)}); err == nil {
-		err = p.migrate(ctx)
-	}
+	p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log), Test: river.TestConfig{Time: jobClock{db}}})
 	write := newPGTexts(true)
 	for i := range p.writers {
-		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: conf.ConnConfig.Copy()}
+		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: writing}
 		w.pg.texts, w.pg.count = write, &db.count
-		// Every statement of a writer goes through an index. Without this, a
-		// plan made while a table was empty would scan it for ever.
-		for _, k := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
-			set(w.conf.RuntimeParams, k, "off")
-		}
-		set(w.conf.RuntimeParams, "plan_cache_mode", "force_generic_plan")
-		set(w.conf.RuntimeParams, "statement_timeout", "60000")
-		set(w.conf.RuntimeParams, "lock_timeout", "10000")
 		p.writers[i] = w
 		if err == nil {
 			err = w.connect(ctx)
@@ -83,6 +88,9 @@ func (db *DB) openPostgres(ctx context.Context) error {
 		if err == nil && i == 0 {
 			err = w.measure()
 		}
+	}
+	if err == nil { // only now is it known that a session holds the migration's lock
+		err = p.migrate(ctx)
 	}
 	if err != nil {
 		for _, w := range p.writers {
@@ -182,13 +190,13 @@ func (p *postgres) view(ctx context.Context, fn func(*tx) error) error {
 	defer c.Release()
 	pg := &pgConn{c: c.Conn(), texts: p.read, count: &counters{}}
 	pg.first = append(pg.first, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-	ms := p.db.clock.now()
+	t := p.db.newTx(pg, nil)
 	defer func() {
 		if len(pg.first) == 0 {
 			pg.run("ROLLBACK")
 		}
 	}()
-	return fn(&tx{c: pg, now: time.UnixMilli(ms).UTC(), ms: ms})
+	return fn(&t)
 }
 
 func (p *postgres) close() error {
@@ -213,6 +221,10 @@ func (w *pgWriter) connect(ctx context.Context) error {
 	if err != nil {
 		return wrap("connect to PostgreSQL", err)
 	}
+	if err := checkSession(ctx, c, w.conf); err != nil {
+		c.Close(context.WithoutCancel(ctx))
+		return wrap("connect to PostgreSQL", err)
+	}
 	w.pg.c = c
 	return nil
 }
@@ -229,17 +241,16 @@ func (w *pgWriter) disconnect() {
 // measure reads the database's clock. Several processes then agree on the time
 // within half a round trip.
 func (w *pgWriter) measure() error {
-	w.p.db.clock.measured.Store(time.Now().UnixNano())
-	if w.p.db.opts.Clock != nil {
+	clock := &w.p.db.clock
+	if !clock.database {
 		return nil
 	}
-	before := time.Now()
+	before := clock.mono()
 	var ms int64
 	if err := w.pg.ask(pgClock, func(r row) { ms = r.int(0) }); err != nil {
 		return wrap("read the database's clock", err)
 	}
-	middle := before.Add(time.Since(before) / 2)
-	w.p.db.clock.offset.Store(int64(time.UnixMilli(ms).Sub(middle)))
+	clock.measure(ms, before)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"latchkey/bot"
 )
@@ -265,6 +266,12 @@ func (p *pgConn) rows(br pgx.BatchResults, each func(row)) error {
 	rows, err := br.Query()
 	if err != nil {
 		return err
+	}
+	for _, f := range rows.FieldDescriptions() {
+		if f.Format != pgx.BinaryFormatCode && f.DataTypeOID != pgtype.TextOID { // both forms of TEXT are the same
+			rows.Close()
+			return fmt.Errorf("store: PostgreSQL sends column %s as text where the binary form is decoded", f.Name)
+		}
 	}
 	for rows.Next() {
 		p.row.raw = rows.RawValues()

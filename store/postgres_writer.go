@@ -130,9 +130,8 @@ func (w *pgWriter) group(batch []*request, single bool) (sent bool, err error) {
 	if err := w.ready(); err != nil {
 		return false, err
 	}
-	ms := w.p.db.clock.now()
 	w.g = group{}
-	w.t = tx{c: &w.pg, now: time.UnixMilli(ms).UTC(), ms: ms, g: &w.g}
+	w.t = w.p.db.newTx(&w.pg, &w.g)
 	w.pg.first = append(w.pg.first, "BEGIN")
 	if single {
 		err = w.each(batch)
@@ -184,7 +183,7 @@ func (w *pgWriter) ready() error {
 			return err
 		}
 	}
-	if time.Now().UnixNano()-w.p.db.clock.measured.Load() > int64(clockAge) {
+	if w.p.db.clock.due() {
 		return w.measure()
 	}
 	return nil

@@ -146,7 +146,7 @@ var statements = [stmtCount]string{
 		last_step = CASE WHEN excluded.last_step > method.last_step THEN excluded.last_step ELSE method.last_step END,
 		failures = excluded.failures, created_at = excluded.created_at, proven_at = excluded.proven_at, used_at = excluded.used_at,
 		replaces = excluded.replaces, conversation = excluded.conversation, held_until = excluded.held_until, drift = excluded.drift`,
-	methodStep:    `UPDATE method SET last_step = $2 WHERE id = $1 AND last_step < $2`,
+	methodStep:    `UPDATE method SET last_step = $2 WHERE id = $1 AND (last_step < $2 OR last_step > $3)`,
 	methodShared:  `SELECT count(DISTINCT person) FROM method WHERE dest_hash = $1 AND state = 1 AND person <> $2`,
 	secretsDelete: `DELETE FROM method_secret WHERE method = $1`,
 	secretInsert:  `INSERT INTO method_secret (method, no, name, sealed, used_at) VALUES ($1, $2, $3, $4, $5)`,

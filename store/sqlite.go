@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/failpoint"
@@ -281,9 +280,8 @@ func (l *lite) begin() error {
 		return fmt.Errorf("store: begin: %w (another program may hold a lock on %s)", err, l.path)
 	}
 	l.began = true
-	ms := l.db.clock.now()
 	l.g = group{}
-	l.t = tx{c: l.w, now: time.UnixMilli(ms).UTC(), ms: ms, g: &l.g}
+	l.t = l.db.newTx(l.w, &l.g)
 	return nil
 }
 
@@ -332,8 +330,8 @@ func (l *lite) view(ctx context.Context, fn func(*tx) error) error {
 		return wrap("begin view", err)
 	}
 	defer c.exec("ROLLBACK")
-	ms := l.db.clock.now()
-	return fn(&tx{c: c, now: time.UnixMilli(ms).UTC(), ms: ms})
+	t := l.db.newTx(c, nil)
+	return fn(&t)
 }
 
 // reader gives a free connection, opening one when all are busy.

@@ -42,7 +42,7 @@ func (b *bridge) within(fn func(*sql.Tx) error) error {
 // insert stores the jobs of a group.
 func (b *bridge) insert(db *DB, js []pendingJob) error {
 	if b.client == nil {
-		c, err := river.NewClient(riversqlite.New(nil), &river.Config{Logger: riverLog(db.log)})
+		c, err := river.NewClient(riversqlite.New(nil), &river.Config{Logger: riverLog(db.log), Test: river.TestConfig{Time: jobClock{db}}})
 		if err != nil {
 			return wrap("prepare jobs", err)
 		}

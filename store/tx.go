@@ -11,9 +11,11 @@ import (
 // tx implements bot.Tx on any conn. Its methods stand in the files that are
 // named after what they keep.
 type tx struct {
+	db   *DB
 	c    conn
 	now  time.Time
-	ms   int64 // now
+	ms   int64     // now
+	real time.Time // Wall
 	g    *group
 	turn *bot.Conversation // the conversation that a turn holds the lock of, as loaded
 	held int64             // its version in the database
@@ -30,6 +32,15 @@ var errReadOnly = errors.New("store: a View cannot write; use Update")
 
 // Now implements bot.Tx.
 func (t *tx) Now() time.Time { return t.now }
+
+// Wall implements bot.Tx.
+func (t *tx) Wall() time.Time { return t.real }
+
+// newTx begins a transaction on c at the time of the store.
+func (db *DB) newTx(c conn, g *group) tx {
+	ms, real := db.clock.now()
+	return tx{db: db, c: c, now: time.UnixMilli(ms).UTC(), ms: ms, real: time.UnixMilli(real).UTC(), g: g}
+}
 
 // write is conn.write, refused in a View.
 func (t *tx) write(s stmt, args ...any) error {

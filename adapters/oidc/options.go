@@ -30,7 +30,8 @@ type Options struct {
 	Fresh        time.Duration // how old a sign-in there may be
 	Timeout      time.Duration // of one request; default: DefaultTimeout
 	Now          func() time.Time
-	Log          *slog.Logger // for the operator; default: discard
+	Wall         func() time.Time // the clock as it is set now, for what the provider has dated; default Now
+	Log          *slog.Logger     // for the operator; default: discard
 }
 
 // DefaultTimeout bounds one request to the provider.
@@ -75,6 +76,9 @@ func (o *Options) complete() (*http.Client, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Wall == nil {
+		o.Wall = o.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -149,7 +149,7 @@ func (p *Provider) check(id *oidclib.IDToken, nonce string) (*bot.External, erro
 	if has && text(azp) != p.o.ClientID {
 		return nil, refuse("the ID token was given to another client (azp)")
 	}
-	now := p.o.Now()
+	now := p.o.Wall()
 	made, ok := moment(claims["iat"])
 	if !ok || made.After(now.Add(skew)) || made.Before(now.Add(-maxDelay)) || !id.Expiry.After(made) {
 		return nil, refuse("the ID token was not made just now (iat); is the clock of this machine right?")
@@ -288,7 +288,7 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	if len(more.Algorithms) == 0 {
 		return nil, unavailable("the provider signs ID tokens by no algorithm that is accepted (RS256, PS256, ES256, EdDSA and their like)", nil)
 	}
-	m.verify = got.Verifier(&oidclib.Config{ClientID: p.o.ClientID, SupportedSigningAlgs: more.Algorithms, Now: p.o.Now})
+	m.verify = got.Verifier(&oidclib.Config{ClientID: p.o.ClientID, SupportedSigningAlgs: more.Algorithms, Now: p.o.Wall})
 	return m, nil
 }
 

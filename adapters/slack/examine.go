@@ -40,13 +40,13 @@ func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
 		if i > 0 {
 			what = "bot token " + strconv.Itoa(i+1) + " (older)"
 		}
-		asked := a.o.Now()
+		asked := a.o.Wall()
 		var who *slack.AuthTestResponse
 		err := a.once(ctx, string(t), func(ctx context.Context, api *slack.Client) (err error) {
 			who, err = api.AuthTestContext(ctx)
 			return err
 		})
-		answered := a.o.Now()
+		answered := a.o.Wall()
 		code := slackCode(err)
 		switch {
 		case code != "":
@@ -169,7 +169,7 @@ func (a *Adapter) examineCallback(ctx context.Context) []bot.Finding {
 		return []bot.Finding{{What: what, State: bot.Broken, Text: "no address: " + a.o.CallbackURL, Fix: "check http.public_url"}}
 	}
 	q.Header.Set("Content-Type", "application/json")
-	signRequest(q.Header, body, secret, a.o.Now())
+	signRequest(q.Header, body, secret, a.o.Wall())
 	res, err := a.upload.Do(q)
 	if err != nil {
 		return []bot.Finding{{What: what, State: bot.Broken, Text: fmt.Sprintf("%s is not reached from here: %v", a.o.CallbackURL, bare(err)), Fix: "start the service, and check http.public_url and the proxy before it"}}

@@ -87,7 +87,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unreadable", http.StatusBadRequest)
 		return
 	}
-	if err := verify(r.Header, body, secrets(), a.o.Now()); err != nil {
+	if err := verify(r.Header, body, secrets(), a.o.Wall()); err != nil {
 		if a.seldom.ok("refused "+err.Error(), a.o.Now(), time.Minute) { // strangers do not fill the log
 			a.o.Log.Warn("slack: a request was refused", "why", err, "hint", "if it came from Slack, check signing_secret and the clock")
 		}

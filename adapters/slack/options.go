@@ -58,7 +58,9 @@ type Options struct {
 	Unhurried bool
 
 	Now func() time.Time // default time.Now
-	Log *slog.Logger     // default: discard
+	// Wall is the clock as it is set now, for what the platform has dated. Default: Now.
+	Wall func() time.Time
+	Log  *slog.Logger // default: discard
 }
 
 // defaultAPI is where Slack is (https://docs.slack.dev/apis/web-api).
@@ -132,6 +134,9 @@ func New(o Options) (*Adapter, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Wall == nil {
+		o.Wall = o.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

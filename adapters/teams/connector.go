@@ -148,7 +148,7 @@ func (a *Adapter) once(ctx context.Context, method, address, token string, body 
 	defer r.Body.Close()
 	if r.StatusCode < 200 || r.StatusCode > 299 {
 		b, _ := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
-		return &refusal{status: r.StatusCode, code: refusalCode(b), after: retryAfter(r.Header.Get("Retry-After"), a.o.Now())}
+		return &refusal{status: r.StatusCode, code: refusalCode(b), after: retryAfter(r.Header.Get("Retry-After"), a.o.Wall())}
 	}
 	if into == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxAnswer)) // so that the connection is used again

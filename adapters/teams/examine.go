@@ -91,7 +91,7 @@ func (a *Adapter) examineClock(ctx context.Context) bot.Finding {
 		f.State, f.Text = bot.Skipped, "the key server does not tell the time"
 		return f
 	}
-	off := a.o.Now().Sub(at).Abs().Round(time.Second)
+	off := a.o.Wall().Sub(at).Abs().Round(time.Second)
 	f.Text = fmt.Sprintf("%s away from the key server's", off)
 	switch {
 	case off >= skew:

@@ -77,7 +77,9 @@ type Options struct {
 	Listen   string // the address that http listens on, "127.0.0.1:8080"
 
 	Now func() time.Time // default time.Now
-	Log *slog.Logger
+	// Wall is the clock as it is set now, for what the platform has dated. Default: Now.
+	Wall func() time.Time
+	Log  *slog.Logger
 }
 
 // cloud is what differs between the clouds. Sources: BotBuilder's
@@ -114,6 +116,9 @@ var idShape = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,127}$`)
 func (o *Options) check() error {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Wall == nil {
+		o.Wall = o.Now
 	}
 	if o.Kind == "" {
 		o.Kind = Single

@@ -41,7 +41,7 @@ func newCredential(o *Options, c cloud, client *http.Client) *credential {
 func (c *credential) token(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.t != nil && c.o.Now().Before(c.t.Expiry.Add(-tokenEarly)) {
+	if c.t != nil && c.o.Wall().Before(c.t.Expiry.Add(-tokenEarly)) {
 		return c.t.AccessToken, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)

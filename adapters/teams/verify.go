@@ -61,7 +61,7 @@ func (a *Adapter) verify(ctx context.Context, header string) (*proof, error) {
 	if err := t.Claims(k.Key, &claims, &more); err != nil {
 		return nil, errSigned
 	}
-	now := a.o.Now()
+	now := a.o.Wall()
 	switch {
 	case claims.Issuer != a.cloud.issuer:
 		return nil, errIssuer

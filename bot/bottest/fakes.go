@@ -121,8 +121,9 @@ func (n *Notifier) SendNotice(_ context.Context, m bot.NoticeMessage) error {
 // Clock is a clock that stands still until it is told otherwise. It is safe
 // for concurrent use.
 type Clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu  sync.Mutex
+	at  time.Time
+	set time.Duration // by how much it was set, not advanced
 }
 
 // NewClock starts a clock. The zero time is Monday, 3 March 2025, 09:00 UTC.
@@ -138,6 +139,20 @@ func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
+}
+
+// Monotonic is how much time has passed, whatever the clock was set to.
+func (c *Clock) Monotonic() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.at.UnixNano()) - c.set
+}
+
+// Set sets the clock forward, or back, without that time passes.
+func (c *Clock) Set(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.set = c.at.Add(by), c.set+by
 }
 
 // Advance moves the clock, also back, and returns the new time.

@@ -200,6 +200,9 @@ func (tx *memTx) write() error {
 
 func (tx *memTx) Now() time.Time { return tx.at }
 
+// Wall implements bot.Tx.
+func (tx *memTx) Wall() time.Time { return tx.at }
+
 func (tx *memTx) Conversation(id bot.ConversationID) (*bot.Conversation, error) {
 	c, ok := tx.s.now.convs[id]
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Problem is a value that the policy does not allow.
@@ -61,6 +62,8 @@ func (p *Policy) checkTogether() []Problem {
 		"is longer than policy.codes.life, "+FormatDuration(p.CodeLifeT1), "set "+FormatDuration(p.CodeLifeT1)+" or less")
 	add(p.T2FailuresPerson < p.T2FailuresAccount, "policy.failures.sign_in_person", fmt.Sprint(p.T2FailuresPerson),
 		fmt.Sprintf("is below policy.failures.sign_in_account, %d", p.T2FailuresAccount), fmt.Sprintf("set %d or more", p.T2FailuresAccount))
+	add(p.TOTPDrift < time.Duration(p.TOTPWindow+1)*p.TOTPPeriod, "policy.totp.drift", FormatDuration(p.TOTPDrift),
+		"is less than what policy.totp.window lets set up", "set "+FormatDuration(time.Duration(p.TOTPWindow+1)*p.TOTPPeriod)+" or more")
 	add(p.TOTPSkewSearch > 0 && p.TOTPSkewSearch <= p.TOTPWindow, "policy.totp.skew_search", fmt.Sprint(p.TOTPSkewSearch),
 		fmt.Sprintf("is within policy.totp.window, %d", p.TOTPWindow), fmt.Sprintf("set 0 to leave it out, or %d or more", p.TOTPWindow+1))
 	add(len(p.Countries) > 0 && !slices.Contains(p.Countries, p.DefaultCountry), "policy.numbers.default_country", p.DefaultCountry,

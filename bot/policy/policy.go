@@ -35,8 +35,9 @@ type Policy struct {
 	TOTPDigits      int
 	TOTPPeriod      time.Duration
 	TOTPSecretBytes int
-	TOTPWindow      int // steps to each side; T3 takes the current and the previous only
-	TOTPSkewSearch  int // steps to each side, T1 only, never accepted
+	TOTPWindow      int           // T1: steps to each side
+	TOTPDrift       time.Duration // T3: how far a phone's clock is followed, to each side
+	TOTPSkewSearch  int           // steps to each side, never accepted
 	PendingLife     time.Duration
 
 	// Sends. All limits of a list hold at once.
@@ -131,6 +132,7 @@ func Default() *Policy {
 		TOTPPeriod:      30 * time.Second,
 		TOTPSecretBytes: 20,
 		TOTPWindow:      1,
+		TOTPDrift:       2 * time.Minute,
 		TOTPSkewSearch:  20,
 		PendingLife:     10 * time.Minute,
 

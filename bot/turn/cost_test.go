@@ -26,6 +26,7 @@ func (v *void) Turn(_ context.Context, ev *bot.Event, fn func(bot.Tx, *bot.Conve
 }
 
 func (*voidTx) Now() time.Time                           { return time.Unix(1, 0) }
+func (*voidTx) Wall() time.Time                          { return time.Unix(1, 0) }
 func (*voidTx) SaveConversation(*bot.Conversation) error { return nil }
 func (*voidTx) Say(*bot.OutboxRow) error                 { return nil }
 func (*voidTx) MarkOutbox(*bot.OutboxRow) error          { return nil }

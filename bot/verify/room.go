@@ -73,7 +73,7 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Run: r.totpProve,
-			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed minutes left", "used", "expired", "paused wait soon")},
+			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed off left", "used", "expired", "paused wait soon")},
 		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Run: r.codeSend,
 			Outcomes: bot.Outcomes("sent masked ref minutes", "wait wait", "limit wait", "busy", "landline")},
 		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Run: r.codeCheck,
@@ -85,7 +85,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "prove.pick", Doc: "how is the chosen method proven", Takes: []string{"method"}, Run: r.provePick,
 			Outcomes: bot.Outcomes("authenticator", "phone via", "email", "recovery", "gone")},
 		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,
-			Outcomes: bot.Outcomes("ok", "wrong left", "used", "locked wait soon")},
+			Outcomes: bot.Outcomes("ok", "wrong left", "skewed off left", "used", "locked wait soon")},
 		{Name: "prove.recovery", Doc: "is this an unused recovery code", Run: r.proveRecovery,
 			Outcomes: bot.Outcomes("ok", "wrong left", "bad", "locked wait soon")},
 	}

@@ -17,12 +17,52 @@ import (
 // key32 is how authenticator apps take a seed: RFC 4648 base32 without padding.
 var key32 = base32.StdEncoding.WithPadding(base32.NoPadding)
 
+// period is the RFC 6238 time step in seconds.
+func (r *Room) period() int64 { return int64(r.Policy.TOTPPeriod / time.Second) }
+
 // step is the RFC 6238 time step that t lies in, with T0 = 0.
-func (r *Room) step(t time.Time) int64 {
-	return t.Unix() / int64(r.Policy.TOTPPeriod/time.Second)
+func (r *Room) step(t time.Time) int64 { return floor(t.Unix(), r.period()) }
+
+// floor divides and rounds down, also below zero.
+func floor(n, by int64) int64 {
+	q := n / by
+	if n%by < 0 {
+		q--
+	}
+	return q
 }
 
-// A drift is where a code was found: steps from now, and whether at all.
+// shown is by how many seconds a phone that shows the code of a step at t is
+// ahead, in the middle of what is possible: half a step more or less.
+func (r *Room) shown(step int64, t time.Time) int64 {
+	return step*r.period() - t.Unix() + (r.period()-1)/2
+}
+
+// window is the steps whose codes prove (T3) at t what is known to be drift
+// seconds ahead: those that such a phone can show, half a step more or less,
+// since a code tells its phone's clock no better than that; and half a step
+// before, for the time that typing takes. That makes 45 s of the phone's time,
+// two codes, at some moments three. A phone that seems less than a step behind
+// may be right and its owner slow to type, so its next code may be right on
+// time.
+func (r *Room) window(drift int, t time.Time) (from, to int64) {
+	p := r.period()
+	high := int64(drift) + p/2
+	if high <= 0 && high > -p/2 {
+		high = 0
+	}
+	return floor(t.Unix()+high-(p+p/2-1), p), floor(t.Unix()+high, p)
+}
+
+// follow is the drift after a code of a step was right at t: half the way to
+// what that code shows, so that a clock that goes slow or fast is followed and
+// one slow answer is not believed; never beyond the policy's TOTPDrift.
+func (r *Room) follow(drift int, step int64, t time.Time) int {
+	d, most := int64(drift), int64(r.Policy.TOTPDrift/time.Second)
+	return int(min(max(d+(r.shown(step, t)-d)/2, -most), most))
+}
+
+// A drift is where a code was found: its step, and whether at all.
 type drift struct {
 	step  int64
 	found bool
@@ -83,20 +123,20 @@ func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	now, window := r.step(tx.Now()), int64(r.Policy.TOTPWindow)
+	now, window := r.step(tx.Wall()), int64(r.Policy.TOTPWindow)
 	d, err := r.seek(seed, c.Input, now, now-window, now+window)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
 	if d.found {
-		fresh, err := tx.UseStep(m.ID, d.step)
+		fresh, err := r.useStep(tx, m, d.step)
 		if err != nil {
-			return bot.Outcome{}, fmt.Errorf("verify: use step: %w", err)
+			return bot.Outcome{}, err
 		}
 		if !fresh {
 			return r.missT1(tx, c, p, fail("used", "code_used"))
 		}
-		m.LastStep = d.step
+		m.Drift = int(r.shown(d.step, tx.Wall()))
 		ok, err := r.Methods.Activate(tx, c, m, "totp")
 		if err != nil {
 			return bot.Outcome{}, err
@@ -113,11 +153,83 @@ func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		}
 	}
 	if d.found {
-		off := time.Duration(max(d.step-now, now-d.step)) * r.Policy.TOTPPeriod
-		minutes := max(1, int(off.Round(time.Minute)/time.Minute))
-		return r.missT1(tx, c, p, fail("skewed", "clock_skewed", "minutes", strconv.Itoa(minutes)))
+		return r.missT1(tx, c, p, r.skewed(c, d.step-now))
 	}
 	return r.missT1(tx, c, p, fail("wrong", "code_wrong"))
+}
+
+// skewed says by how much a phone's clock is off that shows the code of a step
+// so many steps from now.
+func (r *Room) skewed(c *bot.Call, steps int64) bot.Outcome {
+	way := "clock.fast"
+	if steps < 0 {
+		way = "clock.slow"
+	}
+	off := bot.Wait(r.Phrases, c.Lang(), time.Duration(max(steps, -steps))*r.Policy.TOTPPeriod)
+	return fail("skewed", "clock_skewed", "off", r.Phrases.Phrase(c.Lang(), way, "time", off))
+}
+
+// Buckets that count time steps of a method one by one; the key is the method
+// and the step.
+const (
+	toldSteps = "totp.told" // a wrong try was told that this is its time: it is spent
+	usedSteps = "totp.used" // accepted
+	// backSteps has the method alone as its key: its last accepted step was taken back.
+	backSteps = "totp.back"
+)
+
+func stepKey(m *bot.Method, step int64) string {
+	return string(m.ID) + "|" + strconv.FormatInt(step, 10)
+}
+
+// useStep accepts the code of a step once. The last accepted step never goes
+// back, with one exception: when it lies further ahead than any phone may be,
+// it was accepted while the clock here was wrong. Then it would refuse right
+// codes until that time comes, and gives way; from then on the codes that were
+// accepted are looked up one by one.
+func (r *Room) useStep(tx bot.Tx, m *bot.Method, step int64) (bool, error) {
+	known := func(bucket, key string) (bool, error) {
+		n, _, err := tx.Tallied(bucket, key, time.Time{})
+		if err != nil {
+			return false, fmt.Errorf("verify: read spent steps: %w", err)
+		}
+		return n > 0, nil
+	}
+	if told, err := known(toldSteps, stepKey(m, step)); err != nil || told {
+		return false, err
+	}
+	ahead := r.step(tx.Wall().Add(r.Policy.TOTPDrift)) + int64(r.Policy.TOTPWindow) + 1
+	back, err := known(backSteps, string(m.ID))
+	if err != nil {
+		return false, err
+	}
+	if !back && m.LastStep > ahead {
+		back = true
+		if err := tx.Tally(backSteps, string(m.ID)); err != nil {
+			return false, fmt.Errorf("verify: take a step back: %w", err)
+		}
+	}
+	if back {
+		if used, err := known(usedSteps, stepKey(m, step)); err != nil || used {
+			return false, err
+		}
+	}
+	fresh, err := tx.UseStep(m.ID, step, ahead)
+	if err != nil {
+		return false, fmt.Errorf("verify: use step: %w", err)
+	}
+	if fresh {
+		m.LastStep = step
+		err = r.spend(tx, usedSteps, m, step)
+	}
+	return fresh, err
+}
+
+func (r *Room) spend(tx bot.Tx, bucket string, m *bot.Method, step int64) error {
+	if err := tx.Tally(bucket, stepKey(m, step)); err != nil {
+		return fmt.Errorf("verify: spend step: %w", err)
+	}
+	return nil
 }
 
 // missT1 counts a wrong T1 try and answers oc with the tries left, or that the
@@ -141,8 +253,12 @@ func (r *Room) pending(tx bot.Tx, m *bot.Method) bool {
 	return m.State == bot.Pending && tx.Now().Sub(m.CreatedAt) < r.Policy.PendingLife
 }
 
-// proveTOTP proves the person by an active authenticator (T3): the current and
-// the previous step only.
+// proveTOTP proves the person by an active authenticator (T3), around what its
+// clock is known to be.
+//
+// Whoever types a code that is right at another time is told of the clock. Only
+// the key gives such a code; a guess meets one in 25,000 times, and learns
+// nothing that is of use: the code is spent as it is told.
 func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Person()
 	if p == "" {
@@ -162,17 +278,28 @@ func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	now := r.step(tx.Now())
-	d, err := r.seek(seed, c.Input, now, now-1, now)
+	now := r.step(tx.Wall())
+	from, to := r.window(m.Drift, tx.Wall())
+	d, err := r.seek(seed, c.Input, now, from, to)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
 	if !d.found {
-		return r.missT3(tx, c, p, m)
+		if d, err = r.elsewhere(tx, m, seed, c.Input); err != nil {
+			return bot.Outcome{}, err
+		}
+		again, err := r.setAnew(tx, m, d, now)
+		if err != nil {
+			return bot.Outcome{}, err
+		}
+		if !again {
+			return r.missSkewed(tx, c, p, m, d)
+		}
+		m.Drift = int(r.shown(d.step, tx.Wall()))
 	}
-	fresh, err := tx.UseStep(m.ID, d.step)
+	fresh, err := r.useStep(tx, m, d.step)
 	if err != nil {
-		return bot.Outcome{}, fmt.Errorf("verify: use step: %w", err)
+		return bot.Outcome{}, err
 	}
 	if !fresh {
 		if oc, err := r.missT3(tx, c, p, m); err != nil || oc.Name == "locked" {
@@ -180,9 +307,75 @@ func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		}
 		return fail("used", "code_used"), nil
 	}
-	m.LastStep = d.step
+	m.Drift = r.follow(m.Drift, d.step, tx.Wall())
 	if err := r.Methods.Proven(tx, c, m, "totp"); err != nil {
 		return bot.Outcome{}, err
 	}
 	return say("ok"), nil
+}
+
+// elsewhere looks for a code outside the window that was not told of yet.
+func (r *Room) elsewhere(tx bot.Tx, m *bot.Method, seed []byte, code string) (drift, error) {
+	now, far := r.step(tx.Wall()), int64(r.Policy.TOTPSkewSearch)
+	d, err := r.seek(seed, code, now, now-far, now+far)
+	if err != nil || !d.found {
+		return d, err
+	}
+	n, _, err := tx.Tallied(toldSteps, stepKey(m, d.step), time.Time{})
+	if err != nil {
+		return drift{}, fmt.Errorf("verify: read spent steps: %w", err)
+	}
+	d.found = n == 0
+	return d, nil
+}
+
+// setClocks counts codes of a method outside its window, by how many steps they
+// were off; the key is the method and that number.
+const setClocks = "totp.set"
+
+// setAnew reports whether the clock of a phone was set, perhaps because we said
+// so: two codes one after another, within five minutes, are as far off as each
+// other, and no further than the policy's TOTPDrift (RFC 6238 6, RFC 4226 7.4).
+func (r *Room) setAnew(tx bot.Tx, m *bot.Method, d drift, now int64) (bool, error) {
+	if !d.found {
+		return false, nil
+	}
+	most := int64(r.Policy.TOTPDrift / time.Second)
+	if off := r.shown(d.step, tx.Wall()); off > most || off < -most {
+		return false, nil
+	}
+	for off := d.step - now - 1; off <= d.step-now+1; off++ {
+		n, _, err := tx.Tallied(setClocks, stepKey(m, off), tx.Now().Add(-5*time.Minute))
+		if err != nil {
+			return false, fmt.Errorf("verify: read codes outside the window: %w", err)
+		}
+		if n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// missSkewed counts a wrong T3 try, and tells of the clock when its code, d, is
+// right at another time. That code is spent.
+func (r *Room) missSkewed(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method, d drift) (bot.Outcome, error) {
+	if d.found {
+		if err := r.spend(tx, toldSteps, m, d.step); err != nil {
+			return bot.Outcome{}, err
+		}
+	}
+	oc, err := r.missT3(tx, c, p, m)
+	if err != nil || oc.Name != "wrong" || !d.found {
+		return oc, err
+	}
+	off := d.step - r.step(tx.Wall())
+	if err := tx.Tally(setClocks, stepKey(m, off)); err != nil {
+		return bot.Outcome{}, fmt.Errorf("verify: count a code outside the window: %w", err)
+	}
+	if off == 0 || off == -1 { // neither fast nor slow: the clock was set right
+		return oc, nil
+	}
+	told := r.skewed(c, off)
+	told.Facts = append(told.Facts, oc.Facts...)
+	return told, nil
 }

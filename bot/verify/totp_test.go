@@ -43,20 +43,22 @@ func (r *rig) wrongCode(seed []byte) string {
 
 func TestTOTPProveWindow(t *testing.T) {
 	for _, c := range []struct {
-		off     int64
-		want    string
-		minutes string
+		off  int64
+		want string
+		told string
 	}{
 		{-1, "ok", ""}, {0, "ok", ""}, {1, "ok", ""},
-		{-2, "skewed", "1"}, {2, "skewed", "1"}, {6, "skewed", "3"}, {-20, "skewed", "10"}, {20, "skewed", "10"},
+		{-2, "skewed", "clock.slow(time=wait.seconds.other(n=60))"}, {2, "skewed", "clock.fast(time=wait.seconds.other(n=60))"},
+		{6, "skewed", "clock.fast(time=wait.minutes.other(n=3))"}, {-20, "skewed", "clock.slow(time=wait.minutes.other(n=10))"},
+		{20, "skewed", "clock.fast(time=wait.minutes.other(n=10))"},
 		{-21, "wrong", ""}, {21, "wrong", ""},
 	} {
 		t.Run(fmt.Sprint(c.off), func(t *testing.T) {
 			r := newRig(t)
 			r.Want("totp.begin", "", "ready")
 			oc := r.Want("totp.prove", r.codeAt(r.SeedOf(bot.Pending), c.off), c.want)
-			if got := roomtest.Fact(oc, "minutes"); got != c.minutes {
-				t.Errorf("minutes = %q, want %q", got, c.minutes)
+			if got := roomtest.Fact(oc, "off"); got != c.told {
+				t.Errorf("off = %q, want %q", got, c.told)
 			}
 			if c.want != "ok" {
 				if left := roomtest.Fact(oc, "left"); left != "14" {
@@ -176,7 +178,7 @@ func TestProveTOTPWindow(t *testing.T) {
 	for _, c := range []struct {
 		off  int64
 		want string
-	}{{0, "ok"}, {-1, "ok"}, {1, "wrong"}, {-2, "wrong"}, {6, "wrong"}} {
+	}{{0, "ok"}, {-1, "ok"}, {1, "skewed"}, {-2, "skewed"}, {6, "skewed"}, {21, "wrong"}} {
 		t.Run(fmt.Sprint(c.off), func(t *testing.T) {
 			r := newRig(t)
 			seed := r.authenticator()
@@ -189,8 +191,8 @@ func TestProveTOTPWindow(t *testing.T) {
 				r.Want("prove.begin", "", "fresh")
 				return
 			}
-			if roomtest.Fact(oc, "left") != "4" || roomtest.Fact(oc, "minutes") != "" {
-				t.Errorf("facts %v: nothing but the count may be told", oc.Facts)
+			if roomtest.Fact(oc, "left") != "4" || (roomtest.Fact(oc, "off") == "") != (c.want == "wrong") {
+				t.Errorf("facts %v: the count, and the clock of a code that is right at another time", oc.Facts)
 			}
 			r.Want("prove.begin", "", "locked") // the delay after a wrong try
 		})

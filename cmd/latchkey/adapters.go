@@ -181,7 +181,7 @@ func plugDirectory(h *house) error {
 // plugPretend connects the demo's phone, mailbox and directory.
 func plugPretend(dir string) plug {
 	return plug{"pretend", func(h *house) error {
-		d, err := pretend.New(pretend.Options{Demo: true, Dir: dir, Facts: factList(h.cfg), Phrases: h.set, Now: h.db.Now})
+		d, err := pretend.New(pretend.Options{Demo: true, Dir: dir, Facts: factList(h.cfg), Phrases: h.set, Now: h.db.Wall})
 		if err != nil {
 			return err
 		}

@@ -164,7 +164,7 @@ func slips() []slip {
 		{surface: "App's digits", at: "scan", input: "six", says: totpFormat, tries: "kept"},
 		{surface: "App's digits", at: "scan", input: "12345678", says: totpFormat, tries: "kept"},
 		{surface: "App's digits", at: "scan", input: "<another entry's digits>", do: func(c *counter) { c.Say(other(c.totp(0))) }, says: "These digits do not match. Please look at the entry named \"Riverbend Schools\" and type its newest six digits. Tries left: 14.", tries: "one used"},
-		{surface: "App's digits", at: "scan", input: "<a phone whose clock is 5 minutes ahead>", do: func(c *counter) { c.Say(c.totp(5 * time.Minute)) }, says: "These digits belong to another time: the clock of your phone seems to be about 5 minutes off. Switch on automatic date and time in the phone's settings, then type the new digits. Tries left: 14.", tries: "one used"},
+		{surface: "App's digits", at: "scan", input: "<a phone whose clock is 5 minutes ahead>", do: func(c *counter) { c.Say(c.totp(5 * time.Minute)) }, says: "These digits belong to another time: the clock of your phone seems to be about 5 minutes fast. Switch on automatic date and time in the phone's settings, then type the new digits. Tries left: 14.", tries: "one used"},
 		{surface: "App's digits", at: "scan", input: "<the right digits, an hour later>", do: func(c *counter) { c.LastDelivery(); c.d.later(time.Hour); c.Say(c.totp(0)) }, says: "That picture is too old now. Please delete the entry \"Riverbend Schools\" in the app, then scan this new one."},
 		{surface: "App's digits", lang: "es", at: "scan", input: "seis", says: "Necesito las seis cifras que muestra la aplicación, por ejemplo 123456. Esto no contó como intento.", tries: "kept"},
 

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -48,7 +49,7 @@ moment and start it again: your place is kept.
   latchkey demo --scripts FOLDER        with your own scripts over the shipped ones
 
 Where input or output is not a terminal it is as with --plain, unless --web or
---addr asks for the page.
+--addr asks for the page, which then stays until Ctrl+C, also when input has ended.
 
 Next: latchkey config describe > latchkey.yaml`,
 	}
@@ -154,6 +155,9 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 		plugs = append(plugs, plug{"web", plugWeb})
 	}
 	if !o.web {
+		if f, ok := s.in.(*os.File); ok && door != nil && !terminal.IsTerminal(f) {
+			s.in = openEnded{ctx, f}
+		}
 		plugs = append(plugs, plugTerminal(s, dir, o.plain, intro(dir, where, true)))
 	}
 	h, err := build(ctx, cfg, log, plugs...)
@@ -170,6 +174,22 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 		fmt.Fprintln(s.out, "Ctrl+C stops it; your place is kept.")
 	}
 	return h.run(ctx)
+}
+
+// openEnded is input whose end means nothing: in the background or a container
+// there is none, and the page stays until ctx ends.
+type openEnded struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (r openEnded) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if n == 0 && err == io.EOF {
+		<-r.ctx.Done()
+	}
+	return n, err
 }
 
 // demoPort is where the page is, when that port is free.

@@ -225,6 +225,48 @@ func TestDemoPageAndTerminal(t *testing.T) {
 	}
 }
 
+// In the background, in a container, there is no input: the page stays until
+// the program is stopped.
+func TestDemoPageStaysWithoutInput(t *testing.T) {
+	t.Parallel()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	addr := fmt.Sprintf("127.0.0.1:%d", rigs.FreePort(t))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, std{in: null, out: io.Discard, err: t.Output()}, []string{"demo", "--addr", addr, "--data", t.TempDir()})
+	}()
+	answers := 0
+	for deadline := time.Now().Add(20 * time.Second); answers < 10 && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		select {
+		case code := <-ended:
+			t.Fatalf("it ended by itself, exit %d, after %d answers", code, answers)
+		default:
+		}
+		if r, err := http.Get("http://" + addr + "/"); err == nil {
+			r.Body.Close()
+			answers++
+		}
+	}
+	if answers < 10 {
+		t.Errorf("the page answered %d times", answers)
+	}
+	stop()
+	select {
+	case code := <-ended:
+		if code != exitOK {
+			t.Errorf("exit %d", code)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it does not stop")
+	}
+}
+
 func TestDemoAddress(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

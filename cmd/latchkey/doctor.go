@@ -20,11 +20,12 @@ import (
 
 func doctorCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
+		Use: "doctor", Short: "Check the store's clock, and tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
 		Long: `Asks each configured chat platform about its tokens and their scopes, whether the
 clock here is right, and whether the callback address is one that the platform
 can reach, and says what to fix. It writes to nobody. While the service runs, it
-is the service that looks, so its connections are told, too.
+is the service that looks, so its connections are told, too. It also says whether
+this machine's clock, or the database's, was set while the service ran.
 
   latchkey doctor --config latchkey.yaml
 
@@ -64,13 +65,13 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 		all.Go(func() { found[i] = h.look(ctx, id, running) })
 	}
 	all.Wait()
-	count := map[bot.FindingState]int{}
-	for i, id := range ids {
-		if len(found[i]) == 0 {
-			continue
+	count, platforms := map[bot.FindingState]int{}, false
+	show := func(name string, fs []bot.Finding) {
+		if len(fs) == 0 {
+			return
 		}
-		fmt.Fprintf(w, "%s\n", id)
-		for _, f := range found[i] {
+		fmt.Fprintf(w, "%s\n", name)
+		for _, f := range fs {
 			count[f.State]++
 			fmt.Fprintf(w, "  %-8s %s: %s\n", stateWord(f.State), printable(f.What), printable(f.Text))
 			if f.Fix != "" && f.State != bot.Fine {
@@ -78,8 +79,13 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 			}
 		}
 	}
+	show("store", []bot.Finding{h.lookAtClock()})
+	for i, id := range ids {
+		show(string(id), found[i])
+		platforms = platforms || len(found[i]) > 0
+	}
 	switch {
-	case len(count) == 0:
+	case !platforms:
 		_, err := fmt.Fprintln(w, "no chat platform is configured; see channels.slack, channels.teams and channels.discord in `latchkey config describe`")
 		return err
 	case count[bot.Broken] > 0:
@@ -87,6 +93,15 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 	}
 	_, err := fmt.Fprintf(w, "%d good, %d to look at, %d not looked at\n", count[bot.Fine], count[bot.Doubtful], count[bot.Skipped])
 	return err
+}
+
+// lookAtClock tells whether the clock was set, and what became of it.
+func (h *house) lookAtClock() bot.Finding {
+	if text := h.db.Clock().String(); text != "" {
+		return bot.Finding{What: "clock", State: bot.Doubtful, Text: text,
+			Fix: "see that time is synchronised (NTP) here and on the database's machine; to have the right time at once, stop the service and run `latchkey restore --mark`, which voids open codes and links"}
+	}
+	return bot.Finding{What: "clock", Text: "no step seen"}
 }
 
 // look examines one channel; a panic of its adapter is a finding, too.

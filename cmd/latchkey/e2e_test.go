@@ -43,6 +43,10 @@ func TestEndToEnd(t *testing.T) {
 		t.Parallel()
 		wholeEnrollment(t, newSite(t, bin, storetest.Postgres(t)))
 	})
+	t.Run("postgres through PgBouncer", func(t *testing.T) {
+		t.Parallel()
+		wholeEnrollment(t, newSite(t, bin, storetest.PgBouncer(t, storetest.Postgres(t), "pool_mode = session")))
+	})
 	t.Run("undelivered", func(t *testing.T) {
 		t.Parallel()
 		undelivered(t, newSite(t, bin, ""))

@@ -67,7 +67,8 @@ func serveCommand(s std) *cobra.Command {
 		Long: `Runs without a terminal: connects the chat platforms (channels.slack,
 channels.teams, channels.discord), serves the web chat (channels.web.enabled)
 and one-time pages, sends what waits, does the jobs, and answers Twilio's
-callbacks, GET /healthz (the process and its store work), /healthz/CHANNEL (the
+callbacks, GET /healthz (the process and its store work; a second line tells of
+a clock that was set), /healthz/CHANNEL (the
 connection of one channel, for example /healthz/slack-acme) and /readyz (it
 takes work). A platform that fails is tried again and harms no other.
 
@@ -172,7 +173,11 @@ func (h *house) routes() http.Handler {
 			answer(w, http.StatusServiceUnavailable, "the store does not answer")
 			return
 		}
-		answer(w, http.StatusOK, "ok")
+		text := "ok"
+		if clock := h.db.Clock().String(); clock != "" {
+			text += "\nclock: " + clock
+		}
+		answer(w, http.StatusOK, text)
 	})
 	mux.HandleFunc("GET /healthz/{channel}", h.channelHealth)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {

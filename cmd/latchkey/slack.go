@@ -42,7 +42,7 @@ func slackOptions(h *house, c config.Slack, pictures func(string) ([]byte, bool)
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
 		CallbackURL:   hookURL(h.cfg, c.Account),
 		Picture:       pictures,
-		Now:           h.db.Now, Log: h.log.With("channel", c.Channel()),
+		Now:           h.db.Now, Wall: h.db.Wall, Log: h.log.With("channel", c.Channel()),
 	}
 }
 

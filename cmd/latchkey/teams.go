@@ -22,7 +22,7 @@ func plugTeams(h *house) error {
 			}),
 			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts,
 			Picture: h.drawings(), PublicURL: h.cfg.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.cfg.HTTP.Addr,
-			Now: h.db.Now, Log: h.log.With("adapter", t.Channel()),
+			Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", t.Channel()),
 		})
 		if err != nil {
 			return err

@@ -73,7 +73,7 @@ func newProvider(h *house) (*oidc.Provider, error) {
 	}
 	return oidc.New(oidc.Options{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, PersonClaim: c.PersonClaim,
-		Name: name, CAFile: c.CAFile, Fresh: h.cfg.Policy.SignInFresh, Timeout: c.Timeout, Now: h.db.Now, Log: h.log.With("adapter", "oidc"),
+		Name: name, CAFile: c.CAFile, Fresh: h.cfg.Policy.SignInFresh, Timeout: c.Timeout, Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "oidc"),
 	})
 }
 

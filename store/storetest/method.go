@@ -45,12 +45,12 @@ func testMethods(t *testing.T, s bot.Store) {
 		return err
 	})
 	update(t, s, func(tx bot.Tx) error {
-		ok, err := tx.UseStep("m1", 5)
+		ok, err := tx.UseStep("m1", 5, 9)
 		is(t, "the same step", ok, false)
 		if err != nil {
 			return err
 		}
-		ok, err = tx.UseStep("m1", 6)
+		ok, err = tx.UseStep("m1", 6, 9)
 		is(t, "the next step", ok, true)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func testMethods(t *testing.T, s bot.Store) {
 		if err := tx.PutMethod(&k); err != nil {
 			return err
 		}
-		ok, err = tx.UseStep("m1", 6)
+		ok, err = tx.UseStep("m1", 6, 9)
 		is(t, "the step after an old copy", ok, false)
 		return err
 	})

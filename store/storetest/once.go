@@ -34,7 +34,7 @@ func testAtOnce(t *testing.T, a, b bot.Store) {
 		return tx.PutChallenge(&bot.Challenge{ID: "c", Person: "p", Purpose: "prove", ExpiresAt: time.Now().Add(time.Hour)})
 	})
 	for what, use := range map[string]func(bot.Tx) (bool, error){
-		"step":      func(tx bot.Tx) (bool, error) { return tx.UseStep("m", 100) },
+		"step":      func(tx bot.Tx) (bool, error) { return tx.UseStep("m", 100, 900) },
 		"secret":    func(tx bot.Tx) (bool, error) { return tx.SpendSecret("r", 1) },
 		"challenge": func(tx bot.Tx) (bool, error) { return tx.CloseChallenge("c") },
 		"pass":      func(tx bot.Tx) (bool, error) { return tx.SpendPass([]byte("link")) },

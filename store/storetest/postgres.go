@@ -129,12 +129,12 @@ func (s *server) fresh(tables bool, run func(db, text string) error, dsn func(st
 	return name, run("postgres", "CREATE DATABASE "+name+" TEMPLATE made")
 }
 
-// keeper runs PostgreSQL until its standard input ends, which it does when the
+// keeper runs a server until its standard input ends, which it does when the
 // test binary ends, even by a signal; then it stops the server by its id and
 // removes the folder.
 const keeper = `"$@" >"$DIR/log" 2>&1 & p=$!
 cat >/dev/null
-kill -INT $p; wait $p
+kill -${SIGNAL:-INT} $p; wait $p
 rm -rf "$DIR"`
 
 func startPostgres(fsync string) (dir string, err error) {

@@ -353,7 +353,7 @@ func testView(t *testing.T, s bot.Store) {
 	for what, fn := range map[string]func(bot.Tx) error{
 		"save":    func(tx bot.Tx) error { return tx.SaveConversation(&bot.Conversation{ID: "a"}) },
 		"say":     func(tx bot.Tx) error { return tx.Say(&bot.OutboxRow{}) },
-		"step":    func(tx bot.Tx) error { _, err := tx.UseStep("m", 1); return err },
+		"step":    func(tx bot.Tx) error { _, err := tx.UseStep("m", 1, 9); return err },
 		"try":     func(tx bot.Tx) error { _, err := tx.CountTry("c"); return err },
 		"audit":   func(tx bot.Tx) error { _, err := tx.Audit(bot.AuditEntry{}); return err },
 		"pass":    func(tx bot.Tx) error { return tx.PutPass(&bot.Pass{Hash: []byte("h")}) },
@@ -406,7 +406,7 @@ func testOwnWrites(t *testing.T, s bot.Store) {
 		if err != nil || len(rows) != 1 || rows[0].Message.Text != "hi" {
 			t.Errorf("pending: %+v %v", rows, err)
 		}
-		ok, err := tx.UseStep("m", 3)
+		ok, err := tx.UseStep("m", 3, 9)
 		is(t, "old step", ok, false)
 		return err
 	})

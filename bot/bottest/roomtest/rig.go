@@ -64,7 +64,7 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	if r.Ring, err = vault.New(); err != nil {
 		t.Fatal(err)
 	}
-	r.DB, err = store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now})
+	r.DB, err = store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now, Monotonic: r.Clock.Monotonic})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func Keys() []Key {
 
 		{Path: "store.path", Kind: "path", Doc: "SQLite file on a local disk; made when missing.",
 			at: func(c *Config) any { return &c.Store.Path }},
-		{Path: "store.postgres", Kind: "secret", Doc: "PostgreSQL connection string (postgres://user:password@host/database), instead of store.path.",
+		{Path: "store.postgres", Kind: "secret", Doc: "PostgreSQL connection string (postgres://user:password@host/database), instead of store.path. Directly, or through PgBouncer with pool_mode = session and 12 sessions for each process; transaction pooling is refused.",
 			at: func(c *Config) any { return &c.Store.Postgres }, bad: badDSN},
 
 		{Path: "keys.file", Kind: "path", Doc: "Key ring file, readable by the service's user only.",
