@@ -37,6 +37,9 @@ type Person struct {
 	// never. It stays when all methods are gone: who had a method once and
 	// has none now is no newcomer.
 	FirstMethodAt time.Time
+	// Missing says that the account is off because the last list did not have
+	// the person any more; the next list that has them takes it back.
+	Missing bool
 }
 
 // PersonKind says what sort of account it is. The empty kind is not known and
@@ -51,6 +54,35 @@ const (
 	Service PersonKind = "service"
 	Shared  PersonKind = "shared"
 	Place   PersonKind = "room"
+)
+
+// Enrolls reports whether accounts of this kind are enrolled: staff, and those
+// of which nothing is known.
+func (k PersonKind) Enrolls() bool { return k == Staff || k == "" }
+
+// Enrolls reports whether something may be enrolled for the person: the account
+// is on, and it is one of the staff's.
+func (p *Person) Enrolls() bool { return !p.Disabled && p.Kind.Enrolls() }
+
+// PersonFields is a set of what a directory's list says about a person.
+type PersonFields uint32
+
+// What a list may say, or leave unsaid.
+const (
+	FieldUsername PersonFields = 1 << iota
+	FieldEmail
+	FieldName
+	FieldGivenName
+	FieldDepartment
+	FieldTitle
+	FieldManager
+	FieldWorkPhone
+	FieldLang
+	FieldTimeZone
+	FieldDisabled
+	FieldKind
+	FieldSite
+	FieldHiredOn
 )
 
 // Stage is how far a person's enrollment has come.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
@@ -24,12 +25,40 @@ const (
 	SkipBad
 )
 
+// MissingMode says what becomes of people who are not in the list.
+type MissingMode uint8
+
+const (
+	// ReportMissing counts them and leaves them as they are.
+	ReportMissing MissingMode = iota
+	// DisableMissing switches their accounts off until a list has them again.
+	DisableMissing
+)
+
 // ImportOptions of ImportPeople.
 type ImportOptions struct {
 	Mode     ImportMode
 	DryRun   bool        // check and count, store nothing
 	Progress func(n int) // called with the number of rows read, every 10,000 rows; may be nil
 	Problems int         // how many problems to keep in the report; 0: 1000
+
+	// Unsaid tells, of the row that was just yielded, which fields the list says
+	// nothing about: they stay as they are. nil: rows say everything. A row
+	// without a language always leaves it alone.
+	Unsaid func() bot.PersonFields
+	// Kinds are the kinds of accounts to take; the empty kind counts as staff.
+	// Rows of others are counted and left out. nil: all.
+	Kinds   []bot.PersonKind
+	Missing MissingMode
+	// Incomplete says that rows of the list could not be read at all, so that
+	// nobody can be said to be missing. DisableMissing then only reports.
+	Incomplete bool
+	// GonePeople and GoneShare are the brake: an import that would switch off
+	// more active accounts than the larger of that number and that share of all
+	// (0 to 1), or take the work address from as many, is refused; so is one
+	// without rows. Both 0: no brake.
+	GonePeople int
+	GoneShare  float64
 }
 
 // A RowProblem says what is wrong with one row and what to do.
@@ -40,6 +69,47 @@ type RowProblem struct {
 	Text   string // a sentence for the operator
 }
 
+// A ChangeKind is one sort of change that an import makes.
+type ChangeKind uint8
+
+// The sorts of changes, in the order in which they are told. One person may
+// have several.
+const (
+	Added    ChangeKind = iota
+	AddedOff            // new, and off in the list
+	Reenabled
+	StillStopped // the list says active, an operator stopped the account: it stays off
+	TurnedOff    // the list says so
+	Missing      // active, and not in the list; switched off with DisableMissing
+	LoginChanged
+	LoginMoved // a login or address of an account that is off went to somebody else
+	AddressChanged
+	AddressRemoved
+	NameChanged
+	KindChanged
+	DetailChanged // anything else
+	changeKinds
+)
+
+// String says it for operators.
+func (k ChangeKind) String() string {
+	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "switched off", "not in the list", "user name changed", "login given to somebody else",
+		"work address changed", "work address removed", "name changed", "kind changed", "other details changed"}[k]
+}
+
+// A Change is one sort of change with its first examples.
+type Change struct {
+	Kind     ChangeKind
+	N        int
+	Examples []ChangeExample // at most five, in order of id
+}
+
+// A ChangeExample is one person of a Change.
+type ChangeExample struct {
+	ID, Name string
+	Was, Now string // what changed, where one value did; may be empty
+}
+
 // An ImportReport tells what an import did, or with DryRun would have done.
 type ImportReport struct {
 	Rows      int // read
@@ -48,71 +118,176 @@ type ImportReport struct {
 	Unchanged int
 	Bad       int          // rows with a problem
 	Problems  []RowProblem // of at most ImportOptions.Problems rows, in order of row
-	Stored    bool         // false: dry run, or all-or-nothing with bad rows
+	Stored    bool         // false: dry run, refused, or all-or-nothing with bad rows
+
+	Changes  []Change                           // those with people, in order of kind
+	Kinds    map[bot.PersonKind]int             // good rows by kind
+	Others   map[bot.PersonKind][]ChangeExample // of these, who is no staff: at most five of a kind
+	NotTaken map[bot.PersonKind]int             // rows left out because of ImportOptions.Kinds
+	Active   int                                // active accounts before
+	Gone     int                                // of these, accounts that are switched off
+	Refused  string                             // why the import was refused as a whole, and what to do; empty: it was not
+	Brake    bool                               // it was the brake that refused
 }
 
+// Count is how many people have a change of a kind.
+func (r *ImportReport) Count(k ChangeKind) int {
+	for _, c := range r.Changes {
+		if c.Kind == k {
+			return c.N
+		}
+	}
+	return 0
+}
+
+// What stands in person.disabled: two reasons, of which either is enough.
+const (
+	offInList   = 1 // the list says that the account is off
+	offUnlisted = 2 // the list did not have the person, and missing people are switched off
+)
+
 // stageColumns are what a directory says about a person.
-const stageColumns = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled`
+const stageColumns = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, kind, site, hired_on`
+
+// What import_person.bad says of a row.
+const (
+	rowGood   = 0
+	rowBad    = 1
+	rowOthers = 2 // of a kind that is not taken: in the list, and left alone
+)
 
 // The texts of an import. import_person is a temporary table of one connection.
 const (
 	stageCreate = `CREATE TEMP TABLE import_person (line BIGINT NOT NULL, id TEXT NOT NULL, username TEXT NOT NULL, email TEXT NOT NULL,
 		name TEXT NOT NULL, given_name TEXT NOT NULL, department TEXT NOT NULL, title TEXT NOT NULL, manager TEXT NOT NULL,
-		work_phone TEXT NOT NULL, lang TEXT NOT NULL, time_zone TEXT NOT NULL, disabled BIGINT NOT NULL, bad BIGINT NOT NULL)`
-	stageInsert = `INSERT INTO import_person (line, ` + stageColumns + `, bad) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
-	stageIndex  = `CREATE INDEX /*sqlite temp.*/import_person_%[1]s ON import_person (%[1]s)`
-	stageDrop   = `DROP TABLE IF EXISTS import_person`
+		work_phone TEXT NOT NULL, lang TEXT NOT NULL, time_zone TEXT NOT NULL, disabled BIGINT NOT NULL, kind TEXT NOT NULL,
+		site TEXT NOT NULL, hired_on TEXT NOT NULL, unsaid BIGINT NOT NULL, bad BIGINT NOT NULL)`
+	stageInsert = `INSERT INTO import_person (line, ` + stageColumns + `, unsaid, bad)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+	stageIndex = `CREATE INDEX /*sqlite temp.*/import_person_%[1]s ON import_person (%[1]s)`
+	stageDrop  = `DROP TABLE IF EXISTS import_person`
+
+	// A GUID that was stored in capitals or braces keeps that spelling: it is
+	// the same id. CROSS keeps SQLite from reading all people for each row.
+	stageSpelled = `CREATE TEMP TABLE import_spelled AS SELECT p.id AS id, s.id AS plain FROM person p /*sqlite CROSS*/ JOIN import_person s
+		ON s.id = lower(trim(p.id, '{}')) WHERE p.id LIKE '%________-____-____-____-____________%' AND p.id <> lower(trim(p.id, '{}'))
+		AND NOT EXISTS (SELECT 1 FROM person q WHERE q.id = s.id)`
+	stageSpelledIndex = `CREATE INDEX /*sqlite temp.*/import_spelled_plain ON import_spelled (plain)`
+	stageKnown        = `UPDATE import_person SET id = (SELECT min(k.id) FROM import_spelled k WHERE k.plain = import_person.id)
+		WHERE id IN (SELECT plain FROM import_spelled)`
+	stageSpelledDrop = `DROP TABLE import_spelled`
+	// What a row leaves unsaid is what is stored.
+	stageFill = `UPDATE import_person SET %s FROM person p WHERE p.id = import_person.id AND import_person.unsaid <> 0`
+
+	// An account that is off in the list gives its login to an active one.
+	stageYield = `UPDATE import_person SET %[1]s = '' WHERE disabled <> 0 AND bad = 0 AND %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person a
+		WHERE a.%[1]s = import_person.%[1]s AND a.id <> import_person.id AND a.disabled = 0 AND a.bad = 0)`
 
 	// %s is the column. A repeat within the file: every row but the first.
 	stageRepeats = `SELECT s.line, s.id, s.%[1]s, f.first FROM import_person s
 		JOIN (SELECT %[1]s, min(line) AS first FROM import_person WHERE bad = 0 AND %[1]s <> '' GROUP BY %[1]s HAVING count(*) > 1) f
 		ON f.%[1]s = s.%[1]s WHERE s.bad = 0 AND s.line <> f.first`
-	// A user name or address that somebody else has and keeps.
-	stageTaken = `SELECT s.line, s.id, s.%[1]s, p.id FROM import_person s JOIN person p ON p.%[1]s = s.%[1]s AND p.%[1]s <> ''
+	// Another person's user name or address, who does not get a new one here.
+	stageHeld = ` FROM import_person s JOIN person p ON p.%[1]s = s.%[1]s AND p.%[1]s <> ''
+		LEFT JOIN import_person l ON l.id = p.id
 		WHERE s.bad = 0 AND p.id <> s.id
 		AND NOT EXISTS (SELECT 1 FROM import_person r WHERE r.id = p.id AND r.bad = 0 AND r.%[1]s <> s.%[1]s)`
+	// That person's account is off, or goes off with this import. $1 is 1 when
+	// missing people are switched off.
+	stageOff   = `(p.disabled <> 0 OR p.stopped_at <> 0 OR ($1 = 1 AND l.id IS NULL AND NOT (p.name <> '' AND p.name = s.name)))`
+	stageTaken = `SELECT s.line, s.id, s.%[1]s, p.id, p.name, CASE WHEN l.id IS NULL THEN 0 ELSE 1 END,
+		CASE WHEN p.name <> '' AND p.name = s.name THEN 1 ELSE 0 END` + stageHeld + ` AND NOT ` + stageOff
+	stageMoved = `SELECT s.line, s.id, s.%[1]s, p.id, p.name, s.name` + stageHeld + ` AND ` + stageOff
+	// A number whose leading zeros a spreadsheet has taken off.
+	stageZeros = `SELECT s.line, s.id, p.id FROM person p /*sqlite CROSS*/ JOIN import_person s ON s.id = ltrim(p.id, '0')
+		WHERE p.id LIKE '0%' AND s.bad = 0 AND NOT EXISTS (SELECT 1 FROM person q WHERE q.id = s.id)`
 	stageMark = `UPDATE import_person SET bad = 1 WHERE line IN (SELECT x.line FROM (%s) x)`
 
-	stageDiffers = `(p.username <> s.username OR p.email <> s.email OR p.name <> s.name OR p.given_name <> s.given_name
-		OR p.department <> s.department OR p.title <> s.title OR p.manager <> s.manager OR p.work_phone <> s.work_phone
-		OR (s.lang <> '' AND p.lang <> s.lang) OR p.time_zone <> s.time_zone OR p.disabled <> s.disabled)`
-	stageCounts = `SELECT coalesce(sum(CASE WHEN p.id IS NULL THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
+	// Rows with a known id; rows with a new one and the login of somebody who
+	// is not in the list.
+	stageSame    = `SELECT count(*) FROM import_person s JOIN person p ON p.id = s.id`
+	stageStrange = `SELECT count(*) FROM (SELECT s.line FROM import_person s JOIN person p ON p.username = s.username AND p.username <> ''
+			WHERE s.bad <> 2 AND p.id <> s.id AND NOT EXISTS (SELECT 1 FROM import_person l WHERE l.id = p.id)
+		UNION SELECT s.line FROM import_person s JOIN person p ON p.email = s.email AND p.email <> ''
+			WHERE s.bad <> 2 AND p.id <> s.id AND NOT EXISTS (SELECT 1 FROM import_person l WHERE l.id = p.id)) x`
+	stageSchemeExamples = `SELECT p.id, s.id, s.username, s.email FROM import_person s JOIN person p
+		ON p.username <> '' AND p.username = s.username OR p.email <> '' AND p.email = s.email WHERE p.id <> s.id ORDER BY s.line LIMIT 3`
+
+	stageDetail = `(p.given_name <> s.given_name OR p.department <> s.department OR p.title <> s.title OR p.manager <> s.manager OR p.work_phone <> s.work_phone
+		OR p.lang <> s.lang OR p.time_zone <> s.time_zone OR p.site <> s.site OR p.hired_on <> s.hired_on)`
+	stageDiffers = `(p.username <> s.username OR p.email <> s.email OR p.name <> s.name OR p.disabled <> s.disabled OR p.kind <> s.kind OR ` + stageDetail + `)`
+	stageCounts  = `SELECT coalesce(sum(CASE WHEN p.id IS NULL THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
 		coalesce(sum(CASE WHEN p.id IS NOT NULL AND ` + stageDiffers + ` THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
-		count(*) FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0`
-	// Names that change hands inside the file are put down first, so that the
-	// unique indexes hold at every row of the merge.
+		count(*)%s FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0`
+	stageUnlisted = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
+	stageKinds    = `SELECT kind, bad, count(*) FROM import_person WHERE bad <> 1 GROUP BY kind, bad`
+
+	// Names that change hands are put down first, so that the unique indexes
+	// hold at every row of the merge.
 	stageRelease = `UPDATE person SET username = '', email = '' WHERE id IN (SELECT s.id FROM import_person s JOIN person p ON p.id = s.id
 		WHERE s.bad = 0 AND (p.username <> s.username OR p.email <> s.email))`
-	stageMerge = `INSERT INTO person (` + stageColumns + `, stage, started_at, done_at, next_nudge)
+	stageGive = `UPDATE person SET %[1]s = '' WHERE %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person s
+		WHERE s.%[1]s = person.%[1]s AND s.id <> person.id AND s.bad = 0)`
+	stageDisable = `UPDATE person SET disabled = disabled | 2 WHERE disabled & 2 = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+	stageMerge   = `INSERT INTO person (` + stageColumns + `, stage, started_at, done_at, next_nudge)
 		SELECT ` + stageColumns + `, 0, 0, 0, 0 FROM import_person WHERE bad = 0 ORDER BY id
-		ON CONFLICT (id) DO UPDATE SET username = excluded.username, email = excluded.email, name = excluded.name,
-		given_name = excluded.given_name, department = excluded.department, title = excluded.title, manager = excluded.manager,
-		work_phone = excluded.work_phone, lang = CASE WHEN excluded.lang <> '' THEN excluded.lang ELSE person.lang END,
-		time_zone = excluded.time_zone, disabled = excluded.disabled
-		WHERE person.username <> excluded.username OR person.email <> excluded.email OR person.name <> excluded.name
-		OR person.given_name <> excluded.given_name OR person.department <> excluded.department OR person.title <> excluded.title
-		OR person.manager <> excluded.manager OR person.work_phone <> excluded.work_phone
-		OR (excluded.lang <> '' AND person.lang <> excluded.lang) OR person.time_zone <> excluded.time_zone
-		OR person.disabled <> excluded.disabled`
+		ON CONFLICT (id) DO UPDATE SET %s WHERE %s`
 )
+
+// stageFields are the columns of a person that a list may leave unsaid.
+var stageFields = []struct {
+	column string
+	bit    bot.PersonFields
+}{
+	{"username", bot.FieldUsername}, {"email", bot.FieldEmail}, {"name", bot.FieldName}, {"given_name", bot.FieldGivenName},
+	{"department", bot.FieldDepartment}, {"title", bot.FieldTitle}, {"manager", bot.FieldManager}, {"work_phone", bot.FieldWorkPhone},
+	{"lang", bot.FieldLang}, {"time_zone", bot.FieldTimeZone}, {"disabled", bot.FieldDisabled}, {"kind", bot.FieldKind}, {"site", bot.FieldSite}, {"hired_on", bot.FieldHiredOn},
+}
+
+const addedLogin = `CASE WHEN s.username <> '' THEN s.username ELSE s.email END`
+
+// changed is when a row makes a change of each kind, for those that are seen in
+// the row and its person alone; was and now are told of the examples.
+var changed = []struct {
+	kind           ChangeKind
+	when, was, now string
+}{
+	{Added, `p.id IS NULL AND s.disabled = 0`, `''`, addedLogin},
+	{AddedOff, `p.id IS NULL AND s.disabled <> 0`, `''`, addedLogin},
+	{Reenabled, `p.disabled <> 0 AND s.disabled = 0 AND p.stopped_at = 0`, `''`, `''`},
+	{StillStopped, `s.disabled = 0 AND p.stopped_at <> 0`, `''`, `''`},
+	{TurnedOff, `(p.disabled = 0 AND p.stopped_at = 0 AND s.disabled <> 0)`, `''`, `''`},
+	{LoginChanged, `p.username <> s.username`, `p.username`, `s.username`},
+	{AddressChanged, `p.email <> s.email AND s.email <> ''`, `p.email`, `s.email`},
+	{AddressRemoved, `p.email <> s.email AND s.email = ''`, `p.email`, `''`},
+	{NameChanged, `p.name <> s.name`, `p.name`, `s.name`},
+	{KindChanged, `p.kind <> s.kind`, `p.kind`, `s.kind`},
+	{DetailChanged, stageDetail, `''`, `''`},
+}
 
 // ImportPeople merges the rows of a directory's list into the people: new ids
 // are inserted, known ids updated. It never touches Stage, StartedAt, DoneAt,
-// NextNudge nor anything that somebody enrolled, removes nobody, and keeps a
-// known language when the row has none. User names and addresses are stored in
-// lower case.
+// NextNudge, an operator's stop nor anything that somebody enrolled, removes
+// nobody, and keeps a known language when the row has none. What the list does
+// not say (ImportOptions.Unsaid) stays as it is. User names and addresses are
+// stored in lower case.
 //
 // The rows pass through a temporary table, so memory stays bounded whatever
 // their number. Turns go on meanwhile; on SQLite they wait during the merge
 // (some seconds for a million rows).
 //
-// An id, user name or work address that stands twice in the rows, or belongs
-// to another person who is not renamed in the same rows, is a problem of its
-// row. With AllOrNothing the report then has Stored false and the error is nil.
+// An id, user name or work address that stands twice in the rows, or belongs to
+// another active person who is not renamed in the same rows, is a problem of its
+// row; of a person whose account is off, it goes to the row. With AllOrNothing
+// the report then has Stored false and the error is nil. So it is when the
+// import as a whole was refused: see ImportReport.Refused.
 func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int], o ImportOptions) (ImportReport, error) {
 	im := &importer{ctx: ctx, o: o, rows: rows}
 	if im.o.Problems == 0 {
 		im.o.Problems = 1000
+	}
+	if im.o.Incomplete {
+		im.o.Missing = ReportMissing
 	}
 	if err := db.back.importPeople(ctx, im); err != nil {
 		return ImportReport{}, fmt.Errorf("store: import people: nothing was stored: %w", err)
@@ -132,19 +307,29 @@ type importer struct {
 // stage yields the columns of every row. It stops at the end of ctx.
 func (im *importer) stage() iter.Seq[[]any] {
 	return func(yield func([]any) bool) {
-		v := make([]any, 14)
+		v := make([]any, 18)
 		for p, line := range im.rows {
 			if im.report.Rows%1024 == 0 && im.ctx.Err() != nil {
 				return
 			}
 			im.report.Rows++
-			bad := int64(0)
+			bad, unsaid := int64(rowGood), bot.PersonFields(0)
+			if im.o.Unsaid != nil {
+				unsaid = im.o.Unsaid()
+			}
+			if p.Lang == "" {
+				unsaid |= bot.FieldLang
+			}
+			if kind := cmp.Or(p.Kind, bot.Staff); im.o.Kinds != nil && !slices.Contains(im.o.Kinds, kind) {
+				bad = rowOthers
+			}
 			if p.ID == "" {
-				bad = 1
+				bad = rowBad
 				im.problem(line, "", "id", "the row has no id: give every person the directory's own, unchanging id")
 			}
 			copy(v, []any{int64(line), string(p.ID), tidy(p.Username), tidy(p.Email), clean(p.Name), clean(p.GivenName), clean(p.Department),
-				clean(p.Title), string(p.Manager), clean(p.WorkPhone), clean(p.Lang), clean(p.TimeZone), flag(p.Disabled), bad})
+				clean(p.Title), string(p.Manager), clean(p.WorkPhone), clean(p.Lang), clean(p.TimeZone), flag(p.Disabled),
+				clean(string(p.Kind)), clean(p.Site), clean(p.HiredOn), int64(unsaid), bad})
 			if !yield(v) {
 				return
 			}
@@ -173,6 +358,18 @@ func (im *importer) problem(line int, id, column, text string) {
 // check finds what is wrong with the staged rows, counts, and reports whether
 // they are to be merged.
 func (im *importer) check(c texter) (bool, error) {
+	if err := im.complete(c); err != nil {
+		return false, err
+	}
+	known, strange := 0, 0
+	err := c.ask(stageSame, func(r row) { known = int(r.int(0)) })
+	if err == nil && known == 0 {
+		err = c.ask(stageStrange, func(r row) { strange = int(r.int(0)) })
+	}
+	if err != nil {
+		return false, wrap("compare ids", err)
+	}
+	newScheme := known == 0 && strange >= 2 && strange*2 >= im.report.Rows
 	for _, column := range []string{"id", "username", "email"} {
 		err := im.find(c, fmt.Sprintf(stageRepeats, column), func(r row) (string, string) {
 			return column, fmt.Sprintf("%s %q stands in line %d already", columnWord(column), r.text(2), r.int(3))
@@ -181,26 +378,195 @@ func (im *importer) check(c texter) (bool, error) {
 			return false, err
 		}
 	}
-	for again := true; again; { // a row that turns bad renames nobody
+	if err := im.find(c, stageZeros, func(r row) (string, string) {
+		return "id", fmt.Sprintf("the id %q is known as %q: a spreadsheet took the zeros in front away; format the column as Text and export the list again", r.text(1), r.text(2))
+	}); err != nil {
+		return false, err
+	}
+	for again := true; again && !newScheme; { // a row that turns bad renames nobody
 		before := im.report.Bad
 		for _, column := range []string{"username", "email"} {
-			err := im.find(c, fmt.Sprintf(stageTaken, column), func(r row) (string, string) {
-				return column, fmt.Sprintf("%s %q belongs to person %q, who is not renamed in this file", columnWord(column), r.text(2), r.text(3))
-			})
+			err := im.find(c, fmt.Sprintf(stageTaken, column), func(r row) (string, string) { return column, sayTaken(column, r) }, im.missing())
 			if err != nil {
 				return false, err
 			}
 		}
 		again = im.report.Bad > before
 	}
-	err := c.ask(stageCounts, func(r row) {
-		im.report.Inserted, im.report.Updated = int(r.int(0)), int(r.int(1))
-		im.report.Unchanged = int(r.int(2)) - im.report.Inserted - im.report.Updated
-	})
-	if err != nil {
-		return false, wrap("count", err)
+	if err := im.count(c); err != nil {
+		return false, err
 	}
-	return !im.o.DryRun && (im.o.Mode == SkipBad || im.report.Bad == 0), nil
+	if err := im.brake(c, newScheme, strange); err != nil {
+		return false, err
+	}
+	return !im.o.DryRun && im.report.Refused == "" && (im.o.Mode == SkipBad || im.report.Bad == 0), nil
+}
+
+// sayTaken says that a login of a row is somebody else's.
+func sayTaken(column string, r row) string {
+	other, name := r.text(3), r.text(4)
+	if name != "" {
+		name = " (" + name + ")"
+	}
+	s := fmt.Sprintf("%s %q belongs to person %q%s, who is active and ", columnWord(column), r.text(2), other, name)
+	switch listed, same := r.int(5) != 0, r.int(6) != 0; {
+	case listed:
+		return s + "keeps it in this list; correct the one that is wrong"
+	case same:
+		return s + fmt.Sprintf("not in this list. The name is the same: if it is the same person with a new id, run `latchkey people rename-id %s %s`; if it is somebody else, run `latchkey people disable %s`", other, r.text(1), other)
+	}
+	return s + fmt.Sprintf("not in this list. If that person has left, run `latchkey people disable %s` or import with --missing disable; if it is the same person with a new id, run `latchkey people rename-id %s %s`",
+		other, other, r.text(1))
+}
+
+// missing is $1 of the texts.
+func (im *importer) missing() int64 { return flag(im.o.Missing == DisableMissing) }
+
+// complete puts what is stored where the rows say nothing, and lets accounts
+// that are off give their logins away.
+func (im *importer) complete(c texter) error {
+	for _, text := range []string{stageSpelled, stageSpelledIndex, stageKnown, stageSpelledDrop} {
+		if _, err := c.do(text); err != nil {
+			return wrap("find known ids", err)
+		}
+	}
+	var set []string
+	for _, f := range stageFields {
+		stored := "p." + f.column
+		if f.bit == bot.FieldDisabled {
+			stored = fmt.Sprintf("p.disabled & %d", offInList) // being listed ends the other reason
+		}
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN import_person.unsaid & %[2]d <> 0 THEN %[3]s ELSE import_person.%[1]s END", f.column, f.bit, stored))
+	}
+	if _, err := c.do(fmt.Sprintf(stageFill, strings.Join(set, ", "))); err != nil {
+		return wrap("complete the rows", err)
+	}
+	if err := im.index(c, "username", "email"); err != nil {
+		return err
+	}
+	for _, column := range []string{"username", "email"} {
+		if _, err := c.do(fmt.Sprintf(stageYield, column)); err != nil {
+			return wrap("give logins away", err)
+		}
+	}
+	return nil
+}
+
+// count fills the report.
+func (im *importer) count(c texter) error {
+	r := &im.report
+	var sums strings.Builder
+	for _, ch := range changed {
+		fmt.Fprintf(&sums, ", coalesce(sum(CASE WHEN %s THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/", ch.when)
+	}
+	var n [changeKinds]int
+	err := c.ask(fmt.Sprintf(stageCounts, sums.String()), func(v row) {
+		r.Inserted, r.Updated = int(v.int(0)), int(v.int(1))
+		r.Unchanged = int(v.int(2)) - r.Inserted - r.Updated
+		for i, ch := range changed {
+			n[ch.kind] = int(v.int(3 + i))
+		}
+	})
+	if err == nil {
+		err = c.ask(`SELECT count(*)`+stageUnlisted, func(v row) { n[Missing] = int(v.int(0)) })
+	}
+	if err == nil {
+		err = c.ask(`SELECT count(*) FROM person WHERE disabled = 0 AND stopped_at = 0`, func(v row) { r.Active = int(v.int(0)) })
+	}
+	r.Kinds, r.NotTaken = map[bot.PersonKind]int{}, map[bot.PersonKind]int{}
+	if err == nil {
+		err = c.ask(stageKinds, func(v row) {
+			to := r.Kinds
+			if v.int(1) == rowOthers {
+				to = r.NotTaken
+			}
+			to[bot.PersonKind(v.text(0))] += int(v.int(2))
+		})
+	}
+	if err != nil {
+		return wrap("count", err)
+	}
+	examples := map[ChangeKind][]ChangeExample{}
+	const most = 5
+	give := func(kind ChangeKind, text string, args ...any) {
+		if err == nil {
+			err = c.ask(fmt.Sprintf("%s LIMIT %d", text, most), func(v row) {
+				examples[kind] = append(examples[kind], ChangeExample{v.text(0), v.text(1), v.text(2), v.text(3)})
+			}, args...)
+		}
+	}
+	for _, ch := range changed {
+		if n[ch.kind] > 0 {
+			give(ch.kind, fmt.Sprintf(`SELECT s.id, s.name, %s, %s FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0 AND %s ORDER BY s.id`, ch.was, ch.now, ch.when))
+		}
+	}
+	if n[Missing] > 0 {
+		give(Missing, `SELECT p.id, p.name, '', p.username`+stageUnlisted+` ORDER BY p.id`)
+	}
+	r.Others = map[bot.PersonKind][]ChangeExample{}
+	for k := range r.Kinds {
+		if err == nil && !k.Enrolls() {
+			err = c.ask(fmt.Sprintf(`SELECT id, name FROM import_person WHERE kind = $1 AND bad = 0 ORDER BY id LIMIT %d`, most), func(v row) {
+				r.Others[k] = append(r.Others[k], ChangeExample{ID: v.text(0), Name: v.text(1)})
+			}, string(k))
+		}
+	}
+	for _, column := range []string{"username", "email"} {
+		if err == nil {
+			moved := fmt.Sprintf(stageMoved, column)
+			err = c.ask(fmt.Sprintf(`SELECT count(*) FROM (%s) x`, moved), func(v row) { n[LoginMoved] += int(v.int(0)) }, im.missing())
+			if err == nil {
+				err = c.ask(fmt.Sprintf(`%s ORDER BY s.id LIMIT %d`, moved, most), func(v row) {
+					if len(examples[LoginMoved]) < most {
+						examples[LoginMoved] = append(examples[LoginMoved], ChangeExample{v.text(1), v.text(5), fmt.Sprintf("%s of %s %s", v.text(2), v.text(3), v.text(4)), v.text(2)})
+					}
+				}, im.missing())
+			}
+		}
+	}
+	if err != nil {
+		return wrap("list the changes", err)
+	}
+	for k := range changeKinds {
+		if n[k] > 0 {
+			r.Changes = append(r.Changes, Change{k, n[k], examples[k]})
+		}
+	}
+	r.Gone = n[TurnedOff]
+	if im.o.Missing == DisableMissing {
+		r.Gone += n[Missing]
+	}
+	return nil
+}
+
+// brake refuses an import that is hardly meant.
+func (im *importer) brake(c texter, newScheme bool, strange int) error {
+	r := &im.report
+	if newScheme {
+		var examples []string
+		if err := c.ask(stageSchemeExamples, func(v row) {
+			examples = append(examples, fmt.Sprintf("%s was %s and is %s", cmp.Or(v.text(2), v.text(3)), v.text(0), v.text(1)))
+		}); err != nil {
+			return wrap("compare ids", err)
+		}
+		r.Refused = fmt.Sprintf("every id in this list is new, and %d user names or addresses are known under other ids (%s): people would be there twice. "+
+			"If another column holds the ids of before, say --map id=COLUMN; if the ids have really changed, change them first with `latchkey people rename-id`", strange, strings.Join(examples, "; "))
+		return nil
+	}
+	if im.o.GonePeople == 0 && im.o.GoneShare == 0 {
+		return nil
+	}
+	limit := max(im.o.GonePeople, int(im.o.GoneShare*float64(r.Active)))
+	switch lost := r.Count(AddressRemoved); {
+	case r.Rows == 0:
+		r.Refused = "the list has no people in it. If it is meant to be empty, say --yes"
+	case r.Gone > limit:
+		r.Refused = fmt.Sprintf("%d of %d active people would be switched off, and more than %d at once is hardly meant: look whether the list is whole. If it is, say --yes", r.Gone, r.Active, limit)
+	case lost > limit:
+		r.Refused = fmt.Sprintf("%d people would lose their work address, and more than %d at once is hardly meant: look at the address column, or leave it out of the list to keep the addresses. If it is meant, say --yes", lost, limit)
+	}
+	r.Brake = r.Refused != ""
+	return nil
 }
 
 // merge moves the staged rows to the people. c is inside a transaction.
@@ -210,9 +576,26 @@ func (im *importer) merge(c texter) error {
 			return wrap("release names", err)
 		}
 	}
+	if im.report.Count(LoginMoved) > 0 {
+		for _, column := range []string{"username", "email"} {
+			if _, err := c.do(fmt.Sprintf(stageGive, column)); err != nil {
+				return wrap("give logins away", err)
+			}
+		}
+	}
 	if im.report.Updated+im.report.Inserted > 0 {
-		if _, err := c.do(stageMerge); err != nil {
+		var set, differs []string
+		for _, f := range stageFields {
+			set = append(set, fmt.Sprintf("%[1]s = excluded.%[1]s", f.column))
+			differs = append(differs, fmt.Sprintf("person.%[1]s <> excluded.%[1]s", f.column))
+		}
+		if _, err := c.do(fmt.Sprintf(stageMerge, strings.Join(set, ", "), strings.Join(differs, " OR "))); err != nil {
 			return wrap("merge", err)
+		}
+	}
+	if im.o.Missing == DisableMissing {
+		if _, err := c.do(stageDisable); err != nil {
+			return wrap("switch missing people off", err)
 		}
 	}
 	return nil
@@ -229,22 +612,22 @@ func columnWord(c string) string {
 }
 
 // find reports and marks the rows that a query gives: line, id, ...
-func (im *importer) find(c texter, text string, say func(row) (column, text string)) error {
+func (im *importer) find(c texter, text string, say func(row) (column, text string), args ...any) error {
 	err := c.ask(fmt.Sprintf("%s ORDER BY s.line LIMIT %d", text, max(im.o.Problems-len(im.report.Problems), 0)), func(r row) {
 		column, sentence := say(r)
 		im.report.Problems = append(im.report.Problems, RowProblem{int(r.int(0)), r.text(1), column, sentence})
-	})
+	}, args...)
 	if err != nil {
 		return wrap("check", err)
 	}
-	n, err := c.do(fmt.Sprintf(stageMark, text))
+	n, err := c.do(fmt.Sprintf(stageMark, text), args...)
 	im.report.Bad += int(n)
 	return wrap("mark bad rows", err)
 }
 
 // index prepares what was staged for the checks.
-func (im *importer) index(c texter) error {
-	for _, column := range []string{"id", "username", "email"} {
+func (im *importer) index(c texter, columns ...string) error {
+	for _, column := range columns {
 		if _, err := c.do(fmt.Sprintf(stageIndex, column)); err != nil {
 			return wrap("index the staged rows", err)
 		}
@@ -269,7 +652,7 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := im.index(c); err != nil {
+	if err := im.index(c, "id"); err != nil {
 		return err
 	}
 	// Names and addresses change by imports only, so one import at a time may
@@ -341,7 +724,7 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	next, stop := iter.Pull(im.stage())
 	defer stop()
 	columns := append([]string{"line"}, strings.Split(stageColumns, ", ")...)
-	_, err = conn.Conn().CopyFrom(ctx, pgx.Identifier{"import_person"}, append(columns, "bad"), pgx.CopyFromFunc(func() ([]any, error) {
+	_, err = conn.Conn().CopyFrom(ctx, pgx.Identifier{"import_person"}, append(columns, "unsaid", "bad"), pgx.CopyFromFunc(func() ([]any, error) {
 		v, ok := next()
 		if !ok {
 			return nil, ctx.Err()
@@ -351,7 +734,7 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	if err != nil {
 		return wrap("stage", err)
 	}
-	if err := im.index(c); err != nil {
+	if err := im.index(c, "id"); err != nil {
 		return err
 	}
 	if _, err := c.run("ANALYZE import_person"); err != nil {

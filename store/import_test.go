@@ -189,6 +189,10 @@ func TestImportMany(t *testing.T) {
 		if grown := int64(peak) - int64(before.HeapAlloc); grown > 8<<20 {
 			t.Errorf("the heap grew by %d bytes", grown)
 		}
+		// Again: every known id is found without reading everybody for each row.
+		if r, err := db.ImportPeople(context.Background(), rows(30000), store.ImportOptions{Missing: store.DisableMissing}); err != nil || r.Unchanged != 30000 {
+			t.Fatalf("again: %+v %v", r, err)
+		}
 		stage := bot.NotStarted
 		for _, c := range []struct {
 			f    store.PeopleFilter

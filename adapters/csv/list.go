@@ -8,7 +8,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"latchkey/bot"
 )
@@ -20,6 +19,9 @@ type Options struct {
 	Map map[string]string
 	// MaxProblems is how many problems Report lists; 0 means 1000.
 	MaxProblems int
+	// Dates is DayFirst or MonthFirst for dates like 3/4/2024; empty: told
+	// from the dates of the file where one has a day after the 12th.
+	Dates string
 }
 
 // A List is an opened staff list. It is read once, from the front, by one
@@ -35,21 +37,33 @@ type List struct {
 	err     error
 	used    bool
 	next    int // line in which the next row begins, blank lines aside
+
+	form  form
+	dates string           // the order of day and month that is known so far
+	vague []Problem        // dates that can be read in two ways, until the order is known
+	blank int              // rows without a cell
+	out   map[string]int   // rows that are nobody's, by why
+	said  bot.PersonFields // what the list has columns for
+	keep  bot.PersonFields // what the row that was just yielded leaves unsaid
+	odd   map[string]int   // words that name no kind
+	count map[string]int   // what Notices tells
+	first map[string]string
 }
 
 // Open reads the header of a staff list. It fails with a sentence when r is not
 // a text of rows, or when a column is missing or named twice.
 func Open(r io.Reader, o Options) (*List, error) {
-	text, comma, skipped, err := decode(r)
+	f, err := decode(r)
 	if err != nil {
 		return nil, err
 	}
-	l := &List{guard: &guard{r: text, left: maxRecord}, skipped: skipped, most: o.MaxProblems}
+	l := &List{guard: &guard{r: f.text, left: maxRecord}, skipped: f.skipped, most: o.MaxProblems, form: f, dates: o.Dates,
+		out: map[string]int{}, odd: map[string]int{}, count: map[string]int{}, first: map[string]string{}}
 	if l.most <= 0 {
 		l.most = 1000
 	}
 	l.csv = stdcsv.NewReader(l.guard)
-	l.csv.Comma = comma
+	l.csv.Comma = f.comma
 	l.csv.FieldsPerRecord = -1
 	header, err := l.csv.Read()
 	switch {
@@ -61,14 +75,17 @@ func Open(r io.Reader, o Options) (*List, error) {
 		return nil, fmt.Errorf("read the staff list: %w", err)
 	}
 	for i, h := range header {
-		if !utf8.ValidString(h) {
+		name, ok := l.decode(h, l.after(header[:i+1])-1)
+		if !ok {
 			return nil, fmt.Errorf("the name of column %d is not valid UTF-8: save the staff list as CSV UTF-8", i+1)
 		}
+		header[i] = name
 	}
 	if l.columns, err = mapColumns(header, o.Map); err != nil {
 		return nil, err
 	}
 	l.row.init(l.columns)
+	l.said = l.row.said()
 	l.next = l.after(header)
 	l.csv.ReuseRecord = true
 	return l, nil
@@ -77,12 +94,31 @@ func Open(r io.Reader, o Options) (*List, error) {
 // Columns lists the columns of the file and what each is used for.
 func (l *List) Columns() []Column { return slices.Clone(l.columns) }
 
+// Encoding names the file's encoding, and Comma what stands between its cells.
+func (l *List) Encoding() string { return l.form.name }
+
+// Comma is what stands between the cells: a comma, a semicolon or a tab.
+func (l *List) Comma() rune { return l.form.comma }
+
+// Says is what the list has columns for.
+func (l *List) Says() bot.PersonFields { return l.said }
+
+// Unsaid is what the row that People has just yielded leaves unsaid: what has no
+// column, and cells that say nothing. An import leaves that as it is. An empty
+// cell of a column says that there is nothing, but for a status.
+func (l *List) Unsaid() bot.PersonFields { return l.keep }
+
+// Dates is the order of day and month that the file has shown, or "".
+func (l *List) Dates() string { return l.dates }
+
 // Ignored lists the headers that are not used.
 func (l *List) Ignored() []string {
 	var names []string
 	for _, c := range l.columns {
 		if c.Field == "" {
-			names = append(names, c.Header)
+			if c.Header != "" {
+				names = append(names, c.Header)
+			}
 		}
 	}
 	return names
@@ -114,6 +150,10 @@ func (l *List) People() iter.Seq2[bot.Person, int] {
 			line, _ := l.csv.FieldPos(0)
 			line += l.skipped
 			l.next = l.after(record)
+			if l.nobody(record) {
+				l.report.Rows--
+				continue
+			}
 			p, good := l.parse(record, line)
 			if !good {
 				l.report.Bad++
@@ -142,6 +182,17 @@ func (l *List) Err() error { return l.err }
 func (l *List) Report() Report {
 	r := l.report
 	r.Problems = slices.Clone(r.Problems)
+	if l.dates == "" {
+		for _, p := range l.vague {
+			r.Warnings++
+			if len(r.Problems) >= l.most {
+				r.Omitted++
+				continue
+			}
+			r.Problems = append(r.Problems, p)
+		}
+		slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.Record - b.Record })
+	}
 	return r
 }
 

@@ -18,7 +18,7 @@ const BOM = "\ufeff"
 // which Open ignores.
 func header() []string {
 	return []string{string(ID), string(Username), string(Email), string(Name), string(GivenName), string(Department), string(Title), string(Manager),
-		string(Phone), string(Language), string(TimeZone), string(Status), "enrollment", "started_at", "enrolled_at"}
+		string(Phone), string(Language), string(TimeZone), string(Site), string(HiredOn), string(Kind), string(Status), "enrollment", "started_at", "enrolled_at"}
 }
 
 // Write writes people as a staff list in UTF-8 with commas and CR LF (RFC
@@ -42,7 +42,7 @@ func Write(w io.Writer, people iter.Seq2[bot.Person, error]) (n int, err error) 
 			status = "disabled"
 		}
 		cells = append(cells[:0], string(p.ID), p.Username, p.Email, p.Name, p.GivenName, p.Department, p.Title, string(p.Manager),
-			p.WorkPhone, p.Lang, p.TimeZone, status, p.Stage.String(), instant(p.StartedAt), instant(p.DoneAt))
+			p.WorkPhone, p.Lang, p.TimeZone, p.Site, p.HiredOn, string(p.Kind), status, p.Stage.String(), instant(p.StartedAt), instant(p.DoneAt))
 		for i := range cells {
 			cells[i] = protect(cells[i])
 		}

@@ -37,9 +37,9 @@ func TestWrite(t *testing.T) {
 	if err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
-	want := "id,username,email,name,given_name,department,title,manager,phone,language,time_zone,status,enrollment,started_at,enrolled_at\r\n" +
-		`1,ana,ana@x.org,"'=HYPERLINK(""http://e.example"",""x"")",,,,,'+17045550148,es,,active,enrolled,2026-05-03T13:00:00Z,2026-05-03T13:01:00Z` + "\r\n" +
-		`'-2,'@bob,,"O'Neil, ""Bob""` + "\r\n" + `Smith",,''=quoted,,,,,,disabled,not started,,` + "\r\n"
+	want := "id,username,email,name,given_name,department,title,manager,phone,language,time_zone,site,hired_on,kind,status,enrollment,started_at,enrolled_at\r\n" +
+		`1,ana,ana@x.org,"'=HYPERLINK(""http://e.example"",""x"")",,,,,'+17045550148,es,,,,,active,enrolled,2026-05-03T13:00:00Z,2026-05-03T13:01:00Z` + "\r\n" +
+		`'-2,'@bob,,"O'Neil, ""Bob""` + "\r\n" + `Smith",,''=quoted,,,,,,,,,disabled,not started,,` + "\r\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}

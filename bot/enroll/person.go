@@ -15,7 +15,7 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, err
 	case p == nil:
 		return say("unknown"), nil
-	case p.Disabled:
+	case !p.Enrolls():
 		return fail("disabled", "account_disabled"), nil
 	}
 	return say("known", "name", called(p)), nil

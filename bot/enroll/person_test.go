@@ -287,3 +287,25 @@ func TestNoticeFailures(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// Only the accounts of staff are enrolled; one of which no kind is known counts
+// as staff.
+func TestOnlyStaffEnroll(t *testing.T) {
+	for _, kind := range []bot.PersonKind{"", bot.Staff, bot.Pupil, bot.Guest, bot.Service, bot.Shared, bot.Place} {
+		r := newRig(t)
+		r.Want("totp.begin", "", "ready")
+		ann := roomtest.Ann()
+		ann.Kind = kind
+		r.People(ann)
+		if kind.Enrolls() {
+			r.Want("enroll.start", "", "fresh")
+			r.Want("totp.prove", r.totp(), "ok")
+			continue
+		}
+		r.Want("person.known", "", "disabled")
+		r.Want("enroll.start", "", "disabled")
+		if oc := r.Do("totp.prove", r.totp()); oc.Name == "ok" {
+			t.Errorf("%s: a method was enrolled", kind)
+		}
+	}
+}

@@ -13,7 +13,7 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if p == nil || p.Disabled {
+	if p == nil || !p.Enrolls() {
 		return fail("disabled", "account_disabled"), nil
 	}
 	ms, err := active(tx, p.ID)

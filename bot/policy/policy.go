@@ -79,6 +79,10 @@ type Policy struct {
 	ArgonThreads   int
 	HashWorkers    int
 
+	// Imports of the staff list: see store.ImportOptions.
+	ImportGonePeople int
+	ImportGoneShare  float64
+
 	// Retention.
 	EventIDs      time.Duration
 	Outbox        time.Duration
@@ -170,6 +174,9 @@ func Default() *Policy {
 		ArgonTime:      2,
 		ArgonThreads:   1,
 		HashWorkers:    2,
+
+		ImportGonePeople: 20,
+		ImportGoneShare:  0.05,
 
 		EventIDs:      7 * 24 * time.Hour,
 		Outbox:        30 * 24 * time.Hour,

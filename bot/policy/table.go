@@ -9,7 +9,7 @@ import (
 // Keys is the table of every number, in the order of the configuration. The
 // caller owns it.
 func Keys() []Key {
-	keys := slices.Concat(codeKeys(), failureKeys(), totpKeys(), sendKeys(), numberKeys(), methodKeys(), hashKeys(), retentionKeys(), chatKeys(), webKeys())
+	keys := slices.Concat(codeKeys(), failureKeys(), totpKeys(), sendKeys(), numberKeys(), methodKeys(), hashKeys(), importKeys(), retentionKeys(), chatKeys(), webKeys())
 	d := Default()
 	names := fieldNames(d)
 	for i := range keys {
@@ -169,6 +169,15 @@ func hashKeys() []Key {
 			"OWASP Password Storage (1)", 1, 4, func(p *Policy) *int { return &p.ArgonThreads }),
 		number("policy.hash.workers", "hashes", "Hashes at once; workers times memory is what hashing takes of the machine, 1 GiB at most.",
 			"own choice: one for each core", 1, 32, func(p *Policy) *int { return &p.HashWorkers }),
+	}
+}
+
+func importKeys() []Key {
+	return []Key{
+		number("policy.import.gone_people", "people", "An import of the staff list is refused (without --yes) when it would switch off more active people than this and than gone_share.",
+			"own choice: a class of leavers is normal, a school is a broken export", 1, 1000, func(p *Policy) *int { return &p.ImportGonePeople }),
+		share("policy.import.gone_share", "of 1", "The share of all active people that one import may switch off, where that is more than gone_people.",
+			"own choice", 0, 0.25, func(p *Policy) *float64 { return &p.ImportGoneShare }),
 	}
 }
 

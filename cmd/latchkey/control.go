@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -24,13 +25,15 @@ import (
 // `latchkey people list` works the same whether the service runs or not. The
 // socket's mode lets only the service's own user in.
 //
-// The client sends one line of JSON (order). The service answers with frames:
-// one byte for the stream, four for the length (big endian), the bytes.
+// The client sends one line of JSON (order), and then its input in frames where
+// the command reads any. The service answers with frames: one byte for the
+// stream, four for the length (big endian), the bytes.
 
 // order is a command line for the running service.
 type order struct {
 	Args []string `json:"args"`
 	Dir  string   `json:"dir"` // where relative paths begin
+	In   bool     `json:"in"`  // frames with the command's input follow
 }
 
 // Streams of a frame.
@@ -38,6 +41,7 @@ const (
 	frameOut  = 1
 	frameErr  = 2
 	frameExit = 3 // one byte: the exit code
+	frameIn   = 4 // from the client; without bytes: its input has ended
 )
 
 // ordered are the commands that may be run for somebody else.
@@ -97,13 +101,21 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 	defer cancel()
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	var o order
-	if err := json.NewDecoder(io.LimitReader(c, maxOrder)).Decode(&o); err != nil {
+	line := json.NewDecoder(io.LimitReader(c, maxOrder))
+	if err := line.Decode(&o); err != nil {
 		return
 	}
 	c.SetReadDeadline(time.Time{})
-	go func() { // whoever gave the order went away
+	in, feed := io.Pipe()
+	defer in.Close()
+	go func() {
+		defer cancel() // whoever gave the order went away
+		if o.In {
+			feed.CloseWithError(takeInput(io.MultiReader(line.Buffered(), c), feed))
+		} else {
+			feed.Close()
+		}
 		io.Copy(io.Discard, c)
-		cancel()
 	}()
 	f := &frames{w: c}
 	code := exitError
@@ -111,15 +123,32 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
 	} else {
 		h.log.Info("operator's command", "args", o.Args)
-		code = run(ctx, std{in: eof{}, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, house: h}, o.Args)
+		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, house: h}, o.Args)
 	}
 	f.write(frameExit, []byte{byte(code)})
 }
 
-// eof is an empty input.
-type eof struct{}
-
-func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+// takeInput copies the input that a client sends, to its end. Input that ends
+// without saying so has broken off.
+func takeInput(from io.Reader, to io.Writer) error {
+	r := bufio.NewReader(from)
+	if b, err := r.Peek(1); err == nil && b[0] == '\n' { // of the order's line
+		r.Discard(1)
+	}
+	for {
+		var head [5]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil || head[0] != frameIn {
+			return io.ErrUnexpectedEOF
+		}
+		n := int64(binary.BigEndian.Uint32(head[1:]))
+		if n == 0 {
+			return nil
+		}
+		if _, err := io.CopyN(to, r, n); err != nil {
+			return io.ErrUnexpectedEOF
+		}
+	}
+}
 
 // frames writes streams to one connection.
 type frames struct {
@@ -162,8 +191,18 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if err := json.NewEncoder(c).Encode(order{s.args, dir}); err != nil {
+	if err := json.NewEncoder(c).Encode(order{s.args, dir, s.feeds}); err != nil {
 		return true, fmt.Errorf("the running service does not answer: %w", err)
+	}
+	if s.feeds {
+		go func() {
+			f := &frames{w: c}
+			if _, err := io.Copy(f.stream(frameIn), s.in); err != nil {
+				c.Close() // it broke off: the service must not take it for the end
+				return
+			}
+			f.write(frameIn, nil)
+		}()
 	}
 	for {
 		var head [5]byte

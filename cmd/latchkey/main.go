@@ -51,6 +51,7 @@ type std struct {
 	args  []string // the command line
 	dir   string   // where relative paths begin; empty: the working folder
 	house *house   // the running service, when it runs the command: see control.go
+	feeds bool     // the command reads in: a running service is sent it, too
 }
 
 // getenv returns a variable of env, the last one of its name, or "".

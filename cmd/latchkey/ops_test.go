@@ -151,7 +151,7 @@ func startService(t *testing.T, cfg string, env ...string) *service {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &service{t: t, errs: &lockedBuffer{}, stop: stop, done: make(chan int, 1)}
 	go func() {
-		s.done <- run(ctx, std{in: eof{}, out: io.Discard, err: s.errs, env: env}, []string{"serve", "--config", cfg})
+		s.done <- run(ctx, std{in: strings.NewReader(""), out: io.Discard, err: s.errs, env: env}, []string{"serve", "--config", cfg})
 	}()
 	t.Cleanup(func() { s.end() })
 	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {

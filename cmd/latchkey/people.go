@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"latchkey/adapters/csv"
-	"latchkey/adapters/terminal"
 	"latchkey/bot"
 	"latchkey/store"
 )
@@ -24,162 +21,6 @@ func peopleCommand(s std) *cobra.Command {
 		`The staff comes from a list (CSV) that your directory or personnel system exports.
 Importing again updates people by their id and never touches what they enrolled.`,
 		importCommand(s), listCommand(s), showCommand(s), exportCommand(s))
-}
-
-func importCommand(s std) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "import FILE.csv", Short: "Import or update the staff from a list", Args: exactly(1, "the path of a CSV file"),
-		Long: `Reads a staff list: UTF-8 or UTF-16, commas, semicolons or tabs, columns found by
-their names. Needed are an id that never changes and a user name or an address.
-Every problem is reported with its row. Nothing is stored when a row is wrong,
-unless --skip-bad is given.
-
-  latchkey people import staff.csv --config latchkey.yaml --dry-run
-  latchkey people import staff.csv --config latchkey.yaml --map id="Badge No" --map name=Employee
-
-Next: latchkey people list --config latchkey.yaml`,
-	}
-	file := configFlag(cmd, s)
-	columns := cmd.Flags().StringArray("map", nil, "`FIELD=COLUMN`: which column holds a field, where its header is not understood; may be given again")
-	dry := cmd.Flags().Bool("dry-run", false, "check everything, store nothing")
-	skip := cmd.Flags().Bool("skip-bad", false, "store the good rows and leave the others out")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		o := csv.Options{Map: map[string]string{}}
-		for _, m := range *columns {
-			field, column, ok := strings.Cut(m, "=")
-			if !ok || field == "" || column == "" {
-				return usage(cmd, "--map %q is not FIELD=COLUMN", m)
-			}
-			o.Map[field] = column
-		}
-		return withHouse(cmd, s, *file, func(h *house) error {
-			return importPeople(cmd.Context(), s, h.db, args[0], o, *dry, *skip)
-		})
-	}
-	return cmd
-}
-
-// importPeople reads the list twice: once for its own problems, so that a bad
-// row in the last line stores nothing, and once for the store.
-func importPeople(ctx context.Context, s std, db *store.DB, path string, o csv.Options, dry, skip bool) error {
-	first, err := readList(ctx, s.path(path), o, nil)
-	if err != nil {
-		return err
-	}
-	stop := dry || first.Bad > 0 && !skip
-	so := store.ImportOptions{DryRun: stop}
-	if skip {
-		so.Mode = store.SkipBad
-	}
-	show := newProgress(s.err, first.Good)
-	so.Progress = show.at
-	var rep store.ImportReport
-	if _, err = readList(ctx, s.path(path), o, func(rows iter.Seq2[bot.Person, int]) (err error) {
-		rep, err = db.ImportPeople(ctx, rows, so)
-		return err
-	}); err != nil {
-		return err
-	}
-	show.end()
-
-	type row struct {
-		line int
-		text string
-	}
-	var rows []row
-	for _, p := range first.Problems {
-		rows = append(rows, row{p.Line, p.String()})
-	}
-	for _, p := range rep.Problems {
-		rows = append(rows, row{p.Row, fmt.Sprintf("line %d, column %q: %s", p.Row, p.Column, p.Text)})
-	}
-	slices.SortStableFunc(rows, func(a, b row) int { return a.line - b.line })
-	for _, r := range rows {
-		fmt.Fprintf(s.err, "%s: %s\n", path, r.text)
-	}
-	if first.Omitted > 0 {
-		fmt.Fprintf(s.err, "%s: and %d more problems\n", path, first.Omitted)
-	}
-	bad := first.Bad + rep.Bad
-	switch {
-	case dry:
-		fmt.Fprintf(s.out, "%s: %d rows; would add %d, change %d, leave %d as they are; %d rows are wrong; nothing stored (--dry-run)\n",
-			path, first.Rows, rep.Inserted, rep.Updated, rep.Unchanged, bad)
-	case rep.Stored:
-		fmt.Fprintf(s.out, "%s: %d rows; added %d, changed %d, left %d as they are; %d rows left out\n",
-			path, first.Rows, rep.Inserted, rep.Updated, rep.Unchanged, bad)
-	default:
-		fmt.Fprintf(s.err, "latchkey: %s: %d of %d rows are wrong, so nothing was stored; correct them, or import the others with --skip-bad\n", path, bad, first.Rows)
-	}
-	if bad > 0 && !(skip && rep.Stored) {
-		return codeError(exitError)
-	}
-	return nil
-}
-
-// readList opens the list and gives its good rows to use, or just reads them.
-func readList(ctx context.Context, path string, o csv.Options, use func(iter.Seq2[bot.Person, int]) error) (csv.Report, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return csv.Report{}, fmt.Errorf("%w; give the path of a CSV file", err)
-	}
-	defer f.Close()
-	l, err := csv.Open(f, o)
-	if err != nil {
-		return csv.Report{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if use == nil {
-		for range l.People() {
-			if ctx.Err() != nil {
-				return csv.Report{}, errors.New("interrupted; nothing was stored")
-			}
-		}
-	} else if err := use(l.People()); err != nil {
-		if ctx.Err() != nil {
-			return csv.Report{}, errors.New("interrupted; nothing was stored")
-		}
-		return csv.Report{}, err
-	}
-	if err := l.Err(); err != nil {
-		return csv.Report{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return l.Report(), nil
-}
-
-// progress tells how far a long import is: in place on a terminal, else a line
-// every ten seconds.
-type progress struct {
-	w    io.Writer
-	tty  bool
-	of   int
-	last time.Time
-	any  bool
-}
-
-func newProgress(w io.Writer, of int) *progress {
-	return &progress{w: w, tty: terminal.IsTerminal(w), of: of, last: time.Now()}
-}
-
-func (p *progress) at(n int) {
-	every := 10 * time.Second
-	if p.tty {
-		every = 200 * time.Millisecond
-	}
-	if time.Since(p.last) < every {
-		return
-	}
-	p.last, p.any = time.Now(), true
-	if p.tty {
-		fmt.Fprintf(p.w, "\r%d of %d rows", n, p.of)
-	} else {
-		fmt.Fprintf(p.w, "%d of %d rows\n", n, p.of)
-	}
-}
-
-func (p *progress) end() {
-	if p.any && p.tty {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
 }
 
 func listCommand(s std) *cobra.Command {
@@ -289,7 +130,13 @@ func showPerson(w io.Writer, p *bot.Person, ms []bot.Method, ids []bot.Identity)
 	line("Manager", string(p.Manager))
 	line("Language", p.Lang)
 	line("Time zone", p.TimeZone)
-	if p.Disabled {
+	line("Site", p.Site)
+	line("Hired on", p.HiredOn)
+	line("Kind", string(p.Kind))
+	switch {
+	case p.Missing && p.StoppedAt.IsZero():
+		line("Account", "disabled, because the last staff list did not have it: nothing is enrolled for it")
+	case p.Disabled:
 		line("Account", "disabled: nothing is enrolled for it")
 	}
 	line("Enrollment", p.Stage.String())
