@@ -29,7 +29,7 @@ func (a Address) key() string { return addressKey(a.String()) }
 
 func addressKey(s string) string {
 	i := strings.LastIndexByte(s, '@')
-	return norm.NFC.String(strings.ToLower(s[:i+1])) + asciiDomain(s[i+1:])
+	return typed.Destination(s[:i+1]) + asciiDomain(s[i+1:])
 }
 
 // asciiDomain is a domain as it stands in the DNS, lower case; one that cannot

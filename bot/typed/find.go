@@ -119,7 +119,7 @@ func numberEnd(s string, i int) int {
 // " x12", " ext. 12", "#12", ";ext=12"; -1 when there is none.
 func extension(s string) int {
 	digits := strings.TrimRight(s, "0123456789")
-	if i := strings.IndexAny(s, "0123456789"); i >= 0 && strings.IndexAny(s[:i], "0123456789") < 0 {
+	if i := strings.IndexAny(s, "0123456789"); i >= 0 && !strings.ContainsAny(s[:i], "0123456789") {
 		if isExtension(s[:i]) { // at the front of s
 			return 0
 		}

@@ -147,3 +147,7 @@ func signs(s string) string {
 	}
 	return b.String()
 }
+
+// Destination is the form in which a number in E.164, or an address as mail goes
+// to it, is compared and counted.
+func Destination(s string) string { return norm.NFC.String(strings.ToLower(s)) }

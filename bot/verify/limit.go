@@ -4,13 +4,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
 
 	"latchkey/bot"
 	"latchkey/bot/policy"
+	"latchkey/bot/typed"
 )
 
 // resendWindow is how long sends count for the cool-down before it starts
@@ -76,7 +76,7 @@ type sending struct {
 // keyed hash. Texts and calls have the same limits for a person and share the
 // prefix and the day's budget, because both cost money.
 func (r *Room) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *sending {
-	dest := r.hashed("dest", string(m.Kind), strings.ToLower(to)) // as package enroll makes DestHash
+	dest := r.hashed("dest", string(m.Kind), typed.Destination(to)) // as package enroll makes DestHash
 	s := &sending{room: r, person: p, cool: gate{bucket: "resend." + string(via), keys: under(string(p), dest)}}
 	if via == bot.Mail {
 		s.gates = []gate{

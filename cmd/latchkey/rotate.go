@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
+	"latchkey/bot/typed"
 	"latchkey/bot/vault"
 	"latchkey/store"
 )
@@ -107,7 +107,7 @@ func resealAll(ctx context.Context, h *house) (int, error) {
 			if err != nil {
 				return nil, err
 			}
-			return enroll.DestHash(h.ring, m.Kind, strings.ToLower(string(plain))), nil
+			return enroll.DestHash(h.ring, m.Kind, typed.Destination(string(plain))), nil
 		},
 	}
 	for more := true; more; {
