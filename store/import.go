@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,6 +31,9 @@ type ImportOptions struct {
 	DryRun   bool        // check and count, store nothing
 	Progress func(n int) // called with the number of rows read, every 10,000 rows; may be nil
 	Problems int         // how many problems to keep in the report; 0: 1000
+	// Audit gives the line that stands for the import in the audit record, in
+	// the transaction that stores the people. Nil: none.
+	Audit func(ImportReport) bot.AuditEntry
 }
 
 // A RowProblem says what is wrong with one row and what to do.
@@ -110,7 +114,7 @@ const (
 // to another person who is not renamed in the same rows, is a problem of its
 // row. With AllOrNothing the report then has Stored false and the error is nil.
 func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int], o ImportOptions) (ImportReport, error) {
-	im := &importer{ctx: ctx, o: o, rows: rows}
+	im := &importer{ctx: ctx, db: db, o: o, rows: rows}
 	if im.o.Problems == 0 {
 		im.o.Problems = 1000
 	}
@@ -124,6 +128,8 @@ func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int],
 // An importer is one run of ImportPeople.
 type importer struct {
 	ctx    context.Context
+	db     *DB
+	head   auditHead // of the import's own line
 	o      ImportOptions
 	rows   iter.Seq2[bot.Person, int]
 	report ImportReport
@@ -215,7 +221,22 @@ func (im *importer) merge(c texter) error {
 			return wrap("merge", err)
 		}
 	}
-	return nil
+	return im.record(c)
+}
+
+// record writes the import's line of the audit record.
+func (im *importer) record(c conn) error {
+	if im.o.Audit == nil {
+		return nil
+	}
+	ms := im.db.clock.now()
+	t := &tx{c: c, now: time.UnixMilli(ms).UTC(), ms: ms, g: &group{}, keys: im.db.opts.Audit}
+	if _, err := t.Audit(im.o.Audit(im.report)); err != nil {
+		return err
+	}
+	err := t.g.head.settle(c)
+	im.head = t.g.head
+	return err
 }
 
 func columnWord(c string) string {
@@ -294,6 +315,7 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 		return wrap("commit", err)
 	}
 	failpoint.Hit("store.commit.after")
+	l.db.noteAudit(&im.head)
 	l.ck.long.Store(true) // the WAL holds the whole merge
 	l.ck.mark()
 	return nil
@@ -330,7 +352,7 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 		return wrap("connect to PostgreSQL", err)
 	}
 	defer conn.Release()
-	c := &pgConn{c: conn.Conn(), texts: p.read, count: &counters{}}
+	c := &pgConn{c: conn.Conn(), texts: p.write, count: &counters{}}
 	defer c.run(stageDrop)
 	if _, err := c.do(stageDrop); err != nil {
 		return err
@@ -376,10 +398,16 @@ func (p *postgres) mergePeople(c *pgConn, im *importer) error {
 		err = im.merge(c)
 	}
 	if err == nil && commit {
+		err = c.flush()
+	}
+	if err == nil && commit {
 		im.report.Stored = true
 		failpoint.Hit("store.commit.before")
 		_, err = c.run("COMMIT")
 		failpoint.Hit("store.commit.after")
+	}
+	if err == nil && commit {
+		p.db.noteAudit(&im.head)
 	}
 	if c.c.PgConn().TxStatus() != 'I' {
 		c.drop()

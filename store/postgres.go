@@ -36,6 +36,7 @@ type postgres struct {
 	next    atomic.Uint32
 	seed    maphash.Seed
 	read    *pgTexts
+	write   *pgTexts // with row locks
 	insert  *river.Client[pgx.Tx]
 	closed  atomic.Bool
 }
@@ -60,14 +61,13 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
 	}
-	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false)}
+	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false), write: newPGTexts(true)}
 	if p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log)}); err == nil {
 		err = p.migrate(ctx)
 	}
-	write := newPGTexts(true)
 	for i := range p.writers {
 		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: conf.ConnConfig.Copy()}
-		w.pg.texts, w.pg.count = write, &db.count
+		w.pg.texts, w.pg.count = p.write, &db.count
 		// Every statement of a writer goes through an index. Without this, a
 		// plan made while a table was empty would scan it for ever.
 		for _, k := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
@@ -154,6 +154,16 @@ func (p *postgres) migrate(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("store: migrate PostgreSQL to version %d: %w", n, err)
+		}
+	}
+	if v > 0 && v < sealedVersion {
+		c := &pgConn{c: conn.Conn(), texts: p.write, count: &counters{}}
+		err := p.db.sealBefore(c)
+		if err == nil {
+			err = c.flush()
+		}
+		if err != nil {
+			return fmt.Errorf("store: migrate PostgreSQL: seal the audit record: %w", err)
 		}
 	}
 	if _, err := t.Exec(ctx, fmt.Sprintf(`UPDATE latchkey_schema SET version = %d`, schemaVersion)); err != nil {

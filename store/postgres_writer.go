@@ -132,7 +132,7 @@ func (w *pgWriter) group(batch []*request, single bool) (sent bool, err error) {
 	}
 	ms := w.p.db.clock.now()
 	w.g = group{}
-	w.t = tx{c: &w.pg, now: time.UnixMilli(ms).UTC(), ms: ms, g: &w.g}
+	w.t = tx{c: &w.pg, now: time.UnixMilli(ms).UTC(), ms: ms, g: &w.g, keys: w.p.db.opts.Audit}
 	w.pg.first = append(w.pg.first, "BEGIN")
 	if single {
 		err = w.each(batch)
@@ -168,6 +168,7 @@ func (w *pgWriter) group(batch []*request, single bool) (sent bool, err error) {
 		return w.broken(), err
 	}
 	failpoint.Hit("store.commit.after")
+	w.p.db.noteAudit(&w.g.head)
 	w.p.db.count.commits.Add(1)
 	w.p.db.count.syncs.Add(1)
 	return true, nil

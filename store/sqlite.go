@@ -283,7 +283,7 @@ func (l *lite) begin() error {
 	l.began = true
 	ms := l.db.clock.now()
 	l.g = group{}
-	l.t = tx{c: l.w, now: time.UnixMilli(ms).UTC(), ms: ms, g: &l.g}
+	l.t = tx{c: l.w, now: time.UnixMilli(ms).UTC(), ms: ms, g: &l.g, keys: l.db.opts.Audit}
 	return nil
 }
 
@@ -303,6 +303,7 @@ func (l *lite) end() error {
 	}
 	l.began = false
 	failpoint.Hit("store.commit.after")
+	l.db.noteAudit(&l.g.head)
 	l.db.count.commits.Add(1)
 	l.db.count.syncs.Add(1)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/audit"
 )
 
 // tx implements bot.Tx on any conn. Its methods stand in the files that are
@@ -15,6 +16,7 @@ type tx struct {
 	now  time.Time
 	ms   int64 // now
 	g    *group
+	keys audit.Keys        // of the audit record; nil: none
 	turn *bot.Conversation // the conversation that a turn holds the lock of, as loaded
 	held int64             // its version in the database
 }

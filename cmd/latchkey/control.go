@@ -30,7 +30,8 @@ import (
 // order is a command line for the running service.
 type order struct {
 	Args []string `json:"args"`
-	Dir  string   `json:"dir"` // where relative paths begin
+	Dir  string   `json:"dir"`  // where relative paths begin
+	User string   `json:"user"` // who gives it
 }
 
 // Streams of a frame.
@@ -110,8 +111,11 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
 	} else {
-		h.log.Info("operator's command", "args", o.Args)
-		code = run(ctx, std{in: eof{}, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, house: h}, o.Args)
+		h.log.Info("operator's command", "args", o.Args, "user", o.User)
+		code = run(ctx, std{in: eof{}, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, house: h}, o.Args)
+		if err := h.noteHead(context.WithoutCancel(ctx)); err != nil {
+			h.log.Error(err.Error())
+		}
 	}
 	f.write(frameExit, []byte{byte(code)})
 }
@@ -162,7 +166,7 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if err := json.NewEncoder(c).Encode(order{s.args, dir}); err != nil {
+	if err := json.NewEncoder(c).Encode(order{s.args, dir, accountName(s)}); err != nil {
 		return true, fmt.Errorf("the running service does not answer: %w", err)
 	}
 	for {

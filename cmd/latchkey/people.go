@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,10 @@ func importPeople(ctx context.Context, s std, db *store.DB, path string, o csv.O
 	}
 	show := newProgress(s.err, first.Good)
 	so.Progress = show.at
+	so.Audit = func(r store.ImportReport) bot.AuditEntry {
+		return bot.AuditEntry{Actor: operatorActor(s), Action: "people.imported", Subject: filepath.Base(path),
+			Evidence: fmt.Sprintf("added %d, changed %d, left %d, %d rows left out", r.Inserted, r.Updated, r.Unchanged, first.Bad+r.Bad)}
+	}
 	var rep store.ImportReport
 	if _, err = readList(ctx, s.path(path), o, func(rows iter.Seq2[bot.Person, int]) (err error) {
 		rep, err = db.ImportPeople(ctx, rows, so)
@@ -343,6 +348,9 @@ spreadsheet would run as formulas are written so that it does not.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withHouse(cmd, s, *file, func(h *house) error {
 			db := h.db
+			if err := h.record(cmd.Context(), s, "people.exported", "the staff list"); err != nil {
+				return err
+			}
 			if _, err := io.WriteString(s.out, csv.BOM); err != nil {
 				return err
 			}
