@@ -297,9 +297,9 @@ func (db *DB) compareMethods(ctx context.Context, rep *AuditReport) error {
 	if err != nil || lost == 0 {
 		return err
 	}
-	p := audit.Problem{Kind: audit.NoLines, Text: fmt.Sprintf("%d of %d proven methods have no line that says so: their lines are gone, or somebody put the methods in without Latchkey", lost, rep.Methods)}
+	p := audit.Problem{Kind: audit.NoLines, Text: fmt.Sprintf("of %d proven methods, %d have no line that says so: their lines are gone, or somebody put the methods in without Latchkey", rep.Methods, lost)}
 	if rep.Lines == 0 {
-		p.Text = fmt.Sprintf("the record is empty, but %d methods are proven: their lines are gone", lost)
+		p.Text = fmt.Sprintf("the record is empty, but proven methods are there (%d): their lines are gone", lost)
 	}
 	rep.Problems = append(rep.Problems, p)
 	return nil
@@ -377,9 +377,8 @@ func (db *DB) sealBefore(c texter) error {
 		db.log.Error("audit: "+broken, "head", old.String())
 	}
 	t.g.head = auditHead{seq: max(last.Seq, old.Seq), hash: last.Hash, loaded: true}
-	before := audit.Head{Seq: old.Seq, Hash: audit.Before(t.keys, key, old.Hash)}
 	if _, err := t.Audit(bot.AuditEntry{Actor: "system", Action: audit.Sealed, Evidence: broken,
-		Subject: fmt.Sprintf("lines %d to %d of before; their head, keyed: %s", first, last.Seq, before)}); err != nil {
+		Subject: fmt.Sprintf("lines %d to %d of before; head %d, keyed %x", first, last.Seq, old.Seq, audit.Before(t.keys, key, old.Hash))}); err != nil {
 		return err
 	}
 	if err := t.g.head.settle(t.c); err != nil {

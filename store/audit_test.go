@@ -77,17 +77,17 @@ func TestTamperedRecord(t *testing.T) {
 		"line given to somebody else": {func(bool, lines) string {
 			return `UPDATE audit SET ref = (SELECT ref FROM audit WHERE seq = 4) WHERE seq = 5`
 		},
-			[]string{"line 5 was changed after being written", "1 of 10 proven methods have no line"}},
+			[]string{"line 5 was changed after being written", "of 10 proven methods, 1 have no line"}},
 		"last line deleted, head moved": {func(pg bool, l lines) string {
 			return fmt.Sprintf(`DELETE FROM audit WHERE seq = 10; UPDATE audit_head SET seq = 9, hash = %s`, blob(pg, l[8].Hash))
-		}, []string{"line 10 was cut off at the end: the head file names line 10", "1 of 10 proven methods have no line"}},
+		}, []string{"line 10 was cut off at the end: the head file names line 10", "of 10 proven methods, 1 have no line"}},
 		"middle deleted": {func(bool, lines) string { return `DELETE FROM audit WHERE seq IN (4, 5)` },
-			[]string{"lines 4 to 5 are missing", "2 of 10 proven methods have no line"}},
+			[]string{"lines 4 to 5 are missing", "of 10 proven methods, 2 have no line"}},
 		"two lines exchanged": {func(bool, lines) string {
 			return `UPDATE audit SET seq = 99 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 6; UPDATE audit SET seq = 6 WHERE seq = 99`
 		}, []string{"line 3 was written as line 6 and moved here", "line 6 was written as line 3 and moved here"}},
 		"emptied, head reset": {func(bool, lines) string { return `DELETE FROM audit; UPDATE audit_head SET seq = 0, hash = NULL` },
-			[]string{"lines 1 to 10 were cut off at the end: the head file names line 10", "the record is empty, but 10 methods are proven"}},
+			[]string{"lines 1 to 10 were cut off at the end: the head file names line 10", "the record is empty, but proven methods are there (10)"}},
 		"head row dropped": {func(bool, lines) string { return `DELETE FROM audit_head` },
 			[]string{"the record's head is gone"}},
 		"last deleted, another edited, all computed anew": {func(pg bool, l lines) string { // T10
@@ -117,7 +117,7 @@ func TestTamperedRecord(t *testing.T) {
 		"method put in": {func(bool, lines) string {
 			return `INSERT INTO method (id, person, kind, state, label, via, last_step, failures, created_at, proven_at, used_at, replaces)
 				VALUES ('x', 'p1', 'phone', 1, '', '', 0, 0, 1, 9999999999999, 0, '')`
-		}, []string{"1 of 11 proven methods have no line that says so: their lines are gone, or somebody put the methods in without Latchkey"}},
+		}, []string{"of 11 proven methods, 1 have no line that says so: their lines are gone, or somebody put the methods in without Latchkey"}},
 	} {
 		both(t, func(t *testing.T, dsn string) {
 			t.Run(name, func(t *testing.T) {
@@ -357,7 +357,7 @@ func TestOldRecordIsSealed(t *testing.T) {
 		if len(refs) != 3 || refs["e-1001"] == refs["e-1002"] {
 			t.Errorf("references %v", refs)
 		}
-		if e := got[n]; e.Action != audit.Sealed || e.Actor != "system" || e.Evidence != "" || !strings.HasPrefix(e.Subject, fmt.Sprintf("lines 1 to %d of before; their head, keyed: %d:", n, n)) {
+		if e := got[n]; e.Action != audit.Sealed || e.Actor != "system" || e.Evidence != "" || !strings.HasPrefix(e.Subject, fmt.Sprintf("lines 1 to %d of before; head %d, keyed ", n, n)) {
 			t.Errorf("the seal: %+v", e)
 		}
 		if h := db.AuditMoved(); h.Seq != n+1 {

@@ -39,8 +39,11 @@ type Verifier struct {
 	doubt    bool // last was reported, so what follows from it is no news
 	begun    bool
 	problems []Problem
-	gaps     []Problem // Missing, may still turn out as Misplaced
-	seen     []bool    // Known that were met
+	gaps     []Problem       // Missing, may still turn out as Misplaced
+	seen     []bool          // Known that were met
+	knownAt  map[int64][]int // line -> its heads in Known
+	by       int64           // how far off the last moved line stood
+	searched int             // lines that were searched for widely
 }
 
 // Line takes the next line.
@@ -94,6 +97,10 @@ func (v *Verifier) begin() {
 		return
 	}
 	v.begun, v.last, v.seen = true, v.From.Head, make([]bool, len(v.Known))
+	v.knownAt = map[int64][]int{}
+	for i, k := range v.Known {
+		v.knownAt[k.Seq] = append(v.knownAt[k.Seq], i)
+	}
 	for _, p := range v.From.check(v.Keys) {
 		v.report(p)
 	}
@@ -122,16 +129,18 @@ func (v *Verifier) late(e bot.AuditEntry, intact bool) {
 }
 
 // explain says whether a line that does not give its hash is a genuine one
-// under another number.
+// under another number. A line that stands as far off as the one before it is
+// found at once; the wide search is for a limited number of lines, since a
+// record that was rewritten as a whole would keep it busy for hours.
 func (v *Verifier) explain(e bot.AuditEntry) Problem {
-	moved := e
-	if len(v.problems) < MaxProblems {
+	if v.writtenAs(e, v.by) {
+		return Problem{Kind: Moved, From: e.Seq, To: e.Seq, By: v.by}
+	}
+	if v.searched++; v.searched <= MaxProblems {
 		for d := int64(1); d <= reach; d++ {
 			for _, by := range [2]int64{-d, d} {
-				if moved.Seq = e.Seq + by; moved.Seq <= 0 {
-					continue
-				}
-				if ok, lack := v.check(moved); ok && lack == nil {
+				if v.writtenAs(e, by) {
+					v.by = by
 					return Problem{Kind: Moved, From: e.Seq, To: e.Seq, By: by}
 				}
 			}
@@ -140,13 +149,24 @@ func (v *Verifier) explain(e bot.AuditEntry) Problem {
 	return Problem{Kind: Changed, From: e.Seq, To: e.Seq}
 }
 
+// writtenAs reports whether the line gives its hash under the number by away.
+func (v *Verifier) writtenAs(e bot.AuditEntry, by int64) bool {
+	if e.Seq += by; by == 0 || e.Seq <= 0 {
+		return false
+	}
+	intact, lack := v.check(e)
+	return intact && lack == nil
+}
+
 func (v *Verifier) compareKnown(e bot.AuditEntry) {
-	for i, k := range v.Known {
-		if k.Seq == e.Seq && !v.seen[i] {
-			v.seen[i] = true
-			if !bytes.Equal(k.Hash, e.Hash) && !(e.Was != nil && v.Keys != nil && hmac.Equal(Before(v.Keys, e.Key, k.Hash), e.Was)) {
-				v.report(Problem{Kind: Replaced, From: e.Seq, To: e.Seq, noted: k.where()})
-			}
+	for _, i := range v.knownAt[e.Seq] {
+		k := v.Known[i]
+		if v.seen[i] {
+			continue
+		}
+		v.seen[i] = true
+		if !bytes.Equal(k.Hash, e.Hash) && !(e.Was != nil && v.Keys != nil && hmac.Equal(Before(v.Keys, e.Key, k.Hash), e.Was)) {
+			v.report(Problem{Kind: Replaced, From: e.Seq, To: e.Seq, noted: k.where()})
 		}
 	}
 }

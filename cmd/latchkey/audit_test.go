@@ -154,15 +154,15 @@ func TestAuditVerifyFindsWhatIsGone(t *testing.T) {
 	}{
 		"last line deleted and the head moved": {func(t *testing.T, cfg string) {
 			tamper(t, cfg, `DELETE FROM audit WHERE seq = 3; UPDATE audit_head SET seq = 2, hash = (SELECT hash FROM audit WHERE seq = 2)`)
-		}, []string{"line 3 was cut off at the end: the head file ", "1 of 2 proven methods have no line"}},
+		}, []string{"line 3 was cut off at the end: the head file ", "of 2 proven methods, 1 have no line"}},
 		"record emptied": {func(t *testing.T, cfg string) {
 			tamper(t, cfg, `DELETE FROM audit; UPDATE audit_head SET seq = 0, hash = NULL`)
 		},
-			[]string{"lines 1 to 3 were cut off at the end: the head file ", "the record is empty, but 2 methods are proven"}},
+			[]string{"lines 1 to 3 were cut off at the end: the head file ", "the record is empty, but proven methods are there (2)"}},
 		"record emptied and the head file deleted": {func(t *testing.T, cfg string) {
 			tamper(t, cfg, `DELETE FROM audit; UPDATE audit_head SET seq = 0, hash = NULL`)
 			os.Remove(beside(cfg, "latchkey.db.head"))
-		}, []string{"the record is empty, but 2 methods are proven"}},
+		}, []string{"the record is empty, but proven methods are there (2)"}},
 		"head file deleted": {func(t *testing.T, cfg string) { os.Remove(beside(cfg, "latchkey.db.head")) },
 			[]string{"the head file", "is not there"}},
 		"head file garbled": {func(t *testing.T, cfg string) { os.WriteFile(beside(cfg, "latchkey.db.head"), []byte("?\n"), 0o600) },

@@ -110,7 +110,13 @@ func verifyAudit(ctx context.Context, s std, h *house, known []audit.Head) error
 		fmt.Fprintf(s.err, "latchkey: audit: %s\n", p)
 	}
 	if len(rep.Problems) > 0 {
-		fmt.Fprintln(s.err, "latchkey: audit: the record is not what was written; keep the database as it is and find out who had access to it")
+		end := "the record cannot be checked as a whole; what can be checked is whole"
+		for _, p := range rep.Problems {
+			if p.Kind != audit.NoKey && p.Kind != audit.NoHeadFile && p.Kind != audit.Unchecked {
+				end = "the record is not what was written; keep the database as it is and find out who had access to it"
+			}
+		}
+		fmt.Fprintf(s.err, "latchkey: audit: %s\n", end)
 		return codeError(exitError)
 	}
 	begins := ""
