@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A HeadFile keeps the record's head outside the database. Its first line is
@@ -105,6 +106,20 @@ func (f *HeadFile) Reset(h Head) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.write([]Head{h})
+}
+
+// Tidy removes what processes left beside the file that were killed while they
+// wrote it.
+func (f *HeadFile) Tidy() {
+	left, err := filepath.Glob(f.Path + ".new-*")
+	if err != nil {
+		return // a path with a bracket in it: the few bytes stay
+	}
+	for _, name := range left {
+		if st, err := os.Stat(name); err == nil && time.Since(st.ModTime()) > time.Minute {
+			os.Remove(name)
+		}
+	}
 }
 
 // write puts the file in place as a whole, on the disk.

@@ -318,6 +318,20 @@ func TestHeadFile(t *testing.T) {
 	if _, err := f.Read(); err == nil || !strings.Contains(err.Error(), "garbled") {
 		t.Errorf("a garbled file: %v", err)
 	}
+	old, now := f.Path+".new-1", f.Path+".new-2"
+	for _, name := range []string{old, now} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(old, start, start); err != nil {
+		t.Fatal(err)
+	}
+	f.Tidy()
+	if _, err := os.Stat(now); err != nil {
+		t.Errorf("what another process writes just now is gone: %v", err)
+	}
+	os.Remove(now)
 	if left, _ := filepath.Glob(f.Path + ".*"); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}

@@ -277,7 +277,10 @@ func TestHeadIsKeptOutside(t *testing.T) {
 			t.Errorf("%s: %d %s", where, code, errs)
 		}
 	}
-	if code, _, errs := command(t, nil, "audit", "verify", "--config", cfg, "--head", cfg); code != exitUsage || !strings.Contains(errs, "there is no head") {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "latchkey-head-*")); len(left) > 0 {
+		t.Errorf("a backup in clear is left: %q", left)
+	}
+	if code, _, errs := command(t, nil, "audit", "verify", "--config", cfg, "--head", cfg); code != exitError || !strings.Contains(errs, "there is no head") {
 		t.Errorf("a file without heads: %d %s", code, errs)
 	}
 }

@@ -46,34 +46,50 @@ The exit code is 1 when anything is missing or cannot be checked.`,
 	file := configFlag(cmd, s)
 	heads := cmd.Flags().StringArray("head", nil, "a `HEAD` that was printed before, or a file with heads: a log, a backup, a head file; may be given again")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var known []audit.Head
-		for _, h := range *heads {
-			found, err := givenHeads(s, h)
-			if err != nil {
-				return usage(cmd, "--head: %v", err)
+		for _, given := range *heads {
+			if _, err := audit.ParseHead(given); err != nil {
+				if _, ferr := os.Stat(s.path(given)); ferr != nil {
+					return usage(cmd, "--head: %v", err)
+				}
 			}
-			known = append(known, found...)
 		}
-		return withHouse(cmd, s, *file, func(h *house) error { return verifyAudit(cmd.Context(), s, h, known) })
+		return withHouse(cmd, s, *file, func(h *house) error {
+			var known []audit.Head
+			for _, given := range *heads {
+				found, err := h.givenHeads(given, s.path(given))
+				if err != nil {
+					return fmt.Errorf("--head %s: %w", given, err)
+				}
+				known = append(known, found...)
+			}
+			return verifyAudit(cmd.Context(), s, h, known)
+		})
 	}
 	return cmd
 }
 
-// givenHeads reads what --head was given.
-func givenHeads(s std, given string) ([]audit.Head, error) {
-	head, err := audit.ParseHead(given)
-	if err == nil {
+// givenHeads reads what --head was given: a head, or a file at path.
+func (h *house) givenHeads(given, path string) ([]audit.Head, error) {
+	if head, err := audit.ParseHead(given); err == nil {
 		return []audit.Head{head}, nil
 	}
-	path := s.path(given)
-	f, ferr := os.Open(path)
-	if ferr != nil {
+	dir, err := os.MkdirTemp(filepath.Dir(h.cfg.AuditHeadFile()), "latchkey-head-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	clear, err := decrypted(h.ring, path, filepath.Join(dir, "backup"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(clear)
+	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	var begin [16]byte
-	if _, rerr := io.ReadFull(f, begin[:]); rerr == nil && string(begin[:]) == "SQLite format 3\x00" {
-		head, err = store.BackupHead(path)
+	if _, err := io.ReadFull(f, begin[:]); err == nil && string(begin[:]) == "SQLite format 3\x00" {
+		head, err := store.BackupHead(clear)
 		head.Where = "the backup " + given
 		return []audit.Head{head}, err
 	}
@@ -82,7 +98,7 @@ func givenHeads(s std, given string) ([]audit.Head, error) {
 	}
 	found, err := audit.FindHeads(f, given, 10_000)
 	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("there is no head of the audit record in %s", given)
+		err = errors.New("there is no head of the audit record in it")
 	}
 	return found, err
 }

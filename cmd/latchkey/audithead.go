@@ -73,6 +73,7 @@ func (h *house) keepHead(ctx context.Context) {
 // elsewhere, and into the head file when that is gone.
 func (h *house) logHead(ctx context.Context) {
 	h.head.said = "" // say it again
+	h.head.file.Tidy()
 	heads, err := h.head.file.Read()
 	var head audit.Head
 	if err == nil {
