@@ -23,8 +23,8 @@ func rotateCommand(s std) *cobra.Command {
 service runs. It can be stopped at any point: the next run goes on. The old key
 stays in the file for codes on their way; a later run with --drop-old takes out
 the keys that seal nothing any more. What checks their lines of the audit record
-stays until the last of these lines is past retention. Keep a copy of the old key file as long as
-you keep backups of its time.
+stays until the last of these lines is past retention. Keep a copy of the old
+key file as long as you keep backups of its time.
 
   latchkey keys rotate --config latchkey.yaml
   latchkey keys rotate --config latchkey.yaml --drop-old     a day later
