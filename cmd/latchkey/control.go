@@ -55,26 +55,36 @@ func socketPath(cfg *config.Config) string {
 	return cfg.Store.Path + ".sock"
 }
 
-// takeOrders listens until ctx ends.
-func (h *house) takeOrders(ctx context.Context) error {
+// listenOrders opens the socket; nil when there is none. It comes before the
+// service says that it is ready, so that a command which comes at once finds it.
+func (h *house) listenOrders() (net.Listener, error) {
 	path := socketPath(h.cfg)
 	if path == "" {
-		return nil
+		return nil, nil
 	}
 	// We hold the lock of the store: a socket that is there was left behind.
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		// Paths of sockets are short; the service itself does not need it.
 		h.log.Warn("operators' commands need the service to be stopped", "err", err)
+		return nil, nil
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// takeOrders answers on the socket until ctx ends.
+func (h *house) takeOrders(ctx context.Context, l net.Listener) error {
+	if l == nil {
 		return nil
 	}
 	defer l.Close()
-	if err := os.Chmod(path, 0o600); err != nil {
-		return err
-	}
 	var all sync.WaitGroup
 	defer all.Wait()
 	stop := context.AfterFunc(ctx, func() { l.Close() })

@@ -189,10 +189,14 @@ func (h *house) run(ctx context.Context) error {
 	if err := h.db.StartJobs(context.WithoutCancel(ctx), h.jobs); err != nil {
 		return err
 	}
+	orders, err := h.listenOrders()
+	if err != nil {
+		return err
+	}
 	if h.listener != nil {
 		begin("http", h.serveHTTP)
 	}
-	begin("operators", h.takeOrders)
+	begin("operators", func(ctx context.Context) error { return h.takeOrders(ctx, orders) })
 	begin("upkeep", h.upkeep)
 	begin("outbox", h.outbox.Run)
 	for id, a := range h.outside.channels {
@@ -207,7 +211,6 @@ func (h *house) run(ctx context.Context) error {
 	}
 
 	h.ready.Store(true)
-	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
