@@ -171,21 +171,26 @@ type TallyTx interface {
 // An AuditEntry records a change of a method or of who may change one. It
 // holds no secret and no full number or address.
 type AuditEntry struct {
-	Seq      int64
-	At       time.Time
+	Seq int64
+	At  time.Time
+	// Person is whom the line is about. The line itself holds Ref only: read
+	// back, Person is who Ref leads to, and empty once nobody does.
 	Person   PersonID
-	Actor    string // "person", "agent:<id>", "operator", "system"
+	Ref      string // 32 random hexadecimal digits of the person, set by the store
+	Actor    string // "person", "agent:<id>", "operator:<name>", "system"
 	Action   string // "method.proven", "method.removed", "identity.linked", ...
 	Subject  string // method kind, masked label
 	Channel  ChannelID
 	Evidence string // what proved it: "code", "totp", "sign-in"
+	Key      string // id of the key of Hash; given to Audit, that key is used instead of the newest
 	Prev     []byte // hash of the line before
 	Hash     []byte // see package audit
+	Was      []byte // lines of before the record had keys: their old hash, keyed
 }
 
 // AuditTx appends to the chained record.
 type AuditTx interface {
-	Audit(e AuditEntry) (seq int64, err error) // At, Seq, Prev and Hash are set by the store
+	Audit(e AuditEntry) (seq int64, err error) // Seq, At, Ref, Prev and Hash are set by the store
 }
 
 // A Request asks for a person. The desk itself comes later; this is its door.

@@ -1,7 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
 
 	"latchkey/bot"
 	"latchkey/bot/audit"
@@ -15,29 +20,104 @@ type auditHead struct {
 	hash   []byte
 	loaded bool
 	moved  bool // to be stored before the commit
+	wrote  bool // stored: it is the record's head once the group is committed
+	// person is whom ref is about, so that several lines about one person ask once.
+	person bot.PersonID
+	ref    string
 }
 
-// Audit implements bot.AuditTx.
+// noPerson is what auditHeadGet gives for an id that nobody has.
+const noPerson = "-"
+
+// Audit implements bot.AuditTx. A line about somebody who is not in the store
+// names nobody.
 func (t *tx) Audit(e bot.AuditEntry) (int64, error) {
 	if t.g == nil {
 		return 0, errReadOnly
 	}
 	h := &t.g.head
-	if !h.loaded {
-		if err := t.c.read(auditHeadGet, func(r row) { h.seq, h.hash = r.int(0), r.blob(1) }); err != nil {
-			return 0, wrap("read audit head", err)
-		}
-		h.loaded = true
+	if err := t.loadHead(e.Person); err != nil {
+		return 0, err
 	}
+	e.Ref = h.ref
 	e.Seq = h.seq + 1
 	e.At = fromMillis(t.ms)
 	e.Prev = h.hash
-	e.Hash = audit.Sum(h.hash, e)
-	if err := t.c.write(auditInsert, e.Seq, t.ms, string(e.Person), e.Actor, e.Action, e.Subject, string(e.Channel), e.Evidence, e.Prev, e.Hash); err != nil {
+	if t.keys == nil {
+		e.Key, e.Hash = "", audit.Sum(h.hash, e)
+	} else {
+		if e.Key == "" {
+			e.Key = t.keys.AuditKey()
+		}
+		if e.Hash = audit.Seal(t.keys, h.hash, e); e.Hash == nil {
+			return 0, fmt.Errorf("store: insert audit line: key %s is not in the ring", e.Key)
+		}
+	}
+	if err := t.c.write(auditInsert, e.Seq, t.ms, e.Ref, e.Actor, e.Action, e.Subject, string(e.Channel), e.Evidence, e.Prev, e.Hash, e.Key); err != nil {
 		return 0, wrap("insert audit line", err)
 	}
 	h.seq, h.hash, h.moved = e.Seq, e.Hash, true
 	return e.Seq, nil
+}
+
+// loadHead reads the head, once for the group, and the reference of the person.
+func (t *tx) loadHead(p bot.PersonID) error {
+	h := &t.g.head
+	switch {
+	case !h.loaded:
+		if err := t.c.read(auditHeadGet, func(r row) { h.seq, h.hash, h.ref, h.loaded = r.int(0), r.blob(1), r.text(2), true }, string(p)); err != nil {
+			return wrap("read audit head", err)
+		}
+		if !h.loaded {
+			return errors.New("store: the head of the audit record is gone from the database: keep the database as it is, run `latchkey audit verify`, and restore a backup")
+		}
+	case p == h.person && h.ref != "":
+		return nil
+	case p == "":
+		h.ref = noPerson
+	default:
+		var err error
+		if h.ref, err = t.personRef(p); err != nil {
+			return err
+		}
+	}
+	if h.ref == "" {
+		var err error
+		if h.ref, err = t.newRef(p); err != nil {
+			return err
+		}
+	}
+	if h.person = p; h.ref == noPerson {
+		h.person, h.ref = "", ""
+	}
+	return nil
+}
+
+// personRef reads the reference of a person; "" for none yet, noPerson for
+// nobody.
+func (t *tx) personRef(p bot.PersonID) (string, error) {
+	ref := noPerson
+	err := t.c.read(personRef, func(r row) { ref = r.text(0) }, string(p))
+	return ref, wrap("read a person's reference", err)
+}
+
+// newRef gives the person a reference, unless another process just did.
+func (t *tx) newRef(p bot.PersonID) (string, error) {
+	ref := randomRef()
+	n, err := t.c.change(personRefPut, string(p), ref)
+	if err != nil {
+		return "", wrap("store a person's reference", err)
+	}
+	if n == 0 {
+		return t.personRef(p)
+	}
+	return ref, nil
+}
+
+func randomRef() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 // settle stores the head once for the whole group.
@@ -45,25 +125,51 @@ func (h *auditHead) settle(c conn) error {
 	if !h.moved {
 		return nil
 	}
-	h.moved = false
+	h.moved, h.wrote = false, true
 	return wrap("store audit head", c.write(auditHeadPut, h.seq, h.hash))
+}
+
+// noteAudit remembers the head of a group that was committed.
+func (db *DB) noteAudit(h *auditHead) {
+	for h.wrote {
+		old := db.auditHead.Load()
+		if old != nil && old.Seq >= h.seq || db.auditHead.CompareAndSwap(old, &audit.Head{Seq: h.seq, Hash: h.hash}) {
+			return // two writers of PostgreSQL may come here in any order
+		}
+	}
+}
+
+// AuditMoved is the last line that this process has committed; the zero Head
+// when it has written none.
+func (db *DB) AuditMoved() audit.Head {
+	if h := db.auditHead.Load(); h != nil {
+		return *h
+	}
+	return audit.Head{}
 }
 
 func scanAudit(r row) bot.AuditEntry {
 	return bot.AuditEntry{
-		Seq: r.int(0), At: fromMillis(r.int(1)), Person: bot.PersonID(r.text(2)), Actor: r.text(3), Action: r.text(4), Subject: r.text(5),
-		Channel: bot.ChannelID(r.text(6)), Evidence: r.text(7), Prev: r.blob(8), Hash: r.blob(9),
+		Seq: r.int(0), At: fromMillis(r.int(1)), Ref: r.text(2), Actor: r.text(3), Action: r.text(4), Subject: r.text(5),
+		Channel: bot.ChannelID(r.text(6)), Evidence: r.text(7), Prev: r.blob(8), Hash: r.blob(9), Key: r.text(10), Was: r.blob(11),
 	}
 }
 
+// auditPage is how many lines one read takes.
+const auditPage = 1000
+
 // AuditLines calls fn for every line from fromSeq on, in order, until fn
-// fails. It reads in pages, so that a long record holds nobody up.
+// fails, with the people to whom the lines' references lead. It reads in pages,
+// so that a long record holds nobody up.
 func (db *DB) AuditLines(ctx context.Context, fromSeq int64, fn func(bot.AuditEntry) error) error {
-	const page = 1000
 	for {
 		var lines []bot.AuditEntry
 		err := db.view(ctx, func(t *tx) error {
-			return wrap("read audit lines", t.c.read(auditLines, func(r row) { lines = append(lines, scanAudit(r)) }, fromSeq, int64(page)))
+			return wrap("read audit lines", t.c.read(auditNamed, func(r row) {
+				e := scanAudit(r)
+				e.Person = bot.PersonID(r.text(12))
+				lines = append(lines, e)
+			}, fromSeq, int64(auditPage)))
 		})
 		if err != nil {
 			return err
@@ -74,7 +180,7 @@ func (db *DB) AuditLines(ctx context.Context, fromSeq int64, fn func(bot.AuditEn
 			}
 			fromSeq = e.Seq + 1
 		}
-		if len(lines) < page {
+		if len(lines) < auditPage {
 			return nil
 		}
 	}
@@ -82,9 +188,228 @@ func (db *DB) AuditLines(ctx context.Context, fromSeq int64, fn func(bot.AuditEn
 
 // AuditHead gives the number and the hash of the last line as they were stored
 // beside the record, so that lines that were cut off at the end are missed.
-func (db *DB) AuditHead(ctx context.Context) (seq int64, hash []byte, err error) {
+func (db *DB) AuditHead(ctx context.Context) (audit.Head, error) {
+	h, _, err := db.auditEnds(ctx)
+	return h, err
+}
+
+// HasAuditLine reports whether the record has the line that a head names, or
+// had it until retention removed it.
+func (db *DB) HasAuditLine(ctx context.Context, h audit.Head) (has bool, err error) {
 	err = db.view(ctx, func(t *tx) error {
-		return wrap("read audit head", t.c.read(auditHeadGet, func(r row) { seq, hash = r.int(0), r.blob(1) }))
+		_, from, err := t.auditEnds()
+		if err != nil {
+			return err
+		}
+		if has = h.Seq <= from.Seq; has {
+			return nil
+		}
+		return t.c.read(auditLines, func(r row) {
+			e := scanAudit(r)
+			has = e.Seq == h.Seq && bytes.Equal(e.Hash, h.Hash)
+		}, h.Seq, int64(1))
 	})
-	return seq, hash, err
+	return has, err
+}
+
+func (db *DB) auditEnds(ctx context.Context) (h audit.Head, b audit.Beginning, err error) {
+	err = db.view(ctx, func(t *tx) (err error) { h, b, err = t.auditEnds(); return err })
+	return h, b, err
+}
+
+// auditEnds reads where the record begins and ends.
+func (t *tx) auditEnds() (h audit.Head, b audit.Beginning, err error) {
+	err = t.c.read(auditEnds, func(r row) {
+		h = audit.Head{Seq: r.int(0), Hash: r.blob(1)}
+		b = audit.Beginning{Head: audit.Head{Seq: r.int(2), Hash: r.blob(4)}, At: fromMillis(r.int(3)), Key: r.text(5), MAC: r.blob(6)}
+	})
+	return h, b, wrap("read audit head", err)
+}
+
+// An AuditReport is what VerifyAudit found.
+type AuditReport struct {
+	Lines    int64
+	Head     audit.Head
+	From     audit.Beginning
+	Problems []audit.Problem
+	Methods  int64 // proven methods that must have a line: those proven since the record begins
+}
+
+// VerifyAudit reads the whole record and compares it with its head, with the
+// known heads and with the methods. Turns go on meanwhile. Its memory does not
+// grow with the record.
+func (db *DB) VerifyAudit(ctx context.Context, known []audit.Head) (AuditReport, error) {
+	for try := 0; ; try++ {
+		rep, moved, err := db.verifyAudit(ctx, known)
+		if err != nil || !moved || try == retries {
+			return rep, err
+		}
+	}
+}
+
+// verifyAudit is one pass. moved says that retention removed lines meanwhile.
+func (db *DB) verifyAudit(ctx context.Context, known []audit.Head) (rep AuditReport, moved bool, err error) {
+	_, from, err := db.auditEnds(ctx)
+	if err != nil {
+		return rep, false, err
+	}
+	v := audit.Verifier{Keys: db.opts.Audit, From: from, Known: known}
+	lines := make([]bot.AuditEntry, 0, auditPage)
+	for next, more := int64(0), true; more; {
+		lines = lines[:0]
+		err := db.view(ctx, func(t *tx) (err error) {
+			if err = t.c.read(auditLines, func(r row) { lines = append(lines, scanAudit(r)) }, next, int64(auditPage)); err != nil {
+				return wrap("read audit lines", err)
+			}
+			// The head of the same instant as the last page.
+			if more = len(lines) == auditPage; !more {
+				rep.Head, rep.From, err = t.auditEnds()
+			}
+			return err
+		})
+		if err != nil {
+			return rep, false, err
+		}
+		for _, e := range lines {
+			v.Line(e)
+			next = e.Seq + 1
+		}
+	}
+	rep.Lines, rep.Problems = v.End(rep.Head)
+	if rep.From.Seq != from.Seq {
+		return rep, true, nil
+	}
+	return rep, false, db.compareMethods(ctx, &rep)
+}
+
+// compareMethods wants a line for every method that was proven since the
+// record begins. Both are written in one transaction, with one time.
+func (db *DB) compareMethods(ctx context.Context, rep *AuditReport) error {
+	const missing = `SELECT count(*), coalesce(sum(CASE WHEN a.at IS NULL THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/
+		FROM (SELECT m.proven_at, p.ref FROM method m JOIN person p ON p.id = m.person WHERE m.state IN (1, 3) AND m.proven_at > $1) m
+		LEFT JOIN (SELECT DISTINCT ref, at FROM audit WHERE action IN ('method.proven', 'method.replaced')) a
+		ON a.ref = m.ref AND a.at = m.proven_at AND m.ref <> ''`
+	var lost int64
+	err := db.view(ctx, func(t *tx) error {
+		return wrap("compare methods with the record", t.c.(texter).ask(missing, func(r row) { rep.Methods, lost = r.int(0), r.int(1) }, millis(rep.From.At)))
+	})
+	if err != nil || lost == 0 {
+		return err
+	}
+	p := audit.Problem{Kind: audit.NoLines, Text: fmt.Sprintf("of %d proven methods, %d have no line that says so: their lines are gone, or somebody put the methods in without Latchkey", rep.Methods, lost)}
+	if rep.Lines == 0 {
+		p.Text = fmt.Sprintf("the record is empty, but proven methods are there (%d): their lines are gone", lost)
+	}
+	rep.Problems = append(rep.Problems, p)
+	return nil
+}
+
+// AuditKeys lists the keys that lines of the record, or its beginning, need.
+func (db *DB) AuditKeys(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	err := db.view(ctx, func(t *tx) error {
+		return wrap("list the keys of the record", t.c.(texter).ask(`SELECT DISTINCT key FROM audit UNION SELECT from_key FROM audit_head`,
+			func(r row) { ids[r.text(0)] = true }))
+	})
+	return ids, err
+}
+
+// sealBefore gives the lines of a record that had no keys their keyed hashes,
+// their references instead of people's ids, and a line above them. It is part
+// of the migration, and nothing else may call it: whoever could have it run
+// again would get what he wrote himself sealed.
+func (db *DB) sealBefore(c texter) error {
+	bound := db.newTx(c, &group{})
+	t := &bound
+	old, _, err := t.auditEnds()
+	if err != nil {
+		return err
+	}
+	lines, err := t.auditPage(0)
+	if err != nil || len(lines) == 0 && old.Seq == 0 {
+		return err
+	}
+	if t.keys == nil {
+		return errors.New("store: this database has an audit record that must be sealed with the key ring: open it with the key file")
+	}
+	if db.opts.AuditFits != nil {
+		if err := db.opts.AuditFits(t.meta); err != nil {
+			return err
+		}
+	}
+	db.log.Info("sealing the audit record of before with the key ring", "head", old.String())
+	var v audit.Verifier
+	var last audit.Head
+	refs, key, first := map[string]string{"": ""}, t.keys.AuditKey(), int64(0)
+	for len(lines) > 0 {
+		for _, e := range lines {
+			v.Line(e)
+			if first == 0 {
+				first = e.Seq
+			}
+			if e.Ref, err = t.oldRef(refs, e.Ref); err != nil {
+				return err
+			}
+			e.Key, e.Prev, e.Was = key, last.Hash, audit.Before(t.keys, key, e.Hash)
+			e.Hash = audit.Seal(t.keys, e.Prev, e)
+			if err := t.c.write(auditReseal, e.Seq, e.Ref, e.Prev, e.Hash, e.Key, e.Was); err != nil {
+				return wrap("seal audit line", err)
+			}
+			last = audit.Head{Seq: e.Seq, Hash: e.Hash}
+		}
+		if lines, err = t.auditPage(last.Seq + 1); err != nil {
+			return err
+		}
+	}
+	_, problems := v.End(old)
+	broken := ""
+	for i, p := range problems {
+		if i == 10 {
+			broken += fmt.Sprintf("; and %d more", len(problems)-i)
+			break
+		}
+		broken += "; " + p.String()
+	}
+	if broken != "" {
+		broken = "the record was not whole when it was sealed" + broken
+		db.log.Error("audit: "+broken, "head", old.String())
+	}
+	t.g.head = auditHead{seq: max(last.Seq, old.Seq), hash: last.Hash, loaded: true}
+	if _, err := t.Audit(bot.AuditEntry{Actor: "system", Action: audit.Sealed, Evidence: broken,
+		Subject: fmt.Sprintf("lines %d to %d of before; head %d, keyed %x", first, last.Seq, old.Seq, audit.Before(t.keys, key, old.Hash))}); err != nil {
+		return err
+	}
+	if err := t.g.head.settle(t.c); err != nil {
+		return err
+	}
+	db.noteAudit(&t.g.head)
+	return nil
+}
+
+// auditPage reads some lines as they are.
+func (t *tx) auditPage(from int64) (lines []bot.AuditEntry, err error) {
+	err = t.c.read(auditLines, func(r row) { lines = append(lines, scanAudit(r)) }, from, int64(auditPage))
+	return lines, wrap("read audit lines", err)
+}
+
+// oldRef is the reference for a person's id in a line of before. Somebody who
+// is not in the store any more gets one that leads nowhere.
+func (t *tx) oldRef(refs map[string]string, id string) (string, error) {
+	ref, ok := refs[id]
+	if ok {
+		return ref, nil
+	}
+	ref, err := t.personRef(bot.PersonID(id))
+	switch {
+	case err != nil:
+		return "", err
+	case ref == noPerson:
+		ref = randomRef()
+	case ref == "":
+		if ref, err = t.newRef(bot.PersonID(id)); err != nil {
+			return "", err
+		}
+	}
+	refs[id] = ref
+	return ref, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/audit"
 )
 
 // ErrPostgresBackup is what Backup says on PostgreSQL.
@@ -114,6 +115,19 @@ func SettleFile(part, path string) error {
 	return wrap("write "+path, err)
 }
 
+// BackupHead is the last line of the audit record in a backup of an SQLite
+// store, or in the file of one that nobody has open.
+func BackupHead(path string) (audit.Head, error) {
+	c, err := openLite(path, "&mode=ro&immutable=1", &counters{})
+	if err != nil {
+		return audit.Head{}, err
+	}
+	defer c.close()
+	var h audit.Head
+	err = c.ask(`SELECT seq, hash FROM audit_head WHERE one = 1`, func(r row) { h = audit.Head{Seq: r.int(0), Hash: r.blob(1)} })
+	return h, wrap("read the audit head of "+path, err)
+}
+
 // Restore checks a backup of an SQLite store and copies it to target, which
 // must not exist. Call AfterRestore on the opened store before anything else
 // happens to it.
@@ -205,8 +219,9 @@ type Restored struct {
 // codes up to now count as used (the copy does not know which were), messages
 // and jobs of the past are dropped, and the epoch goes up. The store's time is
 // the clock's again (see clock). period is the
-// authenticators' time step; 0: 30 s. It works on both databases.
-func (db *DB) AfterRestore(ctx context.Context, period time.Duration) (Restored, error) {
+// authenticators' time step; 0: 30 s. actor and note go into the audit line:
+// who restored, and what else is to be known. It works on both databases.
+func (db *DB) AfterRestore(ctx context.Context, period time.Duration, actor, note string) (Restored, error) {
 	if period <= 0 {
 		period = 30 * time.Second
 	}
@@ -252,7 +267,7 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration) (Restored,
 				*s.n = int(n)
 			}
 		}
-		_, err = t.Audit(bot.AuditEntry{Actor: "operator", Action: "store.restored", Subject: "epoch " + strconv.FormatInt(res.Epoch, 10)})
+		_, err = t.Audit(bot.AuditEntry{Actor: actor, Action: "store.restored", Subject: "epoch " + strconv.FormatInt(res.Epoch, 10), Evidence: note})
 		return err
 	})
 	return res, wrap("mark the restored store", err)

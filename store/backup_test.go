@@ -52,7 +52,7 @@ func TestAfterRestore(t *testing.T) {
 		fill(t, db)
 		ctx := context.Background()
 		for epoch := int64(1); epoch <= 2; epoch++ {
-			got, err := db.AfterRestore(ctx, 0)
+			got, err := db.AfterRestore(ctx, 0, "operator:ann", "")
 			want := store.Restored{Epoch: epoch}
 			if epoch == 1 {
 				want = store.Restored{Epoch: 1, Challenges: 1, Pending: 1, Authenticators: 1, Messages: 2, Jobs: 2, Passes: 2}

@@ -176,7 +176,7 @@ func TestClockSetBackWhileStopped(t *testing.T) {
 			t.Errorf("state %+v, log %s", s, h.log.String())
 		}
 		// The way out: what was open is void, and the time is right at once.
-		if _, err := db.AfterRestore(t.Context(), 0); err != nil {
+		if _, err := db.AfterRestore(t.Context(), 0, "operator:test", ""); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/audit"
 )
 
 // Options of Open.
@@ -26,6 +28,13 @@ type Options struct {
 	Monotonic func() time.Duration
 	// JobWorkers is how many durable jobs may run at once. 0: 32.
 	JobWorkers int
+	// Audit holds the keys of the audit record: the key ring. Nil is for tests
+	// that do not check the record: lines have no keyed hash then.
+	Audit audit.Keys
+	// AuditFits says whether the keys of Audit belong to the database; meta
+	// reads its meta table. It is asked before a record of before is sealed,
+	// which cannot be taken back. Nil: they do.
+	AuditFits func(meta func(key string) ([]byte, error)) error
 	// Logger gets what went wrong beside the calls. Nil: slog.Default().
 	Logger *slog.Logger
 }
@@ -40,7 +49,8 @@ type DB struct {
 	jobs  jobs
 
 	stopLooking context.CancelFunc
-	looking     sync.WaitGroup // lookAtClock
+	looking     sync.WaitGroup             // lookAtClock
+	auditHead   atomic.Pointer[audit.Head] // see AuditMoved
 }
 
 var _ bot.Store = (*DB)(nil)

@@ -46,6 +46,18 @@
 // pooling are refused: LISTEN, advisory locks and settings need a session. The
 // mode in which pgx runs statements is ours, whatever the address says.
 //
+// # The audit record
+//
+// Tx.Audit appends a line in the transaction of the change. The head row is
+// read once for a group, together with the person's reference, which is made
+// at the person's first line, and written once. Package audit has the format.
+//
+// # Retention
+//
+// Prune deletes what has done its work, of every table that grows, in pages
+// that ride with the turns. When it ended last is stored, so that a process
+// which never lives an hour prunes, too.
+//
 // # Jobs
 //
 // Durable jobs are rows of River, inserted in the transaction of the turn. See

@@ -59,6 +59,9 @@ type ImportOptions struct {
 	// without rows. Both 0: no brake.
 	GonePeople int
 	GoneShare  float64
+	// Audit gives the line that stands for the import in the audit record, in
+	// the transaction that stores the people. Nil: none.
+	Audit func(ImportReport) bot.AuditEntry
 }
 
 // A RowProblem says what is wrong with one row and what to do.
@@ -282,7 +285,7 @@ var changed = []struct {
 // the report then has Stored false and the error is nil. So it is when the
 // import as a whole was refused: see ImportReport.Refused.
 func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int], o ImportOptions) (ImportReport, error) {
-	im := &importer{ctx: ctx, o: o, rows: rows}
+	im := &importer{ctx: ctx, db: db, o: o, rows: rows}
 	if im.o.Problems == 0 {
 		im.o.Problems = 1000
 	}
@@ -299,6 +302,8 @@ func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int],
 // An importer is one run of ImportPeople.
 type importer struct {
 	ctx    context.Context
+	db     *DB
+	head   auditHead // of the import's own line
 	o      ImportOptions
 	rows   iter.Seq2[bot.Person, int]
 	report ImportReport
@@ -598,7 +603,21 @@ func (im *importer) merge(c texter) error {
 			return wrap("switch missing people off", err)
 		}
 	}
-	return nil
+	return im.record(c)
+}
+
+// record writes the import's line of the audit record.
+func (im *importer) record(c conn) error {
+	if im.o.Audit == nil {
+		return nil
+	}
+	t := im.db.newTx(c, &group{})
+	if _, err := t.Audit(im.o.Audit(im.report)); err != nil {
+		return err
+	}
+	err := t.g.head.settle(c)
+	im.head = t.g.head
+	return err
 }
 
 func columnWord(c string) string {
@@ -677,6 +696,7 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 		return wrap("commit", err)
 	}
 	failpoint.Hit("store.commit.after")
+	l.db.noteAudit(&im.head)
 	l.ck.long.Store(true) // the WAL holds the whole merge
 	l.ck.mark()
 	return nil
@@ -713,7 +733,7 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 		return wrap("connect to PostgreSQL", err)
 	}
 	defer conn.Release()
-	c := &pgConn{c: conn.Conn(), texts: p.read, count: &counters{}}
+	c := &pgConn{c: conn.Conn(), texts: p.write, count: &counters{}}
 	defer c.run(stageDrop)
 	if _, err := c.do(stageDrop); err != nil {
 		return err
@@ -759,10 +779,16 @@ func (p *postgres) mergePeople(c *pgConn, im *importer) error {
 		err = im.merge(c)
 	}
 	if err == nil && commit {
+		err = c.flush()
+	}
+	if err == nil && commit {
 		im.report.Stored = true
 		failpoint.Hit("store.commit.before")
 		_, err = c.run("COMMIT")
 		failpoint.Hit("store.commit.after")
+	}
+	if err == nil && commit {
+		p.db.noteAudit(&im.head)
 	}
 	if c.c.PgConn().TxStatus() != 'I' {
 		c.drop()

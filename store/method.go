@@ -37,9 +37,13 @@ func (t *tx) PutMethod(m *bot.Method) error {
 	if m.CreatedAt.IsZero() {
 		m.CreatedAt = t.now
 	}
+	removed := int64(0)
+	if m.State == bot.Removed {
+		removed = t.ms
+	}
 	err := t.write(methodPut, string(m.ID), string(m.Person), string(m.Kind), int64(m.State), m.Label, m.Via, m.Sealed, m.DestHash,
 		m.LastStep, int64(m.Failures), millis(m.CreatedAt), millis(m.ProvenAt), millis(m.UsedAt), string(m.Replaces),
-		string(m.Conversation), millis(m.HeldUntil), int64(m.Drift))
+		string(m.Conversation), millis(m.HeldUntil), int64(m.Drift), removed)
 	return wrap("put method", err)
 }
 

@@ -14,6 +14,9 @@ var migrations embed.FS
 // schemaVersion is the newest migration in the folder.
 const schemaVersion = 3
 
+// sealedVersion is the migration after which the audit record has keys.
+const sealedVersion = 3
+
 // riverVersion is the version of River's own tables (line "main") that
 // riverSchema brings about. A test holds it against the module.
 const riverVersion = 8
@@ -62,6 +65,9 @@ func (l *lite) migrate(ctx context.Context) error {
 		if err != nil {
 			err = fmt.Errorf("store: migrate %s to version %d: %w", l.path, n, err)
 		}
+	}
+	if err == nil && version > 0 && version < sealedVersion {
+		err = l.db.sealBefore(l.w)
 	}
 	if err == nil {
 		err = l.bridge.migrate(ctx, l.db)

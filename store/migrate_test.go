@@ -20,6 +20,10 @@ const (
 		ALTER TABLE person DROP COLUMN kind; ALTER TABLE person DROP COLUMN site; ALTER TABLE person DROP COLUMN hired_on;
 		ALTER TABLE identity DROP COLUMN held_until; ALTER TABLE identity DROP COLUMN evidence;
 		ALTER TABLE method DROP COLUMN conversation; ALTER TABLE method DROP COLUMN held_until; ALTER TABLE method DROP COLUMN drift;
+		DROP INDEX person_ref; ALTER TABLE person DROP COLUMN ref; ALTER TABLE audit RENAME COLUMN ref TO person;
+		ALTER TABLE audit DROP COLUMN key; ALTER TABLE audit DROP COLUMN was;
+		ALTER TABLE audit_head DROP COLUMN from_seq; ALTER TABLE audit_head DROP COLUMN from_at; ALTER TABLE audit_head DROP COLUMN from_hash;
+		ALTER TABLE audit_head DROP COLUMN from_key; ALTER TABLE audit_head DROP COLUMN from_seal; ALTER TABLE method DROP COLUMN removed_at;
 		UPDATE latchkey_schema SET version = 2;`
 )
 

@@ -39,6 +39,7 @@ type postgres struct {
 	next    atomic.Uint32
 	seed    maphash.Seed
 	read    *pgTexts
+	write   *pgTexts // with row locks
 	insert  *river.Client[pgx.Tx]
 	closed  atomic.Bool
 }
@@ -75,12 +76,11 @@ func (db *DB) openPostgres(ctx context.Context) error {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
 	}
 	db.clock.database = db.opts.Clock == nil
-	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false)}
+	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false), write: newPGTexts(true)}
 	p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log), Test: river.TestConfig{Time: jobClock{db}}})
-	write := newPGTexts(true)
 	for i := range p.writers {
 		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: writing}
-		w.pg.texts, w.pg.count = write, &db.count
+		w.pg.texts, w.pg.count = p.write, &db.count
 		p.writers[i] = w
 		if err == nil {
 			err = w.connect(ctx)
@@ -162,6 +162,16 @@ func (p *postgres) migrate(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("store: migrate PostgreSQL to version %d: %w", n, err)
+		}
+	}
+	if v > 0 && v < sealedVersion {
+		c := &pgConn{c: conn.Conn(), texts: p.write, count: &counters{}}
+		err := p.db.sealBefore(c)
+		if err == nil {
+			err = c.flush()
+		}
+		if err != nil {
+			return fmt.Errorf("store: migrate PostgreSQL: seal the audit record: %w", err)
 		}
 	}
 	if _, err := t.Exec(ctx, fmt.Sprintf(`UPDATE latchkey_schema SET version = %d`, schemaVersion)); err != nil {

@@ -167,6 +167,7 @@ func (w *pgWriter) group(batch []*request, single bool) (sent bool, err error) {
 		return w.broken(), err
 	}
 	failpoint.Hit("store.commit.after")
+	w.p.db.noteAudit(&w.g.head)
 	w.p.db.count.commits.Add(1)
 	w.p.db.count.syncs.Add(1)
 	return true, nil

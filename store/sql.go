@@ -51,10 +51,17 @@ const (
 	tallyCount
 	tallyClear
 	tallyGate
+	personRef
+	personRefPut
 	auditHeadGet
 	auditHeadPut
+	auditEnds
+	auditFromPut
 	auditInsert
+	auditReseal
 	auditLines
+	auditNamed
+	auditCut
 	requestPut
 	requestOf
 	requestsOpen
@@ -80,7 +87,7 @@ const (
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
 	requestColumns   = `id, person, conversation, flow, step, error, lang, at, closed_at`
 	passColumns      = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
-	auditColumns     = `seq, at, person, actor, action, subject, channel, evidence, prev, hash`
+	auditColumns     = `seq, at, ref, actor, action, subject, channel, evidence, prev, hash, key, was`
 )
 
 // statements is the one SQL text.
@@ -140,12 +147,13 @@ var statements = [stmtCount]string{
 	methodsOf: `SELECT ` + methodColumns + ` FROM method WHERE person = $1 AND state <> 2 ORDER BY created_at, id /*lock FOR UPDATE*/`,
 	methodGet: `SELECT ` + methodColumns + ` FROM method WHERE id = $1 /*lock FOR UPDATE*/`,
 	// The last accepted step never goes back, whoever writes an old copy.
-	methodPut: `INSERT INTO method (` + methodColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+	methodPut: `INSERT INTO method (` + methodColumns + `, removed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (id) DO UPDATE SET person = excluded.person, kind = excluded.kind, state = excluded.state, label = excluded.label,
 		via = excluded.via, sealed = excluded.sealed, dest_hash = excluded.dest_hash,
 		last_step = CASE WHEN excluded.last_step > method.last_step THEN excluded.last_step ELSE method.last_step END,
 		failures = excluded.failures, created_at = excluded.created_at, proven_at = excluded.proven_at, used_at = excluded.used_at,
-		replaces = excluded.replaces, conversation = excluded.conversation, held_until = excluded.held_until, drift = excluded.drift`,
+		replaces = excluded.replaces, conversation = excluded.conversation, held_until = excluded.held_until, drift = excluded.drift,
+		removed_at = CASE WHEN excluded.removed_at > 0 AND method.removed_at > 0 THEN method.removed_at ELSE excluded.removed_at END`,
 	methodStep:    `UPDATE method SET last_step = $2 WHERE id = $1 AND (last_step < $2 OR last_step > $3)`,
 	methodShared:  `SELECT count(DISTINCT person) FROM method WHERE dest_hash = $1 AND state = 1 AND person <> $2`,
 	secretsDelete: `DELETE FROM method_secret WHERE method = $1`,
@@ -179,10 +187,20 @@ var statements = [stmtCount]string{
 	// across processes. SQLite has one writer anyway.
 	tallyGate: `SELECT 1 /*postgres FROM (SELECT pg_advisory_xact_lock(1819636331, 1)) gate*/`,
 
-	auditHeadGet: `SELECT seq, hash FROM audit_head WHERE one = 1 /*lock FOR UPDATE*/`,
+	personRef:    `SELECT ref FROM person WHERE id = $1`,
+	personRefPut: `UPDATE person SET ref = $2 WHERE id = $1 AND ref = ''`,
+	// With the reference of the person whom the first line is about: "" when
+	// the person has none yet, "-" when there is no such person.
+	auditHeadGet: `SELECT h.seq, h.hash, coalesce((SELECT p.ref FROM person p WHERE p.id = $1), '-') FROM audit_head h WHERE h.one = 1 /*lock FOR UPDATE OF h*/`,
 	auditHeadPut: `UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1`,
-	auditInsert:  `INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	auditEnds:    `SELECT seq, hash, from_seq, from_at, from_hash, from_key, from_seal FROM audit_head WHERE one = 1 /*lock FOR UPDATE*/`,
+	auditFromPut: `UPDATE audit_head SET from_seq = $1, from_at = $2, from_hash = $3, from_key = $4, from_seal = $5 WHERE one = 1`,
+	auditInsert:  `INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)`,
+	auditReseal:  `UPDATE audit SET ref = $2, prev = $3, hash = $4, key = $5, was = $6 WHERE seq = $1`,
 	auditLines:   `SELECT ` + auditColumns + ` FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2`,
+	auditNamed: `SELECT ` + auditColumns + `, coalesce((SELECT p.id FROM person p WHERE p.ref = a.ref AND p.ref <> ''), '')
+		FROM audit a WHERE seq >= $1 ORDER BY seq LIMIT $2`,
+	auditCut: `DELETE FROM audit WHERE seq <= $1`,
 
 	requestPut: `INSERT INTO request (` + requestColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (id) DO UPDATE SET person = excluded.person, flow = excluded.flow, step = excluded.step, error = excluded.error,

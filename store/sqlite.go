@@ -301,6 +301,7 @@ func (l *lite) end() error {
 	}
 	l.began = false
 	failpoint.Hit("store.commit.after")
+	l.db.noteAudit(&l.g.head)
 	l.db.count.commits.Add(1)
 	l.db.count.syncs.Add(1)
 	return nil

@@ -8,16 +8,26 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/vault"
 	"latchkey/store"
 	"latchkey/store/storetest"
 )
 
 // open opens a store that is closed with the test.
+// ring is the key ring of all stores of these tests.
+var ring = func() *vault.Ring {
+	r, err := vault.New()
+	if err != nil {
+		panic(err)
+	}
+	return r
+}()
+
 func open(t testing.TB, dsn string) *store.DB { return openClock(t, dsn, nil) }
 
 func openClock(t testing.TB, dsn string, clock func() time.Time) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), store.Options{DSN: dsn, Clock: clock, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	db, err := store.Open(context.Background(), store.Options{DSN: dsn, Clock: clock, Audit: ring, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/audit"
 )
 
 // tx implements bot.Tx on any conn. Its methods stand in the files that are
@@ -17,6 +18,7 @@ type tx struct {
 	ms   int64     // now
 	real time.Time // Wall
 	g    *group
+	keys audit.Keys        // of the audit record; nil: none
 	turn *bot.Conversation // the conversation that a turn holds the lock of, as loaded
 	held int64             // its version in the database
 }
@@ -39,7 +41,7 @@ func (t *tx) Wall() time.Time { return t.real }
 // newTx begins a transaction on c at the time of the store.
 func (db *DB) newTx(c conn, g *group) tx {
 	ms, real := db.clock.now()
-	return tx{db: db, c: c, now: time.UnixMilli(ms).UTC(), ms: ms, real: time.UnixMilli(real).UTC(), g: g}
+	return tx{db: db, c: c, now: time.UnixMilli(ms).UTC(), ms: ms, real: time.UnixMilli(real).UTC(), g: g, keys: db.opts.Audit}
 }
 
 // write is conn.write, refused in a View.

@@ -23,7 +23,7 @@ func record(n int) []bot.AuditEntry {
 	var prev []byte
 	for i := range lines {
 		e := bot.AuditEntry{
-			Seq: int64(i + 1), At: start.Add(time.Duration(i) * time.Minute), Person: bot.PersonID(fmt.Sprintf("p-%d", i%3)),
+			Seq: int64(i + 1), At: start.Add(time.Duration(i) * time.Minute), Ref: fmt.Sprintf("p-%d", i%3),
 			Actor: "person", Action: "method.proven", Subject: "phone •••• 48", Channel: "terminal", Evidence: "code", Prev: prev,
 		}
 		e.Hash = audit.Sum(prev, e)
@@ -52,7 +52,7 @@ func feed(lines []bot.AuditEntry) iter.Seq2[bot.AuditEntry, error] {
 
 func verify(t *testing.T, lines []bot.AuditEntry, from, head audit.Head, known ...audit.Head) string {
 	t.Helper()
-	n, problems, err := audit.Verify(feed(lines), from, head, known...)
+	n, problems, err := audit.Verify(nil, feed(lines), audit.Beginning{Head: from}, head, known...)
 	if err != nil || n != int64(len(lines)) {
 		t.Fatalf("read %d lines of %d: %v", n, len(lines), err)
 	}
@@ -76,7 +76,7 @@ func TestWholeRecord(t *testing.T) {
 // without noticing that old records no longer verify.
 func TestSumIsFixed(t *testing.T) {
 	at := time.Date(2026, 5, 3, 8, 0, 0, 7_000_000, time.FixedZone("", 3600))
-	e := bot.AuditEntry{Seq: 258, At: at, Person: "p", Actor: "ab", Action: "", Subject: "é", Channel: "c", Evidence: "x"}
+	e := bot.AuditEntry{Seq: 258, At: at, Ref: "p", Actor: "ab", Action: "", Subject: "é", Channel: "c", Evidence: "x"}
 	u64 := func(n uint64) string { return fmt.Sprintf("%016x", n) }
 	text := func(s string) string { return u64(uint64(len(s))) + hex.EncodeToString([]byte(s)) }
 	enc := hex.EncodeToString([]byte("latchkey audit 1")) + text("\x01\x02") + u64(258) + u64(uint64(at.UnixMilli())) +
@@ -100,7 +100,7 @@ func TestSumIsFixed(t *testing.T) {
 func TestSumIsUnambiguous(t *testing.T) {
 	seen := map[string]string{}
 	for _, e := range []bot.AuditEntry{
-		{Actor: "ab"}, {Action: "ab"}, {Actor: "a", Action: "b"}, {Subject: "ab"}, {Evidence: "ab"}, {Channel: "ab"}, {Person: "ab"},
+		{Actor: "ab"}, {Action: "ab"}, {Actor: "a", Action: "b"}, {Subject: "ab"}, {Evidence: "ab"}, {Channel: "ab"}, {Ref: "ab"},
 		{Actor: "a\x00b"}, {Actor: "a", Action: "\x00b"}, {Seq: 1}, {Seq: -1}, {At: time.UnixMilli(1)}, {},
 	} {
 		h := string(audit.Sum(nil, e))
@@ -117,7 +117,7 @@ func TestSumIsUnambiguous(t *testing.T) {
 // edits change one field each and leave the hashes alone.
 var edits = map[string]func(*bot.AuditEntry){
 	"at":       func(e *bot.AuditEntry) { e.At = e.At.Add(time.Millisecond) },
-	"person":   func(e *bot.AuditEntry) { e.Person += "x" },
+	"person":   func(e *bot.AuditEntry) { e.Ref += "x" },
 	"actor":    func(e *bot.AuditEntry) { e.Actor = "system" },
 	"action":   func(e *bot.AuditEntry) { e.Action = "method.removed" },
 	"subject":  func(e *bot.AuditEntry) { e.Subject = "phone •••• 49" },
@@ -247,8 +247,9 @@ func TestEveryCut(t *testing.T) {
 	}
 }
 
-// The honest limit, and what lifts it: a record that was rewritten as a whole
-// passes alone, and fails against a head that was noted before.
+// The limit of a chain without a key, and what lifts it: a record that was
+// rewritten as a whole passes alone, and fails against a head that was noted
+// before. See TestNobodyWithoutTheKeyRewritesTheRecord.
 func TestRewrittenRecord(t *testing.T) {
 	noted := headOf(record(5))
 	forged := record(12)
@@ -301,7 +302,7 @@ func TestManyProblemsStayBounded(t *testing.T) {
 	for i := 0; i < len(whole); i += 2 {
 		lines = append(lines, whole[i])
 	}
-	_, problems, err := audit.Verify(feed(lines), audit.Head{}, headOf(whole))
+	_, problems, err := audit.Verify(nil, feed(lines), audit.Beginning{}, headOf(whole))
 	if err != nil || len(problems) != audit.MaxProblems {
 		t.Errorf("%d problems, %v; want %d", len(problems), err, audit.MaxProblems)
 	}
@@ -315,11 +316,11 @@ func TestManyProblemsStayBounded(t *testing.T) {
 
 func TestReadError(t *testing.T) {
 	broken := errors.New("disk")
-	_, _, err := audit.Verify(func(yield func(bot.AuditEntry, error) bool) {
+	_, _, err := audit.Verify(nil, func(yield func(bot.AuditEntry, error) bool) {
 		if yield(record(1)[0], nil) {
 			yield(bot.AuditEntry{}, broken)
 		}
-	}, audit.Head{}, audit.Head{})
+	}, audit.Beginning{}, audit.Head{})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want the error of the lines", err)
 	}
@@ -350,7 +351,7 @@ func BenchmarkVerify(b *testing.B) {
 	lines := record(10000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if n, problems, err := audit.Verify(feed(lines), audit.Head{}, headOf(lines)); n != 10000 || problems != nil || err != nil {
+		if n, problems, err := audit.Verify(nil, feed(lines), audit.Beginning{}, headOf(lines)); n != 10000 || problems != nil || err != nil {
 			b.Fatal(n, problems, err)
 		}
 	}

@@ -24,6 +24,18 @@ const (
 	Added
 	// NoHead: there are lines and no head.
 	NoHead
+	// Unkeyed: the line has no keyed hash, so anybody can have written it.
+	Unkeyed
+	// NoKey: the key of the line is not in the ring, so it cannot be checked.
+	NoKey
+	// BeginChanged: the mark of what retention removed is not what Latchkey wrote.
+	BeginChanged
+	// Broken: the record was not whole when it was sealed with a key.
+	Broken
+	// NoHeadFile: nothing outside the database says how far the record goes.
+	NoHeadFile
+	// NoLines: proven methods have no line that says so.
+	NoLines
 	// Unchecked: a noted head is older than the first line that is kept.
 	Unchecked
 )
@@ -31,9 +43,21 @@ const (
 // A Problem is a run of lines with the same fault.
 type Problem struct {
 	Kind     Kind
-	From, To int64 // numbers of the first and the last line; equal for one line
-	By       int64 // Moved: add it to a line's number to get the one it was written under
-	noted    bool  // Replaced, Cut: a noted head says so, not the stored one
+	From, To int64  // numbers of the first and the last line; equal for one line
+	By       int64  // Moved: add it to a line's number to get the one it was written under
+	Key      string // NoKey: the id of the key
+	Text     string // Broken, NoHeadFile, NoLines: the sentence
+	noted    string // Replaced, Cut: where the head that says so was noted; empty: the stored one
+}
+
+// someHead stands for a head of which nobody said where it was noted.
+const someHead = "a noted head"
+
+func them(one bool) string {
+	if one {
+		return "it"
+	}
+	return "them"
 }
 
 // String is the problem as a plain sentence without a full stop.
@@ -67,22 +91,33 @@ func (p Problem) String() string {
 		}
 		return lines + " stand there twice"
 	case Replaced:
-		if p.noted {
+		if p.noted == someHead {
 			return fmt.Sprintf("%s is not the line whose head was noted: the record was rewritten up to there or further", lines)
+		}
+		if p.noted != "" {
+			return fmt.Sprintf("%s is not the line that %s names: the record was rewritten up to there or further", lines, p.noted)
 		}
 		if one {
 			return fmt.Sprintf("%s is not the line that the record's head names: it was replaced and its hash computed anew", lines)
 		}
 		return fmt.Sprintf("lines %d and %d do not belong together: one of them was replaced and its hash computed anew", p.From, p.To)
 	case Cut:
-		if p.noted {
-			return fmt.Sprintf("%s %s cut off at the end: a noted head names line %d", lines, was, p.To)
+		if p.noted != "" {
+			return fmt.Sprintf("%s %s cut off at the end: %s names line %d", lines, was, p.noted, p.To)
 		}
 		return fmt.Sprintf("%s %s cut off at the end: the record's head names line %d", lines, was, p.To)
 	case Added:
 		return fmt.Sprintf("%s %s added without the record's head being moved", lines, was)
 	case NoHead:
 		return fmt.Sprintf("the record's head is gone, so lines cut off after line %d would not show", p.To)
+	case Unkeyed:
+		return fmt.Sprintf("%s %s written without a key: Latchkey did not write %s", lines, was, them(one))
+	case NoKey:
+		return fmt.Sprintf("%s cannot be checked: key %s is not in the key ring; use the key file that has it", lines, p.Key)
+	case BeginChanged:
+		return fmt.Sprintf("the mark that retention removed the lines up to %d was changed after being written", p.To)
+	case Broken, NoHeadFile, NoLines:
+		return p.Text
 	case Unchecked:
 		return fmt.Sprintf("the noted head of %s is older than the first line kept and cannot be checked", lines)
 	}

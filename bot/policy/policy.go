@@ -88,6 +88,9 @@ type Policy struct {
 	Outbox        time.Duration
 	Audit         time.Duration
 	ChallengeKeep time.Duration
+	Conversations time.Duration
+	LinksUnused   time.Duration
+	RemovedKeep   time.Duration
 
 	// Inbound.
 	ChatBurst        Limit
@@ -182,6 +185,9 @@ func Default() *Policy {
 		Outbox:        30 * 24 * time.Hour,
 		Audit:         400 * 24 * time.Hour,
 		ChallengeKeep: 24 * time.Hour,
+		Conversations: 90 * 24 * time.Hour,
+		LinksUnused:   400 * 24 * time.Hour,
+		RemovedKeep:   90 * 24 * time.Hour,
 
 		ChatBurst:        Limit{20, 10 * time.Second},
 		ChatRate:         Limit{1, 2 * time.Second},

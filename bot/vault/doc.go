@@ -32,6 +32,14 @@
 // point. Keyed hashes of short-lived things (codes) need not be made again, but
 // counters that are kept under a hash start from zero.
 //
+// # The audit record and signatures
+//
+// From each key two more are derived by HKDF, one for each purpose: AuditMAC
+// makes the keyed hashes of the audit record, Sign the signatures (Ed25519) of
+// exports. A key that is removed leaves its audit subkey and its public key in
+// the ring, for checking only; Forget takes them out when retention has removed
+// the last line of theirs.
+//
 // # Answers and recovery codes
 //
 // HashSecret is Argon2id in PHC string format, at most so many at once

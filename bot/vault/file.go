@@ -20,6 +20,16 @@ type file struct {
 	Keys   []fileKey       `json:"keys"`
 	Seal   json.RawMessage `json:"seal"` // cleartext keyset, AES-256-GCM
 	Hash   json.RawMessage `json:"hash"` // cleartext keyset, HMAC-SHA-256; the same ids
+	// Keys that were taken out: what is left of them checks the audit record
+	// and exports, and opens nothing.
+	Retired []retiredKey `json:"retired,omitempty"`
+}
+
+type retiredKey struct {
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	Audit   []byte    `json:"audit"`  // subkey of the audit record, 32 bytes
+	Public  []byte    `json:"public"` // Ed25519 public key, 32 bytes
 }
 
 type fileKey struct {

@@ -45,11 +45,38 @@ func (r *Ring) AddKey() (id string, err error) {
 }
 
 // Remove takes a key out of the ring and out of its file. What it sealed never
-// opens again. The primary key cannot be removed.
+// opens again; only its subkey for the audit record and its public key stay,
+// for checking, until Forget. The primary key cannot be removed.
 func (r *Ring) Remove(id string) error {
 	err := r.change(func(k *keys) (*keys, error) { return k.without(id) })
 	if err != nil {
 		return fmt.Errorf("remove key %s: %w", id, err)
+	}
+	return nil
+}
+
+// Retired lists the removed keys whose lines of the audit record and exports
+// can still be checked, the oldest first.
+func (r *Ring) Retired() []Key {
+	var list []Key
+	for _, k := range r.cur.Load().file.Retired {
+		list = append(list, Key{ID: k.ID, Created: k.Created})
+	}
+	return list
+}
+
+// Forget takes out what is left of a retired key.
+func (r *Ring) Forget(id string) error {
+	err := r.change(func(k *keys) (*keys, error) {
+		f := k.file
+		f.Retired = slices.DeleteFunc(slices.Clone(f.Retired), func(e retiredKey) bool { return e.ID == id })
+		if len(f.Retired) == len(k.file.Retired) {
+			return nil, fmt.Errorf("it is no retired key of the ring")
+		}
+		return build(f, k.sealing, k.hashing)
+	})
+	if err != nil {
+		return fmt.Errorf("forget key %s: %w", id, err)
 	}
 	return nil
 }
@@ -107,7 +134,9 @@ func (k *keys) without(id string) (*keys, error) {
 		return nil, err
 	}
 	f := k.file
+	info, _ := f.info(id)
 	f.Keys = slices.DeleteFunc(slices.Clone(f.Keys), func(e fileKey) bool { return e.ID == id })
+	f.Retired = append(slices.Clone(f.Retired), retiredKey{ID: id, Created: info.Created, Audit: k.subs[id].audit, Public: k.subs[id].public})
 	return finish(f, sealing, hashing, primary)
 }
 

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
+	"github.com/tink-crypto/tink-go/v2/insecuresecretdataaccess"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/mac"
 	"github.com/tink-crypto/tink-go/v2/mac/hmac"
@@ -48,6 +50,7 @@ type keys struct {
 	mac     tink.MAC
 	macs    []tink.MAC // of each key alone, the primary one's first
 	digest  [sha256.Size]byte
+	subs    map[string]*subkeys // also of retired keys
 }
 
 const idHex = "%08x"
@@ -145,7 +148,7 @@ func (r *Ring) place() string {
 
 // build makes the state of a ring from two keysets of the same ids.
 func build(f file, sealing, hashing *keyset.Handle) (*keys, error) {
-	k := &keys{file: f, ids: map[string]bool{}, sealing: sealing, hashing: hashing}
+	k := &keys{file: f, ids: map[string]bool{}, sealing: sealing, hashing: hashing, subs: map[string]*subkeys{}}
 	if sealing.Len() != hashing.Len() || sealing.Len() != len(f.Keys) {
 		return nil, errors.New("it does not hold the same keys for sealing and for hashing")
 	}
@@ -163,6 +166,9 @@ func build(f file, sealing, hashing *keyset.Handle) (*keys, error) {
 			return nil, errors.New("a hashing key is not for HMAC-SHA-256 with 32 bytes")
 		}
 		hashes[e.KeyID()] = e.IsPrimary()
+		if k.subs[fmt.Sprintf(idHex, e.KeyID())], err = derive(hk.KeyBytes().Data(insecuresecretdataaccess.Token{})); err != nil {
+			return nil, err
+		}
 	}
 	for i := range sealing.Len() {
 		e, err := sealing.Entry(i)
@@ -192,6 +198,12 @@ func build(f file, sealing, hashing *keyset.Handle) (*keys, error) {
 	}
 	if k.primary == "" {
 		return nil, errors.New("it has no primary key")
+	}
+	for _, r := range f.Retired {
+		if len(r.Audit) != sha256.Size || len(r.Public) != ed25519.PublicKeySize || k.ids[r.ID] {
+			return nil, fmt.Errorf("what is left of the retired key %s is garbled", r.ID)
+		}
+		k.subs[r.ID] = &subkeys{audit: r.Audit, public: r.Public}
 	}
 	var err error
 	if k.aead, err = aead.New(sealing); err != nil {

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,81 +20,296 @@ import (
 )
 
 func auditCommand(s std) *cobra.Command {
-	verify := &cobra.Command{
+	return group("audit", "Check, list and export the record of changes",
+		"Every change of a method, and everything an operator does, writes a line that is chained to the line before with the key ring.",
+		auditVerifyCommand(s), auditListCommand(s, "list", "List the audit record"), auditListCommand(s, "show", "Show the lines about one person"), auditExportCommand(s))
+}
+
+func auditVerifyCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
 		Use: "verify", Short: "Check that no line of the audit record was changed, removed or swapped", Args: exactly(0, ""),
-		Long: `Reads the whole record, checks the chain from line to line, and prints its head.
-Keep the head somewhere else, on paper or in another system: given back with
---head, it also finds a record that somebody rewrote as a whole.
+		Long: `Reads the whole record, checks each line with the key ring, compares its end with
+the heads that are kept outside the database, and looks for the line of every
+proven method. Without the key ring nobody can write a line that passes; what
+the heads add is that lines cut off at the end show, too.
+
+A head is the last line's number and hash. The head file (audit.head_file) is
+compared by itself. Others are given with --head: a head that was printed, a log
+of the service (it writes its head each hour), a backup, or a head file.
 
   latchkey audit verify --config latchkey.yaml
-  latchkey audit verify --config latchkey.yaml --head 1234:9f86d0...`,
+  latchkey audit verify --config latchkey.yaml --head 1234:9f86d0...
+  latchkey audit verify --config latchkey.yaml --head /var/log/latchkey.log --head /backup/monday.db
+
+The exit code is 1 when anything is missing or cannot be checked.`,
 	}
-	file := configFlag(verify, s)
-	heads := verify.Flags().StringArray("head", nil, "a `HEAD` that was printed before; may be given again")
-	verify.RunE = func(cmd *cobra.Command, _ []string) error {
-		var known []audit.Head
-		for _, h := range *heads {
-			head, err := audit.ParseHead(h)
-			if err != nil {
-				return usage(cmd, "--head: %v", err)
+	file := configFlag(cmd, s)
+	heads := cmd.Flags().StringArray("head", nil, "a `HEAD` that was printed before, or a file with heads: a log, a backup, a head file; may be given again")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		for _, given := range *heads {
+			if _, err := audit.ParseHead(given); err != nil {
+				if _, ferr := os.Stat(s.path(given)); ferr != nil {
+					return usage(cmd, "--head: %v", err)
+				}
 			}
-			known = append(known, head)
 		}
 		return withHouse(cmd, s, *file, func(h *house) error {
-			db := h.db
-			seq, hash, err := db.AuditHead(cmd.Context())
-			if err != nil {
-				return err
+			var known []audit.Head
+			for _, given := range *heads {
+				found, err := h.givenHeads(given, s.path(given))
+				if err != nil {
+					return fmt.Errorf("--head %s: %w", given, err)
+				}
+				known = append(known, found...)
 			}
-			head := audit.Head{Seq: seq, Hash: hash}
-			n, problems, err := audit.Verify(auditLines(cmd.Context(), db), audit.Head{}, head, known...)
-			if err != nil {
-				return err
-			}
-			for _, p := range problems {
-				fmt.Fprintf(s.err, "latchkey: audit: %s\n", p)
-			}
-			if len(problems) > 0 {
-				fmt.Fprintln(s.err, "latchkey: audit: the record is not what was written; keep the database as it is and find out who had access to it")
-				return codeError(exitError)
-			}
-			_, err = fmt.Fprintf(s.out, "%d lines, whole; head %s\n", n, head)
-			return err
+			return verifyAudit(cmd.Context(), s, h, known)
 		})
 	}
+	return cmd
+}
 
-	list := &cobra.Command{
-		Use: "list", Short: "List the audit record", Args: exactly(0, ""),
-		Long: `Lists who changed which method of whom, and what proved it; oldest first.
-
-  latchkey audit list --config latchkey.yaml --person e-1001`,
+// givenHeads reads what --head was given: a head, or a file at path.
+func (h *house) givenHeads(given, path string) ([]audit.Head, error) {
+	if head, err := audit.ParseHead(given); err == nil {
+		return []audit.Head{head}, nil
 	}
-	listFile := configFlag(list, s)
-	person := list.Flags().String("person", "", "only lines about the person with this `ID`")
-	from := list.Flags().Int64("from", 0, "begin with this `LINE`")
-	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withHouse(cmd, s, *listFile, func(h *house) error {
-			db := h.db
-			return db.AuditLines(cmd.Context(), *from, func(e bot.AuditEntry) error {
-				if *person != "" && e.Person != bot.PersonID(*person) {
+	dir, err := os.MkdirTemp(filepath.Dir(h.cfg.AuditHeadFile()), "latchkey-head-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	clear, err := decrypted(h.ring, path, filepath.Join(dir, "backup"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(clear)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var begin [16]byte
+	if _, err := io.ReadFull(f, begin[:]); err == nil && string(begin[:]) == "SQLite format 3\x00" {
+		head, err := store.BackupHead(clear)
+		head.Where = "the backup " + given
+		return []audit.Head{head}, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	found, err := audit.FindHeads(f, given, 10_000)
+	if err == nil && len(found) == 0 {
+		err = errors.New("there is no head of the audit record in it")
+	}
+	return found, err
+}
+
+func verifyAudit(ctx context.Context, s std, h *house, known []audit.Head) error {
+	if _, err := h.ring.Reload(); err != nil {
+		return err
+	}
+	if err := h.noteHead(ctx); err != nil {
+		h.log.Debug("head file", "err", err) // said below
+	}
+	kept, err := h.head.file.Read()
+	if err != nil {
+		return err
+	}
+	rep, err := h.db.VerifyAudit(ctx, append(kept, known...))
+	if err != nil {
+		return err
+	}
+	if len(kept) == 0 && rep.Lines > 0 {
+		rep.Problems = append(rep.Problems, audit.Problem{Kind: audit.NoHeadFile,
+			Text: fmt.Sprintf("the head file %s is not there, so lines cut off at the end would not show; the service makes a new one when it starts", h.head.file.Path)})
+	}
+	for _, p := range rep.Problems {
+		fmt.Fprintf(s.err, "latchkey: audit: %s\n", p)
+	}
+	if len(rep.Problems) > 0 {
+		end := "the record cannot be checked as a whole; what can be checked is whole"
+		for _, p := range rep.Problems {
+			if p.Kind != audit.NoKey && p.Kind != audit.NoHeadFile && p.Kind != audit.Unchecked {
+				end = "the record is not what was written; keep the database as it is and find out who had access to it"
+			}
+		}
+		fmt.Fprintf(s.err, "latchkey: audit: %s\n", end)
+		return codeError(exitError)
+	}
+	begins := ""
+	if rep.From.Seq > 0 {
+		begins = fmt.Sprintf(" from line %d on", rep.From.Seq+1)
+	}
+	_, err = fmt.Fprintf(s.out, "%d lines%s, with all of %d methods, whole; head %s\n", rep.Lines, begins, rep.Methods, rep.Head)
+	return err
+}
+
+func auditListCommand(s std, use, short string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: exactly(0, ""),
+		Long: `Lists who changed which method of whom, what proved it, and what operators did;
+oldest first. Lines name people by a random reference; who it is stands there as
+long as the person is in the staff list, then the first digits of the reference.
+
+  latchkey audit ` + use + ` --config latchkey.yaml --person mgarcia`,
+	}
+	file := configFlag(cmd, s)
+	who := cmd.Flags().String("person", "", "only lines about this `PERSON`: an id, a user name or a work address")
+	from := cmd.Flags().Int64("from", 0, "begin with this `LINE`")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if use == "show" && *who == "" {
+			return usage(cmd, "needs --person")
+		}
+		return withHouse(cmd, s, *file, func(h *house) error {
+			id, err := h.personID(cmd.Context(), *who)
+			if err != nil {
+				return err
+			}
+			return h.db.AuditLines(cmd.Context(), *from, func(e bot.AuditEntry) error {
+				if *who != "" && e.Person != id {
 					return nil
 				}
+				name := string(e.Person)
+				if name == "" && e.Ref != "" {
+					name = "(" + e.Ref[:min(8, len(e.Ref))] + ")"
+				}
 				_, err := fmt.Fprintf(s.out, "%6d  %s  %-14s %-18s %s %s  %s\n", e.Seq, e.At.Local().Format("2006-01-02 15:04:05"),
-					printable(string(e.Person)), e.Action, e.Subject, e.Evidence, e.Actor)
+					printable(name), e.Action, printable(e.Subject), printable(e.Evidence), printable(e.Actor))
 				return err
 			})
 		})
 	}
-	return group("audit", "Check and list the record of changes",
-		"Every change of a method writes a line that is chained to the line before.", verify, list)
+	return cmd
 }
 
-// auditLines is the whole record in order.
-func auditLines(ctx context.Context, db *store.DB) iter.Seq2[bot.AuditEntry, error] {
+// personID finds a person by user name, work address or id.
+func (h *house) personID(ctx context.Context, who string) (bot.PersonID, error) {
+	if who == "" {
+		return "", nil
+	}
+	var id bot.PersonID
+	err := h.db.View(ctx, func(tx bot.Tx) error {
+		p, err := tx.PersonByLogin(strings.ToLower(who))
+		if errors.Is(err, bot.ErrNotFound) {
+			p, err = tx.Person(bot.PersonID(who))
+		}
+		if errors.Is(err, bot.ErrNotFound) {
+			return fmt.Errorf("nobody has the id, user name or work address %q; look with `latchkey people list --search TEXT`", who)
+		}
+		if err == nil {
+			id = p.ID
+		}
+		return err
+	})
+	return id, err
+}
+
+func auditExportCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "export", Short: "Write the record, or a part of it, to a signed file", Args: exactly(0, ""),
+		Long: `Writes lines of the record as JSON Lines, with what the file holds and a signature
+(Ed25519, by the key ring) at its end. Whoever gets the file checks it with
+latchkey verify and the public key, without the key ring. The file names people
+who are in the staff list now; erasing one of them later does not reach it.
+
+  latchkey audit export --config latchkey.yaml --out audit-2026.jsonl --from 2026-01-01 --to 2026-12-31
+  latchkey audit export --config latchkey.yaml --out garcia.jsonl --person mgarcia
+
+Next: latchkey keys public --config latchkey.yaml > latchkey.pub, and give the two files away separately.`,
+	}
+	file := configFlag(cmd, s)
+	out := cmd.Flags().String("out", "", "the new `FILE`")
+	from := cmd.Flags().String("from", "", "only lines from this `DAY` on, such as 2026-01-01 (UTC)")
+	to := cmd.Flags().String("to", "", "only lines up to this `DAY`, with it (UTC)")
+	who := cmd.Flags().String("person", "", "only lines about this `PERSON`: an id, a user name or a work address")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *out == "" {
+			return usage(cmd, "needs --out FILE")
+		}
+		var span [2]time.Time
+		for i, day := range []string{*from, *to} {
+			if day == "" {
+				continue
+			}
+			t, err := time.Parse(time.DateOnly, day)
+			if err != nil {
+				return usage(cmd, "%q is not a day; write it like 2026-01-31", day)
+			}
+			span[i] = t
+		}
+		if !span[1].IsZero() {
+			span[1] = span[1].AddDate(0, 0, 1)
+		}
+		return withHouse(cmd, s, *file, func(h *house) error {
+			id, err := h.personID(cmd.Context(), *who)
+			if err != nil {
+				return err
+			}
+			m := audit.Manifest{From: *from, To: *to, Person: string(id), Org: h.cfg.Org.Name, By: operatorActor(s), Made: h.db.Now()}
+			keep := func(e bot.AuditEntry) bool {
+				return (*who == "" || e.Person == id) && !e.At.Before(span[0]) && (span[1].IsZero() || e.At.Before(span[1]))
+			}
+			if err := h.exportAudit(cmd.Context(), s, s.path(*out), &m, keep); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(s.out, "%s: %d lines, signed with key %s\n", *out, m.Lines, h.ring.KeyID())
+			return err
+		})
+	}
+	return cmd
+}
+
+// exportAudit writes the file, and the record's line about it first: nobody
+// takes lines away without one.
+func (h *house) exportAudit(ctx context.Context, s std, path string, m *audit.Manifest, keep func(bot.AuditEntry) bool) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists already: choose another name or move it away", path)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	var what []string // it must not name anybody
+	if m.From != "" {
+		what = append(what, "from "+m.From)
+	}
+	if m.To != "" {
+		what = append(what, "to "+m.To)
+	}
+	if m.Person != "" {
+		what = append(what, "about one person")
+	}
+	if what == nil {
+		what = []string{"all lines"}
+	}
+	err = h.db.Update(ctx, func(tx bot.Tx) error {
+		_, err := tx.Audit(bot.AuditEntry{Person: bot.PersonID(m.Person), Actor: operatorActor(s), Action: "audit.exported", Subject: strings.Join(what, ", ")})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	head, err := h.db.AuditHead(ctx)
+	if err != nil {
+		return err
+	}
+	m.Head = head.String()
+	return audit.WriteExport(f, h.ring, m, h.auditLines(ctx, keep))
+}
+
+// auditLines are the lines of the record that keep takes, in order.
+func (h *house) auditLines(ctx context.Context, keep func(bot.AuditEntry) bool) iter.Seq2[bot.AuditEntry, error] {
 	return func(yield func(bot.AuditEntry, error) bool) {
 		errStop := errors.New("stop")
-		err := db.AuditLines(ctx, 0, func(e bot.AuditEntry) error {
-			if !yield(e, nil) {
+		err := h.db.AuditLines(ctx, 0, func(e bot.AuditEntry) error {
+			if keep(e) && !yield(e, nil) {
 				return errStop
 			}
 			return nil
@@ -97,4 +318,43 @@ func auditLines(ctx context.Context, db *store.DB) iter.Seq2[bot.AuditEntry, err
 			yield(bot.AuditEntry{}, err)
 		}
 	}
+}
+
+func verifyCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "verify FILE --key KEY", Short: "Check the signature of an export", Args: exactly(1, "the path of a signed file"),
+		Long: `Checks that a file that Latchkey signed is as it was signed. It needs the public
+key, which latchkey keys public prints, and nothing else: no key ring, no store,
+no configuration. Get the public key by another way than the file.
+
+  latchkey verify audit-2026.jsonl --key latchkey.pub
+  latchkey verify audit-2026.jsonl --key ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=`,
+	}
+	key := cmd.Flags().String("key", "", "the public `KEY`, or a file that holds it")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *key == "" {
+			return usage(cmd, "needs --key, the public key as `latchkey keys public` prints it")
+		}
+		text := *key
+		if b, err := os.ReadFile(text); err == nil {
+			text = string(bytes.TrimPrefix(b, []byte("\ufeff")))
+		}
+		keys, err := audit.ParsePublicKeys(text)
+		if err != nil {
+			return usage(cmd, "--key: %v", err)
+		}
+		f, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		m, id, err := audit.CheckExport(f, keys)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		_, err = fmt.Fprintf(s.out, "%s: as it was signed with key %s on %s by %s of %s: %d lines, %d to %d\n", filepath.Base(args[0]), id,
+			m.Made.Format("2006-01-02 15:04 MST"), printable(m.By), printable(m.Org), m.Lines, m.First, m.Last)
+		return err
+	}
+	return cmd
 }

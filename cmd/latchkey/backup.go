@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"latchkey/bot/audit"
 	"latchkey/bot/vault"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
@@ -30,10 +31,22 @@ Next: latchkey restore FILE, on another machine, to know that it works.`,
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withHouse(cmd, s, *file, func(h *house) error {
-			if err := backup(cmd.Context(), h, s.path(args[0])); err != nil {
+			path := s.path(args[0])
+			head, err := backup(cmd.Context(), h, path)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(s.out, "%s: written, encrypted with key %s; keep it apart from the key file\n", args[0], h.ring.KeyID())
+			name := filepath.Base(path)
+			if head.Seq > 0 {
+				err = h.head.file.AddBackup(head, fmt.Sprintf("the backup %s of %s", name, h.db.Now().Format("2006-01-02 15:04 MST")))
+			}
+			if err == nil {
+				err = h.record(cmd.Context(), s, "store.backup", fmt.Sprintf("%s, with the record up to line %d", name, head.Seq))
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(s.out, "%s: written, encrypted with key %s; keep it apart from the key file; audit head %s\n", args[0], h.ring.KeyID(), head)
 			return err
 		})
 	}
@@ -70,7 +83,7 @@ After pg_restore, make the copy safe in the same way:
 		if !*mark {
 			backup = args[0]
 		}
-		return restore(cmd.Context(), s.out, cfg, backup)
+		return restore(cmd.Context(), s, cfg, backup)
 	}
 	return cmd
 }
@@ -78,33 +91,36 @@ After pg_restore, make the copy safe in the same way:
 // backupPlace binds an encrypted backup to what it is.
 const backupPlace = "backup"
 
-// backup writes an encrypted copy of the store to a new file. The copy in clear
-// that it is made of lies beside the store for the time of the encryption, and
-// nowhere else.
-func backup(ctx context.Context, h *house, path string) (err error) {
+// backup writes an encrypted copy of the store to a new file, and gives the head
+// of the audit record in it. The copy in clear that it is made of lies beside
+// the store for the time of the encryption, and nowhere else.
+func backup(ctx context.Context, h *house, path string) (head audit.Head, err error) {
 	if h.cfg.Store.Path == "" {
-		return store.ErrPostgresBackup
+		return head, store.ErrPostgresBackup
 	}
 	if err := store.MustNotExist(path); err != nil {
-		return err
+		return head, err
 	}
 	out, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return head, fmt.Errorf("backup: %w", err)
 	}
 	defer os.Remove(path + ".part")
 	defer out.Close()
 	clear, err := clearCopy(h.cfg.Store.Path)
 	if err != nil {
-		return err
+		return head, err
 	}
 	defer os.Remove(clear)
 	if err := h.db.Backup(ctx, clear); err != nil {
-		return err
+		return head, err
+	}
+	if head, err = store.BackupHead(clear); err != nil {
+		return head, err
 	}
 	in, err := os.Open(clear)
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return head, fmt.Errorf("backup: %w", err)
 	}
 	defer in.Close()
 	w, err := h.ring.SealStream(out, backupPlace)
@@ -115,9 +131,9 @@ func backup(ctx context.Context, h *house, path string) (err error) {
 		err = w.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("backup: encrypt %s: %w", path, err)
+		return head, fmt.Errorf("backup: encrypt %s: %w", path, err)
 	}
-	return store.SettleFile(path+".part", path)
+	return head, store.SettleFile(path+".part", path)
 }
 
 // clearCopy is the name of a new file beside the store for its copy in clear;
@@ -173,7 +189,7 @@ func decrypted(ring *vault.Ring, path, target string) (name string, err error) {
 // restore copies the backup to the place of the store, unless it is there
 // already (backup is empty), and makes it safe. With the wrong key file nothing
 // is left behind.
-func restore(ctx context.Context, w io.Writer, cfg *config.Config, backup string) (err error) {
+func restore(ctx context.Context, s std, cfg *config.Config, backup string) (err error) {
 	ring, err := loadKeys(cfg)
 	if err != nil {
 		return err
@@ -207,11 +223,31 @@ func restore(ctx context.Context, w io.Writer, cfg *config.Config, backup string
 		return err
 	}
 	defer h.close()
-	r, err := h.db.AfterRestore(ctx, cfg.Policy.TOTPPeriod)
+	// The head file names lines that the copy may not have. That is no secret
+	// from now on: the record says so itself.
+	note := ""
+	heads, err := h.head.file.Read()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "restored: %d codes void, %d begun methods dropped, %d authenticators take new codes only, %d messages and %d jobs dropped, %d web sessions and links void\n",
+	if len(heads) > 0 {
+		if has, err := h.db.HasAuditLine(ctx, heads[0]); err != nil {
+			return err
+		} else if !has {
+			note = fmt.Sprintf("the record had come to line %d before", heads[0].Seq)
+		}
+	}
+	r, err := h.db.AfterRestore(ctx, cfg.Policy.TOTPPeriod, operatorActor(s), note)
+	if err != nil {
+		return err
+	}
+	if err := h.head.file.Reset(h.db.AuditMoved()); err != nil {
+		return err
+	}
+	if note != "" {
+		fmt.Fprintf(s.err, "latchkey: audit: %s; what was written since the backup is gone\n", note)
+	}
+	_, err = fmt.Fprintf(s.out, "restored: %d codes void, %d begun methods dropped, %d authenticators take new codes only, %d messages and %d jobs dropped, %d web sessions and links void\n",
 		r.Challenges, r.Pending, r.Authenticators, r.Messages, r.Jobs, r.Passes)
 	return err
 }

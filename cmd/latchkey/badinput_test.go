@@ -789,7 +789,7 @@ func TestBadOperatorInput(t *testing.T) {
 		input, says string
 		exit        int
 	}{
-		{"id,username,email\n,ann,a@example.org\n", ": line 2, row 1, column \"id\": the id is empty", exitError},
+		{"id,username,email\n,ann,a@example.org\n2,bob,b@example.org\n", ": line 2, row 1, column \"id\": the id is empty", exitError},
 		{"id,username,email\n1,ann,a@example.org\n1,bob,b@example.org\n", ": line 3, row 2, column \"id\": the id \"1\" stands in line 2 already", exitError},
 		{"id,username,email\n1,ann,a@example.org\n2,ANN,b@example.org\n", ": line 3, column \"username\": user name \"ann\" stands in line 2 already", exitError},
 		{"name,title\nAnn,Cook\n", "the staff list has no column for the id", exitError},
@@ -797,7 +797,7 @@ func TestBadOperatorInput(t *testing.T) {
 		{"id,username,email\n1,ann,a@example.org,extra\n", ": line 2, row 1: it has 4 cells and the header has 3; a cell with a delimiter in it must stand in quotation marks", exitError},
 		{"id,username,email\n1,\"ann,a@example.org\n", ": line 2, row 1: a quotation mark is not closed, or stands inside a cell; write it twice and the cell in quotation marks", exitError},
 		{"", ": the staff list is empty: its first line must name the columns", exitError},
-		{"id,username,email\n2,b\xe9a,b@example.org\n", ": line 2, row 1, column \"username\": it holds characters that cannot be read: save the list as CSV UTF-8", exitError},
+		{"id,username,email,name\n2,b\xe9a,b@example.org,Zo\u00eb\n", ": line 2, row 1, column \"name\": it holds characters that cannot be read: save the list as CSV UTF-8", exitError},
 		{"id,username,email,language\n1,ann,a@example.org,klingon\n", ": line 2, row 1, column \"language\", left empty: \"klingon\" is not a language like en or es-MX", exitOK},
 	} {
 		code, _, errs := command(t, nil, "people", "import", writeFile(t, c.input), "--config", cfg)

@@ -32,8 +32,9 @@ import (
 // order is a command line for the running service.
 type order struct {
 	Args []string `json:"args"`
-	Dir  string   `json:"dir"` // where relative paths begin
-	In   bool     `json:"in"`  // frames with the command's input follow
+	Dir  string   `json:"dir"`  // where relative paths begin
+	In   bool     `json:"in"`   // frames with the command's input follow
+	User string   `json:"user"` // who gives it
 }
 
 // Streams of a frame.
@@ -58,26 +59,36 @@ func socketPath(cfg *config.Config) string {
 	return cfg.Store.Path + ".sock"
 }
 
-// takeOrders listens until ctx ends.
-func (h *house) takeOrders(ctx context.Context) error {
+// listenOrders opens the socket; nil when there is none. It comes before the
+// service says that it is ready, so that a command which comes at once finds it.
+func (h *house) listenOrders() (net.Listener, error) {
 	path := socketPath(h.cfg)
 	if path == "" {
-		return nil
+		return nil, nil
 	}
 	// We hold the lock of the store: a socket that is there was left behind.
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		// Paths of sockets are short; the service itself does not need it.
 		h.log.Warn("operators' commands need the service to be stopped", "err", err)
+		return nil, nil
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// takeOrders answers on the socket until ctx ends.
+func (h *house) takeOrders(ctx context.Context, l net.Listener) error {
+	if l == nil {
 		return nil
 	}
 	defer l.Close()
-	if err := os.Chmod(path, 0o600); err != nil {
-		return err
-	}
 	var all sync.WaitGroup
 	defer all.Wait()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
@@ -122,8 +133,11 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
 	} else {
-		h.log.Info("operator's command", "args", o.Args)
-		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, house: h}, o.Args)
+		h.log.Info("operator's command", "args", o.Args, "user", o.User)
+		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, house: h}, o.Args)
+		if err := h.noteHead(context.WithoutCancel(ctx)); err != nil {
+			h.log.Error(err.Error())
+		}
 	}
 	f.write(frameExit, []byte{byte(code)})
 }
@@ -191,7 +205,7 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if err := json.NewEncoder(c).Encode(order{s.args, dir, s.feeds}); err != nil {
+	if err := json.NewEncoder(c).Encode(order{s.args, dir, s.feeds, accountName(s)}); err != nil {
 		return true, fmt.Errorf("the running service does not answer: %w", err)
 	}
 	if s.feeds {

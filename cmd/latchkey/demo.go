@@ -250,7 +250,7 @@ func demoURL(addr string, l net.Listener) string {
 }
 
 // demoFiles are what a demo leaves in its folder.
-var demoFiles = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.db.lock", "latchkey.db.sock", "latchkey.keys",
+var demoFiles = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.db.lock", "latchkey.db.sock", "latchkey.db.head", "latchkey.keys",
 	"inbox.jsonl", "authenticator.jsonl", "demo.log"}
 
 // forget deletes a demo's files and nothing else.

@@ -62,7 +62,7 @@ and why the last one failed.
 	file := configFlag(list, s)
 	limit := list.Flags().Int("limit", 100, "at most `N` messages")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withOutbox(cmd, s, *file, func(o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *file, func(_ *house, o *outbox.Outbox) error {
 			rows, err := o.List(cmd.Context(), *limit)
 			if err != nil {
 				return err
@@ -85,12 +85,15 @@ them at its next look, within half a minute.
 	}
 	retryFile := configFlag(retry, s)
 	retry.RunE = func(cmd *cobra.Command, args []string) error {
-		return withOutbox(cmd, s, *retryFile, func(o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *retryFile, func(h *house, o *outbox.Outbox) error {
 			err := o.Retry(cmd.Context(), bot.ConversationID(args[0]))
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("nothing waits for %s; see `latchkey outbox list`", args[0])
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return h.record(cmd.Context(), s, "outbox.retried", "all messages of a conversation on "+channelOf(args[0]))
 		})
 	}
 	drop := &cobra.Command{
@@ -105,12 +108,15 @@ them at its next look, within half a minute.
 		if err != nil {
 			return usage(cmd, "%q is not a message's number", args[1])
 		}
-		return withOutbox(cmd, s, *dropFile, func(o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *dropFile, func(h *house, o *outbox.Outbox) error {
 			err := o.Drop(cmd.Context(), bot.ConversationID(args[0]), seq)
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("message %d of %s does not wait; see `latchkey outbox list`", seq, args[0])
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return h.record(cmd.Context(), s, "outbox.dropped", fmt.Sprintf("message %d of a conversation on %s", seq, channelOf(args[0])))
 		})
 	}
 	return group("outbox", "List, retry or drop messages that wait to be delivered",
@@ -118,11 +124,18 @@ them at its next look, within half a minute.
 }
 
 // withOutbox gives fn the running outbox, or one that sends nothing.
-func withOutbox(cmd *cobra.Command, s std, file string, fn func(*outbox.Outbox) error) error {
+func withOutbox(cmd *cobra.Command, s std, file string, fn func(*house, *outbox.Outbox) error) error {
 	return withHouse(cmd, s, file, func(h *house) error {
 		if h.outbox != nil {
-			return fn(h.outbox)
+			return fn(h, h.outbox)
 		}
-		return fn(outbox.New(outbox.Options{Store: h.db, Adapters: map[bot.ChannelID]bot.Adapter{}}))
+		return fn(h, outbox.New(outbox.Options{Store: h.db, Adapters: map[bot.ChannelID]bot.Adapter{}}))
 	})
+}
+
+// channelOf is the channel of a conversation. The rest of its name may name
+// the person, which the audit record never does.
+func channelOf(conversation string) string {
+	ch, _, _ := strings.Cut(conversation, ":")
+	return printable(ch)
 }

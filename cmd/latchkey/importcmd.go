@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -217,6 +218,11 @@ func (l *listFile) importPeople(ctx context.Context, s std, h *house, o importFl
 	}
 	if p := h.cfg.Policy; o.brake {
 		so.GonePeople, so.GoneShare = p.ImportGonePeople, p.ImportGoneShare
+	}
+	so.Audit = func(r store.ImportReport) bot.AuditEntry {
+		return bot.AuditEntry{Actor: operatorActor(s), Action: "people.imported", Subject: filepath.Base(l.name),
+			Evidence: fmt.Sprintf("added %d, changed %d, left %d, switched off %d, %d rows left out; missing: %v, brake: %v",
+				r.Inserted, r.Updated, r.Unchanged, r.Gone, first.Bad+r.Bad, so.Missing == store.DisableMissing, o.brake)}
 	}
 	show := newProgress(s.err, first.Good)
 	so.Progress = show.at

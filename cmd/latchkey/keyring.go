@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"latchkey/bot/audit"
 	"latchkey/bot/vault"
 )
 
@@ -56,8 +57,35 @@ Next: name it as keys.file in the configuration.`,
 			}
 			fmt.Fprintf(s.out, "%s  %s  %s\n", k.ID, k.Created.Format(time.DateOnly), use)
 		}
+		for _, k := range ring.Retired() {
+			fmt.Fprintf(s.out, "%s  %s  taken out; checks the audit record\n", k.ID, k.Created.Format(time.DateOnly))
+		}
+		return nil
+	}
+	public := &cobra.Command{
+		Use: "public", Short: "Print the public keys that check signatures", Args: exactly(0, ""),
+		Long: `Prints the public keys, the one in use first. They are no secret: whoever gets an
+export checks it with them.
+
+  latchkey keys public --config latchkey.yaml > latchkey.pub
+
+Next: latchkey verify FILE --key latchkey.pub`,
+	}
+	publicFile := configFlag(public, s)
+	public.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(cmd, s, *publicFile)
+		if err != nil {
+			return err
+		}
+		ring, err := loadKeys(cfg)
+		if err != nil {
+			return err
+		}
+		for _, k := range ring.PublicKeys() {
+			fmt.Fprintln(s.out, audit.PublicKey{ID: k.ID, Key: k.Key})
+		}
 		return nil
 	}
 	return group("keys", "Make, list and rotate the keys that seal secrets",
-		"The key file seals every secret in the store: seeds, numbers, addresses, answers.", fresh, list, rotateCommand(s))
+		"The key file seals every secret in the store: seeds, numbers, addresses, answers.", fresh, list, public, rotateCommand(s))
 }

@@ -48,6 +48,8 @@ type std struct {
 	err io.Writer
 	env []string
 
+	as    *string  // --as
+	user  string   // who gave the order, when the running service runs the command
 	args  []string // the command line
 	dir   string   // where relative paths begin; empty: the working folder
 	house *house   // the running service, when it runs the command: see control.go

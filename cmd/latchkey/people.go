@@ -190,6 +190,9 @@ spreadsheet would run as formulas are written so that it does not.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withHouse(cmd, s, *file, func(h *house) error {
 			db := h.db
+			if err := h.record(cmd.Context(), s, "people.exported", "the staff list"); err != nil {
+				return err
+			}
 			if _, err := io.WriteString(s.out, csv.BOM); err != nil {
 				return err
 			}

@@ -29,6 +29,7 @@ Run it for your organisation:
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	s.as = root.PersistentFlags().String("as", "", "`NAME` of the operator for the audit record, where the account is not a person's own")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
 	root.AddCommand(
 		demoCommand(s),
@@ -41,6 +42,7 @@ Run it for your organisation:
 		doctorCommand(s),
 		keysCommand(s),
 		auditCommand(s),
+		verifyCommand(s),
 		backupCommand(s),
 		restoreCommand(s),
 		outboxCommand(s),

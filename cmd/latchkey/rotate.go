@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,8 +22,9 @@ func rotateCommand(s std) *cobra.Command {
 		Long: `Makes a new key and seals every secret in the store again with it, while the
 service runs. It can be stopped at any point: the next run goes on. The old key
 stays in the file for codes on their way; a later run with --drop-old takes out
-the keys that seal nothing any more. Keep a copy of the old key file as long as
-you keep backups of its time.
+the keys that seal nothing any more. What checks their lines of the audit record
+stays until the last of these lines is past retention. Keep a copy of the old
+key file as long as you keep backups of its time.
 
   latchkey keys rotate --config latchkey.yaml
   latchkey keys rotate --config latchkey.yaml --drop-old     a day later
@@ -36,9 +36,9 @@ Next: back the key file up again, apart from the store.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withHouse(cmd, s, *file, func(h *house) error {
 			if *drop {
-				return dropOld(cmd.Context(), s.out, h)
+				return dropOld(cmd.Context(), s, h)
 			}
-			return rotate(cmd.Context(), s.out, h)
+			return rotate(cmd.Context(), s, h)
 		})
 	}
 	return cmd
@@ -49,10 +49,15 @@ const rotatingKey = "vault.rotating"
 
 // rotate makes a new key, unless an earlier run was interrupted, and seals
 // everything again.
-func rotate(ctx context.Context, w io.Writer, h *house) error {
+func rotate(ctx context.Context, s std, h *house) error {
+	w := s.out
 	switch to, err := h.db.Meta(ctx, rotatingKey); {
 	case errors.Is(err, bot.ErrNotFound) || err == nil && string(to) == "":
+		old := h.ring.KeyID()
 		if _, err := h.ring.AddKey(); err != nil {
+			return err
+		}
+		if err := recordRotation(ctx, s, h, old); err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "new key %s; sealing everything again\n", h.ring.KeyID())
@@ -80,6 +85,21 @@ func rotate(ctx context.Context, w io.Writer, h *house) error {
 	}
 	_, err = fmt.Fprintf(w, "%d secrets sealed with key %s; back the key file up again\n", n, h.ring.KeyID())
 	return err
+}
+
+// recordRotation writes one line under the old key and one under the new, so
+// that each vouches for the other.
+func recordRotation(ctx context.Context, s std, h *house, old string) error {
+	return h.db.Update(ctx, func(tx bot.Tx) error {
+		for _, key := range []string{old, h.ring.KeyID()} {
+			_, err := tx.Audit(bot.AuditEntry{Actor: operatorActor(s), Action: "keys.rotated", Key: key,
+				Subject: fmt.Sprintf("key %s follows key %s", h.ring.KeyID(), old)})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // resealAll walks over the whole store and seals what another key sealed. It
@@ -131,7 +151,8 @@ func keepKey(p *policy.Policy) time.Duration {
 
 // dropOld takes keys out of the ring that seal nothing any more, each once
 // it is not needed for comparing and counting either (keepKey).
-func dropOld(ctx context.Context, w io.Writer, h *house) error {
+func dropOld(ctx context.Context, s std, h *house) error {
+	w := s.out
 	n, err := resealAll(ctx, h)
 	if err != nil {
 		return fmt.Errorf("drop old keys: %w; nothing was dropped", err)
@@ -158,7 +179,26 @@ func dropOld(ctx context.Context, w io.Writer, h *house) error {
 		if err := h.ring.Remove(k.ID); err != nil {
 			return err
 		}
+		if err := h.record(ctx, s, "keys.retired", "key "+k.ID+" opens nothing any more"); err != nil {
+			return err
+		}
 		fmt.Fprintf(w, "key %s taken out; back the key file up again\n", k.ID)
+	}
+	needed, err := h.db.AuditKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range h.ring.Retired() {
+		if needed[k.ID] {
+			fmt.Fprintf(w, "key %s stays for checking the audit record only, until its last line there is past retention\n", k.ID)
+			continue
+		}
+		if err := h.ring.Forget(k.ID); err != nil {
+			return err
+		}
+		if err := h.record(ctx, s, "keys.forgotten", "key "+k.ID+", of which no line is left"); err != nil {
+			return err
+		}
 	}
 	if stay > 0 {
 		fmt.Fprintf(w, "%d older keys stay for codes on their way; run this again in a day\n", stay)

@@ -53,6 +53,9 @@ func chat(ctx context.Context, s std, cfg *config.Config, plain bool, logTo stri
 		return err
 	}
 	defer h.close()
+	if err := h.recordConfig(ctx, s); err != nil {
+		return err
+	}
 	if cfg.HTTP.PublicURL != "" {
 		if err := h.listen(); err != nil {
 			return err
@@ -100,6 +103,9 @@ func serve(ctx context.Context, s std, cfg *config.Config) error {
 	}
 	for _, note := range missing(cfg) {
 		log.Warn(note)
+	}
+	if err := h.recordConfig(ctx, s); err != nil {
+		return err
 	}
 	log.Info("serving", "addr", h.listener.Addr().String(), "version", version)
 	err = h.run(ctx)

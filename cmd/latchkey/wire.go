@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type house struct {
 
 	ring *vault.Ring
 	db   *store.DB
+	head headKeeper
 	set  *flows.Live // scripts and languages
 
 	outside outside // channels, senders, the directory: see adapters.go
@@ -159,9 +161,10 @@ func ground(ctx context.Context, cfg *config.Config, log *slog.Logger) (*house, 
 	if h.ring, err = loadKeys(cfg); err != nil {
 		return nil, err
 	}
-	if h.db, err = openStore(ctx, cfg, log); err != nil {
+	if h.db, err = openStore(ctx, cfg, h.ring, log); err != nil {
 		return nil, err
 	}
+	h.head.file.Path = cfg.AuditHeadFile()
 	if err := checkKeys(ctx, h.db, h.ring); err != nil {
 		h.close()
 		return nil, err
@@ -186,10 +189,14 @@ func (h *house) run(ctx context.Context) error {
 	if err := h.db.StartJobs(context.WithoutCancel(ctx), h.jobs); err != nil {
 		return err
 	}
+	orders, err := h.listenOrders()
+	if err != nil {
+		return err
+	}
 	if h.listener != nil {
 		begin("http", h.serveHTTP)
 	}
-	begin("operators", h.takeOrders)
+	begin("operators", func(ctx context.Context) error { return h.takeOrders(ctx, orders) })
 	begin("upkeep", h.upkeep)
 	begin("outbox", h.outbox.Run)
 	for id, a := range h.outside.channels {
@@ -204,7 +211,6 @@ func (h *house) run(ctx context.Context) error {
 	}
 
 	h.ready.Store(true)
-	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -220,19 +226,29 @@ func (h *house) run(ctx context.Context) error {
 	return err
 }
 
+// Times of upkeep.
+const (
+	upkeepEvery = 5 * time.Second
+	headLogged  = time.Hour // how often the audit record's head goes into the log
+	pruneEvery  = time.Hour
+	pruneAfter  = 20 * time.Second // of the start, which has enough to do
+)
+
 // upkeep takes over what changed on the disk: a key that another process made,
-// every few seconds, and scripts when the process is told by SIGHUP. Every hour
-// it deletes what the policy's retention is over for.
+// every few seconds, and scripts when the process is told by SIGHUP. It carries
+// the audit record's head outside, and deletes what the policy's retention is
+// over for.
 func (h *house) upkeep(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	notifyHangup(hup)
 	defer signal.Stop(hup)
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
-	p := h.cfg.Policy
-	ages := store.Ages{Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour}
-	pruning := time.NewTicker(time.Hour)
-	defer pruning.Stop()
+	logHead := time.NewTicker(headLogged)
+	defer logHead.Stop()
+	prune := time.NewTimer(pruneAfter)
+	defer prune.Stop()
+	h.logHead(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -243,20 +259,50 @@ func (h *house) upkeep(ctx context.Context) error {
 			} else if changed {
 				h.log.Info("keys taken over", "key", h.ring.KeyID())
 			}
-		case <-pruning.C:
-			if n, err := h.db.Prune(ctx, ages); err != nil && ctx.Err() == nil {
-				h.log.Error("old rows not deleted", "err", err)
-			} else if n != (store.Pruned{}) {
-				h.log.Info("old rows deleted", "events", n.Events, "outbox", n.Outbox, "challenges", n.Challenges, "tallies", n.Tallies, "passes", n.Passes)
-			}
+			h.keepHead(ctx)
+		case <-logHead.C:
+			h.logHead(ctx)
+		case <-prune.C:
+			h.pruneIfDue(ctx)
+			prune.Reset(pruneEvery / 4)
 		case <-hup:
 			if err := h.set.Reload(); err != nil {
 				h.log.Error("scripts refused; the old ones stay in use", "err", err)
 			} else {
 				h.log.Info("scripts loaded anew")
+				h.recordSystem(ctx, "scripts.reloaded", "by SIGHUP")
 			}
 			h.reread()
 		}
+	}
+}
+
+// ages are the policy's retention, for everything that grows.
+func (h *house) ages() store.Ages {
+	p := h.cfg.Policy
+	return store.Ages{
+		Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour,
+		Conversations: p.Conversations, Links: p.LinksUnused, Removed: p.RemovedKeep, Audit: p.Audit,
+		Passing: slices.Sorted(maps.Keys(h.outside.keeps)),
+	}
+}
+
+// pruneIfDue prunes once an hour. The store remembers when that was, so that a
+// process which is started anew every few minutes prunes too.
+func (h *house) pruneIfDue(ctx context.Context) {
+	due, err := h.db.PruneDue(ctx, pruneEvery)
+	var n store.Pruned
+	if err == nil && due {
+		n, err = h.db.Prune(ctx, h.ages())
+	}
+	if err != nil && ctx.Err() == nil {
+		h.log.Error("old rows not deleted", "err", err)
+	}
+	if n != (store.Pruned{}) {
+		h.log.Info("old rows deleted", "rows", fmt.Sprintf("%+v", n))
+	}
+	if n.Links > 0 {
+		h.recordSystem(ctx, "identity.lapsed", fmt.Sprintf("%d chat accounts unused for %s", n.Links, policy.FormatDuration(h.cfg.Policy.LinksUnused)))
 	}
 }
 
@@ -284,6 +330,9 @@ func (h *house) close() {
 			h.log.Warn("messages wait for the next start", "err", err)
 		}
 	}
+	if h.db != nil {
+		h.keepHead(ctx)
+	}
 	for _, c := range h.outside.closers {
 		if err := c.Close(); err != nil {
 			h.log.Warn("not closed cleanly", "err", err)
@@ -297,12 +346,24 @@ func (h *house) close() {
 }
 
 // openStore opens the store that the configuration names.
-func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store.DB, error) {
+func openStore(ctx context.Context, cfg *config.Config, ring *vault.Ring, log *slog.Logger) (*store.DB, error) {
 	dsn := cfg.Store.Path
 	if dsn == "" {
 		dsn = string(cfg.Store.Postgres)
 	}
-	return store.Open(ctx, store.Options{DSN: dsn, Logger: log.With("room", "store")})
+	return store.Open(ctx, store.Options{
+		DSN: dsn, Audit: ring, Logger: log.With("room", "store"),
+		AuditFits: func(meta func(string) ([]byte, error)) error {
+			check, err := meta(keyCheck)
+			if errors.Is(err, bot.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return ring.OpenCheck(check)
+		},
+	})
 }
 
 // loadKeys opens the key file that the configuration names.

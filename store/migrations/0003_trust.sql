@@ -19,3 +19,22 @@ ALTER TABLE identity ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
 ALTER TABLE method ADD COLUMN conversation TEXT NOT NULL DEFAULT '';
 ALTER TABLE method ADD COLUMN held_until BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE method ADD COLUMN drift BIGINT NOT NULL DEFAULT 0;
+
+-- A line of the audit record names a person by a random reference, which only
+-- person.ref leads back from. Each line names the key of its hash; was is what
+-- a line of before that was sealed had for a hash (see bot/audit).
+ALTER TABLE person ADD COLUMN ref TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX person_ref ON person (ref) WHERE ref <> '';
+ALTER TABLE audit RENAME COLUMN person TO ref;
+ALTER TABLE audit ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN was BLOB;
+
+-- Where the record begins: the last line that retention removed, and its seal.
+ALTER TABLE audit_head ADD COLUMN from_seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE audit_head ADD COLUMN from_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE audit_head ADD COLUMN from_hash BLOB;
+ALTER TABLE audit_head ADD COLUMN from_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit_head ADD COLUMN from_seal BLOB;
+
+-- When a method was removed: its row is pruned some time after that.
+ALTER TABLE method ADD COLUMN removed_at BIGINT NOT NULL DEFAULT 0;

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -9,12 +8,13 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/audit"
+	"latchkey/store"
 )
 
-// A record is a store whose audit lines can be read.
+// A record is a store whose audit record can be read and checked.
 type record interface {
 	AuditLines(ctx context.Context, from int64, fn func(bot.AuditEntry) error) error
-	AuditHead(ctx context.Context) (int64, []byte, error)
+	VerifyAudit(ctx context.Context, known []audit.Head) (store.AuditReport, error)
 }
 
 // chain checks the whole record and returns its length.
@@ -24,31 +24,40 @@ func chain(t testing.TB, s bot.Store) int {
 	if !ok {
 		t.Skip("this store does not show its record")
 	}
-	n := 0
-	var prev []byte
-	err := r.AuditLines(context.Background(), 1, func(e bot.AuditEntry) error {
-		n++
-		if e.Seq != int64(n) || !bytes.Equal(e.Prev, prev) || !bytes.Equal(e.Hash, audit.Sum(prev, e)) {
-			return fmt.Errorf("line %d breaks the chain: %+v", n, e)
-		}
-		prev = e.Hash
-		return nil
-	})
+	rep, err := r.VerifyAudit(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seq, hash, err := r.AuditHead(context.Background())
-	if err != nil || seq != int64(n) || !bytes.Equal(hash, prev) {
-		t.Errorf("head %d %x %v, want %d %x", seq, hash, err, n, prev)
+	for _, p := range rep.Problems {
+		t.Error(p)
 	}
-	return n
+	return int(rep.Lines)
 }
 
 func entry(i int) bot.AuditEntry {
 	return bot.AuditEntry{Person: bot.PersonID(fmt.Sprint("p", i)), Actor: "person", Action: "method.proven", Subject: "phone •••• 48", Channel: "test", Evidence: "code"}
 }
 
+// refs checks that lines name people of the store by a reference, one and the
+// same for each of them, and others not at all.
+func refs(t testing.TB, r record) {
+	t.Helper()
+	known := map[bot.PersonID]string{}
+	err := r.AuditLines(context.Background(), 1, func(e bot.AuditEntry) error {
+		switch {
+		case e.Person == "" && e.Ref != "", e.Person != "" && len(e.Ref) != 32, known[e.Person] != "" && known[e.Person] != e.Ref:
+			return fmt.Errorf("line %d: person %q has the reference %q, before that %q", e.Seq, e.Person, e.Ref, known[e.Person])
+		}
+		known[e.Person] = e.Ref
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func testAudit(t *testing.T, s bot.Store) {
+	Seed(t, s, bot.Person{ID: "p2", Username: "p2"}, bot.Person{ID: "p7", Username: "p7"})
 	is(t, "empty record", chain(t, s), 0)
 	update(t, s, func(tx bot.Tx) error {
 		for want := int64(1); want <= 3; want++ {
@@ -73,6 +82,7 @@ func testAudit(t *testing.T, s bot.Store) {
 		t.Fatal(err)
 	}
 	is(t, "lines from 2", len(got), 52)
+	refs(t, r)
 	e := got[0]
 	if e.Person != "p2" || e.Actor != "person" || e.Action != "method.proven" || e.Subject != "phone •••• 48" || e.Channel != "test" || e.Evidence != "code" || time.Since(e.At) > time.Minute {
 		t.Errorf("line 2: %+v", e)

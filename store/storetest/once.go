@@ -207,17 +207,23 @@ func testLimitsTwo(t *testing.T, a, b bot.Store) {
 }
 
 func testAuditTwo(t *testing.T, a, b bot.Store) {
+	var people []bot.Person
+	for i := range 10 { // whose references both processes want to make
+		people = append(people, bot.Person{ID: bot.PersonID(fmt.Sprint("p", i)), Username: fmt.Sprint("u", i)})
+	}
+	Seed(t, a, people...)
 	each(t, 100, func(i int) error {
 		s := a
 		if i%2 == 0 {
 			s = b
 		}
 		return s.Turn(context.Background(), event(fmt.Sprint(i), fmt.Sprint("c", i)), func(tx bot.Tx, c *bot.Conversation) error {
-			if _, err := tx.Audit(entry(i)); err != nil {
+			if _, err := tx.Audit(entry(i % 12)); err != nil {
 				return err
 			}
 			return tx.SaveConversation(c)
 		})
 	})
 	is(t, "lines", chain(t, a), 100)
+	refs(t, a.(record))
 }

@@ -25,6 +25,7 @@ type Config struct {
 	Org       Org
 	Store     Store
 	KeysFile  string
+	HeadFile  string // of the audit record; see AuditHeadFile
 	Scripts   string // folder of own scripts, or empty
 	Terminal  Terminal
 	Web       Web
@@ -136,6 +137,19 @@ type Log struct {
 	Format string // "text" or "json"
 }
 
+// AuditHeadFile is the file that keeps the audit record's head outside the
+// database: beside the SQLite file, or beside the key ring with PostgreSQL,
+// unless one is configured.
+func (c *Config) AuditHeadFile() string {
+	switch {
+	case c.HeadFile != "":
+		return c.HeadFile
+	case c.Store.Path != "":
+		return c.Store.Path + ".head"
+	}
+	return c.KeysFile + ".head"
+}
+
 // Default is the configuration of an empty file. It is not complete:
 // organisations have names.
 func Default() *Config {
@@ -162,7 +176,7 @@ func Default() *Config {
 // resolve makes paths relative to the folder of the file.
 func (c *Config) resolve() {
 	dir := filepath.Dir(c.File)
-	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Org.Logo} {
+	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Org.Logo} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

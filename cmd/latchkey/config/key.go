@@ -61,6 +61,14 @@ func (k *Key) Get(c *Config) string {
 	return "" // secrets, one or several
 }
 
+// Value is Get, and "" for a key of an account that only the description has.
+func (k *Key) Value(c *Config) string {
+	if k.sample {
+		return ""
+	}
+	return k.Get(c)
+}
+
 // set reads one value, or the items of a list, into c. The error is a
 // predicate with its fix: "is not a whole number; write it like 587".
 func (k *Key) set(c *Config, vs ...string) error {

@@ -29,6 +29,7 @@ func Sections() []Section {
 		{"org", "Who people are talking to. They see these words."},
 		{"store", "Where everything is kept: an SQLite file, or PostgreSQL. Set one of the two."},
 		{"keys", "The key ring that seals secrets in the store. Make it with `latchkey keys new`, back it up apart from the store."},
+		{"audit", "The record of changes. Its lines are keyed by the key ring; `latchkey audit verify` checks them."},
 		{"scripts", "What the bot says. The shipped scripts need no folder."},
 		{"channels", "Where people talk to the bot."},
 		{"smtp", "The mail server for codes and notices."},
@@ -85,6 +86,9 @@ func Keys() []Key {
 
 		{Path: "keys.file", Kind: "path", Doc: "Key ring file, readable by the service's user only.",
 			at: func(c *Config) any { return &c.KeysFile }},
+
+		{Path: "audit.head_file", Kind: "path", Doc: "File that keeps the last line's number and hash outside the database, so that a cut or restored record shows; unset, beside store.path, or beside keys.file with PostgreSQL. Best on another disk.", Example: "/var/lib/latchkey-audit/head",
+			at: func(c *Config) any { return &c.HeadFile }},
 
 		{Path: "scripts.dir", Kind: "path", Doc: "Folder of your own scripts and texts, which replace shipped ones of the same name.", Example: "scripts",
 			at: func(c *Config) any { return &c.Scripts }},

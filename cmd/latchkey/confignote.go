@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+)
+
+// configSeen is the meta value that holds the configuration which the service
+// ran with last, without secrets, as JSON: key to value.
+const configSeen = "config.seen"
+
+// recordConfig writes a line for every key of the configuration that is not as
+// it was when the service ran last, since a number of the policy is as good a
+// way in as any command. Of the policy the line has the values, of other keys
+// only the name.
+func (h *house) recordConfig(ctx context.Context, s std) error {
+	now := map[string]string{}
+	for _, k := range config.Keys() {
+		if v := k.Value(h.cfg); v != "" {
+			now[k.Path] = v
+		}
+	}
+	last := map[string]string{}
+	b, err := h.db.Meta(ctx, configSeen)
+	first := errors.Is(err, bot.ErrNotFound)
+	if err == nil {
+		err = json.Unmarshal(b, &last)
+	}
+	if err != nil && !first {
+		return fmt.Errorf("configuration of the last start: %w", err)
+	}
+	if !first {
+		if err := h.recordChanges(ctx, s, last, now); err != nil {
+			return err
+		}
+	}
+	if maps.Equal(last, now) {
+		return nil
+	}
+	if b, err = json.Marshal(now); err != nil {
+		return err
+	}
+	return h.db.SetMeta(ctx, configSeen, b)
+}
+
+func (h *house) recordChanges(ctx context.Context, s std, last, now map[string]string) error {
+	both := maps.Clone(last)
+	maps.Copy(both, now)
+	var lines []bot.AuditEntry
+	for _, key := range slices.Sorted(maps.Keys(both)) {
+		if last[key] == now[key] {
+			continue
+		}
+		e := bot.AuditEntry{Actor: operatorActor(s), Action: "config.changed", Subject: key}
+		if strings.HasPrefix(key, "policy.") {
+			e.Evidence = fmt.Sprintf("%s, before %s", now[key], last[key])
+		}
+		lines = append(lines, e)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return h.db.Update(ctx, func(tx bot.Tx) error {
+		for _, e := range lines {
+			if _, err := tx.Audit(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
