@@ -49,6 +49,9 @@ type PassTx interface {
 	// not expired: a pass is spent once, even by two replicas at once.
 	SpendPass(hash []byte) (bool, error)
 	DropPass(hash []byte) error // no error when there is none
+	// DropPasses drops all of a conversation: what its links, pages and
+	// sessions open is shut at once.
+	DropPasses(c ConversationID) error
 }
 
 // A Page is what a one-time link opens: the private form, or the secret, of
@@ -58,7 +61,10 @@ type Page struct {
 	Channel      ChannelID      `json:"ch"`
 	User         string         `json:"u"` // the chat account that asked, by the platform's id
 	Message      Message        `json:"m"` // with Form, or with Reveal
-	Expires      time.Time      `json:"e"` // of the page once it is open
+	Asked        time.Time      `json:"a"` // when the link was asked for
+	// Person is who has signed in on the page, once it has shown them a code.
+	Person  PersonID  `json:"p,omitempty"`
+	Expires time.Time `json:"e"` // of the page once it is open
 }
 
 // A WebSession is a browser that talks to the bot.
@@ -67,13 +73,17 @@ type WebSession struct {
 	User         string         `json:"u"`           // Event.From of what it sends
 	Name         string         `json:"n,omitempty"` // how the person is called, once signed in
 	Framed       bool           `json:"f,omitempty"` // embedded in another site's page
-	Started      time.Time      `json:"s"`
+	// Shared: others use this browser, too. The session ends when what it was
+	// for is done, and after a short idle time (policy: SharedIdle).
+	Shared  bool      `json:"sh,omitempty"`
+	Started time.Time `json:"s"`
 }
 
 // A SignInState is a sign-in under way at an identity provider.
 type SignInState struct {
-	Page    []byte `json:"p,omitempty"` // hash of the PassPage it proves for; empty: for the session
-	Session []byte `json:"w,omitempty"` // hash of the PassSession, when there was one
+	Page    []byte `json:"p,omitempty"`  // hash of the PassPage it proves for; empty: for the session
+	Session []byte `json:"w,omitempty"`  // hash of the PassSession, when there was one
+	Shared  bool   `json:"sh,omitempty"` // see WebSession
 }
 
 // An External is who an identity provider says somebody is.

@@ -398,7 +398,8 @@ func (l *linter) ask(s *Step) {
 	}
 }
 
-// page: whoever has signed in on the page comes back with a typed answer.
+// page: whoever has signed in on the page comes back with a typed answer, or is
+// known when the step is shown again.
 func (l *linter) page(s *Step) {
 	for _, k := range []struct {
 		name  string
@@ -408,8 +409,8 @@ func (l *linter) page(s *Step) {
 			l.bad(s.Pos, "the page of step %s needs %s:", s.ID, k.name)
 		}
 	}
-	if s.Answer.Kind == NoAnswer {
-		l.bad(s.Pos, "step %s has a page but takes no answer; give it answer: for what the page tells the person to type", s.ID)
+	if s.Answer.Kind == NoAnswer && s.Refresh == "" {
+		l.bad(s.Pos, "step %s has a page but takes no answer; give it answer: for what the page tells the person to type, or refresh: for whoever went on elsewhere", s.ID)
 	}
 	if s.FormID != "" {
 		l.formName(s)

@@ -69,6 +69,7 @@ const (
 	passGet
 	passSpend
 	passDrop
+	passDropAll
 	metaGet
 	metaPut
 	stmtCount
@@ -214,9 +215,10 @@ var statements = [stmtCount]string{
 		ON CONFLICT (hash) DO UPDATE SET kind = excluded.kind, conversation = excluded.conversation, data = excluded.data,
 		created_at = excluded.created_at, used_at = excluded.used_at, expires_at = excluded.expires_at,
 		spent_at = CASE WHEN pass.spent_at <> 0 THEN pass.spent_at ELSE excluded.spent_at END`,
-	passGet:   `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
-	passSpend: `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
-	passDrop:  `DELETE FROM pass WHERE hash = $1`,
+	passGet:     `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
+	passSpend:   `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
+	passDrop:    `DELETE FROM pass WHERE hash = $1`,
+	passDropAll: `DELETE FROM pass WHERE conversation = $1`,
 
 	metaGet: `SELECT value FROM meta WHERE key = $1`,
 	metaPut: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,

@@ -34,6 +34,7 @@ func (a *Adapter) chatRoutes() {
 	a.mux.HandleFunc("POST /chat/check", a.acting(a.check))
 	a.mux.HandleFunc("POST /chat/show", a.acting(a.show))
 	a.mux.HandleFunc("POST /chat/page", a.acting(a.oncePage))
+	a.mux.HandleFunc("POST /chat/stay", a.acting(a.stay))
 	a.mux.HandleFunc("POST /chat/leave", a.acting(a.leave))
 	if a.o.Device == nil {
 		a.mux.Handle("GET /{$}", http.RedirectHandler(chatPath, http.StatusSeeOther))
@@ -186,18 +187,53 @@ func (a *Adapter) back(w http.ResponseWriter, r *http.Request, query string) {
 	http.Redirect(w, r, nextOf(r)+query+"#end", http.StatusSeeOther)
 }
 
-// do takes an event in and answers.
-func (a *Adapter) do(w http.ResponseWriter, r *http.Request, ev bot.Event, query string) {
-	err := a.accept(r, ev)
+// do takes an event in and answers. In a browser that others use, too, the
+// session ends with what it was for.
+func (a *Adapter) do(w http.ResponseWriter, r *http.Request, c *act, ev bot.Event, query string) {
+	var said *bot.Message
+	var err error
+	if c.Shared {
+		ctx, cancel := a.whole(r)
+		defer cancel()
+		said, err = a.o.House.Answer(ctx, ev)
+	} else {
+		err = a.accept(r, ev)
+	}
 	switch {
 	case errors.Is(err, bot.ErrEvent):
 		a.problem(w, r, http.StatusBadRequest, "unreadable")
 	case err != nil:
 		a.trouble(w, r, err)
+	case said != nil && farewell(said):
+		a.finish(w, r, c)
 	default:
 		a.back(w, r, query)
 	}
 }
+
+// farewell reports whether nothing is asked any more.
+func farewell(m *bot.Message) bool {
+	return m.Prompt == 0 && len(m.Choices) == 0 && m.Form == nil && m.Entry == nil
+}
+
+// finish ends the session of somebody who is done, on a computer that others
+// use: nothing of them stays on the page.
+func (a *Adapter) finish(w http.ResponseWriter, r *http.Request, c *act) {
+	if err := a.end(w, r, c.token, c.Framed); err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	a.hub.over(c.Conversation)
+	if a.scripted(r) {
+		w.WriteHeader(http.StatusResetContent)
+		return
+	}
+	http.Redirect(w, r, nextOf(r)+"?done=1", http.StatusSeeOther)
+}
+
+// stay is pressed, or sent by the page while somebody types, so that a session
+// on a shared computer goes on. acting has noted the use.
+func (a *Adapter) stay(w http.ResponseWriter, r *http.Request, _ *act) { a.back(w, r, "") }
 
 // open begins the conversation, and a session when there is none.
 func (a *Adapter) open(w http.ResponseWriter, r *http.Request) {
@@ -218,15 +254,15 @@ func (a *Adapter) open(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		fresh := a.stranger(framed(r))
-		if _, err := a.begin(w, r, fresh); err != nil {
+		fresh := a.stranger(w, r)
+		if token, err = a.begin(w, r, fresh); err != nil {
 			a.trouble(w, r, err)
 			return
 		}
 		s = &fresh
 	}
 	// begun tells the page that there should be a cookie now.
-	a.do(w, r, a.event(s, id, bot.Open, a.language(r)), "?begun=1")
+	a.do(w, r, &act{s, token, id, a.language(r)}, a.event(s, id, bot.Open, a.language(r)), "?begun=1")
 }
 
 func (a *Adapter) say(w http.ResponseWriter, r *http.Request, c *act) {
@@ -237,13 +273,13 @@ func (a *Adapter) say(w http.ResponseWriter, r *http.Request, c *act) {
 	if t := []rune(ev.Text); len(t) > bot.MaxText+1 {
 		ev.Text = string(t[:bot.MaxText+1])
 	}
-	a.do(w, r, ev, "")
+	a.do(w, r, c, ev, "")
 }
 
 func (a *Adapter) press(w http.ResponseWriter, r *http.Request, c *act) {
 	ev := a.event(c.WebSession, c.id, bot.Press, c.lang)
 	ev.Choice, ev.Prompt = r.PostForm.Get("choice"), prompt(r)
-	a.do(w, r, ev, "")
+	a.do(w, r, c, ev, "")
 }
 
 func (a *Adapter) submit(w http.ResponseWriter, r *http.Request, c *act) {
@@ -254,7 +290,7 @@ func (a *Adapter) submit(w http.ResponseWriter, r *http.Request, c *act) {
 	}
 	ev := a.event(c.WebSession, c.id, bot.Submit, c.lang)
 	ev.Form, ev.Prompt = f, prompt(r)
-	a.do(w, r, ev, "")
+	a.do(w, r, c, ev, "")
 }
 
 // check says what is wrong with a form so far, while it is typed.
@@ -367,6 +403,12 @@ func (a *Adapter) oncePage(w http.ResponseWriter, r *http.Request, c *act) {
 		a.trouble(w, r, err)
 		return
 	}
+	if f := row.Message.Form; f != nil && f.SignIn {
+		// No link that could be sent to somebody else: whoever opens the window
+		// signs in there, for the browser that it is in.
+		a.window(w, r, c, a.rowLang(row, c.lang), SignInPath)
+		return
+	}
 	row.Message.Heard = "" // it is about what came before
 	token, _, err := a.o.Passes.NewLink(r.Context(), bot.Page{
 		Conversation: c.Conversation, Channel: a.o.Channel, User: c.User, Message: row.Message,
@@ -375,14 +417,17 @@ func (a *Adapter) oncePage(w http.ResponseWriter, r *http.Request, c *act) {
 		a.trouble(w, r, err)
 		return
 	}
-	address := string(LinkAddress("", token))
+	a.window(w, r, c, a.rowLang(row, c.lang), string(LinkAddress("", token)))
+}
+
+// window leads to a page of ours that opens in a window of its own.
+func (a *Adapter) window(w http.ResponseWriter, r *http.Request, c *act, lang, address string) {
 	switch {
 	case a.scripted(r):
 		a.json(w, http.StatusOK, map[string]string{"url": address})
 	case c.Framed:
 		// A new window belongs to no site's page, so the embedded chat's cookie
 		// is not there: the window must open at the page itself.
-		lang := a.rowLang(row, c.lang)
 		a.page(w, http.StatusOK, "chat_link", lang, a.words.in(lang)("chat.page.title"), &link{address, nextOf(r)}, "chat")
 	default:
 		http.Redirect(w, r, address, http.StatusSeeOther)
@@ -396,6 +441,10 @@ func (a *Adapter) leave(w http.ResponseWriter, r *http.Request, c *act) {
 		return
 	}
 	a.hub.over(c.Conversation)
+	if c.Shared && !a.scripted(r) {
+		http.Redirect(w, r, nextOf(r)+"?done=1", http.StatusSeeOther)
+		return
+	}
 	a.back(w, r, "")
 }
 

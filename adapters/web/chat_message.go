@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 )
@@ -25,6 +26,8 @@ type panel struct {
 	Framed   bool  // inside another site's page
 	Provider string
 	Lapsed   bool // there was a session, and it has ended
+	Done     bool // it has ended on a computer that others use, too
+	Idle     int  // seconds without use after which it ends there; 0: not shared
 	NoCookie bool // the browser did not keep the cookie
 }
 
@@ -34,13 +37,14 @@ type hidden struct {
 	Next string
 	Q    string // "?framed=1" or empty, for every address
 	Lang string // of the words around the conversation
+	Ask  bool   // whether a sign-in asks if the computer is shared
 }
 
 // ID is a new id for one form: a form that is sent twice counts once.
 func (hidden) ID() string { return newID() }
 
 func (a *Adapter) hidden(r *http.Request, token bot.Secret, next string) hidden {
-	h := hidden{Next: next, Lang: a.language(r)}
+	h := hidden{Next: next, Lang: a.language(r), Ask: !a.o.Kiosk}
 	if token != "" {
 		h.CSRF = a.csrf(token)
 	}
@@ -61,11 +65,15 @@ func (a *Adapter) panel(r *http.Request, s *bot.WebSession, token bot.Secret, er
 			return nil, err
 		}
 		had := a.cookie(r, sessionCookie(p.Framed)) != ""
-		p.Lapsed = had
+		p.Done = r.URL.Query().Get("done") != ""
+		p.Lapsed = had && !p.Done
 		p.NoCookie = !had && r.URL.Query().Get("begun") != ""
 		return p, nil
 	}
 	p.Session, p.Name = true, bot.Harmless(s.Name)
+	if s.Shared {
+		p.Idle = int(a.o.Policy.SharedIdle / time.Second)
+	}
 	rows, err := a.o.House.Said(r.Context(), s.Conversation, 0, pageRows)
 	if err != nil {
 		return nil, err
@@ -112,6 +120,7 @@ type said struct {
 type formView struct {
 	*bot.Form
 	SignInHere bool // the sign-in opens in this window
+	Window     bool // it opens in a window of its own, which this chat has no part in
 }
 
 // Autocomplete is what a browser may fill into a field.
@@ -236,8 +245,8 @@ func (a *Adapter) saidForm(row *bot.OutboxRow, h hidden) *said {
 	case f == nil:
 	case f.SignIn && h.Q == "":
 		s.Form = &formView{Form: f, SignInHere: true}
-	case h.Q != "" && f.SignIn:
-		s.Page = f.Button
+	case f.SignIn:
+		s.Form = &formView{Form: f, Window: true}
 	case h.Q != "": // nothing private is typed inside another site's page
 		s.Page = a.words.in(s.UI)("chat.page.form", "title", f.Title)
 	default:

@@ -292,14 +292,14 @@ func FuzzCallback(f *testing.F) {
 		a.fresh()
 		r := httptest.NewRequest(http.MethodGet, "https://chat.example.org"+callbackPath, nil)
 		r.URL.RawQuery = query
-		r.Header = http.Header{"Cookie": {a.cookieName(cookieSignIn) + "=" + cookie}}
+		r.Header = http.Header{"Cookie": {a.cookieName(signInCookie(state)) + "=" + cookie}}
 		w := httptest.NewRecorder()
 		a.Handler().ServeHTTP(w, r)
 		q := r.URL.Query()
 		if w.Code >= 500 && (w.Code != http.StatusServiceUnavailable || refusal(q.Get("error")) != "down") {
 			t.Fatalf("%d\n%s", w.Code, w.Body)
 		}
-		begun, ok := readSigningIn(a.cookie(r, cookieSignIn))
+		begun, ok := readSigningIn(a.cookie(r, signInCookie(state)))
 		if seen.now && (!ok || q.Get("state") != begun.derive("state") || len(q["state"]) != 1) {
 			t.Errorf("query %q with cookie %q spends a sign-in", query, cookie)
 		}
@@ -311,7 +311,7 @@ func FuzzCallback(f *testing.F) {
 				t.Errorf("%d bytes are shown to the provider", len(v))
 			}
 		}
-		if ok && begun.value() != a.cookie(r, cookieSignIn) {
+		if ok && begun.value() != a.cookie(r, signInCookie(state)) {
 			t.Errorf("cookie %q is read as %q", cookie, begun.value())
 		}
 		if strings.Contains(w.Body.String(), "<script>") {

@@ -78,6 +78,7 @@ func newHouse(t *testing.T, change ...func(h *house)) *house {
 	}
 	if h.Options.Provider != nil {
 		h.Enroll.SignIn = enroll.ByPage
+		h.Enroll.Anonymous = "web"
 	}
 	if h.Web, err = web.New(h.Options); err != nil {
 		t.Fatal(err)
@@ -310,4 +311,12 @@ func (b *browser) want(g *got, status int, parts ...string) *got {
 		}
 	}
 	return g
+}
+
+func (r rooms) RefuseLink(ctx context.Context, conv bot.ConversationID, person bot.PersonID) error {
+	return r.h.Enroll.RefuseLink(ctx, conv, person)
+}
+
+func (r rooms) AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error) {
+	return r.h.Enroll.AccountName(ctx, ch, user)
 }

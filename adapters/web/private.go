@@ -40,6 +40,7 @@ func (a *Adapter) privateRoutes() {
 	a.mux.HandleFunc("POST "+privatePath+"/check", a.onPage(a.privateCheck))
 	a.mux.HandleFunc("POST "+privatePath+"/show", a.onPage(a.privateShow))
 	a.mux.HandleFunc("POST "+privatePath+"/signin", a.onPage(a.privateSignIn))
+	a.mux.HandleFunc("POST "+privatePath+"/refuse", a.onPage(a.privateRefuse))
 	a.mux.HandleFunc("GET "+privatePath+"/qr", a.privateQR)
 }
 
@@ -58,6 +59,7 @@ type openPage struct {
 	*bot.Page
 	token bot.Secret
 	lang  string
+	name  string // of the account that asked, where it is known
 }
 
 // pageCookie gives the browser its page. The second part says which link it
@@ -101,6 +103,13 @@ func (a *Adapter) opened(r *http.Request, token bot.Secret, p *bot.Page) *openPa
 	o := &openPage{Page: p, token: token, lang: a.language(r)}
 	if l, ok := a.known(p.Message.Lang); ok {
 		o.lang = l
+	}
+	if p.Message.Form == nil || !p.Message.Form.SignIn {
+		return o
+	}
+	var err error
+	if o.name, err = a.o.House.AccountName(r.Context(), p.Channel, p.User); err != nil {
+		a.o.Log.Warn("a one-time page does not name the person of the account that asked", "err", err)
 	}
 	return o
 }
@@ -245,10 +254,12 @@ func (a *Adapter) onPage(next func(http.ResponseWriter, *http.Request, *openPage
 // pageData is what the templates of an open page get.
 type pageData struct {
 	Title  string
-	Asked  string // which chat account asked
-	Text   string // the bot's words
-	Alert  string // what went wrong just now
-	Left   int    // seconds that the page has left
+	Asked  string    // which chat account asked
+	Since  time.Time // when it asked
+	Signed bool      // somebody has signed in on the page
+	Text   string    // the bot's words
+	Alert  string    // what went wrong just now
+	Left   int       // seconds that the page has left
 	CSRF   string
 	ID     string // of the next act: a repeat of it is dropped
 	Form   *bot.Form
@@ -272,7 +283,7 @@ type pageField struct {
 
 func (a *Adapter) pageData(p *openPage) pageData {
 	d := pageData{
-		Asked: a.askedIn(p), Text: bot.Harmless(p.Message.Text), CSRF: a.csrf(p.token), ID: newID(), Form: p.Message.Harmless().Form,
+		Asked: a.askedIn(p), Since: p.Asked.UTC(), Signed: p.Person != "", Text: bot.Harmless(p.Message.Text), CSRF: a.csrf(p.token), ID: newID(), Form: p.Message.Harmless().Form,
 		Left: max(0, int(p.Expires.Sub(a.o.Now())/time.Second)), Phone: a.o.HelpPhone, Hours: a.o.HelpHours,
 	}
 	if d.Form == nil {
@@ -298,10 +309,14 @@ func (a *Adapter) askedIn(p *openPage) string {
 	}
 	// "slack-acme" is an account of a platform that has a name of its own.
 	platform, account, _ := strings.Cut(string(p.Channel), "-")
-	if s := t("channel."+platform, "account", account, "user", bot.Harmless(p.User)); !strings.HasPrefix(s, "<") {
+	user := bot.Harmless(p.User)
+	if p.name != "" {
+		user = t("channel.named", "name", bot.Harmless(p.name), "user", user)
+	}
+	if s := t("channel."+platform, "account", account, "user", user); !strings.HasPrefix(s, "<") {
 		return s
 	}
-	return t("channel.other", "channel", string(p.Channel), "user", bot.Harmless(p.User))
+	return t("channel.other", "channel", string(p.Channel), "user", user)
 }
 
 // showPage shows an open page as it is.
@@ -309,6 +324,13 @@ func (a *Adapter) showPage(w http.ResponseWriter, r *http.Request, p *openPage) 
 	d := a.pageData(p)
 	t := a.words.in(p.lang)
 	switch m := &p.Message; {
+	case p.Person != "": // the code was shown
+		a.problem(w, r, http.StatusGone, "page_used")
+	case m.Form != nil && m.Form.SignIn && p.Channel == a.o.Channel:
+		// Nobody stands behind the account of a web chat, so it gets no code to
+		// type back: whoever signs in does so in a window of their own.
+		a.closePage(w, r, p)
+		http.Redirect(w, r, SignInPath, http.StatusSeeOther)
 	case m.Form != nil && m.Form.SignIn:
 		a.askSignIn(w, http.StatusOK, p, "", false)
 	case m.Form != nil && m.Form.Reveals:
@@ -410,7 +432,7 @@ func (a *Adapter) privateSubmit(w http.ResponseWriter, r *http.Request, p *openP
 		a.closePage(w, r, p)
 		a.done(w, p, "private.key.done", "")
 		return
-	case form.SignIn:
+	case form.SignIn || p.Person != "":
 		a.showPage(w, r, p)
 		return
 	case !validID(id):
@@ -490,6 +512,26 @@ func (a *Adapter) privateCheck(w http.ResponseWriter, r *http.Request, p *openPa
 		}
 	}
 	a.json(w, http.StatusOK, map[string]any{"problems": list})
+}
+
+// privateRefuse is for whoever did not ask for the page: one press voids it, and
+// what came of it.
+func (a *Adapter) privateRefuse(w http.ResponseWriter, r *http.Request, p *openPage) {
+	if p.Message.Form == nil || !p.Message.Form.SignIn {
+		a.showPage(w, r, p)
+		return
+	}
+	ctx, cancel := a.whole(r)
+	defer cancel()
+	if err := a.o.House.RefuseLink(ctx, p.Conversation, p.Person); err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	a.closePage(w, r, p)
+	t := a.words.in(p.lang)
+	d := a.pageData(p)
+	d.Title = t("private.refused")
+	a.page(w, http.StatusOK, "private_refused", p.lang, d.Title, d, "private")
 }
 
 // closePage ends a page: what it was for is done.

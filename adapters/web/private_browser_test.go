@@ -29,6 +29,7 @@ func TestPrivatePagesInABrowser(t *testing.T) {
 	t.Run("script", func(t *testing.T) { scriptOfPages(t, chromium) })
 	t.Run("time", func(t *testing.T) { timeOfPages(t, chromium) })
 	t.Run("sign-in", func(t *testing.T) { signInInABrowser(t, chromium) })
+	t.Run("shared computer", func(t *testing.T) { sharedInABrowser(t, chromium) })
 }
 
 func everyState(t *testing.T, chromium *browsertest.Browser, look browsertest.Look) {
@@ -108,7 +109,14 @@ func everyState(t *testing.T, chromium *browsertest.Browser, look browsertest.Lo
 
 	h.Enroll.SignIn = "page"
 	go2(link(h, atSignInPage(h, "five")))
-	state("sign-in", "Only go on if you asked for this yourself")
+	state("sign-in", "Only go on if you asked for this yourself", "Who asks", "Terminal, account five", "Since", "2026")
+	b.SeesNoMore("UTC") // said as people here say it
+	b.Press("I did not ask for this")
+	state("not asked", "Thank you. This is stopped", "tell the help desk now")
+	b.Goto("about:blank")
+	b.Goto(h.URL + "/signin")
+	state("sign-in window", "Who asks", "in this window", "Since", "This is a shared computer", "Go on without signing in")
+	b.SeesNoMore("UTC")
 
 	for _, x := range []struct{ name, query, sees string }{
 		{"sign-in of nobody", "/signin/callback?code=c&state=s", "not begun in this browser"},
@@ -172,8 +180,8 @@ func scriptOfPages(t *testing.T, chromium *browsertest.Browser) {
 	b.Until("the new title", `document.title.startsWith("Sign in to Contoso")`)
 	b.Tab("textbox", "Password")
 	b.Type("wrong\r\r\r")
-	b.Sees("Tries left: 4")
-	c.Await().Expect("Tries left: 4")
+	b.Sees("Tries before a pause: 2")
+	c.Await().Expect("Tries before a pause: 2")
 	if x, _ := b.Focused(); strings.Contains(x.Name, "Sign in to Contoso") {
 		t.Errorf("the focus is on %+v, not on what is wrong", x)
 	}
@@ -202,7 +210,7 @@ func scriptOfPages(t *testing.T, chromium *browsertest.Browser) {
 	}
 	how.Store(0)
 	b.Press("Sign in")
-	b.Sees("Tries left: 3")
+	b.Sees("Tries before a pause: 1")
 
 	// A reload goes on with the page that this browser has.
 	b.Reload()
@@ -305,7 +313,12 @@ func signInInABrowser(t *testing.T, chromium *browsertest.Browser) {
 	b.Sees("Your code", "tell it to nobody")
 	b.Axe("code")
 	b.Fits("code")
+	b.Sees("Who asks", "Terminal, account jdoe", "Since", "This was not me")
 	b.Shot("private-code")
+	b.Looks(browsertest.Narrow.InDark())
+	b.Axe("code, narrow")
+	b.Fits("code, narrow")
+	b.Looks(browsertest.Mobile)
 	if b.Address() != h.URL+"/private" {
 		t.Errorf("the address is %s", b.Address())
 	}
@@ -332,4 +345,48 @@ func signInInABrowser(t *testing.T, chromium *browsertest.Browser) {
 	b.Until("its form", `location.origin === "`+there.Issuer+`" && document.querySelector("input[name=login]") !== null`)
 	b.Eval(`document.querySelector("input[name=login]").value = "`+string(roomtest.AnnID)+`", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit(), 0`, nil)
 	b.Sees("Signed in as Ann")
+}
+
+// sharedInABrowser: on a computer that others use, the page warns, lets people
+// stay, and then leaves nothing: not on the screen, and not behind the back
+// button.
+func sharedInABrowser(t *testing.T, chromium *browsertest.Browser) {
+	p := &standIn{x: annAt}
+	h := newHouse(t, func(h *house) { h.Options.Provider = p; h.Policy.SharedIdle = 41 * time.Second })
+	p.home = h.URL
+	for name, look := range map[string]browsertest.Look{"desktop": browsertest.Desktop, "narrow": browsertest.Narrow.InDark()} {
+		t.Run(name, func(t *testing.T) {
+			b := chromium.Open(t, look, h.URL+"/signin")
+			b.Click("checkbox", "This is a shared computer: sign me out when I am done, or when nobody uses the page for a while")
+			b.Press("Sign in with Contoso ID")
+			b.Sees("Signed in as Ann", "closes after 41 seconds without use", "Done, sign out")
+			b.Axe("shared")
+			b.Fits("shared")
+			b.Until("the warning", `document.querySelector("[data-idle-text]").checkVisibility()`)
+			b.Sees("This chat closes in half a minute", "I am still here")
+			b.Axe("about to close")
+			b.Fits("about to close")
+			b.Shot("shared-about-to-close")
+			b.Press("I am still here")
+			b.Until("the warning to go", `!document.querySelector("[data-idle-text]").checkVisibility()`)
+			b.Eval(`history.pushState(null, "", location.href), 0`, nil) // somebody was on a page before it
+			if name == "narrow" {
+				b.Press("Done, sign out")
+			} else {
+				b.Eval(`document.querySelector("#chat").dataset.mark = "1", 0`, nil)
+				for end := time.Now().Add(60 * time.Second); time.Now().Before(end) && strings.Contains(b.Text(), "Signed in"); {
+					time.Sleep(time.Second)
+				}
+			}
+			b.Sees("You are signed out, and nothing of yours is left on this page")
+			b.SeesNoMore("Ann")
+			b.Axe("closed")
+			b.Fits("closed")
+			b.Shot("shared-closed")
+			b.Eval(`history.back(), 0`, nil)
+			time.Sleep(500 * time.Millisecond)
+			b.Sees("Sign in with Contoso ID")
+			b.SeesNoMore("Ann")
+		})
+	}
 }

@@ -79,7 +79,7 @@ func TestPrivateForm(t *testing.T) {
 		t.Errorf("the page's cookie: %v", k)
 	}
 
-	g = b.want(b.Post("/private/submit", g.with("f.password", "wrong-canary")...), http.StatusOK, "do not match", "Tries left: 4", `type="password"`)
+	g = b.want(b.Post("/private/submit", g.with("f.password", "wrong-canary")...), http.StatusOK, "do not match", "Tries before a pause: 2", `type="password"`)
 	c.Await().Expect("do not match")
 	if strings.Contains(g.Body, "wrong-canary") {
 		t.Error("the page says again what was typed")
@@ -465,10 +465,10 @@ func TestSentTwice(t *testing.T) {
 	b := h.browser()
 	g := b.want(b.open(link(h, c)), http.StatusOK)
 	sent := g.with("f.password", "wrong")
-	b.want(b.Post("/private/submit", sent...), http.StatusOK, "Tries left: 4")
+	b.want(b.Post("/private/submit", sent...), http.StatusOK, "Tries before a pause: 2")
 	b.want(b.Post("/private/submit", sent...), http.StatusOK, "Please look in the chat", "sent before")
 	g = b.want(b.Post("/private/open"), http.StatusOK)
-	b.want(b.Post("/private/submit", g.with("f.password", "wrong")...), http.StatusOK, "Tries left: 3")
+	b.want(b.Post("/private/submit", g.with("f.password", "wrong")...), http.StatusOK, "Tries before a pause: 1")
 }
 
 // flaky fails on demand, as a store does.

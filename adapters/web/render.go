@@ -43,6 +43,7 @@ type frame struct {
 	Inside template.HTML
 	Words  func(key string, kv ...string) string
 	Banner bool // this is the demo
+	Idle   int  // a browser without a script leaves the page after so many seconds; 0: never
 }
 
 // A view is what a page's template gets: the frame's words and its own data.
@@ -79,6 +80,9 @@ func (a *Adapter) page(w http.ResponseWriter, code int, name, lang, title string
 		Lang: lang, Dir: direction(lang), Title: title, Org: a.o.Org, Bot: a.o.BotName, Class: name,
 		Style: styles(name, scripts), Script: scripts,
 		Inside: template.HTML(inside), Words: a.words.in(lang), Banner: a.o.Device != nil, //nolint:gosec // rendered by html/template just now
+	}
+	if p, ok := data.(*panel); ok && p.Idle > 0 {
+		f.Idle = p.Idle + 1 // the session has ended by then
 	}
 	var b bytes.Buffer
 	if err := pages().ExecuteTemplate(&b, "base", f); err != nil {

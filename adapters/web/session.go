@@ -20,7 +20,12 @@ import (
 const (
 	cookieSession = "session"
 	cookieFramed  = "framed"
+	cookieBrowser = "browser" // opens nothing; see visitor
 )
+
+// browserLife is how long a browser is known again: as long as browsers keep
+// any cookie (RFC 6265bis 5.5).
+const browserLife = 400 * 24 * time.Hour
 
 // tokenLen is the length of every token of bot.Passes: 32 bytes in base64url.
 const tokenLen = 43
@@ -98,7 +103,11 @@ func (a *Adapter) begin(w http.ResponseWriter, r *http.Request, s bot.WebSession
 	if err != nil {
 		return "", fmt.Errorf("web: begin a session: %w", err)
 	}
-	a.setCookie(w, sessionCookie(s.Framed), string(token), a.o.Policy.SessionLife, s.Framed)
+	life := a.o.Policy.SessionLife
+	if s.Shared {
+		life = 0 // gone with the browser's window at the latest
+	}
+	a.setCookie(w, sessionCookie(s.Framed), string(token), life, s.Framed)
 	return token, nil
 }
 
@@ -112,9 +121,27 @@ func (a *Adapter) end(w http.ResponseWriter, r *http.Request, token bot.Secret, 
 }
 
 // stranger is a visitor of whom nothing is known: a new conversation.
-func (a *Adapter) stranger(framed bool) bot.WebSession {
+func (a *Adapter) stranger(w http.ResponseWriter, r *http.Request) bot.WebSession {
+	in := framed(r)
 	user := newID()
-	return bot.WebSession{Conversation: a.conversation(user), User: user, Framed: framed, Started: a.o.Now().UTC()}
+	if a.o.Provider == nil && !in && !a.o.Kiosk {
+		user = a.visitor(w, r) + "." + user
+	}
+	return bot.WebSession{Conversation: a.conversation(user), User: user, Framed: in, Shared: a.o.Kiosk && !in, Started: a.o.Now().UTC()}
+}
+
+// visitor names the browser of a visitor who will sign in with a password, in
+// the chat, if at all. A person who comes back with a browser in which they have
+// signed in before is then no news. Where a provider signs people in, it names
+// them, and no browser needs a name.
+func (a *Adapter) visitor(w http.ResponseWriter, r *http.Request) string {
+	id := a.cookie(r, cookieBrowser)
+	if len(id) != len(newID()) || !validID(id) {
+		id = newID()
+	}
+	a.setCookie(w, cookieBrowser, id, browserLife, false)
+	h := sha256.Sum256([]byte("browser|" + id))
+	return base64.RawURLEncoding.EncodeToString(h[:])[:len(id)]
 }
 
 // conversation is the one conversation of a user.

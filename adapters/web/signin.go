@@ -19,14 +19,21 @@ import (
 // One random token, in a cookie of this browser, stands for a sign-in under
 // way. State, nonce and PKCE verifier are made from it, so the store keeps
 // nothing but its hash, and an answer is good in the browser alone that began.
-// The cookie is SameSite=Lax since the provider sends the browser here from
-// another site; the page's own Strict cookie stays at home then, so the page's
-// token travels in this one.
+// Each attempt has a cookie of its own, named by its state, so that two tabs do
+// not take each other's. The cookie is SameSite=Lax since the provider sends the
+// browser here from another site; the page's own Strict cookie stays at home
+// then, so the page's token travels in this one.
+//
+// An answer without its cookie was begun elsewhere, was used already (the back
+// button), or comes too late. It costs nothing and reaches nothing, so it is no
+// failure of the address: whoever is signed in goes on, others are told.
 const (
-	signInPath   = "/signin"
-	callbackPath = signInPath + "/callback"
-	cookieSignIn = "signin"
-	maxParameter = 4096 // of the provider's answer
+	SignInPath   = "/signin" // where people sign in for the web chat
+	callbackPath = SignInPath + "/callback"
+	cookieSignIn = "signin-" // and the beginning of the state
+	stateInName  = 16        // characters of the state in the cookie's name
+	maxAttempts  = 8         // sign-ins under way in one browser
+	maxParameter = 4096      // of the provider's answer
 )
 
 func (a *Adapter) signInRoutes() {
@@ -34,7 +41,8 @@ func (a *Adapter) signInRoutes() {
 		return
 	}
 	if a.o.Chat {
-		a.mux.HandleFunc("POST "+signInPath, a.signIn)
+		a.mux.HandleFunc("GET "+SignInPath, a.signInPage)
+		a.mux.HandleFunc("POST "+SignInPath, a.signIn)
 	}
 	a.mux.HandleFunc("GET "+callbackPath, a.signInBack)
 }
@@ -82,6 +90,50 @@ func (s *signingIn) derive(what string) string {
 	return base64.RawURLEncoding.EncodeToString(h[:])
 }
 
+// signInCookie is the short name of the cookie of an attempt, by its state.
+func signInCookie(state string) string { return cookieSignIn + state[:min(len(state), stateInName)] }
+
+// keepSignIn gives the browser the cookie of an attempt. Attempts that nobody
+// finished run out by themselves; when there are many, they go now.
+func (a *Adapter) keepSignIn(w http.ResponseWriter, r *http.Request, s *signingIn) {
+	var old []string
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, a.cookieName(cookieSignIn)) {
+			old = append(old, strings.TrimPrefix(c.Name, a.cookieName("")))
+		}
+	}
+	if len(old) >= maxAttempts {
+		for _, short := range old {
+			a.dropCookie(w, short, false)
+		}
+	}
+	a.setCookie(w, signInCookie(s.derive("state")), s.value(), a.o.Policy.LinkLife, false)
+}
+
+// signInOf reads the attempt that an answer belongs to.
+func (a *Adapter) signInOf(r *http.Request, state string) (*signingIn, bool) {
+	s, ok := readSigningIn(a.cookie(r, signInCookie(state)))
+	if !ok || subtle.ConstantTimeCompare([]byte(state), []byte(s.derive("state"))) != 1 {
+		return nil, false
+	}
+	return s, true
+}
+
+// goesOn answers an answer of the provider that is late or repeated: whoever is
+// signed in goes on to the chat. It reports false when nobody is, and nothing has
+// been answered then.
+func (a *Adapter) goesOn(w http.ResponseWriter, r *http.Request, next string) bool {
+	if !a.o.Chat {
+		return false
+	}
+	s, _, err := a.session(w, r)
+	if err != nil || s.Name == "" {
+		return false
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return true
+}
+
 func (a *Adapter) callback() string { return a.o.PublicURL + callbackPath }
 
 // signIn begins a sign-in of the web chat.
@@ -113,20 +165,22 @@ func (a *Adapter) signIn(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, http.StatusForbidden, "foreign")
 		return
 	}
-	st := bot.SignInState{}
+	st := bot.SignInState{Shared: a.o.Kiosk || r.PostForm.Get("shared") == "1"}
 	if session != "" {
 		st.Session = a.hash(session)
 	}
 	lang := a.language(r)
 	s := &signingIn{next: nextOf(r)}
-	if err := a.sendToProvider(w, r, s, st, lang, r.PostForm.Get("again") == "1"); err != nil {
+	// Whoever sat here before may still be signed in at the provider.
+	again := st.Shared || r.PostForm.Get("again") == "1"
+	if err := a.sendToProvider(w, r, s, st, lang, again); err != nil {
 		a.chatTrouble(w, http.StatusServiceUnavailable, lang, session, s.next, "down", false)
 	}
 }
 
 // privateSignIn begins a sign-in for a one-time page.
 func (a *Adapter) privateSignIn(w http.ResponseWriter, r *http.Request, p *openPage) {
-	if a.o.Provider == nil || p.Message.Form == nil || !p.Message.Form.SignIn {
+	if a.o.Provider == nil || p.Message.Form == nil || !p.Message.Form.SignIn || p.Person != "" || p.Channel == a.o.Channel {
 		a.showPage(w, r, p)
 		return
 	}
@@ -151,7 +205,7 @@ func (a *Adapter) sendToProvider(w http.ResponseWriter, r *http.Request, s *sign
 		a.o.Log.Error("sign-in cannot begin", "err", err)
 		return err
 	}
-	a.setCookie(w, cookieSignIn, s.value(), a.o.Policy.LinkLife, false)
+	a.keepSignIn(w, r, s)
 	w.Header().Set("Refresh", "0;url="+address)
 	t := a.words.in(lang)
 	at := a.o.Provider.Name()
@@ -174,13 +228,16 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s, ok := readSigningIn(a.cookie(r, cookieSignIn))
-	if !ok || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(s.derive("state"))) != 1 {
-		// Somebody else's answer, or one that was begun in another browser.
-		a.limits.failed(addr)
+	s, ok := a.signInOf(r, q.Get("state"))
+	if !ok {
+		_, session, err := a.session(w, r)
+		if !a.admit(w, r, session, err) || a.goesOn(w, r, chatPath) {
+			return
+		}
 		a.problem(w, r, http.StatusForbidden, "signin_foreign")
 		return
 	}
+	mine := signInCookie(q.Get("state"))
 	ctx, cancel := a.whole(r)
 	defer cancel()
 	st, err := a.o.Passes.FinishSignIn(ctx, s.token)
@@ -188,7 +245,10 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 		err = bot.ErrNotFound // the two halves of the cookie do not belong together
 	}
 	if lost(err) {
-		a.dropCookie(w, cookieSignIn, false)
+		a.dropCookie(w, mine, false)
+		if s.page == "" && a.goesOn(w, r, s.next) {
+			return
+		}
 		a.problem(w, r, http.StatusGone, "signin_over")
 		return
 	}
@@ -196,7 +256,7 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 		a.trouble(w, r, err)
 		return
 	}
-	a.dropCookie(w, cookieSignIn, false)
+	a.dropCookie(w, mine, false)
 
 	var x *bot.External
 	why := ""
@@ -213,7 +273,7 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 		a.pageSignedIn(w, r, s, x, why)
 		return
 	}
-	a.chatSignedIn(w, r, s, x, why)
+	a.chatSignedIn(w, r, s, st, x, why)
 }
 
 // pageHash is what SignInState.Page holds for a page; nil for none.
@@ -270,8 +330,10 @@ func userOf(x *bot.External) string {
 }
 
 // chatSignedIn ends a sign-in of the web chat. The session of before ends and a
-// new token begins, so that whoever knew the old one has nothing (session fixation).
-func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signingIn, x *bot.External, why string) {
+// new token begins, so that whoever knew the old one has nothing (session
+// fixation). Whoever is signed in here as the same person already (in another
+// tab) goes on with that session.
+func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signingIn, st *bot.SignInState, x *bot.External, why string) {
 	lang := a.language(r)
 	before, old, err := a.session(w, r)
 	if err != nil && !lost(err) {
@@ -293,9 +355,10 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		a.chatTrouble(w, troubleStatus(why), lang, old, s.next, why, why == "stale" || why == "unknown")
 		return
 	}
-	session := bot.WebSession{Conversation: a.conversation(userOf(x)), User: userOf(x), Name: p.GivenName, Started: a.o.Now().UTC()}
-	if session.Name == "" {
-		session.Name = p.Name
+	session := bot.WebSession{Conversation: a.conversation(userOf(x)), User: userOf(x), Name: calledBy(p), Shared: st.Shared, Started: a.o.Now().UTC()}
+	if before != nil && before.User == session.User && before.Shared == session.Shared {
+		http.Redirect(w, r, s.next, http.StatusSeeOther)
+		return
 	}
 	if before != nil {
 		if err := a.o.Passes.EndSession(ctx, old); err != nil {
@@ -313,6 +376,44 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		a.o.Log.Error("signed in, but the conversation was not opened", "err", err)
 	}
 	http.Redirect(w, r, s.next, http.StatusSeeOther)
+}
+
+// calledBy is how the page names who is signed in; never empty.
+func calledBy(p *bot.Person) string {
+	for _, n := range []string{p.GivenName, p.Name, p.Username} {
+		if n != "" {
+			return n
+		}
+	}
+	return string(p.ID)
+}
+
+// signInPage is the window in which people sign in who come from elsewhere: from
+// the chat inside another site's page, or from a chat that may change nothing.
+// Who is signed in here goes on.
+func (a *Adapter) signInPage(w http.ResponseWriter, r *http.Request) {
+	s, token, err := a.session(w, r)
+	if !a.admit(w, r, token, err) {
+		return
+	}
+	if err == nil && s.Name != "" {
+		http.Redirect(w, r, chatPath, http.StatusSeeOther)
+		return
+	}
+	lang := a.language(r)
+	t := a.words.in(lang)
+	at := a.o.Provider.Name()
+	d := &window{hidden: a.hidden(r, token, chatPath), At: at, Since: a.o.Now().UTC(), Phone: a.o.HelpPhone, Hours: a.o.HelpHours}
+	d.Ask = !a.o.Kiosk
+	a.page(w, http.StatusOK, "signin_window", lang, t("signin.title", "at", at), d, "private")
+}
+
+// A window is the page that signs people in.
+type window struct {
+	hidden
+	At, Phone, Hours string
+	Since            time.Time
+	Ask              bool // whether this is a shared computer
 }
 
 // troubleStatus is the HTTP status for why a sign-in did not come about.
@@ -366,7 +467,7 @@ func (a *Adapter) pageSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		a.pageGone(w, r, err)
 		return
 	}
-	if p.Message.Form == nil || !p.Message.Form.SignIn {
+	if p.Message.Form == nil || !p.Message.Form.SignIn || p.Person != "" || p.Channel == a.o.Channel {
 		a.showPage(w, r, p)
 		return
 	}
@@ -385,7 +486,12 @@ func (a *Adapter) pageSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		a.askSignIn(w, troubleStatus(why), p, why, why == "stale" || why == "unknown")
 		return
 	}
-	a.closePage(w, r, p)
+	// The page shows nothing more, but "this was not me" can still be pressed on it.
+	p.Person = x.Person
+	if err := a.o.Passes.SavePage(ctx, p.token, *p.Page); err != nil {
+		a.pageGone(w, r, err)
+		return
+	}
 	d := a.pageData(p)
 	t := a.words.in(p.lang)
 	d.Title, d.Code, d.Spoken = t("private.code.title"), string(code), spoken(string(code))

@@ -938,3 +938,7 @@ func (v *visitor) Screen() (string, error) {
 	}
 	return b.String(), nil
 }
+
+func (greeting) RefuseLink(context.Context, bot.ConversationID, bot.PersonID) error { return nil }
+
+func (greeting) AccountName(context.Context, bot.ChannelID, string) (string, error) { return "", nil }

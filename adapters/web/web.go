@@ -41,6 +41,13 @@ type House interface {
 	// ProofCode makes the code that somebody whom the provider named types
 	// back in the conversation that asked. Errors as SignInAs.
 	ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (code bot.Secret, err error)
+	// RefuseLink voids what was begun to link a conversation's account, for
+	// whoever was sent to it without having asked. person is who has signed in
+	// there, or empty.
+	RefuseLink(ctx context.Context, conv bot.ConversationID, person bot.PersonID) error
+	// AccountName is the name of the person whose account this is, as far as
+	// anybody knows; empty when nobody does.
+	AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error)
 }
 
 // A Provider is the organisation's OpenID provider. An error may say more of
@@ -82,6 +89,7 @@ type Options struct {
 	Chat     bool     // offer the web chat; otherwise only the pages
 	Embed    []string // origins whose pages may embed the chat
 	Provider Provider // nil: people sign in with a password, in the chat
+	Kiosk    bool     // everybody uses the same computer: sessions are short and leave nothing
 	QRPage   bool     // an authenticator's key is shown on a one-time page only
 	Picture  func(name string) (svg []byte, ok bool)
 	Proxies  []netip.Prefix // who may say X-Forwarded-For

@@ -15,12 +15,25 @@ import (
 const linking = "link"
 
 // personMeans says how people sign in.
-func (r *Room) personMeans(bot.Tx, *bot.Call) (bot.Outcome, error) {
-	if r.SignIn == ByPage {
-		return say("page"), nil
+//
+// In the web chat, where nobody stands behind the account of a visitor, the
+// sign-in happens in a window of our own: whoever begins it there is signed in
+// there, and nothing can be read out to somebody else.
+func (r *Room) personMeans(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	switch {
+	case r.SignIn == ByNobody:
+		return say("nobody"), nil
+	case r.SignIn != ByPage:
+		return say("password"), nil
+	case r.anonymous(c.Conversation.Channel):
+		return say("window"), nil
 	}
-	return say("password"), nil
+	return say("page"), nil
 }
+
+// anonymous reports whether a channel's accounts are made up by ourselves for
+// whoever comes: no platform stands for them.
+func (r *Room) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Anonymous }
 
 // SignInAs links a user of a channel to the person whom an identity provider
 // named (L2). Only the first sign-in is a change, which is recorded and told.
@@ -52,7 +65,7 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 				return nil
 			}
 		}
-		return r.linkUser(tx, ch, user, "", p, "oidc")
+		return r.linkUser(tx, ch, user, "", p, byProvider)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("enroll: sign in: %w", err)
@@ -79,9 +92,13 @@ func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
 // oneAtATime makes transactions that begin with it wait for each other and for
 // those that count.
 func oneAtATime(tx bot.Tx) error {
-	_, _, err := tx.Tallied(t2Account, "", tx.Now())
+	_, _, err := tx.Tallied(t2Pair, "", tx.Now())
 	return err
 }
+
+// errNoCode: whoever began in an anonymous chat could be anybody, and would get
+// the account of whoever reads them the code.
+var errNoCode = errors.New("an anonymous chat gets no code to type back; people sign in there in a window of their own")
 
 // ProofCode makes the code that somebody whom an identity provider named types
 // back in the conversation that asked: without it, whoever sends a person a
@@ -98,6 +115,13 @@ func (r *Room) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.Ext
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		if err := oneAtATime(tx); err != nil {
 			return err
+		}
+		c, err := tx.Conversation(conv)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return err
+		}
+		if err == nil && r.anonymous(c.Channel) {
+			return errNoCode
 		}
 		p, err := external(tx, x)
 		if err != nil {
@@ -194,18 +218,26 @@ func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if len(c.Input) != r.Policy.LinkCodeChars || !strings.ContainsAny(c.Input, plainDigits) {
 		return say("bad"), nil
 	}
-	if wait, err := r.lockedT2(tx, c, ""); err != nil || wait > 0 {
-		return r.pausedT2(c, wait), err
+	if err := oneAtATime(tx); err != nil {
+		return bot.Outcome{}, err
 	}
 	ch, err := newestLinkCode(tx, c.Conversation.ID)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if ch == nil {
-		return fail("void", "link_code_none"), nil
+	name := ""
+	if ch != nil {
+		name = personKey(ch.Person)
 	}
-	if wait, err := r.lockedT2(tx, c, personKey(ch.Person)); err != nil || wait > 0 {
-		return r.pausedT2(c, wait), err
+	wait, err := r.pauseT2(tx, c, name)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if wait.wait > 0 {
+		return r.waits(tx, c, name, wait)
+	}
+	if ch == nil || r.anonymous(c.Conversation.Channel) {
+		return fail("void", "link_code_none"), nil
 	}
 	switch {
 	case !ch.ClosedAt.IsZero(), ch.Tries >= r.Policy.LinkCodeTries, ch.Purpose != linking, ch.Conversation != c.Conversation.ID:
@@ -231,10 +263,13 @@ func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case err != nil:
 		return bot.Outcome{}, fmt.Errorf("enroll: person who signed in: %w", err)
 	}
-	if err := r.link(tx, c, p, "oidc code"); err != nil {
+	if err := r.hitT2(tx, c, name); err != nil {
 		return bot.Outcome{}, err
 	}
-	return say("ok", "name", called(p)), nil
+	if err := r.link(tx, c, p, byCode); err != nil {
+		return bot.Outcome{}, err
+	}
+	return r.linked(tx, c, p)
 }
 
 // wrongLinkCode counts a wrong code, for the challenge as well as for the chat
@@ -261,10 +296,8 @@ func (r *Room) wrongLinkCode(tx bot.Tx, c *bot.Call, ch *bot.Challenge) (bot.Out
 			oc = fail("void", "link_code_void")
 		}
 	}
-	for i := range oc.Facts {
-		if n, err := strconv.Atoi(oc.Facts[i].Value); oc.Facts[i].Name == "left" && err == nil {
-			oc.Facts[i].Value = strconv.Itoa(min(n, r.Policy.LinkCodeTries-tries))
-		}
+	if oc.Name == "wrong" {
+		oc = fail("wrong", "sign_in_wrong", "left", strconv.Itoa(r.Policy.LinkCodeTries-tries))
 	}
 	return oc, nil
 }
@@ -298,5 +331,5 @@ func (r *Room) refuseLink(tx bot.Tx, c *bot.Call, ch *bot.Challenge) error {
 	if err != nil {
 		return fmt.Errorf("enroll: person of a refused code: %w", err)
 	}
-	return r.recordAccount(tx, c.Conversation.Channel, c.Lang(), p, "system", "identity.refused", "oidc code")
+	return r.recordAccount(tx, c.Conversation.Channel, c.Lang(), p, "system", "identity.refused", byCode)
 }

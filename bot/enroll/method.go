@@ -91,6 +91,9 @@ func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) 
 		}
 	}
 	m.State, m.ProvenAt, m.UsedAt, m.Failures = bot.Active, tx.Now(), tx.Now(), 0
+	if err := holdFrom(tx, c, m); err != nil {
+		return false, err
+	}
 	if err := tx.PutMethod(m); err != nil {
 		return false, fmt.Errorf("enroll: activate method: %w", err)
 	}

@@ -166,11 +166,7 @@ func (r *Room) letter(j Notify, p *bot.Person, m *bot.Method, to string) bot.Not
 	if m != nil {
 		method = r.Label(j.Lang, m)
 	}
-	at := j.At.UTC()
-	if zone, err := time.LoadLocation(p.TimeZone); err == nil && p.TimeZone != "" {
-		at = at.In(zone)
-	}
-	when := say("date.time", "date", r.date(j.Lang, p, j.At), "time", at.Format("15:04 MST"))
+	when := r.moment(j.Lang, p, j.At)
 	what := say("notice.what."+strings.ReplaceAll(j.Change, ".", "_"), "method", method, "org", r.Org, "channel", string(j.Channel))
 	return bot.NoticeMessage{
 		ID: j.ID, To: to, Name: p.Name, Lang: j.Lang,

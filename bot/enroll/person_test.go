@@ -2,6 +2,7 @@ package enroll_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/policy"
 )
 
 // out makes the conversation one of nobody.
@@ -70,18 +72,20 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// TestUnknownLoginsLookTheSame: the same answers, the same counts, up to the
-// lock, whether somebody has that login or not.
+// TestUnknownLoginsLookTheSame: the same answers and the same waits, whether
+// somebody has that login or not, in each way of writing it.
 func TestUnknownLoginsLookTheSame(t *testing.T) {
 	story := func(login string) (answers []string) {
 		r := newRig(t)
-		for i := range 12 {
-			r.out(bot.ConversationID(fmt.Sprint("c", login, i)), fmt.Sprint("u", login, i/4)) // three chat accounts
+		for i := range 30 {
+			r.out(bot.ConversationID(fmt.Sprint("c", login, i)), fmt.Sprint("u", login, i/6)) // five chat accounts
 			r.Slots = nil
-			r.Want("person.username", login, "ok")
-			oc := r.Submit("sign_in", "person.sign_in", "password", "wrong")
-			answers = append(answers, fmt.Sprint(oc.Name, oc.Facts, oc.Error))
-			r.Clock.Advance(time.Minute)
+			oc := r.Do("person.username", login+[]string{"", "@example.org", "@example.edu"}[i%3])
+			if oc.Name == "ok" {
+				oc = r.Submit("sign_in", "person.sign_in", "password", "wrong")
+			}
+			answers = append(answers, strings.ReplaceAll(fmt.Sprint(oc.Name, oc.Facts, oc.Error), login, "LOGIN"))
+			r.Clock.Advance(20 * time.Second)
 		}
 		return answers
 	}
@@ -91,33 +95,98 @@ func TestUnknownLoginsLookTheSame(t *testing.T) {
 			t.Errorf("try %d: %s for a login that exists, %s for one that does not", i, known[i], unknown[i])
 		}
 	}
-	if !strings.HasPrefix(known[11], "locked") || !strings.HasPrefix(known[0], "wrong[{left 4}]") {
+	if all := strings.Join(known, " "); !strings.Contains(all, "wrong[{left 2}]") || strings.Count(all, "locked") < 8 {
 		t.Errorf("answers %v", known)
 	}
 }
 
-func TestSignInLocks(t *testing.T) {
-	r := newRig(t).out("new", "someone")
+// nameKey is what failures with a name are counted under.
+func (r *rig) nameKey(name string) string {
+	return "login|" + hex.EncodeToString(r.Ring.Hash("login", name))
+}
+
+// tryPassword signs in as ann from a chat account, with the wait that was told.
+func (r *rig) tryPassword(user, password string) bot.Outcome {
+	r.Helper()
+	r.out(bot.ConversationID("c-"+user), user)
 	r.Set("username", "ann")
-	for i := range 4 {
-		if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != fmt.Sprint(4-i) {
+	return r.Submit("sign_in", "person.sign_in", "password", password)
+}
+
+// TestWrongPasswordsWait: three are free, then the waits grow from 30 seconds to
+// 15 minutes, for this chat account and this name alone.
+func TestWrongPasswordsWait(t *testing.T) {
+	r := newRig(t, func(p *policy.Policy) { p.SignInName.N = 1000 })
+	for _, left := range []string{"2", "1"} {
+		if oc := r.tryPassword("someone", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != left {
 			t.Fatal(oc)
 		}
 	}
-	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "locked" {
-		t.Fatal(oc)
+	for _, wait := range []time.Duration{30, 60, 120, 240, 480, 900, 900, 900} {
+		wait *= time.Second
+		oc := r.tryPassword("someone", "wrong")
+		if oc.Name != "locked" || roomtest.Fact(oc, "wait") != bot.Wait(r.Enroll.Phrases, "en", wait) || roomtest.Fact(oc, "until") == "" {
+			t.Fatalf("%v, want a wait of %s", oc, wait)
+		}
+		r.Want("person.username", "ann", "locked")
+		r.Want("person.may_sign_in", "", "locked")
+		r.Clock.Advance(wait - time.Second)
+		if oc := r.tryPassword("someone", roomtest.Password); oc.Name != "locked" {
+			t.Fatalf("the right password a second too early: %v", oc)
+		}
+		r.Clock.Advance(time.Second)
+		r.Want("person.may_sign_in", "", "now")
 	}
-	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "locked" || roomtest.Fact(oc, "wait") == "" {
-		t.Errorf("the right password while locked: %v", oc)
+	r.Want("person.username", "bob", "ok") // another name
+	if oc := r.tryPassword("another", roomtest.Password); oc.Name != "ok" {
+		t.Errorf("another chat account: %v", oc)
 	}
-	r.out("new2", "another") // another chat account is not locked by that
-	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" {
-		t.Errorf("another account: %v", oc)
+	r.Clock.Advance(15 * time.Minute)
+	if oc := r.tryPassword("someone", roomtest.Password); oc.Name != "ok" {
+		t.Errorf("after the wait: %v", oc)
 	}
-	r.out("new", "someone")
-	r.Clock.Advance(24*time.Hour + time.Second)
-	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" {
-		t.Errorf("a day later: %v", oc)
+}
+
+// TestNobodyIsShutOut: strangers who try a name without end slow its owner
+// down, by 15 minutes at the very most, and cannot do more.
+func TestNobodyIsShutOut(t *testing.T) {
+	r := newRig(t)
+	answers := map[string]int{}
+	strangers := func(from, n int) {
+		for i := range n {
+			answers[r.tryPassword(fmt.Sprint("stranger", from+i), "wrong").Name]++
+		}
+	}
+	strangers(0, 500)
+	if answers["wrong"] != r.Policy.SignInName.N-1 || answers["locked"] != 500-answers["wrong"] {
+		t.Errorf("500 strangers at once got %v", answers)
+	}
+	oc := r.tryPassword("owner", roomtest.Password)
+	if oc.Name != "locked" || roomtest.Fact(oc, "wait") != bot.Wait(r.Enroll.Phrases, "en", r.Policy.SignInWait) {
+		t.Fatalf("the owner: %v", oc)
+	}
+	for i := range 40 { // the attack goes on, and each of the strangers has waited, too
+		r.Clock.Advance(r.Policy.SignInWaitMax / 40)
+		for range 3 {
+			strangers(i*10, 10)
+		}
+	}
+	if oc := r.tryPassword("owner", roomtest.Password); oc.Name != "ok" {
+		t.Errorf("the owner after the longest wait, the attack going on: %v", oc)
+	}
+}
+
+// TestManyNames: one chat account that tries a few passwords for each of many
+// names is slowed down, too.
+func TestManyNames(t *testing.T) {
+	r := newRig(t).out("new", "someone")
+	got := map[string]int{}
+	for i := range 50 {
+		r.Set("username", fmt.Sprint("name", i))
+		got[r.Submit("sign_in", "person.sign_in", "password", "wrong").Name]++
+	}
+	if got["wrong"] != r.Policy.SignInName.N-1 || got["locked"] != 50-got["wrong"] {
+		t.Errorf("answers %v", got)
 	}
 }
 
@@ -132,7 +201,7 @@ func TestRightPasswordTooLate(t *testing.T) {
 	if late.Prepared, err = r.Forms["sign_in"].Prepare(t.Context(), r.DB, late); err != nil {
 		t.Fatal(err)
 	}
-	for range 5 {
+	for range 3 {
 		r.Submit("sign_in", "person.sign_in", "password", "wrong")
 	}
 	for range 3 {
@@ -141,10 +210,10 @@ func TestRightPasswordTooLate(t *testing.T) {
 		}
 	}
 	n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
-		n, _, err := tx.Tallied("t2.account", "test|someone", time.Time{})
+		n, _, err := tx.Tallied("t2.account", "test|someone", time.Time{}) // with all names
 		return n, err
 	})
-	if n != 5 {
+	if n != 3 {
 		t.Errorf("%d failures counted", n)
 	}
 }
@@ -166,8 +235,13 @@ func TestPasswordsInParallel(t *testing.T) {
 		c.Prepared = prepared
 		return r.Try("person.sign_in", c)
 	})
-	if got["wrong"] != r.Policy.T2FailuresPerson-1 || got["locked"] != 64-got["wrong"] {
-		t.Errorf("answers %v", got)
+	// Each answer to a wrong password was counted before, and no ninth account waits for its turn.
+	counted := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
+		n, _, err := tx.Tallied("t2.name", r.nameKey("ann"), time.Time{})
+		return n, err
+	})
+	if counted != r.Policy.SignInName.N || got["wrong"] >= counted || got["wrong"]+got["locked"] != 64 {
+		t.Errorf("%d compared, answers %v", counted, got)
 	}
 }
 
@@ -182,7 +256,7 @@ func TestSignInDirectoryDownOrAccountDisabled(t *testing.T) {
 	off := roomtest.Ann()
 	off.Disabled = true
 	r.People(off)
-	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "4" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "2" {
 		t.Errorf("a directory that is down costs no try, and a wrong password tells nothing: %v", oc)
 	}
 	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "disabled" {

@@ -35,7 +35,13 @@ type Deps struct {
 	Issuer    string   // the same for authenticator apps, without a colon
 	Contact   string   // one line: how to reach the help desk, for notices
 	Domains   []string // the organisation's mail domains; the first completes short user names
-	SignIn    string   // how people sign in: ByPassword (also when empty) or ByPage
+	SignIn    string   // how people sign in: ByPassword (also when empty), ByPage or ByNobody
+	// Anonymous is the channel whose accounts stand for nobody until somebody
+	// signs in: the web chat. Empty: none.
+	Anonymous bot.ChannelID
+	// SignInAddress is the page of ours where people sign in for the web chat.
+	// Empty: there is none.
+	SignInAddress string
 	// Question gives the text of a security question. Nil: questions have
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
@@ -46,6 +52,7 @@ type Deps struct {
 const (
 	ByPassword = "password" // the directory's password, in a private form
 	ByPage     = "page"     // at the organisation's identity provider
+	ByNobody   = "nobody"   // nothing says who somebody is: nobody can sign in
 )
 
 // A Room keeps the methods of people. It has no state of its own.
@@ -76,13 +83,15 @@ func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
 			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
-		{Name: "person.means", Doc: "how do people sign in", Run: r.personMeans, Outcomes: bot.Outcomes("password", "page")},
+		{Name: "person.means", Doc: "how do people sign in", Run: r.personMeans, Outcomes: bot.Outcomes("password", "page", "window", "nobody")},
 		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
-			Outcomes: bot.Outcomes("ok name", "wrong left", "bad", "expired", "void", "locked wait", "disabled", "unavailable")},
+			Outcomes: bot.Outcomes("ok name", "held name when", "owner name when", "owner_window name when address", "wrong left", "bad", "expired", "void", "locked wait until", "disabled", "unavailable")},
 		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
-			Outcomes: bot.Outcomes("ok username", "found username", "foreign domain", "bad"), Instead: map[string]string{"found": "ok"}},
+			Outcomes: bot.Outcomes("ok username", "found username", "foreign domain", "bad", "locked wait until username"), Instead: map[string]string{"found": "ok"}},
+		{Name: "person.may_sign_in", Doc: "may the next sign-in with this name be tried now", Takes: []string{"username"}, Run: r.personMaySignIn,
+			Outcomes: bot.Outcomes("now", "locked wait until")},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
-			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait", "disabled", "unavailable")},
+			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait until", "disabled", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
 			Outcomes: bot.Outcomes("signed_out", "none name", "started name list", "enrolled name list")},
 		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},

@@ -2,11 +2,9 @@ package enroll
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -39,9 +37,25 @@ func (r *Room) personUsername(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		outcome = "found"
 	}
 	if domain == "" {
-		return say(outcome, "username", name), nil
+		return r.named(tx, c, outcome, name)
 	}
-	return say(outcome, "username", name+"@"+shownDomain(domain)), nil
+	return r.named(tx, c, outcome, name+"@"+shownDomain(domain))
+}
+
+// named takes a user name, unless its next sign-in has to wait: nobody is asked
+// for a password that is not looked at.
+func (r *Room) named(tx bot.Tx, c *bot.Call, outcome, username string) (bot.Outcome, error) {
+	name := r.nameKey(username)
+	p, err := r.pauseT2(tx, c, name)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if p.wait == 0 {
+		return say(outcome, "username", username), nil
+	}
+	oc, err := r.waits(tx, c, name, p)
+	oc.Facts = append(oc.Facts, bot.Fact{Name: "username", Value: username})
+	return oc, err
 }
 
 // readLogin splits a login, lower case, its domain as in the DNS. A name is
@@ -111,32 +125,21 @@ func (r *Room) logins(username string) []string {
 
 // A verdict is what the directory said, for the check to tell or to withhold.
 type verdict struct {
-	key    string       // of the failure counter: the person, or the unknown login, hashed
+	key    string       // of the failure counters, see nameKey
 	person bot.PersonID // empty: nobody has that login
 	right  bool
 	down   bool // the directory did not answer
-}
-
-// Buckets of the sign-in counters (policy: T2FailuresAccount, T2FailuresPerson).
-const (
-	t2Account = "t2.account" // key: channel and platform user
-	t2Person  = "t2.person"  // key: see verdict
-)
-
-func personKey(p bot.PersonID) string { return "person|" + string(p) }
-
-func accountKey(c *bot.Call) string {
-	return string(c.Conversation.Channel) + "|" + c.Conversation.User
+	asked  bool // it was asked; not before a wait is over
 }
 
 // prepareSignIn asks the directory about a password. It does the same for a
-// login that nobody has. Whoever is locked out gets no comparison.
+// login that nobody has. Whoever has to wait gets no comparison.
 func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	login := c.Slot("username")
-	v := verdict{key: "login|" + hex.EncodeToString(r.Vault.Hash("login", login))}
+	v := verdict{key: r.nameKey(login)}
 	var p *bot.Person
-	locked := false
-	err := st.View(ctx, func(tx bot.Tx) error {
+	var wait pause
+	err := st.View(ctx, func(tx bot.Tx) (err error) {
 		p = nil
 		for _, l := range r.logins(login) { // both, always: it takes the same time
 			found, err := tx.PersonByLogin(l)
@@ -147,19 +150,19 @@ func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (an
 				p = found
 			}
 		}
-		if p != nil {
-			v.person, v.key = p.ID, personKey(p.ID)
-		}
-		wait, err := r.lockedT2(tx, c, v.key)
-		locked = wait > 0
+		wait, err = r.pauseT2(tx, c, v.key)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("enroll: look up a login: %w", err)
 	}
-	if locked || c.Event == nil || c.Event.Form == nil {
+	if p != nil {
+		v.person = p.ID
+	}
+	if wait.wait > 0 || c.Event == nil || c.Event.Form == nil {
 		return v, nil
 	}
+	v.asked = true
 	right, err := r.Directory.Verify(p, c.Event.Form.Value("password"))
 	if err != nil {
 		r.Log.Error("the directory did not answer a sign-in", "err", err)
@@ -170,45 +173,27 @@ func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (an
 	return v, nil
 }
 
-// lockedT2 is how long sign-in stays closed for the chat account or the person.
-func (r *Room) lockedT2(tx bot.Tx, c *bot.Call, key string) (time.Duration, error) {
-	var wait time.Duration
-	for _, l := range []struct {
-		bucket, key string
-		limit       int
-	}{{t2Account, accountKey(c), r.Policy.T2FailuresAccount}, {t2Person, key, r.Policy.T2FailuresPerson}} {
-		n, oldest, err := tx.Tallied(l.bucket, l.key, tx.Now().Add(-r.Policy.T2Window))
-		if err != nil {
-			return 0, fmt.Errorf("enroll: read sign-in failures: %w", err)
-		}
-		if n >= l.limit {
-			w := r.Policy.T2Window
-			if n > 0 {
-				w = oldest.Add(r.Policy.T2Window).Sub(tx.Now())
-			}
-			wait = max(wait, w, time.Second)
-		}
-	}
-	return wait, nil
-}
-
 // personSignIn tells the verdict and links the chat account (T2). Counting and
-// telling are one transaction, so no more answers are given than the limit
-// allows, however many were asked at once.
+// telling are one transaction, so no more answers are given than the waits
+// allow, however many were asked at once.
 func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	v, ok := c.Prepared.(verdict)
 	if !ok || v.down {
 		return fail("unavailable", "directory_down"), nil
 	}
-	wait, err := r.lockedT2(tx, c, v.key)
+	wait, err := r.pauseT2(tx, c, v.key)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if wait > 0 {
-		return r.pausedT2(c, wait), nil
+	if wait.wait > 0 || !v.asked {
+		wait.wait = max(wait.wait, time.Second) // it ended after the directory was not asked
+		return r.waits(tx, c, v.key, wait)
 	}
 	if !v.right {
 		return r.missT2(tx, c, v.key)
+	}
+	if err := r.hitT2(tx, c, v.key); err != nil {
+		return bot.Outcome{}, err
 	}
 	p, err := tx.Person(v.person)
 	if errors.Is(err, bot.ErrNotFound) {
@@ -220,37 +205,10 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p.Disabled {
 		return fail("disabled", "account_disabled"), nil
 	}
-	if err := r.link(tx, c, p, "sign-in"); err != nil {
+	if err := r.link(tx, c, p, bySignIn); err != nil {
 		return bot.Outcome{}, err
 	}
 	return say("ok", "name", called(p)), nil
-}
-
-// missT2 counts a wrong password, or a wrong code of a page, for the chat
-// account and for the login.
-func (r *Room) missT2(tx bot.Tx, c *bot.Call, key string) (bot.Outcome, error) {
-	left := r.Policy.T2FailuresAccount
-	for _, l := range []struct {
-		bucket, key string
-		limit       int
-	}{{t2Account, accountKey(c), r.Policy.T2FailuresAccount}, {t2Person, key, r.Policy.T2FailuresPerson}} {
-		if err := tx.Tally(l.bucket, l.key); err != nil {
-			return bot.Outcome{}, fmt.Errorf("enroll: count sign-in failure: %w", err)
-		}
-		n, _, err := tx.Tallied(l.bucket, l.key, tx.Now().Add(-r.Policy.T2Window))
-		if err != nil {
-			return bot.Outcome{}, fmt.Errorf("enroll: read sign-in failures: %w", err)
-		}
-		left = min(left, l.limit-n)
-	}
-	if left <= 0 {
-		return r.pausedT2(c, r.Policy.T2Window), nil
-	}
-	return fail("wrong", "sign_in_wrong", "left", strconv.Itoa(left)), nil
-}
-
-func (r *Room) pausedT2(c *bot.Call, wait time.Duration) bot.Outcome {
-	return fail("locked", "sign_in_locked", "wait", bot.Wait(r.Phrases, c.Lang(), wait))
 }
 
 // link proves that the conversation's chat account is this person's (L2).
@@ -269,11 +227,47 @@ func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) erro
 // linkUser links a user of a channel, writes the audit line, and tells the
 // addresses that the person has already.
 func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, evidence string) error {
-	err := tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now()})
+	known, err := r.knownBrowser(tx, ch, user, p)
+	if err != nil {
+		return err
+	}
+	err = tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now(),
+		HeldUntil: r.holdLink(tx, evidence), Evidence: evidence})
 	if err != nil {
 		return fmt.Errorf("enroll: link identity: %w", err)
 	}
+	if known {
+		return nil
+	}
 	return r.recordAccount(tx, ch, lang, p, "person", "identity.linked", evidence)
+}
+
+// knownBrowser reports whether a visitor of the web chat comes with a browser in
+// which the person has signed in before: that is no new link. The links of the
+// earlier visits go, since their sessions are over. The adapter makes the user
+// of a visitor from the browser and the visit, with a dot between.
+func (r *Room) knownBrowser(tx bot.Tx, ch bot.ChannelID, user string, p *bot.Person) (bool, error) {
+	browser, _, ok := strings.Cut(user, ".")
+	if !ok || !r.anonymous(ch) {
+		return false, nil
+	}
+	ids, err := tx.IdentitiesOf(p.ID)
+	if err != nil {
+		return false, fmt.Errorf("enroll: chat accounts of a person: %w", err)
+	}
+	known := false
+	for _, id := range ids {
+		if id.Channel != ch || !strings.HasPrefix(id.User, browser+".") {
+			continue
+		}
+		if known = true; id.User == user {
+			continue
+		}
+		if err := tx.Unlink(ch, id.User); err != nil {
+			return false, fmt.Errorf("enroll: end the link of an earlier visit: %w", err)
+		}
+	}
+	return known, nil
 }
 
 // recordAccount writes the audit line of something about a chat account and

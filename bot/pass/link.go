@@ -12,8 +12,8 @@ import (
 func (r *Room) NewLink(ctx context.Context, pg bot.Page) (token bot.Secret, expires time.Time, err error) {
 	token = newToken()
 	err = r.o.Store.Update(ctx, func(tx bot.Tx) error {
-		p, err := begin(tx, bot.PassLink, token, pg.Conversation, r.o.Policy.LinkLife, func(*bot.Pass) any {
-			pg.Expires = time.Time{} // not open yet
+		p, err := begin(tx, bot.PassLink, token, pg.Conversation, r.o.Policy.LinkLife, func(p *bot.Pass) any {
+			pg.Asked, pg.Expires = p.CreatedAt, time.Time{} // not open yet
 			return &pg
 		})
 		if err == nil {

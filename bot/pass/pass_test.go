@@ -136,6 +136,47 @@ func TestSessionIdle(t *testing.T) {
 	ok(t, r.EndSession(ctx, token))
 }
 
+// TestSharedSession: on a computer that others use, a session ends 90 seconds
+// after its last use, to the second, and never outlives the others.
+func TestSharedSession(t *testing.T) {
+	r, ctx := newRig(t), t.Context()
+	shared := session
+	shared.Shared = true
+	token, err := r.BeginSession(ctx, shared)
+	ok(t, err)
+	for range 8 * 60 * 60 / 89 {
+		r.clock.Advance(89 * time.Second)
+		_, err := r.Session(ctx, token)
+		ok(t, err)
+	}
+	r.clock.Advance(89 * time.Second)
+	_, err = r.Session(ctx, token)
+	wants(t, "after eight hours of use", err, bot.ErrExpired)
+	token, err = r.BeginSession(ctx, shared)
+	ok(t, err)
+	r.clock.Advance(90 * time.Second)
+	_, err = r.Session(ctx, token)
+	wants(t, "one that was never used", err, bot.ErrExpired)
+	token, err = r.BeginSession(ctx, shared)
+	ok(t, err)
+	began := r.clock.Now()
+	for range 3 {
+		r.clock.Advance(89 * time.Second)
+		_, err := r.Session(ctx, token)
+		ok(t, err)
+	}
+	_, at, err := r.PeekSession(ctx, token)
+	ok(t, err)
+	if want := began.Add(3*89*time.Second + 90*time.Second); !at.Equal(want) {
+		t.Errorf("ends %s, want %s", at, want)
+	}
+	r.clock.Advance(90 * time.Second) // a look is no use
+	_, _, err = r.PeekSession(ctx, token)
+	wants(t, "look at one that nobody used", err, bot.ErrExpired)
+	_, err = r.Session(ctx, token)
+	wants(t, "one that nobody used", err, bot.ErrExpired)
+}
+
 func TestSessionLife(t *testing.T) {
 	r, ctx := newRig(t), t.Context()
 	token, err := r.BeginSession(ctx, session)
@@ -199,6 +240,7 @@ func TestLink(t *testing.T) {
 	token, pg, err := r.OpenLink(ctx, link)
 	ok(t, err)
 	want := page
+	want.Asked = r.clock.Now().Add(time.Millisecond - 10*time.Minute)
 	want.Expires = r.clock.Now().Add(10 * time.Minute)
 	if !reflect.DeepEqual(*pg, want) {
 		t.Errorf("page %+v, want %+v", *pg, want)

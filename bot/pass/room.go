@@ -19,12 +19,15 @@ const tokenBytes = 32
 
 // touchEvery is how exactly the last use of a session is known. A browser asks
 // often; noting every request would cost a write each.
-const touchEvery = time.Minute
+const (
+	touchEvery  = time.Minute
+	touchShared = time.Second
+)
 
 // Options of a Room. All are required.
 type Options struct {
 	Store  bot.Store
-	Policy *policy.Policy // SessionIdle, SessionLife, LinkLife, PageLife
+	Policy *policy.Policy // SessionIdle, SessionLife, SharedIdle, LinkLife, PageLife
 }
 
 // A Room hands out passes. It keeps no state of its own and is safe for

@@ -12,7 +12,11 @@ import (
 func (r *Room) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, error) {
 	token := newToken()
 	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
-		_, err := begin(tx, bot.PassSession, token, s.Conversation, r.o.Policy.SessionLife, func(p *bot.Pass) any {
+		life := r.o.Policy.SessionLife
+		if s.Shared {
+			life = min(life, r.o.Policy.SharedIdle)
+		}
+		_, err := begin(tx, bot.PassSession, token, s.Conversation, life, func(p *bot.Pass) any {
 			s.Started = p.CreatedAt
 			return &s
 		})
@@ -25,22 +29,36 @@ func (r *Room) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, 
 }
 
 // Session implements bot.Passes. The use is noted at most once a minute, so a
-// session may end up to a minute before it was idle for SessionIdle.
+// session may end up to a minute before it was idle for SessionIdle. That of a
+// shared browser moves its end with each use, to the second.
 func (r *Room) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, error) {
 	p, now, err := r.look(ctx, bot.PassSession, token)
-	if err == nil && now.Sub(p.UsedAt) >= touchEvery {
-		// change reads it again: what was ended or saved meanwhile stays so.
-		err = r.change(ctx, bot.PassSession, token, func(tx bot.Tx, held *bot.Pass) error {
-			p = held
-			p.UsedAt = tx.Now()
-			return put(tx, p)
-		})
-	}
 	if err != nil {
 		return nil, err
 	}
 	s := &bot.WebSession{}
 	if err := read(p, s); err != nil {
+		return nil, err
+	}
+	every := touchEvery
+	if s.Shared {
+		every = touchShared
+	}
+	if now.Sub(p.UsedAt) < every {
+		return s, nil
+	}
+	// change reads it again: what was ended or saved meanwhile stays so.
+	err = r.change(ctx, bot.PassSession, token, func(tx bot.Tx, p *bot.Pass) error {
+		*s = bot.WebSession{}
+		if err := read(p, s); err != nil {
+			return err
+		}
+		if p.UsedAt = tx.Now(); s.Shared {
+			p.ExpiresAt = p.UsedAt.Add(r.o.Policy.SharedIdle)
+		}
+		return put(tx, p)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return s, nil

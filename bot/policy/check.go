@@ -60,8 +60,8 @@ func (p *Policy) checkTogether() []Problem {
 	}
 	add(p.CodeLifeT3 > p.CodeLifeT1, "policy.codes.life_proof", FormatDuration(p.CodeLifeT3),
 		"is longer than policy.codes.life, "+FormatDuration(p.CodeLifeT1), "set "+FormatDuration(p.CodeLifeT1)+" or less")
-	add(p.T2FailuresPerson < p.T2FailuresAccount, "policy.failures.sign_in_person", fmt.Sprint(p.T2FailuresPerson),
-		fmt.Sprintf("is below policy.failures.sign_in_account, %d", p.T2FailuresAccount), fmt.Sprintf("set %d or more", p.T2FailuresAccount))
+	add(p.SignInWaitMax < p.SignInWait, "policy.failures.sign_in_wait_max", FormatDuration(p.SignInWaitMax),
+		"is shorter than policy.failures.sign_in_wait, "+FormatDuration(p.SignInWait), "set "+FormatDuration(p.SignInWait)+" or more")
 	add(p.TOTPDrift < time.Duration(p.TOTPWindow+1)*p.TOTPPeriod, "policy.totp.drift", FormatDuration(p.TOTPDrift),
 		"is less than what policy.totp.window lets set up", "set "+FormatDuration(time.Duration(p.TOTPWindow+1)*p.TOTPPeriod)+" or more")
 	add(p.TOTPSkewSearch > 0 && p.TOTPSkewSearch <= p.TOTPWindow, "policy.totp.skew_search", fmt.Sprint(p.TOTPSkewSearch),

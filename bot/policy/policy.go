@@ -20,16 +20,18 @@ type Policy struct {
 	ResendWaits  []time.Duration // see ResendWait
 
 	// Failures and locks.
-	T3Failures        int
-	T3Window          time.Duration // also how long the lock lasts
-	T2FailuresAccount int
-	T2FailuresPerson  int
-	T2Window          time.Duration
-	T1Failures        int
-	T1Window          time.Duration
-	T1Pause           time.Duration
-	FactorFailures    int
-	T3Delays          []time.Duration // see T3Delay
+	T3Failures     int
+	T3Window       time.Duration // also how long the lock lasts
+	SignInFree     int           // wrong passwords before waits begin; see SignInPause
+	SignInWait     time.Duration // the first wait; each further one is twice as long
+	SignInWaitMax  time.Duration
+	SignInName     Limit // wrong passwords for one name from everywhere; see SignInSlow
+	T2Window       time.Duration
+	T1Failures     int
+	T1Window       time.Duration
+	T1Pause        time.Duration
+	FactorFailures int
+	T3Delays       []time.Duration // see T3Delay
 
 	// Authenticator.
 	TOTPDigits      int
@@ -72,6 +74,7 @@ type Policy struct {
 	RecoveryCodeChars int // Crockford base 32: five bits each
 	ProofFresh        time.Duration
 	HoldNew           time.Duration
+	HoldLink          time.Duration
 
 	// Hashing of answers and recovery codes.
 	ArgonMemoryKiB int
@@ -105,6 +108,7 @@ type Policy struct {
 	WebPause      time.Duration // how long it is shut out after that
 	SessionIdle   time.Duration
 	SessionLife   time.Duration
+	SharedIdle    time.Duration // of a session in a browser that others use, too
 	LinkLife      time.Duration // of a one-time link
 	PageLife      time.Duration // of the page that it opened
 	SignInFresh   time.Duration // how old a sign-in at the provider may be
@@ -124,16 +128,18 @@ func Default() *Policy {
 		CodeTries:    5,
 		ResendWaits:  []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute},
 
-		T3Failures:        5,
-		T3Window:          24 * time.Hour,
-		T2FailuresAccount: 5,
-		T2FailuresPerson:  10,
-		T2Window:          24 * time.Hour,
-		T1Failures:        15,
-		T1Window:          24 * time.Hour,
-		T1Pause:           time.Hour,
-		FactorFailures:    50,
-		T3Delays:          []time.Duration{0, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second},
+		T3Failures:     5,
+		T3Window:       24 * time.Hour,
+		SignInFree:     3,
+		SignInWait:     30 * time.Second,
+		SignInWaitMax:  15 * time.Minute,
+		SignInName:     Limit{10, time.Hour},
+		T2Window:       24 * time.Hour,
+		T1Failures:     15,
+		T1Window:       24 * time.Hour,
+		T1Pause:        time.Hour,
+		FactorFailures: 50,
+		T3Delays:       []time.Duration{0, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second},
 
 		TOTPDigits:      6,
 		TOTPPeriod:      30 * time.Second,
@@ -172,6 +178,7 @@ func Default() *Policy {
 		RecoveryCodeChars: 16,
 		ProofFresh:        15 * time.Minute,
 		HoldNew:           24 * time.Hour,
+		HoldLink:          24 * time.Hour,
 
 		ArgonMemoryKiB: 19456,
 		ArgonTime:      2,
@@ -200,6 +207,7 @@ func Default() *Policy {
 		WebPause:      30 * time.Minute,
 		SessionIdle:   30 * time.Minute,
 		SessionLife:   8 * time.Hour,
+		SharedIdle:    90 * time.Second,
 		LinkLife:      10 * time.Minute,
 		PageLife:      10 * time.Minute,
 		SignInFresh:   5 * time.Minute,
@@ -226,6 +234,34 @@ func (p *Policy) T3Delay(failures int) time.Duration {
 		return 0
 	}
 	return p.T3Delays[min(max(failures, 0), len(p.T3Delays)-1)]
+}
+
+// SignInPause is how long a chat account waits after so many wrong passwords
+// (0 or more) for one name.
+func (p *Policy) SignInPause(failures int) time.Duration {
+	return p.doubled(failures - p.SignInFree)
+}
+
+// SignInSlow is how long every chat account waits before each try with a name
+// for which so many passwords were wrong in SignInName.Per, from everywhere.
+func (p *Policy) SignInSlow(failures int) time.Duration {
+	if p.SignInName.N <= 0 {
+		return p.SignInWait
+	}
+	return p.doubled(failures/p.SignInName.N - 1)
+}
+
+// doubled is SignInWait, doubled n times, and at most SignInWaitMax. 0 for a
+// negative n.
+func (p *Policy) doubled(n int) time.Duration {
+	if n < 0 {
+		return 0
+	}
+	d := p.SignInWait
+	for ; n > 0 && d < p.SignInWaitMax; n-- {
+		d *= 2
+	}
+	return min(d, p.SignInWaitMax)
 }
 
 // SMSBudget is how many texts and calls the whole organisation may cause in

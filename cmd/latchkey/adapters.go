@@ -20,6 +20,7 @@ import (
 	"latchkey/adapters/terminal"
 	"latchkey/adapters/twilio"
 	"latchkey/bot"
+	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
 )
 
@@ -81,10 +82,13 @@ func (o *outside) addChannel(a bot.Adapter) {
 
 // signIn says how people prove who they are; see enroll.Deps.
 func (o *outside) signIn() string {
-	if o.provider != nil {
-		return "page"
+	switch {
+	case o.provider != nil:
+		return enroll.ByPage
+	case o.directory != nil:
+		return enroll.ByPassword
 	}
-	return "password"
+	return enroll.ByNobody
 }
 
 func (o *outside) directoryOr(d bot.Directory) bot.Directory {

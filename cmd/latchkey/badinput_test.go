@@ -57,7 +57,7 @@ const (
 	loginFormat   = "A user name is one word without spaces, for example \"jdoe\"."
 	onlyText      = "I can only read text. Pictures, files and voice messages do not reach me."
 	tooLong       = "That is longer than I can read (4,000 characters at most). Please send a shorter message."
-	wrongSignIn   = "The user name and the password do not match. Please check both and try again. Tries left: 4."
+	wrongSignIn   = "The user name and the password do not match. Please check both and try again. Tries before a pause: 2."
 	codeGood      = "Your phone {masked} is set up."
 	outage        = "canary-outage" // the password at which the test's directory fails
 	staleButton   = "That button belonged to an earlier step. Here is where we are."
@@ -109,20 +109,21 @@ func slips() []slip {
 		{surface: "Sign-in", at: "password", input: "<the form is closed>", do: func(c *counter) { c.Submit("sign_in") }, says: "The private form was closed without an answer. Nothing was changed.", tries: "kept"},
 		{surface: "Sign-in", at: "password", input: "<a password of 5,000 characters>", do: func(c *counter) { c.Submit("sign_in", "password", strings.Repeat("p", 5000)) }, says: tooLong, tries: "kept"},
 		{surface: "Sign-in", at: "password", input: "<the directory does not answer>", do: func(c *counter) { c.Submit("sign_in", "password", outage) }, says: "I cannot reach the sign-in right now. Nothing was changed. Please try again in a moment.", tries: "kept"},
-		{surface: "Sign-in", at: "password", input: "<five wrong passwords>", do: func(c *counter) {
-			for range 5 {
+		{surface: "Sign-in", at: "password", input: "<three wrong passwords>", do: func(c *counter) {
+			for range 3 {
 				c.Submit("sign_in", "password", "wrong-horse").Last()
 			}
-		}, says: "Signing in failed too many times, so it is paused here for 24 hours. Your account itself is not locked.", then: func(c *counter) {
-			c.d.later(25 * time.Hour)
-			c.Press("again").Say(c.user)
+		}, says: "The password for \"{user}\" was wrong too many times. To keep others out, I take the next try in 30 seconds, at {until}. Your account itself is not locked.", then: func(c *counter) {
+			c.Press("again").Expect("I take the next try in")
+			c.d.later(31 * time.Second)
+			c.Press("again")
 			c.signIn()
 		}},
 		{surface: "Sign-in", at: "username", input: "<a disabled account>", do: func(c *counter) { c.Say("off").Submit("sign_in", "password", string(localdir.DemoPassword)) }, says: "I cannot set anything up for this account at the moment. Please ask the help desk: (555) 010-0199, Monday to Friday, 7:30 to 16:30.", then: func(c *counter) {
 			c.Say("hi").Press("start").Say(c.user)
 			c.signIn()
 		}},
-		{surface: "Sign-in", lang: "es", at: "password", input: "<a wrong password>", do: func(c *counter) { c.Submit("sign_in", "password", "wrong-horse") }, says: "El nombre de usuario y la contraseña no coinciden. Revise los dos e intente de nuevo, por favor. Intentos restantes: 4.", tries: "one used"},
+		{surface: "Sign-in", lang: "es", at: "password", input: "<a wrong password>", do: func(c *counter) { c.Submit("sign_in", "password", "wrong-horse") }, says: "El nombre de usuario y la contraseña no coinciden. Revise los dos e intente de nuevo, por favor. Intentos antes de una pausa: 2.", tries: "one used"},
 
 		{surface: "Texted code", at: "code", input: "12345", says: codeFormat, tries: "kept"},
 		{surface: "Texted code", at: "code", input: "1234567", says: codeFormat, tries: "kept"},
@@ -662,6 +663,7 @@ func (c *counter) checkTries(tries string) {
 	var wrong func()
 	switch c.at {
 	case "password":
+		all = 3
 		wrong = func() { c.Submit("sign_in", "password", "wrong-horse") }
 	case "code":
 		wrong = func() { c.Say(other(c.code(1))) }

@@ -87,7 +87,7 @@ func missing(cfg *config.Config) []string {
 		notes = append(notes, "directory.kind is demo: one well-known password opens every account")
 	}
 	if cfg.Web.Enabled && cfg.Directory == "none" {
-		notes = append(notes, "channels.web is enabled without directory.kind oidc: people can ask for help there, and no more")
+		notes = append(notes, "channels.web is enabled, but directory.kind is none: the web chat informs and hands over to people, and sets nothing up; set directory.kind to oidc for that")
 	}
 	if name := issuer(cfg); cfg.Org.AppName == "" && name != cfg.Org.Name {
 		notes = append(notes, fmt.Sprintf("org.name is too long for the QR code of an authenticator app, which will show %q: set org.app_name to what people should see there", name))

@@ -561,7 +561,7 @@ func TestSlackSignIn(t *testing.T) {
 	}
 	back := idp.SignIn(t, address, "e-1")
 	ada.ask(back.RequestURI(), nil)
-	if page := readable(ada.page); !strings.Contains(page, "Slack (acme), account "+ada.id) {
+	if page := readable(ada.page); !strings.Contains(page, "Slack (acme), account Ada Okafor ("+ada.id+")") {
 		t.Errorf("the page does not say which account it is for: %s", page)
 	}
 	code := ""

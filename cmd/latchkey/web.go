@@ -8,6 +8,7 @@ import (
 	"latchkey/adapters/oidc"
 	"latchkey/adapters/web"
 	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
 )
 
 // webChannel is the id of the web chat; conversations and identities carry it.
@@ -24,7 +25,7 @@ func plugWeb(h *house) error {
 		Channel: webChannel, House: rooms{h}, Passes: h.passes, Policy: c.Policy, Phrases: h.set,
 		PublicURL: c.HTTP.PublicURL, Org: c.Org.Name, BotName: c.Org.BotName, Lang: c.Org.Language,
 		HelpPhone: c.Org.HelpPhone, HelpHours: c.Org.HelpHours, HelpEmail: c.Org.HelpEmail,
-		Chat: c.Web.Enabled, Embed: c.Web.Embed, QRPage: c.Secrets.QR == "page",
+		Chat: c.Web.Enabled, Embed: c.Web.Embed, Kiosk: c.Web.Kiosk, QRPage: c.Secrets.QR == "page",
 		Picture: h.picture,
 		Shared:  c.Store.Path == "", Now: h.db.Now, Log: h.log.With("adapter", "web"),
 	}
@@ -62,6 +63,14 @@ func plugWeb(h *house) error {
 		return web.LinkAddress(c.HTTP.PublicURL, token), nil
 	}
 	return nil
+}
+
+// signInAddress is where people sign in for the web chat; empty: nowhere.
+func signInAddress(c *config.Config) string {
+	if !c.Web.Enabled || c.Directory != "oidc" {
+		return ""
+	}
+	return c.HTTP.PublicURL + web.SignInPath
 }
 
 // newProvider connects the organisation's OpenID provider.
@@ -123,4 +132,12 @@ func (r rooms) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 
 func (r rooms) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (bot.Secret, error) {
 	return r.h.enroll.ProofCode(ctx, conv, x)
+}
+
+func (r rooms) RefuseLink(ctx context.Context, conv bot.ConversationID, person bot.PersonID) error {
+	return r.h.enroll.RefuseLink(ctx, conv, person)
+}
+
+func (r rooms) AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error) {
+	return r.h.enroll.AccountName(ctx, ch, user)
 }

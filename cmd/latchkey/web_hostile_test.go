@@ -228,7 +228,7 @@ func acts(stages ...string) []door {
 		post("/chat/check", with("form", "{form}")),
 		post("/chat/show", with("form", "{form}")),
 		post("/chat/page", with("seq", "{seq}")),
-		post("/chat/leave", act),
+		post("/chat/stay", act), post("/chat/leave", act),
 		{pattern: "GET /chat", method: "GET", path: "/chat", stages: append([]string{""}, stages...), query: asked},
 		{pattern: "GET /chat/events", method: "GET", path: "/chat/events", stages: append([]string{""}, stages...), query: asked, streams: true},
 		{pattern: "GET /chat/qr/{seq}", method: "GET", path: "/chat/qr/{seq}", stages: append([]string{""}, stages...), query: asked},
@@ -254,7 +254,7 @@ func doorsOfPages(stages ...string) []door {
 		return door{pattern: pattern, method: "GET", path: path, stages: []string{""}, query: asked}
 	}
 	return []door{
-		open, submit, post("/private/check"), post("/private/show"), post("/private/signin"),
+		open, submit, post("/private/check"), post("/private/show"), post("/private/signin"), post("/private/refuse"),
 		{pattern: "GET /private", method: "GET", path: "/private", stages: append([]string{""}, stages...), query: asked},
 		{pattern: "GET /private/qr", method: "GET", path: "/private/qr", stages: append([]string{""}, stages...), query: asked},
 		read("GET /embed.js", "/embed.js"), read("GET /static/{file}", "/static/{file}"), read("GET /pictures/{name}", "/pictures/{name}"),
@@ -276,6 +276,16 @@ func asked(f *gallery, s *stage, r *rand.Rand) url.Values {
 		}
 	}
 	return v
+}
+
+// cookieOf is the name of the cookie of somebody at a stage. A sign-in under way
+// has one of its own, named by its state.
+func (f *gallery) cookieOf(st *stage, token string) string {
+	name := f.cookieName(st.cookie)
+	if st.cookie == "signin-" {
+		name += stateOf(strings.TrimSuffix(token, ".chat."))[:16]
+	}
+	return name
 }
 
 // crowd is how many browsers stand at a stage.
@@ -301,9 +311,15 @@ func (f *gallery) at(name string, g *guest, form string, fields ...string) {
 // pageOf makes a crowd that has opened the one-time page of a guest's message.
 func (f *gallery) pageOf(name string, g *guest, fields ...string) {
 	f.Helper()
+	f.pagesOf(name, f.pageFor(g), fields...)
+}
+
+// pagesOf makes a crowd that has opened a one-time page.
+func (f *gallery) pagesOf(name string, page bot.Page, fields ...string) {
+	f.Helper()
 	s := &stage{cookie: "page", fields: fields}
 	for range crowd {
-		link := f.linkOf(g)
+		link := f.linkTo(page)
 		token, _, err := f.passes.OpenLink(f.Context(), link)
 		if err != nil {
 			f.Fatal(err)
@@ -314,8 +330,8 @@ func (f *gallery) pageOf(name string, g *guest, fields ...string) {
 	f.stages[name] = s
 }
 
-// linkOf makes a link to a one-time page of the guest's newest message.
-func (f *gallery) linkOf(g *guest) bot.Secret {
+// pageFor is a one-time page of the guest's newest message.
+func (f *gallery) pageFor(g *guest) bot.Page {
 	f.Helper()
 	s := g.session()
 	seq, err := strconv.ParseInt(g.seq(), 10, 64)
@@ -326,19 +342,25 @@ func (f *gallery) linkOf(g *guest) bot.Secret {
 	if err != nil || len(rows) != 1 {
 		f.Fatalf("message %d: %d rows, %v", seq, len(rows), err)
 	}
-	link, _, err := f.passes.NewLink(f.Context(), bot.Page{Conversation: s.Conversation, Channel: webChannel, User: s.User, Message: rows[0].Message})
+	return bot.Page{Conversation: s.Conversation, Channel: webChannel, User: s.User, Message: rows[0].Message}
+}
+
+// linkTo makes a link to a one-time page.
+func (p *premises) linkTo(page bot.Page) bot.Secret {
+	p.Helper()
+	link, _, err := p.passes.NewLink(p.Context(), page)
 	if err != nil {
-		f.Fatal(err)
+		p.Fatal(err)
 	}
 	return link
 }
 
 // links are one-time links that nobody has opened.
-func (f *gallery) links(g *guest) {
+func (f *gallery) links(page bot.Page) {
 	f.Helper()
 	s := &stage{cookie: "page"}
 	for range 20 {
-		s.tokens = append(s.tokens, string(f.linkOf(g)))
+		s.tokens = append(s.tokens, string(f.linkTo(page)))
 	}
 	f.stages["link"] = s
 }
@@ -402,7 +424,7 @@ func demoGallery(p *premises) *gallery {
 	atPassword.hears("private form")
 	f.at("password", atPassword, "sign_in", "password")
 	f.pageOf("password page", atPassword, "password")
-	f.links(atPassword)
+	f.links(f.pageFor(atPassword))
 	f.dies(atPassword)
 
 	atPicture := p.guest().arrives("/chat")
@@ -459,10 +481,11 @@ func serveGallery(p *premises) *gallery {
 	framed.presses("Start")
 	framed.hears("sign in")
 	f.at("framed", framed, "sign_in_page")
-	f.pageOf("sign-in page", framed)
-	f.links(framed)
+	page := p.direct().atSignIn()
+	f.pagesOf("sign-in page", page)
+	f.links(page)
 
-	s := &stage{cookie: "signin"}
+	s := &stage{cookie: "signin-"}
 	for range crowd {
 		token, err := p.passes.BeginSignIn(p.Context(), bot.SignInState{})
 		if err != nil {
@@ -476,6 +499,7 @@ func serveGallery(p *premises) *gallery {
 	f.doors = append(f.doors,
 		door{pattern: "GET /chat/embed", method: "GET", path: "/chat/embed", stages: []string{"", "framed"}, query: asked},
 		door{pattern: "GET /{$}", method: "GET", path: "/", stages: []string{"", "picture"}, query: asked},
+		door{pattern: "GET /signin", method: "GET", path: "/signin", stages: []string{"", "codes", "picture"}, query: asked},
 		door{pattern: "POST /signin", method: "POST", path: "/signin", stages: []string{"codes", "picture"}, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil, "id": nil, "next": {"/chat"}, "lang": {"en"}}
 		}},
@@ -613,11 +637,11 @@ func (f *gallery) good(d *door, r *rand.Rand) (*shot, url.Values) {
 		if st.cookie == "page" {
 			value += ".mark"
 		}
-		s.add("Cookie", f.cookieName(st.cookie)+"="+value)
+		s.add("Cookie", f.cookieOf(st, token)+"="+value)
 		if st.cookie == "framed" && strings.HasPrefix(path, "/chat/") {
 			query.Set("framed", "1")
 		}
-		if st.cookie == "signin" {
+		if st.cookie == "signin-" {
 			query.Set("state", stateOf(strings.TrimSuffix(token, ".chat.")))
 		}
 	}
@@ -817,7 +841,7 @@ func (f *gallery) spoilCookie(s *shot, form url.Values, r *rand.Rand) {
 		}
 	}
 	token, rest, _ := strings.Cut(value, ".")
-	name := f.cookieName(s.stage.cookie)
+	name := f.cookieOf(s.stage, s.token)
 	s.del("Cookie")
 	switch r.IntN(10) {
 	case 0: // none
@@ -1669,7 +1693,7 @@ func (f *gallery) namedOtherwise(r *rand.Rand) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		if resp.StatusCode != http.StatusForbidden {
+		if resp.StatusCode != http.StatusMisdirectedRequest {
 			f.Errorf("%s by another name: %d\n%.300s", d.pattern, resp.StatusCode, body)
 		}
 	}

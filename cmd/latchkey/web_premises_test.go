@@ -29,6 +29,7 @@ import (
 	"latchkey/adapters/pretend"
 	"latchkey/adapters/web"
 	"latchkey/bot"
+	"latchkey/bot/bottest"
 	"latchkey/bot/vault"
 	"latchkey/cmd/latchkey/config"
 )
@@ -115,7 +116,7 @@ func servePremisesAt(t *testing.T, origin string, change ...func(*config.Config)
 				h.outside.senders[via] = d
 			}
 			return nil
-		}}, {"web", plugWeb}}
+		}}, {"direct", func(h *house) error { h.outside.addChannel(bottest.NewAdapter("direct")); return nil }}, {"web", plugWeb}}
 	}, change)
 }
 
@@ -453,6 +454,17 @@ func (g *guest) keep(values ...string) {
 // cookie is one of the pages' cookies, by its short name.
 func (g *guest) cookie(short string) string { return g.jar[g.p.cookieName(short)] }
 
+// signingIn is the short name of the cookie of a sign-in under way.
+func (g *guest) signingIn() string {
+	for name := range g.jar {
+		if short, ok := strings.CutPrefix(name, g.p.cookieName("")); ok && strings.HasPrefix(short, "signin-") {
+			return short
+		}
+	}
+	g.p.Fatal("no sign-in is under way")
+	return ""
+}
+
 // token is the session's.
 func (g *guest) token() string {
 	if g.framed {
@@ -622,6 +634,41 @@ func rigID() string {
 	defer rigIDs.Unlock()
 	rigIDs.n++
 	return fmt.Sprintf("rig-%08d", rigIDs.n)
+}
+
+// A direct conversation is one that somebody has with the bot on a platform.
+type direct struct {
+	p    *premises
+	conv bot.ConversationID
+	user string
+}
+
+// direct begins one.
+func (p *premises) direct() *direct {
+	id := rigID()
+	return &direct{p, bot.ConversationID("direct:" + id), "U-" + id}
+}
+
+// does is one thing that the person does, and what the bot says to it.
+func (d *direct) does(ev bot.Event) *bot.Message {
+	d.p.Helper()
+	ev.ID, ev.Channel, ev.Conversation, ev.From, ev.At = rigID(), "direct", d.conv, d.user, d.p.db.Now()
+	said, err := d.p.turn.Answer(d.p.Context(), ev)
+	if err != nil || said == nil {
+		d.p.Fatalf("the bot says %v, %v", said, err)
+	}
+	return said
+}
+
+// atSignIn brings it to the sign-in page, and gives that page.
+func (d *direct) atSignIn() bot.Page {
+	d.p.Helper()
+	said := d.does(bot.Event{Kind: bot.Text, Text: "hi"})
+	said = d.does(bot.Event{Kind: bot.Press, Choice: "start", Prompt: said.Prompt})
+	if said.Form == nil || !said.Form.SignIn {
+		d.p.Fatalf("not at the sign-in page: %+v", said)
+	}
+	return bot.Page{Conversation: d.conv, Channel: "direct", User: d.user, Message: *said}
 }
 
 var groups = regexp.MustCompile(`\d{6}`)

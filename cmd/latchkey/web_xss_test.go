@@ -447,7 +447,7 @@ func (x *exhibition) oncePages(t *testing.T) {
 		page.Eval(`document.querySelector('form[data-open] button').click()`, nil)
 		page.Until("the page to open", `document.querySelector('main[data-step=open]')`)
 		x.looks(t, page)
-		x.reads(t, page, "main > p", []string{s})
+		x.reads(t, page, "main > p, .asker dd", []string{s})
 		if kind == 0 {
 			x.reads(t, page, "label", part)
 			x.reads(t, page, "h1", []string{s})
@@ -504,8 +504,9 @@ func (x *exhibition) callbacks(t *testing.T) {
 		g := x.guest()
 		g.get("/chat")
 		g.submit("/signin", "")
-		token, _, _ := strings.Cut(g.cookie("signin"), ".")
-		x.wears(page, map[string]string{"signin": g.cookie("signin")})
+		short := g.signingIn()
+		token, _, _ := strings.Cut(g.cookie(short), ".")
+		x.wears(page, map[string]string{short: g.cookie(short)})
 		v := url.Values{"state": {stateOf(token)}, "error": {part[0]}, "error_description": {strings.Join(part, " ")}, "error_uri": {part[1]}, "session_state": {part[2]}, "iss": {part[3]}}
 		for range 2 { // the second one is spent
 			page.Goto(x.origin + "/signin/callback?" + v.Encode())

@@ -93,7 +93,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	h.enroll = enroll.New(enroll.Deps{
 		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Hashes: hasher{pool},
 		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
-		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(),
+		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(), Anonymous: webChannel, SignInAddress: signInAddress(cfg),
 		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
 		Log:      log.With("room", "enroll"),
 	})

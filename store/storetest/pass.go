@@ -86,4 +86,28 @@ func testPasses(t *testing.T, s bot.Store) {
 		_, err = tx.Pass(old.Hash)
 		return err
 	})
+	update(t, s, func(tx bot.Tx) error { // all of a conversation, of whatever kind, and of no other
+		for i, c := range []bot.ConversationID{"gone", "stays", "gone"} {
+			k := bot.Pass{Hash: []byte{'p', byte(i)}, Kind: []bot.PassKind{bot.PassSession, bot.PassSession, bot.PassLink}[i], Conversation: c, ExpiresAt: now.Add(time.Hour)}
+			if err := tx.PutPass(&k); err != nil {
+				return err
+			}
+		}
+		for range 2 {
+			if err := tx.DropPasses("gone"); err != nil {
+				return err
+			}
+		}
+		for i, want := range []error{bot.ErrNotFound, nil, bot.ErrNotFound} {
+			_, err := tx.Pass([]byte{'p', byte(i)})
+			if want == nil && err != nil {
+				return err
+			}
+			if want != nil {
+				fails(t, "pass of a conversation whose passes were dropped", err, want)
+			}
+		}
+		_, err := tx.Pass(old.Hash)
+		return err
+	})
 }

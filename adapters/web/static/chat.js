@@ -48,6 +48,7 @@
   // ended says that the session is over and offers a new one.
   function ended() {
     if (over) return;
+    if (chat.dataset.idle) return void wipe("done"); // the next person sees nothing
     state(t("Over") + " ", true);
     over = true;
     stop();
@@ -182,6 +183,57 @@
     }
   }
 
+  // --- a computer that others use --------------------------------------------
+
+  // Nothing of the person stays on the page, nor in what the browser goes back to.
+  function wipe(how) {
+    over = true;
+    stop();
+    chat.replaceChildren();
+    location.replace(next + "?" + how + "=1");
+  }
+
+  const box = chat.querySelector("[data-idle-box]");
+  // A little earlier than the server, so that the person sees it go.
+  const idle = (Number(chat.dataset.idle) - 5) * 1000;
+  if (box) {
+    const soon = 30000;
+    let used = Date.now(), told = used, leaving = false;
+    const send = (path) => fetch(path + q, {method: "POST", body: new URLSearchParams(new FormData(box)), headers: {"X-Latchkey": "fetch"}}).catch(() => null);
+    const stay = () => {
+      told = Date.now();
+      box.elements.id.value = crypto.randomUUID();
+      send(box.getAttribute("action").split("?")[0]).then((answer) => { if (answer?.status === 403) wipe("done"); });
+    };
+    const show = (left) => {
+      const warn = left <= soon;
+      if (box.classList.contains("soon") !== warn) {
+        box.classList.toggle("soon", warn);
+        box.querySelector("[data-idle-text]").hidden = !warn;
+        box.querySelector("[data-idle-always]").hidden = warn;
+      }
+      box.querySelector(".clock").textContent = warn ? Math.ceil(left / 1000) : "";
+    };
+    const tick = () => {
+      if (over || leaving) return;
+      const now = Date.now(), left = idle - (now - used);
+      if (left <= 0) {
+        leaving = true;
+        send("/chat/leave").finally(() => wipe("done"));
+        return;
+      }
+      if (used > told && now - told > 4000) stay();
+      show(left);
+    };
+    const use = () => { used = Date.now(); };
+    for (const e of ["pointerdown", "keydown", "touchstart", "wheel"]) window.addEventListener(e, use, {passive: true, capture: true});
+    box.addEventListener("submit", (e) => { e.preventDefault(); use(); stay(); tick(); });
+    document.addEventListener("visibilitychange", tick);
+    setInterval(tick, 1000);
+    window.addEventListener("pagehide", () => { chat.hidden = true; });
+    window.addEventListener("pageshow", (e) => { if (e.persisted) { chat.replaceChildren(); location.reload(); } });
+  }
+
   const pause = (seconds) => new Promise((done) => {
     const timer = setTimeout(finish, seconds * 1000);
     function finish() { clearTimeout(timer); window.removeEventListener("online", finish); done(); }
@@ -225,6 +277,7 @@
     if (!quiet && kind !== "say") rest();
     try {
       const answer = await post(form.action, data);
+      if (answer.status === 205) return void wipe("done");
       if (kind === "show") codes(form, await answer.text());
       if (kind === "page") opened(form, (await answer.json()).url);
     } catch (problem) {

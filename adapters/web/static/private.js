@@ -91,9 +91,18 @@
     first.focus();
   }
 
+  // Times are said as people say them here, in the zone that they are in.
+  function localise(m) {
+    for (const t of m.querySelectorAll("time[data-local]")) {
+      const at = new Date(t.dateTime);
+      if (!isNaN(at)) t.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {dateStyle: "long", timeStyle: "short"}).format(at);
+    }
+  }
+
   // Whatever only works with this script is hidden until it runs.
   function ready() {
     const m = main();
+    localise(m);
     for (const b of m.querySelectorAll("[data-copy][hidden], [data-print][hidden], [data-peek][hidden]")) b.hidden = false;
     remember(m.dataset.step === "open");
     clearInterval(timer);

@@ -201,6 +201,7 @@ func brokenConfigs(dir string) []broken {
 		// What does not fit together.
 		{"web chat without an address", org + "channels:\n  web:\n    enabled: true\n", nil, "channels.web.enabled", 5, "needs http.public_url"},
 		{"web chat under a path", org + "http:\n  public_url: https://example.org/latchkey\nchannels:\n  web:\n    enabled: true\n", nil, "http.public_url", 4, "host of their own"},
+		{"kiosk without the chat", org + "channels:\n  web:\n    kiosk: true\n", nil, "channels.web.kiosk", 5, "the web chat is off"},
 		{"embedding without the chat", org + "channels:\n  web:\n    embed: https://intranet.example.org\n", nil, "channels.web.embed", 5, "the web chat is off"},
 		{"provider that is not used", org + "oidc:\n  issuer: https://id.example.org\n  client_id: latchkey\n", nil, "oidc.issuer", 4, "directory.kind is none"},
 		{"no provider", org + "http:\n  public_url: https://example.org\ndirectory:\n  kind: oidc\n", nil, "directory.kind", 6, "oidc.issuer and oidc.client_id"},

@@ -77,6 +77,7 @@ type Terminal struct {
 type Web struct {
 	Enabled bool
 	Embed   []string // origins whose pages may embed it
+	Kiosk   bool     // it stands on computers that everybody uses
 }
 
 // OIDC is the OpenID provider that people sign in at. No Issuer, no provider.

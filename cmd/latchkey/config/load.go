@@ -400,6 +400,9 @@ func (r *reader) together() {
 	if len(c.Web.Embed) > 0 && !c.Web.Enabled {
 		r.badKey("channels.web.embed", "is set, but the web chat is off; set channels.web.enabled to true")
 	}
+	if c.Web.Kiosk && !c.Web.Enabled {
+		r.badKey("channels.web.kiosk", "is set, but the web chat is off; set channels.web.enabled to true")
+	}
 	r.needs("oidc.", "oidc.issuer", "oidc.client_id")
 	switch {
 	case c.Directory == "oidc" && c.OIDC.Issuer == "":

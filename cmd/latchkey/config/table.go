@@ -100,6 +100,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Web.Enabled }},
 		{Path: "channels.web.embed", Kind: "list", list: true, Doc: "Sites whose pages may embed the web chat with the one script tag of /embed.js, as scheme and host.", Example: "https://intranet.example.org",
 			at: func(c *Config) any { return &c.Web.Embed }, bad: badOrigin},
+		{Path: "channels.web.kiosk", Kind: "switch", Doc: "The web chat stands on computers that everybody uses: a session ends when the person is done, or after policy.web.shared_idle without use, and each sign-in asks for the password. Without it, people say at the sign-in that a computer is shared.",
+			at: func(c *Config) any { return &c.Web.Kiosk }},
 	}
 	keys = append(keys, samples()...)
 	keys = append(keys, []Key{

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"latchkey/bot"
+)
+
+// TestStrangerStaysAStranger is row 57 of the threats in the whole program, at a
+// real OpenID provider: somebody opens the chat inside another site's page, and
+// phones the victim, who signs in wherever they are sent, and reads out
+// whatever they see.
+func TestStrangerStaysAStranger(t *testing.T) {
+	t.Parallel()
+	p := servePremises(t)
+	for _, path := range []string{"/chat/embed", "/chat"} {
+		stranger := p.guest()
+		stranger.framed = path == "/chat/embed"
+		stranger.get(path)
+		stranger.submit("/chat/open", map[bool]string{true: "Start", false: "Go on without signing in"}[stranger.framed])
+		stranger.presses("Start")
+		stranger.hears("the window in which you signed in")
+
+		// Everything that can be had to send to the victim: addresses of ours.
+		var sent []string
+		for _, a := range regexp.MustCompile(`href="(/[^"]+)"|action="(/signin[^"]*)"`).FindAllStringSubmatch(stranger.body, -1) {
+			sent = append(sent, strings.ReplaceAll(a[1]+a[2], "&amp;", "&"))
+		}
+		stranger.ask(http.MethodPost, stranger.act("/chat/page"), url.Values{"csrf": {csrfOf(stranger.token())}, "id": {rigID()}, "seq": {stranger.seqOf()}},
+			http.Header{"X-Latchkey": {"fetch"}})
+		if strings.Contains(stranger.body, "/private#") {
+			t.Fatalf("%s: a one-time link was made: %s", path, stranger.body)
+		}
+		sent = append(sent, "/signin")
+
+		for _, address := range sent {
+			if strings.HasPrefix(address, "/static/") {
+				continue
+			}
+			victim := p.guest()
+			victim.get(address)
+			if victim.status != http.StatusOK || !strings.Contains(victim.body, `action="/signin"`) {
+				continue // nothing to sign in to
+			}
+			victim.submit("/signin", "Sign in with Riverbend ID")
+			victim.signsIn("e-1001")
+			victim.hears("Ada")
+			for _, word := range regexp.MustCompile(`\b[0-9A-Z]{4}-?[0-9A-Z]{4}\b`).FindAllString(readable(victim.page), -1) {
+				stranger.get(path)
+				stranger.says(word)
+			}
+		}
+		stranger.get(path)
+		s := stranger.session()
+		err := p.db.View(t.Context(), func(tx bot.Tx) error {
+			c, err := tx.Conversation(s.Conversation)
+			if err == nil && (c.Person != "" || c.Level != bot.L0) {
+				t.Errorf("%s: the stranger is %q at level %d", path, c.Person, c.Level)
+			}
+			ids, err := tx.IdentitiesOf("e-1001")
+			if len(ids) != 1 || strings.Contains(string(s.Conversation), ids[0].User) {
+				t.Errorf("%s: linked to Ada: %+v", path, ids)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// seqOf is the number of the newest message that the page shows.
+func (g *guest) seqOf() string {
+	if m := g.last(); m != nil {
+		return attribute(m, "data-seq")
+	}
+	return ""
+}
+
+// TestNobodyCanSignIn: with directory.kind none the web chat informs and hands
+// over to people, in so many words.
+func TestNobodyCanSignIn(t *testing.T) {
+	t.Parallel()
+	p := demoPremises(t)
+	p.house.enroll.SignIn = "nobody"
+	g := p.guest().arrives("/chat")
+	g.presses("Start")
+	g.hears("I cannot sign you in here")
+	g.submit("/chat/press", "Talk to a person")
+	g.hears("(") // the help desk's number
+}
