@@ -19,3 +19,14 @@ ALTER TABLE identity ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
 ALTER TABLE method ADD COLUMN conversation TEXT NOT NULL DEFAULT '';
 ALTER TABLE method ADD COLUMN held_until BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE method ADD COLUMN drift BIGINT NOT NULL DEFAULT 0;
+
+-- Since when the last staff list that was imported does not have the person;
+-- 0: it has, or nothing was imported since this is known.
+ALTER TABLE person ADD COLUMN unlisted_at BIGINT NOT NULL DEFAULT 0;
+
+-- People who were erased while a list still had them, by a keyed hash of their
+-- id: an import leaves them out.
+CREATE TABLE tombstone (
+	hash BLOB NOT NULL PRIMARY KEY,
+	at   BIGINT NOT NULL
+) /*sqlite WITHOUT ROWID*/;
