@@ -46,8 +46,8 @@ type Person struct {
 }
 
 // Stopped reports whether nothing is shown, proven, changed or begun for the
-// person now: the account is disabled or frozen.
-func (p *Person) Stopped() bool { return p.Disabled || !p.FrozenAt.IsZero() }
+// person now: nothing may be enrolled for them (Enrolls), or they are frozen.
+func (p *Person) Stopped() bool { return !p.Enrolls() || !p.FrozenAt.IsZero() }
 
 // PersonKind says what sort of account it is. The empty kind is not known and
 // treated as staff.
