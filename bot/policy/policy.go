@@ -88,6 +88,7 @@ type Policy struct {
 	Outbox        time.Duration
 	Audit         time.Duration
 	ChallengeKeep time.Duration
+	Backups       time.Duration
 
 	// Inbound.
 	ChatBurst        Limit
@@ -182,6 +183,7 @@ func Default() *Policy {
 		Outbox:        30 * 24 * time.Hour,
 		Audit:         400 * 24 * time.Hour,
 		ChallengeKeep: 24 * time.Hour,
+		Backups:       35 * day,
 
 		ChatBurst:        Limit{20, 10 * time.Second},
 		ChatRate:         Limit{1, 2 * time.Second},
