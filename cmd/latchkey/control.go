@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type order struct {
 	Args []string `json:"args"`
 	Dir  string   `json:"dir"` // where relative paths begin
 	In   bool     `json:"in"`  // frames with the command's input follow
+	By   string   `json:"by"`  // who gives it
 }
 
 // Streams of a frame.
@@ -122,8 +124,9 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
 	} else {
-		h.log.Info("operator's command", "args", o.Args)
-		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, house: h}, o.Args)
+		// No more of it: whoever is erased must not stay in the log.
+		h.log.Info("operator's command", "command", strings.Join(o.Args[:min(2, len(o.Args))], " "), "by", o.By)
+		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, by: o.By, house: h}, o.Args)
 	}
 	f.write(frameExit, []byte{byte(code)})
 }
@@ -191,7 +194,7 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if err := json.NewEncoder(c).Encode(order{s.args, dir, s.feeds}); err != nil {
+	if err := json.NewEncoder(c).Encode(order{Args: s.args, Dir: dir, In: s.feeds, By: s.operator()}); err != nil {
 		return true, fmt.Errorf("the running service does not answer: %w", err)
 	}
 	if s.feeds {

@@ -50,6 +50,7 @@ type std struct {
 
 	args  []string // the command line
 	dir   string   // where relative paths begin; empty: the working folder
+	by    string   // who gives it, when the running service runs it for somebody
 	house *house   // the running service, when it runs the command: see control.go
 	feeds bool     // the command reads in: a running service is sent it, too
 }
