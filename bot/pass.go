@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -14,6 +15,10 @@ var (
 
 // ErrDisabled is returned, wrapped, when the directory has disabled a person.
 var ErrDisabled = errors.New("account disabled")
+
+// ErrFrozen is returned, wrapped, when an account is frozen. It is an
+// ErrDisabled, too, for whoever treats both alike.
+var ErrFrozen = fmt.Errorf("account frozen: %w", ErrDisabled)
 
 // PassKind says what a pass opens.
 type PassKind string
@@ -106,6 +111,10 @@ type Passes interface {
 	PeekSession(ctx context.Context, token Secret) (s *WebSession, ends time.Time, err error)
 	SaveSession(ctx context.Context, token Secret, s WebSession) error
 	EndSession(ctx context.Context, token Secret) error
+	// Ended gives a mark that changes whenever passes were ended by somebody
+	// else than who holds them (OperatorTx.EndPasses), in any process: whoever
+	// keeps a stream open then looks again whether its session is still there.
+	Ended(ctx context.Context) (mark string, err error)
 
 	NewLink(ctx context.Context, p Page) (token Secret, expires time.Time, err error)
 	// OpenLink spends the link and begins its page.

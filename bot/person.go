@@ -40,7 +40,14 @@ type Person struct {
 	// Missing says that the account is off because the last list did not have
 	// the person any more; the next list that has them takes it back.
 	Missing bool
+	// UnlistedAt is since when the last staff list that was imported does not
+	// have the person; zero: it has.
+	UnlistedAt time.Time
 }
+
+// Stopped reports whether nothing is shown, proven, changed or begun for the
+// person now: nothing may be enrolled for them (Enrolls), or they are frozen.
+func (p *Person) Stopped() bool { return !p.Enrolls() || !p.FrozenAt.IsZero() }
 
 // PersonKind says what sort of account it is. The empty kind is not known and
 // treated as staff.

@@ -44,6 +44,7 @@ type Tx interface {
 	AuditTx
 	DeskTx
 	PassTx
+	OperatorTx
 	JobTx
 }
 
@@ -211,6 +212,46 @@ type DeskTx interface {
 	// RequestOf finds the open request of a conversation; ErrNotFound.
 	RequestOf(c ConversationID) (*Request, error)
 	Requests(limit int) ([]Request, error) // open ones, oldest first
+}
+
+// OperatorTx changes a person as a whole: what operators' commands and a freeze
+// need.
+type OperatorTx interface {
+	// EndPasses deletes every pass of the conversations, and the sign-ins under
+	// way that were begun from them, and returns how many it were. Event streams
+	// of their sessions end within two seconds, in every process.
+	EndPasses(convs []ConversationID) (int, error)
+	// PassesEnded is a mark that each EndPasses changes. Empty: there was none.
+	PassesEnded() (string, error)
+	// VoidChallenges closes the open codes of a person and wipes what is sealed
+	// in them: those of the conversations, or all when convs is nil. With a
+	// purpose, only those. It returns how many it were.
+	VoidChallenges(p PersonID, convs []ConversationID, purpose string) (int, error)
+	// ClearSaid deletes what was said in a conversation, sent or not. What has
+	// to be taken back at the platform keeps its row, without the text.
+	ClearSaid(c ConversationID) error
+	// CloseRequests closes the open requests of a person that came from a flow,
+	// and returns how many it were.
+	CloseRequests(p PersonID, flow string) (int, error)
+	// RenamePerson gives a person another id everywhere: identities, methods,
+	// counters, requests, waiting jobs, and whom they manage. What is sealed at a place that names the
+	// person goes through reseal. Codes are not moved: void them first. It
+	// fails with ErrNotFound when there is no such person, and with ErrConflict
+	// when somebody has the new id.
+	RenamePerson(old, now PersonID, reseal func(sealed []byte, from, to string) ([]byte, error)) error
+	// ErasePerson deletes a person and everything that belongs to them:
+	// identities, conversations and what was said in them, methods, codes,
+	// passes, counters, requests, jobs. The audit record stays. With tombstone,
+	// imports leave the id out from now on. ErrNotFound.
+	ErasePerson(p PersonID, tombstone bool) (Erased, error)
+	// DropTombstone lets imports add an id again, and reports whether it was
+	// left out before.
+	DropTombstone(p PersonID) (bool, error)
+}
+
+// Erased counts the rows that ErasePerson deleted.
+type Erased struct {
+	Accounts, Conversations, Messages, Methods, Codes, Passes, Counters, Requests, Jobs int
 }
 
 // A Job is durable work outside the turn. Its type must marshal to JSON and

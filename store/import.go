@@ -119,6 +119,7 @@ type ImportReport struct {
 	Inserted  int
 	Updated   int // changed; rows equal to what is stored are Unchanged
 	Unchanged int
+	Erased    int          // left out: people who were erased for good (bot.OperatorTx)
 	Bad       int          // rows with a problem
 	Problems  []RowProblem // of at most ImportOptions.Problems rows, in order of row
 	Stored    bool         // false: dry run, refused, or all-or-nothing with bad rows
@@ -225,6 +226,10 @@ const (
 	stageUnlisted = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
 	stageKinds    = `SELECT kind, bad, count(*) FROM import_person WHERE bad <> 1 GROUP BY kind, bad`
 
+	// Whom the list does not have any more, and who is back.
+	noteUnlisted = `UPDATE person SET unlisted_at = $1 WHERE unlisted_at = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+	noteListed   = `UPDATE person SET unlisted_at = 0 WHERE unlisted_at <> 0 AND EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+
 	// Names that change hands are put down first, so that the unique indexes
 	// hold at every row of the merge.
 	stageRelease = `UPDATE person SET username = '', email = '' WHERE id IN (SELECT s.id FROM import_person s JOIN person p ON p.id = s.id
@@ -284,8 +289,11 @@ var changed = []struct {
 // row; of a person whose account is off, it goes to the row. With AllOrNothing
 // the report then has Stored false and the error is nil. So it is when the
 // import as a whole was refused: see ImportReport.Refused.
+//
+// Whom the rows do not have is noted (bot.Person.UnlistedAt); people who were
+// erased while they were listed are left out.
 func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int], o ImportOptions) (ImportReport, error) {
-	im := &importer{ctx: ctx, db: db, o: o, rows: rows}
+	im := &importer{ctx: ctx, db: db, o: o, rows: rows, now: millis(db.Now())}
 	if im.o.Problems == 0 {
 		im.o.Problems = 1000
 	}
@@ -306,6 +314,8 @@ type importer struct {
 	head   auditHead // of the import's own line
 	o      ImportOptions
 	rows   iter.Seq2[bot.Person, int]
+	now    int64
+	erased tombstones
 	report ImportReport
 }
 
@@ -318,6 +328,10 @@ func (im *importer) stage() iter.Seq[[]any] {
 				return
 			}
 			im.report.Rows++
+			if im.erased.has(p.ID) {
+				im.report.Erased++
+				continue
+			}
 			bad, unsaid := int64(rowGood), bot.PersonFields(0)
 			if im.o.Unsaid != nil {
 				unsaid = im.o.Unsaid()
@@ -603,6 +617,14 @@ func (im *importer) merge(c texter) error {
 			return wrap("switch missing people off", err)
 		}
 	}
+	if _, err := c.do(noteListed); err != nil {
+		return wrap("note who is listed again", err)
+	}
+	if !im.o.Incomplete { // else nobody can be said to be missing
+		if _, err := c.do(noteUnlisted, im.now); err != nil {
+			return wrap("note who is not listed", err)
+		}
+	}
 	return im.record(c)
 }
 
@@ -664,6 +686,9 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 	defer c.close()
 	if _, err := c.do(stageCreate); err != nil {
 		return wrap("make the staging table", err)
+	}
+	if im.erased, err = readTombstones(c); err != nil {
+		return err
 	}
 	if err := c.stageRows(im); err != nil {
 		return err
@@ -740,6 +765,9 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	}
 	if _, err := c.do(stageCreate); err != nil {
 		return wrap("make the staging table", err)
+	}
+	if im.erased, err = readTombstones(c); err != nil {
+		return err
 	}
 	next, stop := iter.Pull(im.stage())
 	defer stop()

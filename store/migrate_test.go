@@ -18,6 +18,7 @@ const (
 	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
 	before3 = `ALTER TABLE person DROP COLUMN stopped_at; ALTER TABLE person DROP COLUMN frozen_at; ALTER TABLE person DROP COLUMN first_method_at;
 		ALTER TABLE person DROP COLUMN kind; ALTER TABLE person DROP COLUMN site; ALTER TABLE person DROP COLUMN hired_on;
+		ALTER TABLE person DROP COLUMN unlisted_at; DROP TABLE tombstone;
 		ALTER TABLE identity DROP COLUMN held_until; ALTER TABLE identity DROP COLUMN evidence;
 		ALTER TABLE method DROP COLUMN conversation; ALTER TABLE method DROP COLUMN held_until; ALTER TABLE method DROP COLUMN drift;
 		DROP INDEX person_ref; ALTER TABLE person DROP COLUMN ref; ALTER TABLE audit RENAME COLUMN ref TO person;

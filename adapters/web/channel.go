@@ -9,14 +9,10 @@ import (
 )
 
 // Run implements bot.Adapter. What people do comes in by Handler; Run only
-// holds the event streams open, and ends them when ctx ends, so that the
-// server's graceful stop has nothing to wait for.
+// tells the event streams what happened elsewhere, and ends them when ctx ends,
+// so that the server's graceful stop has nothing to wait for.
 func (a *Adapter) Run(ctx context.Context, _ bot.Inbox) error {
 	defer a.hub.close()
-	if !a.o.Shared {
-		<-ctx.Done()
-		return nil
-	}
 	t := time.NewTicker(pollEvery)
 	defer t.Stop()
 	for {
@@ -25,10 +21,26 @@ func (a *Adapter) Run(ctx context.Context, _ bot.Inbox) error {
 			return nil
 		case <-t.C:
 		}
-		if err := a.hub.poll(ctx, a.o.House.Heads); err != nil && ctx.Err() == nil {
-			a.o.Log.Error("open chats cannot be told of new messages, tries again", "err", err)
+		if err := a.look(ctx); err != nil && ctx.Err() == nil {
+			a.o.Log.Error("open chats cannot be told of new messages, and of sessions that were ended; tries again", "err", err)
 		}
 	}
+}
+
+// look tells the open chats what happened elsewhere.
+func (a *Adapter) look(ctx context.Context) error {
+	if a.hub.streams() == 0 {
+		return nil
+	}
+	mark, err := a.o.Passes.Ended(ctx)
+	if err != nil {
+		return err
+	}
+	a.hub.ended(mark)
+	if !a.o.Shared {
+		return nil
+	}
+	return a.hub.poll(ctx, a.o.House.Heads)
 }
 
 // Send implements bot.Adapter. The row is the message: browsers that look at

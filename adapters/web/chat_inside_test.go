@@ -459,6 +459,38 @@ func TestHub(t *testing.T) {
 	h.close()
 }
 
+// TestEndedTellsAll: every stream looks at its session once for each mark, in
+// whatever conversation it is.
+func TestEndedTellsAll(t *testing.T) {
+	h := newHub()
+	var ws []*watcher
+	for _, c := range []bot.ConversationID{"a", "b"} {
+		w, leave, err := h.join(c, string(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+		ws = append(ws, w)
+	}
+	asked := func(want bool) {
+		t.Helper()
+		for i, w := range ws {
+			if _, ask := h.take(w); ask != want {
+				t.Errorf("stream %d looks: %v, want %v", i, ask, want)
+			}
+		}
+	}
+	for i, mark := range []string{"", "x", "x", "y"} {
+		before := h.endings()
+		h.ended(mark)
+		news := i == 1 || i == 3
+		asked(news)
+		if (h.endings() != before) != news {
+			t.Errorf("mark %q: %d endings, then %d", mark, before, h.endings())
+		}
+	}
+}
+
 // TestOneQuestionForAll: other processes' messages are asked for once for all
 // conversations.
 func TestOneQuestionForAll(t *testing.T) {

@@ -17,6 +17,8 @@ type hub struct {
 	rooms  map[bot.ConversationID]*room
 	tabs   map[string]int // streams of a session, by the hash of its token
 	total  int
+	mark   string // of passes that were ended, as it was seen last; see ended
+	round  int    // how often it has changed
 	closed bool
 	done   chan struct{} // closed when the house closes
 }
@@ -140,7 +142,31 @@ func (h *hub) streams() int {
 	return h.total
 }
 
-// pollEvery is how often the store is asked what other processes have said.
+// ended notes the mark of bot.Passes.Ended. When it has changed, somebody was
+// signed out, here or in another process: every stream looks whether it was its
+// own session.
+func (h *hub) ended(mark string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if mark == h.mark {
+		return
+	}
+	h.mark = mark
+	h.round++
+	for _, r := range h.rooms {
+		r.tell(func(w *watcher) { w.ask = true })
+	}
+}
+
+// endings is how often ended has told the streams.
+func (h *hub) endings() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.round
+}
+
+// pollEvery is how often the store is asked what other processes have said, and
+// whether sessions were ended.
 const pollEvery = time.Second
 
 // poll wakes the streams of conversations in which another process has said

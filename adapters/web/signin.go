@@ -315,6 +315,8 @@ func unlisted(err error) string {
 	switch {
 	case errors.Is(err, bot.ErrNotFound):
 		return "unknown"
+	case errors.Is(err, bot.ErrFrozen):
+		return "frozen"
 	case errors.Is(err, bot.ErrDisabled):
 		return "disabled"
 	}
@@ -367,8 +369,19 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		}
 		a.hub.over(before.Conversation) // its other tabs
 	}
-	if _, err := a.begin(w, r, session); err != nil {
+	token, err := a.begin(w, r, session)
+	if err != nil {
 		a.trouble(w, r, err)
+		return
+	}
+	// Whoever stops an account ends the sessions that are there. If that was just
+	// before this one began, it is seen now.
+	if _, err := a.o.House.SignInAs(ctx, a.o.Channel, userOf(x), *x); unlisted(err) != "" {
+		if err := a.end(w, r, token, false); err != nil {
+			a.trouble(w, r, err)
+			return
+		}
+		a.chatTrouble(w, http.StatusForbidden, lang, "", s.next, unlisted(err), false)
 		return
 	}
 	if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {

@@ -16,6 +16,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/enroll"
 )
 
 // withOIDC gives a house the sign-in of a certified OpenID provider, at which
@@ -578,4 +579,81 @@ func TestStoreIsDownAtSignIn(t *testing.T) {
 	b.want(b.back(came(address, "code", "c")), http.StatusServiceUnavailable)
 	down.Store(false)
 	b.want(b.back(came(address, "code", "c")), http.StatusSeeOther)
+}
+
+// freezing freezes Ann in the moment before her session begins.
+type freezing struct {
+	bot.Passes
+	h *house
+}
+
+func (f *freezing) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, error) {
+	if _, err := f.h.Enroll.Freeze(ctx, roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "a test"}); err != nil {
+		return "", err
+	}
+	return f.Passes.BeginSession(ctx, s)
+}
+
+// TestFrozenIsSignedOut: somebody who is frozen gets no session, neither before
+// the sign-in nor in the middle of it, and is told where to turn.
+func TestFrozenIsSignedOut(t *testing.T) {
+	for name, change := range map[string]func(h *house){
+		"before": func(h *house) {
+			if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "a test"}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"meanwhile": func(h *house) { h.Options.Passes = &freezing{h.Options.Passes, h} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, func(h *house) { h.Options.Provider = &standIn{x: annAt}; change(h) })
+			b := h.browser()
+			b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusForbidden, "that account is frozen", "(704) 296-3143")
+			if b.cookie("session") != "" {
+				t.Error("the browser has a session")
+			}
+			err := h.DB.View(t.Context(), func(tx bot.Tx) error {
+				ids, err := tx.IdentitiesOf(roomtest.AnnID)
+				if want := map[string]int{"before": 0, "meanwhile": 1}[name]; len(ids) != want {
+					t.Errorf("linked: %v", ids)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestSignedOutElsewhere: an open chat ends by itself when somebody signs its
+// person out, and the others go on.
+func TestSignedOutElsewhere(t *testing.T) {
+	p := &standIn{x: annAt}
+	h := newHouse(t, func(h *house) { h.Options.Provider = p })
+	ben := bot.Person{ID: "p-ben", Username: "ben", Email: "ben@example.org", Name: "Ben Hollis"}
+	h.People(roomtest.Ann(), ben)
+	signIn := func(x bot.External) *browser {
+		p.x = x
+		b := h.browser()
+		b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusSeeOther)
+		return b
+	}
+	other := annAt
+	other.Person, other.Subject = ben.ID, "s-2"
+	ann, bens := signIn(annAt), signIn(other)
+	hers, his := ann.listen("", ""), bens.listen("", "")
+	hers.next("message")
+	his.next("message")
+	d, err := h.Enroll.SignOut(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "laptop lost"})
+	if err != nil || d.Passes != 1 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	hers.next("over")
+	page := bens.want(bens.Get("/chat"), http.StatusOK, "Ben")
+	bens.want(bens.Post("/chat/say", "csrf", page.field("csrf"), "id", "abcdefgh", "text", "hello"), http.StatusSeeOther)
+	his.next("message")
+	if g := ann.Get("/chat"); strings.Contains(g.Body, "Ann") {
+		t.Error("the page still knows her")
+	}
 }

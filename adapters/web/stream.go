@@ -47,6 +47,7 @@ type stream struct {
 // browser has seen last, and what is said from then on. It notes no use of the
 // session, so that a chat that only stands open lapses like any other.
 func (a *Adapter) events(w http.ResponseWriter, r *http.Request) {
+	endings := a.hub.endings()
 	s, token, ends, err := a.peek(r)
 	if err == nil || lost(err) {
 		if !a.admit(w, r, token, err) {
@@ -94,6 +95,9 @@ func (a *Adapter) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
+	if a.hub.endings() != endings { // perhaps ours, between the look and now
+		a.hub.over(s.Conversation)
+	}
 	if err := st.run(in, ends); err != nil && r.Context().Err() == nil {
 		a.o.Log.Debug("web: event stream ends", "err", err)
 	}

@@ -29,23 +29,37 @@ func (r *Room) Forms() []bot.FormSpec { return nil }
 // open takes down a request. A conversation has one open request at a time: a
 // second one finds the first.
 func (r *Room) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	known, err := tx.RequestOf(c.Conversation.ID)
-	if err == nil {
-		return bot.Outcome{Name: "known", Facts: bot.Facts("request", known.ID), Error: c.Session.Error}, nil
-	}
-	if !errors.Is(err, bot.ErrNotFound) {
-		return bot.Outcome{}, fmt.Errorf("desk: request of the conversation: %w", err)
-	}
-	id, err := number(tx)
+	q := bot.Request{Person: c.Person(), Conversation: c.Conversation.ID, Error: c.Session.Error, Lang: c.Session.Lang}
+	q.Flow, q.Step = where(c.Session)
+	id, known, err := Ask(tx, q)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	q := &bot.Request{ID: id, Person: c.Person(), Conversation: c.Conversation.ID, Error: c.Session.Error, Lang: c.Session.Lang, At: tx.Now()}
-	q.Flow, q.Step = where(c.Session)
-	if err := tx.OpenRequest(q); err != nil {
-		return bot.Outcome{}, fmt.Errorf("desk: open request: %w", err)
+	name := "new"
+	if known {
+		name = "known"
 	}
-	return bot.Outcome{Name: "new", Facts: bot.Facts("request", id), Error: c.Session.Error}, nil
+	return bot.Outcome{Name: name, Facts: bot.Facts("request", id), Error: c.Session.Error}, nil
+}
+
+// Ask takes down a request and returns its number, or that of the request that
+// the conversation has open already. ID and At are set here.
+func Ask(tx bot.Tx, q bot.Request) (id string, known bool, err error) {
+	old, err := tx.RequestOf(q.Conversation)
+	if err == nil {
+		return old.ID, true, nil
+	}
+	if !errors.Is(err, bot.ErrNotFound) {
+		return "", false, fmt.Errorf("desk: request of the conversation: %w", err)
+	}
+	if q.ID, err = number(tx); err != nil {
+		return "", false, err
+	}
+	q.At = tx.Now()
+	if err := tx.OpenRequest(&q); err != nil {
+		return "", false, fmt.Errorf("desk: open request: %w", err)
+	}
+	return q.ID, false, nil
 }
 
 // where is the step that the person was at: of the flow under the one that

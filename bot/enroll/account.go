@@ -20,7 +20,7 @@ import (
 //
 // The error wraps bot.ErrNotFound when the directory has no such person (the
 // account then stays as it is, and the person proves who they are), and
-// bot.ErrDisabled when the account is disabled there.
+// bot.ErrDisabled when the account is disabled or frozen (bot.ErrFrozen).
 func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
 	if ch == "" || user == "" || v.Person == "" && v.Email == "" {
 		return bot.L0, errors.New("enroll: vouch: a channel, a user, and a person or an address are needed")
@@ -65,10 +65,18 @@ func vouched(tx bot.Tx, v bot.Vouch) (p *bot.Person, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Disabled {
-		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
+	return p, admitted(p)
+}
+
+// admitted is the error for somebody whose account is disabled or frozen.
+func admitted(p *bot.Person) error {
+	switch {
+	case !p.FrozenAt.IsZero():
+		return fmt.Errorf("person %s: %w", p.ID, bot.ErrFrozen)
+	case p.Disabled:
+		return fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
 	}
-	return p, nil
+	return nil
 }
 
 // Overview is what a chat account may be shown of its own person: from L1 on
@@ -85,7 +93,7 @@ func (r *Room) Overview(ctx context.Context, ch bot.ChannelID, user, lang string
 			return err
 		}
 		p, err := personOf(tx, id.Person)
-		if err != nil || p == nil || p.Disabled {
+		if err != nil || p == nil || p.Stopped() {
 			return err
 		}
 		o.Level = id.Level

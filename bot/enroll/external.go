@@ -83,10 +83,7 @@ func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Disabled {
-		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
-	}
-	return p, nil
+	return p, admitted(p)
 }
 
 // oneAtATime makes transactions that begin with it wait for each other and for
@@ -257,7 +254,7 @@ func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := external(tx, bot.External{Person: ch.Person})
 	switch {
 	case errors.Is(err, bot.ErrDisabled):
-		return fail("disabled", "account_disabled"), nil
+		return stopped(p), nil
 	case errors.Is(err, bot.ErrNotFound):
 		return fail("unavailable", "person_gone"), nil
 	case err != nil:

@@ -9,8 +9,11 @@ import (
 // methodsList lists the person's active methods and offers them as choices.
 func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
-	if err != nil || len(ms) == 0 {
-		return say("none"), err
+	if err != nil || p == nil || p.Stopped() {
+		return say("stopped"), err
+	}
+	if len(ms) == 0 {
+		return say("none"), nil
 	}
 	oc := say("some", "list", r.list(c.Lang(), p, ms), "count", strconv.Itoa(len(ms)))
 	for i := range ms {
@@ -22,8 +25,8 @@ func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // methodsMissing offers the kinds that the person has none of.
 func (r *Room) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
-	if err != nil || p == nil {
-		return say("none"), err
+	if err != nil || p == nil || p.Stopped() {
+		return say("stopped"), err
 	}
 	has := map[bot.MethodKind]bool{bot.Questions: !r.Policy.QuestionsEnabled}
 	for i := range ms {
@@ -51,6 +54,10 @@ func named(tx bot.Tx, c *bot.Call) (*bot.Method, error) {
 }
 
 func (r *Room) methodsShow(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, err := someone(tx, c)
+	if err != nil || p == nil || p.Stopped() {
+		return say("stopped"), err
+	}
 	m, err := named(tx, c)
 	if err != nil || m == nil {
 		return say("gone"), err

@@ -65,7 +65,7 @@ func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) 
 	if err != nil {
 		return false, err
 	}
-	if p == nil || !p.Enrolls() || p.ID != m.Person || m.State != bot.Pending {
+	if p == nil || p.Stopped() || p.ID != m.Person || m.State != bot.Pending {
 		return false, nil
 	}
 	all, err := tx.Methods(p.ID)

@@ -18,9 +18,12 @@ import (
 )
 
 // totp is the code of the pending authenticator now.
-func (r *rig) totp() string {
+func (r *rig) totp() string { return r.shows(r.SeedOf(bot.Pending)) }
+
+// shows is the code of a seed now.
+func (r *rig) shows(seed []byte) string {
 	r.Helper()
-	code, err := hotp.GenerateCode(base32.StdEncoding.EncodeToString(r.SeedOf(bot.Pending)), uint64(r.Clock.Now().Unix()/30))
+	code, err := hotp.GenerateCode(base32.StdEncoding.EncodeToString(seed), uint64(r.Clock.Now().Unix()/30))
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -168,10 +168,20 @@ func (r *Room) letter(j Notify, p *bot.Person, m *bot.Method, to string) bot.Not
 	}
 	when := r.moment(j.Lang, p, j.At)
 	what := say("notice.what."+strings.ReplaceAll(j.Change, ".", "_"), "method", method, "org", r.Org, "channel", string(j.Channel))
+	by := ""
+	if byOperator(j.Change) {
+		by = ".operator"
+	}
 	return bot.NoticeMessage{
 		ID: j.ID, To: to, Name: p.Name, Lang: j.Lang,
-		Subject: say("notice.subject", "org", r.Org),
-		Body: say("notice.body", "name", called(p), "what", what, "when", when, "channel", string(j.Channel),
+		Subject: say("notice.subject"+by, "org", r.Org),
+		Body: say("notice.body"+by, "name", called(p), "what", what, "when", when, "channel", string(j.Channel),
 			"contact", r.Contact, "org", r.Org),
 	}
+}
+
+// byOperator reports whether a change is what an operator did to a person, which
+// no person does by themselves.
+func byOperator(change string) bool {
+	return strings.HasPrefix(change, "person.") || change == "identity.unlinked"
 }

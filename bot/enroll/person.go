@@ -15,10 +15,18 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, err
 	case p == nil:
 		return say("unknown"), nil
-	case !p.Enrolls():
-		return fail("disabled", "account_disabled"), nil
+	case p.Stopped():
+		return stopped(p), nil
 	}
 	return say("known", "name", called(p)), nil
+}
+
+// stopped says why nothing is done for a person.
+func stopped(p *bot.Person) bot.Outcome {
+	if !p.FrozenAt.IsZero() {
+		return fail("frozen", "account_frozen")
+	}
+	return fail("disabled", "account_disabled")
 }
 
 // personStatus says how far the person is. Pending methods do not show. A
@@ -30,8 +38,11 @@ func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return say("signed_out"), nil
 	}
 	p, err := personOf(tx, conv.Person)
-	if err != nil || p == nil || p.Disabled && conv.Level == bot.L1 {
+	if err != nil || p == nil || p.Stopped() && conv.Level == bot.L1 {
 		return say("signed_out"), err
+	}
+	if p.Stopped() {
+		return say("stopped"), nil
 	}
 	ms, err := active(tx, p.ID)
 	if err != nil {

@@ -318,10 +318,10 @@ func TestNobodySignedIn(t *testing.T) {
 			status = "enrolled"
 		}
 		for check, outcome := range map[string]string{
-			"person.known": "unknown", "person.status": status, "enroll.start": "disabled", "enroll.next": "none", "enroll.finish": "short",
+			"person.known": "unknown", "person.status": status, "enroll.start": "disabled", "enroll.next": "stopped", "enroll.finish": "stopped",
 			"totp.begin": "prove_first", "totp.prove": "expired", "phone.accept": "prove_first", "email.accept": "prove_first",
 			"questions.begin": "prove_first", "recovery.begin": "prove_first", "recovery.save": "lapsed",
-			"methods.list": "none", "methods.missing": "none", "methods.show": "gone", "methods.remove": "gone",
+			"methods.list": "stopped", "methods.missing": "stopped", "methods.show": "stopped", "methods.remove": "gone",
 			"code.send": "limit", "code.check": "void", "code.state": "expired", "prove.begin": "locked", "prove.pick": "gone",
 			"prove.totp": "locked", "prove.recovery": "locked",
 		} {

@@ -37,7 +37,7 @@ func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([
 	var p bot.PersonID
 	err := st.View(ctx, func(tx bot.Tx) error {
 		someone, err := someone(tx, c)
-		if err == nil && someone != nil && !someone.Disabled {
+		if err == nil && someone != nil && !someone.Stopped() {
 			p = someone.ID
 		}
 		return err

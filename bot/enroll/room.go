@@ -45,7 +45,13 @@ type Deps struct {
 	// Question gives the text of a security question. Nil: questions have
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
-	Log      *slog.Logger
+	// AskDesk takes down a request to the help desk and gives its number. Nil:
+	// a freeze asks nobody.
+	AskDesk func(tx bot.Tx, q bot.Request) (number string, err error)
+	// Afresh gives the state of a conversation that forgets everything about its
+	// person. Nil: unlinking leaves it as it is.
+	Afresh func(c *bot.Conversation) []byte
+	Log    *slog.Logger
 }
 
 // How people sign in.
@@ -82,28 +88,28 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
-			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
+			Outcomes: bot.Outcomes("known name", "unknown", "disabled", "frozen")},
 		{Name: "person.means", Doc: "how do people sign in", Run: r.personMeans, Outcomes: bot.Outcomes("password", "page", "window", "nobody")},
 		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
-			Outcomes: bot.Outcomes("ok name", "held name when", "owner name when", "owner_window name when address", "wrong left", "bad", "expired", "void", "locked wait until", "disabled", "unavailable")},
+			Outcomes: bot.Outcomes("ok name", "held name when", "owner name when", "owner_window name when address", "wrong left", "bad", "expired", "void", "locked wait until", "disabled", "frozen", "unavailable")},
 		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
 			Outcomes: bot.Outcomes("ok username", "found username", "foreign domain", "bad", "locked wait until username"), Instead: map[string]string{"found": "ok"}},
 		{Name: "person.may_sign_in", Doc: "may the next sign-in with this name be tried now", Takes: []string{"username"}, Run: r.personMaySignIn,
 			Outcomes: bot.Outcomes("now", "locked wait until")},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
-			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait until", "disabled", "unavailable")},
+			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait until", "disabled", "frozen", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
-			Outcomes: bot.Outcomes("signed_out", "none name", "started name list", "enrolled name list")},
+			Outcomes: bot.Outcomes("signed_out", "stopped", "none name", "started name list", "enrolled name list")},
 		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
 		{Name: "person.language", Doc: "remember the person's language", Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
 		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
 
 		{Name: "enroll.start", Doc: "begin or go on enrolling", Run: r.enrollStart,
-			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "disabled")},
+			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "disabled", "frozen")},
 		{Name: "enroll.next", Doc: "which method is next", Run: r.enrollNext, // slots no_authenticator and no_phone may be empty
-			Outcomes: bot.Outcomes("authenticator", "phone", "complete", "none")},
+			Outcomes: bot.Outcomes("authenticator", "phone", "complete", "none", "stopped")},
 		{Name: "enroll.finish", Doc: "the end: is the person enrolled", Run: r.enrollFinish,
-			Outcomes: bot.Outcomes("enrolled list receipt", "well list receipt", "short")},
+			Outcomes: bot.Outcomes("enrolled list receipt", "well list receipt", "short", "stopped")},
 
 		{Name: "totp.begin", Doc: "make or show again the key of an authenticator", Run: r.totpBegin,
 			Outcomes: bot.Outcomes("ready method account issuer", "prove_first")},
@@ -125,10 +131,10 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "recovery.begin", Doc: "may recovery codes be made", Run: r.recoveryBegin, Outcomes: bot.Outcomes("ready", "prove_first")},
 		{Name: "recovery.save", Doc: "store the recovery codes that were shown", Run: r.recoverySave, Outcomes: bot.Outcomes("ok count", "lapsed")},
 
-		{Name: "methods.list", Doc: "the person's methods", Options: true, Run: r.methodsList, Outcomes: bot.Outcomes("some list count", "none")},
-		{Name: "methods.missing", Doc: "kinds of methods that may be added", Options: true, Run: r.methodsMissing, Outcomes: bot.Outcomes("some", "none")},
+		{Name: "methods.list", Doc: "the person's methods", Options: true, Run: r.methodsList, Outcomes: bot.Outcomes("some list count", "none", "stopped")},
+		{Name: "methods.missing", Doc: "kinds of methods that may be added", Options: true, Run: r.methodsMissing, Outcomes: bot.Outcomes("some", "none", "stopped")},
 		{Name: "methods.show", Doc: "one method", Takes: []string{"method"}, Run: r.methodsShow,
-			Outcomes: bot.Outcomes("authenticator masked", "phone masked", "email masked", "questions masked", "recovery masked", "gone")},
+			Outcomes: bot.Outcomes("authenticator masked", "phone masked", "email masked", "questions masked", "recovery masked", "gone", "stopped")},
 		{Name: "methods.remove", Doc: "remove a method", Takes: []string{"method"}, Run: r.methodsRemove,
 			Outcomes: bot.Outcomes("ok masked", "last masked", "gone", "prove_first")},
 	}

@@ -202,8 +202,8 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: person who signed in: %w", err)
 	}
-	if p.Disabled {
-		return fail("disabled", "account_disabled"), nil
+	if p.Stopped() {
+		return stopped(p), nil
 	}
 	if err := r.link(tx, c, p, bySignIn); err != nil {
 		return bot.Outcome{}, err

@@ -13,8 +13,11 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if p == nil || !p.Enrolls() {
+	switch {
+	case p == nil:
 		return fail("disabled", "account_disabled"), nil
+	case p.Stopped():
+		return stopped(p), nil
 	}
 	ms, err := active(tx, p.ID)
 	if err != nil {
@@ -39,8 +42,8 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // declined both and has nothing that is enough.
 func (r *Room) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
-	if err != nil || p == nil {
-		return say("none"), err
+	if err != nil || p == nil || p.Stopped() {
+		return say("stopped"), err
 	}
 	has := map[bot.MethodKind]bool{}
 	for i := range ms {
@@ -62,8 +65,8 @@ func (r *Room) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // can look up.
 func (r *Room) enrollFinish(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
-	if err != nil || p == nil {
-		return say("short"), err
+	if err != nil || p == nil || p.Stopped() {
+		return say("stopped"), err
 	}
 	n := count(ms)
 	if n < r.Policy.Required {

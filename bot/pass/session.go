@@ -103,6 +103,15 @@ func (r *Room) EndSession(ctx context.Context, token bot.Secret) error {
 	return err
 }
 
+// Ended implements bot.Passes.
+func (r *Room) Ended(ctx context.Context) (mark string, err error) {
+	err = r.o.Store.View(ctx, func(tx bot.Tx) error {
+		mark, err = tx.PassesEnded()
+		return err
+	})
+	return mark, err
+}
+
 // BeginSignIn implements bot.Passes. It is good for as long as a link.
 func (r *Room) BeginSignIn(ctx context.Context, s bot.SignInState) (bot.Secret, error) {
 	token := newToken()

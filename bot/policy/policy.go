@@ -94,6 +94,7 @@ type Policy struct {
 	Conversations time.Duration
 	LinksUnused   time.Duration
 	RemovedKeep   time.Duration
+	Backups       time.Duration
 
 	// Inbound.
 	ChatBurst        Limit
@@ -195,6 +196,7 @@ func Default() *Policy {
 		Conversations: 90 * 24 * time.Hour,
 		LinksUnused:   400 * 24 * time.Hour,
 		RemovedKeep:   90 * 24 * time.Hour,
+		Backups:       35 * day,
 
 		ChatBurst:        Limit{20, 10 * time.Second},
 		ChatRate:         Limit{1, 2 * time.Second},

@@ -203,6 +203,8 @@ func retentionKeys() []Key {
 			"own choice: a year and a month, for yearly reviews", 30*day, 3650*day, func(p *Policy) *time.Duration { return &p.Audit }),
 		span("policy.retention.challenges", "How long codes are kept after they expire, as keyed hashes, so that an old code can be told from a wrong one.",
 			"own choice", 10*time.Minute, 24*time.Hour, func(p *Policy) *time.Duration { return &p.ChallengeKeep }),
+		span("policy.retention.backups", "How long you keep backups. Nothing deletes them: `latchkey people erase` says when the last one that holds the person lapses.",
+			"own choice: five weeks", 24*time.Hour, 3650*day, func(p *Policy) *time.Duration { return &p.Backups }),
 	}
 }
 

@@ -264,6 +264,18 @@ func fresh(c *bot.Conversation, was bot.Session) bot.Session {
 	}
 }
 
+// Afresh is the state of a conversation that forgets where it was and what it
+// knew of its person, as after an apology that did not help: the language and
+// who owns the conversation stay, and old buttons stay old.
+func Afresh(c *bot.Conversation) []byte {
+	var was bot.Session
+	if DecodeSession(c.State, &was) != nil {
+		was = bot.Session{}
+	}
+	s := fresh(c, was)
+	return AppendSession(nil, &s)
+}
+
 // save writes what the turn has changed.
 func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
 	r := t.room

@@ -81,7 +81,7 @@ func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if !coded(m) || someone.Disabled {
+	if !coded(m) || someone.Stopped() {
 		return fail("busy", "nothing_to_send_to"), nil
 	}
 	if wait, err := r.barred(tx, p, tier(m)); err != nil || wait > 0 {

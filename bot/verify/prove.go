@@ -25,6 +25,9 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p == "" {
 		return r.lockedOut(c), nil
 	}
+	if stopped, err := r.stopped(tx, p); err != nil || stopped {
+		return say("stopped"), err
+	}
 	ms, err := tx.Methods(p)
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("verify: methods: %w", err)
@@ -57,10 +60,25 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return oc, nil
 }
 
+// stopped reports whether nothing may be shown of a person, or proven by them.
+func (r *Room) stopped(tx bot.Tx, id bot.PersonID) (bool, error) {
+	p, err := tx.Person(id)
+	if errors.Is(err, bot.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("verify: person of the conversation: %w", err)
+	}
+	return p.Stopped(), nil
+}
+
 // provePick says how the method of the slot is proven.
 func (r *Room) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := c.Method(tx)
 	if err != nil || m == nil || m.State != bot.Active {
+		return say("gone"), err
+	}
+	if stopped, err := r.stopped(tx, m.Person); err != nil || stopped {
 		return say("gone"), err
 	}
 	switch m.Kind {

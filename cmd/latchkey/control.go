@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,7 +134,8 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
 	} else {
-		h.log.Info("operator's command", "args", o.Args, "user", o.User)
+		// No more of it: whoever is erased must not stay in the log.
+		h.log.Info("operator's command", "command", strings.Join(o.Args[:min(2, len(o.Args))], " "), "user", o.User)
 		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, house: h}, o.Args)
 		if err := h.noteHead(context.WithoutCancel(ctx)); err != nil {
 			h.log.Error(err.Error())

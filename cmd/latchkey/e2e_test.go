@@ -104,8 +104,7 @@ func newSite(t *testing.T, bin, dsn string) *site {
 	s.cfg = filepath.Join(s.dir, "latchkey.yaml")
 	where := "store: {path: latchkey.db}\n"
 	if dsn != "" {
-		f := strings.Fields(strings.NewReplacer("host=", "", "user=", "", "dbname=", "").Replace(dsn))
-		s.dsn = fmt.Sprintf("postgres://%s@/%s?host=%s", f[1], f[2], f[0])
+		s.dsn = pgAddress(dsn)
 		where = "store: {postgres_env: E2E_POSTGRES}\n"
 	}
 	text := fmt.Sprintf(`org:
@@ -151,6 +150,12 @@ policy: {sends: {sms_user: [5/10m, 20/24h]}, chat: {burst: 60/10s, rate: 5/1s}} 
 		t.Fatalf("import: %d %s", code, out)
 	}
 	return s
+}
+
+// pgAddress is a database of storetest.Postgres as a configuration names it.
+func pgAddress(dsn string) string {
+	f := strings.Fields(strings.NewReplacer("host=", "", "user=", "", "dbname=", "").Replace(dsn))
+	return fmt.Sprintf("postgres://%s@/%s?host=%s", f[1], f[2], f[0])
 }
 
 // run runs a command of the program to its end.

@@ -288,6 +288,9 @@ func lacking(says bot.PersonFields) (names []string) {
 // sayImport tells what an import did, or would do.
 func (l *listFile) sayImport(s std, first csv.Report, rep store.ImportReport, o importFlags) error {
 	bad := l.sayProblems(s.err, first, rep)
+	if rep.Erased > 0 {
+		fmt.Fprintf(s.err, "%s: %s left out: erased people (latchkey people erase)\n", l.name, countRows(rep.Erased))
+	}
 	l.sayChanges(s.out, rep, o, first.Bad > 0)
 	refuse := func(why string) error {
 		fmt.Fprintf(s.err, "latchkey: %s: %s\n", l.name, printable(why))

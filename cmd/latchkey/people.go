@@ -17,10 +17,14 @@ import (
 )
 
 func peopleCommand(s std) *cobra.Command {
-	return group("people", "Import, list, show and export the staff",
+	return group("people", "Import, list, show and export the staff; freeze, sign out, unlink or erase a person",
 		`The staff comes from a list (CSV) that your directory or personnel system exports.
-Importing again updates people by their id and never touches what they enrolled.`,
-		importCommand(s), listCommand(s), showCommand(s), exportCommand(s))
+Importing again updates people by their id and never touches what they enrolled.
+
+When something has happened to a person: freeze first, then look (show), then take
+away what is not theirs (unlink, sign-out), then unfreeze. Each of these says why
+(--why) in the audit record, tells the person, and can be tried with --dry-run.`,
+		append([]*cobra.Command{importCommand(s), listCommand(s), showCommand(s), exportCommand(s)}, operateCommands(s)...)...)
 }
 
 func listCommand(s std) *cobra.Command {
@@ -52,7 +56,10 @@ Next: latchkey people show USER --config latchkey.yaml`,
 			err := db.People(cmd.Context(), f, func(p bot.Person) error {
 				n++
 				note := ""
-				if p.Disabled {
+				switch {
+				case !p.FrozenAt.IsZero():
+					note = "  (frozen)"
+				case p.Disabled:
 					note = "  (disabled)"
 				}
 				_, err := fmt.Fprintf(s.out, "%-14s %-16s %-30s %s%s\n", printable(string(p.ID)), printable(p.Username), printable(p.Name), p.Stage, note)
@@ -87,18 +94,11 @@ Numbers and addresses are masked; secrets are never shown.
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withHouse(cmd, s, *file, func(h *house) error {
-			db := h.db
-			return db.View(cmd.Context(), func(tx bot.Tx) error {
-				p, err := tx.PersonByLogin(strings.ToLower(args[0]))
-				if errors.Is(err, bot.ErrNotFound) {
-					p, err = tx.Person(bot.PersonID(args[0]))
-				}
-				if errors.Is(err, bot.ErrNotFound) {
-					return fmt.Errorf("nobody has the id, user name or work address %q; look with `latchkey people list --search TEXT`", args[0])
-				}
-				if err != nil {
-					return err
-				}
+			p, err := findPerson(cmd.Context(), h.db, args[0])
+			if err != nil {
+				return err
+			}
+			return h.db.View(cmd.Context(), func(tx bot.Tx) error {
 				ms, err := tx.Methods(p.ID)
 				if err != nil {
 					return err
@@ -107,14 +107,14 @@ Numbers and addresses are masked; secrets are never shown.
 				if err != nil {
 					return err
 				}
-				return showPerson(s.out, p, ms, ids)
+				return showPerson(s.out, tx.Now(), p, ms, ids)
 			})
 		})
 	}
 	return cmd
 }
 
-func showPerson(w io.Writer, p *bot.Person, ms []bot.Method, ids []bot.Identity) error {
+func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids []bot.Identity) error {
 	var b strings.Builder
 	line := func(label, value string) {
 		if value != "" {
@@ -133,11 +133,19 @@ func showPerson(w io.Writer, p *bot.Person, ms []bot.Method, ids []bot.Identity)
 	line("Site", p.Site)
 	line("Hired on", p.HiredOn)
 	line("Kind", string(p.Kind))
+	if !p.FrozenAt.IsZero() {
+		line("Account", "frozen since "+when(p.FrozenAt)+": nothing is shown, proven or changed for it")
+	}
 	switch {
-	case p.Missing && p.StoppedAt.IsZero():
+	case !p.StoppedAt.IsZero():
+		line("Account", "disabled here since "+when(p.StoppedAt)+": nothing is enrolled for it")
+	case p.Missing:
 		line("Account", "disabled, because the last staff list did not have it: nothing is enrolled for it")
 	case p.Disabled:
-		line("Account", "disabled: nothing is enrolled for it")
+		line("Account", "disabled by the staff list: nothing is enrolled for it")
+	}
+	if !p.UnlistedAt.IsZero() {
+		line("Account", "not in the staff list since "+when(p.UnlistedAt))
 	}
 	line("Enrollment", p.Stage.String())
 	line("Started", when(p.StartedAt))
@@ -148,13 +156,22 @@ func showPerson(w io.Writer, p *bot.Person, ms []bot.Method, ids []bot.Identity)
 	}
 	for _, m := range ms {
 		state := "proven " + when(m.ProvenAt)
-		if m.State == bot.Pending {
+		switch {
+		case m.State == bot.Pending:
 			state = "begun " + when(m.CreatedAt) + ", not proven: does not count"
+		case m.State == bot.Suspended:
+			state += ", suspended after too many wrong tries: proves nothing"
+		case m.HeldUntil.After(now):
+			state += ", held until " + when(m.HeldUntil) + ": proves nothing elsewhere"
 		}
 		line("Method", strings.TrimSpace(fmt.Sprintf("%s %s  %s", m.Kind, m.Label, state)))
 	}
 	for _, id := range ids {
-		line("Account on", fmt.Sprintf("%s: %s, since %s", id.Channel, id.User, when(id.LinkedAt)))
+		held := ""
+		if id.HeldUntil.After(now) {
+			held = ", held until " + when(id.HeldUntil)
+		}
+		line("Account on", fmt.Sprintf("%s: %s, since %s%s", id.Channel, id.User, when(id.LinkedAt), held))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -95,7 +95,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
 		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(), Anonymous: webChannel, SignInAddress: signInAddress(cfg),
 		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
-		Log:      log.With("room", "enroll"),
+		AskDesk:  askDesk, Afresh: turn.Afresh,
+		Log: log.With("room", "enroll"),
 	})
 	h.verify = verify.New(verify.Deps{
 		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Methods: h.enroll, Phrases: h.set,

@@ -38,3 +38,14 @@ ALTER TABLE audit_head ADD COLUMN from_seal BLOB;
 
 -- When a method was removed: its row is pruned some time after that.
 ALTER TABLE method ADD COLUMN removed_at BIGINT NOT NULL DEFAULT 0;
+
+-- Since when the last staff list that was imported does not have the person;
+-- 0: it has, or nothing was imported since this is known.
+ALTER TABLE person ADD COLUMN unlisted_at BIGINT NOT NULL DEFAULT 0;
+
+-- People who were erased while a list still had them, by a keyed hash of their
+-- id: an import leaves them out.
+CREATE TABLE tombstone (
+	hash BLOB NOT NULL PRIMARY KEY,
+	at   BIGINT NOT NULL
+) /*sqlite WITHOUT ROWID*/;

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"audit", testAudit},
 		{"audit undone", testAuditUndone},
 		{"requests", testRequests},
+		{"operator", testOperator},
+		{"erased stay away", testErasedStayAway},
 		{"enqueue", testEnqueue},
 		{"own writes are read", testOwnWrites},
 	} {
@@ -86,6 +88,8 @@ type importer interface {
 	ImportPeople(context.Context, iter.Seq2[bot.Person, int], store.ImportOptions) (store.ImportReport, error)
 }
 
+var importAll = store.ImportOptions{}
+
 // Seed puts people into a store by its import.
 func Seed(t testing.TB, s bot.Store, people ...bot.Person) {
 	t.Helper()
@@ -93,7 +97,7 @@ func Seed(t testing.TB, s bot.Store, people ...bot.Person) {
 	if !ok {
 		t.Skip("this store has no import")
 	}
-	rep, err := im.ImportPeople(t.Context(), Rows(people...), store.ImportOptions{})
+	rep, err := im.ImportPeople(t.Context(), Rows(people...), importAll)
 	if err != nil || !rep.Stored {
 		t.Fatalf("import: %+v, %v", rep, err)
 	}

@@ -332,7 +332,7 @@ func (r *reader) readEnvironment() {
 			continue
 		}
 		for _, n := range names {
-			if distance(name, n) <= 2 {
+			if Distance(name, n) <= 2 {
 				r.probs = append(r.probs, Problem{"environment", 0, name, "is not a key; did you mean " + n + "?"})
 				break
 			}

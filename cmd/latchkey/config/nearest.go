@@ -8,16 +8,16 @@ func nearest(s string, paths []string) string {
 	s = strings.ToLower(lastPart(s))
 	best, least := "", len(s)/3+2
 	for _, p := range paths {
-		if d := distance(s, lastPart(p)); d < least {
+		if d := Distance(s, lastPart(p)); d < least {
 			best, least = p, d
 		}
 	}
 	return best
 }
 
-// distance is the number of letters to add, drop, change or swap with their
+// Distance is the number of letters to add, drop, change or swap with their
 // neighbour (optimal string alignment).
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {
 		prev[j] = j
