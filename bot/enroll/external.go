@@ -47,6 +47,9 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 		if err != nil {
 			return err
 		}
+		if err := noteSignIn(tx, p.ID, ch, user); err != nil {
+			return err
+		}
 		for _, id := range ids {
 			if id.Channel == ch && id.User == user && id.Level >= bot.L2 {
 				return nil

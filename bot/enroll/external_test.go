@@ -106,7 +106,7 @@ func TestSignInAs(t *testing.T) {
 			t.Fatal(p, err)
 		}
 	}
-	want := []bot.Identity{{Channel: "web", User: "oidc-1", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: r.Clock.Now()}}
+	want := []bot.Identity{{Channel: "web", User: "oidc-1", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: r.Clock.Now(), Evidence: "oidc"}}
 	if ids := r.identities(roomtest.AnnID); !slices.Equal(ids, want) {
 		t.Errorf("identities %+v", ids)
 	}

@@ -16,7 +16,7 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case p == nil:
 		return say("unknown"), nil
 	case !p.Enrolls():
-		return fail("disabled", "account_disabled"), nil
+		return fail("disabled", bot.AccountDisabled), nil
 	}
 	return say("known", "name", called(p)), nil
 }
@@ -33,7 +33,7 @@ func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil || p == nil || p.Disabled && conv.Level == bot.L1 {
 		return say("signed_out"), err
 	}
-	ms, err := active(tx, p.ID)
+	ms, err := listed(tx, p.ID)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -67,7 +67,8 @@ func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return say("ok"), nil
 }
 
-// personCancel drops what is pending and voids its codes. What was proven stays.
+// personCancel drops what this conversation has begun and voids its codes. What
+// was proven stays.
 func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := r.dropLinkCode(tx, c.Conversation.ID); err != nil {
 		return bot.Outcome{}, err
@@ -82,10 +83,11 @@ func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	for i := range ms {
 		m := &ms[i]
-		if m.State == bot.Pending {
-			err = r.drop(tx, m)
-		} else {
+		switch {
+		case m.State != bot.Pending:
 			err = voidCodes(tx, m)
+		case m.Conversation == c.Conversation.ID:
+			err = r.drop(tx, m)
 		}
 		if err != nil {
 			return bot.Outcome{}, err

@@ -11,14 +11,11 @@ import (
 	"latchkey/bot/typed"
 )
 
-// questionsBegin says whether questions may be set now.
-func (r *Room) questionsBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+// questionsBegin says whether questions are used at all; the gate has said that
+// they may be set now.
+func (r *Room) questionsBegin(bot.Tx, *bot.Call) (bot.Outcome, error) {
 	if !r.Policy.QuestionsEnabled {
 		return say("off"), nil
-	}
-	p, err := r.mayChange(tx, c)
-	if err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
 	}
 	return say("ready"), nil
 }
@@ -161,7 +158,7 @@ func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any
 	var hashes [answerVersion + 1][]string // of the other answers, by the version of their form
 	err = st.View(ctx, func(tx bot.Tx) error {
 		clear(hashes[:])
-		m, kept, err := r.pendingAnswers(tx, p.ID)
+		m, kept, err := r.pendingAnswers(tx, c)
 		if err != nil || m == nil {
 			return err
 		}
@@ -235,16 +232,17 @@ func readAnswer(question, plain string) (a answer, err error) {
 // problemMark begins the sealed text of an answer that is still missing.
 const problemMark = "!"
 
-// pendingAnswers reads the answers that are kept until the missing ones are
-// there; nil when none are.
-func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer, error) {
+// pendingAnswers reads the answers that this conversation keeps until the
+// missing ones are there; nil when none are.
+func (r *Room) pendingAnswers(tx bot.Tx, c *bot.Call) (*bot.Method, []answer, error) {
+	p := c.Person()
 	ms, err := tx.Methods(p)
 	if err != nil {
 		return nil, nil, fmt.Errorf("enroll: methods: %w", err)
 	}
 	for i := range ms {
 		m := &ms[i]
-		if m.Kind != bot.Questions || m.State != bot.Pending {
+		if m.Kind != bot.Questions || m.State != bot.Pending || m.Conversation != c.Conversation.ID || tx.Now().Sub(m.CreatedAt) >= r.pendingLife(m.Kind) {
 			continue
 		}
 		ss, err := tx.Secrets(m.ID)
@@ -272,25 +270,20 @@ func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer,
 // is asked again; nothing counts until all are good.
 func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
-	p := c.Person()
-	if !ok || p == "" || len(in.all) == 0 {
+	if !ok || len(in.all) == 0 {
 		return bot.Outcome{}, errors.New("enroll: save answers: the form was not prepared")
 	}
-	ms, err := tx.Methods(p)
-	if err != nil {
-		return bot.Outcome{}, fmt.Errorf("enroll: methods: %w", err)
+	p, ms := c.Standing.Person, c.Standing.Methods
+	if err := r.dropPending(tx, ms, bot.Questions, nil); err != nil {
+		return bot.Outcome{}, err
 	}
-	for i := range ms {
-		if ms[i].Kind == bot.Questions && ms[i].State == bot.Pending {
-			if err := r.drop(tx, &ms[i]); err != nil {
-				return bot.Outcome{}, err
-			}
-		}
-	}
-	m := &bot.Method{ID: bot.MethodID(newID()), Person: p, Kind: bot.Questions, State: bot.Pending, CreatedAt: tx.Now(),
-		Label: strconv.Itoa(len(in.all))}
+	m := &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: bot.Questions, State: bot.Pending, CreatedAt: tx.Now(),
+		Label: strconv.Itoa(len(in.all)), Conversation: c.Conversation.ID}
 	if err := tx.PutMethod(m); err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: store answers: %w", err)
+	}
+	if err := r.lapseLater(tx, m, m.CreatedAt.Add(r.pendingLife(m.Kind))); err != nil {
+		return bot.Outcome{}, err
 	}
 	return r.keep(tx, c, m, in.all)
 }
@@ -298,16 +291,15 @@ func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // questionsSaveAgain puts the one answer in its place.
 func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
-	p := c.Person()
-	if !ok || p == "" || len(in.all) != 1 {
+	if !ok || len(in.all) != 1 {
 		return bot.Outcome{}, errors.New("enroll: save an answer: the form was not prepared")
 	}
-	m, kept, err := r.pendingAnswers(tx, p)
+	m, kept, err := r.pendingAnswers(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
 	if m == nil || m.ID != in.method {
-		return bot.Outcome{}, fmt.Errorf("enroll: save an answer: the others are gone; pick the questions again: %w", bot.ErrNotFound)
+		return fail("gone", "answers_lapsed"), nil
 	}
 	for i := range kept {
 		if kept[i].question == in.all[0].question {
@@ -338,12 +330,8 @@ func (r *Room) keep(tx bot.Tx, c *bot.Call, m *bot.Method, all []answer) (bot.Ou
 	if missing >= 0 {
 		return fail("again", "answer_"+all[missing].problem, "bad", all[missing].question, "problem", all[missing].problem), nil
 	}
-	ok, err := r.Activate(tx, c, m, "form")
-	if err != nil {
+	if err := r.Activate(tx, c, m, "form"); err != nil {
 		return bot.Outcome{}, err
-	}
-	if !ok {
-		return bot.Outcome{}, fmt.Errorf("enroll: save answers: account of %s is disabled", m.Person)
 	}
 	return say("ok"), nil
 }

@@ -223,6 +223,9 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := r.link(tx, c, p, "sign-in"); err != nil {
 		return bot.Outcome{}, err
 	}
+	if err := noteSignIn(tx, p.ID, c.Conversation.Channel, c.Conversation.User); err != nil {
+		return bot.Outcome{}, err
+	}
 	return say("ok", "name", called(p)), nil
 }
 
@@ -269,9 +272,14 @@ func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) erro
 // linkUser links a user of a channel, writes the audit line, and tells the
 // addresses that the person has already.
 func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, evidence string) error {
-	err := tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now()})
+	err := tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L2, LinkedAt: tx.Now(), Evidence: evidence})
 	if err != nil {
 		return fmt.Errorf("enroll: link identity: %w", err)
+	}
+	// What was proven here before the link, perhaps under an earlier one, says
+	// nothing about who writes now.
+	if err := VoidProofs(tx, p.ID, func(c *bot.Conversation) bool { return c.Channel != ch || c.User != user }); err != nil {
+		return err
 	}
 	return r.recordAccount(tx, ch, lang, p, "person", "identity.linked", evidence)
 }

@@ -14,9 +14,9 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, err
 	}
 	if p == nil || !p.Enrolls() {
-		return fail("disabled", "account_disabled"), nil
+		return fail("disabled", bot.AccountDisabled), nil
 	}
-	ms, err := active(tx, p.ID)
+	ms, err := listed(tx, p.ID)
 	if err != nil {
 		return bot.Outcome{}, err
 	}

@@ -57,7 +57,7 @@ func newHouse(t *testing.T, signIn string) *house {
 			t.Error(err)
 		}
 	})
-	h.turn = turn.New(turn.Options{Store: h.DB, Engine: set, Catalogue: cat, Outbox: box, Phrases: set, Clock: h.Clock.Now})
+	h.turn = turn.New(turn.Options{Store: h.DB, Engine: set, Catalogue: cat, Outbox: box, Gate: h.Enroll.Gate, Phrases: set, Clock: h.Clock.Now})
 	return h
 }
 

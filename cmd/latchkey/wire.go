@@ -118,7 +118,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}
 	h.turn = turn.New(turn.Options{
 		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New()), Outbox: h.outbox,
-		Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
+		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
 	h.enroll.Connect(h.turn)
