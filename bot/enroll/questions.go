@@ -38,8 +38,8 @@ type answered struct {
 // prepareAnswers checks and hashes the answers of the form.
 func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil {
-		return nil, err
+	if err != nil || p == nil {
+		return nil, err // the gate says that nobody is signed in
 	}
 	names := r.namesOf(p)
 	seen := map[string]bool{}
@@ -71,7 +71,7 @@ func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (a
 // rules of prepareAnswers.
 func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil {
+	if err != nil || p == nil {
 		return nil, err
 	}
 	names := r.namesOf(p)
@@ -103,7 +103,7 @@ func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot
 // now.
 func (r *Room) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil {
+	if err != nil || p == nil {
 		return nil, err
 	}
 	text := string(c.Event.Form.Value("again"))
@@ -124,7 +124,7 @@ func (r *Room) problem(lang, field, problem string) bot.FieldProblem {
 		"min", strconv.Itoa(r.Policy.AnswerMin), "max", strconv.Itoa(r.Policy.AnswerMax))}
 }
 
-// asker is the person of a form.
+// asker is the person of a form, nil when nobody is signed in.
 func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
 	if c.Event == nil || c.Event.Form == nil {
 		return nil, errors.New("enroll: no form was submitted")
@@ -133,9 +133,6 @@ func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Per
 		p, err = someone(tx, c)
 		return err
 	})
-	if err == nil && p == nil {
-		err = errors.New("enroll: a form of answers, and nobody is signed in")
-	}
 	return p, err
 }
 
@@ -150,7 +147,7 @@ func (r *Room) question(lang, id string) string {
 // compares it with those that are kept.
 func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil {
+	if err != nil || p == nil {
 		return nil, err
 	}
 	out := answered{all: []answer{{question: c.Slot("bad")}}}
