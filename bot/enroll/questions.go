@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
@@ -31,19 +32,26 @@ type answer struct {
 
 // answered is what Prepare makes of a form.
 type answered struct {
-	method bot.MethodID // of answer_again: the pending method it belongs to
+	wait   time.Duration // nothing was hashed: the person's budget is used up so long
+	method bot.MethodID  // of answer_again: the pending method it belongs to
 	all    []answer
 }
 
 // prepareAnswers checks and hashes the answers of the form.
 func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil || p == nil {
-		return nil, err // the gate says that nobody is signed in
+	if errors.Is(err, errNobody) {
+		return nil, nil // the gate says so
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out answered
+	if out.wait, err = r.spend(ctx, st, p.ID); err != nil || out.wait > 0 {
+		return out, err
 	}
 	names := r.namesOf(p)
 	seen := map[string]bool{}
-	var out answered
 	for i := 1; i <= r.Policy.QuestionsPicked; i++ {
 		n := strconv.Itoa(i)
 		a := answer{question: c.Slot("q" + n)}
@@ -71,7 +79,7 @@ func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (a
 // rules of prepareAnswers.
 func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil || p == nil {
+	if err != nil {
 		return nil, err
 	}
 	names := r.namesOf(p)
@@ -103,7 +111,7 @@ func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot
 // now.
 func (r *Room) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil || p == nil {
+	if err != nil {
 		return nil, err
 	}
 	text := string(c.Event.Form.Value("again"))
@@ -124,7 +132,9 @@ func (r *Room) problem(lang, field, problem string) bot.FieldProblem {
 		"min", strconv.Itoa(r.Policy.AnswerMin), "max", strconv.Itoa(r.Policy.AnswerMax))}
 }
 
-// asker is the person of a form, nil when nobody is signed in.
+var errNobody = errors.New("enroll: a form of answers, and nobody is signed in")
+
+// asker is the person of a form.
 func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
 	if c.Event == nil || c.Event.Form == nil {
 		return nil, errors.New("enroll: no form was submitted")
@@ -133,6 +143,9 @@ func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Per
 		p, err = someone(tx, c)
 		return err
 	})
+	if err == nil && p == nil {
+		err = errNobody
+	}
 	return p, err
 }
 
@@ -147,10 +160,16 @@ func (r *Room) question(lang, id string) string {
 // compares it with those that are kept.
 func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
-	if err != nil || p == nil {
+	if errors.Is(err, errNobody) {
+		return nil, nil // the gate says so
+	}
+	if err != nil {
 		return nil, err
 	}
 	out := answered{all: []answer{{question: c.Slot("bad")}}}
+	if out.wait, err = r.spend(ctx, st, p.ID); err != nil || out.wait > 0 {
+		return out, err
+	}
 	a := &out.all[0]
 	var hashes [answerVersion + 1][]string // of the other answers, by the version of their form
 	err = st.View(ctx, func(tx bot.Tx) error {
@@ -267,6 +286,9 @@ func (r *Room) pendingAnswers(tx bot.Tx, c *bot.Call) (*bot.Method, []answer, er
 // is asked again; nothing counts until all are good.
 func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
+	if ok && in.wait > 0 {
+		return r.paused(c, in.wait), nil
+	}
 	if !ok || len(in.all) == 0 {
 		return bot.Outcome{}, errors.New("enroll: save answers: the form was not prepared")
 	}
@@ -282,12 +304,19 @@ func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := r.lapseLater(tx, m, m.CreatedAt.Add(r.pendingLife(m.Kind))); err != nil {
 		return bot.Outcome{}, err
 	}
-	return r.keep(tx, c, m, in.all)
+	oc, err := r.keep(tx, c, m, in.all)
+	if err != nil || oc.Name == "ok" {
+		return oc, err
+	}
+	return oc, r.begun(tx, c, p, ms, m)
 }
 
 // questionsSaveAgain puts the one answer in its place.
 func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
+	if ok && in.wait > 0 {
+		return r.paused(c, in.wait), nil
+	}
 	if !ok || len(in.all) != 1 {
 		return bot.Outcome{}, errors.New("enroll: save an answer: the form was not prepared")
 	}

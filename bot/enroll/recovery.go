@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
@@ -15,8 +16,14 @@ import (
 // crockford is base 32 without the letters I, L, O and U.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// recoveryBegin says that recovery codes may be made now: the gate has said so.
-func (r *Room) recoveryBegin(bot.Tx, *bot.Call) (bot.Outcome, error) { return say("ready"), nil }
+// recoveryBegin says whether recovery codes may be made now. The gate has let it
+// through; what is left is the budget.
+func (r *Room) recoveryBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if wait, err := r.overBudget(tx, c.Standing.Person.ID); err != nil || wait > 0 {
+		return r.paused(c, wait), err
+	}
+	return say("ready"), nil
+}
 
 // recoverySet is what is stored of the codes that were shown, when the person
 // confirms them.
@@ -32,7 +39,7 @@ func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([
 	var p bot.PersonID
 	err := st.View(ctx, func(tx bot.Tx) error {
 		someone, err := someone(tx, c)
-		if err == nil && someone != nil && !someone.Disabled {
+		if err == nil && someone != nil && !someone.Disabled && someone.FrozenAt.IsZero() {
 			p = someone.ID
 		}
 		return err
@@ -41,6 +48,12 @@ func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([
 		err = errors.New("enroll: recovery codes, and nobody is signed in")
 	}
 	if err != nil {
+		return nil, nil, err
+	}
+	if wait, err := r.spend(ctx, st, p); err != nil || wait > 0 {
+		if err == nil {
+			err = fmt.Errorf("enroll: too many sets of recovery codes were made; no more for %s: %w", wait.Round(time.Second), bot.ErrNotFound)
+		}
 		return nil, nil, err
 	}
 	shown := make([]bot.Secret, r.Policy.RecoveryCodes)

@@ -110,10 +110,10 @@ func (r *Room) Specs() []bot.CheckSpec {
 			Outcomes: bot.Outcomes("found masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "gone")},
 		{Name: "questions.begin", Doc: "may questions be set", Changes: bot.Change, Run: r.questionsBegin, Outcomes: bot.Outcomes("ready", "off")},
 		{Name: "questions.save", Doc: "store the answers", Takes: []string{"q1", "q2", "q3"}, Changes: bot.Change, Run: r.questionsSave,
-			Outcomes: bot.Outcomes("ok", "again bad problem")},
+			Outcomes: bot.Outcomes("ok", "again bad problem", "paused wait")},
 		{Name: "questions.save_again", Doc: "store the one answer that was asked again", Takes: []string{"bad"}, Changes: bot.Change, Run: r.questionsSaveAgain,
-			Outcomes: bot.Outcomes("ok", "again bad problem", "gone")},
-		{Name: "recovery.begin", Doc: "may recovery codes be made", Changes: bot.Change, Run: r.recoveryBegin, Outcomes: bot.Outcomes("ready")},
+			Outcomes: bot.Outcomes("ok", "again bad problem", "gone", "paused wait")},
+		{Name: "recovery.begin", Doc: "may recovery codes be made", Changes: bot.Change, Run: r.recoveryBegin, Outcomes: bot.Outcomes("ready", "paused wait")},
 		{Name: "recovery.save", Doc: "store the recovery codes that were shown", Changes: bot.Change, Run: r.recoverySave, Outcomes: bot.Outcomes("ok count", "lapsed")},
 
 		{Name: "methods.list", Doc: "the person's methods", Options: true, Run: r.methodsList, Outcomes: bot.Outcomes("some list count", "none")},

@@ -78,6 +78,7 @@ type Policy struct {
 	ArgonTime      int
 	ArgonThreads   int
 	HashWorkers    int
+	HashPerson     Limit
 
 	// Imports of the staff list: see store.ImportOptions.
 	ImportGonePeople int
@@ -174,6 +175,7 @@ func Default() *Policy {
 		ArgonTime:      2,
 		ArgonThreads:   1,
 		HashWorkers:    2,
+		HashPerson:     Limit{20, time.Hour},
 
 		ImportGonePeople: 20,
 		ImportGoneShare:  0.05,

@@ -169,6 +169,8 @@ func hashKeys() []Key {
 			"OWASP Password Storage (1)", 1, 4, func(p *Policy) *int { return &p.ArgonThreads }),
 		number("policy.hash.workers", "hashes", "Hashes at once; workers times memory is what hashing takes of the machine, 1 GiB at most.",
 			"own choice: one for each core", 1, 32, func(p *Policy) *int { return &p.HashWorkers }),
+		rate("policy.hash.person", "Sets of answers and of recovery codes that are hashed for one person.",
+			"own choice: a set costs up to half a second of one core", Limit{60, time.Hour}, func(p *Policy) *Limit { return &p.HashPerson }),
 	}
 }
 

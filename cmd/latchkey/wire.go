@@ -262,7 +262,7 @@ func (h *house) upkeep(ctx context.Context) error {
 
 // longestWindow is how far back anything is counted.
 func longestWindow(p *policy.Policy) time.Duration {
-	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, 7*24*time.Hour,
+	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, p.HashPerson.Per, 7*24*time.Hour,
 		policy.Widest(p.SMSUser), policy.Widest(p.SMSNumber), policy.Widest(p.VoiceNumber), policy.Widest(p.MailAddress))
 }
 
