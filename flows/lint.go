@@ -837,9 +837,12 @@ func (l *linter) languages() {
 				continue
 			}
 			what := "the sentence " + key
-			if sentence(i) == sayProgress {
+			switch sentence(i) {
+			case sayProgress:
 				facts(tpl, what, "n", "m")
-			} else {
+			case sayMoved:
+				facts(tpl, what, "channel")
+			default:
 				facts(tpl, what)
 			}
 			if n := runes(tpl); n > maxMessage {

@@ -201,6 +201,13 @@ func newScene(t *testing.T, gateOff bool) *scene {
 		}
 	}
 	s.turn = turn.New(turn.Options{Store: db, Engine: set, Catalogue: cat, Outbox: nowhere{}, Gate: gate, Phrases: set, Clock: s.Clock.Now})
+	s.Enroll.Place = func(state []byte, lang string) (flow, title, progress string) {
+		var x bot.Session
+		if err := turn.DecodeSession(state, &x); err != nil {
+			t.Error(err)
+		}
+		return set.Where(&x, lang)
+	}
 	s.Enroll.Connect(s.turn)
 	s.Verify.Connect(s.turn)
 	people := make([]bot.Person, 0, walks)
@@ -212,6 +219,15 @@ func newScene(t *testing.T, gateOff bool) *scene {
 }
 
 func owner(seed uint64) bot.PersonID { return bot.PersonID(fmt.Sprint("ann-", seed)) }
+
+// chat makes a conversation of the person of a walk, linked.
+func (s *scene) chat(seed uint64, side string) *chat {
+	c := &chat{s: s, id: bot.ConversationID(fmt.Sprint(side, "-", seed)), user: fmt.Sprint(side[:1], seed)}
+	s.update(func(tx bot.Tx) error {
+		return tx.Link(bot.Identity{Channel: "test", User: c.user, Person: owner(seed), Level: bot.L2, LinkedAt: tx.Now()})
+	})
+	return c
+}
 
 // A chat is one side's conversation.
 type chat struct {
@@ -276,6 +292,8 @@ func (s *scene) work() {
 			if e := s.Verify.HandleSendCode(s.Context(), j); e != nil && !dropped(e) {
 				err = e
 			}
+		case enroll.Moved:
+			err = s.Enroll.HandleMoved(s.Context(), j)
 		case enroll.Lapse:
 			err = s.Enroll.HandleLapse(s.Context(), j)
 		default:
@@ -304,16 +322,9 @@ func (s *scene) walk(seed uint64) result {
 	s.Clock.Advance(time.Hour)
 	dice := rand.New(rand.NewPCG(seed, 8))
 	p := owner(seed)
-	mine := &chat{s: s, id: bot.ConversationID(fmt.Sprint("owner-", seed)), user: fmt.Sprint("o", seed), number: fmt.Sprintf("+1704296%04d", seed), mail: fmt.Sprintf("ann%d@example.net", seed)}
-	theirs := &chat{s: s, id: bot.ConversationID(fmt.Sprint("thief-", seed)), user: fmt.Sprint("t", seed), number: fmt.Sprintf("+1704297%04d", seed), mail: fmt.Sprintf("eve%d@example.net", seed)}
-	s.update(func(tx bot.Tx) error {
-		for _, c := range []*chat{mine, theirs} {
-			if err := tx.Link(bot.Identity{Channel: "test", User: c.user, Person: p, Level: bot.L2, LinkedAt: tx.Now()}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	mine, theirs := s.chat(seed, "owner"), s.chat(seed, "thief")
+	mine.number, mine.mail = fmt.Sprintf("+1704296%04d", seed), fmt.Sprintf("ann%d@example.net", seed)
+	theirs.number, theirs.mail = fmt.Sprintf("+1704297%04d", seed), fmt.Sprintf("eve%d@example.net", seed)
 	s.jobs = nil
 	thief, holder := &attacker{theirs, dice, nil}, &holder{chat: mine, dice: dice}
 	if seed%2 == 0 {

@@ -91,7 +91,7 @@ func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) 
 			}
 		}
 	}
-	if err := r.dropPending(tx, all, m.Kind, m); err != nil {
+	if err := r.dropPending(tx, c, all, m.Kind, m); err != nil {
 		return err
 	}
 	held, err := r.heldUntil(tx, c)
@@ -245,14 +245,22 @@ func (r *Room) pendingLife(k bot.MethodKind) time.Duration {
 	return r.Policy.PendingLife
 }
 
-// dropPending drops the person's pending methods of a kind, in whatever
-// conversation they were begun, but for keep.
-func (r *Room) dropPending(tx bot.Tx, all []bot.Method, k bot.MethodKind, keep *bot.Method) error {
+// dropPending drops the person's pending methods of a kind, but for keep, and
+// tells the other conversations that had begun one.
+func (r *Room) dropPending(tx bot.Tx, c *bot.Call, all []bot.Method, k bot.MethodKind, keep *bot.Method) error {
 	for i := range all {
-		if m := &all[i]; m.State == bot.Pending && m.Kind == k && (keep == nil || m.ID != keep.ID) {
-			if err := r.drop(tx, m); err != nil {
-				return err
-			}
+		m := &all[i]
+		if m.State != bot.Pending || m.Kind != k || keep != nil && m.ID == keep.ID {
+			continue
+		}
+		if err := r.drop(tx, m); err != nil {
+			return err
+		}
+		if m.Conversation == c.Conversation.ID || m.Conversation == "" {
+			continue
+		}
+		if err := r.moved(tx, c, m.Conversation); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -167,7 +167,7 @@ func (r *Room) begin(tx bot.Tx, c *bot.Call, k bot.MethodKind, dest, key, masked
 			replaces = old.ID
 		}
 	}
-	if err := r.dropPending(tx, all, k, m); err != nil {
+	if err := r.dropPending(tx, c, all, k, m); err != nil {
 		return nil, "", err
 	}
 	known := m != nil

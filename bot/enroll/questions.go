@@ -293,7 +293,7 @@ func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, errors.New("enroll: save answers: the form was not prepared")
 	}
 	p, ms := c.Standing.Person, c.Standing.Methods
-	if err := r.dropPending(tx, ms, bot.Questions, nil); err != nil {
+	if err := r.dropPending(tx, c, ms, bot.Questions, nil); err != nil {
 		return bot.Outcome{}, err
 	}
 	m := &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: bot.Questions, State: bot.Pending, CreatedAt: tx.Now(),

@@ -39,7 +39,11 @@ type Deps struct {
 	// Question gives the text of a security question. Nil: questions have
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
-	Log      *slog.Logger
+	// Place says where a stored session stands, in a language: the flow, its
+	// title, and "Step 2 of 4" or nothing. Nil: nobody is asked whether to go
+	// on where they were elsewhere.
+	Place func(state []byte, lang string) (flow, title, progress string)
+	Log   *slog.Logger
 }
 
 // How people sign in.
@@ -90,7 +94,8 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
 
 		{Name: "enroll.start", Doc: "begin or go on enrolling", Run: r.enrollStart,
-			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "disabled")},
+			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "elsewhere name place channel", "disabled")},
+		{Name: "enroll.here", Doc: "go on here: what was begun in other conversations is void", Run: r.enrollHere, Outcomes: bot.Outcomes("ok")},
 		{Name: "enroll.next", Doc: "which method is next", Run: r.enrollNext, // slots no_authenticator and no_phone may be empty
 			Outcomes: bot.Outcomes("authenticator", "phone", "complete", "none")},
 		{Name: "enroll.finish", Doc: "the end: is the person enrolled", Run: r.enrollFinish,

@@ -37,7 +37,7 @@ func (r *Room) totpBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 			pending = m
 		}
 	}
-	if err := r.dropPending(tx, all, bot.Authenticator, pending); err != nil {
+	if err := r.dropPending(tx, c, all, bot.Authenticator, pending); err != nil {
 		return bot.Outcome{}, err
 	}
 	if pending == nil {

@@ -93,7 +93,14 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
 		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(),
 		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
-		Log:      log.With("room", "enroll"),
+		Place: func(state []byte, lang string) (flow, title, progress string) {
+			var s bot.Session
+			if turn.DecodeSession(state, &s) != nil {
+				return "", "", "" // the turn in that conversation tells of it
+			}
+			return h.set.Set().Where(&s, lang)
+		},
+		Log: log.With("room", "enroll"),
 	})
 	h.verify = verify.New(verify.Deps{
 		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Methods: h.enroll, Phrases: h.set,
@@ -128,6 +135,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.verify.HandleSendCode)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
+	store.Handle(h.jobs, h.enroll.HandleMoved)
 	return h, nil
 }
 

@@ -160,6 +160,8 @@ func (r *Rig) Work() (errs []error) {
 			errs = append(errs, r.Verify.HandleSendCode(r.Context(), j))
 		case enroll.Notify:
 			errs = append(errs, r.Enroll.HandleNotify(r.Context(), j))
+		case enroll.Moved:
+			errs = append(errs, r.Enroll.HandleMoved(r.Context(), j))
 		case enroll.Lapse:
 			r.Jobs = append(r.Jobs, j)
 		default:
