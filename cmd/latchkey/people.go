@@ -148,8 +148,14 @@ func showPerson(w io.Writer, p *bot.Person, ms []bot.Method, ids []bot.Identity)
 	}
 	for _, m := range ms {
 		state := "proven " + when(m.ProvenAt)
-		if m.State == bot.Pending {
+		switch m.State {
+		case bot.Pending:
 			state = "begun " + when(m.CreatedAt) + ", not proven: does not count"
+		case bot.Suspended:
+			state += ", suspended after too many wrong tries: proves nothing"
+		}
+		if m.HeldUntil.After(time.Now()) {
+			state += ", held until " + when(m.HeldUntil)
 		}
 		line("Method", strings.TrimSpace(fmt.Sprintf("%s %s  %s", m.Kind, m.Label, state)))
 	}
