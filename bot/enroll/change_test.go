@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -288,5 +289,35 @@ func TestBudgetOfHashes(t *testing.T) {
 	r.Clock.Advance(time.Hour + time.Second)
 	if oc := r.Submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "ok" {
 		t.Error(oc)
+	}
+}
+
+// TestBeginAgain: an operator's way back for whoever has lost everything.
+func TestBeginAgain(t *testing.T) {
+	r := newRig(t, lenient)
+	r.Conv = r.elsewhere("here")
+	r.Phone("7045550148")
+	r.suspend(r.Methods(bot.Active)[0])
+	r.Want("totp.begin", "", "refused")
+	r.Deliver()
+	seen := len(r.Notifier.Sent())
+	if n, err := r.Enroll.BeginAgain(t.Context(), roomtest.AnnID, "operator", "badge"); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_removed"}) {
+		t.Errorf("told %v", got)
+	}
+	if lines := r.audits(); lines[len(lines)-1] != "person.began_again 1 methods badge" {
+		t.Errorf("record %v", lines)
+	}
+	if p := r.person(); !p.FirstMethodAt.IsZero() || p.Stage != bot.Started {
+		t.Errorf("person %+v", p)
+	}
+	r.Want("prove.begin", "", "none")
+	r.Want("totp.begin", "", "ready")
+	r.Want("totp.prove", r.totp(), "ok")
+	r.Want("prove.begin", "", "fresh")
+	if _, err := r.Enroll.BeginAgain(t.Context(), "nobody", "operator", "x"); !errors.Is(err, bot.ErrNotFound) {
+		t.Error(err)
 	}
 }

@@ -20,7 +20,7 @@ func peopleCommand(s std) *cobra.Command {
 	return group("people", "Import, list, show and export the staff",
 		`The staff comes from a list (CSV) that your directory or personnel system exports.
 Importing again updates people by their id and never touches what they enrolled.`,
-		importCommand(s), listCommand(s), showCommand(s), exportCommand(s))
+		importCommand(s), listCommand(s), showCommand(s), exportCommand(s), beginAgainCommand(s))
 }
 
 func listCommand(s std) *cobra.Command {
@@ -89,13 +89,7 @@ Numbers and addresses are masked; secrets are never shown.
 		return withHouse(cmd, s, *file, func(h *house) error {
 			db := h.db
 			return db.View(cmd.Context(), func(tx bot.Tx) error {
-				p, err := tx.PersonByLogin(strings.ToLower(args[0]))
-				if errors.Is(err, bot.ErrNotFound) {
-					p, err = tx.Person(bot.PersonID(args[0]))
-				}
-				if errors.Is(err, bot.ErrNotFound) {
-					return fmt.Errorf("nobody has the id, user name or work address %q; look with `latchkey people list --search TEXT`", args[0])
-				}
+				p, err := findPerson(tx, args[0])
 				if err != nil {
 					return err
 				}

@@ -1,0 +1,58 @@
+package enroll
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// BeginAgain takes all methods from a person, so that the next one is a first
+// one again: the way back for somebody who has lost everything that proves who
+// they are, after an operator has made sure of it by other means. The person is
+// told at every address; by ("operator") and why go into the record. It returns how many
+// methods went. The error wraps bot.ErrNotFound when there is no such person.
+func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, by, why string) (removed int, err error) {
+	err = r.Store.Update(ctx, func(tx bot.Tx) error {
+		removed = 0
+		p, all, err := owner(tx, id)
+		if err != nil {
+			return err
+		}
+		told := addresses(p, all)
+		// The notices and lines of a conversation, with none behind them.
+		c := &bot.Call{Conversation: &bot.Conversation{}, Session: &bot.Session{Lang: p.Lang}}
+		for i := range all {
+			m := &all[i]
+			if m.State == bot.Pending {
+				if err := r.drop(tx, m); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := r.retire(tx, c, m, "", ""); err != nil {
+				return err
+			}
+			if err := r.notify(tx, "", p.Lang, p, m, "method.removed", told); err != nil {
+				return err
+			}
+			removed++
+		}
+		if err := tx.SetFirstMethod(p.ID, time.Time{}); err != nil {
+			return fmt.Errorf("forget the first method: %w", err)
+		}
+		if err := VoidProofs(tx, p.ID, nil); err != nil {
+			return err
+		}
+		if err := r.restage(tx, p); err != nil {
+			return err
+		}
+		_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: by, Action: "person.began_again", Subject: fmt.Sprintf("%d methods", removed), Evidence: why})
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("enroll: begin again: %w", err)
+	}
+	return removed, nil
+}
