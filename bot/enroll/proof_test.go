@@ -38,9 +38,13 @@ func ask(check, input string) func(r *rig) func() bot.Outcome {
 // brinks is a table of all checks that declare a change. One without an entry
 // fails the test.
 var brinks = map[string]brink{
-	"totp.begin":      {outcome: "ready", ready: ask("totp.begin", "")},
-	"phone.accept":    {outcome: "ok", ready: ask("phone.accept", "7045550199")},
-	"email.accept":    {outcome: "ok", ready: ask("email.accept", "eve@example.net")},
+	"totp.begin":   {outcome: "ready", ready: ask("totp.begin", "")},
+	"phone.accept": {outcome: "ok", ready: ask("phone.accept", "7045550199")},
+	"email.accept": {outcome: "ok", ready: ask("email.accept", "eve@example.net")},
+	"email.correct": {outcome: "found", finishes: true, ready: func(r *rig) func() bot.Outcome {
+		r.Want("email.accept", "eve@gmial.com", "typo")
+		return func() bot.Outcome { return r.Do("email.correct", "") }
+	}},
 	"questions.begin": {outcome: "ready", ready: ask("questions.begin", "")},
 	"recovery.begin":  {outcome: "ready", ready: ask("recovery.begin", "")},
 	"totp.prove": {outcome: "ok", finishes: true, ready: func(r *rig) func() bot.Outcome {
