@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -21,6 +22,12 @@ type Call struct {
 	Session      *Session // read slots from it; only the engine writes them
 	Input        string   // the typed answer as the step's kind normalised it; may be a code: never store it
 	Prepared     any      // FormReply.Prepared, for the check of a form
+	// Standing is what the gate has found out, for the check of a change.
+	Standing *Standing
+
+	method  *Method // what Method has read, for the rest of the check
+	looked  bool
+	limited limited
 }
 
 // Slot reads a slot of the running flows.
@@ -39,24 +46,45 @@ func (c *Call) Person() PersonID {
 }
 
 // Method reads the method that the slot "method" names. It is nil unless it
-// belongs to Person and is not removed.
+// belongs to Person and is not removed. A pending one is nil, too, where it was
+// not begun in this conversation: nobody else finishes it.
 func (c *Call) Method(tx Tx) (*Method, error) {
+	if c.looked {
+		return c.method, nil
+	}
 	id, p := MethodID(c.Slot("method")), c.Person()
 	if id == "" || p == "" {
 		return nil, nil
 	}
 	m, err := tx.Method(id)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("bot: method %s: %w", id, err)
 	}
-	if m.Person != p || m.State == Removed {
-		return nil, nil
+	if err != nil || m.Person != p || m.State == Removed || m.State == Pending && m.Conversation != c.Conversation.ID {
+		m = nil
 	}
+	c.method, c.looked = m, true
 	return m, nil
 }
+
+// A Standing is what somebody in a conversation may do to the methods of its
+// person, and why.
+type Standing struct {
+	Person  *Person  // nil: nobody is signed in
+	Methods []Method // the person's, not removed ones, oldest first
+	Why     string   // why nothing may be changed; empty: it may
+}
+
+// Why nothing may be changed. All but ProofNeeded are for the outcome Refused.
+const (
+	ProofNeeded     = "proof_needed"     // a method has to be proven in this conversation
+	SignedOut       = "signed_out"       // nobody is proven to write here
+	AccountDisabled = "account_disabled" // by the directory or an operator
+	AccountFrozen   = "account_frozen"   // somebody said "this was not me"
+	LinkHeld        = "link_held"        // the chat account was linked by a code, a short while ago
+	SignInNeeded    = "sign_in_needed"   // the tripwire: a fresh sign-in beside the proof
+	MethodsLost     = "methods_lost"     // the person had methods once and has none that proves anything now
+)
 
 // An Outcome is a check's answer. Name is one of the outcomes its CheckSpec
 // declares; the script says where each leads.
@@ -79,9 +107,89 @@ type CheckSpec struct {
 	// Instead names, for an outcome that a script need not know, the one that
 	// is followed when it does not: "found" is an "ok" that deserves a question.
 	Instead map[string]string
-	Options bool  // it gives options
-	Run     Check // nil in lint-only catalogues
+	Options bool    // it gives options
+	Changes Changes // what it does to methods; see Ask
+	Run     Check   // nil in lint-only catalogues
 }
+
+// Changes says whether a check adds, replaces, removes, saves or brings into
+// use a method.
+type Changes uint8
+
+const (
+	// NoChange: it does none of that. It may count tries, suspend a method and
+	// drop a pending one, which takes nothing from anybody who is not there to
+	// give it; its Tx refuses everything else about methods.
+	NoChange Changes = iota
+	// Change: it is one step of a change, the first or the last.
+	Change
+	// ChangeIfPending: it is one when the method of the slot "method" is
+	// pending, and a proof of it otherwise.
+	ChangeIfPending
+)
+
+// Outcomes that every check gives, beside its own, that changes something.
+const (
+	ProveFirst = "prove_first" // a method must be proven first; lead to the script "prove" and back
+	Refused    = "refused"     // nothing may be changed now; the script "prove" says why and whom to ask
+)
+
+// Answers is Outcomes with those that the gate may give instead.
+func (s CheckSpec) Answers() map[string][]string {
+	if s.Changes == NoChange {
+		return s.Outcomes
+	}
+	all := maps.Clone(s.Outcomes)
+	all[ProveFirst], all[Refused] = nil, nil
+	return all
+}
+
+// A Gate decides, in the transaction of a change and before it, whether the
+// person of a call may change methods now. An outcome without a name says yes;
+// the others are ProveFirst and Refused, with the reason as their Error.
+type Gate func(tx Tx, c *Call) (Outcome, error)
+
+// Ask runs the check. This is the one place in which a change is asked for its
+// proof: a check that declares one goes through the gate in the same
+// transaction, and one that declares none gets a Tx that cannot change methods.
+func (s CheckSpec) Ask(gate Gate, tx Tx, c *Call) (Outcome, error) {
+	c.method, c.looked, c.Standing = nil, false, nil // of an earlier try
+	change := s.Changes == Change
+	if s.Changes == ChangeIfPending {
+		m, err := c.Method(tx)
+		if err != nil {
+			return Outcome{}, err
+		}
+		change = m != nil && m.State == Pending
+	}
+	if !change {
+		c.limited = limited{tx, s.Name}
+		return s.Run(&c.limited, c)
+	}
+	if gate == nil {
+		return Outcome{}, fmt.Errorf("bot: check %s changes methods, and there is no gate", s.Name)
+	}
+	if oc, err := gate(tx, c); err != nil || oc.Name != "" {
+		return oc, err
+	}
+	return s.Run(tx, c)
+}
+
+// limited is a Tx that cannot add, change or bring into use a method.
+type limited struct {
+	Tx
+	check string
+}
+
+func (l *limited) refuse(what string) error {
+	return fmt.Errorf("bot: check %s may not %s: it does not declare that it changes methods (CheckSpec.Changes)", l.check, what)
+}
+
+// PutMethod implements MethodTx.
+func (l *limited) PutMethod(*Method) error { return l.refuse("store a method") }
+
+// PutSecrets implements MethodTx.
+func (l *limited) PutSecrets(MethodID, []MethodSecret) error { return l.refuse("store secrets") }
 
 // Outcomes writes CheckSpec.Outcomes as lines "name fact fact".
 func Outcomes(lines ...string) map[string][]string {

@@ -63,6 +63,11 @@ type Event struct {
 	TooFast bool // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
 }
 
+// SignalMoved is the name of the signal to a conversation that its person went
+// on in another one, on the channel that the fact "channel" names. Every script
+// understands it: what runs is over.
+const SignalMoved = "moved"
+
 // A FormReply carries what a person entered in a private form. Values are
 // Secret: they print as [redacted] and cannot be marshalled.
 type FormReply struct {

@@ -52,7 +52,7 @@ func TestMessageHarmless(t *testing.T) {
 	fill(reflect.ValueOf(&m).Elem())
 	// What is no word for people: ids, names of files, addresses, the language.
 	ids := map[string]bool{"Choices.ID": true, "Choices.Link": true, "Picture.Name": true, "Form.Name": true, "Form.Fields.Name": true,
-		"Entry.Kind": true, "Reveal.Kind": true, "Reveal.Method": true, "Lang": true}
+		"Entry.Kind": true, "Echo.Kind": true, "Echo.Method": true, "Reveal.Kind": true, "Reveal.Method": true, "Lang": true}
 	var check func(path string, v reflect.Value)
 	check = func(path string, v reflect.Value) {
 		switch v.Kind() {

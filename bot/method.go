@@ -63,6 +63,12 @@ type Method struct {
 	Drift int
 }
 
+// Proves reports whether the method proves its person in a conversation at a
+// time: it is active, no mere answers, and not held for another conversation.
+func (m *Method) Proves(conv ConversationID, now time.Time) bool {
+	return m.State == Active && m.Kind != Questions && (!m.HeldUntil.After(now) || m.Conversation == conv)
+}
+
 // Place binds the sealed secret to its row.
 func (m *Method) Place() string { return "method|" + string(m.Person) + "|" + string(m.ID) }
 

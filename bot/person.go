@@ -33,8 +33,8 @@ type Person struct {
 	// FrozenAt is when somebody said "this was not me": until an operator or
 	// a proof at L3 ends it, nothing is proven, changed or sent for the person.
 	FrozenAt time.Time
-	// FirstMethodAt is when the person's first method was ever proven, zero:
-	// never. It stays when all methods are gone: who had a method once and
+	// FirstMethodAt is when the person's first method (answers are none) was
+	// ever proven, zero: never. It stays when all methods are gone: who had a method once and
 	// has none now is no newcomer.
 	FirstMethodAt time.Time
 	// Missing says that the account is off because the last list did not have

@@ -128,6 +128,13 @@ type MethodTx interface {
 	Methods(p PersonID) ([]Method, error) // not removed ones; oldest first
 	Method(id MethodID) (*Method, error)  // ErrNotFound
 	PutMethod(m *Method) error            // inserts or replaces
+	// MarkMethod stores what a try leaves on a method that was proven before:
+	// Failures, UsedAt and Drift, and its end in Suspended. It can neither add
+	// a method nor bring one into use.
+	MarkMethod(m *Method) error
+	// DropMethod removes a pending method with its secrets and wipes it. One
+	// that is not pending stays as it is.
+	DropMethod(id MethodID) error
 	// UseStep accepts a time step once: it stores it and reports true only
 	// when it is greater than the last accepted one, even when two
 	// replicas try at once. A last accepted one beyond ahead counts for

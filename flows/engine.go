@@ -600,6 +600,10 @@ func left(form *bot.FormReply, st *Step) bool {
 // a script of the words that work everywhere runs above it.
 func (t *turn) signal() {
 	sig := t.ev.Signal
+	if sig != nil && sig.Name == bot.SignalMoved && t.s.Top() != nil {
+		t.moved(sig)
+		return
+	}
 	if sig != nil {
 		for i := len(t.s.Stack) - 1; i >= 0; i-- {
 			f := &t.s.Stack[i]
@@ -629,6 +633,31 @@ func (t *turn) signal() {
 	}
 	t.out.Silent = true
 	t.out.Retract = false
+}
+
+// moved ends what runs here, since the person went on in another conversation.
+// What was shown for a while is taken back.
+func (t *turn) moved(sig *bot.Signal) {
+	for _, fact := range sig.Facts {
+		t.s.Top().Set(fact.Name, fact.Value)
+	}
+	t.sayOwn(sayMoved)
+	t.s.Stack, t.s.Parked = t.s.Stack[:0], false
+	t.done = true
+}
+
+// Where says at which step of which flow a session stands: the nearest one that
+// has a place among the parts of a flow, or is a flow of its own. All are empty
+// when nothing runs.
+func (e *Set) Where(s *bot.Session, lang string) (flow, title, progress string) {
+	t := turn{e: e, s: s, li: e.lang(lang)}
+	for i := len(s.Stack) - 1; i >= 0; i-- {
+		f := &s.Stack[i]
+		if fl, st := t.flow(f), t.step(f); st != nil && st.Part != "" {
+			return fl.Name, fl.Title.Source(t.li), t.progress(st)
+		}
+	}
+	return "", "", ""
 }
 
 func (t *turn) open() {

@@ -58,16 +58,16 @@ steps:
   number:
     ask: Which number?
     answer: {kind: phone, check: phone.accept, format: "A number, please."}
-    outcomes: {ok: send, landline: send, bad: retry, short: retry, extension: retry, country: retry, premium: retry, tollfree: retry, shared: retry, same: retry, work: retry, prove_first: failed}
+    outcomes: {ok: send, landline: send, bad: retry, short: retry, extension: retry, country: retry, premium: retry, tollfree: retry, shared: retry, same: retry, work: retry, prove_first: failed, refused: failed}
     choices:
       - {id: other, label: No phone, goto: other}
   send:
     check: code.send
-    outcomes: {sent: code, wait: number, limit: number, busy: number, landline: number}
+    outcomes: {sent: code, wait: number, limit: number, busy: number, landline: number, gone: number, prove_first: failed, refused: failed}
   code:
     ask: The code?
     answer: {kind: digits6, check: code.check, format: "Six digits, please."}
-    outcomes: {ok: ok, wrong: retry, expired: number, used: retry, void: number, paused: number}
+    outcomes: {ok: ok, wrong: retry, expired: number, used: retry, void: number, paused: number, prove_first: failed, refused: failed}
     signals: {undelivered: number}
   ok: {end: ok}
   other: {end: other}

@@ -495,15 +495,15 @@ func (l *linter) check(s *Step, name string) {
 		l.bad(s.Pos, "there is no check %q%s", name, hint(name, sortedKeys(l.set.Catalogue.Checks)))
 		return
 	}
-	for _, o := range sortedKeys(spec.Outcomes) {
+	for _, o := range sortedKeys(spec.Answers()) {
 		if s.outcomes[o] == nil {
 			l.bad(s.Pos, "step %s does not say what follows outcome %q of check %s; add it to outcomes:", s.ID, o, name)
 		}
 	}
 	for i := range s.Outcome {
 		o := &s.Outcome[i]
-		if _, ok := spec.Outcomes[o.Name]; !ok {
-			l.bad(o.Pos, "check %s never gives outcome %q%s; it gives %s", name, o.Name, hint(o.Name, sortedKeys(spec.Outcomes)), strings.Join(sortedKeys(spec.Outcomes), ", "))
+		if _, ok := spec.Answers()[o.Name]; !ok {
+			l.bad(o.Pos, "check %s never gives outcome %q%s; it gives %s", name, o.Name, hint(o.Name, sortedKeys(spec.Answers())), strings.Join(sortedKeys(spec.Answers()), ", "))
 		}
 	}
 }
@@ -838,9 +838,12 @@ func (l *linter) languages() {
 				continue
 			}
 			what := "the sentence " + key
-			if sentence(i) == sayProgress {
+			switch sentence(i) {
+			case sayProgress:
 				facts(tpl, what, "n", "m")
-			} else {
+			case sayMoved:
+				facts(tpl, what, "channel")
+			default:
 				facts(tpl, what)
 			}
 			if n := runes(tpl); n > maxMessage {

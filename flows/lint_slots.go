@@ -101,7 +101,7 @@ func (a *slotFlow) fill() {
 		}
 	}
 	for _, spec := range a.l.set.Catalogue.Checks {
-		for _, fs := range spec.Outcomes {
+		for _, fs := range spec.Answers() {
 			for _, name := range fs {
 				a.ever.add(a.index[name])
 			}
@@ -143,7 +143,7 @@ func (a *slotFlow) collect() {
 	add(sortedKeys(a.l.set.Catalogue.Facts)...)
 	for _, spec := range a.l.set.Catalogue.Checks {
 		add(spec.Takes...)
-		for _, fs := range spec.Outcomes {
+		for _, fs := range spec.Answers() {
 			add(fs...)
 		}
 	}
@@ -234,7 +234,7 @@ func (a *slotFlow) ways(s *Step, visit func(way)) {
 		if s.Kind == Run {
 			own.or(a.given(s.run, o.Name))
 		} else {
-			for _, name := range a.l.set.Catalogue.Checks[check].Outcomes[o.Name] {
+			for _, name := range a.l.set.Catalogue.Checks[check].Answers()[o.Name] {
 				own.add(a.index[name])
 			}
 		}
@@ -298,7 +298,7 @@ func (a *slotFlow) together(f *Flow, slot int) slotSet {
 		check := s.check()
 		for i := range s.Outcome {
 			filled := make(slotSet, len(a.constant))
-			for _, name := range a.l.set.Catalogue.Checks[check].Outcomes[s.Outcome[i].Name] {
+			for _, name := range a.l.set.Catalogue.Checks[check].Answers()[s.Outcome[i].Name] {
 				filled.add(a.index[name])
 			}
 			sets(s.Outcome[i].Set, filled)

@@ -464,9 +464,9 @@ func (p *player) answer(what string) error {
 		}
 	}
 	if spec, ok := p.set.Catalogue.Checks[check]; ok {
-		declared, ok := spec.Outcomes[name]
+		declared, ok := spec.Answers()[name]
 		if !ok {
-			return p.fail("check %s never gives outcome %q%s", check, name, hint(name, sortedKeys(spec.Outcomes)))
+			return p.fail("check %s never gives outcome %q%s", check, name, hint(name, sortedKeys(spec.Answers())))
 		}
 		for _, d := range declared {
 			if !given[d] {

@@ -62,10 +62,11 @@ const (
 	sayFormLeft                    // a private form was closed without an answer
 	sayProgress                    // "Step {n} of {m}"
 	sayPickFirst                   // a typed answer where only a button counts
+	sayMoved                       // the person went on in another conversation, on {channel}
 	sentences
 )
 
 var sentenceKeys = [sentences]string{
 	"miss1", "miss2", "miss3", "too_long", "too_fast", "empty", "not_here", "stale", "over", "no_back", "no_skip", "no_resend",
-	"no_why", "error", "changed", "welcome_back", "stopped", "idle", "form_left", "progress", "pick_first",
+	"no_why", "error", "changed", "welcome_back", "stopped", "idle", "form_left", "progress", "pick_first", "moved",
 }

@@ -247,11 +247,13 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration, actor, not
 			{&res.Challenges, `UPDATE challenge SET closed_at = $1, sealed_code = NULL, sealed_to = NULL WHERE closed_at = 0`, []any{t.ms}},
 			{nil, `DELETE FROM method_secret WHERE method IN (SELECT id FROM method WHERE state = 0)`, nil},
 			{&res.Pending, `UPDATE method SET state = 2, sealed = NULL, dest_hash = NULL WHERE state = 0`, nil},
-			{&res.Authenticators, `UPDATE method SET last_step = $1 WHERE kind = 'authenticator' AND state = 1 AND last_step < $1`, []any{t.real.Unix() / int64(period/time.Second)}},
+			{&res.Authenticators, `UPDATE method SET last_step = $1 WHERE kind = 'authenticator' AND state IN (1, 3) AND last_step < $1`, []any{t.real.Unix() / int64(period/time.Second)}},
 			{&res.Messages, `UPDATE outbox SET state = 2, live = 0, error = 'restored',
 				message = CASE WHEN kept = 1 THEN message END WHERE live = 1 AND state = 0`, nil},
 			// What a kept one showed for a while is not shown again.
 			{nil, `UPDATE outbox SET live = 0, state = CASE WHEN kept = 1 THEN 3 ELSE state END WHERE live = 1`, nil},
+			// What was proven, or signed in to, before the copy says nothing now.
+			{nil, `DELETE FROM tally WHERE bucket IN ('proof', 'signed_in')`, nil},
 			// The copy does not know which were spent or ended since.
 			{&res.Passes, `DELETE FROM pass`, nil},
 			{nil, `DELETE FROM meta WHERE key = $1 OR key = $2`, []any{resealKey, clockKey}},

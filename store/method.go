@@ -47,6 +47,23 @@ func (t *tx) PutMethod(m *bot.Method) error {
 	return wrap("put method", err)
 }
 
+// MarkMethod implements bot.MethodTx.
+func (t *tx) MarkMethod(m *bot.Method) error {
+	suspend := int64(0)
+	if m.State == bot.Suspended {
+		suspend = 1
+	}
+	return wrap("mark method", t.write(methodMark, string(m.ID), int64(m.Failures), millis(m.UsedAt), int64(m.Drift), suspend))
+}
+
+// DropMethod implements bot.MethodTx.
+func (t *tx) DropMethod(id bot.MethodID) error {
+	if err := t.write(secretsDrop, string(id)); err != nil {
+		return wrap("drop method", err)
+	}
+	return wrap("drop method", t.write(methodDrop, string(id), t.ms))
+}
+
 // UseStep implements bot.MethodTx.
 func (t *tx) UseStep(id bot.MethodID, step, ahead int64) (bool, error) {
 	n, err := t.change(methodStep, string(id), step, ahead)

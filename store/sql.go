@@ -34,6 +34,9 @@ const (
 	methodsOf
 	methodGet
 	methodPut
+	methodMark
+	methodDrop
+	secretsDrop
 	methodStep
 	methodShared
 	secretsDelete
@@ -155,8 +158,12 @@ var statements = [stmtCount]string{
 		failures = excluded.failures, created_at = excluded.created_at, proven_at = excluded.proven_at, used_at = excluded.used_at,
 		replaces = excluded.replaces, conversation = excluded.conversation, held_until = excluded.held_until, drift = excluded.drift,
 		removed_at = CASE WHEN excluded.removed_at > 0 AND method.removed_at > 0 THEN method.removed_at ELSE excluded.removed_at END`,
+	methodMark: `UPDATE method SET failures = $2, used_at = $3, drift = $4,
+		state = CASE WHEN state = 1 AND CAST($5 AS BIGINT) = 1 THEN 3 ELSE state END WHERE id = $1 AND state IN (1, 3)`,
+	methodDrop:    `UPDATE method SET state = 2, sealed = NULL, dest_hash = NULL, removed_at = $2 WHERE id = $1 AND state = 0`,
+	secretsDrop:   `DELETE FROM method_secret WHERE method IN (SELECT id FROM method WHERE id = $1 AND state = 0)`,
 	methodStep:    `UPDATE method SET last_step = $2 WHERE id = $1 AND (last_step < $2 OR last_step > $3)`,
-	methodShared:  `SELECT count(DISTINCT person) FROM method WHERE dest_hash = $1 AND state = 1 AND person <> $2`,
+	methodShared:  `SELECT count(DISTINCT person) FROM method WHERE dest_hash = $1 AND state IN (1, 3) AND person <> $2`,
 	secretsDelete: `DELETE FROM method_secret WHERE method = $1`,
 	secretInsert:  `INSERT INTO method_secret (method, no, name, sealed, used_at) VALUES ($1, $2, $3, $4, $5)`,
 	secretsGet:    `SELECT no, name, sealed, used_at FROM method_secret WHERE method = $1 ORDER BY no`,

@@ -87,7 +87,7 @@ func newHouse(t *testing.T, change ...func(h *house)) *house {
 		Store: h.DB, Adapters: map[bot.ChannelID]bot.Adapter{"web": h.Web, "terminal": h.Terminal}, Revealer: h.Verify.Reveal, Clock: h.DB.Now, Logger: log,
 	})
 	h.Turn = turn.New(turn.Options{
-		Store: h.DB, Engine: h.Scripts, Catalogue: cat, Outbox: h.Outbox, Phrases: h.Scripts, Keeps: map[bot.ChannelID]bool{"web": true},
+		Store: h.DB, Engine: h.Scripts, Catalogue: cat, Outbox: h.Outbox, Gate: h.Enroll.Gate, Phrases: h.Scripts, Keeps: map[bot.ChannelID]bool{"web": true},
 		Burst: h.Policy.ChatBurst, Rate: h.Policy.ChatRate, Clock: h.DB.Now, Logger: log,
 	})
 	h.Enroll.Connect(h.Turn)

@@ -394,7 +394,7 @@ func (a *Adapter) privateQR(w http.ResponseWriter, r *http.Request) {
 }
 
 // privateShow makes what a form shows once, and shows it above the form's
-// fields. Pressed again it makes new ones; the first are then worth nothing.
+// fields. Pressed again it shows the same, until the form is sent.
 func (a *Adapter) privateShow(w http.ResponseWriter, r *http.Request, p *openPage) {
 	if p.Message.Form == nil || !p.Message.Form.Reveals {
 		a.showPage(w, r, p)

@@ -95,7 +95,7 @@ func everyState(t *testing.T, chromium *browsertest.Browser, look browsertest.Lo
 	}
 
 	go2(link(h, signedIn(h, "three").Say("recovery codes")))
-	state("codes before", "Your recovery codes", "shown once")
+	state("codes before", "Your recovery codes", "until you confirm them")
 	b.Press("Show my codes")
 	state("codes", "safe place")
 	c = signedIn(h, "four")

@@ -8,13 +8,33 @@
 //
 // # What holds
 //
-// A pending method never counts, never locks anybody out and is dropped when
-// its time is over. A method becomes active in one place, Activate, which also
-// retires what it replaces, drops what is pending beside it, moves the person's
-// stage, writes the audit line and enqueues the notices. Whoever has a method
-// that proves a person must have proven one in the same conversation within
-// ProofFresh before anything changes. Every change tells every address that the
-// person had before or has after it.
+// A change of methods asks for its proof where it happens: every check that adds,
+// replaces, saves, removes or brings into use a method says so in its CheckSpec,
+// and a turn asks Gate before it, in the same transaction (see
+// bot.CheckSpec.Ask). A check that declares no change cannot make one. Whoever
+// has, or ever had, a method that proves a person must have proven one in this
+// very conversation within ProofFresh; nothing that is changed meanwhile renews
+// that, and only the very first method of a person is a proof by itself. Nothing
+// is changed for an account that is disabled, stopped or frozen. Through a link
+// that is held, and while the tripwire is drawn, a sign-in of the last minutes in
+// the person's own window or form is asked for as well. Whoever had a method
+// once and has none that proves anything now goes to a person of the help desk,
+// never to the path of newcomers.
+//
+// A pending method belongs to the conversation that began it and lives as long
+// as its code. It never counts, never locks anybody out, and nobody else
+// finishes it. A person has at most one pending method of a kind: a newer one
+// voids the others, and their conversations say where it went on. A method
+// becomes active in one place, Activate, which also retires what it replaces,
+// moves the person's stage, writes the audit line and enqueues the notices. What
+// is set up through a held link is held as long: it counts, and proves nothing
+// in another conversation.
+//
+// A method that failed too often is suspended. It stays the person's and proves
+// nothing until it is switched on by a proof with another one, or replaced;
+// proofs of a moment ago are void then. Every change, every method that is begun
+// beside others, every third wrong proof and every lock is told to every address
+// that the person had before or has after it.
 //
 // # Who signs in
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,12 +61,13 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if id.Channel == ch && id.User == user && id.Level >= bot.L2 {
-				return nil
+		linked := slices.ContainsFunc(ids, func(id bot.Identity) bool { return id.Channel == ch && id.User == user && id.Level >= bot.L2 })
+		if !linked {
+			if err := r.linkUser(tx, ch, user, "", p, byProvider); err != nil {
+				return err
 			}
 		}
-		return r.linkUser(tx, ch, user, "", p, byProvider)
+		return noteSignIn(tx, p.ID, ch, user)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("enroll: sign in: %w", err)

@@ -49,17 +49,6 @@ func held(tx bot.Tx, c *bot.Call) (*bot.Identity, error) {
 	return id, nil
 }
 
-// holdFrom holds a method that becomes active as long as the link of the
-// conversation in which it does.
-func holdFrom(tx bot.Tx, c *bot.Call, m *bot.Method) error {
-	id, err := held(tx, c)
-	if err != nil || id == nil {
-		return err
-	}
-	m.Conversation, m.HeldUntil = c.Conversation.ID, id.HeldUntil
-	return nil
-}
-
 // linked says that a typed code has linked the account, and until when it is
 // held. Whoever has or had a method changes none here until then, and is told
 // where they can: in a window of ours, where they sign in themselves.

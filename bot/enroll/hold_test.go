@@ -158,7 +158,7 @@ func TestDisown(t *testing.T) {
 	})
 	// The stranger comes too late with everything that was begun.
 	r.Conv.Person, r.Conv.Level = "", bot.L0
-	r.Want("code.check", late, "void")
+	r.Want("code.check", late, "refused")
 	if oc := r.Do("person.link_code", "7F3K9QXD"); oc.Name != "void" {
 		t.Error(oc)
 	}

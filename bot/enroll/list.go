@@ -1,19 +1,25 @@
 package enroll
 
 import (
+	"fmt"
 	"strconv"
 
 	"latchkey/bot"
 )
 
-// methodsList lists the person's active methods and offers them as choices.
+// methodsList lists the person's methods, the suspended ones too, and offers
+// them as choices.
 func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, ms, err := holder(tx, c)
-	if err != nil || p == nil || p.Stopped() {
-		return say("stopped"), err
+	p, err := someone(tx, c)
+	if err != nil {
+		return bot.Outcome{}, err
 	}
-	if len(ms) == 0 {
-		return say("none"), nil
+	if p == nil || p.Stopped() {
+		return say("stopped"), nil
+	}
+	ms, err := listed(tx, p.ID)
+	if err != nil || len(ms) == 0 {
+		return say("none"), err
 	}
 	oc := say("some", "list", r.list(c.Lang(), p, ms), "count", strconv.Itoa(len(ms)))
 	for i := range ms {
@@ -44,10 +50,10 @@ func (r *Room) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return oc, nil
 }
 
-// named is the person's active method of the slot method, or nil.
+// named is the person's method of the slot method, active or suspended, or nil.
 func named(tx bot.Tx, c *bot.Call) (*bot.Method, error) {
 	m, err := c.Method(tx)
-	if err != nil || m == nil || m.State != bot.Active {
+	if err != nil || m == nil || !proven(m) {
 		return nil, err
 	}
 	return m, nil
@@ -62,7 +68,31 @@ func (r *Room) methodsShow(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil || m == nil {
 		return say("gone"), err
 	}
+	if m.State == bot.Suspended && c.Slot("replaces") == "" {
+		return say("suspended", "masked", r.Label(c.Lang(), m)), nil
+	}
 	return say(string(m.Kind), "masked", r.Label(c.Lang(), m)), nil
+}
+
+// methodsResume brings a suspended method back into use, after the proof with
+// another one that every change asks for.
+func (r *Room) methodsResume(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	m, err := named(tx, c)
+	if err != nil || m == nil || m.State != bot.Suspended {
+		return say("gone"), err
+	}
+	m.State, m.Failures = bot.Active, 0
+	if err := tx.PutMethod(m); err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: resume method: %w", err)
+	}
+	p := c.Standing.Person
+	if err := r.restage(tx, p); err != nil {
+		return bot.Outcome{}, err
+	}
+	if err := r.record(tx, c, p, m, "method.resumed", "person", addresses(p, c.Standing.Methods)); err != nil {
+		return bot.Outcome{}, err
+	}
+	return say("ok", "masked", r.Label(c.Lang(), m)), nil
 }
 
 // methodsRemove removes a method. The last one goes only with the slot sure.
@@ -71,15 +101,12 @@ func (r *Room) methodsRemove(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil || m == nil {
 		return say("gone"), err
 	}
-	if p, err := r.mayChange(tx, c); err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
-	}
 	ms, err := active(tx, m.Person)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
 	masked := r.Label(c.Lang(), m)
-	if last := len(ms) == 1 || provable(m.Kind) && only(ms, m); last && c.Slot("sure") != "yes" {
+	if last := only(ms, m) && (provable(m.Kind) || len(ms) <= 1); last && c.Slot("sure") != "yes" {
 		return say("last", "masked", masked), nil
 	}
 	if err := r.remove(tx, c, m, "method.removed", "person"); err != nil {

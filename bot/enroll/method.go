@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/bot"
@@ -10,13 +11,15 @@ import (
 // provable reports whether a kind of method proves a person by itself.
 func provable(k bot.MethodKind) bool { return k != bot.Questions }
 
-// count is how many methods count towards Required and Recommended.
+// count is how many active methods count towards Required and Recommended.
 func count(ms []bot.Method) int {
 	n, answers := 0, 0
 	for i := range ms {
-		if provable(ms[i].Kind) {
+		switch {
+		case ms[i].State != bot.Active:
+		case provable(ms[i].Kind):
 			n++
-		} else {
+		default:
 			answers = 1
 		}
 	}
@@ -28,17 +31,18 @@ func count(ms []bot.Method) int {
 
 // active lists the person's active methods, oldest first.
 func active(tx bot.Tx, p bot.PersonID) ([]bot.Method, error) {
+	return those(tx, p, func(m *bot.Method) bool { return m.State == bot.Active })
+}
+
+// listed lists those that the person sees: the suspended ones, too.
+func listed(tx bot.Tx, p bot.PersonID) ([]bot.Method, error) { return those(tx, p, proven) }
+
+func those(tx bot.Tx, p bot.PersonID, want func(*bot.Method) bool) ([]bot.Method, error) {
 	ms, err := tx.Methods(p)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: methods: %w", err)
 	}
-	var on []bot.Method
-	for i := range ms {
-		if ms[i].State == bot.Active {
-			on = append(on, ms[i])
-		}
-	}
-	return on, nil
+	return slices.DeleteFunc(ms, func(m bot.Method) bool { return !want(&m) }), nil
 }
 
 // holder reads the person of a conversation, nil as from someone, and the
@@ -55,23 +59,24 @@ func holder(tx bot.Tx, c *bot.Call) (*bot.Person, []bot.Method, error) {
 	return p, ms, nil
 }
 
-// Activate makes a pending method active. It retires the one that it replaces,
-// drops what is pending beside it, moves the stage, notes a fresh proof for the
-// conversation, and writes the audit line and the notices. It reports false,
-// and changes nothing, when the person may not enroll any more (disabled or
-// gone since the method was begun). m is changed to what was stored.
-func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) (bool, error) {
-	p, err := someone(tx, c)
-	if err != nil {
-		return false, err
+// Activate makes a pending method active, in the check of a change that has
+// passed the gate. It retires the one that it replaces, drops what is pending
+// beside it, in whatever conversation, moves the stage, and writes the audit
+// line and the notices. The person's very first method counts as a fresh proof
+// in this conversation; no later one does. What is set up through a held link
+// is held as long. m is changed to what was stored.
+//
+// The error says that the gate was not asked, or that the method is not one
+// that this conversation has begun.
+func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error {
+	if c.Standing == nil {
+		return errNoGate
 	}
-	if p == nil || p.Stopped() || p.ID != m.Person || m.State != bot.Pending {
-		return false, nil
+	p, all := c.Standing.Person, c.Standing.Methods
+	if p.ID != m.Person || m.State != bot.Pending || m.Conversation != c.Conversation.ID {
+		return fmt.Errorf("enroll: method %s was not begun in this conversation", m.ID)
 	}
-	all, err := tx.Methods(p.ID)
-	if err != nil {
-		return false, fmt.Errorf("enroll: methods: %w", err)
-	}
+	first := provable(m.Kind) && !hadOne(p, all)
 	action := "method.proven"
 	told := addresses(p, all)
 	for i := range all {
@@ -79,36 +84,55 @@ func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) 
 		switch {
 		case old.ID == m.ID:
 			continue
-		case old.State == bot.Active && (old.ID == m.Replaces || one(m.Kind) && old.Kind == m.Kind):
+		case proven(old) && (old.ID == m.Replaces || one(m.Kind) && old.Kind == m.Kind):
 			action = "method.replaced"
 			if err := r.retire(tx, c, old, "method.removed", evidence); err != nil {
-				return false, err
-			}
-		case old.State == bot.Pending && old.Kind == m.Kind:
-			if err := r.drop(tx, old); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
+	if err := r.dropPending(tx, c, all, m.Kind, m); err != nil {
+		return err
+	}
+	held, err := r.heldUntil(tx, c)
+	if err != nil {
+		return err
+	}
+	if held.After(tx.Now()) {
+		m.HeldUntil = held
+	}
 	m.State, m.ProvenAt, m.UsedAt, m.Failures = bot.Active, tx.Now(), tx.Now(), 0
-	if err := holdFrom(tx, c, m); err != nil {
-		return false, err
-	}
 	if err := tx.PutMethod(m); err != nil {
-		return false, fmt.Errorf("enroll: activate method: %w", err)
+		return fmt.Errorf("enroll: activate method: %w", err)
 	}
-	if provable(m.Kind) && m.Kind != bot.Recovery {
-		if err := r.noteProof(tx, c, p.ID); err != nil {
-			return false, err
+	if first {
+		if err := tx.SetFirstMethod(p.ID, tx.Now()); err != nil {
+			return fmt.Errorf("enroll: note the first method: %w", err)
+		}
+		if m.Kind != bot.Recovery { // nobody has typed one of these codes yet
+			if err := r.noteProof(tx, c, p.ID); err != nil {
+				return err
+			}
+		}
+	}
+	if action == "method.replaced" {
+		if err := r.voidOthers(tx, c, p.ID); err != nil {
+			return err
 		}
 	}
 	if err := r.restage(tx, p); err != nil {
-		return false, err
+		return err
 	}
 	if m.Kind == bot.Email {
 		told = append(told, m.ID)
 	}
-	return true, r.record(tx, c, p, m, action, evidence, told)
+	return r.record(tx, c, p, m, action, evidence, told)
+}
+
+// voidOthers voids the proofs of all other conversations: they may have been
+// given with a method that is gone now.
+func (r *Room) voidOthers(tx bot.Tx, c *bot.Call, p bot.PersonID) error {
+	return VoidProofs(tx, p, func(conv *bot.Conversation) bool { return conv.ID == c.Conversation.ID })
 }
 
 // one reports whether a person has at most one active method of a kind.
@@ -118,7 +142,7 @@ func one(k bot.MethodKind) bool { return k == bot.Questions || k == bot.Recovery
 // this conversation.
 func (r *Room) Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error {
 	m.UsedAt, m.Failures = tx.Now(), 0
-	if err := tx.PutMethod(m); err != nil {
+	if err := tx.MarkMethod(m); err != nil {
 		return fmt.Errorf("enroll: note use of a method: %w", err)
 	}
 	if err := r.noteProof(tx, c, m.Person); err != nil {
@@ -128,41 +152,118 @@ func (r *Room) Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) er
 		return nil
 	}
 	// A spent recovery code is a change of what the person has.
-	p, err := tx.Person(m.Person)
+	p, all, err := owner(tx, m.Person)
 	if err != nil {
-		return fmt.Errorf("enroll: person of a recovery code: %w", err)
-	}
-	all, err := tx.Methods(m.Person)
-	if err != nil {
-		return fmt.Errorf("enroll: methods: %w", err)
+		return err
 	}
 	return r.record(tx, c, p, m, "recovery.used", evidence, addresses(p, all))
 }
 
-// Disable takes a method out of use after too many wrong tries in a row
-// (policy: FactorFailures).
-func (r *Room) Disable(tx bot.Tx, c *bot.Call, m *bot.Method) error {
-	return r.remove(tx, c, m, "method.disabled", "failures")
+// Suspend takes a method out of use after too many wrong tries in a row
+// (policy: FactorFailures). It stays the person's: it proves nothing until the
+// person switches it on again with another one, or replaces it. What it has
+// proven a moment ago counts no more.
+func (r *Room) Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error {
+	p, all, err := owner(tx, m.Person)
+	if err != nil {
+		return err
+	}
+	if err := voidCodes(tx, m); err != nil {
+		return err
+	}
+	m.State = bot.Suspended
+	if err := tx.MarkMethod(m); err != nil {
+		return fmt.Errorf("enroll: suspend method: %w", err)
+	}
+	if err := VoidProofs(tx, p.ID, nil); err != nil {
+		return err
+	}
+	if err := r.restage(tx, p); err != nil {
+		return err
+	}
+	return r.record(tx, c, p, m, "method.suspended", "failures", addresses(p, all))
 }
 
-// remove retires an active method with its audit line and notices.
+// Suspicious tells a person, and the record, of wrong tries to prove who they
+// are: action is "proof.failed" or "proof.locked".
+func (r *Room) Suspicious(tx bot.Tx, c *bot.Call, id bot.PersonID, action string) error {
+	p, all, err := owner(tx, id)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: "system", Action: action, Subject: "wrong tries", Channel: c.Conversation.Channel})
+	if err != nil {
+		return fmt.Errorf("enroll: audit %s: %w", action, err)
+	}
+	return r.notify(tx, c.Conversation.Channel, c.Lang(), p, nil, action, addresses(p, all))
+}
+
+// owner reads a person and the person's methods.
+func owner(tx bot.Tx, id bot.PersonID) (*bot.Person, []bot.Method, error) {
+	p, err := tx.Person(id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enroll: person of a method: %w", err)
+	}
+	all, err := tx.Methods(id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enroll: methods: %w", err)
+	}
+	return p, all, nil
+}
+
+// begun tells somebody who has a method that another one was begun. Nobody
+// else's first steps are worth a letter.
+func (r *Room) begun(tx bot.Tx, c *bot.Call, p *bot.Person, all []bot.Method, m *bot.Method) error {
+	if !hadOne(p, all) {
+		return nil
+	}
+	return r.record(tx, c, p, m, "method.begun", "", addresses(p, all))
+}
+
+// remove retires a method with its audit line and notices.
 func (r *Room) remove(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
-	p, err := tx.Person(m.Person)
-	if err != nil {
-		return fmt.Errorf("enroll: person of a method: %w", err)
-	}
-	all, err := tx.Methods(m.Person)
-	if err != nil {
-		return fmt.Errorf("enroll: methods: %w", err)
-	}
+	p, all := c.Standing.Person, c.Standing.Methods
 	told := addresses(p, all)
 	if err := r.retire(tx, c, m, "", ""); err != nil {
+		return err
+	}
+	if err := r.voidOthers(tx, c, p.ID); err != nil {
 		return err
 	}
 	if err := r.restage(tx, p); err != nil {
 		return err
 	}
 	return r.record(tx, c, p, m, action, evidence, told)
+}
+
+// pendingLife is how long a pending method of a kind waits to be proven: as
+// long as its code (policy: PendingLife, CodeLifeMail).
+func (r *Room) pendingLife(k bot.MethodKind) time.Duration {
+	if k == bot.Email {
+		return r.Policy.CodeLifeMail
+	}
+	return r.Policy.PendingLife
+}
+
+// dropPending drops the person's pending methods of a kind, but for keep, and
+// tells the other conversations that had begun one.
+func (r *Room) dropPending(tx bot.Tx, c *bot.Call, all []bot.Method, k bot.MethodKind, keep *bot.Method) error {
+	for i := range all {
+		m := &all[i]
+		if m.State != bot.Pending || m.Kind != k || keep != nil && m.ID == keep.ID {
+			continue
+		}
+		if err := r.drop(tx, m); err != nil {
+			return err
+		}
+		if m.Conversation == c.Conversation.ID || m.Conversation == "" {
+			continue
+		}
+		if err := r.moved(tx, c, m.Conversation); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // retire takes a method out: codes void, secrets wiped. A private address is
@@ -196,13 +297,8 @@ func (r *Room) drop(tx bot.Tx, m *bot.Method) error {
 		return err
 	}
 	m.State, m.Sealed, m.DestHash = bot.Removed, nil, nil
-	if err := tx.PutMethod(m); err != nil {
+	if err := tx.DropMethod(m.ID); err != nil {
 		return fmt.Errorf("enroll: drop pending method: %w", err)
-	}
-	if one(m.Kind) {
-		if err := tx.PutSecrets(m.ID, nil); err != nil {
-			return fmt.Errorf("enroll: wipe secrets: %w", err)
-		}
 	}
 	return nil
 }

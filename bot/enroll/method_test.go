@@ -2,8 +2,6 @@ package enroll_test
 
 import (
 	"encoding/base32"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -113,8 +111,8 @@ func TestTheWholeWay(t *testing.T) {
 	if oc := r.Want("methods.missing", "", "some"); len(oc.Options) != 2 {
 		t.Errorf("missing %v", oc.Options)
 	}
-	want := []string{"method.proven authenticator totp", "enrollment.finished 1 methods", "method.proven phone •••• 48 code:sms",
-		"enrollment.finished 2 methods", "method.proven email a•••@example.net code:mail"}
+	want := []string{"method.proven authenticator totp", "enrollment.finished 1 methods", "method.begun phone •••• 48", "method.proven phone •••• 48 code:sms",
+		"enrollment.finished 2 methods", "method.begun email a•••@example.net", "method.proven email a•••@example.net code:mail"}
 	if got := r.audits(); !slices.Equal(got, want) {
 		t.Errorf("audit\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -220,7 +218,7 @@ func TestReplace(t *testing.T) {
 	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_replaced"}) {
 		t.Errorf("notices %v", got)
 	}
-	if got := r.audits(); !slices.Equal(got[1:], []string{"method.removed authenticator totp", "method.replaced authenticator totp"}) {
+	if got := r.audits(); !slices.Equal(got[1:], []string{"method.begun authenticator", "method.removed authenticator totp", "method.replaced authenticator totp"}) {
 		t.Errorf("audit %v", got)
 	}
 	if oc := r.Set("replaces", string(on[0].ID)).Want("totp.begin", "", "ready"); roomtest.Fact(oc, "account") != "ann.lee@example.org (3)" {
@@ -258,7 +256,8 @@ func TestReplacedMailboxIsTold(t *testing.T) {
 	if kept.State != bot.Removed || kept.Sealed == nil {
 		t.Fatalf("before the notice: %+v", kept)
 	}
-	want := []string{"ann.lee@example.org: method_replaced", "new@example.net: method_replaced", "old@example.net: method_replaced"}
+	want := []string{"ann.lee@example.org: method_begun", "ann.lee@example.org: method_replaced", "new@example.net: method_replaced",
+		"old@example.net: method_begun", "old@example.net: method_replaced"}
 	if got := r.notices(&seen); !slices.Equal(got, want) {
 		t.Errorf("notices %v", got)
 	}
@@ -321,8 +320,9 @@ func TestLapse(t *testing.T) {
 	if !ok || j.Kind() != "lapse" || string(j.Method) != roomtest.Fact(oc, "method") {
 		t.Fatalf("jobs %#v", r.Jobs)
 	}
-	if err := r.Enroll.HandleLapse(t.Context(), j); err == nil {
-		t.Error("a key lapsed before its time")
+	r.Jobs = nil
+	if err := r.Enroll.HandleLapse(t.Context(), j); err != nil || len(r.Methods(bot.Pending)) != 1 || len(r.Jobs) != 1 || r.Jobs[0] != bot.Job(j) {
+		t.Errorf("before its time: %v, jobs %v", err, r.Jobs)
 	}
 	r.Clock.Advance(r.Policy.PendingLife)
 	for range 2 { // the second time, after a crash, nothing doubles
@@ -432,34 +432,38 @@ func TestLintCatalogue(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	if len(specs) != 26 || len((&enroll.Room{}).Forms()) != 5 {
+	if len(specs) != 28 || len((&enroll.Room{}).Forms()) != 5 {
 		t.Errorf("%d checks, %d forms", len(specs), len((&enroll.Room{}).Forms()))
 	}
 }
 
-func TestActivateRefusesWhatIsNotPending(t *testing.T) {
+// TestActivateRefuses: what is not pending, is somebody else's, was begun
+// elsewhere, or did not pass the gate.
+func TestActivateRefuses(t *testing.T) {
 	r := newRig(t)
-	r.Phone("7045550148")
-	m := r.Methods(bot.Active)[0]
-	err := r.DB.Update(t.Context(), func(tx bot.Tx) error {
-		ok, err := r.Enroll.Activate(roomtest.Recording{Tx: tx, Jobs: &r.Jobs}, r.NewCall(""), &m, "test")
-		if ok {
-			err = errors.New("an active method was activated")
+	r.Want("phone.accept", "7045550148", "ok")
+	m := r.Methods(bot.Pending)[0]
+	for name, spoil := range map[string]func(*bot.Call, *bot.Method){
+		"active":    func(_ *bot.Call, m *bot.Method) { m.State = bot.Active },
+		"another's": func(_ *bot.Call, m *bot.Method) { m.Person = "p2" },
+		"elsewhere": func(_ *bot.Call, m *bot.Method) { m.Conversation = "c2" },
+		"no gate":   func(c *bot.Call, _ *bot.Method) { c.Standing = nil },
+	} {
+		err := r.DB.Update(t.Context(), func(tx bot.Tx) error {
+			c, m := r.NewCall(""), m
+			st, err := r.Enroll.Standing(tx, c)
+			if err != nil {
+				return err
+			}
+			c.Standing = &st
+			spoil(c, &m)
+			return r.Enroll.Activate(roomtest.Recording{Tx: tx, Jobs: &r.Jobs}, c, &m, "test")
+		})
+		if err == nil {
+			t.Errorf("%s: activated", name)
 		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
 	}
-	m.State, m.Person = bot.Pending, "p2"
-	err = r.DB.Update(t.Context(), func(tx bot.Tx) error {
-		ok, err := r.Enroll.Activate(roomtest.Recording{Tx: tx, Jobs: &r.Jobs}, r.NewCall(""), &m, "test")
-		if ok {
-			err = fmt.Errorf("a method of %s was activated for %s", m.Person, roomtest.AnnID)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
+	if on := r.Methods(bot.Active); len(on) != 0 {
+		t.Errorf("active %+v", on)
 	}
 }

@@ -34,14 +34,14 @@ func (Notify) Kind() string { return "notice" }
 const work bot.MethodID = ""
 
 // addresses lists where a person can be told now: the work address and every
-// proven private one.
+// private one that was proven, also one that is suspended.
 func addresses(p *bot.Person, ms []bot.Method) []bot.MethodID {
 	var to []bot.MethodID
 	if p.Email != "" {
 		to = append(to, work)
 	}
 	for i := range ms {
-		if ms[i].Kind == bot.Email && ms[i].State == bot.Active {
+		if ms[i].Kind == bot.Email && proven(&ms[i]) {
 			to = append(to, ms[i].ID)
 		}
 	}

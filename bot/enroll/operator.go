@@ -36,6 +36,7 @@ type Done struct {
 	Already  bool       // it was so before: nothing was changed, nothing recorded, nobody told
 	Accounts []bot.Identity
 	Passes   int    // web sessions, one-time pages and sign-ins that were ended
+	Methods  int    // methods that were removed
 	Pending  int    // methods that were begun and not proven, dropped
 	Codes    int    // open codes, void now
 	Request  string // the number of the request to the help desk
@@ -381,12 +382,7 @@ func (r *Room) signOut(tx bot.Tx, d *Done, convs []bot.ConversationID) (err erro
 	if d.Passes, err = tx.EndPasses(convs); err != nil {
 		return fmt.Errorf("enroll: end sessions: %w", err)
 	}
-	for _, c := range convs {
-		if err := tx.ClearTally(proofs, string(d.Person.ID)+"|"+string(c)); err != nil {
-			return fmt.Errorf("enroll: void proofs: %w", err)
-		}
-	}
-	return nil
+	return VoidProofs(tx, d.Person.ID, func(c *bot.Conversation) bool { return !slices.Contains(convs, c.ID) })
 }
 
 // dropBegun drops the pending methods that were begun in some conversations, or

@@ -44,7 +44,7 @@ func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p.Stopped() {
 		return say("stopped"), nil
 	}
-	ms, err := active(tx, p.ID)
+	ms, err := listed(tx, p.ID)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -78,7 +78,8 @@ func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return say("ok"), nil
 }
 
-// personCancel drops what is pending and voids its codes. What was proven stays.
+// personCancel drops what this conversation has begun and voids its codes. What
+// was proven stays.
 func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := r.dropLinkCode(tx, c.Conversation.ID); err != nil {
 		return bot.Outcome{}, err
@@ -93,10 +94,11 @@ func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	for i := range ms {
 		m := &ms[i]
-		if m.State == bot.Pending {
-			err = r.drop(tx, m)
-		} else {
+		switch {
+		case m.State != bot.Pending:
 			err = voidCodes(tx, m)
+		case m.Conversation == c.Conversation.ID:
+			err = r.drop(tx, m)
 		}
 		if err != nil {
 			return bot.Outcome{}, err

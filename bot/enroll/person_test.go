@@ -280,14 +280,14 @@ func TestDisabledMeanwhile(t *testing.T) {
 	off := roomtest.Ann()
 	off.Disabled = true
 	r.People(off)
-	r.Want("code.check", r.Texts.Code(t, 1), "void")
+	r.Want("code.check", r.Texts.Code(t, 1), "refused")
 	if on := r.Methods(bot.Active); len(on) != 0 {
 		t.Errorf("active %+v", on)
 	}
 	r.Want("enroll.start", "", "disabled")
 	r.Want("person.known", "", "disabled")
-	r.Want("phone.accept", "7045550149", "prove_first")
-	r.Want("totp.begin", "", "prove_first")
+	r.Want("phone.accept", "7045550149", "refused")
+	r.Want("totp.begin", "", "refused")
 }
 
 func TestSmallOnes(t *testing.T) {
@@ -319,11 +319,11 @@ func TestNobodySignedIn(t *testing.T) {
 		}
 		for check, outcome := range map[string]string{
 			"person.known": "unknown", "person.status": status, "enroll.start": "disabled", "enroll.next": "stopped", "enroll.finish": "stopped",
-			"totp.begin": "prove_first", "totp.prove": "expired", "phone.accept": "prove_first", "email.accept": "prove_first",
-			"questions.begin": "prove_first", "recovery.begin": "prove_first", "recovery.save": "lapsed",
-			"methods.list": "stopped", "methods.missing": "stopped", "methods.show": "stopped", "methods.remove": "gone",
-			"code.send": "limit", "code.check": "void", "code.state": "expired", "prove.begin": "locked", "prove.pick": "gone",
-			"prove.totp": "locked", "prove.recovery": "locked",
+			"totp.begin": "refused", "totp.prove": "refused", "phone.accept": "refused", "email.accept": "refused",
+			"questions.begin": "refused", "recovery.begin": "refused", "recovery.save": "refused",
+			"methods.list": "stopped", "methods.missing": "stopped", "methods.show": "stopped", "methods.remove": "refused", "methods.resume": "refused",
+			"code.send": "refused", "code.check": "refused", "code.state": "expired", "prove.begin": "refused", "prove.pick": "gone",
+			"prove.totp": "refused", "prove.recovery": "refused",
 		} {
 			r.Want(check, "123456", outcome)
 		}

@@ -15,10 +15,7 @@ func DestHash(v bot.Vault, k bot.MethodKind, dest string) []byte {
 
 // phoneAccept reads a typed number and makes it a pending phone.
 func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := r.mayChange(tx, c)
-	if err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
-	}
+	p := c.Standing.Person
 	n, problem := ReadNumber(c.Input, r.Policy)
 	switch problem {
 	case "":
@@ -35,7 +32,7 @@ func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return fail("work", "phone_work"), nil
 	}
 	masked := maskNumber(n.E164)
-	m, problem, err := r.begin(tx, c, p, bot.Phone, n.E164, n.E164, masked, string(via))
+	m, problem, err := r.begin(tx, c, bot.Phone, n.E164, n.E164, masked, string(via))
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -66,25 +63,17 @@ func echo(m *bot.Method) *bot.Reveal { return &bot.Reveal{Kind: bot.RevealTyped,
 
 // emailAccept reads a typed private address and makes it a pending mailbox.
 func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := r.mayChange(tx, c)
-	if err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
-	}
 	a, problem := ReadAddress(c.Input, r.Domains)
 	better := ""
 	if problem == "" {
 		better = Suggest(a.Domain, r.Domains)
 	}
-	return r.takeAddress(tx, c, p, a, problem, better)
+	return r.takeAddress(tx, c, a, problem, better)
 }
 
 // emailCorrect gives the pending address the domain that was suggested for the
 // one that it has.
 func (r *Room) emailCorrect(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := r.mayChange(tx, c)
-	if err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
-	}
 	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -103,12 +92,12 @@ func (r *Room) emailCorrect(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	a, problem = readAddress(a.Local+"@"+better, r.Domains)
 	a.Inside = true
-	return r.takeAddress(tx, c, p, a, problem, "")
+	return r.takeAddress(tx, c, a, problem, "")
 }
 
 // takeAddress makes an address that was read a pending mailbox. better is the
 // domain that was probably meant, or empty.
-func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, p *bot.Person, a Address, problem, better string) (bot.Outcome, error) {
+func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, a Address, problem, better string) (bot.Outcome, error) {
 	switch problem {
 	case "":
 	case "company":
@@ -116,11 +105,11 @@ func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, p *bot.Person, a Address, pro
 	default:
 		return fail(problem, "email_"+problem), nil
 	}
-	if a.key() == addressKey(p.Email) {
+	if a.key() == addressKey(c.Standing.Person.Email) {
 		return fail("company", "email_company", "domain", shownDomain(a.Domain)), nil
 	}
 	masked := maskAddress(a)
-	m, problem, err := r.begin(tx, c, p, bot.Email, a.String(), a.key(), masked, "")
+	m, problem, err := r.begin(tx, c, bot.Email, a.String(), a.key(), masked, "")
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -143,15 +132,13 @@ func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, p *bot.Person, a Address, pro
 	return oc, nil
 }
 
-// begin makes a destination a pending method, in the place of any other that
-// is pending of its kind; the same one once more stays the same method, so
-// that its cool-downs go on. The problem is "same" when it is the person's
-// already, "shared" when NumberSharers others have it.
-func (r *Room) begin(tx bot.Tx, c *bot.Call, p *bot.Person, k bot.MethodKind, dest, key, masked, via string) (*bot.Method, string, error) {
-	all, err := tx.Methods(p.ID)
-	if err != nil {
-		return nil, "", fmt.Errorf("enroll: methods: %w", err)
-	}
+// begin makes a destination a pending method of this conversation, in the place
+// of any other that is pending of its kind; the same one once more stays the
+// same method and lives anew. The problem is "same" when it is the person's
+// already, "shared" when NumberSharers others have it. One that is suspended is
+// replaced when the person proves it once more.
+func (r *Room) begin(tx bot.Tx, c *bot.Call, k bot.MethodKind, dest, key, masked, via string) (*bot.Method, string, error) {
+	p, all := c.Standing.Person, c.Standing.Methods
 	mine := func(m *bot.Method) bool { return m.Kind == k && r.Vault.Equal(m.DestHash, "dest", string(k), key) }
 	for i := range all {
 		if all[i].State == bot.Active && mine(&all[i]) {
@@ -173,25 +160,32 @@ func (r *Room) begin(tx bot.Tx, c *bot.Call, p *bot.Person, k bot.MethodKind, de
 	replaces := replaced(c, all, k)
 	var m *bot.Method
 	for i := range all {
-		old := &all[i]
-		if old.State != bot.Pending || old.Kind != k {
-			continue
-		}
-		if m == nil && mine(old) {
+		switch old := &all[i]; {
+		case old.State == bot.Pending && old.Conversation == c.Conversation.ID && mine(old):
 			m = old
-		} else if err := r.drop(tx, old); err != nil {
-			return nil, "", err
+		case old.State == bot.Suspended && replaces == "" && mine(old):
+			replaces = old.ID
 		}
 	}
-	if m == nil {
-		m = &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: k, State: bot.Pending, CreatedAt: tx.Now()}
+	if err := r.dropPending(tx, c, all, k, m); err != nil {
+		return nil, "", err
 	}
-	m.Label, m.Via, m.DestHash, m.Replaces = masked, via, hash, replaces
+	known := m != nil
+	if !known {
+		m = &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: k, State: bot.Pending, Conversation: c.Conversation.ID}
+	}
+	m.Label, m.Via, m.DestHash, m.Replaces, m.CreatedAt = masked, via, hash, replaces, tx.Now()
 	if m.Sealed, err = r.Vault.Seal([]byte(dest), m.Place()); err != nil {
 		return nil, "", fmt.Errorf("enroll: seal destination: %w", err)
 	}
 	if err := tx.PutMethod(m); err != nil {
 		return nil, "", fmt.Errorf("enroll: store pending %s: %w", k, err)
 	}
-	return m, "", nil
+	if known {
+		return m, "", nil
+	}
+	if err := r.lapseLater(tx, m, m.CreatedAt.Add(r.pendingLife(k))); err != nil {
+		return nil, "", err
+	}
+	return m, "", r.begun(tx, c, p, all, m)
 }

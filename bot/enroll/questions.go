@@ -6,19 +6,17 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
 )
 
-// questionsBegin says whether questions may be set now.
-func (r *Room) questionsBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+// questionsBegin says whether questions are used at all; the gate has said that
+// they may be set now.
+func (r *Room) questionsBegin(bot.Tx, *bot.Call) (bot.Outcome, error) {
 	if !r.Policy.QuestionsEnabled {
 		return say("off"), nil
-	}
-	p, err := r.mayChange(tx, c)
-	if err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
 	}
 	return say("ready"), nil
 }
@@ -34,19 +32,26 @@ type answer struct {
 
 // answered is what Prepare makes of a form.
 type answered struct {
-	method bot.MethodID // of answer_again: the pending method it belongs to
+	wait   time.Duration // nothing was hashed: the person's budget is used up so long
+	method bot.MethodID  // of answer_again: the pending method it belongs to
 	all    []answer
 }
 
 // prepareAnswers checks and hashes the answers of the form.
 func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
+	if errors.Is(err, errNobody) {
+		return nil, nil // the gate says so
+	}
 	if err != nil {
 		return nil, err
 	}
+	var out answered
+	if out.wait, err = r.spend(ctx, st, p.ID); err != nil || out.wait > 0 {
+		return out, err
+	}
 	names := r.namesOf(p)
 	seen := map[string]bool{}
-	var out answered
 	for i := 1; i <= r.Policy.QuestionsPicked; i++ {
 		n := strconv.Itoa(i)
 		a := answer{question: c.Slot("q" + n)}
@@ -127,6 +132,8 @@ func (r *Room) problem(lang, field, problem string) bot.FieldProblem {
 		"min", strconv.Itoa(r.Policy.AnswerMin), "max", strconv.Itoa(r.Policy.AnswerMax))}
 }
 
+var errNobody = errors.New("enroll: a form of answers, and nobody is signed in")
+
 // asker is the person of a form.
 func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
 	if c.Event == nil || c.Event.Form == nil {
@@ -137,7 +144,7 @@ func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Per
 		return err
 	})
 	if err == nil && p == nil {
-		err = errors.New("enroll: a form of answers, and nobody is signed in")
+		err = errNobody
 	}
 	return p, err
 }
@@ -153,15 +160,21 @@ func (r *Room) question(lang, id string) string {
 // compares it with those that are kept.
 func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
+	if errors.Is(err, errNobody) {
+		return nil, nil // the gate says so
+	}
 	if err != nil {
 		return nil, err
 	}
 	out := answered{all: []answer{{question: c.Slot("bad")}}}
+	if out.wait, err = r.spend(ctx, st, p.ID); err != nil || out.wait > 0 {
+		return out, err
+	}
 	a := &out.all[0]
 	var hashes [answerVersion + 1][]string // of the other answers, by the version of their form
 	err = st.View(ctx, func(tx bot.Tx) error {
 		clear(hashes[:])
-		m, kept, err := r.pendingAnswers(tx, p.ID)
+		m, kept, err := r.pendingAnswers(tx, c)
 		if err != nil || m == nil {
 			return err
 		}
@@ -235,16 +248,17 @@ func readAnswer(question, plain string) (a answer, err error) {
 // problemMark begins the sealed text of an answer that is still missing.
 const problemMark = "!"
 
-// pendingAnswers reads the answers that are kept until the missing ones are
-// there; nil when none are.
-func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer, error) {
+// pendingAnswers reads the answers that this conversation keeps until the
+// missing ones are there; nil when none are.
+func (r *Room) pendingAnswers(tx bot.Tx, c *bot.Call) (*bot.Method, []answer, error) {
+	p := c.Person()
 	ms, err := tx.Methods(p)
 	if err != nil {
 		return nil, nil, fmt.Errorf("enroll: methods: %w", err)
 	}
 	for i := range ms {
 		m := &ms[i]
-		if m.Kind != bot.Questions || m.State != bot.Pending {
+		if m.Kind != bot.Questions || m.State != bot.Pending || m.Conversation != c.Conversation.ID || tx.Now().Sub(m.CreatedAt) >= r.pendingLife(m.Kind) {
 			continue
 		}
 		ss, err := tx.Secrets(m.ID)
@@ -272,42 +286,46 @@ func (r *Room) pendingAnswers(tx bot.Tx, p bot.PersonID) (*bot.Method, []answer,
 // is asked again; nothing counts until all are good.
 func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
-	p := c.Person()
-	if !ok || p == "" || len(in.all) == 0 {
+	if ok && in.wait > 0 {
+		return r.paused(c, in.wait), nil
+	}
+	if !ok || len(in.all) == 0 {
 		return bot.Outcome{}, errors.New("enroll: save answers: the form was not prepared")
 	}
-	ms, err := tx.Methods(p)
-	if err != nil {
-		return bot.Outcome{}, fmt.Errorf("enroll: methods: %w", err)
+	p, ms := c.Standing.Person, c.Standing.Methods
+	if err := r.dropPending(tx, c, ms, bot.Questions, nil); err != nil {
+		return bot.Outcome{}, err
 	}
-	for i := range ms {
-		if ms[i].Kind == bot.Questions && ms[i].State == bot.Pending {
-			if err := r.drop(tx, &ms[i]); err != nil {
-				return bot.Outcome{}, err
-			}
-		}
-	}
-	m := &bot.Method{ID: bot.MethodID(newID()), Person: p, Kind: bot.Questions, State: bot.Pending, CreatedAt: tx.Now(),
-		Label: strconv.Itoa(len(in.all))}
+	m := &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: bot.Questions, State: bot.Pending, CreatedAt: tx.Now(),
+		Label: strconv.Itoa(len(in.all)), Conversation: c.Conversation.ID}
 	if err := tx.PutMethod(m); err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: store answers: %w", err)
 	}
-	return r.keep(tx, c, m, in.all)
+	if err := r.lapseLater(tx, m, m.CreatedAt.Add(r.pendingLife(m.Kind))); err != nil {
+		return bot.Outcome{}, err
+	}
+	oc, err := r.keep(tx, c, m, in.all)
+	if err != nil || oc.Name == "ok" {
+		return oc, err
+	}
+	return oc, r.begun(tx, c, p, ms, m)
 }
 
 // questionsSaveAgain puts the one answer in its place.
 func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
-	p := c.Person()
-	if !ok || p == "" || len(in.all) != 1 {
+	if ok && in.wait > 0 {
+		return r.paused(c, in.wait), nil
+	}
+	if !ok || len(in.all) != 1 {
 		return bot.Outcome{}, errors.New("enroll: save an answer: the form was not prepared")
 	}
-	m, kept, err := r.pendingAnswers(tx, p)
+	m, kept, err := r.pendingAnswers(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
 	if m == nil || m.ID != in.method {
-		return bot.Outcome{}, fmt.Errorf("enroll: save an answer: the others are gone; pick the questions again: %w", bot.ErrNotFound)
+		return fail("gone", "answers_lapsed"), nil
 	}
 	for i := range kept {
 		if kept[i].question == in.all[0].question {
@@ -338,12 +356,8 @@ func (r *Room) keep(tx bot.Tx, c *bot.Call, m *bot.Method, all []answer) (bot.Ou
 	if missing >= 0 {
 		return fail("again", "answer_"+all[missing].problem, "bad", all[missing].question, "problem", all[missing].problem), nil
 	}
-	ok, err := r.Activate(tx, c, m, "form")
-	if err != nil {
+	if err := r.Activate(tx, c, m, "form"); err != nil {
 		return bot.Outcome{}, err
-	}
-	if !ok {
-		return bot.Outcome{}, fmt.Errorf("enroll: save answers: account of %s is disabled", m.Person)
 	}
 	return say("ok"), nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
@@ -15,10 +16,11 @@ import (
 // crockford is base 32 without the letters I, L, O and U.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+// recoveryBegin says whether recovery codes may be made now. The gate has let it
+// through; what is left is the budget.
 func (r *Room) recoveryBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p, err := r.mayChange(tx, c)
-	if err != nil || p == nil {
-		return fail("prove_first", "proof_needed"), err
+	if wait, err := r.overBudget(tx, c.Standing.Person.ID); err != nil || wait > 0 {
+		return r.paused(c, wait), err
 	}
 	return say("ready"), nil
 }
@@ -46,6 +48,12 @@ func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([
 		err = errors.New("enroll: recovery codes, and nobody is signed in")
 	}
 	if err != nil {
+		return nil, nil, err
+	}
+	if wait, err := r.spend(ctx, st, p); err != nil || wait > 0 {
+		if err == nil {
+			err = fmt.Errorf("enroll: too many sets of recovery codes were made; no more for %s: %w", wait.Round(time.Second), bot.ErrNotFound)
+		}
 		return nil, nil, err
 	}
 	shown := make([]bot.Secret, r.Policy.RecoveryCodes)
@@ -78,19 +86,15 @@ func grouped(code []byte) bot.Secret {
 }
 
 // recoverySave stores the codes that the same form showed, once the person has
-// confirmed them. lapsed: they were not confirmed, are forgotten, or the proof
-// of another method has become too old meanwhile.
+// confirmed them. lapsed: they were not confirmed, or are forgotten.
 func (r *Room) recoverySave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	set, ok := c.Prepared.(recoverySet)
-	p := c.Person()
-	if !ok || p == "" || set.person != p || !confirmed(c) {
+	p := c.Standing.Person.ID
+	if !ok || set.person != p || !confirmed(c) {
 		return fail("lapsed", "recovery_lapsed"), nil
 	}
-	if p, err := r.mayChange(tx, c); err != nil || p == nil {
-		return fail("lapsed", "proof_needed"), err
-	}
 	m := &bot.Method{ID: bot.MethodID(newID()), Person: p, Kind: bot.Recovery, State: bot.Pending, CreatedAt: tx.Now(),
-		Label: strconv.Itoa(len(set.hashes))}
+		Label: strconv.Itoa(len(set.hashes)), Conversation: c.Conversation.ID}
 	if err := tx.PutMethod(m); err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: store recovery codes: %w", err)
 	}
@@ -105,12 +109,8 @@ func (r *Room) recoverySave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := tx.PutSecrets(m.ID, ss); err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: store recovery codes: %w", err)
 	}
-	on, err := r.Activate(tx, c, m, "form")
-	if err != nil {
+	if err := r.Activate(tx, c, m, "form"); err != nil {
 		return bot.Outcome{}, err
-	}
-	if !on {
-		return bot.Outcome{}, fmt.Errorf("enroll: store recovery codes: account of %s is disabled", p)
 	}
 	return say("ok", "count", strconv.Itoa(len(ss))), nil
 }

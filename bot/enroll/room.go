@@ -51,7 +51,11 @@ type Deps struct {
 	// Afresh gives the state of a conversation that forgets everything about its
 	// person. Nil: unlinking leaves it as it is.
 	Afresh func(c *bot.Conversation) []byte
-	Log    *slog.Logger
+	// Place says where a stored session stands, in a language: the flow, its
+	// title, and "Step 2 of 4" or nothing. Nil: nobody is asked whether to go
+	// on where they were elsewhere.
+	Place func(state []byte, lang string) (flow, title, progress string)
+	Log   *slog.Logger
 }
 
 // How people sign in.
@@ -105,38 +109,41 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
 
 		{Name: "enroll.start", Doc: "begin or go on enrolling", Run: r.enrollStart,
-			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "disabled", "frozen")},
+			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "elsewhere name place channel", "disabled", "frozen")},
+		{Name: "enroll.here", Doc: "go on here: what was begun in other conversations is void", Run: r.enrollHere, Outcomes: bot.Outcomes("ok")},
 		{Name: "enroll.next", Doc: "which method is next", Run: r.enrollNext, // slots no_authenticator and no_phone may be empty
 			Outcomes: bot.Outcomes("authenticator", "phone", "complete", "none", "stopped")},
 		{Name: "enroll.finish", Doc: "the end: is the person enrolled", Run: r.enrollFinish,
 			Outcomes: bot.Outcomes("enrolled list receipt", "well list receipt", "short", "stopped")},
 
-		{Name: "totp.begin", Doc: "make or show again the key of an authenticator", Run: r.totpBegin,
-			Outcomes: bot.Outcomes("ready method account issuer", "prove_first")},
-		{Name: "phone.accept", Doc: "is this a number that codes can be sent to", Run: r.phoneAccept,
+		{Name: "totp.begin", Doc: "make or show again the key of an authenticator", Changes: bot.Change, Run: r.totpBegin,
+			Outcomes: bot.Outcomes("ready method account issuer")},
+		{Name: "phone.accept", Doc: "is this a number that codes can be sent to", Changes: bot.Change, Run: r.phoneAccept,
 			Outcomes: bot.Outcomes("ok masked method", "found masked method", "renumbered masked method country", "landline masked method", "bad", "several", "short",
-				"extension", "country country", "premium", "tollfree", "shared", "same masked", "work", "prove_first"),
+				"extension", "country country", "premium", "tollfree", "shared", "same masked", "work"),
 			Instead: map[string]string{"found": "ok", "renumbered": "ok", "several": "bad"}},
-		{Name: "email.accept", Doc: "is this a private address", Run: r.emailAccept,
+		{Name: "email.accept", Doc: "is this a private address", Changes: bot.Change, Run: r.emailAccept,
 			Outcomes: bot.Outcomes("ok masked method", "found masked method", "typo masked method domain", "bad", "several", "company domain", "disposable", "long",
-				"lookalike", "same masked", "shared", "prove_first"),
+				"lookalike", "same masked", "shared"),
 			Instead: map[string]string{"found": "ok", "typo": "ok", "several": "bad"}},
-		{Name: "email.correct", Doc: "give the pending address the domain that was suggested", Takes: []string{"method"}, Run: r.emailCorrect,
-			Outcomes: bot.Outcomes("found masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "gone", "prove_first")},
-		{Name: "questions.begin", Doc: "may questions be set", Run: r.questionsBegin, Outcomes: bot.Outcomes("ready", "off", "prove_first")},
-		{Name: "questions.save", Doc: "store the answers", Takes: []string{"q1", "q2", "q3"}, Run: r.questionsSave,
-			Outcomes: bot.Outcomes("ok", "again bad problem")},
-		{Name: "questions.save_again", Doc: "store the one answer that was asked again", Takes: []string{"bad"}, Run: r.questionsSaveAgain,
-			Outcomes: bot.Outcomes("ok", "again bad problem")},
-		{Name: "recovery.begin", Doc: "may recovery codes be made", Run: r.recoveryBegin, Outcomes: bot.Outcomes("ready", "prove_first")},
-		{Name: "recovery.save", Doc: "store the recovery codes that were shown", Run: r.recoverySave, Outcomes: bot.Outcomes("ok count", "lapsed")},
+		{Name: "email.correct", Doc: "give the pending address the domain that was suggested", Takes: []string{"method"}, Changes: bot.Change, Run: r.emailCorrect,
+			Outcomes: bot.Outcomes("found masked method", "bad", "company domain", "disposable", "long", "lookalike", "same masked", "shared", "gone")},
+		{Name: "questions.begin", Doc: "may questions be set", Changes: bot.Change, Run: r.questionsBegin, Outcomes: bot.Outcomes("ready", "off")},
+		{Name: "questions.save", Doc: "store the answers", Takes: []string{"q1", "q2", "q3"}, Changes: bot.Change, Run: r.questionsSave,
+			Outcomes: bot.Outcomes("ok", "again bad problem", "paused wait")},
+		{Name: "questions.save_again", Doc: "store the one answer that was asked again", Takes: []string{"bad"}, Changes: bot.Change, Run: r.questionsSaveAgain,
+			Outcomes: bot.Outcomes("ok", "again bad problem", "gone", "paused wait")},
+		{Name: "recovery.begin", Doc: "may recovery codes be made", Changes: bot.Change, Run: r.recoveryBegin, Outcomes: bot.Outcomes("ready", "paused wait")},
+		{Name: "recovery.save", Doc: "store the recovery codes that were shown", Changes: bot.Change, Run: r.recoverySave, Outcomes: bot.Outcomes("ok count", "lapsed")},
 
 		{Name: "methods.list", Doc: "the person's methods", Options: true, Run: r.methodsList, Outcomes: bot.Outcomes("some list count", "none", "stopped")},
 		{Name: "methods.missing", Doc: "kinds of methods that may be added", Options: true, Run: r.methodsMissing, Outcomes: bot.Outcomes("some", "none", "stopped")},
 		{Name: "methods.show", Doc: "one method", Takes: []string{"method"}, Run: r.methodsShow,
-			Outcomes: bot.Outcomes("authenticator masked", "phone masked", "email masked", "questions masked", "recovery masked", "gone", "stopped")},
-		{Name: "methods.remove", Doc: "remove a method", Takes: []string{"method"}, Run: r.methodsRemove,
-			Outcomes: bot.Outcomes("ok masked", "last masked", "gone", "prove_first")},
+			Outcomes: bot.Outcomes("authenticator masked", "phone masked", "email masked", "questions masked", "recovery masked", "suspended masked", "gone", "stopped")},
+		{Name: "methods.resume", Doc: "switch a suspended method on again", Takes: []string{"method"}, Changes: bot.Change, Run: r.methodsResume,
+			Outcomes: bot.Outcomes("ok masked", "gone")},
+		{Name: "methods.remove", Doc: "remove a method", Takes: []string{"method"}, Changes: bot.Change, Run: r.methodsRemove,
+			Outcomes: bot.Outcomes("ok masked", "last masked", "gone")},
 	}
 }
 

@@ -208,6 +208,9 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := r.link(tx, c, p, bySignIn); err != nil {
 		return bot.Outcome{}, err
 	}
+	if err := noteSignIn(tx, p.ID, c.Conversation.Channel, c.Conversation.User); err != nil {
+		return bot.Outcome{}, err
+	}
 	return say("ok", "name", called(p)), nil
 }
 
@@ -235,6 +238,11 @@ func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.P
 		HeldUntil: r.holdLink(tx, evidence), Evidence: evidence})
 	if err != nil {
 		return fmt.Errorf("enroll: link identity: %w", err)
+	}
+	// What was proven here before the link, perhaps under an earlier one, says
+	// nothing about who writes now.
+	if err := VoidProofs(tx, p.ID, func(c *bot.Conversation) bool { return c.Channel != ch || c.User != user }); err != nil {
+		return err
 	}
 	if known {
 		return nil

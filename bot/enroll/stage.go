@@ -7,7 +7,8 @@ import (
 )
 
 // enrollStart begins or goes on. partly: something is proven, but less than is
-// recommended.
+// recommended. elsewhere: the person stands in the middle of it in another
+// conversation.
 func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	if err != nil {
@@ -19,7 +20,7 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case p.Stopped():
 		return stopped(p), nil
 	}
-	ms, err := active(tx, p.ID)
+	ms, err := listed(tx, p.ID)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -28,10 +29,18 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 			return bot.Outcome{}, fmt.Errorf("enroll: set stage: %w", err)
 		}
 	}
+	enough := count(ms) >= max(r.Policy.Required, r.Policy.Recommended)
+	if !enough {
+		if convs, place, err := r.leftElsewhere(tx, c, p.ID); err != nil {
+			return bot.Outcome{}, err
+		} else if len(convs) > 0 {
+			return say("elsewhere", "name", called(p), "place", place, "channel", r.channel(c.Lang(), convs[0].Channel)), nil
+		}
+	}
 	switch {
 	case len(ms) == 0:
 		return say("fresh", "name", called(p)), nil
-	case count(ms) < max(r.Policy.Required, r.Policy.Recommended):
+	case !enough:
 		return say("partly", "name", called(p), "list", r.list(c.Lang(), p, ms)), nil
 	}
 	return say("done", "name", called(p), "list", r.list(c.Lang(), p, ms)), nil

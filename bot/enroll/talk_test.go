@@ -18,6 +18,13 @@ import (
 	"latchkey/flows/library"
 )
 
+// shippedFacts are those that the shipped scripts name.
+var shippedFacts = map[string]string{
+	"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
+	"help_address": "1 School Lane", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
+	"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble", "reset_url": "",
+}
+
 // A house is the two rooms with the shipped scripts and a chat.
 type house struct {
 	*rig
@@ -30,11 +37,7 @@ func newHouse(t *testing.T, signIn string) *house {
 	t.Helper()
 	h := &house{rig: newRig(t), chat: bottest.NewAdapter("test")}
 	h.Enroll.SignIn = signIn
-	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: map[string]string{
-		"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
-		"help_address": "1 School Lane", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
-		"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble", "reset_url": "",
-	}}
+	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: shippedFacts}
 	for _, s := range desk.New().Specs() {
 		cat.Checks[s.Name] = s
 	}
@@ -57,7 +60,7 @@ func newHouse(t *testing.T, signIn string) *house {
 			t.Error(err)
 		}
 	})
-	h.turn = turn.New(turn.Options{Store: h.DB, Engine: set, Catalogue: cat, Outbox: box, Phrases: set, Clock: h.Clock.Now})
+	h.turn = turn.New(turn.Options{Store: h.DB, Engine: set, Catalogue: cat, Outbox: box, Gate: h.Enroll.Gate, Phrases: set, Clock: h.Clock.Now})
 	return h
 }
 

@@ -33,7 +33,7 @@ func (r *Room) Label(lang string, m *bot.Method) string {
 	return r.kind(lang, m.Kind)
 }
 
-// list is the person's active methods as lines of text.
+// list is methods of the person as lines of text.
 func (r *Room) list(lang string, p *bot.Person, ms []bot.Method) string {
 	lines := make([]string, 0, len(ms))
 	for i := range ms {
@@ -43,5 +43,9 @@ func (r *Room) list(lang string, p *bot.Person, ms []bot.Method) string {
 }
 
 func (r *Room) line(lang string, p *bot.Person, m *bot.Method) string {
-	return r.Phrases.Phrase(lang, "method.line", "method", r.Label(lang, m), "date", r.date(lang, p, m.ProvenAt))
+	key := "method.line"
+	if m.State == bot.Suspended {
+		key = "method.suspended"
+	}
+	return r.Phrases.Phrase(lang, key, "method", r.Label(lang, m), "date", r.date(lang, p, m.ProvenAt))
 }

@@ -81,6 +81,7 @@ type Policy struct {
 	ArgonTime      int
 	ArgonThreads   int
 	HashWorkers    int
+	HashPerson     Limit
 
 	// Imports of the staff list: see store.ImportOptions.
 	ImportGonePeople int
@@ -185,6 +186,7 @@ func Default() *Policy {
 		ArgonTime:      2,
 		ArgonThreads:   1,
 		HashWorkers:    2,
+		HashPerson:     Limit{20, time.Hour},
 
 		ImportGonePeople: 20,
 		ImportGoneShare:  0.05,

@@ -68,7 +68,7 @@ func failureKeys() []Key {
 			"own choice", time.Hour, 7*day, func(p *Policy) *time.Duration { return &p.T1Window }),
 		span("policy.failures.enroll_pause", "How long that pause lasts.",
 			"own choice: NIST SP 800-63B-4 3.2.2 lets waits rise to an hour", 10*time.Minute, 24*time.Hour, func(p *Policy) *time.Duration { return &p.T1Pause }),
-		number("policy.failures.method", "failures", "Wrong tries in a row against one method, however slow, that disable it.",
+		number("policy.failures.method", "failures", "Wrong tries in a row against one method, however slow, that suspend it.",
 			"NIST SP 800-63B-4 3.2.2 (100 at most)", 1, 100, func(p *Policy) *int { return &p.FactorFailures }),
 		spans("policy.failures.proof_delays", "How long the answer is held back at the first, second, ... T3 try; the last one repeats.",
 			"NIST SP 800-63B-4 3.2.2 (rising waits)", 0, time.Minute, func(p *Policy) *[]time.Duration { return &p.T3Delays }),
@@ -89,7 +89,7 @@ func totpKeys() []Key {
 			"RFC 6238 6 (a limit is recommended); own choice: a clock that nobody sets is off by that after some months", time.Minute, 10*time.Minute, func(p *Policy) *time.Duration { return &p.TOTPDrift }),
 		number("policy.totp.skew_search", "steps", "Steps that are searched, never accepted, to tell a person whether the phone's clock is fast or slow, and by how much.",
 			"own choice: ten minutes", 0, 20, func(p *Policy) *int { return &p.TOTPSkewSearch }),
-		span("policy.totp.pending_life", "How long a shown key waits for its first code before it is destroyed.",
+		span("policy.totp.pending_life", "How long a shown key, or a number that was typed, waits for its first code before it is destroyed; a mailbox waits life_mail.",
 			"NIST SP 800-63B-4 4.1.2.2 (10 minutes at most)", time.Minute, 10*time.Minute, func(p *Policy) *time.Duration { return &p.PendingLife }),
 	}
 }
@@ -175,6 +175,8 @@ func hashKeys() []Key {
 			"OWASP Password Storage (1)", 1, 4, func(p *Policy) *int { return &p.ArgonThreads }),
 		number("policy.hash.workers", "hashes", "Hashes at once; workers times memory is what hashing takes of the machine, 1 GiB at most.",
 			"own choice: one for each core", 1, 32, func(p *Policy) *int { return &p.HashWorkers }),
+		rate("policy.hash.person", "Sets of answers and of recovery codes that are hashed for one person.",
+			"own choice: a set costs up to half a second of one core", Limit{60, time.Hour}, func(p *Policy) *Limit { return &p.HashPerson }),
 	}
 }
 

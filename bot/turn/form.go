@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 )
 
 // How long, and for how many forms at once, what a form has shown is kept
-// until it is confirmed. Its outcome is "lapsed" after that.
+// until it is confirmed. Its outcome is "lapsed" after that. Whoever opens the
+// form of the same prompt again in that time sees the same: making it costs
+// slow hashes.
 const (
 	shownLife = 10 * time.Minute
 	maxShown  = 1024
@@ -32,11 +35,14 @@ type shownKey struct {
 }
 
 type prepared struct {
-	value any
-	until time.Time
+	value  any
+	shown  []bot.Secret
+	prompt uint32 // that it was made for
+	person bot.PersonID
+	until  time.Time
 }
 
-func (s *shown) put(conv bot.ConversationID, form string, value any, now time.Time) {
+func (s *shown) put(conv bot.ConversationID, form string, made prepared, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.m == nil {
@@ -55,16 +61,17 @@ func (s *shown) put(conv bot.ConversationID, form string, value any, now time.Ti
 			delete(s.m, first)
 		}
 	}
-	s.m[shownKey{conv, form}] = prepared{value, now.Add(shownLife)}
+	made.until = now.Add(shownLife)
+	s.m[shownKey{conv, form}] = made
 }
 
-func (s *shown) get(conv bot.ConversationID, form string, now time.Time) any {
+func (s *shown) get(conv bot.ConversationID, form string, now time.Time) prepared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p, ok := s.m[shownKey{conv, form}]; ok && p.until.After(now) {
-		return p.value
+		return p
 	}
-	return nil
+	return prepared{}
 }
 
 func (s *shown) drop(conv bot.ConversationID, form string) {
@@ -75,14 +82,19 @@ func (s *shown) drop(conv bot.ConversationID, form string) {
 
 // Reveal makes what a form shows once (recovery codes), for the adapter that
 // is about to show it. What is to be stored of it is kept in memory until the
-// form is submitted, at most ten minutes; a second Reveal makes new values and
-// forgets the first ones. The error wraps bot.ErrNotFound when there is no such
-// conversation.
+// form is submitted, at most ten minutes; until then a second Reveal of the same
+// prompt shows the same values. One of a later prompt makes new ones and forgets
+// the first. The error wraps bot.ErrNotFound when there is no such conversation,
+// or when its session does not wait for the form.
 func (r *Room) Reveal(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error) {
 	spec, ok := r.forms[form]
 	if !ok || spec.Reveal == nil {
 		return nil, fmt.Errorf("turn: form %q shows nothing: %w", form, errNoForm)
 	}
+	if err := r.gates.enter(ctx, conv); err != nil { // two presses at once make one set
+		return nil, fmt.Errorf("turn: reveal form %s: %w", form, err)
+	}
+	defer r.gates.leave(conv)
 	ev := bot.Event{Conversation: conv, Kind: bot.Open, At: r.clock()}
 	call, err := r.callOf(ctx, &ev)
 	if err != nil {
@@ -91,16 +103,22 @@ func (r *Room) Reveal(ctx context.Context, conv bot.ConversationID, form string)
 	if call.Conversation.Channel == "" {
 		return nil, fmt.Errorf("turn: reveal form %s: conversation: %w", form, bot.ErrNotFound)
 	}
-	var secrets []bot.Secret
-	var value any
+	if !r.asks(call.Session, form) {
+		return nil, fmt.Errorf("turn: reveal form %s: nothing waits for it: %w", form, bot.ErrNotFound)
+	}
+	person := call.Person()
+	if p := r.shown.get(conv, form, r.clock()); p.shown != nil && p.prompt == call.Session.Prompt && p.person == person {
+		return slices.Clone(p.shown), nil
+	}
+	made := prepared{prompt: call.Session.Prompt, person: person}
 	if err := r.guard("reveal", form, func() (err error) {
-		secrets, value, err = spec.Reveal(ctx, r.store, call)
+		made.shown, made.value, err = spec.Reveal(ctx, r.store, call)
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("turn: reveal form %s: %w", form, err)
 	}
-	r.shown.put(conv, form, value, r.clock())
-	return secrets, nil
+	r.shown.put(conv, form, made, r.clock())
+	return slices.Clone(made.shown), nil
 }
 
 // TryForm checks what a person has entered so far (FormSpec.Try) and says what
@@ -151,7 +169,7 @@ func (r *Room) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
 	case !known, ev.TooLong, ev.TooFast:
 		return known, nil
 	case spec.Reveal != nil:
-		ev.Form.Prepared = r.shown.get(ev.Conversation, ev.Form.Name, r.clock())
+		ev.Form.Prepared = r.shown.get(ev.Conversation, ev.Form.Name, r.clock()).value
 		return true, nil
 	case spec.Prepare == nil:
 		return true, nil

@@ -46,6 +46,7 @@ type Options struct {
 	Engine    bot.Engine
 	Catalogue bot.Catalogue
 	Outbox    Outbox
+	Gate      bot.Gate               // asked before every check that changes methods; nil: such checks fail
 	Relay     Relay                  // nil: no desk yet
 	Phrases   bot.Phrases            // for the apology "turn.sorry"; nil: plain English
 	Keeps     map[bot.ChannelID]bool // channels whose platform keeps no transcript: what is said there stays readable (OutboxRow.Keep)
@@ -65,6 +66,7 @@ type Room struct {
 	outbox  Outbox
 	marker  Marker // nil when the outbox is none
 	relay   Relay
+	gate    bot.Gate
 	phrases bot.Phrases
 	keeps   map[bot.ChannelID]bool
 	log     *slog.Logger
@@ -93,7 +95,7 @@ type Stats struct {
 // New makes a Room.
 func New(o Options) *Room {
 	r := &Room{
-		store: o.Store, engine: o.Engine, outbox: o.Outbox, relay: o.Relay, phrases: o.Phrases,
+		store: o.Store, engine: o.Engine, outbox: o.Outbox, relay: o.Relay, gate: o.Gate, phrases: o.Phrases,
 		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
 		keeps: o.Keeps, log: o.Logger, lease: o.Lease, clock: o.Clock,
 		budget: newBudget(o.Burst, o.Rate),

@@ -605,3 +605,26 @@ func TestIdleConversationsCostNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestShownIsMadeOncePerPrompt: who opens the form again sees the same, and no
+// new hashes are made; the next prompt has its own.
+func TestShownIsMadeOncePerPrompt(t *testing.T) {
+	h := newHouse(t, nil)
+	c := h.talk("a")
+	c.Say("x").Expect("1: x")
+	made := h.made.Load
+	for range 5 {
+		shown, err := h.room.Reveal(t.Context(), "a", "codes")
+		if err != nil || len(shown) != 1 || string(shown[0]) != "AAAA" {
+			t.Fatalf("shown %v, %v", len(shown), err)
+		}
+	}
+	if made() != 1 {
+		t.Errorf("made %d times for one prompt", made())
+	}
+	c.Say("y").Expect("y")
+	if _, err := h.room.Reveal(t.Context(), "a", "codes"); err != nil || made() != 2 {
+		t.Errorf("made %d times for two prompts, %v", made(), err)
+	}
+	h.submit(c, "codes", "").Expect("saved hash of AAAA")
+}

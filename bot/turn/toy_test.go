@@ -127,6 +127,7 @@ type house struct {
 	room  *turn.Room
 	log   *logBuffer
 	ran   atomic.Int64 // runs of check "count"
+	made  atomic.Int64 // reveals of form "codes"
 }
 
 func newHouse(t testing.TB, change func(*turn.Options)) *house {
@@ -219,6 +220,7 @@ func (h *house) catalogue() bot.Catalogue {
 				return "hashed after " + n, nil
 			}},
 			"codes": {Reveal: func(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.Secret, any, error) {
+				h.made.Add(1)
 				return []bot.Secret{"AAAA"}, "hash of AAAA", nil
 			}},
 		},

@@ -171,7 +171,7 @@ func (t *turn) drive(tx bot.Tx, c *bot.Conversation) (err error) {
 					t.call.Prepared = t.ev.Form.Prepared
 					t.used = t.used || t.call.Prepared != nil
 				}
-				if oc, err = spec.Run(tx, &t.call); err != nil {
+				if oc, err = spec.Ask(r.gate, tx, &t.call); err != nil {
 					t.fault = &fault{check: t.at, no: t.checkNo, err: err}
 					return t.fault
 				}

@@ -33,6 +33,12 @@ func coded(m *bot.Method) bool {
 	return m != nil && (m.Kind == bot.Phone || m.Kind == bot.Email)
 }
 
+// usable reports whether a code can be sent to a method here and taken for it:
+// one that is being added, or one that proves the person.
+func (r *Room) usable(tx bot.Tx, c *bot.Call, m *bot.Method) bool {
+	return coded(m) && (m.State == bot.Pending || m.Proves(c.Conversation.ID, tx.Now()))
+}
+
 // life of a code (policy: CodeLifeT1, CodeLifeT3, CodeLifeMail). The long life
 // of mail is for the confirmation of an address only: NIST SP 800-63B wants a
 // proof within minutes.
@@ -70,19 +76,18 @@ func (r *Room) matches(ch *bot.Challenge, code string) bool {
 // job SendCode. What was sent before for the same method is void.
 func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Person()
-	if p == "" {
-		return fail("limit", "signed_out", "wait", bot.Wait(r.Phrases, c.Lang(), r.Policy.T1Pause)), nil
-	}
-	someone, err := tx.Person(p)
-	if err != nil {
-		return bot.Outcome{}, fmt.Errorf("verify: person of the conversation: %w", err)
-	}
 	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if !coded(m) || someone.Stopped() {
-		return fail("busy", "nothing_to_send_to"), nil
+	if c.Standing == nil { // no change, so a proof
+		var why string
+		if p, why, err = r.prover(tx, c); err != nil || why != "" {
+			return fail(bot.Refused, why), err
+		}
+	}
+	if !r.usable(tx, c, m) {
+		return fail("gone", "nothing_to_send_to"), nil
 	}
 	if wait, err := r.barred(tx, p, tier(m)); err != nil || wait > 0 {
 		return fail("limit", "paused", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), err
@@ -105,7 +110,7 @@ func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	s := r.send(via, p, m, string(to))
 	if wait, err := s.coolDown(tx); err != nil || wait > 0 {
-		return fail("wait", "resend_early", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), err
+		return fail("wait", "resend_early", "wait", bot.Wait(r.Phrases, c.Lang(), wait), "masked", m.Label), err
 	}
 	if wait, err := s.limited(tx); err != nil || wait > 0 {
 		return fail("limit", "send_limit", "wait", bot.Wait(r.Phrases, c.Lang(), wait)), err
@@ -240,13 +245,13 @@ func wipe(tx bot.Tx, ch *bot.Challenge) error {
 }
 
 // named finds the challenge that the slot ref names, or else the newest of the
-// method. It gives nil when that one is not for this person, method and
-// purpose: a code is good where it was asked for and nowhere else.
+// method. It gives nil when that one is not for this person, method, purpose
+// and conversation: a code is good where it was asked for and nowhere else.
 func (r *Room) named(tx bot.Tx, c *bot.Call, m *bot.Method) (*bot.Challenge, error) {
 	ref := c.Slot("ref")
 	if ref == "" {
 		all, err := r.open(tx, m)
-		if err != nil || len(all) == 0 {
+		if err != nil || len(all) == 0 || all[0].Conversation != c.Conversation.ID {
 			return nil, err
 		}
 		return &all[0], nil
@@ -258,7 +263,7 @@ func (r *Room) named(tx bot.Tx, c *bot.Call, m *bot.Method) (*bot.Challenge, err
 	if err != nil {
 		return nil, fmt.Errorf("verify: challenge: %w", err)
 	}
-	if ch.Person != m.Person || ch.Method != m.ID || ch.Purpose != purpose(m) {
+	if ch.Person != m.Person || ch.Method != m.ID || ch.Purpose != purpose(m) || ch.Conversation != c.Conversation.ID {
 		return nil, nil
 	}
 	return ch, nil
@@ -288,15 +293,18 @@ func (r *Room) codeState(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // and costs no try.
 func (r *Room) codeCheck(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Person()
-	if p == "" {
-		return fail("void", "signed_out"), nil
-	}
 	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if !coded(m) {
-		return fail("void", "code_void"), nil
+	if c.Standing == nil {
+		var why string
+		if p, why, err = r.prover(tx, c); err != nil || why != "" {
+			return fail(bot.Refused, why), err
+		}
+	}
+	if !r.usable(tx, c, m) {
+		return fail("expired", "code_void"), nil
 	}
 	if wait, err := r.barred(tx, p, tier(m)); err != nil || wait > 0 {
 		return r.shut("paused", c, wait), err
@@ -369,12 +377,8 @@ func (r *Room) accept(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) 
 		return bot.Outcome{}, err
 	}
 	if m.State == bot.Pending {
-		ok, err := r.Methods.Activate(tx, c, m, "code:"+string(ch.Via))
-		if err != nil {
+		if err := r.Methods.Activate(tx, c, m, "code:"+string(ch.Via)); err != nil {
 			return bot.Outcome{}, err
-		}
-		if !ok {
-			return fail("void", "account_disabled"), nil
 		}
 	} else if err := r.Methods.Proven(tx, c, m, "code:"+string(ch.Via)); err != nil {
 		return bot.Outcome{}, err

@@ -14,12 +14,15 @@
 // is keyed on the person, never on the conversation, and a try is counted in
 // the transaction that compares it, so that an answer that was given has been
 // counted. What a T3 answer says depends on the state of the challenge and on
-// the count alone, never on which part of a try was wrong.
+// the count alone, never on which part of a try was wrong. Nobody proves anything
+// for an account that is disabled or frozen, nor by a method that is suspended or
+// held for another conversation (bot.Method.Proves). The person is told of every
+// third wrong proof and of every lock.
 //
 // # Codes
 //
-// A code is six digits, drawn evenly, good for one person, one purpose and one
-// challenge. The store keeps its keyed hash, and the code itself sealed until
+// A code is six digits, drawn evenly, good for one person, one purpose, one
+// challenge and the conversation that asked for it. The store keeps its keyed hash, and the code itself sealed until
 // it is handed over or dead, because the job that sends it may run after a
 // crash and must send the same code. A new code takes the place of the last
 // one. It is used once.

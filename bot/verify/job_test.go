@@ -226,6 +226,7 @@ func TestSignalFirst(t *testing.T) {
 
 func TestJobHoldsIDsOnly(t *testing.T) {
 	r := begun(t)
+	r.Jobs = nil
 	r.Want("code.send", "", "sent")
 	if len(r.Jobs) != 1 {
 		t.Fatalf("jobs %v", r.Jobs)

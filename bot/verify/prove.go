@@ -9,33 +9,23 @@ import (
 	"latchkey/bot/typed"
 )
 
-// provable reports whether a kind of method proves a person by itself. Answers
-// never do.
-func provable(k bot.MethodKind) bool { return k != bot.Questions }
-
-// proveBegin says whether the person must prove a method before one is
-// changed, and offers the ones that may be proven.
+// proveBegin says whether a method must be proven before one is changed, and
+// offers those that prove the person here; or why nothing can be changed now
+// (the fact why, a reason of bot.Standing).
 //
 // A method younger than HoldNew is not offered while there is an older one: who
 // added it a moment ago in a stolen session must not use it to remove the
 // others. When all are that young, they are offered, so that somebody who has
 // just enrolled can still mend a mistake.
 func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := c.Person()
-	if p == "" {
-		return r.lockedOut(c), nil
-	}
-	if stopped, err := r.stopped(tx, p); err != nil || stopped {
-		return say("stopped"), err
-	}
-	ms, err := tx.Methods(p)
+	st, err := r.Methods.Standing(tx, c)
 	if err != nil {
-		return bot.Outcome{}, fmt.Errorf("verify: methods: %w", err)
+		return bot.Outcome{}, err
 	}
 	var all, settled []bot.Option
-	for i := range ms {
-		m := &ms[i]
-		if m.State != bot.Active || !provable(m.Kind) {
+	for i := range st.Methods {
+		m := &st.Methods[i]
+		if !m.Proves(c.Conversation.ID, tx.Now()) {
 			continue
 		}
 		o := bot.Option{ID: string(m.ID), Label: r.Methods.Label(c.Lang(), m)}
@@ -44,13 +34,15 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 			settled = append(settled, o)
 		}
 	}
-	if len(all) == 0 {
+	switch {
+	case st.Why == "" && len(all) == 0:
 		return say("none"), nil
+	case st.Why == "":
+		return say("fresh"), nil
+	case st.Why != bot.ProofNeeded:
+		return fail("refused", st.Why, "why", st.Why), nil
 	}
-	if fresh, err := r.Methods.Fresh(tx, c); err != nil || fresh {
-		return say("fresh"), err
-	}
-	if wait, err := r.barred(tx, p, bot.T3); err != nil || wait > 0 {
+	if wait, err := r.barred(tx, st.Person.ID, bot.T3); err != nil || wait > 0 {
 		return r.shut("locked", c, wait), err
 	}
 	oc := say("needed")
@@ -60,25 +52,33 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return oc, nil
 }
 
-// stopped reports whether nothing may be shown of a person, or proven by them.
-func (r *Room) stopped(tx bot.Tx, id bot.PersonID) (bool, error) {
-	p, err := tx.Person(id)
-	if errors.Is(err, bot.ErrNotFound) {
-		return true, nil
+// prover is the person of a conversation if that person may prove a method in
+// it; the code says why not. Nothing is proven for a frozen or disabled account.
+func (r *Room) prover(tx bot.Tx, c *bot.Call) (p bot.PersonID, why string, err error) {
+	if p = c.Person(); p == "" {
+		return "", bot.SignedOut, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("verify: person of the conversation: %w", err)
+	someone, err := tx.Person(p)
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return "", bot.SignedOut, nil
+	case err != nil:
+		return "", "", fmt.Errorf("verify: person of the conversation: %w", err)
+	case !someone.Enrolls():
+		return "", bot.AccountDisabled, nil
+	case !someone.FrozenAt.IsZero():
+		return "", bot.AccountFrozen, nil
 	}
-	return p.Stopped(), nil
+	return p, "", nil
 }
 
 // provePick says how the method of the slot is proven.
 func (r *Room) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := c.Method(tx)
-	if err != nil || m == nil || m.State != bot.Active {
+	if err != nil || m == nil || !m.Proves(c.Conversation.ID, tx.Now()) {
 		return say("gone"), err
 	}
-	if stopped, err := r.stopped(tx, m.Person); err != nil || stopped {
+	if _, why, err := r.prover(tx, c); err != nil || why != "" {
 		return say("gone"), err
 	}
 	switch m.Kind {
@@ -123,7 +123,7 @@ func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (
 			return err
 		}
 		for i := range ms {
-			if ms[i].Kind != bot.Recovery || ms[i].State != bot.Active {
+			if ms[i].Kind != bot.Recovery || !ms[i].Proves(c.Conversation.ID, tx.Now()) {
 				continue
 			}
 			ss, err := tx.Secrets(ms[i].ID)
@@ -164,9 +164,9 @@ func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (
 
 // proveRecovery spends a recovery code (T3).
 func (r *Room) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := c.Person()
-	if p == "" {
-		return r.lockedOut(c), nil
+	p, why, err := r.prover(tx, c)
+	if err != nil || why != "" {
+		return fail("refused", why), err
 	}
 	g, _ := c.Prepared.(guess)
 	var m *bot.Method
@@ -175,7 +175,7 @@ func (r *Room) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		if err != nil && !errors.Is(err, bot.ErrNotFound) {
 			return bot.Outcome{}, fmt.Errorf("verify: recovery codes: %w", err)
 		}
-		if err == nil && stored.Person == p && stored.State == bot.Active && stored.Kind == bot.Recovery {
+		if err == nil && stored.Person == p && stored.Kind == bot.Recovery && stored.Proves(c.Conversation.ID, tx.Now()) {
 			m = stored
 		}
 	}

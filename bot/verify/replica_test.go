@@ -51,6 +51,7 @@ func TestTwoReplicas(t *testing.T) {
 	// Half guess the text, half the authenticator: one count for both.
 	cs := calls(32, other(code))
 	for i, c := range cs {
+		c.Conversation.ID = r.Conv.ID // which asked for the code
 		if i%4 >= 2 {
 			c.Session.Stack[0].Set("method", totp)
 			c.Input = r.wrongCode(seed)
@@ -71,7 +72,7 @@ func TestTwoReplicas(t *testing.T) {
 	r.Clock.Advance(25 * time.Hour)
 	r.Set("method", phone)
 	right := r.code()
-	if got := all(calls(32, right), "code.check"); got["ok"] != 1 || got["used"] != 31 {
+	if got := all(r.NewCalls(32, right), "code.check"); got["ok"] != 1 || got["used"] != 31 {
 		t.Errorf("one code: %v", got)
 	}
 	if got := all(calls(32, ""), "code.send"); got["sent"] > r.Policy.SMSNumber[0].N {

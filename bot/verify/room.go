@@ -11,17 +11,20 @@ import (
 
 // Methods is what this room asks of the room in charge of a person's methods.
 type Methods interface {
-	// Activate makes a pending method active. It reports false, and does
-	// nothing, when the person may not enroll any more.
-	Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) (bool, error)
+	// Activate makes a pending method active, in a check that has passed the
+	// gate of changes.
+	Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error
 	// Proven stores that an active method was proven again and notes the
 	// proof for this conversation.
 	Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error
-	// Fresh reports whether this conversation proved a method of its
-	// person recently enough to change another.
-	Fresh(tx bot.Tx, c *bot.Call) (bool, error)
-	// Disable takes a method out of use after too many wrong tries in a row.
-	Disable(tx bot.Tx, c *bot.Call, m *bot.Method) error
+	// Standing says whether this conversation may change methods now, and
+	// what is in the way.
+	Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error)
+	// Suspend takes a method out of use after too many wrong tries in a row.
+	Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error
+	// Suspicious tells the person of wrong tries: "proof.failed" for every
+	// third one, "proof.locked" for a lock.
+	Suspicious(tx bot.Tx, c *bot.Call, p bot.PersonID, action string) error
 	// Label names a method for people: "Phone •••• 48".
 	Label(lang string, m *bot.Method) string
 }
@@ -72,22 +75,22 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 // Specs declares the checks. On a zero Room they serve lint only.
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
-		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Run: r.totpProve,
-			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed off left", "used", "expired", "paused wait soon")},
-		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Run: r.codeSend,
-			Outcomes: bot.Outcomes("sent masked ref minutes", "wait wait", "limit wait", "busy", "landline")},
-		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Run: r.codeCheck,
+		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Changes: bot.Change, Run: r.totpProve,
+			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed off left", "used", "expired", "set_up", "elsewhere", "paused wait soon")},
+		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Changes: bot.ChangeIfPending, Run: r.codeSend,
+			Outcomes: bot.Outcomes("sent masked ref minutes", "wait wait masked", "limit wait", "busy", "landline", "gone")},
+		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Changes: bot.ChangeIfPending, Run: r.codeCheck,
 			Outcomes: bot.Outcomes("ok masked", "wrong left", "expired", "used", "void", "paused wait soon")},
 		{Name: "code.state", Doc: "does the code that was sent still count", Takes: []string{"method", "ref"}, Run: r.codeState,
 			Outcomes: bot.Outcomes("live masked", "expired")},
 		{Name: "prove.begin", Doc: "must one of the person's methods be proven first", Options: true, Run: r.proveBegin,
-			Outcomes: bot.Outcomes("needed", "fresh", "none", "stopped", "locked wait soon")},
+			Outcomes: bot.Outcomes("needed", "fresh", "none", "refused why", "locked wait soon")},
 		{Name: "prove.pick", Doc: "how is the chosen method proven", Takes: []string{"method"}, Run: r.provePick,
 			Outcomes: bot.Outcomes("authenticator", "phone via", "email", "recovery", "gone")},
 		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,
-			Outcomes: bot.Outcomes("ok", "wrong left", "skewed off left", "used", "locked wait soon")},
+			Outcomes: bot.Outcomes("ok", "wrong left", "skewed off left", "used", "refused", "locked wait soon")},
 		{Name: "prove.recovery", Doc: "is this an unused recovery code", Run: r.proveRecovery,
-			Outcomes: bot.Outcomes("ok", "wrong left", "bad", "locked wait soon")},
+			Outcomes: bot.Outcomes("ok", "wrong left", "bad", "refused", "locked wait soon")},
 	}
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/subtle"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -105,10 +106,7 @@ func (r *Room) seed(m *bot.Method) ([]byte, error) {
 // counts; a code of a step further away tells how far the phone's clock is off,
 // and is a failure all the same.
 func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := c.Person()
-	if p == "" {
-		return say("expired"), nil
-	}
+	p := c.Standing.Person.ID
 	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -117,7 +115,7 @@ func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return r.shut("paused", c, wait), err
 	}
 	if m == nil || m.Kind != bot.Authenticator || !r.pending(tx, m) {
-		return fail("expired", "key_expired"), nil
+		return r.lostKey(tx, c)
 	}
 	seed, err := r.seed(m)
 	if err != nil {
@@ -137,12 +135,8 @@ func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 			return r.missT1(tx, c, p, fail("used", "code_used"))
 		}
 		m.Drift = int(r.shown(d.step, tx.Wall()))
-		ok, err := r.Methods.Activate(tx, c, m, "totp")
-		if err != nil {
+		if err := r.Methods.Activate(tx, c, m, "totp"); err != nil {
 			return bot.Outcome{}, err
-		}
-		if !ok {
-			return fail("expired", "account_disabled"), nil
 		}
 		return say("ok", "masked", r.Methods.Label(c.Lang(), m)), nil
 	}
@@ -232,6 +226,28 @@ func (r *Room) spend(tx bot.Tx, bucket string, m *bot.Method, step int64) error 
 	return nil
 }
 
+// lostKey says what became of the key that this conversation shows: set_up when
+// the person has proven another one since, elsewhere when one was begun in
+// another conversation, expired when its time is over.
+func (r *Room) lostKey(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	mine, err := tx.Method(bot.MethodID(c.Slot("method")))
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return bot.Outcome{}, fmt.Errorf("verify: key that is shown: %w", err)
+	}
+	if err == nil && mine.Person == c.Standing.Person.ID && mine.Kind == bot.Authenticator {
+		for i := range c.Standing.Methods {
+			switch m := &c.Standing.Methods[i]; {
+			case m.Kind != bot.Authenticator:
+			case m.State == bot.Active && !m.ProvenAt.Before(mine.CreatedAt):
+				return fail("set_up", "key_set_up"), nil
+			case m.State == bot.Pending && m.Conversation != c.Conversation.ID && !m.CreatedAt.Before(mine.CreatedAt):
+				return fail("elsewhere", "key_elsewhere"), nil
+			}
+		}
+	}
+	return fail("expired", "key_expired"), nil
+}
+
 // missT1 counts a wrong T1 try and answers oc with the tries left, or that the
 // person is paused now.
 func (r *Room) missT1(tx bot.Tx, c *bot.Call, p bot.PersonID, oc bot.Outcome) (bot.Outcome, error) {
@@ -260,9 +276,9 @@ func (r *Room) pending(tx bot.Tx, m *bot.Method) bool {
 // the key gives such a code; a guess meets one in 25,000 times, and learns
 // nothing that is of use: the code is spent as it is told.
 func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	p := c.Person()
-	if p == "" {
-		return r.lockedOut(c), nil
+	p, why, err := r.prover(tx, c)
+	if err != nil || why != "" {
+		return fail("refused", why), err
 	}
 	m, err := c.Method(tx)
 	if err != nil {
@@ -271,7 +287,7 @@ func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if wait, err := r.barred(tx, p, bot.T3); err != nil || wait > 0 {
 		return r.shut("locked", c, wait), err
 	}
-	if m == nil || m.Kind != bot.Authenticator || m.State != bot.Active {
+	if m == nil || m.Kind != bot.Authenticator || !m.Proves(c.Conversation.ID, tx.Now()) {
 		return r.missT3(tx, c, p, nil)
 	}
 	seed, err := r.seed(m)

@@ -247,8 +247,8 @@ func TestT3DelaysAndLock(t *testing.T) {
 	r.Want("prove.totp", r.codeAt(seed, 0), "ok")
 }
 
-// TestFactorIsDisabled after its wrong tries in a row; a right one starts anew.
-func TestFactorIsDisabled(t *testing.T) {
+// TestFactorIsSuspended after its wrong tries in a row; a right one starts anew.
+func TestFactorIsSuspended(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.FactorFailures = 7 })
 	seed := r.authenticator()
 	miss := func(n int) {
@@ -261,16 +261,16 @@ func TestFactorIsDisabled(t *testing.T) {
 	r.Want("prove.totp", r.codeAt(seed, 0), "ok")
 	miss(6)
 	if len(r.Methods(bot.Active)) != 1 {
-		t.Fatal("disabled too early")
+		t.Fatal("suspended too early")
 	}
 	r.Deliver()
 	before := len(r.Notifier.Sent())
 	miss(1)
-	if len(r.Methods(bot.Active)) != 0 {
-		t.Fatal("not disabled after 7 wrong tries in a row")
+	if off := r.Methods(bot.Suspended); len(r.Methods(bot.Active)) != 0 || len(off) != 1 || off[0].Sealed == nil {
+		t.Fatalf("not suspended after 7 wrong tries in a row: %+v", off)
 	}
 	r.Deliver()
-	if ns := r.Notifier.Sent(); len(ns) != before+1 || !strings.Contains(ns[len(ns)-1].Body, "method_disabled") {
+	if ns := r.Notifier.Sent(); len(ns) != before+1 || !strings.Contains(ns[len(ns)-1].Body, "method_suspended") {
 		t.Errorf("notices: %d before, now %v", before, ns)
 	}
 	p := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) })
@@ -293,6 +293,6 @@ func TestOtherPersonsMethod(t *testing.T) {
 	r.Want("methods.show", "", "gone")
 	r.Want("methods.remove", "", "gone")
 	r.Conv.Level = bot.L1
-	r.Want("prove.totp", r.codeAt(seed, 0), "locked")
-	r.Want("prove.begin", "", "locked")
+	r.Want("prove.totp", r.codeAt(seed, 0), "refused")
+	r.Want("prove.begin", "", "refused")
 }

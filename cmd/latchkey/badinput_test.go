@@ -212,7 +212,12 @@ func slips() []slip {
 		{surface: "E-mail", at: "email", input: "ada@mailinator.com", says: "That mailbox is a temporary one. Please use one that you keep."},
 		{surface: "E-mail", at: "mailed code", input: "12 34", says: codeFormat, tries: "kept"},
 		{surface: "E-mail", at: "mailed code", input: "<another code>", do: func(c *counter) { c.Say(other(c.mailed(1))) }, says: "That is not the code. Please look again at the newest mail. Tries left: 4.", tries: "one used"},
-		{surface: "E-mail", at: "mailed code", input: "<the right code, 31 minutes later>", do: func(c *counter) { c.mailed(1); c.d.later(31 * time.Minute); c.Say(c.mailed(1)) }, says: "The code for {masked} no longer works. Shall I send a new one?", then: func(c *counter) { c.Press("new"); c.Say(c.mailed(2)).Expect("is set up") }},
+		{surface: "E-mail", at: "mailed code", input: "<the right code, 31 minutes later>", do: func(c *counter) { c.mailed(1); c.d.later(31 * time.Minute); c.Say(c.mailed(1)) }, says: "Before I change a method, please prove that it is you. Which method will you use?", then: func(c *counter) {
+			c.Press(c.method("Phone")).Last()
+			c.Say(c.code(2)).Expect("no longer works. Shall I send a new one?")
+			c.Press("new")
+			c.Say(c.mailed(2)).Expect("is set up")
+		}},
 		{surface: "E-mail", lang: "es", at: "email", input: "ada@riverbend.example", says: "@riverbend.example es de Riverbend Schools: no podría leerlo cuando no pueda entrar en su cuenta. Por favor, use una dirección privada."},
 
 		wrongAnswer("The answer to \"In what town was your first job?\" is the same as another of your answers. Please give a different one.", "Bluebird Lane", "Aunt Philomena", "  bluebird   LANE "),

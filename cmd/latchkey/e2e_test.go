@@ -369,6 +369,10 @@ func (s *site) english(t *testing.T) (uri string) {
 	p = s.chat(t, "kiosk-ada")
 	p.hears("The code for •••• 23 has become too old. Shall I send a new one?")
 	p.picks("Send a new code")
+	p.hears("Before I change a method, please prove that it is you.") // the proof is days old, too
+	p.picks("Authenticator app")
+	p.hears("type the six digits that it shows")
+	p.types(s.secret("code", totpNow(t, uri)))
 	p.hears("on its way to •••• 23")
 	fresh, _ := s.text(t, "+12015550123", 2)
 	if fresh == old {

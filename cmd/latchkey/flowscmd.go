@@ -263,8 +263,8 @@ func showCatalogue(w io.Writer, set *flows.Set, cat bot.Catalogue) error {
 	for _, name := range slices.Sorted(maps.Keys(cat.Checks)) {
 		c := cat.Checks[name]
 		fmt.Fprintf(&b, "  %-22s %s\n", name, c.Doc)
-		for _, oc := range slices.Sorted(maps.Keys(c.Outcomes)) {
-			fmt.Fprintf(&b, "      %s\n", strings.TrimSpace(oc+" "+strings.Join(c.Outcomes[oc], " ")))
+		for _, oc := range slices.Sorted(maps.Keys(c.Answers())) {
+			fmt.Fprintf(&b, "      %s\n", strings.TrimSpace(oc+" "+strings.Join(c.Answers()[oc], " ")))
 		}
 	}
 	b.WriteString("\nPrivate forms\n")

@@ -23,7 +23,7 @@ import (
 
 // operateCommands are what an operator does to one person.
 func operateCommands(s std) []*cobra.Command {
-	return []*cobra.Command{unlinkCommand(s), freezeCommand(s), unfreezeCommand(s), signOutCommand(s), disableCommand(s), enableCommand(s), eraseCommand(s), renameCommand(s)}
+	return []*cobra.Command{unlinkCommand(s), freezeCommand(s), unfreezeCommand(s), signOutCommand(s), disableCommand(s), enableCommand(s), beginAgainCommand(s), eraseCommand(s), renameCommand(s)}
 }
 
 // An operation is what these commands share: who does it, why, and whether it is
@@ -192,6 +192,7 @@ func counted(w io.Writer, n int, one, many string) {
 // ended tells what was under way and is void.
 func ended(w io.Writer, d enroll.Done) {
 	counted(w, d.Passes, "web session, page or sign-in ended", "web sessions, pages and sign-ins ended")
+	counted(w, d.Methods, "method removed", "methods removed")
 	counted(w, d.Pending, "method that was begun and not proven dropped", "methods that were begun and not proven dropped")
 	counted(w, d.Codes, "open code void", "open codes void")
 }
@@ -305,6 +306,20 @@ theirs. The request that the freeze opened is closed.
   latchkey people unfreeze mgarcia --why "called back, phone was removed" --config latchkey.yaml`,
 	}, "No longer frozen", "unfreeze", "Not frozen", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.Unfreeze
+	})
+}
+
+func beginAgainCommand(s std) *cobra.Command {
+	return simple(s, &cobra.Command{
+		Use: "begin-again PERSON", Short: "Take all methods from somebody who has lost them, so that they can begin again",
+		Long: `For somebody who has no method left that proves who they are: the phone is lost,
+or all methods are suspended. Make sure who it is by other means first. All
+methods of the person are removed, the person is told, and the next method that
+they set up asks for no other proof than the sign-in.
+
+  latchkey people begin-again mgarcia --why "badge and manager, request K7M-2QP" --config latchkey.yaml`,
+	}, "May begin again", "let begin again", "", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+		return r.BeginAgain
 	})
 }
 

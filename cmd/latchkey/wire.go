@@ -96,6 +96,13 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(), Anonymous: webChannel, SignInAddress: signInAddress(cfg),
 		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
 		AskDesk:  askDesk, Afresh: turn.Afresh,
+		Place: func(state []byte, lang string) (flow, title, progress string) {
+			var s bot.Session
+			if turn.DecodeSession(state, &s) != nil {
+				return "", "", "" // the turn in that conversation tells of it
+			}
+			return h.set.Set().Where(&s, lang)
+		},
 		Log: log.With("room", "enroll"),
 	})
 	h.verify = verify.New(verify.Deps{
@@ -121,7 +128,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}
 	h.turn = turn.New(turn.Options{
 		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New()), Outbox: h.outbox,
-		Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
+		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
 	h.enroll.Connect(h.turn)
@@ -131,6 +138,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.verify.HandleSendCode)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
+	store.Handle(h.jobs, h.enroll.HandleMoved)
 	return h, nil
 }
 
@@ -309,7 +317,7 @@ func (h *house) pruneIfDue(ctx context.Context) {
 
 // longestWindow is how far back anything is counted.
 func longestWindow(p *policy.Policy) time.Duration {
-	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, 7*24*time.Hour,
+	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, p.HashPerson.Per, 7*24*time.Hour,
 		policy.Widest(p.SMSUser), policy.Widest(p.SMSNumber), policy.Widest(p.VoiceNumber), policy.Widest(p.MailAddress))
 }
 

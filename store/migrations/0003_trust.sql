@@ -4,7 +4,9 @@ ALTER TABLE person ADD COLUMN stopped_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE person ADD COLUMN frozen_at BIGINT NOT NULL DEFAULT 0;
 -- When the first method was ever proven: "had one once" is never "never had one".
 ALTER TABLE person ADD COLUMN first_method_at BIGINT NOT NULL DEFAULT 0;
-UPDATE person SET first_method_at = coalesce((SELECT min(m.proven_at) FROM method m WHERE m.person = person.id AND m.proven_at > 0), 0);
+-- Answers are no method by themselves.
+UPDATE person SET first_method_at = coalesce((SELECT min(m.proven_at) FROM method m
+	WHERE m.person = person.id AND m.proven_at > 0 AND m.kind <> 'questions'), 0);
 -- More that a directory says.
 ALTER TABLE person ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 ALTER TABLE person ADD COLUMN site TEXT NOT NULL DEFAULT '';

@@ -44,6 +44,7 @@ func testMethods(t *testing.T, s bot.Store) {
 		is(t, "others with this number", n, 1) // p2 twice counts once, p3 is pending
 		return err
 	})
+	testMarkAndDrop(t, s, m)
 	update(t, s, func(tx bot.Tx) error {
 		ok, err := tx.UseStep("m1", 5, 9)
 		is(t, "the same step", ok, false)
@@ -110,5 +111,84 @@ func testSecrets(t *testing.T, s bot.Store) {
 			t.Errorf("secrets after spending: %+v", ss)
 		}
 		return err
+	})
+}
+
+// testMarkAndDrop: neither can add a method or bring one into use.
+func testMarkAndDrop(t *testing.T, s bot.Store, like bot.Method) {
+	t.Helper()
+	states := []bot.MethodState{bot.Pending, bot.Active, bot.Removed, bot.Suspended}
+	id := func(st bot.MethodState) bot.MethodID { return bot.MethodID(fmt.Sprint("md-", st)) }
+	put := func() {
+		update(t, s, func(tx bot.Tx) error {
+			for _, st := range states {
+				m := like
+				m.ID, m.Person, m.State = id(st), "md", st
+				if err := tx.PutMethod(&m); err != nil {
+					return err
+				}
+				if err := tx.PutSecrets(m.ID, []bot.MethodSecret{{No: 1, Sealed: []byte("x")}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	after := func(want map[bot.MethodState]bot.MethodState, check func(*bot.Method, int)) {
+		view(t, s, func(tx bot.Tx) error {
+			for _, st := range states {
+				m, err := tx.Method(id(st))
+				if err != nil {
+					return err
+				}
+				is(t, fmt.Sprint("state of one that was ", st), m.State, want[st])
+				ss, err := tx.Secrets(m.ID)
+				if err != nil {
+					return err
+				}
+				check(m, len(ss))
+			}
+			return nil
+		})
+	}
+	same := map[bot.MethodState]bot.MethodState{bot.Pending: bot.Pending, bot.Active: bot.Active, bot.Removed: bot.Removed, bot.Suspended: bot.Suspended}
+	mark := func(to bot.MethodState) {
+		update(t, s, func(tx bot.Tx) error {
+			for _, st := range append(states, 9) { // and one that does not exist
+				if err := tx.MarkMethod(&bot.Method{ID: id(st), State: to, Failures: 7, UsedAt: like.UsedAt, Drift: 2}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for _, to := range []bot.MethodState{bot.Active, bot.Pending, bot.Removed} {
+		put()
+		mark(to)
+		after(same, func(m *bot.Method, _ int) {
+			marked := m.State == bot.Active || m.State == bot.Suspended
+			if marked != (m.Failures == 7 && m.Drift == 2) || m.Sealed == nil || m.Label != like.Label {
+				t.Errorf("marked %+v", m)
+			}
+		})
+	}
+	put()
+	mark(bot.Suspended)
+	suspended := map[bot.MethodState]bot.MethodState{bot.Pending: bot.Pending, bot.Active: bot.Suspended, bot.Removed: bot.Removed, bot.Suspended: bot.Suspended}
+	after(suspended, func(*bot.Method, int) {})
+	put()
+	update(t, s, func(tx bot.Tx) error {
+		for _, st := range append(states, 9) {
+			if err := tx.DropMethod(id(st)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	dropped := map[bot.MethodState]bot.MethodState{bot.Pending: bot.Removed, bot.Active: bot.Active, bot.Removed: bot.Removed, bot.Suspended: bot.Suspended}
+	after(dropped, func(m *bot.Method, secrets int) {
+		if gone := m.ID == id(bot.Pending); gone != (m.Sealed == nil && m.DestHash == nil && secrets == 0) {
+			t.Errorf("dropped %+v, %d secrets", m, secrets)
+		}
 	})
 }

@@ -45,13 +45,13 @@ func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error
 	var jobs []bot.Job
 	err := db.Update(context.Background(), func(tx bot.Tx) (err error) {
 		jobs = nil
-		oc, err = spec.Run(Recording{tx, &jobs}, c)
+		oc, err = spec.Ask(r.Enroll.Gate, Recording{tx, &jobs}, c)
 		return err
 	})
 	if err != nil {
 		return oc, err
 	}
-	facts, declared := spec.Outcomes[oc.Name]
+	facts, declared := spec.Answers()[oc.Name]
 	if !declared {
 		return oc, errors.New(check + " gave the undeclared outcome " + oc.Name)
 	}
@@ -160,6 +160,8 @@ func (r *Rig) Work() (errs []error) {
 			errs = append(errs, r.Verify.HandleSendCode(r.Context(), j))
 		case enroll.Notify:
 			errs = append(errs, r.Enroll.HandleNotify(r.Context(), j))
+		case enroll.Moved:
+			errs = append(errs, r.Enroll.HandleMoved(r.Context(), j))
 		case enroll.Lapse:
 			r.Jobs = append(r.Jobs, j)
 		default:

@@ -1,0 +1,56 @@
+package enroll
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// BeginAgain takes all methods from a person, so that the next one is a first
+// one again: the way back for somebody who has lost everything that proves who
+// they are, after an operator has made sure of it by other means.
+func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, error) {
+	return r.obey(ctx, o, id, func(tx bot.Tx, d *Done) error {
+		p, all, err := owner(tx, id)
+		if err != nil {
+			return err
+		}
+		told := addresses(p, all)
+		// The notices and lines of a conversation, with none behind them.
+		c := &bot.Call{Conversation: &bot.Conversation{}, Session: &bot.Session{Lang: p.Lang}}
+		for i := range all {
+			m := &all[i]
+			if m.State == bot.Pending {
+				if err := r.drop(tx, m); err != nil {
+					return err
+				}
+				d.Pending++
+				continue
+			}
+			if err := r.retire(tx, c, m, "", ""); err != nil {
+				return err
+			}
+			if err := r.notify(tx, "", p.Lang, p, m, "method.removed", told); err != nil {
+				return err
+			}
+			d.Methods++
+		}
+		d.Told = len(told)
+		if err := tx.SetFirstMethod(p.ID, time.Time{}); err != nil {
+			return fmt.Errorf("enroll: forget the first method: %w", err)
+		}
+		if err := VoidProofs(tx, p.ID, nil); err != nil {
+			return err
+		}
+		if err := r.restage(tx, p); err != nil {
+			return err
+		}
+		_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: o.By, Action: "person.began_again", Subject: fmt.Sprintf("%d methods", d.Methods), Evidence: o.Why})
+		if err != nil {
+			return fmt.Errorf("enroll: audit a new beginning: %w", err)
+		}
+		return nil
+	})
+}
