@@ -80,8 +80,13 @@ type CheckSpec struct {
 	// is followed when it does not: "found" is an "ok" that deserves a question.
 	Instead map[string]string
 	Options bool  // it gives options
+	Frozen  bool  // it runs for a frozen person, too; every other check is answered with OutcomeFrozen
 	Run     Check // nil in lint-only catalogues
 }
+
+// OutcomeFrozen is an outcome that every check has without declaring it: the
+// person's account is frozen. It ends what runs and leads to the flow "frozen".
+const OutcomeFrozen = "frozen"
 
 // Outcomes writes CheckSpec.Outcomes as lines "name fact fact".
 func Outcomes(lines ...string) map[string][]string {

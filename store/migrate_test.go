@@ -20,6 +20,7 @@ const (
 		ALTER TABLE person DROP COLUMN kind; ALTER TABLE person DROP COLUMN site; ALTER TABLE person DROP COLUMN hired_on;
 		ALTER TABLE identity DROP COLUMN held_until; ALTER TABLE identity DROP COLUMN evidence;
 		ALTER TABLE method DROP COLUMN conversation; ALTER TABLE method DROP COLUMN held_until; ALTER TABLE method DROP COLUMN drift;
+		DROP TABLE alert;
 		UPDATE latchkey_schema SET version = 2;`
 )
 

@@ -44,3 +44,8 @@ func (t *tx) SpendPass(hash []byte) (bool, error) {
 func (t *tx) DropPass(hash []byte) error {
 	return wrap("drop pass", t.write(passDrop, hash))
 }
+
+// DropPasses implements bot.PassTx.
+func (t *tx) DropPasses(c bot.ConversationID) error {
+	return wrap("drop passes", t.write(passDropAll, string(c)))
+}

@@ -19,3 +19,16 @@ ALTER TABLE identity ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
 ALTER TABLE method ADD COLUMN conversation TEXT NOT NULL DEFAULT '';
 ALTER TABLE method ADD COLUMN held_until BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE method ADD COLUMN drift BIGINT NOT NULL DEFAULT 0;
+
+-- What an operator has to know: one row of a kind for each person, told when
+-- told_at has come up to at.
+CREATE TABLE alert (
+	kind     TEXT NOT NULL,
+	person   TEXT NOT NULL,
+	detail   TEXT NOT NULL,
+	n        BIGINT NOT NULL,
+	first_at BIGINT NOT NULL,
+	at       BIGINT NOT NULL,
+	told_at  BIGINT NOT NULL,
+	PRIMARY KEY (kind, person)
+) /*sqlite WITHOUT ROWID*/;
