@@ -255,6 +255,8 @@ func unlisted(err error) string {
 	switch {
 	case errors.Is(err, bot.ErrNotFound):
 		return "unknown"
+	case errors.Is(err, bot.ErrFrozen):
+		return "frozen"
 	case errors.Is(err, bot.ErrDisabled):
 		return "disabled"
 	}

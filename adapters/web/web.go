@@ -41,6 +41,9 @@ type House interface {
 	// ProofCode makes the code that somebody whom the provider named types
 	// back in the conversation that asked. Errors as SignInAs.
 	ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (code bot.Secret, err error)
+	// NotMe is the press on "this was not me" of a notice. The error wraps
+	// bot.ErrNotFound or bot.ErrExpired.
+	NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error)
 }
 
 // A Provider is the organisation's OpenID provider. An error may say more of
@@ -156,6 +159,7 @@ func New(o Options) (*Adapter, error) {
 		a.chatRoutes()
 	}
 	a.privateRoutes()
+	a.notMeRoutes()
 	a.signInRoutes()
 	a.demoRoutes() // none without a Device
 	return a, nil

@@ -17,9 +17,9 @@ func New() *Room { return &Room{} }
 // Specs declares the checks.
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
-		{Name: "desk.open", Doc: "ask for a person", Run: r.open,
+		{Name: "desk.open", Doc: "ask for a person", Frozen: true, Run: r.open,
 			Outcomes: map[string][]string{"new": {"request"}, "known": {"request"}}},
-		{Name: "desk.cancel", Doc: "no person is needed any more", Run: r.cancel, Outcomes: map[string][]string{"ok": {}}},
+		{Name: "desk.cancel", Doc: "no person is needed any more", Frozen: true, Run: r.cancel, Outcomes: map[string][]string{"ok": {}}},
 	}
 }
 
@@ -36,7 +36,7 @@ func (r *Room) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if !errors.Is(err, bot.ErrNotFound) {
 		return bot.Outcome{}, fmt.Errorf("desk: request of the conversation: %w", err)
 	}
-	id, err := number(tx)
+	id, err := Number(tx)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -79,8 +79,8 @@ func (r *Room) cancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // alphabet is Crockford's base 32: no letter that is misheard for a digit.
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// number makes an id like K7M-2QP that no open request has.
-func number(tx bot.Tx) (string, error) {
+// Number makes an id like K7M-2QP that no open request has.
+func Number(tx bot.Tx) (string, error) {
 	open, err := tx.Requests(1000)
 	if err != nil {
 		return "", fmt.Errorf("desk: open requests: %w", err)

@@ -20,7 +20,8 @@ import (
 //
 // The error wraps bot.ErrNotFound when the directory has no such person (the
 // account then stays as it is, and the person proves who they are), and
-// bot.ErrDisabled when the account is disabled there.
+// bot.ErrDisabled when the account is disabled there, and bot.ErrFrozen when
+// it is frozen here.
 func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
 	if ch == "" || user == "" || v.Person == "" && v.Email == "" {
 		return bot.L0, errors.New("enroll: vouch: a channel, a user, and a person or an address are needed")
@@ -68,6 +69,9 @@ func vouched(tx bot.Tx, v bot.Vouch) (p *bot.Person, err error) {
 	if p.Disabled {
 		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
 	}
+	if !p.FrozenAt.IsZero() {
+		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrFrozen)
+	}
 	return p, nil
 }
 
@@ -85,7 +89,7 @@ func (r *Room) Overview(ctx context.Context, ch bot.ChannelID, user, lang string
 			return err
 		}
 		p, err := personOf(tx, id.Person)
-		if err != nil || p == nil || p.Disabled {
+		if err != nil || p == nil || p.Disabled || !p.FrozenAt.IsZero() {
 			return err
 		}
 		o.Level = id.Level

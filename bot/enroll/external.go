@@ -29,8 +29,9 @@ func (r *Room) personMeans(bot.Tx, *bot.Call) (bot.Outcome, error) {
 // the provider's claim names somebody else one day, that is another user with
 // another conversation: nobody finds what somebody before has left there.
 //
-// The error wraps bot.ErrNotFound when the directory has no such person, and
-// bot.ErrDisabled when the account is disabled.
+// The error wraps bot.ErrNotFound when the directory has no such person,
+// bot.ErrDisabled when the account is disabled, and bot.ErrFrozen when it is
+// frozen.
 func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
 	if ch == "" || user == "" {
 		return nil, errors.New("enroll: sign in: a channel and a user are needed")
@@ -61,7 +62,8 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 }
 
 // external finds the person whom an identity provider named, by the directory's
-// id and by nothing else: addresses and names change hands.
+// id and by nothing else: addresses and names change hands. With bot.ErrFrozen
+// comes the person.
 func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
 	if x.Person == "" {
 		return nil, fmt.Errorf("the provider named no person: %w", bot.ErrNotFound)
@@ -72,6 +74,9 @@ func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
 	}
 	if p.Disabled {
 		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrDisabled)
+	}
+	if !p.FrozenAt.IsZero() {
+		return p, fmt.Errorf("person %s: %w", p.ID, bot.ErrFrozen)
 	}
 	return p, nil
 }
@@ -224,6 +229,8 @@ func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	p, err := external(tx, bot.External{Person: ch.Person})
 	switch {
+	case errors.Is(err, bot.ErrFrozen):
+		return r.frozen(c, p), nil
 	case errors.Is(err, bot.ErrDisabled):
 		return fail("disabled", "account_disabled"), nil
 	case errors.Is(err, bot.ErrNotFound):
@@ -298,5 +305,5 @@ func (r *Room) refuseLink(tx bot.Tx, c *bot.Call, ch *bot.Challenge) error {
 	if err != nil {
 		return fmt.Errorf("enroll: person of a refused code: %w", err)
 	}
-	return r.recordAccount(tx, c.Conversation.Channel, c.Lang(), p, "system", "identity.refused", "oidc code")
+	return r.recordAccount(tx, c.Conversation.Channel, c.Conversation.User, c.Lang(), p, "system", "identity.refused", "oidc code")
 }

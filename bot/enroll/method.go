@@ -65,7 +65,7 @@ func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) 
 	if err != nil {
 		return false, err
 	}
-	if p == nil || !p.Enrolls() || p.ID != m.Person || m.State != bot.Pending {
+	if p == nil || !p.Enrolls() || !p.FrozenAt.IsZero() || p.ID != m.Person || m.State != bot.Pending {
 		return false, nil
 	}
 	all, err := tx.Methods(p.ID)
@@ -162,15 +162,16 @@ func (r *Room) remove(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence st
 	return r.record(tx, c, p, m, action, evidence, told)
 }
 
-// retire takes a method out: codes void, secrets wiped. A private address is
-// kept, sealed, until the notice to it is out; the job of that notice wipes it.
+// retire takes a method out: codes void, secrets wiped. A private address and a
+// number are kept, sealed, until the notice to them is out; the job of that
+// notice wipes them.
 // With an action it writes an audit line of its own.
 func (r *Room) retire(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
 	if err := voidCodes(tx, m); err != nil {
 		return err
 	}
 	m.State, m.DestHash = bot.Removed, nil
-	if m.Kind != bot.Email {
+	if m.Kind != bot.Email && m.Kind != bot.Phone {
 		m.Sealed = nil
 	}
 	if err := tx.PutMethod(m); err != nil {
@@ -272,5 +273,5 @@ func (r *Room) record(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, acti
 	if err := r.audit(tx, c, m, action, evidence); err != nil {
 		return err
 	}
-	return r.notify(tx, c.Conversation.Channel, c.Lang(), p, m, action, told)
+	return r.Tell(tx, p, News{Change: action, Method: m, To: told, From: c.Conversation.ID, Channel: c.Conversation.Channel, Lang: c.Lang()})
 }

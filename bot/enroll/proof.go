@@ -42,7 +42,7 @@ func (r *Room) Fresh(tx bot.Tx, c *bot.Call) (bool, error) {
 // else must have proven one.
 func (r *Room) mayChange(tx bot.Tx, c *bot.Call) (*bot.Person, error) {
 	p, ms, err := holder(tx, c)
-	if err != nil || p == nil || !p.Enrolls() {
+	if err != nil || p == nil || !p.Enrolls() || !p.FrozenAt.IsZero() {
 		return nil, err
 	}
 	for i := range ms {

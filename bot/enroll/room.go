@@ -34,12 +34,29 @@ type Deps struct {
 	Org       string   // the organisation, as people call it
 	Issuer    string   // the same for authenticator apps, without a colon
 	Contact   string   // one line: how to reach the help desk, for notices
+	Phone     string   // the help desk's number, for texts
 	Domains   []string // the organisation's mail domains; the first completes short user names
 	SignIn    string   // how people sign in: ByPassword (also when empty) or ByPage
 	// Question gives the text of a security question. Nil: questions have
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
 	Log      *slog.Logger
+
+	// Notices beside mail. All may be nil: no texts, every channel, no link.
+	Texts bot.Texter
+	// MayText counts one more text to a number and reports whether the
+	// budgets allow it.
+	MayText func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error)
+	Serves  func(bot.ChannelID) bool // is this channel configured here
+	// PressLink is the address of the page "this was not me" for a token, in a
+	// language. change is the last part of a phrase notice.short.*, which the
+	// page may show; empty where the address should be short.
+	PressLink func(token bot.Secret, lang, change string) bot.Secret
+	// NewRequest makes the number of a request to the help desk.
+	NewRequest func(bot.Tx) (string, error)
+
+	AlertsTo   []string // mail addresses of operators
+	AlertsLang string   // and their language
 }
 
 // How people sign in.
@@ -76,18 +93,22 @@ func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
 			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
-		{Name: "person.means", Doc: "how do people sign in", Run: r.personMeans, Outcomes: bot.Outcomes("password", "page")},
+		{Name: "person.means", Doc: "how do people sign in", Frozen: true, Run: r.personMeans, Outcomes: bot.Outcomes("password", "page")},
 		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
 			Outcomes: bot.Outcomes("ok name", "wrong left", "bad", "expired", "void", "locked wait", "disabled", "unavailable")},
-		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
+		{Name: "person.username", Doc: "is this a user name of ours", Frozen: true, Run: r.personUsername,
 			Outcomes: bot.Outcomes("ok username", "found username", "foreign domain", "bad"), Instead: map[string]string{"found": "ok"}},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
 			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait", "disabled", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
 			Outcomes: bot.Outcomes("signed_out", "none name", "started name list", "enrolled name list")},
-		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
-		{Name: "person.language", Doc: "remember the person's language", Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
-		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
+		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Frozen: true, Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
+		{Name: "person.language", Doc: "remember the person's language", Frozen: true, Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
+		{Name: "person.frozen", Doc: "is the account frozen, and since when", Frozen: true, Run: r.personFrozen,
+			Outcomes: bot.Outcomes("yes since", "no", "unknown")},
+		{Name: "person.not_me", Doc: "\"this was not me\": take held links away, or freeze the account (slot stop: all)", Frozen: true, Run: r.personNotMe,
+			Outcomes: bot.Outcomes("frozen request", "removed request", "held", "unknown")},
+		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Frozen: true, Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
 
 		{Name: "enroll.start", Doc: "begin or go on enrolling", Run: r.enrollStart,
 			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "disabled")},

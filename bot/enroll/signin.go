@@ -220,6 +220,9 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p.Disabled {
 		return fail("disabled", "account_disabled"), nil
 	}
+	if !p.FrozenAt.IsZero() {
+		return r.frozen(c, p), nil
+	}
 	if err := r.link(tx, c, p, "sign-in"); err != nil {
 		return bot.Outcome{}, err
 	}
@@ -242,11 +245,32 @@ func (r *Room) missT2(tx bot.Tx, c *bot.Call, key string) (bot.Outcome, error) {
 			return bot.Outcome{}, fmt.Errorf("enroll: read sign-in failures: %w", err)
 		}
 		left = min(left, l.limit-n)
+		if id, known := strings.CutPrefix(l.key, personKey("")); known && n == l.limit {
+			if err := r.signInLocked(tx, c, bot.PersonID(id)); err != nil {
+				return bot.Outcome{}, err
+			}
+		}
+	}
+	if err := r.wrong(tx, c.Person()); err != nil {
+		return bot.Outcome{}, err
 	}
 	if left <= 0 {
 		return r.pausedT2(c, r.Policy.T2Window), nil
 	}
 	return fail("wrong", "sign_in_wrong", "left", strconv.Itoa(left)), nil
+}
+
+// signInLocked writes the line of a lock of signing in as a person, and tells
+// the person.
+func (r *Room) signInLocked(tx bot.Tx, c *bot.Call, id bot.PersonID) error {
+	p, err := personOf(tx, id)
+	if err != nil || p == nil {
+		return err
+	}
+	if err := r.audited(tx, id, "system", "sign_in.locked", "chat account", c.Conversation.Channel, ""); err != nil {
+		return err
+	}
+	return r.Tell(tx, p, News{Change: "sign_in.locked", From: c.Conversation.ID, Channel: c.Conversation.Channel, Lang: c.Lang()})
 }
 
 func (r *Room) pausedT2(c *bot.Call, wait time.Duration) bot.Outcome {
@@ -273,19 +297,14 @@ func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.P
 	if err != nil {
 		return fmt.Errorf("enroll: link identity: %w", err)
 	}
-	return r.recordAccount(tx, ch, lang, p, "person", "identity.linked", evidence)
+	return r.recordAccount(tx, ch, user, lang, p, "person", "identity.linked", evidence)
 }
 
 // recordAccount writes the audit line of something about a chat account and
 // enqueues the notices.
-func (r *Room) recordAccount(tx bot.Tx, ch bot.ChannelID, lang string, p *bot.Person, actor, action, evidence string) error {
-	_, err := tx.Audit(bot.AuditEntry{Person: p.ID, Actor: actor, Action: action, Subject: "chat account", Channel: ch, Evidence: evidence})
-	if err != nil {
-		return fmt.Errorf("enroll: audit %s: %w", action, err)
+func (r *Room) recordAccount(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, actor, action, evidence string) error {
+	if err := r.audited(tx, p.ID, actor, action, "chat account", ch, evidence); err != nil {
+		return err
 	}
-	ms, err := tx.Methods(p.ID)
-	if err != nil {
-		return fmt.Errorf("enroll: methods: %w", err)
-	}
-	return r.notify(tx, ch, lang, p, nil, action, addresses(p, ms))
+	return r.Tell(tx, p, News{Change: action, Channel: ch, User: user, Lang: lang})
 }

@@ -13,7 +13,8 @@ const (
 	t1Failures = "t1.failure"
 	t1Pauses   = "t1.pause" // one mark for each pause that began
 	t3Failures = "t3.failure"
-	t3Locks    = "t3.lock" // one mark for each lock that began
+	t3Locks    = "t3.lock"   // one mark for each lock that began
+	t3Untold   = "t3.untold" // failures that the person was not told of yet
 )
 
 // barred is how long a person must wait before the next try of a tier counts;
@@ -86,6 +87,9 @@ func (r *Room) missT3(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method) (bo
 	if err != nil {
 		return bot.Outcome{}, err
 	}
+	if err := r.Methods.Wrong(tx, p); err != nil {
+		return bot.Outcome{}, err
+	}
 	if m != nil {
 		if m.Failures++; m.Failures >= r.Policy.FactorFailures {
 			err = r.Methods.Disable(tx, c, m)
@@ -96,10 +100,39 @@ func (r *Room) missT3(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method) (bo
 			return bot.Outcome{}, err
 		}
 	}
+	if err := r.tell(tx, c, p, wait > 0); err != nil {
+		return bot.Outcome{}, err
+	}
 	if wait > 0 {
 		return r.shut("locked", c, wait), nil
 	}
 	return fail("wrong", "proof_wrong", "left", strconv.Itoa(left)), nil
+}
+
+// tellEvery is how many wrong proofs the person is told of at a time, however
+// far apart they are.
+const tellEvery = 3
+
+// tell tells the person of every third wrong proof, and of a lock.
+func (r *Room) tell(tx bot.Tx, c *bot.Call, p bot.PersonID, locked bool) error {
+	if err := tx.Tally(t3Untold, string(p)); err != nil {
+		return fmt.Errorf("verify: count failure: %w", err)
+	}
+	n, _, err := tx.Tallied(t3Untold, string(p), time.Time{})
+	if err != nil {
+		return fmt.Errorf("verify: read failures: %w", err)
+	}
+	if n < tellEvery && !locked {
+		return nil
+	}
+	if err := tx.ClearTally(t3Untold, string(p)); err != nil {
+		return fmt.Errorf("verify: reset failures: %w", err)
+	}
+	action := "proof.failed"
+	if locked {
+		action = "proof.locked"
+	}
+	return r.Methods.Suspicious(tx, c, p, action)
 }
 
 // lockedOut answers a conversation that belongs to nobody proven: it has no

@@ -22,6 +22,11 @@ type Methods interface {
 	Fresh(tx bot.Tx, c *bot.Call) (bool, error)
 	// Disable takes a method out of use after too many wrong tries in a row.
 	Disable(tx bot.Tx, c *bot.Call, m *bot.Method) error
+	// Wrong is told of every wrong proof.
+	Wrong(tx bot.Tx, p bot.PersonID) error
+	// Suspicious tells the person of wrong tries: "proof.failed" for every
+	// third one, "proof.locked" for a lock.
+	Suspicious(tx bot.Tx, c *bot.Call, p bot.PersonID, action string) error
 	// Label names a method for people: "Phone •••• 48".
 	Label(lang string, m *bot.Method) string
 }

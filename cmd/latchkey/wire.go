@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/mail"
 	"os"
 	"os/signal"
 	"strings"
@@ -88,13 +89,14 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 
 	// The rooms. Verifying asks enrolling what a proven method changes.
 	pool := vault.NewPool(cfg.Policy)
-	h.enroll = enroll.New(enroll.Deps{
-		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Hashes: hasher{pool},
-		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
-		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(),
-		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
-		Log:      log.With("room", "enroll"),
-	})
+	d := h.enrollDeps()
+	d.Hashes, d.Phrases, d.SignIn = hasher{pool}, h.set, h.outside.signIn()
+	d.Directory, d.Notifier = h.outside.directoryOr(noDirectory{}), h.outside.notifierOr(nowhere{})
+	d.Question = func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) }
+	d.Texts, d.PressLink = h.outside.texter, h.outside.notMe
+	d.MayText = func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) { return h.verify.MayText(tx, p, e164) }
+	d.Serves = func(ch bot.ChannelID) bool { return h.outside.channels[ch] != nil }
+	h.enroll = enroll.New(d)
 	h.verify = verify.New(verify.Deps{
 		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Methods: h.enroll, Phrases: h.set,
 		Senders: h.outside.senders, Issuer: issuer(cfg), Staff: staff(h.db),
@@ -128,7 +130,33 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.verify.HandleSendCode)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
+	store.Handle(h.jobs, h.enroll.HandleAlerts)
 	return h, nil
+}
+
+// enrollDeps is what the room of methods needs to change something and to
+// enqueue its notices. Whoever runs the jobs adds the rest; see build.
+func (h *house) enrollDeps() enroll.Deps {
+	o := h.cfg.Org
+	var alerts []string
+	for _, a := range h.cfg.Alerts {
+		if m, err := mail.ParseAddress(a); err == nil { // the configuration has been checked
+			alerts = append(alerts, m.Address)
+		}
+	}
+	return enroll.Deps{
+		Store: h.db, Policy: h.cfg.Policy, Vault: h.ring, Org: o.Name, Issuer: issuer(h.cfg), Contact: contact(h.cfg), Phone: o.HelpPhone,
+		Domains: o.Domains, NewRequest: desk.Number, AlertsTo: alerts, AlertsLang: o.Language, Log: h.log.With("room", "enroll"),
+	}
+}
+
+// methods is the room of methods for an operator's command: the running one, or
+// one that changes things and leaves the jobs to the service.
+func (h *house) methods() *enroll.Room {
+	if h.enroll != nil {
+		return h.enroll
+	}
+	return enroll.New(h.enrollDeps())
 }
 
 // early begins fn at once. The first call of what it returns waits for that,
@@ -244,6 +272,9 @@ func (h *house) upkeep(ctx context.Context) error {
 				h.log.Info("keys taken over", "key", h.ring.KeyID())
 			}
 		case <-pruning.C:
+			if err := h.enroll.ForgetAlerts(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("old alerts not dropped", "err", err)
+			}
 			if n, err := h.db.Prune(ctx, ages); err != nil && ctx.Err() == nil {
 				h.log.Error("old rows not deleted", "err", err)
 			} else if n != (store.Pruned{}) {
