@@ -16,7 +16,6 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
-	"latchkey/bot/turn"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
 )
@@ -91,7 +90,7 @@ func (h *house) operators() *enroll.Room {
 	if h.enroll != nil {
 		return h.enroll
 	}
-	return enroll.New(enroll.Deps{Store: h.db, Policy: h.cfg.Policy, Vault: h.ring, AskDesk: askDesk, Afresh: turn.Afresh, Log: h.log})
+	return enroll.New(h.enrollDeps())
 }
 
 // askDesk takes down a request to the help desk.
