@@ -111,8 +111,8 @@ func TestOperatorsLeaveLines(t *testing.T) {
 
 	got := good(t, "ann", "audit", "list", "--config", cfg)
 	for _, want := range []string{
-		`people.imported +staff.csv added 2, changed 0, left 0, 0 rows left out +operator:ann`,
-		`people.imported +staff.csv added 0, changed 0, left 2, 0 rows left out +operator:ann`,
+		`people.imported +staff.csv added 2, changed 0, left 0, switched off 0, 0 rows left out; missing: false, brake: true +operator:ann`,
+		`people.imported +staff.csv added 0, changed 0, left 2, switched off 0, 0 rows left out; missing: false, brake: true +operator:ann`,
 		`people.exported .* operator:ann`,
 		`store.backup +alone.db, with the record up to line 2 +operator:ann`,
 		`e2 +audit.exported +about one person +operator:ann`,

@@ -304,14 +304,14 @@ func (s *site) text(t *testing.T, to string, nth int, words ...string) (code, si
 func wholeEnrollment(t *testing.T, s *site) {
 	ada := s.english(t)
 	s.spanish(t)
-	s.daysLater(t, 3)
+	s.daysLater(t, 3) // in the database, behind the program's back
 	s.changes(t, ada)
+	out, code := s.run(t, "audit", "verify", "--config", s.cfg)
+	if code == 0 || !strings.Contains(out, "have no line that says so") {
+		t.Errorf("audit verify of methods that were changed by hand: %d %s", code, out)
+	}
 
 	// What the operator sees, and what nobody may find.
-	out, code := s.run(t, "audit", "verify", "--config", s.cfg)
-	if code != 0 || !strings.Contains(out, "whole") {
-		t.Errorf("audit verify: %d %s", code, out)
-	}
 	out, code = s.run(t, "people", "show", "ada", "--config", s.cfg)
 	if code != 0 || !strings.Contains(out, "enrolled") || !strings.Contains(out, "•••• 67") || strings.Contains(out, "•••• 23") || strings.Contains(out, "e-mail") || strings.Contains(out, "email") {
 		t.Errorf("people show: %d %s", code, out)
@@ -365,6 +365,9 @@ func (s *site) english(t *testing.T) (uri string) {
 	rigs.Until(t, "the program to know that the text is out", func() bool { return s.count(t, "SELECT count(*) FROM challenge WHERE provider_ref <> ''") == 1 })
 
 	p.kill()
+	if out, code := s.run(t, "audit", "verify", "--config", s.cfg); code != 0 || !strings.Contains(out, "whole") {
+		t.Errorf("audit verify: %d %s", code, out)
+	}
 	s.daysLater(t, 4)
 	p = s.chat(t, "kiosk-ada")
 	p.hears("The code for •••• 23 has become too old. Shall I send a new one?")

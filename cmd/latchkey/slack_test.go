@@ -667,6 +667,13 @@ func (s *slackSite) keepKey(t *testing.T, uri string) {
 func TestSlackManifest(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, builtProgram(t), "")
+	text, err := os.ReadFile(s.cfg)
+	if err == nil { // the demo's directory stands beside no real workspace
+		err = os.WriteFile(s.cfg, bytes.Replace(text, []byte("kind: demo"), []byte("kind: none"), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	f, err := os.OpenFile(s.cfg, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
