@@ -202,7 +202,7 @@ func told(w io.Writer, d enroll.Done) {
 		fmt.Fprintln(w, "  no notice: no address is known; please tell the person yourself")
 		return
 	}
-	counted(w, d.Told, "notice goes out by mail", "notices go out by mail")
+	counted(w, d.Told, "notice goes out", "notices go out")
 }
 
 func unlinkCommand(s std) *cobra.Command {
