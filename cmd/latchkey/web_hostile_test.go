@@ -392,8 +392,8 @@ func (f *gallery) notices() {
 			token := cryptorand.Text() + strings.Repeat("x", 17)
 			hash := sha256.Sum256([]byte(token))
 			s.tokens = append(s.tokens, token)
-			err := tx.PutPass(&bot.Pass{Hash: hash[:], Kind: bot.PassNotMe, ExpiresAt: tx.Now().Add(time.Hour),
-				Data: fmt.Appendf(nil, `{"p":%q,"c":"method.removed","at":"2026-05-03T10:00:00Z"}`, who)})
+			err := tx.PutPass(&bot.Pass{Hash: hash[:], Kind: bot.PassNotMe, Conversation: bot.NotMeConversation(who), ExpiresAt: tx.Now().Add(time.Hour),
+				Data: []byte(`{"c":"method.removed","at":"2026-05-03T10:00:00Z"}`)})
 			if err != nil {
 				return err
 			}

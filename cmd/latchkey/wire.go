@@ -322,7 +322,7 @@ func (h *house) pruneIfDue(ctx context.Context) {
 	var n store.Pruned
 	if err == nil && due {
 		n, err = h.db.Prune(ctx, h.ages())
-		err = errors.Join(err, h.enroll.ForgetAlerts(ctx))
+		err = errors.Join(err, h.operators().ForgetAlerts(ctx))
 	}
 	if err != nil && ctx.Err() == nil {
 		h.log.Error("old rows not deleted", "err", err)
