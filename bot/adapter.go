@@ -121,6 +121,22 @@ type NoticeMessage struct {
 	Lang    string
 	Subject string
 	Body    string // plain text
+	Link    string // an address that stands in Body, for whoever can show it as a button; may be empty
+	Button  string // what the button says
+}
+
+// A TextMessage is a short notice on its way to a phone.
+type TextMessage struct {
+	ID   string // the same for every attempt
+	To   Secret // E.164
+	Lang string
+	Text string
+}
+
+// A Texter carries notices by text.
+type Texter interface {
+	// SendText makes one attempt and fails with *SendError.
+	SendText(ctx context.Context, m TextMessage) error
 }
 
 // A Notifier carries notices by mail.

@@ -109,8 +109,13 @@ type CheckSpec struct {
 	Instead map[string]string
 	Options bool    // it gives options
 	Changes Changes // what it does to methods; see Ask
+	Frozen  bool    // it runs for a frozen person, too; every other check is answered with OutcomeFrozen
 	Run     Check   // nil in lint-only catalogues
 }
+
+// OutcomeFrozen is an outcome that every check has without declaring it: the
+// person's account is frozen. It ends what runs and leads to the flow "frozen".
+const OutcomeFrozen = "frozen"
 
 // Changes says whether a check adds, replaces, removes, saves or brings into
 // use a method.

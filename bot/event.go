@@ -60,6 +60,7 @@ type Event struct {
 
 	// Set by turn, never by an adapter.
 	TooLong bool // Text was longer than MaxText and is cut, or a form's value was and Form is empty: answer that, burn no try
+	Frozen  bool // the person's account is frozen: whatever runs is over, and the flow "frozen" says so
 	TooFast bool // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
 }
 
@@ -93,6 +94,14 @@ func (f *FormReply) Value(name string) Secret {
 	}
 	return ""
 }
+
+// Names of signals that no step waits for: a line about a change of the
+// person's, in every language of the scripts (the facts' names). SignalTold is
+// shown with the button "this was not me".
+const (
+	SignalTold     = "told"
+	SignalToldOnly = "told_only"
+)
 
 // A Signal tells a waiting step what became of something it started: a code
 // was delivered, could not be delivered, a pending key ran out. A step lists

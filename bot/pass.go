@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,7 @@ const (
 	PassLink    PassKind = "link"    // a one-time link on its way to a person
 	PassPage    PassKind = "page"    // the page that a one-time link opened, held by a cookie
 	PassSignIn  PassKind = "sign_in" // a sign-in under way at an identity provider
+	PassNotMe   PassKind = "not_me"  // the link "this was not me" of a notice
 )
 
 // A Pass opens one thing for whoever shows its token. Only a hash of the token
@@ -54,9 +56,6 @@ type PassTx interface {
 	// not expired: a pass is spent once, even by two replicas at once.
 	SpendPass(hash []byte) (bool, error)
 	DropPass(hash []byte) error // no error when there is none
-	// DropPasses drops all of a conversation: what its links, pages and
-	// sessions open is shut at once.
-	DropPasses(c ConversationID) error
 }
 
 // A Page is what a one-time link opens: the private form, or the secret, of
@@ -97,6 +96,40 @@ type External struct {
 	Subject string
 	Person  PersonID // the claim that holds the directory's id
 	AuthAt  time.Time
+}
+
+// NotMeConversation stands in the passes and the request that "this was not me"
+// makes: it belongs to a person, and to no chat.
+func NotMeConversation(p PersonID) ConversationID { return ConversationID(notMe + string(p)) }
+
+const notMe = "not_me|"
+
+// NotMePerson is the person of a NotMeConversation, or empty.
+func NotMePerson(c ConversationID) PersonID {
+	p, ok := strings.CutPrefix(string(c), notMe)
+	if !ok {
+		return ""
+	}
+	return PersonID(p)
+}
+
+// What the first press on "this was not me" did.
+const (
+	DidFreeze = "frozen"   // the account is frozen
+	DidUnlink = "unlinked" // a chat account is not linked any more, and what was set up in it is gone
+)
+
+// A Disavowal is what somebody is told who said "this was not me".
+type Disavowal struct {
+	Lang    string
+	What    string // the change, in words
+	When    string
+	Where   string
+	Did     string
+	Since   string // DidFreeze: since when
+	Request string // number of the request at the help desk; may be empty
+	Again   bool   // it was done before
+	Thawed  bool   // the help desk has ended the freeze since
 }
 
 // Passes hands out tokens and opens what they stand for. Tokens are 32 random

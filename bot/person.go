@@ -152,6 +152,7 @@ type Conversation struct {
 	Address []byte   // the adapter's own, opaque
 	Person  PersonID // of the linked identity; empty when not linked
 	Level   Level    // of the linked identity
+	Frozen  bool     // Person.FrozenAt of the linked identity's person is set
 	State   []byte   // the session as JSON; nil for a new conversation
 	OutSeq  int64    // number of the last outbox row
 	Version int64    // counts turns

@@ -42,6 +42,7 @@ type Tx interface {
 	ChallengeTx
 	TallyTx
 	AuditTx
+	AlertTx
 	DeskTx
 	PassTx
 	OperatorTx
@@ -173,7 +174,11 @@ type TallyTx interface {
 	Tally(bucket, key string) error
 	// Tallied returns how many there were since a time, and when the oldest of them was.
 	Tallied(bucket, key string, since time.Time) (n int, oldest time.Time, err error)
+	// TalliedKeys counts a whole bucket: the happenings since a time, and
+	// the different keys among them.
+	TalliedKeys(bucket string, since time.Time) (n, keys int, err error)
 	ClearTally(bucket, key string) error
+	ClearTallies(bucket string) error // of all keys
 }
 
 // An AuditEntry records a change of a method or of who may change one. It
@@ -199,6 +204,42 @@ type AuditEntry struct {
 // AuditTx appends to the chained record.
 type AuditTx interface {
 	Audit(e AuditEntry) (seq int64, err error) // Seq, At, Ref, Prev and Hash are set by the store
+}
+
+// AlertKind says what an operator has to know.
+type AlertKind string
+
+// The kinds of alerts.
+const (
+	// AlertUntold: nobody could be told of a change of this person.
+	AlertUntold AlertKind = "untold"
+	// AlertTripwire: too many wrong proofs in the whole organisation. As long
+	// as it stands, changes need more proof.
+	AlertTripwire AlertKind = "tripwire"
+)
+
+// An Alert is something that an operator has to know. There is one of a kind
+// for each person; a repeat is counted.
+type Alert struct {
+	Kind    AlertKind
+	Person  PersonID // empty: the organisation
+	Detail  string   // of the newest: the audit action that nobody was told of, or what was counted
+	Count   int
+	FirstAt time.Time
+	At      time.Time // of the newest
+	ToldAt  time.Time // At of the newest that operators were told of; zero: none
+}
+
+// AlertTx keeps alerts.
+type AlertTx interface {
+	// RaiseAlert begins an alert or counts one that stands. Its detail is the
+	// newest.
+	RaiseAlert(kind AlertKind, p PersonID, detail string) error
+	// Alerts lists what stands, the oldest first; of one kind, or of all.
+	Alerts(kind AlertKind) ([]Alert, error)
+	// AlertTold notes that operators know of an alert up to At.
+	AlertTold(a Alert) error
+	DropAlert(kind AlertKind, p PersonID) error // no error when there is none
 }
 
 // A Request asks for a person. The desk itself comes later; this is its door.

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"slices"
 	"strings"
 
 	"latchkey/bot"
@@ -29,6 +30,15 @@ const (
 	endPark    = "park"    // keep the place, ask nothing now
 )
 
+// Flows that the engine starts by itself.
+const (
+	FrozenFlow = "frozen" // a check said that the account is frozen
+	NotMeFlow  = "not_me" // the button under a line about a change
+)
+
+// notMeChoice is the id of that button. It is good whatever runs.
+const notMeChoice = "/not_me"
+
 // turn is one turn at work.
 type turn struct {
 	e    *Set
@@ -46,11 +56,14 @@ type turn struct {
 // Turn implements bot.Engine.
 func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 	out.Reset()
+	t := turn{e: e, s: s, ev: ev, out: out}
+	if t.told() { // whoever answers here
+		return
+	}
 	if s.Owner == bot.OwnerDesk {
 		out.Silent = true
 		return
 	}
-	t := turn{e: e, s: s, ev: ev, out: out}
 	t.language()
 	t.hear()
 	if t.settle() {
@@ -61,6 +74,12 @@ func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 			return
 		}
 		t.reprompt()
+		t.finish()
+		return
+	}
+	if fl := e.flows[FrozenFlow]; ev.Frozen && ev.Kind != bot.Notice && fl != nil && (s.Top() == nil || s.Stack[0].Flow != FrozenFlow) {
+		s.Stack, s.Parked = s.Stack[:0], false
+		t.begin(fl, nil)
 		t.finish()
 		return
 	}
@@ -121,9 +140,13 @@ func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Out
 		out.Message.Echo = oc.Echo
 	}
 	to := step.outcomes[oc.Name]
-	if to == nil {
+	switch {
+	case to == nil && oc.Name == bot.OutcomeFrozen && e.flows[FrozenFlow] != nil:
+		s.Stack = s.Stack[:0]
+		t.begin(e.flows[FrozenFlow], oc.Facts)
+	case to == nil:
 		t.failSafe()
-	} else {
+	default:
 		if to.Goto != retry {
 			s.Misses = 0
 			if step.Kind == Ask && step.Answer.Kind == LoginText && ev.Kind == bot.Text {
@@ -295,7 +318,7 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	if fl := t.triggered(folded); fl != nil {
+	if fl := t.triggered(folded); fl != nil && !t.ev.Frozen {
 		t.heard(fl.Title.Source(t.li))
 		t.digress(fl)
 		return
@@ -432,6 +455,10 @@ func (t *turn) triggered(folded string) *Flow {
 
 func (t *turn) press() {
 	t.s.Parked = false
+	if fl := t.e.flows[NotMeFlow]; fl != nil && t.ev.Choice == notMeChoice {
+		t.digress(fl)
+		return
+	}
 	if name, ok := strings.CutPrefix(t.ev.Choice, "/"); ok {
 		if v := verbByName[name]; v != noVerb {
 			t.verb(v)
@@ -810,6 +837,10 @@ func (t *turn) verb(v verb) {
 		t.sayOwn(sayNoResend)
 		t.again()
 	default:
+		if t.ev.Frozen && (v == verbMenu || v == verbStatus || v == verbCancel || v == verbStartOver) {
+			t.again() // nothing runs that they could be about
+			return
+		}
 		if v == verbHelp && st != nil {
 			t.say(&st.Help)
 		}
@@ -882,6 +913,47 @@ func (t *turn) digress(fl *Flow) {
 		}
 	}
 	t.start(fl)
+}
+
+// begin starts a flow with slots.
+func (t *turn) begin(fl *Flow, slots []bot.Fact) {
+	t.s.Stack = append(t.s.Stack, bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash})
+	for _, s := range slots {
+		t.s.Top().Set(s.Name, s.Value)
+	}
+	t.enter(fl.start)
+}
+
+// told says a line about a change that was made elsewhere, and then what it
+// waits for here, if it waits. Nothing else moves: what is shown stays shown.
+func (t *turn) told() bool {
+	sig := t.ev.Signal
+	if t.ev.Kind != bot.Notice || sig == nil || sig.Name != bot.SignalTold && sig.Name != bot.SignalToldOnly {
+		return false
+	}
+	t.li = t.e.lang(t.s.Lang)
+	text := ""
+	for _, f := range sig.Facts {
+		if f.Name == t.e.langs[t.li].code || text == "" {
+			text = f.Value
+		}
+	}
+	if text == "" {
+		t.out.Silent = true
+		return true
+	}
+	settled := !t.settle()
+	t.out.Retract = false
+	t.add(text)
+	if st := t.step(t.s.Top()); settled && st != nil && st.Kind.waits() && !t.s.Parked && !t.ev.Frozen && t.s.Owner == bot.OwnerBot {
+		t.prompt(st, true)
+	}
+	if fl := t.e.flows[NotMeFlow]; fl != nil && sig.Name == bot.SignalTold && !t.ev.Frozen && t.s.Owner == bot.OwnerBot {
+		m := &t.out.Message
+		m.Choices = append(slices.Clone(m.Choices), bot.Choice{ID: notMeChoice, Label: fl.Title.Source(t.li)})
+	}
+	t.finish()
+	return true
 }
 
 func (t *turn) start(fl *Flow) {

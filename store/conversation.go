@@ -18,6 +18,13 @@ func scanConversation(r row, c *bot.Conversation) {
 	c.Updated = fromMillis(r.int(6))
 	c.Person = bot.PersonID(r.text(7))
 	c.Level = bot.Level(r.int(8))
+	c.Frozen = r.int(9) != 0
+}
+
+// known reads whose a conversation is from identityGet.
+func known(r row, c *bot.Conversation) {
+	id := scanIdentity(r)
+	c.Person, c.Level, c.Frozen = id.Person, id.Level, r.int(7) != 0
 }
 
 // Conversation implements bot.ConversationTx. Outside a View it locks the row.

@@ -77,7 +77,27 @@ func TestErasedLeavesNothing(t *testing.T) {
 			}
 		}
 		// The store works on.
-		storetest.Live(t, db, people[100], "afterwards")
+		storetest.Live(t, db, people[200], "afterwards")
+	})
+}
+
+// TestRenamedLeavesNothing: of the id that somebody had before, no text is left.
+func TestRenamedLeavesNothing(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		p := canaries()
+		storetest.Seed(t, db, p, bot.Person{ID: "e-1", Username: "user1", Manager: p.ID})
+		storetest.Live(t, db, p, "mark")
+		reseal := func(_ []byte, _, place string) ([]byte, error) { return []byte("sealed at " + place), nil }
+		if err := db.Update(t.Context(), func(tx bot.Tx) error { return tx.RenamePerson(p.ID, "e-2", reseal) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Scrub(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := stored(t, db, dsn); strings.Contains(s, string(p.ID)) || !strings.Contains(s, "e-2") {
+			t.Error("the old id is left, or the new one is not there")
+		}
 	})
 }
 

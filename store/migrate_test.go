@@ -25,6 +25,7 @@ const (
 		ALTER TABLE audit DROP COLUMN key; ALTER TABLE audit DROP COLUMN was;
 		ALTER TABLE audit_head DROP COLUMN from_seq; ALTER TABLE audit_head DROP COLUMN from_at; ALTER TABLE audit_head DROP COLUMN from_hash;
 		ALTER TABLE audit_head DROP COLUMN from_key; ALTER TABLE audit_head DROP COLUMN from_seal; ALTER TABLE method DROP COLUMN removed_at;
+		DROP TABLE alert;
 		UPDATE latchkey_schema SET version = 2;`
 )
 

@@ -120,9 +120,18 @@ func (t *tx) CloseRequests(p bot.PersonID, flow string) (int, error) {
 }
 
 // personTallies are the counters of a person by the forms that their keys have:
-// the id alone, "person|ID", and "ID|...".
-const personTallies = ` FROM tally WHERE key = CAST($1 AS TEXT) OR key = 'person|' || CAST($1 AS TEXT)
-	OR substr(key, 1, length(CAST($1 AS TEXT)) + 1) = CAST($1 AS TEXT) || '|'`
+// the id alone, "person|ID", "ID|...", and "...|person|ID".
+const (
+	endsWithPerson = `substr(key, length(key) - length(CAST($1 AS TEXT)) - 7) = '|person|' || CAST($1 AS TEXT)`
+	personTallies  = ` FROM tally WHERE key = CAST($1 AS TEXT) OR key = 'person|' || CAST($1 AS TEXT)
+	OR substr(key, 1, length(CAST($1 AS TEXT)) + 1) = CAST($1 AS TEXT) || '|' OR ` + endsWithPerson + `
+	`
+)
+
+// ownTallies are the counters of chat accounts, methods and codes: "KEY" and
+// "KEY|...".
+const ownTallies = ` FROM tally WHERE EXISTS (SELECT 1 FROM ` + among + ` own
+	WHERE tally.key = own.value OR substr(tally.key, 1, length(own.value) + 1) = own.value || '|')`
 
 // RenamePerson implements bot.OperatorTx.
 func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, string) ([]byte, error)) error {
@@ -158,11 +167,19 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 		`UPDATE challenge SET person = $2 WHERE person = $1`,
 		`INSERT INTO tally (bucket, key, at, n) SELECT bucket,
 			CASE WHEN key = 'person|' || CAST($1 AS TEXT) THEN 'person|' || CAST($2 AS TEXT)
+			WHEN ` + endsWithPerson + ` THEN substr(key, 1, length(key) - length(CAST($1 AS TEXT))) || CAST($2 AS TEXT)
 			ELSE CAST($2 AS TEXT) || substr(key, length(CAST($1 AS TEXT)) + 1) END, at, n` + personTallies + `
 			ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + excluded.n`,
+		`UPDATE alert SET person = $2 WHERE person = $1`,
 	} {
 		if _, err := x.do(text, string(old), string(now)); err != nil {
 			return wrap("rename person", err)
+		}
+	}
+	for _, table := range []string{"pass", "request"} { // of "this was not me"
+		_, err := x.do(`UPDATE `+table+` SET conversation = $2 WHERE conversation = $1`, string(bot.NotMeConversation(old)), string(bot.NotMeConversation(now)))
+		if err != nil {
+			return wrap("rename the conversation of a "+table, err)
 		}
 	}
 	if _, err := x.do(`DELETE`+personTallies, string(old)); err != nil {
@@ -272,7 +289,8 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		{&n.Requests, `DELETE FROM request WHERE person = $1`, person},
 		{nil, `DELETE FROM request WHERE conversation IN ` + among, convs},
 		{&n.Counters, `DELETE` + personTallies, person},
-		{nil, `DELETE FROM tally WHERE key IN ` + among, array(slices.Concat(w.keys, w.codes))},
+		{nil, `DELETE` + ownTallies, array(slices.Concat(w.keys, w.codes, w.methods))},
+		{nil, `DELETE FROM alert WHERE person = $1`, person},
 		{&n.Accounts, `DELETE FROM identity WHERE person = $1`, person},
 		{nil, `UPDATE person SET manager = '' WHERE manager = $1`, person},
 		{nil, `DELETE FROM person WHERE id = $1`, person},
@@ -340,6 +358,7 @@ func (w *erasure) collect() (err error) {
 	for _, c := range convs {
 		w.convs = append(w.convs, bot.ConversationID(c))
 	}
+	w.convs = append(w.convs, bot.NotMeConversation(w.p)) // of no chat, but there are passes and a request
 	slices.Sort(w.convs)
 	w.convs = slices.Compact(w.convs)
 	for _, c := range w.convs {

@@ -40,11 +40,6 @@ func (t *tx) SpendPass(hash []byte) (bool, error) {
 	return n == 1, wrap("spend pass", err)
 }
 
-// DropPasses implements bot.PassTx.
-func (t *tx) DropPasses(c bot.ConversationID) error {
-	return wrap("drop passes", t.write(passDropAll, string(c)))
-}
-
 // DropPass implements bot.PassTx.
 func (t *tx) DropPass(hash []byte) error {
 	return wrap("drop pass", t.write(passDrop, hash))

@@ -344,7 +344,7 @@ func (w *pgWriter) one(r *request) error {
 	stored := *c
 	if c.User == "" && r.ev.From != "" {
 		c.User = r.ev.From
-		if err := w.pg.read(identityGet, func(r row) { id := scanIdentity(r); c.Person, c.Level = id.Person, id.Level }, string(c.Channel), c.User); err != nil {
+		if err := w.pg.read(identityGet, func(r row) { known(r, c) }, string(c.Channel), c.User); err != nil {
 			return wrap("read identity", err)
 		}
 	}

@@ -52,7 +52,9 @@ const (
 	challengeByRef
 	tallyAdd
 	tallyCount
+	tallyKeys
 	tallyClear
+	tallyClearAll
 	tallyGate
 	personRef
 	personRefPut
@@ -72,7 +74,10 @@ const (
 	passGet
 	passSpend
 	passDrop
-	passDropAll
+	alertRaise
+	alertsOf
+	alertTold
+	alertDrop
 	metaGet
 	metaPut
 	stmtCount
@@ -83,7 +88,8 @@ const (
 	// the statement anew at every call, which costs five times the query.
 	conversationColumns = `c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated,
 		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
-		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
+		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0),
+		coalesce((SELECT p.frozen_at FROM identity i JOIN person p ON p.id = i.person WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
 	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
 	outboxBare       = `conversation, seq, NULL, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at`
@@ -145,8 +151,9 @@ var statements = [stmtCount]string{
 		ON CONFLICT (channel, user_id) DO UPDATE SET person = excluded.person, level = excluded.level, linked_at = excluded.linked_at,
 		held_until = excluded.held_until, evidence = excluded.evidence`,
 	identityDelete: `DELETE FROM identity WHERE channel = $1 AND user_id = $2`,
-	identityGet:    `SELECT channel, user_id, person, level, linked_at, held_until, evidence FROM identity WHERE channel = $1 AND user_id = $2`,
-	identitiesOf:   `SELECT channel, user_id, person, level, linked_at, held_until, evidence FROM identity WHERE person = $1 ORDER BY linked_at, channel, user_id`,
+	identityGet: `SELECT channel, user_id, person, level, linked_at, held_until, evidence, coalesce((SELECT p.frozen_at FROM person p WHERE p.id = identity.person), 0)
+		FROM identity WHERE channel = $1 AND user_id = $2`,
+	identitiesOf: `SELECT channel, user_id, person, level, linked_at, held_until, evidence FROM identity WHERE person = $1 ORDER BY linked_at, channel, user_id`,
 
 	methodsOf: `SELECT ` + methodColumns + ` FROM method WHERE person = $1 AND state <> 2 ORDER BY created_at, id /*lock FOR UPDATE*/`,
 	methodGet: `SELECT ` + methodColumns + ` FROM method WHERE id = $1 /*lock FOR UPDATE*/`,
@@ -189,8 +196,10 @@ var statements = [stmtCount]string{
 
 	tallyAdd: `INSERT INTO tally (bucket, key, at, n) VALUES ($1, $2, $3, 1)
 		ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + 1`,
-	tallyCount: `SELECT coalesce(sum(n), 0) /*postgres ::bigint*/, coalesce(min(at), 0) FROM tally WHERE bucket = $1 AND key = $2 AND at >= $3`,
-	tallyClear: `DELETE FROM tally WHERE bucket = $1 AND key = $2`,
+	tallyCount:    `SELECT coalesce(sum(n), 0) /*postgres ::bigint*/, coalesce(min(at), 0) FROM tally WHERE bucket = $1 AND key = $2 AND at >= $3`,
+	tallyKeys:     `SELECT coalesce(sum(n), 0) /*postgres ::bigint*/, count(DISTINCT key) FROM tally WHERE bucket = $1 AND at >= $2`,
+	tallyClear:    `DELETE FROM tally WHERE bucket = $1 AND key = $2`,
+	tallyClearAll: `DELETE FROM tally WHERE bucket = $1`,
 	// Whoever counts decides on the count, so counting is one at a time
 	// across processes. SQLite has one writer anyway.
 	tallyGate: `SELECT 1 /*postgres FROM (SELECT pg_advisory_xact_lock(1819636331, 1)) gate*/`,
@@ -222,10 +231,15 @@ var statements = [stmtCount]string{
 		ON CONFLICT (hash) DO UPDATE SET kind = excluded.kind, conversation = excluded.conversation, data = excluded.data,
 		created_at = excluded.created_at, used_at = excluded.used_at, expires_at = excluded.expires_at,
 		spent_at = CASE WHEN pass.spent_at <> 0 THEN pass.spent_at ELSE excluded.spent_at END`,
-	passGet:     `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
-	passSpend:   `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
-	passDrop:    `DELETE FROM pass WHERE hash = $1`,
-	passDropAll: `DELETE FROM pass WHERE conversation = $1`,
+	passGet:   `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
+	passSpend: `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
+	passDrop:  `DELETE FROM pass WHERE hash = $1`,
+
+	alertRaise: `INSERT INTO alert (kind, person, detail, n, first_at, at, told_at) VALUES ($1, $2, $3, 1, $4, $4, 0)
+		ON CONFLICT (kind, person) DO UPDATE SET detail = excluded.detail, n = alert.n + 1, at = excluded.at`,
+	alertsOf:  `SELECT kind, person, detail, n, first_at, at, told_at FROM alert WHERE kind = $1 OR $1 = '' ORDER BY first_at, kind, person`,
+	alertTold: `UPDATE alert SET told_at = $3 WHERE kind = $1 AND person = $2 AND told_at < $3`,
+	alertDrop: `DELETE FROM alert WHERE kind = $1 AND person = $2`,
 
 	metaGet: `SELECT value FROM meta WHERE key = $1`,
 	metaPut: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,

@@ -267,7 +267,7 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 		c.User = ev.From
 	}
 	if c.Person == "" && c.User != "" && (!found || stored.User == "") {
-		if err := l.w.read(identityGet, func(r row) { id := scanIdentity(r); c.Person, c.Level = id.Person, id.Level }, string(c.Channel), c.User); err != nil {
+		if err := l.w.read(identityGet, func(r row) { known(r, c) }, string(c.Channel), c.User); err != nil {
 			return nil, wrap("read identity", err)
 		}
 	}

@@ -20,7 +20,19 @@ func (t *tx) Tallied(bucket, key string, since time.Time) (n int, oldest time.Ti
 	return n, oldest, wrap("count tallies", err)
 }
 
+// TalliedKeys implements bot.TallyTx. It takes no gate: whoever decides on it
+// has counted before, in the same transaction.
+func (t *tx) TalliedKeys(bucket string, since time.Time) (n, keys int, err error) {
+	err = t.c.read(tallyKeys, func(r row) { n, keys = int(r.int(0)), int(r.int(1)) }, bucket, millis(since))
+	return n, keys, wrap("count tallies of a bucket", err)
+}
+
 // ClearTally implements bot.TallyTx.
 func (t *tx) ClearTally(bucket, key string) error {
 	return wrap("clear tally", t.write(tallyClear, bucket, key))
+}
+
+// ClearTallies implements bot.TallyTx.
+func (t *tx) ClearTallies(bucket string) error {
+	return wrap("clear tallies", t.write(tallyClearAll, bucket))
 }

@@ -65,6 +65,7 @@ type Device struct {
 var (
 	_ bot.Sender   = (*Device)(nil)
 	_ bot.Notifier = (*Device)(nil)
+	_ bot.Texter   = (*Device)(nil)
 )
 
 // A repeat is the line of an item that came again.
@@ -153,6 +154,11 @@ func (d *Device) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 // SendNotice delivers a notice. It fails with *bot.SendError.
 func (d *Device) SendNotice(ctx context.Context, n bot.NoticeMessage) error {
 	return d.deliver(ctx, Item{ID: "notice|" + n.ID, Kind: Mail, To: n.To, Subject: n.Subject, Body: n.Body, Lang: n.Lang})
+}
+
+// SendText delivers a notice by text. It fails with *bot.SendError.
+func (d *Device) SendText(ctx context.Context, m bot.TextMessage) error {
+	return d.deliver(ctx, Item{ID: "notice|" + m.ID, Kind: Text, To: string(m.To), Body: m.Text, Lang: m.Lang})
 }
 
 // spoken is what a call says once 1 was pressed: the code in words, twice.

@@ -17,6 +17,8 @@ type letter struct {
 	subject string
 	body    string // plain text, lines end with \n
 	strong  string // part of the body that the HTML part sets in bold
+	link    string // address in the body that the HTML part shows as a button
+	button  string // what it says
 }
 
 // compose builds the message: plain text, and the same as plain HTML. Every
@@ -48,21 +50,25 @@ func (m *Mailer) compose(l letter) (msg *gomail.Msg, beyond bool, err error) {
 	}
 	text := strings.ReplaceAll(l.body, "\r\n", "\n")
 	msg.SetBodyString(gomail.TypeTextPlain, text)
-	msg.AddAlternativeString(gomail.TypeTextHTML, page(l.lang, text, l.strong))
+	msg.AddAlternativeString(gomail.TypeTextHTML, page(l, text))
 	return msg, beyond || !ascii(m.o.From) || !ascii(m.o.ReplyTo), nil
 }
 
-// page is text as the least HTML that reads well: no picture, no link, no
-// colour, nothing to load.
-func page(lang, text, strong string) string {
+// page is text as the least HTML that reads well: no picture, nothing to load,
+// and no link but the one of the letter.
+func page(l letter, text string) string {
 	body := html.EscapeString(strings.TrimSpace(text))
-	if strong != "" {
-		s := html.EscapeString(strong)
+	if l.strong != "" {
+		s := html.EscapeString(l.strong)
 		body = strings.ReplaceAll(body, s, `<strong style="font-size:1.5em;letter-spacing:.1em">`+s+`</strong>`)
+	}
+	if l.link != "" {
+		s := html.EscapeString(l.link)
+		body = strings.ReplaceAll(body, s, `<a href="`+s+`" style="display:inline-block;padding:.6em 1em;border:1px solid;font-weight:bold">`+html.EscapeString(oneLine(l.button))+`</a>`)
 	}
 	body = strings.ReplaceAll(body, "\n\n", "</p>\n<p>")
 	body = strings.ReplaceAll(body, "\n", "<br>\n")
 	body = strings.ReplaceAll(body, "</p><br>\n<p>", "</p>\n<p>")
-	return "<!doctype html>\n<html lang=\"" + html.EscapeString(oneLine(lang)) + "\"><head><meta charset=\"utf-8\"><title></title></head>\n" +
+	return "<!doctype html>\n<html lang=\"" + html.EscapeString(oneLine(l.lang)) + "\"><head><meta charset=\"utf-8\"><title></title></head>\n" +
 		"<body style=\"font-family:sans-serif;line-height:1.5\">\n<p>" + body + "</p>\n</body></html>\n"
 }

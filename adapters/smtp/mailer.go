@@ -81,6 +81,8 @@ func (m *Mailer) SendNotice(ctx context.Context, n bot.NoticeMessage) error {
 		lang:    n.Lang,
 		subject: n.Subject,
 		body:    n.Body,
+		link:    n.Link,
+		button:  n.Button,
 	})
 }
 

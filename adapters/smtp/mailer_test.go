@@ -110,6 +110,28 @@ func TestNoticeArrivesByTLSFromTheFirstByte(t *testing.T) {
 	}
 }
 
+// TestNoticeWithALink: the link stands in the text as it is, and is the one
+// button of the HTML part.
+func TestNoticeWithALink(t *testing.T) {
+	s := mailpit(t, "--smtp-require-starttls")
+	m := mailer(t, s.options(new(bytes.Buffer)))
+	link := "https://help.contoso.example/notme?c=method_proven&lang=en#abc_-123"
+	err := m.SendNotice(context.Background(), bot.NoticeMessage{ID: "n2", To: "ann@contoso.example", Lang: "en", Subject: "Changed",
+		Body: "Hello,\n\npress here:\n\n" + link + "\n\nBye", Link: link, Button: "This was <not> me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var msg stored
+	s.Get(t, "/api/v1/message/latest", &msg)
+	if !strings.Contains(msg.Text, link) {
+		t.Errorf("text: %s", msg.Text)
+	}
+	href := strings.ReplaceAll(link, "&", "&amp;")
+	if strings.Count(msg.HTML, "<a ") != 1 || !strings.Contains(msg.HTML, `<a href="`+href+`"`) || !strings.Contains(msg.HTML, ">This was &lt;not&gt; me</a>") {
+		t.Errorf("html: %s", msg.HTML)
+	}
+}
+
 func TestFailuresOfAServer(t *testing.T) {
 	s := mailpit(t, "--smtp-require-starttls")
 	tests := []struct {

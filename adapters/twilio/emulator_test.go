@@ -3,6 +3,7 @@ package twilio_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -49,6 +50,25 @@ func TestAgainstTheEmulator(t *testing.T) {
 		return "493028", "es", nil
 	}))
 	serve(mux)
+
+	t.Run("notice", func(t *testing.T) {
+		m := bot.TextMessage{ID: "n1", To: phone, Lang: "en", Text: "Contoso: a method was added. Not you? https://x.example/notme#abc_-"}
+		if err := s.SendText(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		var sent []struct{ Form map[string]string }
+		emulator.Ask(t, "/_rig/requests", nil, &sent)
+		got := sent[len(sent)-1].Form
+		if got["To"] != phone || got["Body"] != m.Text || got["ValidityPeriod"] != "36000" {
+			t.Errorf("sent %+v", got)
+		}
+		next(t, seen) // what became of it is nobody's code
+		m.To = "7045550148"
+		var se *bot.SendError
+		if err := s.SendText(t.Context(), m); !errors.As(err, &se) || se.Kind != bot.SendPermanent || se.Code != "refused" {
+			t.Errorf("to no number: %v", err)
+		}
+	})
 
 	t.Run("text", func(t *testing.T) {
 		ref, err := s.SendCode(t.Context(), message(bot.SMS, "es"))

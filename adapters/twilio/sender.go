@@ -31,7 +31,10 @@ type Sender struct {
 	sign   client.RequestValidator
 }
 
-var _ bot.Sender = (*Sender)(nil)
+var (
+	_ bot.Sender = (*Sender)(nil)
+	_ bot.Texter = (*Sender)(nil)
+)
 
 // New makes a Sender. It connects to nothing.
 func New(o Options) (*Sender, error) {
@@ -99,19 +102,41 @@ func (s *Sender) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 	return *sid, nil
 }
 
-// text is the form of Messages.json.
+// SendText makes one attempt to text a notice and fails with *bot.SendError.
+func (s *Sender) SendText(ctx context.Context, m bot.TextMessage) error {
+	if !e164(string(m.To)) {
+		return dead("refused", errors.New("twilio: the destination is no E.164 number"))
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	a := &attempt{ctx: ctx, s: s}
+	if _, err := api.NewApiService(&client.RequestHandler{Client: a}).CreateMessage(s.message(m.To, m.Text, noticeLife)); err != nil {
+		return a.failure(err)
+	}
+	return nil
+}
+
+// noticeLife is how long a notice waits for a phone that is off.
+const noticeLife = 10 * time.Hour
+
+// text is the form of Messages.json for a code. A text that waits for a phone
+// longer than its code lives is not delivered.
 func (s *Sender) text(m bot.CodeMessage, left time.Duration) *api.CreateMessageParams {
+	return s.message(m.To, s.o.Phrases.Phrase(m.Lang, "sms."+m.Purpose, s.facts(
+		"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left.Round(time.Minute)/time.Minute))))...), left)
+}
+
+// message is the form of Messages.json.
+func (s *Sender) message(to bot.Secret, body string, life time.Duration) *api.CreateMessageParams {
 	p := &api.CreateMessageParams{}
-	p.SetTo(string(m.To))
+	p.SetTo(string(to))
 	if s.o.MessagingServiceSID != "" {
 		p.SetMessagingServiceSid(s.o.MessagingServiceSID)
 	} else {
 		p.SetFrom(s.o.From)
 	}
-	p.SetBody(s.o.Phrases.Phrase(m.Lang, "sms."+m.Purpose, s.facts(
-		"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left.Round(time.Minute)/time.Minute))))...))
-	// A text that waits for a phone longer than its code lives is not delivered.
-	p.SetValidityPeriod(int(min(left, 10*time.Hour) / time.Second))
+	p.SetBody(body)
+	p.SetValidityPeriod(int(min(life, 10*time.Hour) / time.Second))
 	p.SetSmartEncoded(true)
 	if s.o.DiscardContent {
 		p.SetContentRetention("discard")

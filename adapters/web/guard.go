@@ -82,7 +82,7 @@ func (a *Adapter) ours(host string) bool {
 // Sec-Fetch-Site would send our own forms with "Origin: null" (Fetch standard,
 // 3.2), which is what a forged request looks like.
 func referrer(r *http.Request) string {
-	if strings.HasPrefix(r.URL.Path, privatePath) {
+	if bearing(r.URL.Path) {
 		return "no-referrer"
 	}
 	return "same-origin"

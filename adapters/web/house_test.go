@@ -156,6 +156,10 @@ func (r rooms) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 	return r.h.Enroll.SignInAs(ctx, ch, user, x)
 }
 
+func (r rooms) NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error) {
+	return r.h.Enroll.NotMe(ctx, token)
+}
+
 func (r rooms) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (bot.Secret, error) {
 	return r.h.Enroll.ProofCode(ctx, conv, x)
 }

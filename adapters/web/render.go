@@ -138,7 +138,7 @@ func (a *Adapter) problem(w http.ResponseWriter, r *http.Request, code int, key 
 		Phone: a.o.HelpPhone, Hours: a.o.HelpHours, Email: a.o.HelpEmail,
 	}
 	switch {
-	case strings.HasPrefix(r.URL.Path, privatePath): // of a page of any chat
+	case bearing(r.URL.Path): // of a page of any chat
 	case a.o.Chat && framed(r):
 		tr.Chat = embedPath
 	case a.o.Chat:

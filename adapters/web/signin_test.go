@@ -608,7 +608,7 @@ func TestFrozenIsSignedOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, func(h *house) { h.Options.Provider = &standIn{x: annAt}; change(h) })
 			b := h.browser()
-			b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusForbidden, "that account is frozen", "(704) 296-3143")
+			b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusForbidden, "everything is stopped for your account here", "(704) 296-3143")
 			if b.cookie("session") != "" {
 				t.Error("the browser has a session")
 			}

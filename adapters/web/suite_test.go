@@ -153,6 +153,10 @@ func (greeting) SignInAs(context.Context, bot.ChannelID, string, bot.External) (
 	return nil, bot.ErrNotFound
 }
 
+func (greeting) NotMe(context.Context, bot.Secret) (*bot.Disavowal, error) {
+	return nil, bot.ErrNotFound
+}
+
 func (greeting) ProofCode(context.Context, bot.ConversationID, bot.External) (bot.Secret, error) {
 	return "", bot.ErrNotFound
 }

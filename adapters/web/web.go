@@ -48,6 +48,9 @@ type House interface {
 	// AccountName is the name of the person whose account this is, as far as
 	// anybody knows; empty when nobody does.
 	AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error)
+	// NotMe is the press on "this was not me" of a notice. The error wraps
+	// bot.ErrNotFound or bot.ErrExpired.
+	NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error)
 }
 
 // A Provider is the organisation's OpenID provider. An error may say more of
@@ -164,6 +167,7 @@ func New(o Options) (*Adapter, error) {
 		a.chatRoutes()
 	}
 	a.privateRoutes()
+	a.notMeRoutes()
 	a.signInRoutes()
 	a.demoRoutes() // none without a Device
 	return a, nil

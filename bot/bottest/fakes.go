@@ -118,6 +118,15 @@ func (n *Notifier) SendNotice(_ context.Context, m bot.NoticeMessage) error {
 	return err
 }
 
+// Texter keeps the notices by text it was told to send. It implements bot.Texter.
+type Texter struct{ box[bot.TextMessage] }
+
+// SendText implements bot.Texter.
+func (n *Texter) SendText(_ context.Context, m bot.TextMessage) error {
+	_, err := n.put(m)
+	return err
+}
+
 // Clock is a clock that stands still until it is told otherwise. It is safe
 // for concurrent use.
 type Clock struct {

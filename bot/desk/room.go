@@ -17,9 +17,9 @@ func New() *Room { return &Room{} }
 // Specs declares the checks.
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
-		{Name: "desk.open", Doc: "ask for a person", Run: r.open,
+		{Name: "desk.open", Doc: "ask for a person", Frozen: true, Run: r.open,
 			Outcomes: map[string][]string{"new": {"request"}, "known": {"request"}}},
-		{Name: "desk.cancel", Doc: "no person is needed any more", Run: r.cancel, Outcomes: map[string][]string{"ok": {}}},
+		{Name: "desk.cancel", Doc: "no person is needed any more", Frozen: true, Run: r.cancel, Outcomes: map[string][]string{"ok": {}}},
 	}
 }
 

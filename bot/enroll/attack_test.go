@@ -434,9 +434,8 @@ func (s *scene) judge(p bot.PersonID, thief bot.ConversationID) (w result) {
 // A holder is the person, who acts as people do and proves what is asked for.
 type holder struct {
 	*chat
-	dice  *rand.Rand
-	seed  []byte
-	proof bool
+	dice *rand.Rand
+	seed []byte
 }
 
 func (h *holder) digits(seed []byte) string { return digitsAt(seed, h.s.Clock.Now()) }

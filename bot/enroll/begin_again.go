@@ -32,12 +32,11 @@ func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, 
 			if err := r.retire(tx, c, m, "", ""); err != nil {
 				return err
 			}
-			if err := r.notify(tx, "", p.Lang, p, m, "method.removed", told); err != nil {
+			if d.Told, err = r.tell(tx, p, News{Change: "method.removed", Method: m, To: told, Operator: true}); err != nil {
 				return err
 			}
 			d.Methods++
 		}
-		d.Told = len(told)
 		if err := tx.SetFirstMethod(p.ID, time.Time{}); err != nil {
 			return fmt.Errorf("enroll: forget the first method: %w", err)
 		}
@@ -47,10 +46,6 @@ func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, 
 		if err := r.restage(tx, p); err != nil {
 			return err
 		}
-		_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: o.By, Action: "person.began_again", Subject: fmt.Sprintf("%d methods", d.Methods), Evidence: o.Why})
-		if err != nil {
-			return fmt.Errorf("enroll: audit a new beginning: %w", err)
-		}
-		return nil
+		return r.audited(tx, p.ID, o.By, "person.began_again", fmt.Sprintf("%d methods", d.Methods), "", o.Why)
 	})
 }

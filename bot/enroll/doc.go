@@ -16,7 +16,7 @@
 // very conversation within ProofFresh; nothing that is changed meanwhile renews
 // that, and only the very first method of a person is a proof by itself. Nothing
 // is changed for an account that is disabled, stopped or frozen. Through a link
-// that is held, and while the tripwire is drawn, a sign-in of the last minutes in
+// that is held, and while the tripwire is pulled, a sign-in of the last minutes in
 // the person's own window or form is asked for as well. Whoever had a method
 // once and has none that proves anything now goes to a person of the help desk,
 // never to the path of newcomers.

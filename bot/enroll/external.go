@@ -43,8 +43,9 @@ func (r *Room) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Ano
 // the provider's claim names somebody else one day, that is another user with
 // another conversation: nobody finds what somebody before has left there.
 //
-// The error wraps bot.ErrNotFound when the directory has no such person, and
-// bot.ErrDisabled when the account is disabled.
+// The error wraps bot.ErrNotFound when the directory has no such person,
+// bot.ErrDisabled when the account is disabled, and bot.ErrFrozen when it is
+// frozen.
 func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
 	if ch == "" || user == "" {
 		return nil, errors.New("enroll: sign in: a channel and a user are needed")
@@ -76,7 +77,8 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 }
 
 // external finds the person whom an identity provider named, by the directory's
-// id and by nothing else: addresses and names change hands.
+// id and by nothing else: addresses and names change hands. With an
+// account that is stopped (bot.ErrDisabled) comes the person.
 func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
 	if x.Person == "" {
 		return nil, fmt.Errorf("the provider named no person: %w", bot.ErrNotFound)
@@ -256,7 +258,7 @@ func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := external(tx, bot.External{Person: ch.Person})
 	switch {
 	case errors.Is(err, bot.ErrDisabled):
-		return stopped(p), nil
+		return r.stopped(c, p), nil
 	case errors.Is(err, bot.ErrNotFound):
 		return fail("unavailable", "person_gone"), nil
 	case err != nil:
@@ -283,7 +285,7 @@ func (r *Room) wrongLinkCode(tx bot.Tx, c *bot.Call, ch *bot.Challenge) (bot.Out
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: count try: %w", err)
 	}
-	oc, err := r.missT2(tx, c, personKey(ch.Person))
+	oc, err := r.missT2(tx, c, personKey(ch.Person), ch.Person)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -330,5 +332,5 @@ func (r *Room) refuseLink(tx bot.Tx, c *bot.Call, ch *bot.Challenge) error {
 	if err != nil {
 		return fmt.Errorf("enroll: person of a refused code: %w", err)
 	}
-	return r.recordAccount(tx, c.Conversation.Channel, c.Lang(), p, "system", "identity.refused", byCode)
+	return r.recordAccount(tx, c.Conversation.Channel, c.Conversation.User, c.Lang(), p, "system", "identity.refused", byCode)
 }

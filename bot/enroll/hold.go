@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -85,6 +86,12 @@ func (r *Room) linked(tx bot.Tx, c *bot.Call, p *bot.Person) (bot.Outcome, error
 // has counted since, so taking it back is for the person's own proof or the help
 // desk.
 func (r *Room) Disown(tx bot.Tx, ch bot.ChannelID, user string) error {
+	return r.disown(tx, ch, user, "", "")
+}
+
+// disown is Disown said in a conversation, which is not told; lang is where the
+// person's own is not known.
+func (r *Room) disown(tx bot.Tx, ch bot.ChannelID, user string, from bot.ConversationID, lang string) error {
 	id, err := tx.Identity(ch, user)
 	if err != nil {
 		return fmt.Errorf("enroll: disown: %w", err)
@@ -115,6 +122,9 @@ func (r *Room) Disown(tx bot.Tx, ch bot.ChannelID, user string) error {
 			return err
 		}
 	}
+	if _, err := tx.EndPasses(slices.Sorted(maps.Keys(mine))); err != nil {
+		return fmt.Errorf("enroll: end what browsers have open: %w", err)
+	}
 	if err := tx.Unlink(ch, user); err != nil {
 		return fmt.Errorf("enroll: disown: %w", err)
 	}
@@ -129,11 +139,10 @@ func (r *Room) Disown(tx bot.Tx, ch bot.ChannelID, user string) error {
 			return fmt.Errorf("enroll: disown: %w", err)
 		}
 	}
-	_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: "person", Action: "identity.disowned", Subject: "chat account", Channel: ch, Evidence: id.Evidence})
-	if err != nil {
-		return fmt.Errorf("enroll: audit identity.disowned: %w", err)
+	if err := r.audited(tx, p.ID, "person", "identity.disowned", "chat account", ch, id.Evidence); err != nil {
+		return err
 	}
-	return r.notify(tx, ch, "", p, nil, "identity.disowned", told)
+	return r.Tell(tx, p, News{Change: "identity.disowned", To: told, From: from, Channel: ch, User: user, Lang: lang})
 }
 
 // RefuseLink voids what was begun to link a conversation's account, for whoever
@@ -167,7 +176,7 @@ func (r *Room) RefuseLink(ctx context.Context, conv bot.ConversationID, person b
 		if err != nil {
 			return err
 		}
-		return r.recordAccount(tx, c.Channel, "", p, "person", "identity.not_asked", byCode)
+		return r.recordAccount(tx, c.Channel, c.User, "", p, "person", "identity.not_asked", byCode)
 	})
 	if err != nil {
 		return fmt.Errorf("enroll: refuse a link: %w", err)
@@ -219,9 +228,9 @@ func (r *Room) disownMethods(tx bot.Tx, p *bot.Person, ch bot.ChannelID, mine ma
 		case m.State == bot.Pending:
 			err = r.drop(tx, m)
 		case tx.Now().Before(m.HeldUntil):
-			// A mailbox that was set up through it is a stranger's: it is told nothing.
+			// A mailbox or phone that was set up through it is a stranger's: it is told nothing.
 			told = slices.DeleteFunc(told, func(to bot.MethodID) bool { return to == m.ID })
-			if err = r.retire(tx, c, m, "method.removed", "disowned"); err == nil && m.Kind == bot.Email {
+			if err = r.retire(tx, c, m, "method.removed", "disowned"); err == nil && m.Sealed != nil {
 				m.Sealed = nil
 				err = tx.PutMethod(m)
 			}
@@ -235,8 +244,8 @@ func (r *Room) disownMethods(tx bot.Tx, p *bot.Person, ch bot.ChannelID, mine ma
 	return told, left, nil
 }
 
-// forgetConversation voids what a conversation has begun for a person: codes,
-// proofs, links, pages and sessions.
+// forgetConversation voids what a conversation has begun for a person: codes
+// and proofs.
 func (r *Room) forgetConversation(tx bot.Tx, p bot.PersonID, conv bot.ConversationID) error {
 	if err := tx.ClearTally(proofs, string(p)+"|"+string(conv)); err != nil {
 		return fmt.Errorf("enroll: void proofs: %w", err)
@@ -262,17 +271,5 @@ func (r *Room) forgetConversation(tx bot.Tx, p bot.PersonID, conv bot.Conversati
 			}
 		}
 	}
-	if err := tx.DropPasses(conv); err != nil {
-		return fmt.Errorf("enroll: end what browsers have open: %w", err)
-	}
 	return nil
-}
-
-// moment is a day and a time of day, in the person's zone.
-func (r *Room) moment(lang string, p *bot.Person, at time.Time) string {
-	at = at.UTC()
-	if zone, err := time.LoadLocation(p.TimeZone); err == nil && p.TimeZone != "" {
-		at = at.In(zone)
-	}
-	return r.Phrases.Phrase(lang, "date.time", "date", r.date(lang, p, at), "time", at.Format("15:04 MST"))
 }

@@ -185,17 +185,16 @@ func (r *Room) Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error {
 }
 
 // Suspicious tells a person, and the record, of wrong tries to prove who they
-// are: action is "proof.failed" or "proof.locked".
+// are: action is "proof.failed" for every third one, "proof.locked" for a lock.
 func (r *Room) Suspicious(tx bot.Tx, c *bot.Call, id bot.PersonID, action string) error {
 	p, all, err := owner(tx, id)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Audit(bot.AuditEntry{Person: p.ID, Actor: "system", Action: action, Subject: "wrong tries", Channel: c.Conversation.Channel})
-	if err != nil {
-		return fmt.Errorf("enroll: audit %s: %w", action, err)
+	if err := r.audited(tx, p.ID, "system", action, "wrong tries", c.Conversation.Channel, ""); err != nil {
+		return err
 	}
-	return r.notify(tx, c.Conversation.Channel, c.Lang(), p, nil, action, addresses(p, all))
+	return r.Tell(tx, p, News{Change: action, To: addresses(p, all), From: c.Conversation.ID, Channel: c.Conversation.Channel, Lang: c.Lang()})
 }
 
 // owner reads a person and the person's methods.
@@ -266,15 +265,16 @@ func (r *Room) dropPending(tx bot.Tx, c *bot.Call, all []bot.Method, k bot.Metho
 	return nil
 }
 
-// retire takes a method out: codes void, secrets wiped. A private address is
-// kept, sealed, until the notice to it is out; the job of that notice wipes it.
+// retire takes a method out: codes void, secrets wiped. A private address and a
+// number are kept, sealed, until the notice to them is out; the job of that
+// notice wipes them.
 // With an action it writes an audit line of its own.
 func (r *Room) retire(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
 	if err := voidCodes(tx, m); err != nil {
 		return err
 	}
 	m.State, m.DestHash = bot.Removed, nil
-	if m.Kind != bot.Email {
+	if m.Kind != bot.Email && m.Kind != bot.Phone {
 		m.Sealed = nil
 	}
 	if err := tx.PutMethod(m); err != nil {
@@ -371,5 +371,5 @@ func (r *Room) record(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, acti
 	if err := r.audit(tx, c, m, action, evidence); err != nil {
 		return err
 	}
-	return r.notify(tx, c.Conversation.Channel, c.Lang(), p, m, action, told)
+	return r.Tell(tx, p, News{Change: action, Method: m, To: told, From: c.Conversation.ID, Channel: c.Conversation.Channel, Lang: c.Lang()})
 }

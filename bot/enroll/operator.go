@@ -40,7 +40,7 @@ type Done struct {
 	Pending  int    // methods that were begun and not proven, dropped
 	Codes    int    // open codes, void now
 	Request  string // the number of the request to the help desk
-	Told     int    // addresses that get a notice
+	Told     int    // ways by which the person gets a notice: addresses, phones, chats
 	Erased   bot.Erased
 }
 
@@ -49,9 +49,6 @@ var (
 	ErrListed    = errors.New("the staff list still has this person")
 	ErrDirectory = errors.New("the staff list itself says that the account is disabled")
 )
-
-// flowFreeze is what a request of a freeze names in place of a flow.
-const flowFreeze = "freeze"
 
 var errDry = errors.New("only tried")
 
@@ -126,32 +123,9 @@ func (r *Room) Unlink(ctx context.Context, p bot.PersonID, ch bot.ChannelID, use
 // ends it: proofs, changes, sessions, nudges, and what agents may ask. It asks
 // the help desk to call the person.
 func (r *Room) Freeze(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
-	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error { return r.freeze(tx, d, o) })
-}
-
-// freeze is Freeze in a transaction; d.Person is the person.
-func (r *Room) freeze(tx bot.Tx, d *Done, o Order) error {
-	p := &d.Person
-	if d.Already = !p.FrozenAt.IsZero(); d.Already {
-		return nil
-	}
-	if err := tx.SetFrozen(p.ID, tx.Now()); err != nil {
-		return fmt.Errorf("enroll: freeze: %w", err)
-	}
-	convs, err := r.haltAll(tx, d)
-	if err != nil {
-		return err
-	}
-	if r.AskDesk != nil {
-		q := bot.Request{Person: p.ID, Conversation: "freeze:" + bot.ConversationID(newID()), Flow: flowFreeze, Error: "frozen", Lang: p.Lang}
-		if len(convs) > 0 {
-			q.Conversation = convs[0]
-		}
-		if d.Request, err = r.AskDesk(tx, q); err != nil {
-			return err
-		}
-	}
-	return r.noted(tx, o, d, "person.frozen", "", "account")
+	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
+		return r.freeze(tx, d, stop{by: o.By, subject: "account", evidence: o.Why, operator: true})
+	})
 }
 
 // Unfreeze ends a freeze and closes the request that it opened.
@@ -427,18 +401,13 @@ func (r *Room) forgetTalk(tx bot.Tx, id bot.ConversationID) error {
 	return nil
 }
 
-// noted writes the audit line of an order and tells the person's addresses.
+// noted writes the audit line of an order and tells the person.
 func (r *Room) noted(tx bot.Tx, o Order, d *Done, action string, ch bot.ChannelID, subject string) error {
 	p := &d.Person
-	_, err := tx.Audit(bot.AuditEntry{Person: p.ID, Actor: o.By, Action: action, Subject: subject, Channel: ch, Evidence: o.Why})
-	if err != nil {
-		return fmt.Errorf("enroll: audit %s: %w", action, err)
+	if err := r.audited(tx, p.ID, o.By, action, subject, ch, o.Why); err != nil {
+		return err
 	}
-	ms, err := tx.Methods(p.ID)
-	if err != nil {
-		return fmt.Errorf("enroll: methods: %w", err)
-	}
-	to := addresses(p, ms)
-	d.Told += len(to)
-	return r.notify(tx, ch, "", p, nil, action, to)
+	ways, err := r.tell(tx, p, News{Change: action, Channel: ch, Operator: true})
+	d.Told += ways
+	return err
 }

@@ -175,6 +175,9 @@ func (r *rig) showsNothing(state string) {
 	for _, kind := range []bot.MethodKind{bot.Phone, bot.Authenticator} {
 		r.Set("method", string(r.kindOf(kind)))
 		for name := range r.Checks {
+			if name == "person.not_me" && state != "frozen" {
+				continue // it would freeze the account
+			}
 			oc, err := r.Try(name, r.NewCall("123456"))
 			if err != nil {
 				continue // wants a form
@@ -221,7 +224,7 @@ func TestFreeze(t *testing.T) {
 		same(r, "under way", r.under(), all)
 		d, err := r.Enroll.Freeze(r.Context(), roomtest.AnnID, try(anOrder))
 		must(r, d, err)
-		if d.Passes != 4 || d.Pending != 1 || d.Codes != 2 || d.Told != 1 || d.Request == "" || d.Already {
+		if d.Passes != 4 || d.Pending != 1 || d.Codes != 2 || d.Told != 4 || d.Request == "" || d.Already {
 			r.Errorf("would do %+v", d)
 		}
 		same(r, "under way after a try", r.under(), all)
@@ -231,14 +234,14 @@ func TestFreeze(t *testing.T) {
 
 		d, err = r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)
 		must(r, d, err)
-		if d.Passes != 4 || d.Pending != 1 || d.Codes != 2 || d.Told != 1 || d.Request != "request of p1" {
+		if d.Passes != 4 || d.Pending != 1 || d.Codes != 2 || d.Told != 4 || d.Request != "request of p1" {
 			r.Errorf("did %+v", d)
 		}
 		same(r, "under way", r.under(), under{})
 		r.recorded("person.frozen")
 		same(r, "methods", len(r.Methods(bot.Active)), 2)
 		r.showsNothing("frozen")
-		q := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Request, error) { return tx.RequestOf("c1") })
+		q := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Request, error) { return tx.RequestOf(bot.NotMeConversation(roomtest.AnnID)) })
 		if q.Person != roomtest.AnnID || q.Flow != "freeze" {
 			r.Errorf("request %+v", q)
 		}

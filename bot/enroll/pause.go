@@ -23,6 +23,7 @@ const (
 	t2Name    = "t2.name"    // with a name, from all accounts
 	t2Account = "t2.account" // of an account, with all names
 	t2Turn    = "t2.turn"    // an account was told to wait for its turn with a name
+	t2Told    = "t2.told"    // the person was told that everybody waits with the name
 )
 
 func personKey(p bot.PersonID) string { return "person|" + string(p) }
@@ -124,8 +125,9 @@ func until(now time.Time, wait time.Duration) string {
 	return end.Local().Format(layout)
 }
 
-// missT2 counts a wrong password, or a wrong code of a page.
-func (r *Room) missT2(tx bot.Tx, c *bot.Call, name string) (bot.Outcome, error) {
+// missT2 counts a wrong password, or a wrong code of a page. who has the name,
+// or nobody does.
+func (r *Room) missT2(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) (bot.Outcome, error) {
 	pair := accountKey(c) + "|" + name
 	for _, b := range [][2]string{{t2Pair, pair}, {t2Name, name}, {t2Account, accountKey(c)}} {
 		if err := tx.Tally(b[0], b[1]); err != nil {
@@ -134,6 +136,12 @@ func (r *Room) missT2(tx bot.Tx, c *bot.Call, name string) (bot.Outcome, error) 
 	}
 	if err := tx.ClearTally(t2Turn, pair); err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: use up a sign-in turn: %w", err)
+	}
+	if err := r.signInSlowed(tx, c, name, who); err != nil {
+		return bot.Outcome{}, err
+	}
+	if err := r.wrong(tx, c.Person()); err != nil {
+		return bot.Outcome{}, err
 	}
 	p, err := r.pauseT2(tx, c, name)
 	if err != nil {
@@ -147,6 +155,36 @@ func (r *Room) missT2(tx bot.Tx, c *bot.Call, name string) (bot.Outcome, error) 
 		return bot.Outcome{}, fmt.Errorf("enroll: read sign-in failures: %w", err)
 	}
 	return fail("wrong", "sign_in_wrong", "left", strconv.Itoa(max(1, r.Policy.SignInFree-n))), nil
+}
+
+// signInSlowed writes the line that signing in with a name is slowed down for
+// everybody, and tells the person who has it, once in the time of the limit.
+func (r *Room) signInSlowed(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) error {
+	if who == "" {
+		return nil
+	}
+	since := tx.Now().Add(-r.Policy.SignInName.Per)
+	n, _, err := tx.Tallied(t2Name, name, since)
+	if err != nil {
+		return fmt.Errorf("enroll: read sign-in failures: %w", err)
+	}
+	if r.Policy.SignInSlow(n) == 0 {
+		return nil
+	}
+	if told, err := happened(tx, t2Told, string(who), r.Policy.SignInName.Per); err != nil || told {
+		return err
+	}
+	if err := tx.Tally(t2Told, string(who)); err != nil {
+		return fmt.Errorf("enroll: note who was told: %w", err)
+	}
+	p, err := personOf(tx, who)
+	if err != nil || p == nil {
+		return err
+	}
+	if err := r.audited(tx, who, "system", "sign_in.locked", "chat account", c.Conversation.Channel, ""); err != nil {
+		return err
+	}
+	return r.Tell(tx, p, News{Change: "sign_in.locked", From: c.Conversation.ID, Channel: c.Conversation.Channel, Lang: c.Lang()})
 }
 
 // hitT2 forgets an account's wrong sign-ins with a name after a right one.

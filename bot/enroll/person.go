@@ -16,15 +16,15 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case p == nil:
 		return say("unknown"), nil
 	case p.Stopped():
-		return stopped(p), nil
+		return r.stopped(c, p), nil
 	}
 	return say("known", "name", called(p)), nil
 }
 
 // stopped says why nothing is done for a person.
-func stopped(p *bot.Person) bot.Outcome {
+func (r *Room) stopped(c *bot.Call, p *bot.Person) bot.Outcome {
 	if !p.FrozenAt.IsZero() {
-		return fail("frozen", "account_frozen")
+		return fail(bot.OutcomeFrozen, "account_frozen", "since", r.moment(c.Lang(), p, p.FrozenAt))
 	}
 	return fail("disabled", "account_disabled")
 }

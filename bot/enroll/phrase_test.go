@@ -71,7 +71,8 @@ func TestNoticesHaveWords(t *testing.T) {
 				t.Errorf("%s has no phrase notice.what.%s", file, key)
 			}
 		}
-		for key, parts := range map[string]string{"notice.subject.operator": "{org}", "notice.body.operator": "{name} {what} {when} {contact} {org}"} {
+		for key, parts := range map[string]string{"notice.subject.operator": "{org}", "notice.body.operator": "{name} {what} {when} {way} {org}",
+			"notice.way.operator": "{contact}", "notice.way.link.operator": "{link} {contact}"} {
 			for part := range strings.FieldsSeq(parts) {
 				if !strings.Contains(lang[key], part) {
 					t.Errorf("%s: %s has no %s", file, key, part)

@@ -13,9 +13,6 @@ import (
 const (
 	proofs  = "proof"     // of a method; key: person and conversation
 	signIns = "signed_in" // in the organisation's own window or form; key: person, channel and user
-	// tripwire has a mark under the key "all" while changes on accounts that
-	// have a method need a fresh sign-in, too.
-	tripwire = "tripwire"
 )
 
 func proofKey(p bot.PersonID, conv bot.ConversationID) string { return string(p) + "|" + string(conv) }
@@ -77,10 +74,6 @@ func happened(tx bot.Tx, bucket, key string, d time.Duration) (bool, error) {
 	return n > 0, nil
 }
 
-// Tripped reports whether the tripwire is drawn: so many wrong proofs that
-// changes on accounts which have a method need a fresh sign-in beside them.
-func Tripped(tx bot.Tx) (bool, error) { return happened(tx, tripwire, "all", 100*365*24*time.Hour) }
-
 // Gate is asked before every change, in its transaction (see bot.Gate).
 func (r *Room) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	st, err := r.Standing(tx, c)
@@ -100,7 +93,7 @@ func (r *Room) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // now. Somebody who never had a method may, and no other proof than the sign-in
 // is asked for. Everybody else must have proven one in this conversation within
 // ProofFresh; what was changed meanwhile does not renew that. Through a held
-// link, and while the tripwire is drawn, a sign-in within SignInFresh is asked
+// link, and while the tripwire is pulled, a sign-in within SignInFresh is asked
 // for as well.
 func (r *Room) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
 	p, err := someone(tx, c)
@@ -171,9 +164,9 @@ func (r *Room) windowNeeded(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, e
 	if held.After(tx.Now()) && !allThroughHere(st.Methods, conv.ID, tx.Now()) {
 		why = bot.LinkHeld
 	} else if tx.Now().Sub(st.Person.FirstMethodAt) >= r.Policy.ProofFresh { // first enrollments go on
-		if drawn, err := Tripped(tx); err != nil {
+		if pulled, err := r.Tripped(tx); err != nil {
 			return "", err
-		} else if drawn {
+		} else if pulled {
 			why = bot.SignInNeeded
 		}
 	}

@@ -230,8 +230,8 @@ var takeAway = []struct {
 			return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now(), HeldUntil: tx.Now().Add(time.Hour)})
 		})
 	}},
-	{"the tripwire is drawn", bot.Refused, bot.SignInNeeded, func(r *rig) {
-		r.update(func(tx bot.Tx) error { return tx.Tally("tripwire", "all") })
+	{"the tripwire is pulled", bot.Refused, bot.SignInNeeded, func(r *rig) {
+		r.update(func(tx bot.Tx) error { return tx.RaiseAlert(bot.AlertTripwire, "", "many wrong proofs") })
 	}},
 	{"the conversation is signed out", bot.Refused, bot.SignedOut, func(r *rig) { r.Conv.Level = bot.L1 }},
 }
@@ -395,7 +395,7 @@ func (r *rig) restore(s snapshot, t *testing.T) *rig {
 		for _, clear := range []error{
 			tx.SetStopped(roomtest.AnnID, time.Time{}), tx.SetFrozen(roomtest.AnnID, time.Time{}),
 			tx.SetFirstMethod(roomtest.AnnID, s.person.FirstMethodAt), tx.SetStage(roomtest.AnnID, s.person.Stage, tx.Now()),
-			tx.ClearTally("tripwire", "all"), enroll.VoidProofs(tx, roomtest.AnnID, nil),
+			tx.DropAlert(bot.AlertTripwire, ""), enroll.VoidProofs(tx, roomtest.AnnID, nil),
 		} {
 			if clear != nil {
 				return clear

@@ -34,6 +34,7 @@ type Deps struct {
 	Org       string   // the organisation, as people call it
 	Issuer    string   // the same for authenticator apps, without a colon
 	Contact   string   // one line: how to reach the help desk, for notices
+	Phone     string   // the help desk's number, for texts
 	Domains   []string // the organisation's mail domains; the first completes short user names
 	SignIn    string   // how people sign in: ByPassword (also when empty), ByPage or ByNobody
 	// Anonymous is the channel whose accounts stand for nobody until somebody
@@ -46,7 +47,7 @@ type Deps struct {
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
 	// AskDesk takes down a request to the help desk and gives its number. Nil:
-	// a freeze asks nobody.
+	// nobody is asked.
 	AskDesk func(tx bot.Tx, q bot.Request) (number string, err error)
 	// Afresh gives the state of a conversation that forgets everything about its
 	// person. Nil: unlinking leaves it as it is.
@@ -56,6 +57,20 @@ type Deps struct {
 	// on where they were elsewhere.
 	Place func(state []byte, lang string) (flow, title, progress string)
 	Log   *slog.Logger
+
+	// Notices beside mail. All may be nil: no texts, every channel, no link.
+	Texts bot.Texter
+	// MayText counts one more text to a number and reports whether the
+	// budgets allow it.
+	MayText func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error)
+	Serves  func(bot.ChannelID) bool // is this channel configured here
+	// PressLink is the address of the page "this was not me" for a token, in a
+	// language. change is the last part of a phrase notice.short.*, which the
+	// page may show; empty where the address should be short.
+	PressLink func(token bot.Secret, lang, change string) bot.Secret
+
+	AlertsTo   []string // mail addresses of operators
+	AlertsLang string   // and their language
 }
 
 // How people sign in.
@@ -92,24 +107,28 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
-			Outcomes: bot.Outcomes("known name", "unknown", "disabled", "frozen")},
-		{Name: "person.means", Doc: "how do people sign in", Run: r.personMeans, Outcomes: bot.Outcomes("password", "page", "window", "nobody")},
+			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
+		{Name: "person.means", Doc: "how do people sign in", Frozen: true, Run: r.personMeans, Outcomes: bot.Outcomes("password", "page", "window", "nobody")},
 		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
-			Outcomes: bot.Outcomes("ok name", "held name when", "owner name when", "owner_window name when address", "wrong left", "bad", "expired", "void", "locked wait until", "disabled", "frozen", "unavailable")},
-		{Name: "person.username", Doc: "is this a user name of ours", Run: r.personUsername,
+			Outcomes: bot.Outcomes("ok name", "held name when", "owner name when", "owner_window name when address", "wrong left", "bad", "expired", "void", "locked wait until", "disabled", "unavailable")},
+		{Name: "person.username", Doc: "is this a user name of ours", Frozen: true, Run: r.personUsername,
 			Outcomes: bot.Outcomes("ok username", "found username", "foreign domain", "bad", "locked wait until username"), Instead: map[string]string{"found": "ok"}},
-		{Name: "person.may_sign_in", Doc: "may the next sign-in with this name be tried now", Takes: []string{"username"}, Run: r.personMaySignIn,
+		{Name: "person.may_sign_in", Doc: "may the next sign-in with this name be tried now", Takes: []string{"username"}, Frozen: true, Run: r.personMaySignIn,
 			Outcomes: bot.Outcomes("now", "locked wait until")},
 		{Name: "person.sign_in", Doc: "is this the person's password", Takes: []string{"username"}, Run: r.personSignIn,
-			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait until", "disabled", "frozen", "unavailable")},
+			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait until", "disabled", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
 			Outcomes: bot.Outcomes("signed_out", "stopped", "none name", "started name list", "enrolled name list")},
-		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
-		{Name: "person.language", Doc: "remember the person's language", Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
-		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
+		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Frozen: true, Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
+		{Name: "person.language", Doc: "remember the person's language", Frozen: true, Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
+		{Name: "person.frozen", Doc: "is the account frozen, and since when", Frozen: true, Run: r.personFrozen,
+			Outcomes: bot.Outcomes("yes since", "no", "unknown")},
+		{Name: "person.not_me", Doc: "\"this was not me\": take held links away, or freeze the account (slot stop: all)", Frozen: true, Run: r.personNotMe,
+			Outcomes: bot.Outcomes("frozen request", "removed request", "held", "unknown")},
+		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Frozen: true, Run: r.personCancel, Outcomes: bot.Outcomes("ok")},
 
 		{Name: "enroll.start", Doc: "begin or go on enrolling", Run: r.enrollStart,
-			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "elsewhere name place channel", "disabled", "frozen")},
+			Outcomes: bot.Outcomes("fresh name", "partly name list", "done name list", "elsewhere name place channel", "disabled")},
 		{Name: "enroll.here", Doc: "go on here: what was begun in other conversations is void", Run: r.enrollHere, Outcomes: bot.Outcomes("ok")},
 		{Name: "enroll.next", Doc: "which method is next", Run: r.enrollNext, // slots no_authenticator and no_phone may be empty
 			Outcomes: bot.Outcomes("authenticator", "phone", "complete", "none", "stopped")},

@@ -190,7 +190,7 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return r.waits(tx, c, v.key, wait)
 	}
 	if !v.right {
-		return r.missT2(tx, c, v.key)
+		return r.missT2(tx, c, v.key, v.person)
 	}
 	if err := r.hitT2(tx, c, v.key); err != nil {
 		return bot.Outcome{}, err
@@ -203,7 +203,7 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, fmt.Errorf("enroll: person who signed in: %w", err)
 	}
 	if p.Stopped() {
-		return stopped(p), nil
+		return r.stopped(c, p), nil
 	}
 	if err := r.link(tx, c, p, bySignIn); err != nil {
 		return bot.Outcome{}, err
@@ -247,7 +247,7 @@ func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.P
 	if known {
 		return nil
 	}
-	return r.recordAccount(tx, ch, lang, p, "person", "identity.linked", evidence)
+	return r.recordAccount(tx, ch, user, lang, p, "person", "identity.linked", evidence)
 }
 
 // knownBrowser reports whether a visitor of the web chat comes with a browser in
@@ -280,14 +280,9 @@ func (r *Room) knownBrowser(tx bot.Tx, ch bot.ChannelID, user string, p *bot.Per
 
 // recordAccount writes the audit line of something about a chat account and
 // enqueues the notices.
-func (r *Room) recordAccount(tx bot.Tx, ch bot.ChannelID, lang string, p *bot.Person, actor, action, evidence string) error {
-	_, err := tx.Audit(bot.AuditEntry{Person: p.ID, Actor: actor, Action: action, Subject: "chat account", Channel: ch, Evidence: evidence})
-	if err != nil {
-		return fmt.Errorf("enroll: audit %s: %w", action, err)
+func (r *Room) recordAccount(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, actor, action, evidence string) error {
+	if err := r.audited(tx, p.ID, actor, action, "chat account", ch, evidence); err != nil {
+		return err
 	}
-	ms, err := tx.Methods(p.ID)
-	if err != nil {
-		return fmt.Errorf("enroll: methods: %w", err)
-	}
-	return r.notify(tx, ch, lang, p, nil, action, addresses(p, ms))
+	return r.Tell(tx, p, News{Change: action, Channel: ch, User: user, Lang: lang})
 }

@@ -18,7 +18,7 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case p == nil:
 		return fail("disabled", "account_disabled"), nil
 	case p.Stopped():
-		return stopped(p), nil
+		return r.stopped(c, p), nil
 	}
 	ms, err := listed(tx, p.ID)
 	if err != nil {

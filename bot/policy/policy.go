@@ -33,6 +33,14 @@ type Policy struct {
 	FactorFailures int
 	T3Delays       []time.Duration // see T3Delay
 
+	// Notices and alerts.
+	NoticeLinkLife time.Duration // of "this was not me"
+	NoticeChats    int           // linked chats that are told of one change
+	AlertEvery     time.Duration // between two mails to operators
+	TripwireDay    int           // wrong proofs of known people in 24 hours
+	TripwireHour   int           // in an hour, of at least TripwirePeople people
+	TripwirePeople int
+
 	// Authenticator.
 	TOTPDigits      int
 	TOTPPeriod      time.Duration
@@ -142,6 +150,13 @@ func Default() *Policy {
 		T1Pause:        time.Hour,
 		FactorFailures: 50,
 		T3Delays:       []time.Duration{0, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second},
+
+		NoticeLinkLife: 30 * 24 * time.Hour,
+		NoticeChats:    10,
+		AlertEvery:     5 * time.Minute,
+		TripwireDay:    200,
+		TripwireHour:   50,
+		TripwirePeople: 10,
 
 		TOTPDigits:      6,
 		TOTPPeriod:      30 * time.Second,

@@ -9,7 +9,7 @@ import (
 // Keys is the table of every number, in the order of the configuration. The
 // caller owns it.
 func Keys() []Key {
-	keys := slices.Concat(codeKeys(), failureKeys(), totpKeys(), sendKeys(), numberKeys(), methodKeys(), hashKeys(), importKeys(), retentionKeys(), chatKeys(), webKeys())
+	keys := slices.Concat(codeKeys(), failureKeys(), noticeKeys(), totpKeys(), sendKeys(), numberKeys(), methodKeys(), hashKeys(), importKeys(), retentionKeys(), chatKeys(), webKeys())
 	d := Default()
 	names := fieldNames(d)
 	for i := range keys {
@@ -72,6 +72,23 @@ func failureKeys() []Key {
 			"NIST SP 800-63B-4 3.2.2 (100 at most)", 1, 100, func(p *Policy) *int { return &p.FactorFailures }),
 		spans("policy.failures.proof_delays", "How long the answer is held back at the first, second, ... T3 try; the last one repeats.",
 			"NIST SP 800-63B-4 3.2.2 (rising waits)", 0, time.Minute, func(p *Policy) *[]time.Duration { return &p.T3Delays }),
+	}
+}
+
+func noticeKeys() []Key {
+	return []Key{
+		span("policy.notices.link_life", "How long the link \"this was not me\" of a notice can freeze the account.",
+			"own choice: people read a mail after their holidays, too", day, 90*day, func(p *Policy) *time.Duration { return &p.NoticeLinkLife }),
+		number("policy.notices.chats", "chats", "Linked chats that are told of one change, those used last.",
+			"own choice; NIST SP 800-63B-4 4.6 (tell all addresses)", 1, 20, func(p *Policy) *int { return &p.NoticeChats }),
+		span("policy.notices.alert_every", "The least time between two mails to alerts.mail.",
+			"own choice", time.Minute, time.Hour, func(p *Policy) *time.Duration { return &p.AlertEvery }),
+		number("policy.tripwire.day_failures", "failures", "Wrong proofs and sign-ins of known people in a day, over the whole organisation, that pull the tripwire.",
+			"own choice: 200 a day keep the chance of one lucky guess below 6 in 10,000", 10, 1000, func(p *Policy) *int { return &p.TripwireDay }),
+		number("policy.tripwire.hour_failures", "failures", "The same in an hour, when they are of at least policy.tripwire.hour_people people.",
+			"own choice", 5, 500, func(p *Policy) *int { return &p.TripwireHour }),
+		number("policy.tripwire.hour_people", "people", "How many people that must be.",
+			"own choice: one class that mistypes is no attack", 1, 100, func(p *Policy) *int { return &p.TripwirePeople }),
 	}
 }
 

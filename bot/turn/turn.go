@@ -110,6 +110,7 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 		t.ev.At = now
 	}
 	t.take(c)
+	t.ev.Frozen = c.Frozen
 	if err := DecodeSession(c.State, &t.session); err != nil {
 		r.count.unread.Add(1)
 		r.log.Error("session lost, person starts afresh", "channel", c.Channel, "conversation", c.ID, "err", err)
@@ -164,7 +165,9 @@ func (t *turn) drive(tx bot.Tx, c *bot.Conversation) (err error) {
 		oc := bot.Outcome{Name: "error", Error: "check_failed"}
 		if t.checkNo != t.failAt {
 			spec, ok := r.checks[t.out.Check]
-			if ok && spec.Run != nil {
+			if ok && c.Frozen && !spec.Frozen {
+				oc = bot.Outcome{Name: bot.OutcomeFrozen, Error: "account_frozen"}
+			} else if ok && spec.Run != nil {
 				t.at = t.out.Check
 				t.call = bot.Call{Event: &t.ev, Conversation: c, Session: &t.session, Input: t.out.Input}
 				if t.ev.Form != nil {

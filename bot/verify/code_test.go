@@ -321,6 +321,7 @@ func TestBreakerKeepsAGoodPrefixOpen(t *testing.T) {
 		r := newRig(t, func(p *policy.Policy) {
 			p.ResendWaits, p.SMSUser, p.SMSNumber = nil, nil, nil
 			p.SMSPrefix.N, p.Required, p.PrefixShare = 100, 1, 1000
+			p.SMSBudgetFloor = 1000 // each phone is told of the next ones, by text
 		})
 		for i := range 20 {
 			r.Set("method", "", "ref", "").Want("phone.accept", fmt.Sprintf("70455501%02d", i), "ok")

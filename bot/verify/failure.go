@@ -87,6 +87,9 @@ func (r *Room) missT3(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method) (bo
 	if err != nil {
 		return bot.Outcome{}, err
 	}
+	if err := r.Methods.Wrong(tx, p); err != nil {
+		return bot.Outcome{}, err
+	}
 	if m != nil {
 		if m.Failures++; m.Failures >= r.Policy.FactorFailures {
 			err = r.Methods.Suspend(tx, c, m)

@@ -101,6 +101,32 @@ func (r *Room) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *send
 	return s
 }
 
+// MayText counts one more text that is no code, to a person's number, and
+// reports whether the budgets allow it. Such texts have limits of their own for
+// the person and the number, so that asking for codes does not use them up, and
+// the day's budget is shared. They go to numbers that were proven, so they do
+// not count for the prefix. A number that takes no texts, and one of a country
+// that is not allowed any more, gets none.
+func (r *Room) MayText(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) {
+	if land, allowed := r.line(e164); land || !allowed {
+		return false, nil
+	}
+	gates := []gate{
+		{"send.notice.user", []string{string(p)}, r.Policy.SMSUser},
+		{"send.notice.number", r.hashed("dest", string(bot.Phone), e164), r.Policy.SMSNumber},
+		{"send.budget", []string{"all"}, []policy.Limit{{N: r.Policy.SMSBudget(r.staff()), Per: r.Policy.SMSBudgetPer}}},
+	}
+	if wait, err := longest(tx, gates); err != nil || wait > 0 {
+		return false, err
+	}
+	for _, g := range gates {
+		if err := tx.Tally(g.bucket, g.keys[0]); err != nil {
+			return false, fmt.Errorf("verify: count a text: %w", err)
+		}
+	}
+	return true, nil
+}
+
 func (r *Room) staff() int {
 	if r.Staff == nil {
 		return 0

@@ -22,6 +22,8 @@ type Methods interface {
 	Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error)
 	// Suspend takes a method out of use after too many wrong tries in a row.
 	Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error
+	// Wrong is told of every wrong proof.
+	Wrong(tx bot.Tx, p bot.PersonID) error
 	// Suspicious tells the person of wrong tries: "proof.failed" for every
 	// third one, "proof.locked" for a lock.
 	Suspicious(tx bot.Tx, c *bot.Call, p bot.PersonID, action string) error

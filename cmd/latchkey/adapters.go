@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/mail"
 	"os"
@@ -53,9 +52,11 @@ type outside struct {
 	channels  map[bot.ChannelID]bot.Adapter
 	senders   map[bot.Via]bot.Sender
 	notifier  bot.Notifier
+	texter    bot.Texter
 	directory bot.Directory
-	provider  *oidc.Provider // people sign in there; nil: with a password
-	link      outbox.Linker  // makes one-time pages; nil: nobody serves them
+	provider  *oidc.Provider                                         // people sign in there; nil: with a password
+	link      outbox.Linker                                          // makes one-time pages; nil: nobody serves them
+	notMe     func(token bot.Secret, lang, change string) bot.Secret // address of the page "this was not me"; nil: nobody serves it
 	pages     []page
 	closers   []io.Closer
 	device    *pretend.Device
@@ -148,7 +149,7 @@ func plugTwilio(h *house) error {
 	if err != nil {
 		return err
 	}
-	h.outside.senders[bot.SMS], h.outside.senders[bot.Voice] = t, t
+	h.outside.senders[bot.SMS], h.outside.senders[bot.Voice], h.outside.texter = t, t, t
 	h.outside.pages = append(h.outside.pages,
 		page{twilio.StatusPath, t.Handler(func(ctx context.Context, ref, status, code string) error {
 			state, reason := twilio.Outcome(status, code)
@@ -194,7 +195,7 @@ func plugPretend(dir string) plug {
 		for _, via := range []bot.Via{bot.SMS, bot.Voice, bot.Mail} {
 			h.outside.senders[via] = d
 		}
-		h.outside.notifier = d
+		h.outside.notifier, h.outside.texter = d, d
 		h.outside.unhurried = true
 		h.outside.directory, err = localdir.New(localdir.Options{Demo: true})
 		return err
@@ -258,11 +259,11 @@ func (noDirectory) Verify(*bot.Person, bot.Secret) (bool, error) {
 	return false, errors.New("no directory is configured; set directory.kind")
 }
 
-// nowhere stands where no mail server is configured.
-type nowhere struct{ log *slog.Logger }
+// nowhere stands where no mail server is configured. Whom that leaves untold is
+// an alert of its own.
+type nowhere struct{}
 
-func (n nowhere) SendNotice(context.Context, bot.NoticeMessage) error {
-	n.log.Warn("a notice could not be sent: no mail server is configured; set smtp.host")
+func (nowhere) SendNotice(context.Context, bot.NoticeMessage) error {
 	return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("no mail server is configured; set smtp.host")}
 }
 

@@ -94,6 +94,11 @@ func missing(cfg *config.Config) []string {
 	}
 	if cfg.SMTP.Host == "" {
 		notes = append(notes, "no smtp.host: no mail is sent, neither codes nor notices")
+	} else if len(cfg.Alerts) == 0 {
+		notes = append(notes, "no alerts.mail: that nobody could be told of a change is said in the log, in /healthz and by `latchkey doctor` only")
+	}
+	if cfg.HTTP.PublicURL == "" {
+		notes = append(notes, "no http.public_url: notices carry no link to stop an account, only the help desk's number")
 	}
 	if cfg.Twilio.AccountSID == "" {
 		notes = append(notes, "no twilio.account_sid: no texts and calls are made")

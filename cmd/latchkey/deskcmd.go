@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"latchkey/bot"
+	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
 )
 
@@ -42,13 +43,29 @@ last. The number is what they quote on the phone.
 							return err
 						}
 					}
-					fmt.Fprintf(s.out, "%s  %s  %-24s %s/%s  %s  %s\n", r.ID, when(r.At), printable(name), r.Flow, r.Step, r.Lang, r.Error)
+					fmt.Fprintf(s.out, "%s  %s  %-24s %s/%s  %s  %s\n", r.ID, when(r.At), printable(name), r.Flow, r.Step, r.Lang, requestReason(&r))
 				}
 				return nil
 			})
 		})
 	}
 	return group("requests", "List people who asked for a person", "Whoever writes \"human\" leaves a request.", list)
+}
+
+// requestReason says why somebody waits: what went wrong last, or that they said
+// that a change was not theirs.
+func requestReason(r *bot.Request) string {
+	if r.Error != enroll.RequestNotMe {
+		return r.Error
+	}
+	what := r.Step
+	if what == "" {
+		what = "something"
+	}
+	if r.Flow == enroll.RequestNotMe {
+		return "says that this was not them: " + what + "; the chat account was taken away"
+	}
+	return "says that this was not them: " + what + "; the account is frozen"
 }
 
 func outboxCommand(s std) *cobra.Command {

@@ -53,6 +53,9 @@ The exit code is 1 when something is broken.`,
 	return cmd
 }
 
+// longestAlert is how long the doctor lists an alert about a person.
+const longestAlert = 7 * 24 * time.Hour
+
 // longestLook bounds what one platform may take.
 const longestLook = 30 * time.Second
 
@@ -79,19 +82,24 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 			}
 		}
 	}
+	open, err := h.alerts(ctx, longestAlert)
+	if err != nil {
+		return err
+	}
+	show("alerts", open)
 	show("store", []bot.Finding{h.lookAtClock()})
 	for i, id := range ids {
 		show(string(id), found[i])
 		platforms = platforms || len(found[i]) > 0
 	}
 	switch {
+	case count[bot.Broken] > 0:
+		return fmt.Errorf("%d of %d broken; see above what to do", count[bot.Broken], count[bot.Fine]+count[bot.Doubtful]+count[bot.Broken]+count[bot.Skipped])
 	case !platforms:
 		_, err := fmt.Fprintln(w, "no chat platform is configured; see channels.slack, channels.teams and channels.discord in `latchkey config describe`")
 		return err
-	case count[bot.Broken] > 0:
-		return fmt.Errorf("%d of %d broken; see above what to do", count[bot.Broken], count[bot.Fine]+count[bot.Doubtful]+count[bot.Broken]+count[bot.Skipped])
 	}
-	_, err := fmt.Fprintf(w, "%d good, %d to look at, %d not looked at\n", count[bot.Fine], count[bot.Doubtful], count[bot.Skipped])
+	_, err = fmt.Fprintf(w, "%d good, %d to look at, %d not looked at\n", count[bot.Fine], count[bot.Doubtful], count[bot.Skipped])
 	return err
 }
 

@@ -16,7 +16,6 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
-	"latchkey/bot/turn"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
 )
@@ -91,7 +90,7 @@ func (h *house) operators() *enroll.Room {
 	if h.enroll != nil {
 		return h.enroll
 	}
-	return enroll.New(enroll.Deps{Store: h.db, Policy: h.cfg.Policy, Vault: h.ring, AskDesk: askDesk, Afresh: turn.Afresh, Log: h.log})
+	return enroll.New(h.enrollDeps())
 }
 
 // askDesk takes down a request to the help desk.
@@ -203,7 +202,7 @@ func told(w io.Writer, d enroll.Done) {
 		fmt.Fprintln(w, "  no notice: no address is known; please tell the person yourself")
 		return
 	}
-	counted(w, d.Told, "notice goes out by mail", "notices go out by mail")
+	counted(w, d.Told, "notice goes out", "notices go out")
 }
 
 func unlinkCommand(s std) *cobra.Command {

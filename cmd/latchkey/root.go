@@ -47,6 +47,7 @@ Run it for your organisation:
 		restoreCommand(s),
 		outboxCommand(s),
 		requestsCommand(s),
+		tripwireCommand(s),
 		loadCommand(s),
 		loadPeerCommand(s),
 		versionCommand(s),

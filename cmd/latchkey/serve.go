@@ -70,9 +70,9 @@ func serveCommand(s std) *cobra.Command {
 		Long: `Runs without a terminal: connects the chat platforms (channels.slack,
 channels.teams, channels.discord), serves the web chat (channels.web.enabled)
 and one-time pages, sends what waits, does the jobs, and answers Twilio's
-callbacks, GET /healthz (the process and its store work; a second line tells of
-a clock that was set), /healthz/CHANNEL (the
-connection of one channel, for example /healthz/slack-acme) and /readyz (it
+callbacks, GET /healthz (the process and its store work; "degraded" when an
+operator has to look, and a line about a clock that was set), /healthz/CHANNEL
+(the connection of one channel, for example /healthz/slack-acme) and /readyz (it
 takes work). A platform that fails is tried again and harms no other.
 
 SIGHUP reads the scripts and the secrets of the chat accounts anew. SIGTERM
@@ -180,6 +180,10 @@ func (h *house) routes() http.Handler {
 			return
 		}
 		text := "ok"
+		// Whoever watches has to look; the service itself works, so it is no 503.
+		if open, err := h.alerts(ctx, freshAlert); err != nil || len(open) > 0 {
+			text = "degraded: something needs an operator; see `latchkey doctor`"
+		}
 		if clock := h.db.Clock().String(); clock != "" {
 			text += "\nclock: " + clock
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 
 	"latchkey/adapters/oidc"
 	"latchkey/adapters/web"
@@ -18,7 +19,7 @@ const webChannel bot.ChannelID = "web"
 // pretend phone stands beside it where there is one.
 func plugWeb(h *house) error {
 	c := h.cfg
-	if !c.Web.Enabled && c.Directory != "oidc" && c.Secrets.QR != "page" && !c.Chats() {
+	if !c.Web.Enabled && c.Directory != "oidc" && c.Secrets.QR != "page" && !c.Chats() && !servesNotices(c) {
 		return nil
 	}
 	o := web.Options{
@@ -62,6 +63,9 @@ func plugWeb(h *house) error {
 		}
 		return web.LinkAddress(c.HTTP.PublicURL, token), nil
 	}
+	h.outside.notMe = func(token bot.Secret, lang, change string) bot.Secret {
+		return web.NotMeAddress(c.HTTP.PublicURL, token, lang, change)
+	}
 	return nil
 }
 
@@ -71,6 +75,17 @@ func signInAddress(c *config.Config) string {
 		return ""
 	}
 	return c.HTTP.PublicURL + web.SignInPath
+}
+
+// servesNotices reports whether the address is good for the page "this was not
+// me", which is served wherever it can be.
+func servesNotices(c *config.Config) bool {
+	u, err := url.Parse(c.HTTP.PublicURL)
+	if err != nil || u.Host == "" || u.Path != "" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // newProvider connects the organisation's OpenID provider.
@@ -140,4 +155,8 @@ func (r rooms) RefuseLink(ctx context.Context, conv bot.ConversationID, person b
 
 func (r rooms) AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error) {
 	return r.h.enroll.AccountName(ctx, ch, user)
+}
+
+func (r rooms) NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error) {
+	return r.h.enroll.NotMe(ctx, token)
 }

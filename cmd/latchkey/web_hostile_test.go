@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	cryptorand "crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +32,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/pass"
 	"latchkey/flows/library"
+	"latchkey/store"
 )
 
 // How much is thrown at the two houses together.
@@ -250,11 +253,17 @@ func doorsOfPages(stages ...string) []door {
 	open := door{pattern: "POST /private/open", method: "POST", path: "/private/open", stages: []string{"link"}, fields: func(*stage) url.Values {
 		return url.Values{"token": nil, "lang": {"en"}}
 	}}
+	notMe := open
+	notMe.stages = []string{"notice"}
+	notMe.pattern, notMe.path = "POST /notme", "/notme"
+	notMe.fields = func(*stage) url.Values {
+		return url.Values{"token": nil, "link": {"https://x.example/notme#abc"}, "lang": {"en"}}
+	}
 	read := func(pattern, path string) door {
 		return door{pattern: pattern, method: "GET", path: path, stages: []string{""}, query: asked}
 	}
 	return []door{
-		open, submit, post("/private/check"), post("/private/show"), post("/private/signin"), post("/private/refuse"),
+		open, notMe, read("GET /notme", "/notme"), submit, post("/private/check"), post("/private/show"), post("/private/signin"), post("/private/refuse"),
 		{pattern: "GET /private", method: "GET", path: "/private", stages: append([]string{""}, stages...), query: asked},
 		{pattern: "GET /private/qr", method: "GET", path: "/private/qr", stages: append([]string{""}, stages...), query: asked},
 		read("GET /embed.js", "/embed.js"), read("GET /static/{file}", "/static/{file}"), read("GET /pictures/{name}", "/pictures/{name}"),
@@ -270,7 +279,7 @@ func program(d door) door {
 // asked is a query of what the pages look at.
 func asked(f *gallery, s *stage, r *rand.Rand) url.Values {
 	v := url.Values{}
-	for _, k := range []string{"lang", "next", "begun", "after", "told", "framed"} {
+	for _, k := range []string{"lang", "next", "begun", "after", "told", "framed", "c"} {
 		if r.IntN(4) == 0 {
 			v.Set(k, f.odd(r))
 		}
@@ -365,6 +374,38 @@ func (f *gallery) links(page bot.Page) {
 	f.stages["link"] = s
 }
 
+// notices are links "this was not me" to somebody who takes no part.
+func (f *gallery) notices() {
+	f.Helper()
+	s := &stage{cookie: "page"}
+	err := f.db.Update(f.Context(), func(tx bot.Tx) error {
+		var who bot.PersonID
+		if err := f.db.People(f.Context(), store.PeopleFilter{}, func(p bot.Person) error {
+			if p.Username != "grace" && p.Username != "ada" {
+				who = p.ID
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for range 20 {
+			token := cryptorand.Text() + strings.Repeat("x", 17)
+			hash := sha256.Sum256([]byte(token))
+			s.tokens = append(s.tokens, token)
+			err := tx.PutPass(&bot.Pass{Hash: hash[:], Kind: bot.PassNotMe, Conversation: bot.NotMeConversation(who), ExpiresAt: tx.Now().Add(time.Hour),
+				Data: []byte(`{"c":"method.removed","at":"2026-05-03T10:00:00Z"}`)})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.stages["notice"] = s
+}
+
 // dies makes tokens that were good once: ended, and out of time.
 func (f *gallery) dies(g *guest) {
 	f.Helper()
@@ -424,6 +465,7 @@ func demoGallery(p *premises) *gallery {
 	atPassword.hears("private form")
 	f.at("password", atPassword, "sign_in", "password")
 	f.pageOf("password page", atPassword, "password")
+	f.notices()
 	f.links(f.pageFor(atPassword))
 	f.dies(atPassword)
 
@@ -483,6 +525,7 @@ func serveGallery(p *premises) *gallery {
 	f.at("framed", framed, "sign_in_page")
 	page := p.direct().atSignIn()
 	f.pagesOf("sign-in page", page)
+	f.notices()
 	f.links(page)
 
 	s := &stage{cookie: "signin-"}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/mail"
 	"os"
 	"os/signal"
 	"slices"
@@ -90,21 +91,22 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 
 	// The rooms. Verifying asks enrolling what a proven method changes.
 	pool := vault.NewPool(cfg.Policy)
-	h.enroll = enroll.New(enroll.Deps{
-		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Hashes: hasher{pool},
-		Directory: h.outside.directoryOr(noDirectory{}), Notifier: h.outside.notifierOr(nowhere{log}), Phrases: h.set,
-		Org: cfg.Org.Name, Issuer: issuer(cfg), Contact: contact(cfg), Domains: cfg.Org.Domains, SignIn: h.outside.signIn(), Anonymous: webChannel, SignInAddress: signInAddress(cfg),
-		Question: func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) },
-		AskDesk:  askDesk, Afresh: turn.Afresh,
-		Place: func(state []byte, lang string) (flow, title, progress string) {
-			var s bot.Session
-			if turn.DecodeSession(state, &s) != nil {
-				return "", "", "" // the turn in that conversation tells of it
-			}
-			return h.set.Set().Where(&s, lang)
-		},
-		Log: log.With("room", "enroll"),
-	})
+	d := h.enrollDeps()
+	d.Hashes, d.Phrases, d.SignIn = hasher{pool}, h.set, h.outside.signIn()
+	d.Anonymous, d.SignInAddress = webChannel, signInAddress(cfg)
+	d.Directory, d.Notifier = h.outside.directoryOr(noDirectory{}), h.outside.notifierOr(nowhere{})
+	d.Question = func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) }
+	d.Place = func(state []byte, lang string) (flow, title, progress string) {
+		var s bot.Session
+		if turn.DecodeSession(state, &s) != nil {
+			return "", "", "" // the turn in that conversation tells of it
+		}
+		return h.set.Set().Where(&s, lang)
+	}
+	d.Texts, d.PressLink = h.outside.texter, h.outside.notMe
+	d.MayText = func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) { return h.verify.MayText(tx, p, e164) }
+	d.Serves = func(ch bot.ChannelID) bool { return h.outside.channels[ch] != nil }
+	h.enroll = enroll.New(d)
 	h.verify = verify.New(verify.Deps{
 		Store: h.db, Policy: cfg.Policy, Vault: h.ring, Methods: h.enroll, Phrases: h.set,
 		Senders: h.outside.senders, Issuer: issuer(cfg), Staff: staff(h.db),
@@ -139,7 +141,24 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
 	store.Handle(h.jobs, h.enroll.HandleMoved)
+	store.Handle(h.jobs, h.enroll.HandleAlerts)
 	return h, nil
+}
+
+// enrollDeps is what the room of methods needs to change something and to
+// enqueue its notices. Whoever runs the jobs adds the rest; see build.
+func (h *house) enrollDeps() enroll.Deps {
+	o := h.cfg.Org
+	var alerts []string
+	for _, a := range h.cfg.Alerts {
+		if m, err := mail.ParseAddress(a); err == nil { // the configuration has been checked
+			alerts = append(alerts, m.Address)
+		}
+	}
+	return enroll.Deps{
+		Store: h.db, Policy: h.cfg.Policy, Vault: h.ring, Org: o.Name, Issuer: issuer(h.cfg), Contact: contact(h.cfg), Phone: o.HelpPhone,
+		Domains: o.Domains, AskDesk: askDesk, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: h.log.With("room", "enroll"),
+	}
 }
 
 // early begins fn at once. The first call of what it returns waits for that,
@@ -303,6 +322,7 @@ func (h *house) pruneIfDue(ctx context.Context) {
 	var n store.Pruned
 	if err == nil && due {
 		n, err = h.db.Prune(ctx, h.ages())
+		err = errors.Join(err, h.operators().ForgetAlerts(ctx))
 	}
 	if err != nil && ctx.Err() == nil {
 		h.log.Error("old rows not deleted", "err", err)

@@ -51,3 +51,16 @@ CREATE TABLE tombstone (
 	hash BLOB NOT NULL PRIMARY KEY,
 	at   BIGINT NOT NULL
 ) /*sqlite WITHOUT ROWID*/;
+
+-- What an operator has to know: one row of a kind for each person, told when
+-- told_at has come up to at.
+CREATE TABLE alert (
+	kind     TEXT NOT NULL,
+	person   TEXT NOT NULL,
+	detail   TEXT NOT NULL,
+	n        BIGINT NOT NULL,
+	first_at BIGINT NOT NULL,
+	at       BIGINT NOT NULL,
+	told_at  BIGINT NOT NULL,
+	PRIMARY KEY (kind, person)
+) /*sqlite WITHOUT ROWID*/;

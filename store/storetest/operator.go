@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,12 +82,20 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 			}
 		}
 		for _, k := range [][2]string{{"t3.failure", string(p.ID)}, {"t2.person", "person|" + string(p.ID)}, {"proof", string(p.ID) + "|" + string(l.Conv)},
-			{"t2.account", string(l.Channel) + "|" + l.User}, {"code.attempt", "link" + mark}} {
+			{"tripwire", string(p.ID)}, {"t2.pair", "test|somebody|person|" + string(p.ID)},
+			{"t2.account", string(l.Channel) + "|" + l.User}, {"t2.pair", string(l.Channel) + "|" + l.User + "|login|abc"},
+			{"code.attempt", "link" + mark}, {"totp.step", "m2-" + mark + "|7"}} {
 			if err := tx.Tally(k[0], k[1]); err != nil {
 				return err
 			}
 		}
 		if err := tx.OpenRequest(&bot.Request{ID: mark, Person: p.ID, Conversation: l.Conv, Flow: "freeze", Error: mark, At: now}); err != nil {
+			return err
+		}
+		if err := tx.OpenRequest(&bot.Request{ID: "not-me-" + mark, Person: p.ID, Conversation: bot.NotMeConversation(p.ID), Flow: "not_me", Error: mark, At: now}); err != nil {
+			return err
+		}
+		if err := tx.RaiseAlert(bot.AlertUntold, p.ID, mark); err != nil {
 			return err
 		}
 		begun, err := json.Marshal(bot.SignInState{Session: l.Pass})
@@ -95,6 +105,7 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 		for _, x := range []bot.Pass{
 			{Hash: l.Pass, Kind: bot.PassSession, Conversation: l.Conv, Data: []byte(`{"n":"` + mark + `"}`)},
 			{Hash: []byte("signin-" + mark), Kind: bot.PassSignIn, Data: begun},
+			{Hash: []byte("notme-" + mark), Kind: bot.PassNotMe, Conversation: bot.NotMeConversation(p.ID), Data: []byte(`{"u":"` + mark + `"}`)},
 		} {
 			x.ExpiresAt = now.Add(time.Hour)
 			if err := tx.PutPass(&x); err != nil {
@@ -113,7 +124,8 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 func (l *Life) counters(t testing.TB, s bot.Store, id bot.PersonID) (n int) {
 	t.Helper()
 	view(t, s, func(tx bot.Tx) error {
-		for _, k := range [][2]string{{"t3.failure", string(id)}, {"t2.person", "person|" + string(id)}, {"proof", string(id) + "|" + string(l.Conv)}} {
+		for _, k := range [][2]string{{"t3.failure", string(id)}, {"t2.person", "person|" + string(id)}, {"proof", string(id) + "|" + string(l.Conv)},
+			{"tripwire", string(id)}, {"t2.pair", "test|somebody|person|" + string(id)}} {
 			k, _, err := tx.Tallied(k[0], k[1], time.Time{})
 			if err != nil {
 				return err
@@ -125,10 +137,27 @@ func (l *Life) counters(t testing.TB, s bot.Store, id bot.PersonID) (n int) {
 	return n
 }
 
+// notMe wants what "this was not me" has made, and the alert, to be those of an
+// id.
+func (l *Life) notMe(t testing.TB, tx bot.Tx, id bot.PersonID) {
+	t.Helper()
+	pass, err := tx.Pass([]byte("notme-" + strings.TrimPrefix(l.User, "account-")))
+	if err != nil || bot.NotMePerson(pass.Conversation) != id {
+		t.Errorf("link of a notice: %+v %v, want one of %s", pass, err, id)
+	}
+	if q, err := tx.RequestOf(bot.NotMeConversation(id)); err != nil || q.Person != id {
+		t.Errorf("request that says \"this was not me\": %+v %v", q, err)
+	}
+	all, err := tx.Alerts(bot.AlertUntold)
+	if err != nil || !slices.ContainsFunc(all, func(a bot.Alert) bool { return a.Person == id }) {
+		t.Errorf("alerts %+v %v, want one of %s", all, err, id)
+	}
+}
+
 // whole wants a life to be as Live made it.
 func (l *Life) whole(t testing.TB, s bot.Store) {
 	t.Helper()
-	is(t, "counters of "+l.User, l.counters(t, s, l.Person.ID), 3)
+	is(t, "counters of "+l.User, l.counters(t, s, l.Person.ID), 5)
 	view(t, s, func(tx bot.Tx) error {
 		p, err := tx.Person(l.Person.ID)
 		if err != nil || p.Name != l.Person.Name {
@@ -148,6 +177,7 @@ func (l *Life) whole(t testing.TB, s bot.Store) {
 		}
 		cs, _ := tx.OpenChallenges(l.Person.ID, "link", time.Hour)
 		is(t, "codes of "+l.User, len(cs), 1)
+		l.notMe(t, tx, l.Person.ID)
 		return err
 	})
 }
@@ -250,7 +280,7 @@ func testOperator(t *testing.T, s bot.Store) {
 	update(t, s, func(tx bot.Tx) error { return tx.Tally("t3.failure", "zz") }) // left over from somebody before
 	update(t, s, func(tx bot.Tx) error { return tx.RenamePerson(ann.ID, "zz", move) })
 	is(t, "counters under the old id", a.counters(t, s, ann.ID), 0)
-	is(t, "counters under the new id", a.counters(t, s, "zz"), 4)
+	is(t, "counters under the new id", a.counters(t, s, "zz"), 6)
 	view(t, s, func(tx bot.Tx) error {
 		_, err := tx.Person(ann.ID)
 		fails(t, "old id", err, bot.ErrNotFound)
@@ -274,6 +304,7 @@ func testOperator(t *testing.T, s bot.Store) {
 		is(t, "place of a secret", string(ss[0].Sealed), "sealed at "+ss[0].Place("zz"))
 		ids, _ := tx.IdentitiesOf("zz")
 		is(t, "accounts", len(ids), 1)
+		a.notMe(t, tx, "zz")
 		return err
 	})
 	b.whole(t, s)
@@ -281,7 +312,7 @@ func testOperator(t *testing.T, s bot.Store) {
 	// Nothing is left, and the neighbour has everything.
 	update(t, s, func(tx bot.Tx) error {
 		n, err := tx.ErasePerson("zz", true)
-		want := bot.Erased{Accounts: 1, Conversations: 1, Messages: 1, Methods: 4, Codes: 2, Counters: 4, Requests: 1, Jobs: 2}
+		want := bot.Erased{Accounts: 1, Conversations: 1, Messages: 1, Methods: 4, Codes: 2, Counters: 6, Passes: 1, Requests: 2, Jobs: 2}
 		is(t, "erased", n, want)
 		return err
 	})

@@ -94,7 +94,7 @@ func testPasses(t *testing.T, s bot.Store) {
 			}
 		}
 		for range 2 {
-			if err := tx.DropPasses("gone"); err != nil {
+			if _, err := tx.EndPasses([]bot.ConversationID{"gone"}); err != nil {
 				return err
 			}
 		}
@@ -104,7 +104,7 @@ func testPasses(t *testing.T, s bot.Store) {
 				return err
 			}
 			if want != nil {
-				fails(t, "pass of a conversation whose passes were dropped", err, want)
+				fails(t, "pass of a conversation whose passes were ended", err, want)
 			}
 		}
 		_, err := tx.Pass(old.Hash)

@@ -16,7 +16,7 @@
 
   function take() {
     const text = location.hash.slice(1);
-    if (text) history.replaceState(null, "", location.pathname);
+    if (text) history.replaceState(null, "", location.pathname + location.search);
     return text;
   }
   function remember(yes) {
@@ -218,7 +218,7 @@
     addEventListener("hashchange", async () => { // another link, in the same tab
       const text = take();
       if (!text) return;
-      if (!document.querySelector("form[data-open]")) show(page(await (await fetch("/private")).text()));
+      if (!document.querySelector("form[data-open]")) show(page(await (await fetch(location.pathname)).text()));
       closed(text);
     });
   } else if (document.querySelector("main.private")) {

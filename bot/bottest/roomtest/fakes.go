@@ -86,10 +86,14 @@ func (h hasher) VerifyAny(ctx context.Context, hs []string, b []byte) (int, erro
 type Recording struct {
 	bot.Tx
 	Jobs *[]bot.Job
+	Due  *[]time.Time // may be nil
 }
 
 // Enqueue implements bot.Tx.
-func (tx Recording) Enqueue(j bot.Job, _ time.Time) error {
+func (tx Recording) Enqueue(j bot.Job, at time.Time) error {
 	*tx.Jobs = append(*tx.Jobs, j)
+	if tx.Due != nil {
+		*tx.Due = append(*tx.Due, at)
+	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest"
+	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 	"latchkey/bot/vault"
@@ -31,6 +32,7 @@ type Rig struct {
 	Calls    *bottest.Sender
 	Mails    *bottest.Sender
 	Notifier *bottest.Notifier
+	Phones   *bottest.Texter // notices by text
 	Inbox    *Inbox
 	Conv     bot.Conversation // Ann's, signed in; NewCall copies it
 	Slots    []bot.Fact       // of the running flow
@@ -38,7 +40,8 @@ type Rig struct {
 	Forms    map[string]bot.FormSpec
 
 	mu   sync.Mutex
-	Jobs []bot.Job // what checks enqueued and Work has not run
+	Jobs []bot.Job   // what checks enqueued and Work has not run
+	Due  []time.Time // when each job that was ever enqueued in Store is due; zero: at once
 }
 
 // New makes a rig on a database file of its own. The policy is the default
@@ -51,11 +54,17 @@ func New(t *testing.T, change ...func(*policy.Policy)) *Rig {
 	return r
 }
 
+// AskDesk takes down a request to the help desk.
+func AskDesk(tx bot.Tx, q bot.Request) (string, error) {
+	id, _, err := desk.Ask(tx, q)
+	return id, err
+}
+
 // NewOn makes a rig on an empty database that exists.
 func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	t.Helper()
 	r := &Rig{T: t, Clock: bottest.NewClock(time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)), Policy: policy.Default(),
-		Texts: &bottest.Sender{}, Calls: &bottest.Sender{}, Mails: &bottest.Sender{}, Notifier: &bottest.Notifier{}, Inbox: &Inbox{}}
+		Texts: &bottest.Sender{}, Calls: &bottest.Sender{}, Mails: &bottest.Sender{}, Notifier: &bottest.Notifier{}, Phones: &bottest.Texter{}, Inbox: &Inbox{}}
 	r.Policy.ArgonMemoryKiB, r.Policy.ArgonTime = 64, 1
 	for _, f := range change {
 		f(r.Policy)
@@ -71,7 +80,9 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	t.Cleanup(func() { r.DB.Close() })
 	h := hasher{vault.NewPool(r.Policy)}
 	r.Enroll = enroll.New(enroll.Deps{Store: r.Store(r.DB), Policy: r.Policy, Vault: r.Ring, Hashes: h, Directory: directory{}, Phrases: Phrases{},
-		Notifier: r.Notifier, Org: "Contoso", Issuer: "Contoso SSPR", Contact: "(704) 296-3143", Domains: []string{"example.org", "example.edu"}})
+		Notifier: r.Notifier, Org: "Contoso", Issuer: "Contoso SSPR", Contact: "(704) 296-3143", Domains: []string{"example.org", "example.edu"},
+		Phone: "(704) 296-3143", Texts: r.Phones, AskDesk: AskDesk, AlertsTo: []string{"ops@example.org"}, AlertsLang: "en",
+		MayText: func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) { return r.Verify.MayText(tx, p, e164) }})
 	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: Phrases{}, Issuer: "Contoso SSPR",
 		VerifyAny: h.VerifyAny, Senders: map[bot.Via]bot.Sender{bot.SMS: r.Texts, bot.Voice: r.Calls, bot.Mail: r.Mails}})
 	r.Enroll.Connect(r.Inbox)

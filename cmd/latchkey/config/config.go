@@ -35,7 +35,8 @@ type Config struct {
 	SMTP      SMTP
 	Twilio    Twilio
 	HTTP      HTTP
-	Directory string // "none", "demo" or "oidc"
+	Alerts    []string // mail addresses of operators
+	Directory string   // "none", "demo" or "oidc"
 	OIDC      OIDC
 	Secrets   Secrets
 	Log       Log

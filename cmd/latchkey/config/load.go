@@ -371,6 +371,9 @@ func (r *reader) together() {
 	if c.SMTP.Security == "none" && c.SMTP.Host != "" && !loopback(c.SMTP.Host) {
 		r.badKey("smtp.security", "none would send codes in the clear to another machine; use starttls or tls")
 	}
+	if len(c.Alerts) > 0 && c.SMTP.Host == "" {
+		r.badKey("alerts.mail", "is set without smtp.host; set that too, or remove it")
+	}
 	r.needs("twilio.", "twilio.account_sid", "twilio.auth_token")
 	switch tw := c.Twilio; {
 	case tw.AccountSID != "" && tw.From == "" && tw.MessagingService == "":

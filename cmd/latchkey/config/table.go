@@ -34,6 +34,7 @@ func Sections() []Section {
 		{"channels", "Where people talk to the bot."},
 		{"smtp", "The mail server for codes and notices."},
 		{"twilio", "Texts and phone calls."},
+		{"alerts", "Who is told when something goes wrong that no user can mend."},
 		{"http", "The server for the web chat, one-time pages, health checks and Twilio's callbacks."},
 		{"directory", "Who people are and whether they may sign in."},
 		{"oidc", "The OpenID provider of the organisation, for directory.kind oidc. Register there: a web application, its redirect address http.public_url + /signin/callback."},
@@ -140,6 +141,9 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Twilio.BaseURL }, bad: badURL},
 		{Path: "twilio.timeout", Kind: "duration", Doc: "How long one attempt may take.", Floor: "1s", Cap: "1m",
 			at: func(c *Config) any { return &c.Twilio.Timeout }},
+
+		{Path: "alerts.mail", Kind: "list", list: true, Doc: "Mail addresses of operators: told when nobody could be told of a change on an account, and when the tripwire is pulled.", Example: "security@example.org, oncall@example.org",
+			at: func(c *Config) any { return &c.Alerts }, bad: badMail},
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
