@@ -369,6 +369,10 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		}
 		a.hub.over(before.Conversation) // its other tabs
 	}
+	if err := a.o.House.NewBrowser(ctx, a.o.Channel, session.User); err != nil {
+		a.trouble(w, r, err)
+		return
+	}
 	token, err := a.begin(w, r, session)
 	if err != nil {
 		a.trouble(w, r, err)

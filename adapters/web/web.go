@@ -38,6 +38,9 @@ type House interface {
 	// provider named. The error wraps bot.ErrNotFound when the directory has
 	// no such person, bot.ErrDisabled when the account is disabled.
 	SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error)
+	// NewBrowser ends what other browsers of the same account have open, begun
+	// and proven, before this one gets a session of it.
+	NewBrowser(ctx context.Context, ch bot.ChannelID, user string) error
 	// ProofCode makes the code that somebody whom the provider named types
 	// back in the conversation that asked. Errors as SignInAs.
 	ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (code bot.Secret, err error)

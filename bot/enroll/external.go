@@ -76,6 +76,58 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 	return p, nil
 }
 
+// NewBrowser is asked when somebody whom SignInAs has just let in goes on in a
+// browser that has no session of that account: all browsers of a person share
+// one conversation, and what one of them has begun or proven is not the other's.
+// Sessions and one-time pages of the account end, proofs and codes are void, and
+// what was begun is dropped. Where something was under way, it is recorded and
+// the person is told. SignInAs comes once more after it.
+func (r *Room) NewBrowser(ctx context.Context, ch bot.ChannelID, user string) error {
+	err := r.Store.Update(ctx, func(tx bot.Tx) error {
+		if err := oneAtATime(tx); err != nil {
+			return err
+		}
+		id, err := tx.Identity(ch, user)
+		if errors.Is(err, bot.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p, err := tx.Person(id.Person)
+		if err != nil {
+			return err
+		}
+		d := Done{Person: *p}
+		convs, err := hold(tx, p.ID, []bot.Identity{*id})
+		if err != nil {
+			return err
+		}
+		under := false
+		for _, c := range convs {
+			fresh, err := happened(tx, proofs, proofKey(p.ID, c), r.Policy.ProofFresh)
+			if err != nil {
+				return err
+			}
+			under = under || fresh
+		}
+		if err := r.halt(tx, &d, convs); err != nil {
+			return err
+		}
+		if !under && d.Pending == 0 && d.Codes == 0 {
+			return nil
+		}
+		if err := r.audited(tx, p.ID, "person", "session.moved", "chat account", ch, byProvider); err != nil {
+			return err
+		}
+		return r.Tell(tx, p, News{Change: "session.moved", Channel: ch, User: user})
+	})
+	if err != nil {
+		return fmt.Errorf("enroll: another browser: %w", err)
+	}
+	return nil
+}
+
 // external finds the person whom an identity provider named, by the directory's
 // id and by nothing else: addresses and names change hands. With an
 // account that is stopped (bot.ErrDisabled) comes the person.

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write what the notices say into testdat
 // changes are all that people are told of.
 var changes = []string{
 	"method.begun", "method.proven", "method.replaced", "method.removed", "method.disabled", "method.suspended", "recovery.used",
-	"identity.linked", "identity.refused", "identity.unlinked", "identity.disowned", "proof.failed", "proof.locked", "sign_in.locked",
+	"identity.linked", "identity.refused", "identity.unlinked", "identity.disowned", "session.moved", "proof.failed", "proof.locked", "sign_in.locked",
 	"person.frozen", "person.unfrozen", "person.signed_out", "person.disabled", "person.enabled", "person.erased",
 	"something.new", // a change that has no words yet
 }

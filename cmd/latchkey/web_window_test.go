@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
 )
 
 // TestStrangerStaysAStranger is row 57 of the threats in the whole program, at a
@@ -92,4 +93,82 @@ func TestNobodyCanSignIn(t *testing.T) {
 	g.hears("I cannot sign you in here")
 	g.submit("/chat/press", "Talk to a person")
 	g.hears("(") // the help desk's number
+}
+
+// TestOneBrowserAtATime: somebody else who can sign in as Ada, in a browser of
+// their own, finds nothing of what she has begun and proven in hers, and what
+// they do there ends her session where she sees it.
+func TestOneBrowserAtATime(t *testing.T) {
+	t.Parallel()
+	p := servePremises(t)
+	comesIn := func(g *guest) { // in the middle of what was under way
+		g.get("/chat")
+		g.submit("/signin", "")
+		g.signsIn("e-1001")
+		g.sees("Signed in as Ada")
+	}
+	owner, thief := p.guest(), p.guest()
+	owner.signsInToChat("e-1001", "Ada")
+	owner.presses("Start", "Next", "Yes, it is here", "I have the app", "Next", "Next")
+	owner.hears("square picture")
+	uri := owner.key()
+
+	comesIn(thief)
+	if key := thief.key(); key == uri {
+		t.Error("the other browser is shown the key that Ada was shown: a silent clone")
+	}
+	if strings.Contains(thief.body, uri) {
+		t.Error("her key stands on the page")
+	}
+	owner.get("/chat")
+	if owner.cookie("session") != "" && strings.Contains(owner.body, `name="csrf"`) && strings.Contains(owner.body, "Ada") {
+		t.Errorf("her session goes on beside the other one:\n%s", readable(owner.page))
+	}
+	moved := 0
+	err := p.db.AuditLines(t.Context(), 1, func(e bot.AuditEntry) error {
+		if e.Action == "session.moved" {
+			moved++
+		}
+		return nil
+	})
+	if err != nil || moved != 1 {
+		t.Errorf("%d lines of it in the record, want 1: %v", moved, err)
+	}
+
+	// She comes back, proves an app, and the thief signs in once more: her proof
+	// is not theirs.
+	owner = p.guest()
+	comesIn(owner)
+	owner.says(totpNow(t, owner.key()))
+	owner.hears("authenticator app is set up")
+	thief = p.guest()
+	comesIn(thief)
+	thief.get("/chat")
+	thief.presses("Text me a code")
+	thief.says("704 555 0177")
+	thief.hears("prove that it is you")
+}
+
+// TestSharedComputerLeavesNoPage: a one-time page that was open on a shared
+// computer opens nothing for whoever comes next.
+func TestSharedComputerLeavesNoPage(t *testing.T) {
+	t.Parallel()
+	p := servePremises(t, func(c *config.Config) { c.Web.Kiosk = true })
+	g := p.guest()
+	g.get("/chat")
+	g.submit("/signin", "")
+	g.signsIn("e-1001")
+	g.hears("Ada")
+	g.presses("Start", "Next", "Yes, it is here", "I have the app", "Next", "Next")
+	g.hears("square picture")
+	g.opens(g.link())
+	g.get("/chat")
+	g.submit("/chat/leave", "")
+	g.ask(http.MethodPost, "/private/open", url.Values{"lang": {"en"}}, nil)
+	if g.status == http.StatusOK || strings.Contains(g.body, "otpauth") {
+		t.Errorf("the page is open still: %d\n%s", g.status, readable(g.page))
+	}
+	if g.ask(http.MethodGet, "/private/qr", nil, nil); g.status == http.StatusOK {
+		t.Error("the picture is there still")
+	}
 }
