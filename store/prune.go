@@ -65,7 +65,12 @@ func (db *DB) PruneDue(ctx context.Context, every time.Duration) (bool, error) {
 // the turns. When ctx ends, what was done stays done.
 func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 	var n Pruned
+	// The earlier of the two clocks: a time of the store that ran ahead, or was
+	// put into the database by hand, must not make young rows old.
 	now := db.Now()
+	if wall := db.Wall(); wall.Before(now) {
+		now = wall
+	}
 	cutOf := func(age time.Duration) int64 { return now.Add(-age).UnixMilli() }
 	passing := "''" // no channel has this name
 	for _, ch := range ages.Passing {

@@ -51,17 +51,43 @@ func For(usual string, configured ...string) Guard {
 // Metadata services of clouds that lie outside of the link-local network.
 var metadata = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
 
-// shared is the carriers' network for many subscribers (RFC 6598), which is no
-// part of the public internet either.
+// special are networks that are no part of the public internet and that package
+// netip does not know as such (IANA's special-purpose address registries).
+var special = prefixes("0.0.0.0/8", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "::/96", "fec0::/10", "100::/64", "2001:db8::/32")
+
+// shared is the carriers' network for many subscribers (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// Addresses of these networks hold an IPv4 address, at the given byte: NAT64
+// (RFC 6052), local NAT64 (RFC 8215), 6to4 (RFC 3056).
+var embedding = map[netip.Prefix]int{
+	netip.MustParsePrefix("64:ff9b::/96"):   12,
+	netip.MustParsePrefix("64:ff9b:1::/48"): 12,
+	netip.MustParsePrefix("2002::/16"):      2,
+}
+
+func prefixes(all ...string) (list []netip.Prefix) {
+	for _, p := range all {
+		list = append(list, netip.MustParsePrefix(p))
+	}
+	return list
+}
 
 // Allows reports whether a connection may go to an address.
 func (g Guard) Allows(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
+	for p, at := range embedding {
+		if p.Contains(ip) {
+			b := ip.As16()
+			return g.Allows(netip.AddrFrom4([4]byte(b[at : at+4])))
+		}
+	}
 	switch {
 	case ip.IsLoopback():
 		return g.Loopback
 	case !ip.IsGlobalUnicast(), slices.Contains(metadata, ip): // link-local, multicast, unspecified, broadcast
+		return false
+	case slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) }):
 		return false
 	case ip.IsPrivate(), shared.Contains(ip):
 		return g.Private

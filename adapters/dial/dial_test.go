@@ -34,6 +34,16 @@ func TestWhereConnectionsMayGo(t *testing.T) {
 		{"fe80::1%eth0", false, false, false},
 		{"fd00:ec2::254", false, false, false},
 		{"100.100.100.200", false, false, false},
+		{"64:ff9b::a9fe:a9fe", false, false, false}, // 169.254.169.254 behind NAT64
+		{"64:ff9b::a00:1", false, true, true},       // 10.0.0.1
+		{"64:ff9b::5db8:d822", true, true, true},    // 93.184.216.34
+		{"2002:a9fe:a9fe::1", false, false, false},
+		{"::127.0.0.1", false, false, false},
+		{"fec0::1", false, false, false},
+		{"198.18.0.1", false, false, false},
+		{"192.0.0.8", false, false, false},
+		{"240.0.0.1", false, false, false},
+		{"0.1.2.3", false, false, false},
 		{"0.0.0.0", false, false, false},
 		{"::", false, false, false},
 		{"224.0.0.1", false, false, false},

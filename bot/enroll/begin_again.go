@@ -10,9 +10,24 @@ import (
 
 // BeginAgain takes all methods from a person, so that the next one is a first
 // one again: the way back for somebody who has lost everything that proves who
-// they are, after an operator has made sure of it by other means.
+// they are, after an operator has made sure of it by other means. All chat
+// accounts are unlinked and all sessions end: whoever sits in one of them, and
+// waits for this, must sign in like everybody else.
 func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, id, func(tx bot.Tx, d *Done) error {
+		if _, err := r.haltAll(tx, d); err != nil {
+			return err
+		}
+		ids, err := tx.IdentitiesOf(id)
+		if err != nil {
+			return fmt.Errorf("enroll: chat accounts: %w", err)
+		}
+		d.Accounts = ids
+		for _, a := range ids {
+			if err := tx.Unlink(a.Channel, a.User); err != nil {
+				return fmt.Errorf("enroll: unlink: %w", err)
+			}
+		}
 		p, all, err := owner(tx, id)
 		if err != nil {
 			return err
@@ -22,13 +37,6 @@ func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, 
 		c := &bot.Call{Conversation: &bot.Conversation{}, Session: &bot.Session{Lang: p.Lang}}
 		for i := range all {
 			m := &all[i]
-			if m.State == bot.Pending {
-				if err := r.drop(tx, m); err != nil {
-					return err
-				}
-				d.Pending++
-				continue
-			}
 			if err := r.retire(tx, c, m, "", ""); err != nil {
 				return err
 			}
@@ -39,9 +47,6 @@ func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, 
 		}
 		if err := tx.SetFirstMethod(p.ID, time.Time{}); err != nil {
 			return fmt.Errorf("enroll: forget the first method: %w", err)
-		}
-		if err := VoidProofs(tx, p.ID, nil); err != nil {
-			return err
 		}
 		if err := r.restage(tx, p); err != nil {
 			return err

@@ -60,6 +60,9 @@ func (r *Room) obey(ctx context.Context, o Order, p bot.PersonID, do func(bot.Tx
 	}
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		d = Done{}
+		if err := oneAtATime(tx); err != nil { // two operators at once: the second finds it done
+			return err
+		}
 		who, err := tx.Person(p)
 		if err != nil {
 			return fmt.Errorf("enroll: %w", err)
@@ -108,7 +111,12 @@ func (r *Room) Unlink(ctx context.Context, p bot.PersonID, ch bot.ChannelID, use
 			}
 		}
 		for _, id := range d.Accounts {
-			if err := tx.Unlink(id.Channel, id.User); err != nil {
+			if tx.Now().Before(id.HeldUntil) {
+				// What came through a held link goes with it.
+				if err := r.Disown(tx, id.Channel, id.User); err != nil {
+					return err
+				}
+			} else if err := tx.Unlink(id.Channel, id.User); err != nil {
 				return fmt.Errorf("enroll: unlink: %w", err)
 			}
 			if err := r.noted(tx, o, d, "identity.unlinked", id.Channel, "chat account"); err != nil {

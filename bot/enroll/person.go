@@ -92,17 +92,17 @@ func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("enroll: methods: %w", err)
 	}
+	// Of this conversation only: in another one the same person, or somebody who
+	// should not be here, waits for a code.
 	for i := range ms {
-		m := &ms[i]
-		switch {
-		case m.State != bot.Pending:
-			err = voidCodes(tx, m)
-		case m.Conversation == c.Conversation.ID:
-			err = r.drop(tx, m)
+		if m := &ms[i]; m.State == bot.Pending && m.Conversation == c.Conversation.ID {
+			if err := r.drop(tx, m); err != nil {
+				return bot.Outcome{}, err
+			}
 		}
-		if err != nil {
-			return bot.Outcome{}, err
-		}
+	}
+	if _, err := tx.VoidChallenges(p, []bot.ConversationID{c.Conversation.ID}, ""); err != nil {
+		return bot.Outcome{}, fmt.Errorf("enroll: void codes: %w", err)
 	}
 	return say("ok"), nil
 }

@@ -75,7 +75,13 @@ func happened(tx bot.Tx, bucket, key string, d time.Duration) (bool, error) {
 }
 
 // Gate is asked before every change, in its transaction (see bot.Gate).
+//
+// Changes wait for each other: two conversations must not both find that the
+// person has no method yet.
 func (r *Room) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	if err := oneAtATime(tx); err != nil {
+		return bot.Outcome{}, err
+	}
 	st, err := r.Standing(tx, c)
 	switch {
 	case err != nil:
@@ -100,6 +106,15 @@ func (r *Room) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
 	if err != nil {
 		return bot.Standing{}, err
 	}
+	if p != nil {
+		// Whose the account is was read with the conversation, perhaps before
+		// this turn had waited for one that took the account away.
+		if still, err := linked(tx, c, p.ID); err != nil {
+			return bot.Standing{}, err
+		} else if !still {
+			p = nil
+		}
+	}
 	st := bot.Standing{Person: p}
 	if p != nil {
 		if st.Methods, err = tx.Methods(p.ID); err != nil {
@@ -108,6 +123,18 @@ func (r *Room) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
 	}
 	st.Why, err = r.why(tx, c, &st)
 	return st, err
+}
+
+// linked reports whether the account of a conversation is a person's now.
+func linked(tx bot.Tx, c *bot.Call, p bot.PersonID) (bool, error) {
+	id, err := tx.Identity(c.Conversation.Channel, c.Conversation.User)
+	if errors.Is(err, bot.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("enroll: link of the conversation: %w", err)
+	}
+	return id.Person == p && id.Level >= bot.L2, nil
 }
 
 func (r *Room) why(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, error) {

@@ -572,3 +572,30 @@ func TestUnreadable(t *testing.T) {
 		return err
 	}))
 }
+
+// With a session of a shared browser its one-time pages end, too, when somebody
+// ends it and when it runs out: whoever comes next has their cookies.
+func TestSharedSessionEndsItsPages(t *testing.T) {
+	for _, how := range []string{"ended", "ran out"} {
+		r, ctx := newRig(t), t.Context()
+		shared := session
+		shared.Shared = true
+		token, err := r.BeginSession(ctx, shared)
+		ok(t, err)
+		link, _, err := r.NewLink(ctx, bot.Page{Conversation: shared.Conversation, Channel: "web", User: shared.User})
+		ok(t, err)
+		page, _, err := r.OpenLink(ctx, link)
+		ok(t, err)
+		_, err = r.Page(ctx, page)
+		ok(t, err)
+		if how == "ended" {
+			ok(t, r.EndSession(ctx, token))
+		} else {
+			r.clock.Advance(91 * time.Second)
+			_, _, err = r.PeekSession(ctx, token)
+			wants(t, how, err, bot.ErrExpired)
+		}
+		_, err = r.Page(ctx, page)
+		wants(t, "the page of a session that "+how, err, bot.ErrNotFound)
+	}
+}

@@ -2,6 +2,7 @@ package pass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +35,7 @@ func (r *Room) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, 
 func (r *Room) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, error) {
 	p, now, err := r.look(ctx, bot.PassSession, token)
 	if err != nil {
-		return nil, err
+		return nil, r.lapsed(ctx, token, err)
 	}
 	s := &bot.WebSession{}
 	if err := read(p, s); err != nil {
@@ -64,11 +65,42 @@ func (r *Room) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, 
 	return s, nil
 }
 
+// lapsed ends what belongs to a session of a shared browser that has run out:
+// its one-time pages would live longer than it. It gives why back.
+func (r *Room) lapsed(ctx context.Context, token bot.Secret, why error) error {
+	if !errors.Is(why, bot.ErrExpired) {
+		return why
+	}
+	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
+		p, err := tx.Pass(Hash(token))
+		if errors.Is(err, bot.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("pass: a session that ran out: %w", err)
+		}
+		s := &bot.WebSession{}
+		if err := read(p, s); err != nil || !s.Shared {
+			return err
+		}
+		if _, err := tx.EndPasses([]bot.ConversationID{p.Conversation}); err != nil {
+			return fmt.Errorf("pass: end what belongs to a shared session: %w", err)
+		}
+		// It stays as one that ran out, so that the next look says so, and only once.
+		s.Shared = false
+		if err := fill(p, s); err != nil {
+			return err
+		}
+		return put(tx, p)
+	})
+	return errors.Join(why, err)
+}
+
 // PeekSession implements bot.Passes.
 func (r *Room) PeekSession(ctx context.Context, token bot.Secret) (*bot.WebSession, time.Time, error) {
 	p, _, err := r.look(ctx, bot.PassSession, token)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, r.lapsed(ctx, token, err)
 	}
 	s := &bot.WebSession{}
 	if err := read(p, s); err != nil {
@@ -89,9 +121,21 @@ func (r *Room) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSessi
 	})
 }
 
-// EndSession implements bot.Passes. No error when there is none any more.
+// EndSession implements bot.Passes. No error when there is none any more. With a
+// session of a shared browser its one-time pages end, too: whoever comes next
+// has their cookies.
 func (r *Room) EndSession(ctx context.Context, token bot.Secret) error {
 	err := r.change(ctx, bot.PassSession, token, func(tx bot.Tx, p *bot.Pass) error {
+		s := &bot.WebSession{}
+		if err := read(p, s); err != nil {
+			return err
+		}
+		if s.Shared {
+			if _, err := tx.EndPasses([]bot.ConversationID{p.Conversation}); err != nil {
+				return fmt.Errorf("pass: end a shared session: %w", err)
+			}
+			return nil
+		}
 		if err := tx.DropPass(p.Hash); err != nil {
 			return fmt.Errorf("pass: end a session: %w", err)
 		}

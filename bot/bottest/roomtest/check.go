@@ -36,6 +36,21 @@ func (r *Rig) NewCall(input string) *bot.Call {
 // an error.
 func (r *Rig) Try(check string, c *bot.Call) (bot.Outcome, error) { return r.TryOn(r.DB, check, c) }
 
+// linkOf links the account of a conversation to its person, where a test only
+// says whose it is.
+func linkOf(db *store.DB, c *bot.Conversation) error {
+	if c.Person == "" || c.Level < bot.L2 {
+		return nil
+	}
+	return db.Update(context.Background(), func(tx bot.Tx) error {
+		id, err := tx.Identity(c.Channel, c.User)
+		if err == nil && id.Person == c.Person || err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return err
+		}
+		return tx.Link(bot.Identity{Channel: c.Channel, User: c.User, Person: c.Person, Level: c.Level})
+	})
+}
+
 // TryOn runs it in one of several processes.
 func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error) {
 	spec, ok := r.Checks[check]
@@ -44,6 +59,9 @@ func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error
 	}
 	var oc bot.Outcome
 	var jobs []bot.Job
+	if err := linkOf(db, c.Conversation); err != nil {
+		return oc, err
+	}
 	err := db.Update(context.Background(), func(tx bot.Tx) (err error) {
 		jobs = nil
 		oc, err = spec.Ask(r.Enroll.Gate, Recording{tx, &jobs, nil}, c)
