@@ -112,6 +112,9 @@ func TestPress(t *testing.T) {
 	if r.pass("c1", false) || r.pass("c2", false) {
 		t.Error("a browser is still signed in")
 	}
+	if mark := roomtest.View(r.Rig, func(tx bot.Tx) (string, error) { return tx.PassesEnded() }); mark == "" {
+		t.Error("event streams that are open do not learn of it")
+	}
 	for _, purpose := range []string{"link", "enroll.email", "prove.phone"} {
 		open := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Challenge, error) { return tx.OpenChallenges(roomtest.AnnID, purpose, 0) })
 		if len(open) != 0 {

@@ -15,6 +15,7 @@ import (
 	"latchkey/bot/outbox"
 	"latchkey/bot/turn"
 	"latchkey/store"
+	"latchkey/store/storetest"
 )
 
 func openSQLite(t testing.TB, path string) *store.DB {
@@ -25,6 +26,52 @@ func openSQLite(t testing.TB, path string) *store.DB {
 	}
 	t.Cleanup(func() { db.Close() })
 	return db
+}
+
+// TestFrozenComesFirst: for somebody whose account is frozen, from the very next
+// turn on, no check runs that is not marked for it, and the gate of changes is
+// not even asked.
+func TestFrozenComesFirst(t *testing.T) {
+	db := openSQLite(t, filepath.Join(t.TempDir(), "a.db"))
+	asked := 0
+	h := newHouseOver(t, db, func(o *turn.Options) {
+		c := o.Catalogue.Checks
+		change, harmless := c["count"], c["count"]
+		change.Changes, harmless.Frozen = bot.Change, true
+		c["change"], c["harmless"] = change, harmless
+		o.Gate = func(bot.Tx, *bot.Call) (bot.Outcome, error) { asked++; return bot.Outcome{}, nil }
+	})
+	storetest.Seed(t, db, bot.Person{ID: "p1", Username: "ann"})
+	frozen := func(at time.Time) {
+		t.Helper()
+		if err := db.Update(t.Context(), func(tx bot.Tx) error { return tx.SetFrozen("p1", at) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Update(t.Context(), func(tx bot.Tx) error {
+		return tx.Link(bot.Identity{Channel: ch, User: "user-a", Person: "p1", Level: bot.L2})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c, stranger := h.talk("a"), h.talk("b")
+	runs := func(want string, n int64, gates int) {
+		t.Helper()
+		h.ran.Store(0)
+		asked = 0
+		for _, check := range []string{"count", "change"} {
+			c.Say("check " + check).Expect("outcome " + want)
+		}
+		if h.ran.Load() != n || asked != gates {
+			t.Errorf("%d checks ran, and the gate was asked %d times; want %d and %d", h.ran.Load(), asked, n, gates)
+		}
+	}
+	runs("ok", 2, 1)
+	frozen(time.Now())
+	runs(bot.OutcomeFrozen, 0, 0)
+	c.Say("check harmless").Expect("outcome ok")
+	stranger.Say("check count").Expect("outcome ok")
+	frozen(time.Time{})
+	runs("ok", 2, 1)
 }
 
 // The same house over the real store: turns, repeats, faults, a crash between
