@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/failpoint"
@@ -87,13 +88,21 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	return nil
 }
 
+// lockWait is how long a file waits for another process that has it.
+const lockWait = 2 * time.Second
+
 // lockSQLite keeps other processes away from path.
 func lockSQLite(path string) (*os.File, error) {
 	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	if err := lockFile(f); err != nil {
+	// Another command may be about to end: operators give several at once.
+	err = lockFile(f)
+	for end := time.Now().Add(lockWait); err != nil && time.Now().Before(end); err = lockFile(f) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("store: %s is in use by another Latchkey process: stop that one first, or use PostgreSQL, which several processes may share (%w)", path, err)
 	}

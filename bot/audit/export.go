@@ -35,17 +35,19 @@ const exportFormat = "latchkey audit export 1"
 
 // A Manifest says what an export holds.
 type Manifest struct {
-	Format string    `json:"format"`
-	Lines  int64     `json:"lines"`
-	First  int64     `json:"first"` // numbers of the first and the last line; 0: none
-	Last   int64     `json:"last"`
-	Head   string    `json:"head"` // of the whole record, when it was made
-	From   string    `json:"from,omitempty"`
-	To     string    `json:"to,omitempty"`
-	Person string    `json:"person,omitempty"`
-	Org    string    `json:"organisation"`
-	By     string    `json:"by"`
-	Made   time.Time `json:"made"`
+	Format string `json:"format"`
+	Lines  int64  `json:"lines"`
+	First  int64  `json:"first"` // numbers of the first and the last line; 0: none
+	Last   int64  `json:"last"`
+	Head   string `json:"head"` // of the whole record, when it was made
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	Person string `json:"person,omitempty"`
+	Org    string `json:"organisation"`
+	By     string `json:"by"`
+	// Problems is what was wrong with the record when the file was made.
+	Problems []string  `json:"problems,omitempty"`
+	Made     time.Time `json:"made"`
 }
 
 type exportLine struct {

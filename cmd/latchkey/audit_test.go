@@ -191,6 +191,24 @@ func TestAuditVerifyFindsWhatIsGone(t *testing.T) {
 					}
 				}
 			}
+			// Nobody gets a signature for it, unless the file says so.
+			file, pub := filepath.Join(t.TempDir(), "record.jsonl"), filepath.Join(t.TempDir(), "key.pub")
+			if code, _, errs := command(t, nil, "audit", "export", "--out", file, "--config", cfg); code != exitError || !strings.Contains(errs, c.want[0]) {
+				t.Errorf("export: exit %d, %q", code, errs)
+			}
+			if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("a refused export leaves a file: %v", err)
+			}
+			if strings.Contains(name, "garbled") {
+				return // there is nothing to compare with, so there is no --anyway either
+			}
+			good(t, "ann", "audit", "export", "--out", file, "--anyway", "--config", cfg)
+			if err := os.WriteFile(pub, []byte(good(t, "ann", "keys", "public", "--config", cfg)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code, _, errs := command(t, nil, "verify", file, "--key", pub); code != exitError || !strings.Contains(errs, c.want[0]) {
+				t.Errorf("verify of it: exit %d, %q", code, errs)
+			}
 		})
 	}
 }

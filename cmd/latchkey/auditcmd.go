@@ -103,24 +103,33 @@ func (h *house) givenHeads(given, path string) ([]audit.Head, error) {
 	return found, err
 }
 
-func verifyAudit(ctx context.Context, s std, h *house, known []audit.Head) error {
+// checkAudit reads the whole record and says what is wrong with it, with the
+// head file and what else is known of its end.
+func checkAudit(ctx context.Context, h *house, known []audit.Head) (rep store.AuditReport, err error) {
 	if _, err := h.ring.Reload(); err != nil {
-		return err
+		return rep, err
 	}
 	if err := h.noteHead(ctx); err != nil {
 		h.log.Debug("head file", "err", err) // said below
 	}
 	kept, err := h.head.file.Read()
 	if err != nil {
-		return err
+		return rep, err
 	}
-	rep, err := h.db.VerifyAudit(ctx, append(kept, known...))
-	if err != nil {
-		return err
+	if rep, err = h.db.VerifyAudit(ctx, append(kept, known...)); err != nil {
+		return rep, err
 	}
 	if len(kept) == 0 && rep.Lines > 0 {
 		rep.Problems = append(rep.Problems, audit.Problem{Kind: audit.NoHeadFile,
 			Text: fmt.Sprintf("the head file %s is not there, so lines cut off at the end would not show; the service makes a new one when it starts", h.head.file.Path)})
+	}
+	return rep, nil
+}
+
+func verifyAudit(ctx context.Context, s std, h *house, known []audit.Head) error {
+	rep, err := checkAudit(ctx, h, known)
+	if err != nil {
+		return err
 	}
 	for _, p := range rep.Problems {
 		fmt.Fprintf(s.err, "latchkey: audit: %s\n", p)
@@ -221,6 +230,7 @@ Next: latchkey keys public --config latchkey.yaml > latchkey.pub, and give the t
 	from := cmd.Flags().String("from", "", "only lines from this `DAY` on, such as 2026-01-01 (UTC)")
 	to := cmd.Flags().String("to", "", "only lines up to this `DAY`, with it (UTC)")
 	who := cmd.Flags().String("person", "", "only lines about this `PERSON`: an id, a user name or a work address")
+	anyway := cmd.Flags().Bool("anyway", false, "write the file although the record is not whole; it says so")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *out == "" {
 			return usage(cmd, "needs --out FILE")
@@ -245,6 +255,18 @@ Next: latchkey keys public --config latchkey.yaml > latchkey.pub, and give the t
 				return err
 			}
 			m := audit.Manifest{From: *from, To: *to, Person: string(id), Org: h.cfg.Org.Name, By: operatorActor(s), Made: h.db.Now()}
+			// A signature says that this is the record; so it must be.
+			rep, err := checkAudit(cmd.Context(), h, nil)
+			if err != nil {
+				return err
+			}
+			for _, p := range rep.Problems {
+				m.Problems = append(m.Problems, p.String())
+				fmt.Fprintf(s.err, "latchkey: audit: %s\n", p)
+			}
+			if len(m.Problems) > 0 && !*anyway {
+				return errors.New("the record is not whole, so nothing was exported; look with `latchkey audit verify`, and write what is there with --anyway: the file then says what was wrong")
+			}
 			keep := func(e bot.AuditEntry) bool {
 				return (*who == "" || e.Person == id) && !e.At.Before(span[0]) && (span[1].IsZero() || e.At.Before(span[1]))
 			}
@@ -352,9 +374,30 @@ no configuration. Get the public key by another way than the file.
 		if err != nil {
 			return fmt.Errorf("%s: %w", args[0], err)
 		}
-		_, err = fmt.Fprintf(s.out, "%s: as it was signed with key %s on %s by %s of %s: %d lines, %d to %d\n", filepath.Base(args[0]), id,
-			m.Made.Format("2006-01-02 15:04 MST"), printable(m.By), printable(m.Org), m.Lines, m.First, m.Last)
-		return err
+		part := ""
+		for _, p := range []struct{ what, value string }{{"about", m.Person}, {"from", m.From}, {"to", m.To}} {
+			if p.value != "" {
+				part += fmt.Sprintf(", %s %s", p.what, printable(p.value))
+			}
+		}
+		if part != "" {
+			part = "; a part of the record" + part
+		}
+		_, err = fmt.Fprintf(s.out, "%s: as it was signed with key %s on %s by %s of %s: %d lines, %d to %d%s\n", filepath.Base(args[0]), id,
+			m.Made.Format("2006-01-02 15:04 MST"), printable(m.By), printable(m.Org), m.Lines, m.First, m.Last, part)
+		if err != nil {
+			return err
+		}
+		if gap := m.Last - m.First + 1 - m.Lines; part == "" && m.Lines > 0 && gap > 0 {
+			m.Problems = append(m.Problems, fmt.Sprintf("%d lines between the first and the last are not in it", gap))
+		}
+		for _, p := range m.Problems {
+			fmt.Fprintf(s.err, "latchkey: the record was not whole when it was signed: %s\n", printable(p))
+		}
+		if len(m.Problems) > 0 {
+			return codeError(exitError)
+		}
+		return nil
 	}
 	return cmd
 }

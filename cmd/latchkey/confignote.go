@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,7 +25,13 @@ const configSeen = "config.seen"
 func (h *house) recordConfig(ctx context.Context, s std) error {
 	now := map[string]string{}
 	for _, k := range config.Keys() {
-		if v := k.Value(h.cfg); v != "" {
+		v := k.Value(h.cfg)
+		if k.Kind == "path" && v != "" { // however the file was named when it was read
+			if abs, err := filepath.Abs(v); err == nil {
+				v = abs
+			}
+		}
+		if v != "" {
 			now[k.Path] = v
 		}
 	}

@@ -302,11 +302,11 @@ func (l *listFile) sayImport(s std, first csv.Report, rep store.ImportReport, o 
 	case rep.Refused != "":
 		return refuse(rep.Refused + "; nothing was stored")
 	case o.dry:
-		fmt.Fprintf(s.out, "%s: %s; would add %d, change %d, leave %d as they are; %s wrong; nothing stored (--dry-run)\n",
-			l.name, countRows(first.Rows), rep.Inserted, rep.Updated, rep.Unchanged, are(bad))
+		fmt.Fprintf(s.out, "%s: %s; would add %d, change %d, leave %d as they are, switch off %d; %s wrong; nothing stored (--dry-run)\n",
+			l.name, countRows(first.Rows), rep.Inserted, rep.Updated, rep.Unchanged, rep.Gone, are(bad))
 	case rep.Stored:
-		fmt.Fprintf(s.out, "%s: %s; added %d, changed %d, left %d as they are; %s left out\n",
-			l.name, countRows(first.Rows), rep.Inserted, rep.Updated, rep.Unchanged, countRows(bad))
+		fmt.Fprintf(s.out, "%s: %s; added %d, changed %d, left %d as they are, switched off %d; %s left out\n",
+			l.name, countRows(first.Rows), rep.Inserted, rep.Updated, rep.Unchanged, rep.Gone, countRows(bad))
 	default:
 		return refuse(fmt.Sprintf("%d of %d rows are wrong, so nothing was stored; correct them, or import the others with --skip-bad", bad, first.Rows))
 	}

@@ -227,8 +227,9 @@ func testHouse(t *testing.T) *loadHouse {
 // maxBinary is the size of the stripped program, so that it does not grow
 // unseen. The goal (P7) is 30 MB, and it held until the clients of the chat
 // platforms came: slack-go, discordgo and what they stand on take about 4 MB,
-// and drawing pictures for them takes 1.
-const maxBinary = 35_500_000
+// and drawing pictures for them takes 1. It grew by 1.5 MB more with what asks
+// for proofs, keeps the record and reads what people type.
+const maxBinary = 37_000_000
 
 func TestBinarySize(t *testing.T) {
 	if os.Getenv("CI") != "true" {

@@ -21,6 +21,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 
 	"latchkey/bot"
+	"latchkey/bot/audit"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
@@ -380,6 +381,9 @@ func openStore(ctx context.Context, cfg *config.Config, ring *vault.Ring, log *s
 	if dsn == "" {
 		dsn = string(cfg.Store.Postgres)
 	}
+	if err := notLost(cfg); err != nil {
+		return nil, err
+	}
 	return store.Open(ctx, store.Options{
 		DSN: dsn, Audit: ring, Logger: log.With("room", "store"),
 		AuditFits: func(meta func(string) ([]byte, error)) error {
@@ -393,6 +397,23 @@ func openStore(ctx context.Context, cfg *config.Config, ring *vault.Ring, log *s
 			return ring.OpenCheck(check)
 		},
 	})
+}
+
+// notLost refuses to make a new, empty database where the head file knows of one
+// that has been there: it was lost, and should be restored.
+func notLost(cfg *config.Config) error {
+	if cfg.Store.Path == "" {
+		return nil
+	}
+	if _, err := os.Stat(cfg.Store.Path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever else is wrong with it, opening says so
+	}
+	f := audit.HeadFile{Path: cfg.AuditHeadFile()}
+	heads, err := f.Read()
+	if err != nil || len(heads) == 0 || heads[0].Seq == 0 {
+		return nil
+	}
+	return fmt.Errorf("store.path: %s is gone, and %s says that its record had %d lines: put it back with `latchkey restore FILE`, or move that file away to begin with an empty one", cfg.Store.Path, f.Path, heads[0].Seq)
 }
 
 // loadKeys opens the key file that the configuration names.
