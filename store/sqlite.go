@@ -109,6 +109,20 @@ func lockSQLite(path string) (*os.File, error) {
 	return f, nil
 }
 
+// InUse says whether a process has the SQLite database at path open.
+func InUse(path string) bool {
+	f, err := os.OpenFile(path+".lock", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	if lockFile(f) != nil {
+		f.Close()
+		return true
+	}
+	unlockFile(f)
+	return false
+}
+
 // checkPragmas reads back what durability stands on.
 func (l *lite) checkPragmas() error {
 	for _, p := range []struct {

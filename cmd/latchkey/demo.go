@@ -253,8 +253,14 @@ func demoURL(addr string, l net.Listener) string {
 var demoFiles = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.db.lock", "latchkey.db.sock", "latchkey.db.head", "latchkey.keys",
 	"inbox.jsonl", "authenticator.jsonl", "demo.log"}
 
-// forget deletes a demo's files and nothing else.
+// forget deletes a demo's files and nothing else, and not while a demo uses them.
 func forget(dir string) error {
+	if store.InUse(filepath.Join(dir, "latchkey.db")) {
+		return fmt.Errorf("--reset: a demo is running in %s: stop it first (Ctrl+C), or begin another one with --data FOLDER", dir)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "pictures")); err != nil {
+		return fmt.Errorf("reset: %w", err)
+	}
 	for _, f := range demoFiles {
 		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("reset: %w", err)

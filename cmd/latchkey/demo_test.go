@@ -446,6 +446,10 @@ func TestDemoReset(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	p := sit(t, ctx, nil, "demo", "--web", "--addr", "127.0.0.1:0", "--data", dir)
 	p.hears("Ctrl+C")
+	code, _, errs := command(t, nil, "demo", "--plain", "--data", dir, "--reset")
+	if _, err := os.Stat(filepath.Join(dir, "latchkey.db")); code == exitOK || err != nil || !strings.Contains(errs, "is running") {
+		t.Errorf("a reset under a running demo: exit %d, %q, %v", code, errs, err)
+	}
 	stop()
 	p.ends()
 	mine := filepath.Join(dir, "mine.txt")
