@@ -16,10 +16,13 @@ import (
 // workspace that has declared single sign-on, is a hint (L1): enough to show
 // somebody their own masked list, never enough to set anything up. A link that
 // was proven otherwise is left alone: nothing here lowers a level, and nothing
-// moves a proven account to another person.
+// moves a proven account to another person. Nor does a platform's word bring an
+// account back that an operator or the person has taken away: whoever has it
+// signs in.
 //
-// The error wraps bot.ErrNotFound when the directory has no such person (the
-// account then stays as it is, and the person proves who they are), and
+// The error wraps bot.ErrNotFound when the directory has no such person or the
+// account was taken away from them within TakenAwayFor (the account then stays
+// as it is, and the person proves who they are), and
 // bot.ErrDisabled when the account is disabled or frozen (bot.ErrFrozen).
 func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
 	if ch == "" || user == "" || v.Person == "" && v.Email == "" {
@@ -40,6 +43,13 @@ func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.V
 		if err != nil {
 			return err
 		}
+		gone, _, err := tx.Tallied(takenAway, signInKey(p.ID, ch, user), tx.Now().Add(-TakenAwayFor))
+		if err != nil {
+			return err
+		}
+		if gone > 0 {
+			return fmt.Errorf("the account was taken away from person %s: %w", p.ID, bot.ErrNotFound)
+		}
 		if v.Person != "" {
 			level = bot.L2
 			return r.linkUser(tx, ch, user, "", p, v.Evidence)
@@ -54,6 +64,18 @@ func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.V
 		return level, fmt.Errorf("enroll: vouch: %w", err)
 	}
 	return level, nil
+}
+
+// takeAway unlinks a chat account from a person who shall not have it back
+// without a sign-in.
+func takeAway(tx bot.Tx, p bot.PersonID, ch bot.ChannelID, user string) error {
+	if err := tx.Unlink(ch, user); err != nil {
+		return fmt.Errorf("enroll: unlink: %w", err)
+	}
+	if err := tx.Tally(takenAway, signInKey(p, ch, user)); err != nil {
+		return fmt.Errorf("enroll: unlink: %w", err)
+	}
+	return nil
 }
 
 func vouched(tx bot.Tx, v bot.Vouch) (p *bot.Person, err error) {

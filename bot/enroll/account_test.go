@@ -7,6 +7,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/enroll"
 )
 
 // TestVouch: a proven id links, an address only hints, and neither moves or
@@ -95,5 +96,53 @@ func TestOverview(t *testing.T) {
 	r.People(gone)
 	if o := look("u1"); o.Level != bot.L0 || o.Methods != nil {
 		t.Errorf("a disabled account sees %+v", o)
+	}
+}
+
+// TestTakenAwayStaysAway: a platform's word does not bring a chat account back
+// that an operator took away, nor another account of the person with it; a
+// sign-in links it, and from then on it is like any other.
+func TestTakenAwayStaysAway(t *testing.T) {
+	for _, taken := range []struct {
+		how string
+		do  func(r *rig) error
+	}{
+		{"unlink", func(r *rig) error {
+			_, err := r.Enroll.Unlink(r.Context(), roomtest.AnnID, "chat", "u1", enroll.Order{By: "operator:kim", Why: "not hers"})
+			return err
+		}},
+		{"begin-again", func(r *rig) error {
+			_, err := r.Enroll.BeginAgain(r.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "lost everything"})
+			return err
+		}},
+	} {
+		t.Run(taken.how, func(t *testing.T) {
+			r := newRig(t)
+			byID := bot.Vouch{Person: roomtest.AnnID, Evidence: "teams"}
+			vouch := func(user string, v bot.Vouch) error {
+				_, err := r.Enroll.Vouch(t.Context(), "chat", user, v)
+				return err
+			}
+			if err := vouch("u1", byID); err != nil {
+				t.Fatal(err)
+			}
+			if err := taken.do(r); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range []bot.Vouch{byID, {Email: roomtest.Ann().Email, Evidence: "slack"}} {
+				if err := vouch("u1", v); !errors.Is(err, bot.ErrNotFound) {
+					t.Errorf("%+v brings it back: %v", v, err)
+				}
+			}
+			if err := vouch("u7", byID); err != nil {
+				t.Errorf("another account of hers: %v", err)
+			}
+			if _, err := r.Enroll.SignInAs(t.Context(), "chat", "u1", bot.External{Person: roomtest.AnnID}); err != nil {
+				t.Errorf("a sign-in: %v", err)
+			}
+			if err := vouch("u1", byID); err != nil {
+				t.Errorf("after a sign-in: %v", err)
+			}
+		})
 	}
 }

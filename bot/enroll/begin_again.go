@@ -24,8 +24,8 @@ func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, 
 		}
 		d.Accounts = ids
 		for _, a := range ids {
-			if err := tx.Unlink(a.Channel, a.User); err != nil {
-				return fmt.Errorf("enroll: unlink: %w", err)
+			if err := takeAway(tx, id, a.Channel, a.User); err != nil {
+				return err
 			}
 		}
 		p, all, err := owner(tx, id)

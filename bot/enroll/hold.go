@@ -125,8 +125,8 @@ func (r *Room) disown(tx bot.Tx, ch bot.ChannelID, user string, from bot.Convers
 	if _, err := tx.EndPasses(slices.Sorted(maps.Keys(mine))); err != nil {
 		return fmt.Errorf("enroll: end what browsers have open: %w", err)
 	}
-	if err := tx.Unlink(ch, user); err != nil {
-		return fmt.Errorf("enroll: disown: %w", err)
+	if err := takeAway(tx, p.ID, ch, user); err != nil {
+		return err
 	}
 	if err := r.restage(tx, p); err != nil {
 		return err

@@ -116,8 +116,8 @@ func (r *Room) Unlink(ctx context.Context, p bot.PersonID, ch bot.ChannelID, use
 				if err := r.Disown(tx, id.Channel, id.User); err != nil {
 					return err
 				}
-			} else if err := tx.Unlink(id.Channel, id.User); err != nil {
-				return fmt.Errorf("enroll: unlink: %w", err)
+			} else if err := takeAway(tx, p, id.Channel, id.User); err != nil {
+				return err
 			}
 			if err := r.noted(tx, o, d, "identity.unlinked", id.Channel, "chat account"); err != nil {
 				return err

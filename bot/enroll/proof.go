@@ -8,12 +8,18 @@ import (
 	"latchkey/bot"
 )
 
-// Counters of proofs. What was proven or signed in to in one conversation must
-// not open another one, which somebody else may be sitting in.
+// Counters of proofs, and of chat accounts that were taken away. What was proven
+// or signed in to in one conversation must not open another one, which somebody
+// else may be sitting in.
 const (
-	proofs  = "proof"     // of a method; key: person and conversation
-	signIns = "signed_in" // in the organisation's own window or form; key: person, channel and user
+	proofs    = "proof"      // of a method; key: person and conversation
+	signIns   = "signed_in"  // in the organisation's own window or form; key: person, channel and user
+	takenAway = "taken_away" // a chat account; key: person, channel and user
 )
+
+// TakenAwayFor is how long a chat account that was taken away from a person is
+// not linked to them again by a platform's word alone.
+const TakenAwayFor = 30 * 24 * time.Hour
 
 func proofKey(p bot.PersonID, conv bot.ConversationID) string { return string(p) + "|" + string(conv) }
 

@@ -217,8 +217,9 @@ has stay; look at them with ` + "`latchkey people show`" + `.
   latchkey people unlink mgarcia --why "linked by a caller, ticket 4711" --config latchkey.yaml
   latchkey people unlink mgarcia --channel slack-acme --user U0123 --why "left the team" --config latchkey.yaml
 
-Microsoft Teams tells us itself who somebody is, so a Teams account is linked
-again when it next writes: freeze or disable the person to keep it out.
+Whoever has an account that was taken away must sign in to link it again, also
+in Microsoft Teams and Slack, which tell us themselves whose it is: their word
+does not count for it for 30 days.
 
 Next: latchkey people show mgarcia --config latchkey.yaml`,
 	}

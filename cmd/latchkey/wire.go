@@ -338,7 +338,7 @@ func (h *house) pruneIfDue(ctx context.Context) {
 
 // longestWindow is how far back anything is counted.
 func longestWindow(p *policy.Policy) time.Duration {
-	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, p.HashPerson.Per, 7*24*time.Hour,
+	return max(p.T3Window, p.T2Window, p.T1Window, p.T1Pause, p.SMSBudgetPer, p.BreakerBlock, p.SMSPrefix.Per, p.MailUser.Per, p.HashPerson.Per, enroll.TakenAwayFor,
 		policy.Widest(p.SMSUser), policy.Widest(p.SMSNumber), policy.Widest(p.VoiceNumber), policy.Widest(p.MailAddress))
 }
 
