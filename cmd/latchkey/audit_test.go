@@ -145,6 +145,31 @@ func openHouseOrNot(t *testing.T, cfg string) *house {
 	return h
 }
 
+// TestLostDatabaseIsNotReplaced: a command that finds the head file of a record
+// but no database says so, makes none, and goes on when it is put back.
+func TestLostDatabaseIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "")
+	good(t, "ann", "people", "import", writeFile(t, staffList), "--config", cfg)
+	db := beside(cfg, "latchkey.db")
+	if err := os.Rename(db, db+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for _, order := range [][]string{{"people", "list"}, {"audit", "verify"}, {"serve"}} {
+		code, _, errs := command(t, nil, append(order, "--config", cfg)...)
+		if code != exitError || !strings.Contains(errs, db+" is gone") || !strings.Contains(errs, "latchkey restore") {
+			t.Errorf("%v: exit %d, %q", order, code, errs)
+		}
+		if _, err := os.Stat(db); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%v made an empty database: %v", order, err)
+		}
+	}
+	if err := os.Rename(db+".away", db); err != nil {
+		t.Fatal(err)
+	}
+	good(t, "ann", "audit", "verify", "--config", cfg)
+}
+
 // T10, from outside: what `audit verify` says, with exit code 1.
 func TestAuditVerifyFindsWhatIsGone(t *testing.T) {
 	t.Parallel()
