@@ -245,7 +245,7 @@ func restore(ctx context.Context, s std, cfg *config.Config, backup string) (err
 		return err
 	}
 	if note != "" {
-		fmt.Fprintf(s.err, "latchkey: audit: %s; what was written since the backup is gone\n", note)
+		fmt.Fprintf(s.err, "latchkey: audit: %s; what was written since the backup is gone: give the orders of that time again (people freeze, unlink, disable, erase), and import the newest staff list\n", note)
 	}
 	_, err = fmt.Fprintf(s.out, "restored: %d codes void, %d begun methods dropped, %d authenticators take new codes only, %d messages and %d jobs dropped, %d web sessions and links void\n",
 		r.Challenges, r.Pending, r.Authenticators, r.Messages, r.Jobs, r.Passes)
