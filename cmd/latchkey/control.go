@@ -223,6 +223,9 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	for {
 		var head [5]byte
 		if _, err := io.ReadFull(c, head[:]); err != nil {
+			if ctx.Err() != nil {
+				return true, errors.New("interrupted; what the service had not finished is not stored")
+			}
 			return true, fmt.Errorf("the running service broke off: %w; try again when it runs", err)
 		}
 		n := int64(binary.BigEndian.Uint32(head[1:]))

@@ -93,7 +93,7 @@ Next: latchkey people list --config latchkey.yaml`,
 			return err
 		}
 		return withHouse(cmd, s, *file, func(h *house) error {
-			l, err := openList(s, path)
+			l, err := openList(cmd.Context(), s, path)
 			if err != nil {
 				return err
 			}
@@ -129,6 +129,8 @@ func pipedList(s std, path string) (std, string, error) {
 	return s, "-", nil
 }
 
+var errInterrupted = errors.New("interrupted; nothing was stored")
+
 // A listFile is a staff list that can be read twice.
 type listFile struct {
 	f    *os.File
@@ -136,7 +138,7 @@ type listFile struct {
 	temp bool
 }
 
-func openList(s std, path string) (*listFile, error) {
+func openList(ctx context.Context, s std, path string) (*listFile, error) {
 	if path == "-" {
 		f, err := os.CreateTemp("", "latchkey-list-*")
 		if err != nil {
@@ -144,7 +146,18 @@ func openList(s std, path string) (*listFile, error) {
 		}
 		os.Remove(f.Name()) // where a file in use cannot be removed, close does it
 		l := &listFile{f: f, name: "standard input", temp: true}
-		if _, err := io.Copy(f, s.in); err != nil {
+		whole := make(chan error, 1)
+		go func() { // a read of a pipe cannot be interrupted, but left behind
+			_, err := io.Copy(f, s.in)
+			whole <- err
+		}()
+		select {
+		case err = <-whole:
+		case <-ctx.Done():
+			l.close()
+			return nil, errInterrupted
+		}
+		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("the list broke off: %w; nothing was stored", err)
 		}
@@ -181,12 +194,12 @@ func (l *listFile) read(ctx context.Context, o csv.Options, use func(*csv.List) 
 	if use == nil {
 		for range list.People() {
 			if ctx.Err() != nil {
-				return nil, errors.New("interrupted; nothing was stored")
+				return nil, errInterrupted
 			}
 		}
 	} else if err := use(list); err != nil {
 		if ctx.Err() != nil {
-			return nil, errors.New("interrupted; nothing was stored")
+			return nil, errInterrupted
 		}
 		return nil, err
 	}

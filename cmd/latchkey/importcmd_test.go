@@ -48,6 +48,35 @@ func TestImportFromAPipe(t *testing.T) {
 	}
 }
 
+// An import that waits for its list ends at the first signal, whether the
+// service runs or not.
+func TestImportInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("service %v", running), func(t *testing.T) {
+			cfg := install(t, "")
+			if running {
+				startService(t, cfg)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			pipe, w := io.Pipe()
+			defer w.Close()
+			go func() {
+				io.WriteString(w, staffList[:20]) // returns when the command reads
+				stop()
+			}()
+			var out, errs lockedBuffer
+			if code := run(ctx, std{in: pipe, out: &out, err: &errs}, []string{"people", "import", "-", "--config", cfg}); code != exitError || !strings.Contains(errs.String(), "interrupted") {
+				t.Errorf("exit %d, %q, %q", code, out.String(), errs.String())
+			}
+			if _, out, errs := command(t, nil, "people", "list", "--config", cfg); strings.Contains(out, "not started") {
+				t.Errorf("stored: %s %s", out, errs)
+			}
+		})
+	}
+}
+
 // What an import says to the one who runs it.
 func TestImportSays(t *testing.T) {
 	t.Parallel()
