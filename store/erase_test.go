@@ -1,21 +1,15 @@
 package store_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"latchkey/bot"
-	"latchkey/store"
 	"latchkey/store/storetest"
 )
 
@@ -58,7 +52,7 @@ func TestErasedLeavesNothing(t *testing.T) {
 				t.Fatal(i, err)
 			}
 		}
-		if found := traces(p, mark, stored(t, db, dsn)); len(found) < 9 {
+		if found := traces(p, mark, storetest.Stored(t, dsn)); len(found) < 9 {
 			t.Fatalf("the search finds too little of what is there: %q", found)
 		}
 		if err := db.Update(t.Context(), func(tx bot.Tx) error { _, err := tx.ErasePerson(p.ID, true); return err }); err != nil {
@@ -68,7 +62,7 @@ func TestErasedLeavesNothing(t *testing.T) {
 		if err != nil || done == strings.HasPrefix(dsn, "host=") {
 			t.Fatalf("scrub: %v, %v", done, err)
 		}
-		if found := traces(p, mark, stored(t, db, dsn)); len(found) > 0 {
+		if found := traces(p, mark, storetest.Stored(t, dsn)); len(found) > 0 {
 			t.Errorf("left of somebody who was erased: %q", found)
 		}
 		if !strings.HasPrefix(dsn, "host=") {
@@ -95,61 +89,10 @@ func TestRenamedLeavesNothing(t *testing.T) {
 		if _, err := db.Scrub(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if s := stored(t, db, dsn); strings.Contains(s, string(p.ID)) || !strings.Contains(s, "e-2") {
+		if s := storetest.Stored(t, dsn); strings.Contains(s, string(p.ID)) || !strings.Contains(s, "e-2") {
 			t.Error("the old id is left, or the new one is not there")
 		}
 	})
-}
-
-// stored is everything that is in a database: the bytes of the file and of its
-// WAL, or all rows of all tables, with their bytes decoded.
-func stored(t testing.TB, db *store.DB, dsn string) string {
-	t.Helper()
-	var all bytes.Buffer
-	if !strings.HasPrefix(dsn, "host=") {
-		for _, f := range []string{dsn, dsn + "-wal"} {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all.Write(b)
-		}
-		return all.String()
-	}
-	ctx := context.Background()
-	c, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(ctx)
-	rows, err := c.Query(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(tables) < 10 {
-		t.Fatalf("%d tables, %v", len(tables), err)
-	}
-	byteText := regexp.MustCompile(`\\x[0-9a-f]+`)
-	for _, table := range tables {
-		rows, err := c.Query(ctx, fmt.Sprintf("SELECT x::text FROM %s x", table))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range lines {
-			all.WriteString(l + "\n")
-			for _, h := range byteText.FindAllString(l, -1) {
-				b, _ := hex.DecodeString(h[2:])
-				all.Write(b)
-				all.WriteByte('\n')
-			}
-		}
-	}
-	return all.String()
 }
 
 // TestScrubWhileUsed: turns go on beside it, and readers do not stop it.

@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -702,54 +702,10 @@ func (s *site) count(t *testing.T, q string) (n int) {
 	return n
 }
 
-// everythingStored is what is in the database, as it is in the file, or as
-// PostgreSQL shows it with its bytes decoded.
+// everythingStored is what is in the database of the site.
 func (s *site) everythingStored(t *testing.T) string {
 	t.Helper()
-	var all bytes.Buffer
-	if s.dsn == "" {
-		for _, f := range []string{"latchkey.db", "latchkey.db-wal"} {
-			b, err := os.ReadFile(filepath.Join(s.dir, f))
-			if err != nil && !os.IsNotExist(err) {
-				t.Fatal(err)
-			}
-			all.Write(b)
-		}
-		return all.String()
-	}
-	ctx := t.Context()
-	c, err := pgx.Connect(ctx, s.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(ctx)
-	rows, err := c.Query(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(tables) < 10 {
-		t.Fatalf("%d tables, %v", len(tables), err)
-	}
-	for _, table := range tables {
-		rows, err := c.Query(ctx, fmt.Sprintf("SELECT x::text FROM %s x", table))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range lines {
-			all.WriteString(l + "\n")
-			for _, h := range regexp.MustCompile(`\\x[0-9a-f]+`).FindAllString(l, -1) {
-				b, _ := hex.DecodeString(h[2:])
-				all.Write(b)
-				all.WriteByte('\n')
-			}
-		}
-	}
-	return all.String()
+	return storetest.Stored(t, cmp.Or(s.dsn, filepath.Join(s.dir, "latchkey.db")))
 }
 
 // noSecrets looks for everything secret in a text. A code counts when it stands
