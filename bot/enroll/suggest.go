@@ -3,6 +3,8 @@ package enroll
 import (
 	"slices"
 	"strings"
+
+	"latchkey/bot/typed"
 )
 
 // mailboxes are the domains where most private mailboxes of staff in the
@@ -47,7 +49,7 @@ func Suggest(domain string, own []string) string {
 		if len(known) < 8 && known[0] != domain[0] {
 			continue
 		}
-		if d := edits(domain, known); d <= most && d < least {
+		if d := typed.Distance(domain, known); d <= most && d < least {
 			best, least = known, d
 		}
 	}
@@ -63,34 +65,4 @@ func Suggest(domain string, own []string) string {
 		return name + right
 	}
 	return ""
-}
-
-// edits counts the letters to add, drop, replace or swap with a neighbour to
-// make b of a; more than three is three.
-func edits(a, b string) int {
-	if len(a)-len(b) > 2 || len(b)-len(a) > 2 {
-		return 3
-	}
-	var before, last, now [64]int
-	if len(a) > 60 || len(b) > 60 {
-		return 3
-	}
-	for j := range len(b) + 1 {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		now[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			now[j] = min(last[j]+1, now[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				now[j] = min(now[j], before[j-2]+1)
-			}
-		}
-		before, last = last, now
-	}
-	return min(3, last[len(b)])
 }

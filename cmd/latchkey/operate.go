@@ -16,7 +16,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
-	"latchkey/cmd/latchkey/config"
+	"latchkey/bot/typed"
 	"latchkey/store"
 )
 
@@ -141,7 +141,7 @@ func nearPeople(ctx context.Context, db *store.DB, who string) (string, error) {
 	enough := errors.New("enough")
 	err := db.People(ctx, store.PeopleFilter{}, func(p bot.Person) error {
 		for _, have := range []string{p.Username, p.Email, strings.ToLower(string(p.ID))} {
-			if have == "" || len(have) < 3 || config.Distance(who, have) > min(2, len(have)/3) {
+			if have == "" || len(have) < 3 || typed.Distance(who, have) > min(2, len(have)/3) {
 				continue
 			}
 			near = append(near, fmt.Sprintf("%q (%s)", printable(have), printable(p.Name)))

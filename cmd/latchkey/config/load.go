@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"latchkey/bot/typed"
 )
 
 // maxFile is the most that is read of a configuration or a secret, in bytes.
@@ -332,7 +334,7 @@ func (r *reader) readEnvironment() {
 			continue
 		}
 		for _, n := range names {
-			if Distance(name, n) <= 2 {
+			if typed.Distance(name, n) <= 2 {
 				r.probs = append(r.probs, Problem{"environment", 0, name, "is not a key; did you mean " + n + "?"})
 				break
 			}
