@@ -44,6 +44,7 @@ type Tx interface {
 	AuditTx
 	AlertTx
 	DeskTx
+	RegistrationTx
 	PassTx
 	OperatorTx
 	JobTx

@@ -286,7 +286,7 @@ func oldRecord(t *testing.T, dsn string, n int) []bot.AuditEntry {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	text.WriteString(before3)
+	text.WriteString(before4 + before3)
 	pg := !filepath.IsAbs(dsn)
 	blob := func(b []byte) string {
 		if b == nil {

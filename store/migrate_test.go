@@ -12,7 +12,7 @@ import (
 	"latchkey/store/storetest"
 )
 
-// before2 and before3 take a migration back, the newest first, so that a store
+// before2, before3 and before4 take a migration back, the newest first, so that a store
 // is as the program before it left it.
 const (
 	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
@@ -27,6 +27,8 @@ const (
 		ALTER TABLE audit_head DROP COLUMN from_key; ALTER TABLE audit_head DROP COLUMN from_seal; ALTER TABLE method DROP COLUMN removed_at;
 		DROP TABLE alert;
 		UPDATE latchkey_schema SET version = 2;`
+	before4 = `DROP TABLE registration; DROP TABLE directory_entry; DROP TABLE directory_member; DROP TABLE readiness_day;
+		UPDATE latchkey_schema SET version = 3;`
 )
 
 // run runs a text on a database that nobody has open.
@@ -62,7 +64,7 @@ func TestMigrateOld(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before3+before2)
+		run(t, dsn, before4+before3+before2)
 		for again := range 2 { // migrated, then as it is
 			db = open(t, dsn)
 			err := db.Update(ctx, func(tx bot.Tx) error {

@@ -171,6 +171,7 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 			ELSE CAST($2 AS TEXT) || substr(key, length(CAST($1 AS TEXT)) + 1) END, at, n` + personTallies + `
 			ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + excluded.n`,
 		`UPDATE alert SET person = $2 WHERE person = $1`,
+		`UPDATE registration SET person = $2 WHERE person = $1`,
 	} {
 		if _, err := x.do(text, string(old), string(now)); err != nil {
 			return wrap("rename person", err)
@@ -291,6 +292,9 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		{&n.Counters, `DELETE` + personTallies, person},
 		{nil, `DELETE` + ownTallies, array(slices.Concat(w.keys, w.codes, w.methods))},
 		{nil, `DELETE FROM alert WHERE person = $1`, person},
+		{nil, `DELETE FROM registration WHERE person = $1`, person},
+		{nil, `DELETE FROM directory_entry WHERE id = $1`, person},
+		{nil, `DELETE FROM directory_member WHERE person = $1`, person},
 		{&n.Accounts, `DELETE FROM identity WHERE person = $1`, person},
 		{nil, `UPDATE person SET manager = '' WHERE manager = $1`, person},
 		{nil, `DELETE FROM person WHERE id = $1`, person},

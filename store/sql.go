@@ -78,6 +78,8 @@ const (
 	alertsOf
 	alertTold
 	alertDrop
+	registrationGet
+	registrationPut
 	metaGet
 	metaPut
 	stmtCount
@@ -240,6 +242,10 @@ var statements = [stmtCount]string{
 	alertsOf:  `SELECT kind, person, detail, n, first_at, at, told_at FROM alert WHERE kind = $1 OR $1 = '' ORDER BY first_at, kind, person`,
 	alertTold: `UPDATE alert SET told_at = $3 WHERE kind = $1 AND person = $2 AND told_at < $3`,
 	alertDrop: `DELETE FROM alert WHERE kind = $1 AND person = $2`,
+
+	registrationGet: `SELECT read_at, body FROM registration WHERE person = $1`,
+	registrationPut: `INSERT INTO registration (person, read_at, body) VALUES ($1, $2, $3)
+		ON CONFLICT (person) DO UPDATE SET read_at = excluded.read_at, body = excluded.body`,
 
 	metaGet: `SELECT value FROM meta WHERE key = $1`,
 	metaPut: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,

@@ -190,7 +190,7 @@ func brokenConfigs(dir string) []broken {
 		{"log level", org + "log:\n  level: loud\n", nil, "log.level", 4, "debug, info, warn, error"},
 		{"log format", org + "log:\n  format: xml\n", nil, "log.format", 4, "text, json"},
 		{"qr", org + "secrets:\n  qr: mail\n", nil, "secrets.qr", 4, "chat, page"},
-		{"directory", org + "directory:\n  kind: ldap\n", nil, "directory.kind", 4, "none, oidc, demo"},
+		{"directory", org + "directory:\n  kind: ldap\n", nil, "directory.kind", 4, "none, oidc, entra, demo"},
 		{"embedding site with a path", org + "channels:\n  web:\n    embed: https://intranet.example.org/start\n", nil, "channels.web.embed", 5, "without a path"},
 		{"embedding site in the clear", org + "channels:\n  web:\n    embed: http://intranet.example.org\n", nil, "channels.web.embed", 5, "origin"},
 		{"proxy by name", org + "http:\n  trusted_proxies: proxy.example.org\n", nil, "http.trusted_proxies", 4, "10.0.0.0/8"},

@@ -36,8 +36,9 @@ type Config struct {
 	Twilio    Twilio
 	HTTP      HTTP
 	Alerts    []string // mail addresses of operators
-	Directory string   // "none", "demo" or "oidc"
+	Directory string   // "none", "demo", "oidc" or "entra"
 	OIDC      OIDC
+	Entra     Entra
 	Secrets   Secrets
 	Log       Log
 	Policy    *policy.Policy
@@ -90,6 +91,27 @@ type OIDC struct {
 	PersonClaim  string // claim that holds the directory's id of a person
 	Name         string // what people call it
 	CAFile       string
+	Timeout      time.Duration
+}
+
+// Entra is the organisation's Microsoft 365 tenant. No Tenant, no Entra. With
+// Directory "entra" people come from it and sign in there; with any other it is
+// only read for who will still get in.
+type Entra struct {
+	Tenant       string // the tenant's id
+	ClientID     string
+	ClientSecret bot.Secret // one of these three; of several, the last is used
+	Certificate  string     // PEM file with the private key and its certificate
+	Federated    string     // file with a token of another issuer, read anew for each use
+	Cloud        string     // "global", "usgov", "dod" or "china"
+	LoginURL     string     // instead of the cloud's
+	GraphURL     string     // instead of the cloud's
+	CAFile       string
+	Groups       []string // ids of groups whose members are the staff; none: everybody
+	SyncEvery    time.Duration
+	ReportEvery  time.Duration
+	Needed       int  // methods that the tenant's reset policy asks for, 1 or 2
+	SMS, Voice   bool // the tenant has its own telephony provider for texts, for calls
 	Timeout      time.Duration
 }
 
@@ -169,6 +191,7 @@ func Default() *Config {
 		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
 		Directory: "none",
 		OIDC:      OIDC{Scopes: []string{"openid", "profile"}, PersonClaim: "sub", Timeout: 10 * time.Second},
+		Entra:     Entra{Cloud: "global", SyncEvery: time.Hour, ReportEvery: 6 * time.Hour, Needed: 2, Timeout: 60 * time.Second},
 		Secrets:   Secrets{QR: "chat"},
 		Log:       Log{Level: "info", Format: "text"},
 		Policy:    policy.Default(),
@@ -178,7 +201,7 @@ func Default() *Config {
 // resolve makes paths relative to the folder of the file.
 func (c *Config) resolve() {
 	dir := filepath.Dir(c.File)
-	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Org.Logo} {
+	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Entra.Certificate, &c.Entra.Federated, &c.Entra.CAFile, &c.Org.Logo} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

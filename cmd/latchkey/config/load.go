@@ -391,7 +391,7 @@ func (r *reader) together() {
 		{"secrets.qr", "page needs http.public_url; set it, or leave chat", c.Secrets.QR == "page"},
 		{"http.public_url", "", c.Chats()},
 		{"channels.web.enabled", "true needs http.public_url; set it to how people reach this server", c.Web.Enabled},
-		{"directory.kind", "oidc needs http.public_url, where the provider sends people back to; set it", c.Directory == "oidc"},
+		{"directory.kind", c.Directory + " needs http.public_url, where the provider sends people back to; set it", c.Directory == "oidc" || c.Directory == "entra"},
 	} {
 		switch u, err := url.Parse(c.HTTP.PublicURL); {
 		case !page.wanted || err != nil:
@@ -417,6 +417,13 @@ func (r *reader) together() {
 	}
 	if c.OIDC.Issuer != "" && !slices.Contains(c.OIDC.Scopes, "openid") {
 		r.badKey("oidc.scopes", "lacks openid; add it")
+	}
+	r.needs("entra.", "entra.tenant", "entra.client_id")
+	switch e := c.Entra; {
+	case c.Directory == "entra" && e.Tenant == "":
+		r.badKey("directory.kind", "entra needs entra.tenant and entra.client_id; set them")
+	case e.Tenant != "" && e.ClientSecret == "" && e.Certificate == "" && e.Federated == "":
+		r.badKey("entra.tenant", "is set without a credential; set entra.certificate_file, entra.federated_token_file or entra.client_secret")
 	}
 	r.accounts()
 	r.pretending()

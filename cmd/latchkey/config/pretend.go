@@ -44,6 +44,8 @@ func (c *Config) pretendParts() []pretendPart {
 	if c.Directory == "oidc" {
 		emulated("oidc.issuer", c.OIDC.Issuer)
 	}
+	emulated("entra.login_url", c.Entra.LoginURL)
+	emulated("entra.graph_url", c.Entra.GraphURL)
 	return all
 }
 
@@ -89,7 +91,7 @@ func (r *reader) pretending() {
 		case open != "":
 			r.badKey(p.key, "%s; with it, %s must be on this machine (127.0.0.1) and not %s: use the real part here, or `latchkey demo` to try things out", p.why, key, open)
 		case p.alone && len(real) > 0:
-			r.badKey(p.key, "%s; it cannot stand beside %s, which real people use: set directory.kind to oidc, or use `latchkey demo` to try things out", p.why, real[0])
+			r.badKey(p.key, "%s; it cannot stand beside %s, which real people use: set directory.kind to oidc or entra, or use `latchkey demo` to try things out", p.why, real[0])
 		}
 	}
 }
