@@ -3,10 +3,12 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"latchkey/bot"
 	"latchkey/bot/audit"
@@ -104,7 +106,8 @@ func (t *tx) personRef(p bot.PersonID) (string, error) {
 // newRef gives the person a reference, unless another process just did.
 func (t *tx) newRef(p bot.PersonID) (string, error) {
 	ref := randomRef()
-	n, err := t.c.change(personRefPut, string(p), ref)
+	key, seal := t.sealRef(ref, p)
+	n, err := t.c.change(personRefPut, string(p), ref, key, seal)
 	if err != nil {
 		return "", wrap("store a person's reference", err)
 	}
@@ -112,6 +115,21 @@ func (t *tx) newRef(p bot.PersonID) (string, error) {
 		return t.personRef(p)
 	}
 	return ref, nil
+}
+
+// sealRef binds a reference to a person by the newest key.
+func (t *tx) sealRef(ref string, p bot.PersonID) (key string, seal []byte) {
+	if t.keys == nil {
+		return "", nil
+	}
+	key = t.keys.AuditKey()
+	return key, audit.SealRef(t.keys, key, ref, p)
+}
+
+// refHolds reports whether a reference is bound to a person.
+func (t *tx) refHolds(key, ref string, p bot.PersonID, seal []byte) bool {
+	want := audit.SealRef(t.keys, key, ref, p)
+	return want != nil && hmac.Equal(want, seal)
 }
 
 func randomRef() string {
@@ -279,7 +297,65 @@ func (db *DB) verifyAudit(ctx context.Context, known []audit.Head) (rep AuditRep
 	if rep.From.Seq != from.Seq {
 		return rep, true, nil
 	}
-	return rep, false, db.compareMethods(ctx, &rep)
+	for _, compare := range []func(context.Context, *AuditReport) error{db.compareMethods, db.compareLinks, db.compareRefs} {
+		if err := compare(ctx, &rep); err != nil {
+			return rep, false, err
+		}
+	}
+	return rep, false, nil
+}
+
+// compareLinks wants a line for every chat account that was linked since the
+// record begins, and that proves its person.
+func (db *DB) compareLinks(ctx context.Context, rep *AuditReport) error {
+	const missing = `SELECT count(*) FROM identity i JOIN person p ON p.id = i.person
+		WHERE i.level >= 2 AND i.linked_at > $1 AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.ref = p.ref AND p.ref <> '' AND a.at = i.linked_at
+		AND a.channel = i.channel AND a.action IN ('identity.linked', 'identity.renewed'))`
+	var lost int64
+	err := db.view(ctx, func(t *tx) error {
+		return wrap("compare links with the record", t.c.(texter).ask(missing, func(r row) { lost = r.int(0) }, millis(rep.From.At)))
+	})
+	if err != nil || lost == 0 {
+		return err
+	}
+	rep.Problems = append(rep.Problems, audit.Problem{Kind: audit.NoLines,
+		Text: fmt.Sprintf("%d linked chat accounts have no line that says so: their lines are gone, or somebody linked them without Latchkey", lost)})
+	return nil
+}
+
+// compareRefs checks what leads from the lines to people, in pages.
+func (db *DB) compareRefs(ctx context.Context, rep *AuditReport) error {
+	if db.opts.Audit == nil {
+		return nil
+	}
+	var wrong []string
+	n := 0
+	for after, more := "", true; more; {
+		more = false
+		err := db.view(ctx, func(t *tx) error {
+			return wrap("read references", t.c.(texter).ask(`SELECT id, ref, ref_key, ref_seal FROM person WHERE id > $1 AND ref <> '' ORDER BY id LIMIT 1000`, func(r row) {
+				after, more = r.text(0), true
+				if t.refHolds(r.text(2), r.text(1), bot.PersonID(after), r.blob(3)) {
+					return
+				}
+				if n++; len(wrong) < 5 {
+					wrong = append(wrong, after)
+				}
+			}, after))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if n > 0 {
+		more := ""
+		if n > len(wrong) {
+			more = fmt.Sprintf(" and %d more", n-len(wrong))
+		}
+		rep.Problems = append(rep.Problems, audit.Problem{Kind: audit.WrongRef,
+			Text: fmt.Sprintf("lines lead to the wrong people: the references of %s%s were changed without Latchkey", strings.Join(wrong, ", "), more)})
+	}
+	return nil
 }
 
 // compareMethods wants a line for every method that was proven since the
@@ -304,11 +380,12 @@ func (db *DB) compareMethods(ctx context.Context, rep *AuditReport) error {
 	return nil
 }
 
-// AuditKeys lists the keys that lines of the record, or its beginning, need.
+// AuditKeys lists the keys that lines of the record, its beginning, or what
+// leads from lines to people, need.
 func (db *DB) AuditKeys(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	err := db.view(ctx, func(t *tx) error {
-		return wrap("list the keys of the record", t.c.(texter).ask(`SELECT DISTINCT key FROM audit UNION SELECT from_key FROM audit_head`,
+		return wrap("list the keys of the record", t.c.(texter).ask(`SELECT DISTINCT key FROM audit UNION SELECT from_key FROM audit_head UNION SELECT ref_key FROM person`,
 			func(r row) { ids[r.text(0)] = true }))
 	})
 	return ids, err
@@ -384,6 +461,54 @@ func (db *DB) sealBefore(c texter) error {
 	}
 	db.noteAudit(&t.g.head)
 	return nil
+}
+
+// sealRefs binds the references of before to their people. It is part of the
+// migration, and nothing else may call it.
+func (db *DB) sealRefs(c texter) error {
+	bound := db.newTx(c, &group{})
+	t := &bound
+	type pair struct{ id, ref string }
+	var bare []pair
+	err := c.ask(`SELECT id, ref FROM person WHERE ref <> '' AND ref_seal IS NULL`, func(r row) { bare = append(bare, pair{r.text(0), r.text(1)}) })
+	if err != nil || len(bare) == 0 {
+		return wrap("read references", err)
+	}
+	if t.keys == nil {
+		return errors.New("store: this database has an audit record whose references must be sealed with the key ring: open it with the key file")
+	}
+	if db.opts.AuditFits != nil {
+		if err := db.opts.AuditFits(t.meta); err != nil {
+			return err
+		}
+	}
+	for _, p := range bare {
+		if err := t.putSealRef(c, p.ref, bot.PersonID(p.id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putSealRef binds a person's reference, or binds it anew.
+func (t *tx) putSealRef(c texter, ref string, p bot.PersonID) error {
+	key, seal := t.sealRef(ref, p)
+	_, err := c.do(`UPDATE person SET ref_key = $2, ref_seal = $3 WHERE id = $1`, string(p), key, seal)
+	return wrap("seal a person's reference", err)
+}
+
+// moveRef binds the reference of a person who has got another id. One that was
+// not bound to the old id stays so, for `audit verify` to tell.
+func (t *tx) moveRef(x texter, old, now bot.PersonID) error {
+	ref, good := "", false
+	err := x.ask(`SELECT ref, ref_key, ref_seal FROM person WHERE id = $1`, func(r row) {
+		ref = r.text(0)
+		good = t.keys != nil && ref != "" && t.refHolds(r.text(1), ref, old, r.blob(2))
+	}, string(now))
+	if err != nil || !good {
+		return wrap("read a person's reference", err)
+	}
+	return t.putSealRef(x, ref, now)
 }
 
 // auditPage reads some lines as they are.

@@ -34,6 +34,18 @@ func prove(t testing.TB, db *store.DB, person, id string) {
 	}
 }
 
+// link links a chat account, as signing in does it.
+func link(t testing.TB, db *store.DB, person bot.PersonID, user string) {
+	t.Helper()
+	err := db.Update(context.Background(), func(tx bot.Tx) error {
+		_, err := tx.Audit(bot.AuditEntry{Person: person, Actor: "person", Action: "identity.linked", Subject: "chat account", Channel: "slack-acme"})
+		return errors.Join(tx.Link(bot.Identity{Channel: "slack-acme", User: user, Person: person, Level: bot.L2, LinkedAt: tx.Now()}), err)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func line(t testing.TB, db *store.DB, e bot.AuditEntry) {
 	t.Helper()
 	if err := db.Update(context.Background(), func(tx bot.Tx) error { _, err := tx.Audit(e); return err }); err != nil {
@@ -118,6 +130,18 @@ func TestTamperedRecord(t *testing.T) {
 			return `INSERT INTO method (id, person, kind, state, label, via, last_step, failures, created_at, proven_at, used_at, replaces)
 				VALUES ('x', 'p1', 'phone', 1, '', '', 0, 0, 1, 9999999999999, 0, '')`
 		}, []string{"of 11 proven methods, 1 have no line that says so: their lines are gone, or somebody put the methods in without Latchkey"}},
+		"two people's references exchanged": {func(bool, lines) string {
+			return `UPDATE person SET ref = 'x' || ref WHERE id IN ('p0', 'p1'); UPDATE person SET ref = (SELECT substr(q.ref, 2) FROM person q WHERE q.id = 'p1') WHERE id = 'p0';
+				UPDATE person SET ref = (SELECT a.ref FROM audit a WHERE a.seq = 1) WHERE id = 'p1'`
+		}, []string{"lines lead to the wrong people: the references of p0, p1 were changed without Latchkey"}},
+		"two people's references exchanged with their seals": {func(bool, lines) string {
+			return `UPDATE person SET id = 'p9' WHERE id = 'p0'; UPDATE person SET id = 'p0' WHERE id = 'p1'; UPDATE person SET id = 'p1' WHERE id = 'p9'`
+		}, []string{"lines lead to the wrong people: the references of p0, p1 were changed without Latchkey"}},
+		"a reference's seal taken away": {func(bool, lines) string { return `UPDATE person SET ref_seal = NULL, ref_key = '' WHERE id = 'p2'` },
+			[]string{"the references of p2 were changed"}},
+		"account linked by hand": {func(bool, lines) string {
+			return `INSERT INTO identity (channel, user_id, person, level, linked_at, held_until, evidence) VALUES ('slack-acme', 'U666', 'p1', 2, 9999999999999, 0, 'oidc')`
+		}, []string{"1 linked chat accounts have no line that says so: their lines are gone, or somebody linked them without Latchkey"}},
 	} {
 		both(t, func(t *testing.T, dsn string) {
 			t.Run(name, func(t *testing.T) {
@@ -154,6 +178,79 @@ func TestTamperedRecord(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A chat account that was given to somebody else in the database; what a rename
+// and a new key do to what leads to people; a store of the program before.
+func TestLinksAndReferences(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		ring, err := vault.Create(filepath.Join(t.TempDir(), "latchkey.keys"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := openRing(t, dsn, ring)
+		storetest.Seed(t, db, bot.Person{ID: "p0", Username: "p0"}, bot.Person{ID: "p1", Username: "p1"}, bot.Person{ID: "p2", Username: "p2"})
+		link(t, db, "p0", "U0")
+		link(t, db, "p1", "U1")
+		whole := func(when string) {
+			t.Helper()
+			if got := verifies(t, db); got != "" {
+				t.Errorf("%s: %s", when, got)
+			}
+		}
+		whole("linked")
+		if err := db.Update(context.Background(), func(tx bot.Tx) error { return tx.RenamePerson("p0", "p9", nil) }); err != nil {
+			t.Fatal(err)
+		}
+		whole("renamed")
+		old := ring.AuditKey()
+		if _, err := ring.AddKey(); err != nil {
+			t.Fatal(err)
+		}
+		for more := true; more; {
+			var err error
+			if _, more, err = db.Reseal(context.Background(), 1, store.Resealer{Reseal: func(string, []byte) ([]byte, error) { return nil, nil }}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		whole("a new key")
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		run(t, dsn, `DELETE FROM audit WHERE key = '`+old+`'`)
+		if db = openRing(t, dsn, ring); needs(t, db)[old] {
+			t.Error("the old key is needed after all is bound with the new one")
+		}
+	})
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		storetest.Seed(t, db, bot.Person{ID: "p0", Username: "p0"}, bot.Person{ID: "p1", Username: "p1"})
+		link(t, db, "p0", "U0")
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		run(t, dsn, before4)
+		db = open(t, dsn)
+		if got := verifies(t, db); got != "" {
+			t.Errorf("of before: %s", got)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		run(t, dsn, `UPDATE identity SET person = 'p1'`)
+		if got, want := verifies(t, open(t, dsn)), "1 linked chat accounts have no line that says so"; !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func needs(t testing.TB, db *store.DB) map[string]bool {
+	t.Helper()
+	ids, err := db.AuditKeys(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
 
 // An older copy of the database under a newer head.

@@ -17,6 +17,10 @@ const schemaVersion = 4
 // sealedVersion is the migration after which the audit record has keys.
 const sealedVersion = 3
 
+// refsVersion is the migration after which what leads from the record's lines to
+// people is keyed.
+const refsVersion = 4
+
 // riverVersion is the version of River's own tables (line "main") that
 // riverSchema brings about. A test holds it against the module.
 const riverVersion = 8
@@ -66,8 +70,8 @@ func (l *lite) migrate(ctx context.Context) error {
 			err = fmt.Errorf("store: migrate %s to version %d: %w", l.path, n, err)
 		}
 	}
-	if err == nil && version > 0 && version < sealedVersion {
-		err = l.db.sealBefore(l.w)
+	if err == nil && version > 0 {
+		err = l.db.sealFrom(version, l.w)
 	}
 	if err == nil {
 		err = l.bridge.migrate(ctx, l.db)
@@ -80,6 +84,19 @@ func (l *lite) migrate(ctx context.Context) error {
 	}
 	l.undo()
 	return err
+}
+
+// sealFrom keys what a program of before has left without a key.
+func (db *DB) sealFrom(version int64, c texter) error {
+	if version < sealedVersion {
+		if err := db.sealBefore(c); err != nil {
+			return err
+		}
+	}
+	if version < refsVersion {
+		return db.sealRefs(c)
+	}
+	return nil
 }
 
 // stripComments drops the lines that only hold a comment.

@@ -27,7 +27,7 @@ const (
 		ALTER TABLE audit_head DROP COLUMN from_key; ALTER TABLE audit_head DROP COLUMN from_seal; ALTER TABLE method DROP COLUMN removed_at;
 		DROP TABLE alert;
 		UPDATE latchkey_schema SET version = 2;`
-	before4 = `DROP TABLE registration; DROP TABLE directory_entry; DROP TABLE directory_member; DROP TABLE readiness_day;
+	before4 = `ALTER TABLE person DROP COLUMN ref_key; ALTER TABLE person DROP COLUMN ref_seal; DROP TABLE registration; DROP TABLE directory_entry; DROP TABLE directory_member; DROP TABLE readiness_day;
 		UPDATE latchkey_schema SET version = 3;`
 )
 

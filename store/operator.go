@@ -177,6 +177,9 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 			return wrap("rename person", err)
 		}
 	}
+	if err := t.moveRef(x, old, now); err != nil {
+		return err
+	}
 	for _, table := range []string{"pass", "request"} { // of "this was not me"
 		_, err := x.do(`UPDATE `+table+` SET conversation = $2 WHERE conversation = $1`, string(bot.NotMeConversation(old)), string(bot.NotMeConversation(now)))
 		if err != nil {

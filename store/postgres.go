@@ -164,9 +164,9 @@ func (p *postgres) migrate(ctx context.Context) error {
 			return fmt.Errorf("store: migrate PostgreSQL to version %d: %w", n, err)
 		}
 	}
-	if v > 0 && v < sealedVersion {
+	if v > 0 {
 		c := &pgConn{c: conn.Conn(), texts: p.write, count: &counters{}}
-		err := p.db.sealBefore(c)
+		err := p.db.sealFrom(v, c)
 		if err == nil {
 			err = c.flush()
 		}

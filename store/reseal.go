@@ -30,6 +30,7 @@ const (
 	resealMethods    = "method"
 	resealSecrets    = "secret"
 	resealChallenges = "challenge"
+	resealRefs       = "reference" // of people in the audit record: bound by a key, not sealed
 )
 
 // Reseal renews the next batch of sealed values and reports how many rows it
@@ -60,6 +61,8 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			done, after, err = w.secrets(after)
 		case resealChallenges:
 			done, after, err = w.challenges(after)
+		case resealRefs:
+			done, after, err = w.refs(after)
 		default:
 			err = fmt.Errorf("unknown place %q of the walk: delete meta %q", at, resealKey)
 		}
@@ -67,7 +70,7 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			return err
 		}
 		if done < batch { // this table is through
-			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges}
+			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealRefs}
 			table, after = next[table], ""
 		}
 		more = table != ""
@@ -184,4 +187,24 @@ func (w *resealWalk) challenges(after string) (int, string, error) {
 		}
 	}
 	return len(cs), after, err
+}
+
+// refs binds references with the newest key that are bound with another one.
+func (w *resealWalk) refs(after string) (int, string, error) {
+	type bound struct{ id, ref, key string }
+	var bs []bound
+	n := 0
+	err := w.c.ask(`SELECT id, ref, ref_key, ref_seal FROM person WHERE id > $1 ORDER BY id LIMIT $2 /*postgres FOR UPDATE*/`, func(r row) {
+		n, after = n+1, r.text(0)
+		b := bound{after, r.text(1), r.text(2)}
+		if w.t.keys != nil && b.ref != "" && b.key != w.t.keys.AuditKey() && w.t.refHolds(b.key, b.ref, bot.PersonID(b.id), r.blob(3)) {
+			bs = append(bs, b)
+		}
+	}, after, int64(w.batch))
+	for _, b := range bs {
+		if err == nil {
+			err = w.t.putSealRef(w.c, b.ref, bot.PersonID(b.id))
+		}
+	}
+	return n, after, err
 }

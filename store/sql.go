@@ -207,7 +207,7 @@ var statements = [stmtCount]string{
 	tallyGate: `SELECT 1 /*postgres FROM (SELECT pg_advisory_xact_lock(1819636331, 1)) gate*/`,
 
 	personRef:    `SELECT ref FROM person WHERE id = $1`,
-	personRefPut: `UPDATE person SET ref = $2 WHERE id = $1 AND ref = ''`,
+	personRefPut: `UPDATE person SET ref = $2, ref_key = $3, ref_seal = $4 WHERE id = $1 AND ref = ''`,
 	// With the reference of the person whom the first line is about: "" when
 	// the person has none yet, "-" when there is no such person.
 	auditHeadGet: `SELECT h.seq, h.hash, coalesce((SELECT p.ref FROM person p WHERE p.id = $1), '-') FROM audit_head h WHERE h.one = 1 /*lock FOR UPDATE OF h*/`,

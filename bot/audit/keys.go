@@ -25,6 +25,7 @@ const (
 	lineFormat  = "latchkey audit 2"
 	fromFormat  = "latchkey audit begin 1"
 	plainFormat = "latchkey audit before 1"
+	refFormat   = "latchkey audit reference 1"
 )
 
 // Seal is the keyed hash of a line: HMAC-SHA-256 by the key that e.Key names,
@@ -45,6 +46,14 @@ func Seal(k Keys, prev []byte, e bot.AuditEntry) []byte {
 // that was noted in those days is compared in the same form.
 func Before(k Keys, id string, hash []byte) []byte {
 	return k.AuditMAC(id, append([]byte(plainFormat), hash...))
+}
+
+// SealRef is what binds a reference of the record's lines to the person whom it
+// leads to: HMAC-SHA-256 by key id, so that whoever can write to the database
+// alone cannot make lines lead to somebody else. nil when the key is not in the
+// ring.
+func SealRef(k Keys, id, ref string, p bot.PersonID) []byte {
+	return k.AuditMAC(id, appendText(appendText([]byte(refFormat), ref), string(p)))
 }
 
 // A Beginning is where a record begins whose older lines retention removed:

@@ -34,8 +34,10 @@ const (
 	Broken
 	// NoHeadFile: nothing outside the database says how far the record goes.
 	NoHeadFile
-	// NoLines: proven methods have no line that says so.
+	// NoLines: proven methods, or links of chat accounts, have no line that says so.
 	NoLines
+	// WrongRef: what leads from lines to people was changed.
+	WrongRef
 	// Unchecked: a noted head is older than the first line that is kept.
 	Unchecked
 )
@@ -46,7 +48,7 @@ type Problem struct {
 	From, To int64  // numbers of the first and the last line; equal for one line
 	By       int64  // Moved: add it to a line's number to get the one it was written under
 	Key      string // NoKey: the id of the key
-	Text     string // Broken, NoHeadFile, NoLines: the sentence
+	Text     string // Broken, NoHeadFile, NoLines, WrongRef: the sentence
 	noted    string // Replaced, Cut: where the head that says so was noted; empty: the stored one
 }
 
@@ -116,7 +118,7 @@ func (p Problem) String() string {
 		return fmt.Sprintf("%s cannot be checked: key %s is not in the key ring; use the key file that has it", lines, p.Key)
 	case BeginChanged:
 		return fmt.Sprintf("the mark that retention removed the lines up to %d was changed after being written", p.To)
-	case Broken, NoHeadFile, NoLines:
+	case Broken, NoHeadFile, NoLines, WrongRef:
 		return p.Text
 	case Unchecked:
 		return fmt.Sprintf("the noted head of %s is older than the first line kept and cannot be checked", lines)

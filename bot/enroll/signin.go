@@ -244,8 +244,8 @@ func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.P
 	if err := VoidProofs(tx, p.ID, func(c *bot.Conversation) bool { return c.Channel != ch || c.User != user }); err != nil {
 		return err
 	}
-	if known {
-		return nil
+	if known { // nobody needs to be told, but the record knows every link
+		return r.audited(tx, p.ID, "person", "identity.renewed", "chat account", ch, evidence)
 	}
 	return r.recordAccount(tx, ch, user, lang, p, "person", "identity.linked", evidence)
 }

@@ -1,3 +1,8 @@
+-- What binds a person's reference in the audit record to the person: a keyed
+-- hash, and the id of its key.
+ALTER TABLE person ADD COLUMN ref_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE person ADD COLUMN ref_seal BLOB;
+
 -- What the registrar (Microsoft Entra) holds of a person's ways to sign in;
 -- body is a bot.Registration as JSON.
 CREATE TABLE registration (
