@@ -302,7 +302,7 @@ func TestClockOfTheDatabaseSteps(t *testing.T) {
 				if got != id {
 					t.Errorf("job %s, want %s", got, id)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Errorf("step %d, process %d: the code is not sent", i, j)
 			}
 		}
@@ -339,7 +339,7 @@ func TestClockStepKeepsNoJobBack(t *testing.T) {
 		for range 2 {
 			select {
 			case <-done:
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("a job is not done")
 			}
 		}

@@ -20,7 +20,7 @@ import (
 // How long a check waits for something before it fails: for what must come,
 // and for what is declared missing.
 const (
-	patience   = 20 * time.Second
+	patience   = time.Minute
 	impatience = 250 * time.Millisecond
 )
 

@@ -162,7 +162,7 @@ func (st *stage) start(set func(*discord.Options, *discordtest.Server), hurry fu
 			if err != nil {
 				st.Errorf("Run: %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			st.Error("Run does not end")
 		}
 	})
@@ -177,7 +177,7 @@ func (st *stage) start(set func(*discord.Options, *discordtest.Server), hurry fu
 // until waits for something.
 func (st *stage) until(what string, ok func() bool) {
 	st.Helper()
-	for limit := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(limit) {
 			st.Fatalf("waited 20 s for %s", what)
 		}

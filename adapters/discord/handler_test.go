@@ -52,7 +52,7 @@ func vectors(t *testing.T, key string, now *time.Time) (*discord.Adapter, *box) 
 			t.Error(err)
 		}
 	})
-	for limit := time.Now().Add(20 * time.Second); !a.Running(); time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); !a.Running(); time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatal("it does not run")
 		}

@@ -73,7 +73,7 @@ func startClient(t *testing.T, s *discordtest.Server) *client {
 // says waits for a line that begins like this, and gives the rest of it.
 func (c *client) says(begin string) string {
 	c.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		select {
 		case l := <-c.lines:
@@ -192,7 +192,7 @@ func TestDoubleWithTheOfficialClient(t *testing.T) {
 	// Heartbeats that are not acknowledged: it must notice and come back.
 	s.Deaf(true)
 	before := len(s.Connects())
-	for limit := time.Now().Add(30 * time.Second); len(s.Connects()) == before; time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); len(s.Connects()) == before; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatal("it does not notice that nothing is acknowledged")
 		}
@@ -204,7 +204,7 @@ func TestDoubleWithTheOfficialClient(t *testing.T) {
 // find is the newest message of the bot with a text.
 func find(t *testing.T, p *discordtest.Person, text string) discordtest.Message {
 	t.Helper()
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		for _, m := range slices.Backward(p.Messages()) {
 			shown, _ := discordtest.Markdown(m.Content)
 			if m.Bot && strings.Contains(shown, text) {

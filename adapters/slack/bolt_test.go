@@ -83,7 +83,7 @@ func (j *judge) next(key string) map[string]string {
 			j.t.Fatalf("bolt says %v, want %s", v, key)
 		}
 		return v
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		j.t.Fatalf("bolt does not say %s", key)
 	}
 	return nil

@@ -70,7 +70,7 @@ func (w *workspace) mangleSocket(rng *rand.Rand, h *slacktest.Happening, word st
 			frame = frame[:len(frame)/2]
 		}
 	}
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		var err error
 		if frame != nil {
 			err = w.Frame(frame)

@@ -93,7 +93,7 @@ func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
 			if err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("Run: %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Run does not end")
 		}
 	})
@@ -103,7 +103,7 @@ func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
 
 func (s *stage) until(what string, ok func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatalf("waited 20 s for %s", what)
 		}
@@ -142,7 +142,7 @@ func (s *stage) took() bot.Event {
 	select {
 	case ev := <-s.inbox.ch:
 		return ev
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("no event")
 	}
 	return bot.Event{}

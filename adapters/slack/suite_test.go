@@ -176,7 +176,7 @@ func (w *workspace) once(h *slacktest.Happening, retry int) (bool, error) {
 		ok, _, err := w.Post(w.server.URL, h, retry)
 		return ok, err
 	}
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		ok, _, err := w.Send(h, retry)
 		if !errors.Is(err, slacktest.ErrNobody) || time.Now().After(end) {
 			return ok, err

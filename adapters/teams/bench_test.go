@@ -110,7 +110,7 @@ func newBench(t *testing.T, change func(*teams.Options)) *bench {
 
 func (b *bench) until(what string, ok func() bool) {
 	b.Helper()
-	for limit := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(limit) {
 			b.Fatalf("waited too long for %s; log:\n%s", what, b.log)
 		}

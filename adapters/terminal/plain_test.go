@@ -66,7 +66,7 @@ func (s *screen) all() string {
 // until waits for text and returns everything since the last call up to its end.
 func (s *screen) until(t *testing.T, text string) string {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		s.mu.Lock()
 		rest := s.buf.String()[s.read:]
@@ -211,7 +211,7 @@ func (tb *table) leave(t *testing.T) {
 		if err != nil {
 			t.Errorf("leaving is an error: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("end of input does not leave")
 	}
 }

@@ -118,7 +118,7 @@ func (p *pane) capture() string { return p.run(nil, "capture-pane", "-p") }
 
 // until waits for the screen to be as it should be.
 func (p *pane) until(what string, ok func(screen string) bool) (string, error) {
-	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		s := p.capture()
 		if ok(s) {
 			return s, nil
@@ -168,7 +168,7 @@ func (p *pane) Mangle(rng *rand.Rand, word string) (int, error) {
 	// One after the other: what is typed at once comes in pieces of any size.
 	before := p.house.Taken()
 	p.enter(string(bytes.ReplaceAll(line, []byte("\x1b[201~"), nil)), "Enter")
-	for limit := time.Now().Add(10 * time.Second); p.house.Taken() == before; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); p.house.Taken() == before; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			return 0, errors.New("the line never arrived")
 		}
@@ -422,7 +422,7 @@ func TestRichCannotBegin(t *testing.T) {
 	p := openPane(t, house).(*pane)
 	a := p.Connect(t)
 	p.ttys[0].Close()
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	if err := a.Run(ctx, house); err == nil || !strings.Contains(err.Error(), "--plain") {
 		t.Errorf("Run on a closed terminal: %v", err)

@@ -175,7 +175,7 @@ func (w *window) capture(args ...string) string {
 // gone waits for a text to leave the screen.
 func (w *window) gone(text string) {
 	w.t.Helper()
-	for limit := time.Now().Add(15 * time.Second); strings.Contains(w.capture(), text); time.Sleep(30 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); strings.Contains(w.capture(), text); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(limit) {
 			w.t.Fatalf("still shown: %q", text)
 		}
@@ -185,7 +185,7 @@ func (w *window) gone(text string) {
 // until waits for a text on the screen.
 func (w *window) until(texts ...string) string {
 	w.t.Helper()
-	limit := time.Now().Add(15 * time.Second)
+	limit := time.Now().Add(time.Minute)
 	for {
 		s := w.capture()
 		all := true

@@ -168,7 +168,7 @@ func next(t *testing.T, seen <-chan status) status {
 	select {
 	case got := <-seen:
 		return got
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no callback came")
 		return status{}
 	}

@@ -11,8 +11,10 @@ import (
 	"latchkey/bot"
 )
 
-// Patience is how long a wait lasts before the test fails.
-const Patience = 10 * time.Second
+// Patience is how long a wait lasts before the test fails. It is long because
+// the machine may be busy with something else; a wait ends when what it waits
+// for is there.
+const Patience = time.Minute
 
 // Adapter is a platform in memory. It implements bot.Adapter, and bot.Deleter
 // unless it was made by NewPlain. It is safe for concurrent use.

@@ -221,7 +221,7 @@ func hammer(t testing.TB, db *store.DB, people, turns int) (float64, int64) {
 	wg.Wait()
 	after := db.Stats()
 	cancel()
-	stop, cancel2 := context.WithTimeout(context.Background(), 10*time.Second)
+	stop, cancel2 := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel2()
 	if err := box.Close(stop); err != nil {
 		t.Error(err)

@@ -149,7 +149,7 @@ func newHouseOver(t testing.TB, store bot.Store, change func(*turn.Options)) *ho
 		if err := <-done; err != nil {
 			t.Errorf("outbox: %v", err)
 		}
-		stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		stop, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := h.box.Close(stop); err != nil {
 			t.Errorf("outbox: %v", err)

@@ -86,7 +86,7 @@ func (w *writer) hears(texts ...string) discordtest.Message {
 	w.t.Helper()
 	var found discordtest.Message
 	var all []discordtest.Message
-	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		all = w.Messages()
 		for n := range all {
 			if !discordtest.Later(all[n].ID, w.at) {

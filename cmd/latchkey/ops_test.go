@@ -154,7 +154,7 @@ func startService(t *testing.T, cfg string, env ...string) *service {
 		s.done <- run(ctx, std{in: strings.NewReader(""), out: io.Discard, err: s.errs, env: env}, []string{"serve", "--config", cfg})
 	}()
 	t.Cleanup(func() { s.end() })
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		for line := range strings.SplitSeq(s.errs.String(), "\n") {
 			var l struct{ Msg, Addr string }
 			if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "serving" {
@@ -181,7 +181,7 @@ func (s *service) end() int {
 	case code := <-s.done:
 		s.done <- code
 		return code
-	case <-time.After(25 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("the service does not stop")
 		return -1
 	}

@@ -59,7 +59,7 @@ func sit(t *testing.T, ctx context.Context, env []string, args ...string) *perso
 // its end.
 func (p *person) hears(text string) string {
 	p.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		p.mu.Lock()
 		rest := p.buf.String()[p.at:]
@@ -125,7 +125,7 @@ func (p *person) ends() int {
 	case code := <-p.done:
 		p.done <- code
 		return code
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		p.t.Fatalf("does not end:\n%s", p.all())
 		return -1
 	}
@@ -141,7 +141,7 @@ func (p *person) all() string {
 func command(t *testing.T, env []string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	code = run(ctx, std{in: strings.NewReader(""), out: &o, err: &e, env: env}, args)
 	return code, o.String(), e.String()

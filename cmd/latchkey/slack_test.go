@@ -162,7 +162,7 @@ func (p *slackPerson) hears(texts ...string) slackMessage {
 			}
 		}
 	}()
-	for end := time.Now().Add(20 * time.Second); got.TS == ""; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); got.TS == ""; time.Sleep(20 * time.Millisecond) {
 		last = p.messages()
 		for _, m := range last {
 			if m.TS >= p.seen && hasAll(slacktest.Unescape(m.Text), texts) {
@@ -183,7 +183,7 @@ func (p *slackPerson) button(label string) (slackMessage, map[string]any) {
 	p.t.Helper()
 	var at slackMessage
 	var found map[string]any
-	for end := time.Now().Add(20 * time.Second); found == nil; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); found == nil; time.Sleep(20 * time.Millisecond) {
 		all := p.messages()
 		for _, m := range slices.Backward(all) {
 			for _, e := range slackButtons(m.Blocks) {

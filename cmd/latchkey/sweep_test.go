@@ -186,7 +186,7 @@ func (r *sweepRun) run(t *testing.T) *sweepRun {
 			t.Fatal(err)
 		}
 		acked := false
-		for deadline := time.Now().Add(30 * time.Second); ; {
+		for deadline := time.Now().Add(time.Minute); ; {
 			if !acked {
 				r.p.in.Write(append(line, '\n')) // a dead peer is noticed below
 			}
@@ -199,7 +199,7 @@ func (r *sweepRun) run(t *testing.T) *sweepRun {
 		}
 	}
 	// The notices may still be on their way; wait for them, then leave.
-	wait := time.Now().Add(20 * time.Second)
+	wait := time.Now().Add(time.Minute)
 	for r.notices(t) < 3 && time.Now().Before(wait) {
 		time.Sleep(10 * time.Millisecond)
 		r.hear(t)
@@ -322,7 +322,7 @@ func text(s string) func() map[string]any {
 // peer died.
 func (r *sweepRun) await(t *testing.T, p *peer, n int, acked *bool) bool {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(time.Minute)
 	for !*acked || len(r.says) < n {
 		select {
 		case l, ok := <-p.lines:
@@ -429,7 +429,7 @@ var codeInText = regexp.MustCompile(`\b\d{6}\b`)
 // code waits for the text and reads the newest code.
 func (r *sweepRun) code(t *testing.T) string {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		r.hear(t)
 		items := r.inbox(t)
 		for i := len(items) - 1; i >= 0; i-- {

@@ -151,7 +151,7 @@ func (o *ordering) live(n int, rng *rand.Rand) string {
 	}
 	step := func(sees string, act func() error) {
 		o.t.Helper()
-		for limit := time.Now().Add(20 * time.Second); sees != ""; time.Sleep(time.Millisecond) {
+		for limit := time.Now().Add(time.Minute); sees != ""; time.Sleep(time.Millisecond) {
 			if vs := p.Views(); len(vs) > 0 && strings.Contains(vs[len(vs)-1].Text, sees) {
 				break
 			}
@@ -201,7 +201,7 @@ func (o *ordering) live(n int, rng *rand.Rand) string {
 	choose("Is that right?", "Send the code")
 	step("is on its way", func() error { return p.Say("111111") })
 	code := ""
-	for limit := time.Now().Add(20 * time.Second); code == ""; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); code == ""; time.Sleep(time.Millisecond) {
 		if sent := o.texts.to(number); len(sent) > 0 {
 			code = sent[len(sent)-1]
 		}
@@ -236,7 +236,7 @@ func (o *ordering) live(n int, rng *rand.Rand) string {
 
 // rest waits until nothing more is on its way.
 func (o *ordering) rest(p *teamstest.Person) {
-	for limit := time.Now().Add(20 * time.Second); o.h.outbox.Busy() > 0; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); o.h.outbox.Busy() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			o.t.Fatal("the outbox does not come to rest")
 		}

@@ -66,7 +66,7 @@ func (s *teamsSite) person(t *testing.T, n int) *teamsPerson {
 // hears waits for a message that was not heard yet and has all texts.
 func (p *teamsPerson) hears(texts ...string) (v teamstest.View) {
 	p.t.Helper()
-	limit := time.Now().Add(30 * time.Second)
+	limit := time.Now().Add(time.Minute)
 	for {
 		for _, v = range p.Views() {
 			if !p.seen[v.ID] && holds(v.Text, texts) {

@@ -73,7 +73,7 @@ func TestWebMalformedRequests(t *testing.T) {
 			}
 			f.fire(n)
 			after := measure()
-			for end := time.Now().Add(10 * time.Second); after.goroutines > before.goroutines+20 && time.Now().Before(end); after = measure() {
+			for end := time.Now().Add(time.Minute); after.goroutines > before.goroutines+20 && time.Now().Before(end); after = measure() {
 				http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 				time.Sleep(50 * time.Millisecond)
 			}

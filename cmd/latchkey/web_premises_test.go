@@ -548,7 +548,7 @@ func (g *guest) hears(texts ...string) {
 	g.p.Helper()
 	path, _, _ := strings.Cut(g.at, "?")
 	shown := ""
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if m := g.last(); m != nil {
 			shown = readable(m)
 		}

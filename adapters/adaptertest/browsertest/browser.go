@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a page may take to show what a test waits for.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // flags keep Chromium to this machine and to the page. A frame stays in its
 // page's process, so that one connection sees everything; what a frame may do
