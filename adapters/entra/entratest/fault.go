@@ -17,8 +17,8 @@ const (
 	// An answer that comes late or not at all.
 	Throttle       // 429 with Retry-After (Fault.After, default 10 s)
 	ThrottleSilent // 429 without it, as some services do
-	Hang           // no answer for Options.Hang; the caller's own limit comes first
-	Drop           // the answer was made, and the connection ends before it arrives
+	Hang           // no answer for Options.Hang, and 504 then; the caller's own limit comes first
+	Drop           // the answer was made, and the connection ends while it arrives
 	Broken         // Fault.Status, default 503
 
 	// A refusal.
@@ -113,7 +113,7 @@ func (t *Tenant) before(w http.ResponseWriter, r *http.Request, f *Fault) bool {
 		case <-time.After(t.o.Hang):
 		case <-r.Context().Done():
 		}
-		panic(http.ErrAbortHandler)
+		w.WriteHeader(http.StatusGatewayTimeout)
 	case Redirect:
 		w.Header().Set("Location", "http://"+ElsewhereHost+r.URL.Path)
 		w.WriteHeader(http.StatusFound)

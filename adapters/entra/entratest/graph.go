@@ -151,9 +151,6 @@ func (t *Tenant) graph(w http.ResponseWriter, r *http.Request) {
 	id := t.people.id(1<<24 + int(t.requests))
 	date := t.o.Now().UTC()
 	t.mu.Unlock()
-	if f.is(Drop) {
-		panic(http.ErrAbortHandler) // it was done, and the answer is lost
-	}
 	client := r.Header.Get("client-request-id")
 	if client == "" {
 		client = id
@@ -167,22 +164,31 @@ func (t *Tenant) graph(w http.ResponseWriter, r *http.Request) {
 	if p, ok := a.body.(problem); ok {
 		a.body = object{"error": object{"code": p.code, "message": p.message, "innerError": object{"date": date.Format("2006-01-02T15:04:05"), "request-id": id, "client-request-id": client}}}
 	}
-	send(w, a.status, a.body, f.is(Malformed))
+	send(w, a.status, a.body, f)
 }
 
-// send writes JSON, half of it when it is to be malformed.
-func send(w http.ResponseWriter, status int, body any, half bool) {
+// send writes JSON: half of it when it is to be malformed, and when the
+// connection is to end on the way. (A connection that ends before the answer has
+// begun would be asked again by Go's client itself, and nobody would notice.)
+func send(w http.ResponseWriter, status int, body any, f *Fault) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		panic("entratest: an answer that is no JSON: " + err.Error())
 	}
-	if half {
-		b = b[:len(b)/2]
-	}
 	w.Header().Set("Content-Type", "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
+	if f.is(Drop) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	}
+	if f.is(Malformed) || f.is(Drop) {
+		b = b[:len(b)/2]
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the caller may have left
+	if f.is(Drop) {
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // base is the address that a request was sent to.

@@ -12,8 +12,8 @@ func TestUsersAreFoundByObjectID(t *testing.T) {
 	r := newRig(t, Options{}).token()
 	p := r.Find(func(p Person) bool { return p.Kind == Staff && p.Manager != "" && p.Lang == "es-MX" })
 	guest := r.Find(func(p Person) bool { return p.Kind == Guest })
-	m := r.get("/users/" + strings.ToUpper(p.ID) + "?$select=id,displayName,preferredLanguage,accountEnabled,birthday")
-	if b, there := m["birthday"]; m["id"] != p.ID || m["preferredLanguage"] != "es-MX" || m["accountEnabled"] != p.Enabled || b != nil || !there || m["mail"] != nil {
+	m := r.get("/users/" + strings.ToUpper(p.ID) + "?$select=id,displayName,preferredLanguage,accountEnabled,ageGroup")
+	if b, there := m["ageGroup"]; m["id"] != p.ID || m["preferredLanguage"] != "es-MX" || m["accountEnabled"] != p.Enabled || b != nil || !there || m["mail"] != nil {
 		t.Errorf("%v", m)
 	}
 	if m := r.get("/users/" + p.UPN); m["id"] != p.ID || m["userType"] != nil || m["jobTitle"] != p.Title {

@@ -123,10 +123,7 @@ func (t *Tenant) token(w http.ResponseWriter, r *http.Request) {
 	}
 	t.calls[n].Status = status
 	t.mu.Unlock()
-	if f.is(Drop) {
-		panic(http.ErrAbortHandler)
-	}
-	send(w, status, body, f.is(Malformed))
+	send(w, status, body, f)
 }
 
 // forProgram gives a token by client credentials (the page "OAuth 2.0 client

@@ -121,7 +121,7 @@ func (t *Tenant) metadata(w http.ResponseWriter, r *http.Request) {
 	if status != http.StatusOK {
 		body = object{"error": "invalid_tenant", "error_description": "AADSTS90002: Tenant '" + r.PathValue("tenant") + "' not found."}
 	}
-	send(w, status, body, f.is(Malformed))
+	send(w, status, body, f)
 }
 
 // keys serves the keys that tokens are signed by.
@@ -135,7 +135,7 @@ func (t *Tenant) keys(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f.is(Broken) {
-		send(w, f.status(), object{}, false)
+		send(w, f.status(), object{}, nil)
 		return
 	}
 	raw, err := jose.JSONWebKey{Key: signer().Public(), KeyID: keyID, Use: "sig"}.MarshalJSON()
@@ -144,7 +144,7 @@ func (t *Tenant) keys(w http.ResponseWriter, r *http.Request) {
 		panic("entratest: a key that is no JSON")
 	}
 	key["issuer"] = t.Issuer(base(r))
-	send(w, http.StatusOK, object{"keys": []object{key}}, f.is(Malformed))
+	send(w, http.StatusOK, object{"keys": []object{key}}, f)
 }
 
 // asked is a request to sign somebody in.

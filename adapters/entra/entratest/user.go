@@ -11,7 +11,7 @@ var properties = []string{
 }
 
 // unfilled are other properties of a user that a $select may name; here nobody
-// has any of them.
+// has anything in them.
 var unfilled = []string{
 	"aboutMe", "ageGroup", "assignedLicenses", "assignedPlans", "authorizationInfo", "birthday", "consentProvidedForMinor", "creationType",
 	"customSecurityAttributes", "employeeLeaveDateTime", "employeeOrgData", "employeeType", "externalUserStateChangeDateTime", "faxNumber", "hireDate",
@@ -101,6 +101,10 @@ func value(p *Person, name string) any {
 		return "Member"
 	case "manager":
 		return text(p.Manager)
+	case "assignedLicenses", "assignedPlans", "otherMails", "provisionedPlans", "proxyAddresses":
+		return []string{}
+	case "birthday", "hireDate": // never null, says @microsoft/microsoft-graph-types
+		return "0001-01-01T00:00:00Z"
 	}
 	return nil
 }
