@@ -59,6 +59,9 @@ func TestDirectionOfImportsBites(t *testing.T) {
 		{"latchkey/cmd/latchkey", "latchkey/store/storetest"},
 		{"latchkey/adapters/smtp", "latchkey/adapters/adaptertest/rigs"},
 		{"latchkey/adapters/adaptertest/rigs", "latchkey/bot"},
+		{"latchkey/adapters/entra", pretendTenant},
+		{"latchkey/adapters/oidc", pretendTenant},
+		{pretendTenant, "latchkey/adapters/entra"},
 	} {
 		if forbidden(c.from, c.to) == "" {
 			t.Errorf("%s may import %s, and should not", c.from, c.to)
@@ -80,9 +83,16 @@ var words = map[string]bool{
 	"latchkey/bot": true, "latchkey/bot/policy": true, "latchkey/bot/failpoint": true, "latchkey/bot/typed": true,
 }
 
+// pretendTenant serves tests, and the demo as well: cmd may import it, and what
+// reads a real tenant may not.
+const pretendTenant = module + "adapters/entra/entratest"
+
 // forTests reports whether a package is for tests only: its name, or that of a
 // package it lies in, ends in "test".
 func forTests(path string) bool {
+	if path == pretendTenant {
+		return false
+	}
 	for name := range strings.SplitSeq(strings.TrimPrefix(path, module), "/") {
 		if strings.HasSuffix(name, "test") {
 			return true
@@ -107,6 +117,8 @@ func forbidden(from, to string) string {
 	switch {
 	case inside && forTests(to) && !forTests(from):
 		return "only tests, and packages for tests, import it"
+	case to == pretendTenant && !strings.HasPrefix(from, "latchkey/cmd/") && !forTests(from):
+		return "only tests and the demo know the pretend tenant"
 	case from == "latchkey/adapters/adaptertest/rigs":
 		if inside || strings.Contains(strings.SplitN(to, "/", 2)[0], ".") {
 			return "rigs import the standard library only"
