@@ -193,6 +193,7 @@ func (t *tokens) explain(err error) *signInError {
 		return &signInError{what: fmt.Sprintf("what %s answers is no token; check entra.login_url", t.o.LoginURL), passing: true}
 	}
 	var told struct {
+		Error       string `json:"error"`
 		Codes       []int  `json:"error_codes"`
 		Trace       string `json:"trace_id"`
 		Correlation string `json:"correlation_id"`
@@ -205,10 +206,10 @@ func (t *tokens) explain(err error) *signInError {
 		after:   retryAfter(re.Response.Header.Get("Retry-After"), t.o.Wall()),
 	}
 	name := ""
-	if errorCode.MatchString(re.ErrorCode) {
-		name = " " + re.ErrorCode
-		e.secret = re.ErrorCode == "invalid_client"
-		e.passing = e.passing || re.ErrorCode == "temporarily_unavailable"
+	if errorCode.MatchString(told.Error) {
+		name = " " + told.Error
+		e.secret = told.Error == "invalid_client"
+		e.passing = e.passing || told.Error == "temporarily_unavailable"
 	}
 	for _, n := range told.Codes {
 		if e.code == 0 || aadsts[n] != "" {
