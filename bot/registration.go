@@ -1,6 +1,10 @@
 package bot
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // A Registration is what the organisation's registrar (Microsoft Entra) holds
 // about a person's ways to sign in and to reset a password, as it was read. It
@@ -30,13 +34,30 @@ type Registration struct {
 	Passwordless    bool `json:"passwordless,omitempty"`
 }
 
-// Has is what is known now: the newer of the report and the person's own page.
+// Has is what is known now: the report, or the person's own page where that is
+// newer, together with what the report has and no such page shows.
 func (r *Registration) Has() (methods []string, at time.Time) {
-	if r.Direct != nil && r.DirectAt.After(r.asOf()) {
-		return r.Direct, r.DirectAt
+	if r.Direct == nil || !r.DirectAt.After(r.asOf()) {
+		return r.Methods, r.asOf()
 	}
-	return r.Methods, r.asOf()
+	has := func(all []string, word string) bool {
+		return slices.ContainsFunc(all, func(w string) bool { return strings.EqualFold(w, word) })
+	}
+	methods = slices.Clone(r.Direct)
+	for _, w := range r.Methods {
+		// The page has an entry for the Authenticator and none for its codes.
+		if has(offPage, w) || strings.EqualFold(w, "softwareOneTimePasscode") && has(r.Direct, "microsoftAuthenticatorPush") {
+			if !has(methods, w) {
+				methods = append(methods, w)
+			}
+		}
+	}
+	return methods, r.DirectAt
 }
+
+// offPage are the kinds that a person's own page does not show, in the words of
+// the report: v1.0 of "List methods" has only those of its own version.
+var offPage = []string{"hardwareOneTimePasscode", "securityQuestion", "appPassword", "qrCode"}
 
 // asOf is how old the report's knowledge is.
 func (r *Registration) asOf() time.Time {

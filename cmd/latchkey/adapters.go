@@ -39,6 +39,7 @@ func configured() []plug {
 		{"smtp", plugSMTP},
 		{"twilio", plugTwilio},
 		{"directory", plugDirectory},
+		{"entra", plugEntra},
 		{"web", plugWeb}, // asks the directory's provider
 	}
 	for _, p := range platforms() {
@@ -55,6 +56,7 @@ type outside struct {
 	texter    bot.Texter
 	directory bot.Directory
 	provider  *oidc.Provider                                         // people sign in there; nil: with a password
+	source    bot.DirectorySource                                    // people and their sign-in methods are read there; nil: nowhere
 	link      outbox.Linker                                          // makes one-time pages; nil: nobody serves them
 	notMe     func(token bot.Secret, lang, change string) bot.Secret // address of the page "this was not me"; nil: nobody serves it
 	pages     []page

@@ -20,12 +20,15 @@ import (
 
 func doctorCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check the store's clock, and tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
+		Use: "doctor", Short: "Check the store's clock, Microsoft Entra's permissions and policy, and tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
 		Long: `Asks each configured chat platform about its tokens and their scopes, whether the
 clock here is right, and whether the callback address is one that the platform
 can reach, and says what to fix. It writes to nobody. While the service runs, it
 is the service that looks, so its connections are told, too. It also says whether
 this machine's clock, or the database's, was set while the service ran.
+
+Of Microsoft Entra it says for each thing that is read which permission is there,
+missing, or more than is needed, and what the tenant's policy lets people do.
 
   latchkey doctor --config latchkey.yaml
 
@@ -63,10 +66,12 @@ const longestLook = 30 * time.Second
 func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 	ids := slices.Sorted(maps.Keys(h.outside.channels))
 	found := make([][]bot.Finding, len(ids))
+	var source []bot.Finding
 	var all sync.WaitGroup
 	for i, id := range ids {
 		all.Go(func() { found[i] = h.look(ctx, id, running) })
 	}
+	all.Go(func() { source = look(ctx, h.outside.source) })
 	all.Wait()
 	count, platforms := map[bot.FindingState]int{}, false
 	show := func(name string, fs []bot.Finding) {
@@ -88,6 +93,7 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 	}
 	show("alerts", open)
 	show("store", []bot.Finding{h.lookAtClock()})
+	show("entra", source)
 	for i, id := range ids {
 		show(string(id), found[i])
 		platforms = platforms || len(found[i]) > 0
@@ -112,9 +118,10 @@ func (h *house) lookAtClock() bot.Finding {
 	return bot.Finding{What: "clock", Text: "no step seen"}
 }
 
-// look examines one channel; a panic of its adapter is a finding, too.
-func (h *house) look(ctx context.Context, id bot.ChannelID, running bool) (fs []bot.Finding) {
-	x, ok := h.outside.channels[id].(bot.Examiner)
+// look asks an outside system that examines itself; a panic of its adapter is
+// a finding, too.
+func look(ctx context.Context, system any) (fs []bot.Finding) {
+	x, ok := system.(bot.Examiner)
 	if !ok {
 		return nil
 	}
@@ -125,8 +132,13 @@ func (h *house) look(ctx context.Context, id bot.ChannelID, running bool) (fs []
 			fs = append(fs, bot.Finding{What: "adapter", State: bot.Broken, Text: fmt.Sprintf("panicked: %T", v), Fix: "report this"})
 		}
 	}()
-	fs = x.Examine(ctx)
-	if !running {
+	return x.Examine(ctx)
+}
+
+// look examines one channel, and its connection while the service runs.
+func (h *house) look(ctx context.Context, id bot.ChannelID, running bool) []bot.Finding {
+	fs := look(ctx, h.outside.channels[id])
+	if _, ok := h.outside.channels[id].(bot.Examiner); !ok || !running {
 		return fs
 	}
 	f := bot.Finding{What: "connection", Text: "up"}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"latchkey/adapters/entra"
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+)
+
+// plugEntra connects the Microsoft 365 tenant, which is only read.
+func plugEntra(h *house) error {
+	c := h.cfg.Entra
+	if c.Tenant == "" {
+		return nil
+	}
+	e, err := entra.New(entra.Options{
+		Tenant: c.Tenant, ClientID: c.ClientID,
+		Secret: h.secrets(func(now *config.Config) []bot.Secret {
+			if now.Entra.ClientSecret == "" {
+				return nil
+			}
+			return []bot.Secret{now.Entra.ClientSecret}
+		}),
+		CertificateFile: c.Certificate, FederatedFile: c.Federated,
+		Cloud: entra.Cloud(c.Cloud), LoginURL: c.LoginURL, GraphURL: c.GraphURL, CAFile: c.CAFile,
+		Groups: c.Groups, Needed: c.Needed, SMS: c.SMS, Voice: c.Voice,
+		Timeout: c.Timeout, Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "entra"),
+	})
+	if err != nil {
+		return err
+	}
+	h.outside.source = e
+	return nil
+}
