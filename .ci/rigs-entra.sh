@@ -1,0 +1,9 @@
+# Read by rigs.sh: what judges the questions and answers of the Entra adapter.
+# Microsoft's own types of Microsoft Graph. Exports GRAPH_TYPES_DIR.
+GRAPH_TYPES_VERSION=2.43.1
+
+rigs_entra() {
+	rigs_npm @microsoft/microsoft-graph-types "$GRAPH_TYPES_VERSION" || return 1
+	GRAPH_TYPES_DIR=$rigs_npm_dir
+	export GRAPH_TYPES_DIR
+}
