@@ -1,5 +1,6 @@
-# Read by rigs.sh: what judges the pretend Microsoft 365 tenant, Microsoft's own
-# types of Graph; the compiler is rigs-discord.sh's. Exports GRAPH_TYPES_DIR.
+# Read by rigs.sh: what judges the Entra adapter and the pretend Microsoft 365
+# tenant, Microsoft's own types of Graph; the compiler is rigs-discord.sh's.
+# Exports GRAPH_TYPES_DIR.
 GRAPH_TYPES_VERSION=2.43.1
 
 rigs_entra() {

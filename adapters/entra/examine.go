@@ -137,8 +137,8 @@ func (f *feature) result(ctx context.Context, s *seen, text string, err error) b
 		found.State, found.Text = bot.Skipped, "there was no time left to ask"
 	case errors.As(err, &r):
 		found.Fix, r.problem = r.problem, ""
-		if found.Text = err.Error(); errors.As(err, &w) {
-			found.State, found.Text = bot.Doubtful, w.Err.Error()
+		if found.Text = r.Error(); errors.As(err, &w) {
+			found.State = bot.Doubtful
 		}
 		if found.Fix == "" {
 			found.Fix = "look again later; with the request-id Microsoft's support finds what happened"
@@ -217,9 +217,13 @@ func (c *Client) examineOwnPage(ctx context.Context, s *seen) bot.Finding {
 			break
 		}
 	}
-	if id == "" {
+	if id == "" && (s.opaque || featureOwnPage.allows(s.roles)) {
 		f.Text = "there is nobody to look at"
 		return f
+	}
+	if id == "" {
+		return bot.Finding{What: f.What, State: bot.Broken, Text: "there is nobody to look at, and the token lacks the application permission " + featureOwnPage.needs,
+			Fix: "add it under API permissions of the app registration, and grant admin consent"}
 	}
 	all, err := c.methods(ctx, id)
 	s.own, s.asked = all, err == nil

@@ -107,6 +107,9 @@ func TestExaminePermissions(t *testing.T) {
 		}
 		fs := s.client(func(o *entra.Options) { o.Groups = []string{group} }).Examine(ctx())
 		wants(t, fs, c.finding, c.state, c.says...)
+		if f := find(t, fs, c.finding); c.path != "" && (!strings.HasPrefix(f.Text, "Graph answers 403") || strings.Contains(f.Text, f.Fix)) {
+			t.Errorf("%s: what was found and what to do are one: %+v", c.what, f)
+		}
 		for _, f := range fs {
 			clean(t, c.what, f.Text+f.Fix)
 		}
@@ -201,6 +204,8 @@ func TestExamineWhereThereIsNoOwnPage(t *testing.T) {
 	wants(t, s.client(func(o *entra.Options) { o.Cloud = entra.China }).Examine(ctx()), "own page", bot.Skipped, "does not offer")
 	s.delta(account(ann, `,"userType":"Guest"`))
 	wants(t, s.client().Examine(ctx()), "own page", bot.Skipped, "nobody")
+	s.roles = []string{"User.Read.All"}
+	wants(t, s.client().Examine(ctx()), "own page", bot.Broken, "lacks the application permission UserAuthenticationMethod.Read.All")
 	if s.count(ownPage) != 0 {
 		t.Error("it was asked")
 	}

@@ -2,6 +2,7 @@ package entra
 
 import (
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -67,3 +68,6 @@ func AADSTS() map[int]string { return aadsts }
 
 // CloudText is what the doctor says of the cloud.
 func CloudText(c *Client) string { return c.examineCloud().Text }
+
+// HTTP is what all requests go through.
+func (c *Client) HTTP() *http.Client { return c.http }

@@ -224,6 +224,11 @@ func TestOnlyConfiguredHostsAreAsked(t *testing.T) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
+	// Whatever comes to be asked one day, the transport is the last to refuse.
+	if r, err := c.HTTP().Get(other.URL + people); err == nil {
+		r.Body.Close()
+		t.Error("the transport reaches another host")
+	}
 	if elsewhere != 0 {
 		t.Errorf("another host was asked %d times", elsewhere)
 	}

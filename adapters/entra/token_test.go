@@ -1,6 +1,7 @@
 package entra_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -109,8 +110,12 @@ func TestSignInWithACertificate(t *testing.T) {
 	if _, err := c.People(ctx(), ""); err != nil {
 		t.Fatal(err)
 	}
-	if s.forms[1]["client_assertion"][0] == f["client_assertion"][0] {
-		t.Error("an assertion was sent twice")
+	if tok, err = jwt.ParseSigned(s.forms[1]["client_assertion"][0], []jose.SignatureAlgorithm{jose.PS256}); err != nil {
+		t.Fatal(err)
+	}
+	first := cl.ID
+	if err := tok.Claims(testKey().Public(), &cl); err != nil || cl.ID == first {
+		t.Errorf("the id of an assertion was used twice, or %v", err)
 	}
 }
 
@@ -256,6 +261,17 @@ func TestWhatIsWrongWithOptions(t *testing.T) {
 		{"no file", func(o *entra.Options) { o.CertificateFile = "/nowhere.pem" }, "certificate_file"},
 		{"no key", func(o *entra.Options) { o.CertificateFile = part("CERTIFICATE") }, "no private key"},
 		{"no certificate", func(o *entra.Options) { o.CertificateFile = part("PRIVATE KEY") }, "no certificate"},
+		{"another key", func(o *entra.Options) {
+			k, err := rsa.GenerateKey(rand.Reader, 2048)
+			if err != nil {
+				t.Fatal(err)
+			}
+			both := append(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}), b...)
+			o.CertificateFile = filepath.Join(t.TempDir(), "both.pem")
+			if err := os.WriteFile(o.CertificateFile, both[:len(both)-len(b)+bytes.Index(b, []byte("-----BEGIN PRIVATE KEY"))], 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "another key"},
 		{"ca", func(o *entra.Options) { o.CAFile = part("PRIVATE KEY") }, "ca_file"},
 	} {
 		o := entra.Options{Tenant: tenant, ClientID: app, Secret: func() []bot.Secret { return []bot.Secret{secret} }}
