@@ -46,3 +46,15 @@ func (db *DB) ReadinessDays(ctx context.Context, unit, since string) (days []Rea
 	})
 	return days, err
 }
+
+// ReadinessOn gives what was noted on the last day that is not after day, by
+// unit. Nothing was: an empty day.
+func (db *DB) ReadinessOn(ctx context.Context, day string) (on string, units map[string][]byte, err error) {
+	err = db.view(ctx, func(t *tx) error {
+		on, units = "", map[string][]byte{}
+		return wrap("read readiness", t.c.(texter).ask(`SELECT day, unit, body FROM readiness_day
+			WHERE day = (SELECT max(day) FROM readiness_day WHERE day <= $1)`,
+			func(r row) { on, units[r.text(1)] = r.text(0), r.blob(2) }, day))
+	})
+	return on, units, err
+}

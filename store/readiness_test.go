@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,12 @@ func TestReadinessDays(t *testing.T) {
 		is("", "2026-11-29", "2026-11-29 7")
 		is("school Gone", "", "2026-11-28 4")
 		is("school Águila", "", "2026-11-29 8")
+		for asked, want := range map[string]string{"2026-11-27": " map[]", "2026-11-28": "2026-11-28 map[:3 school Gone:4]", "2026-12-24": "2026-11-29 map[:7 school Águila:8]"} {
+			on, units, err := db.ReadinessOn(context.Background(), asked)
+			if got := fmt.Sprintf("%s %s", on, units); err != nil || got != want {
+				t.Errorf("on %s: %q, %v; want %q", asked, got, err, want)
+			}
+		}
 		if err := db.NoteReadiness(context.Background(), "yesterday", nil); err == nil || !strings.Contains(err.Error(), "yesterday") {
 			t.Errorf("a day that is none: %v", err)
 		}

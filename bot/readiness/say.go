@@ -11,20 +11,20 @@ import (
 // scripts.
 
 var reasonTexts = map[Reason]string{
-	TextEnds:     "Microsoft's texts and calls end on 1 February 2027, and no provider of your own is set",
-	CallEnds:     "Microsoft's calls end on 1 February 2027, and no provider for calls is set",
+	TextEnds:     "Microsoft's texts and calls end on 1 February 2027",
+	CallEnds:     "Microsoft's calls end on 1 February 2027",
 	QuestionEnds: "questions end in March 2027, and are no second factor",
-	MailNoFactor: "e-mail resets a password; it is no second factor",
-	Forbidden:    "the tenant's policy forbids it",
-	OldSettings:  "it is not in the policy, and the old settings, which still count, cannot be read",
-	NotForReset:  "it signs in; it resets no password",
-	NoFactor:     "it is no second factor",
+	MailNoFactor: "e-mail resets a password, and is no second factor",
+	Forbidden:    "forbidden by the tenant's policy",
+	OldSettings:  "not in the policy; the old settings still count, and cannot be read",
+	NotForReset:  "good for the sign-in, not for a reset",
+	NoFactor:     "no second factor",
 	SameClass:    "counted already: for a reset it is the same method",
-	NoAlternate:  "a second phone resets no password",
+	NoAlternate:  "second phones do not count for a reset",
 	Temporary:    "a Temporary Access Pass ends by itself",
-	UnknownWord:  "this word is not known here",
-	PushAlone:    "one method is asked for, and then the notification alone does not count, only the app's code",
-	NotCapable:   "Microsoft's own report says that it does not count today either",
+	UnknownWord:  "a word of Microsoft's that is not known here",
+	PushAlone:    "where one method is asked for, the app's code counts and its notification does not",
+	NotCapable:   "not today either, by Microsoft's own report",
 	ResetOff:     "reset is switched off for the person",
 	AdminsOff:    "reset is switched off for administrators",
 	NotReported:  "Microsoft's report does not have the person",
@@ -33,7 +33,7 @@ var reasonTexts = map[Reason]string{
 	ReportOlder:  "the person's own page is newer than Microsoft's report",
 	Uncounted:    "Microsoft's figure leaves this kind of method out",
 	NotListed:    "Microsoft counts something that its report does not list",
-	OnlyGroups:   "the policy lets only some groups use it; who is in them is not known here",
+	OnlyGroups:   "the policy lets only some groups use it, and who is in them is not known here",
 }
 
 // Text is the reason in words, for an operator.

@@ -81,6 +81,7 @@ func TestEveryPackageSaysWhatItIsInChargeOf(t *testing.T) {
 // words are packages that any room may import: they do nothing by themselves.
 var words = map[string]bool{
 	"latchkey/bot": true, "latchkey/bot/policy": true, "latchkey/bot/failpoint": true, "latchkey/bot/typed": true,
+	"latchkey/bot/readiness": true,
 }
 
 // pretendTenant serves tests, and the demo as well: cmd may import it, and what
