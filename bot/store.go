@@ -45,6 +45,7 @@ type Tx interface {
 	AlertTx
 	DeskTx
 	RegistrationTx
+	DirectoryTx
 	PassTx
 	OperatorTx
 	JobTx
@@ -291,7 +292,8 @@ type OperatorTx interface {
 	// ErasePerson deletes a person and everything that belongs to them:
 	// identities, conversations and what was said in them, methods, codes,
 	// passes, counters, requests, jobs. The audit record stays. With tombstone,
-	// imports leave the id out from now on. ErrNotFound.
+	// imports leave the id out from now on; so they do when the directory's copy
+	// has the person, since the directory would bring them back. ErrNotFound.
 	ErasePerson(p PersonID, tombstone bool) (Erased, error)
 	// DropTombstone lets imports add an id again, and reports whether it was
 	// left out before.
