@@ -33,8 +33,8 @@ const (
 // that a sync goes on after a crash where it was.
 type SyncState struct {
 	Run   int64     `json:"run"`   // number of the sync, one more for each
-	Step  int64     `json:"step"`  // number of the page to be read next, one more for each; a job of another step has nothing to do
-	Round int64     `json:"round"` // Run of the last full reading of accounts
+	Step  int64     `json:"step"`  // number of the page to be read next, one more for each, in all syncs; a job of another step has nothing to do
+	Round int64     `json:"round"` // the Step at which the last full reading of accounts began
 	Phase SyncPhase `json:"phase,omitempty"`
 
 	Full   bool     `json:"full,omitempty"`   // all accounts are read, not only changes
@@ -44,13 +44,15 @@ type SyncState struct {
 	Cursor string   `json:"cursor,omitempty"` // of the page to be read next; the directory's, not for logs
 	Groups []string `json:"groups,omitempty"` // the audience, as configured when it began
 	Group  int      `json:"group,omitempty"`  // index of the group that is read
+	Seen   int64    `json:"seen,omitempty"`   // the Step at which the reading of that group began
 
 	Next string `json:"next,omitempty"` // cursor of the changes since the last complete reading of accounts
 	Anew bool   `json:"anew,omitempty"` // the next sync has to read all accounts, whatever Next is
 
 	StartedAt time.Time `json:"startedAt"`
 	Pages     int       `json:"pages,omitempty"` // stored in this run
-	Read      int       `json:"read,omitempty"`  // accounts, members and lines of the report on them
+	Read      int       `json:"read,omitempty"`  // accounts and members, or lines of the report, on them
+	Kept      int       `json:"kept,omitempty"`  // of the report: lines on people whom we have
 
 	// Holder is the process that reads the page now, until HeldAt has become
 	// old: nobody else reads it meanwhile.
@@ -62,6 +64,8 @@ type SyncState struct {
 	Error    string    `json:"error,omitempty"`    // the last failure of this run, for operators; empty: it goes well
 	ErrorAt  time.Time `json:"errorAt"`
 
+	// Warning says what could not be read, though the sync went on without it.
+	Warning string `json:"warning,omitempty"`
 	// Refused says why the last complete reading of people was not taken, and
 	// what to do; empty: it was taken.
 	Refused string `json:"refused,omitempty"`
@@ -70,7 +74,7 @@ type SyncState struct {
 }
 
 // Running reports whether a sync is under way.
-func (s *SyncState) Running() bool { return s.Phase != SyncIdle }
+func (s SyncState) Running() bool { return s.Phase != SyncIdle }
 
 // A SyncResult is how a sync ended. It names nobody.
 type SyncResult struct {
@@ -89,9 +93,6 @@ type SyncResult struct {
 	Off       int `json:"off,omitempty"`    // switched off; of the report: registrations that it has no more
 	Wrong     int `json:"wrong,omitempty"`  // rows that could not be taken
 	Erased    int `json:"erased,omitempty"` // left out: people who were erased
-	// Problems are the first rows that could not be taken, by the directory's
-	// id alone.
-	Problems []string `json:"problems,omitempty"`
 }
 
 // A DirectoryEntry is one account as the directory's copy has it.
@@ -136,8 +137,9 @@ type DirectoryTx interface {
 	// Known are those of the ids that the list of people has.
 	Known(ids []PersonID) (map[PersonID]bool, error)
 	// OldRegistrations lists registrations whose report was read before a time,
-	// at most limit, and CountRegistrations all that come from a report.
+	// at most limit.
 	OldRegistrations(before time.Time, limit int) ([]Registration, error)
-	CountRegistrations() (int, error)
+	// CountRegistrations counts them; before the zero time: all that a report had.
+	CountRegistrations(before time.Time) (int, error)
 	DropRegistration(p PersonID) error
 }

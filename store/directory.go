@@ -215,8 +215,8 @@ func (t *tx) drop(text string, args ...any) (int, error) {
 // CountEntries implements bot.DirectoryTx.
 func (t *tx) CountEntries() (int, error) { return t.count(`SELECT count(*) FROM directory_entry`) }
 
-func (t *tx) count(text string) (n int, err error) {
-	err = t.c.(texter).ask(text, func(r row) { n = int(r.int(0)) })
+func (t *tx) count(text string, args ...any) (n int, err error) {
+	err = t.c.(texter).ask(text, func(r row) { n = int(r.int(0)) }, args...)
 	return n, wrap("count", err)
 }
 
@@ -293,8 +293,8 @@ func (t *tx) OldRegistrations(before time.Time, limit int) ([]bot.Registration, 
 }
 
 // CountRegistrations implements bot.DirectoryTx.
-func (t *tx) CountRegistrations() (int, error) {
-	return t.count(`SELECT count(*) FROM registration WHERE read_at <> 0`)
+func (t *tx) CountRegistrations(before time.Time) (int, error) {
+	return t.count(`SELECT count(*) FROM registration WHERE read_at <> 0 AND (CAST($1 AS BIGINT) = 0 OR read_at < $1)`, millis(before))
 }
 
 // DropRegistration implements bot.DirectoryTx.

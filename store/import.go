@@ -614,11 +614,12 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 		}); err != nil {
 			return wrap("compare ids", err)
 		}
-		remedy := "If another column holds the ids of before, say --map id=COLUMN; if the ids have really changed, change them first with `latchkey people rename-id`"
-		if im.o.Whose == OfSync {
-			remedy = "Give them their new ids first with `latchkey people rename-id --from-csv`"
+		if im.o.Whose == OfSync { // what is stored of a sync names nobody
+			r.Refused = fmt.Sprintf("every id in the directory is new, and %d user names or addresses are known under other ids: people would be there twice. Give them their new ids first with `latchkey people rename-id --from-csv`", strange)
+			return nil
 		}
-		r.Refused = fmt.Sprintf("every id in this list is new, and %d user names or addresses are known under other ids (%s): people would be there twice. %s", strange, strings.Join(examples, "; "), remedy)
+		r.Refused = fmt.Sprintf("every id in this list is new, and %d user names or addresses are known under other ids (%s): people would be there twice. "+
+			"If another column holds the ids of before, say --map id=COLUMN; if the ids have really changed, change them first with `latchkey people rename-id`", strange, strings.Join(examples, "; "))
 		return nil
 	}
 	if im.o.GonePeople == 0 && im.o.GoneShare == 0 {
