@@ -55,8 +55,8 @@ type outside struct {
 	notifier  bot.Notifier
 	texter    bot.Texter
 	directory bot.Directory
+	source    bot.DirectorySource                                    // people and their registrations are read from it; nil: from nothing
 	provider  *oidc.Provider                                         // people sign in there; nil: with a password
-	source    bot.DirectorySource                                    // people and their sign-in methods are read there; nil: nowhere
 	link      outbox.Linker                                          // makes one-time pages; nil: nobody serves them
 	notMe     func(token bot.Secret, lang, change string) bot.Secret // address of the page "this was not me"; nil: nobody serves it
 	pages     []page

@@ -7,12 +7,17 @@ import (
 )
 
 // plugEntra connects the Microsoft 365 tenant, which is only read.
-func plugEntra(h *house) error {
-	c := h.cfg.Entra
-	if c.Tenant == "" {
-		return nil
+func plugEntra(h *house) (err error) {
+	if h.cfg.Entra.Tenant != "" {
+		h.outside.source, err = entraSource(h)
 	}
-	e, err := entra.New(entra.Options{
+	return err
+}
+
+// entraSource makes the client of the tenant. Tests give another one.
+var entraSource = func(h *house) (bot.DirectorySource, error) {
+	c := h.cfg.Entra
+	return entra.New(entra.Options{
 		Tenant: c.Tenant, ClientID: c.ClientID,
 		Secret: h.secrets(func(now *config.Config) []bot.Secret {
 			if now.Entra.ClientSecret == "" {
@@ -25,9 +30,4 @@ func plugEntra(h *house) error {
 		Groups: c.Groups, Needed: c.Needed, SMS: c.SMS, Voice: c.Voice,
 		Timeout: c.Timeout, Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "entra"),
 	})
-	if err != nil {
-		return err
-	}
-	h.outside.source = e
-	return nil
 }
