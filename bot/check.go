@@ -73,6 +73,9 @@ type Standing struct {
 	Person  *Person  // nil: nobody is signed in
 	Methods []Method // the person's, not removed ones, oldest first
 	Why     string   // why nothing may be changed; empty: it may
+	// Window is where a sign-in with a second factor lets MethodsLost change
+	// something all the same; empty: nowhere.
+	Window string
 }
 
 // Why nothing may be changed. All but ProofNeeded are for the outcome Refused.
@@ -114,7 +117,8 @@ type CheckSpec struct {
 }
 
 // OutcomeFrozen is an outcome that every check has without declaring it: the
-// person's account is frozen. It ends what runs and leads to the flow "frozen".
+// person's account is frozen, with the facts since and address (where a sign-in
+// starts it again; may be empty). It ends what runs and leads to the flow "frozen".
 const OutcomeFrozen = "frozen"
 
 // Changes says whether a check adds, replaces, removes, saves or brings into

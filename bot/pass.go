@@ -17,6 +17,10 @@ var (
 // ErrDisabled is returned, wrapped, when the directory has disabled a person.
 var ErrDisabled = errors.New("account disabled")
 
+// ErrGuest is returned, wrapped, when an account is a guest's: another
+// organisation vouches for them. It is an ErrNotFound: they are not staff.
+var ErrGuest = fmt.Errorf("account of a guest: %w", ErrNotFound)
+
 // ErrFrozen is returned, wrapped, when an account is frozen. It is an
 // ErrDisabled, too, for whoever treats both alike.
 var ErrFrozen = fmt.Errorf("account frozen: %w", ErrDisabled)
@@ -88,14 +92,29 @@ type SignInState struct {
 	Page    []byte `json:"p,omitempty"`  // hash of the PassPage it proves for; empty: for the session
 	Session []byte `json:"w,omitempty"`  // hash of the PassSession, when there was one
 	Shared  bool   `json:"sh,omitempty"` // see WebSession
+	Second  bool   `json:"s2,omitempty"` // the provider was asked for a second factor, see SignInAsk
+}
+
+// A SignInAsk is what a sign-in asks of an identity provider beside who somebody
+// is.
+type SignInAsk struct {
+	Again bool // that the person signs in anew, even if the provider knows them
+	Other bool // that the person may take another account than the one the provider knows
+	// Second asks for a second factor, in a sign-in that is made anew. Only then
+	// External.Second may be true.
+	Second bool
+	Hint   string // the login of the person who is expected; empty: nobody is
 }
 
 // An External is who an identity provider says somebody is.
 type External struct {
 	Issuer  string
 	Subject string
-	Person  PersonID // the claim that holds the directory's id
-	AuthAt  time.Time
+	Person  PersonID  // the claim that holds the directory's id
+	AuthAt  time.Time // when the person signed in there, by the provider's clock
+	// Second: the sign-in had a second factor, which was asked for in it. It
+	// makes L3 of an account that is L2.
+	Second bool
 }
 
 // NotMeConversation stands in the passes and the request that "this was not me"

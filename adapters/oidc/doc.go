@@ -14,6 +14,9 @@
 //	claims      iss, aud, azp, exp, nbf, iat, nonce, at_hash
 //	freshness   auth_time is there, and no older than Options.Fresh
 //	person      sub, and the claim that holds the directory's id
+//	factor      whether the sign-in had a second one, where it was asked for
+//
+// Microsoft Entra differs in several of these; entra.go says how.
 //
 // Metadata is fetched when it is first needed, and again after an hour. While
 // the provider is down every sign-in fails quickly and nothing else does.

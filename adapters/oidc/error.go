@@ -17,6 +17,7 @@ type Error struct {
 	Err   error // of the network, or nil
 	down  bool
 	stale bool
+	guest bool
 }
 
 // Error implements error.
@@ -37,6 +38,10 @@ func (e *Error) Unavailable() bool { return e.down }
 // Stale reports whether the person signed in there too long ago: the same
 // person may go on after signing in anew.
 func (e *Error) Stale() bool { return e.stale }
+
+// Guest reports whether the person is a guest of the tenant, whom another
+// organisation vouches for.
+func (e *Error) Guest() bool { return e.guest }
 
 func refuse(what string) error               { return &Error{What: what} }
 func unavailable(what string, c error) error { return &Error{What: what, Err: c, down: true} }

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -20,9 +21,20 @@ import (
 
 // Options of a Provider. Issuer, ClientID and Fresh are required.
 type Options struct {
-	Issuer       string        // as the provider writes it, to the last character
-	ClientID     string        //
-	ClientSecret bot.Secret    // empty: a public client, which has PKCE only
+	Issuer       string     // as the provider writes it, to the last character
+	ClientID     string     //
+	ClientSecret bot.Secret // empty: a public client, which has PKCE only
+	// Assertion makes what stands in place of a secret: a token that the client
+	// signs, or that another issuer gives it (RFC 7523 2.2). It is asked for each
+	// code. Nil: ClientSecret.
+	Assertion func(ctx context.Context) (bot.Secret, error)
+	// Tenant makes this Microsoft Entra: the id of the tenant whose people, and
+	// no guests, sign in. See entra.go for what differs. Empty: any other provider.
+	Tenant string
+	// SecondFactor says how a second factor is asked for and recognised: empty
+	// (it is not), "amr", "acr:VALUE" or, with Tenant, "c1" to "c99"; see
+	// second.go.
+	SecondFactor string
 	Scopes       []string      // default: openid profile
 	PersonClaim  string        // holds bot.PersonID; default: sub
 	Name         string        // what people call it; default: the issuer's host
@@ -32,6 +44,9 @@ type Options struct {
 	Now          func() time.Time
 	Wall         func() time.Time // the clock as it is set now, for what the provider has dated; default Now
 	Log          *slog.Logger     // for the operator; default: discard
+
+	leeway time.Duration // between the provider's clock and ours
+	second secondFactor
 }
 
 // DefaultTimeout bounds one request to the provider.
@@ -48,6 +63,8 @@ func (o *Options) complete() (*http.Client, error) {
 		return nil, errors.New("oidc: issuer: not an address like https://login.example.org; copy it from the provider")
 	case !protected(u):
 		return nil, fmt.Errorf("oidc: issuer: %s is not encrypted; use https (http is for this machine only)", o.Issuer)
+	case o.Tenant != "" && !entraID.MatchString(o.Tenant):
+		return nil, errors.New("oidc: tenant: not the id of one (8-4-4-4-12 hexadecimal digits); copy it from Overview in the Microsoft Entra admin center")
 	case o.ClientID == "":
 		return nil, errors.New("oidc: client id: missing; register Latchkey at the provider and copy the id")
 	case o.Fresh < time.Second:
@@ -61,12 +78,23 @@ func (o *Options) complete() (*http.Client, error) {
 	if !slices.Contains(o.Scopes, "openid") {
 		return nil, errors.New("oidc: scopes: openid is missing; without it no provider says who signed in")
 	}
+	if o.Tenant != "" {
+		o.Tenant = strings.ToLower(o.Tenant)
+		o.PersonClaim, o.leeway = "oid", entraLeeway
+		o.Fresh = max(o.Fresh, entraFresh)
+	}
 	if o.PersonClaim == "" {
 		o.PersonClaim = "sub"
+	}
+	if o.second, err = readSecond(o.SecondFactor, o.Tenant != ""); err != nil {
+		return nil, err
 	}
 	switch o.PersonClaim {
 	case "email", "preferred_username", "upn", "unique_name", "name", "nickname":
 		return nil, fmt.Errorf("oidc: person claim: %s changes hands and proves nobody; use the claim with the directory's own id", o.PersonClaim)
+	}
+	if o.leeway == 0 {
+		o.leeway = skew
 	}
 	if o.Name == "" {
 		o.Name = u.Hostname()

@@ -78,9 +78,9 @@ func (p *Provider) Ready(ctx context.Context) error {
 }
 
 // Begin gives the address to send the browser to. verifier is the PKCE secret,
-// 43 to 128 characters. again makes the provider ask the person anew, for those
+// 43 to 128 characters. What is asked anew goes in prompt, too, for providers
 // that heed no max_age.
-func (p *Provider) Begin(ctx context.Context, redirect, state, nonce, verifier string, again bool) (string, error) {
+func (p *Provider) Begin(ctx context.Context, redirect, state, nonce, verifier string, ask bot.SignInAsk) (string, error) {
 	if len(state) < 16 || len(nonce) < 16 || len(verifier) < 43 || len(verifier) > 128 {
 		return "", refuse("state, nonce or verifier has a wrong length")
 	}
@@ -92,16 +92,25 @@ func (p *Provider) Begin(ctx context.Context, redirect, state, nonce, verifier s
 		oidclib.Nonce(nonce), oauth2.S256ChallengeOption(verifier),
 		oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(p.o.Fresh/time.Second))),
 	}
-	if again {
+	if ask.Second {
+		more = append(more, p.o.second.params()...)
+	}
+	switch {
+	case ask.Again, ask.Second, ask.Other && p.o.Tenant == "":
 		more = append(more, oauth2.SetAuthURLParam("prompt", "login"))
+	case ask.Other: // max_age asks for the password of whoever is picked
+		more = append(more, oauth2.SetAuthURLParam("prompt", "select_account"))
+	}
+	if ask.Hint != "" && !ask.Other { // Entra shows no accounts to pick from beside a hint
+		more = append(more, oauth2.SetAuthURLParam("login_hint", ask.Hint))
 	}
 	return p.config(m, redirect).AuthCodeURL(state, more...), nil
 }
 
 // Finish exchanges the code, once, and checks everything about the answer.
-// issuer is the iss parameter that came with the code, or empty. The error is
-// an *Error or the context's.
-func (p *Provider) Finish(ctx context.Context, redirect, code, issuer, nonce, verifier string) (*bot.External, error) {
+// issuer is the iss parameter that came with the code, or empty. ask is that of
+// Begin. The error is an *Error or the context's.
+func (p *Provider) Finish(ctx context.Context, redirect, code, issuer, nonce, verifier string, ask bot.SignInAsk) (*bot.External, error) {
 	if code == "" || len(code) > maxCode {
 		return nil, refuse("the answer holds no code, or too long a one")
 	}
@@ -112,7 +121,15 @@ func (p *Provider) Finish(ctx context.Context, redirect, code, issuer, nonce, ve
 	if issuer != p.o.Issuer && (issuer != "" || m.saysIss) {
 		return nil, refuse("the answer is not of this issuer (iss, RFC 9207)")
 	}
-	token, err := p.config(m, redirect).Exchange(oidclib.ClientContext(ctx, p.client), code, oauth2.VerifierOption(verifier))
+	how := []oauth2.AuthCodeOption{oauth2.VerifierOption(verifier)}
+	if p.o.Assertion != nil {
+		signed, err := p.o.Assertion(ctx)
+		if err != nil {
+			return nil, unavailable("Latchkey cannot say who it is to the provider", err)
+		}
+		how = append(how, oauth2.SetAuthURLParam("client_assertion_type", assertionType), oauth2.SetAuthURLParam("client_assertion", string(signed)))
+	}
+	token, err := p.config(m, redirect).Exchange(oidclib.ClientContext(ctx, p.client), code, how...)
 	if err != nil {
 		return nil, exchangeError(err)
 	}
@@ -125,16 +142,16 @@ func (p *Provider) Finish(ctx context.Context, redirect, code, issuer, nonce, ve
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, verifyError(err)
+		return nil, p.late(verifyError(err), err)
 	}
 	if id.AccessTokenHash != "" && id.VerifyAccessToken(token.AccessToken) != nil {
 		return nil, refuse("the access token is not the one of the ID token (at_hash)")
 	}
-	return p.check(id, nonce)
+	return p.check(id, nonce, ask.Second)
 }
 
 // check is what the library leaves to its caller (OpenID Connect Core 3.1.3.7).
-func (p *Provider) check(id *oidclib.IDToken, nonce string) (*bot.External, error) {
+func (p *Provider) check(id *oidclib.IDToken, nonce string, second bool) (*bot.External, error) {
 	if nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
 		return nil, refuse("the ID token belongs to another sign-in (nonce)")
 	}
@@ -151,23 +168,31 @@ func (p *Provider) check(id *oidclib.IDToken, nonce string) (*bot.External, erro
 	}
 	now := p.o.Wall()
 	made, ok := moment(claims["iat"])
-	if !ok || made.After(now.Add(skew)) || made.Before(now.Add(-maxDelay)) || !id.Expiry.After(made) {
+	if !ok || made.After(now.Add(p.o.leeway)) || made.Before(now.Add(-p.maxDelay())) || p.o.Tenant == "" && !id.Expiry.After(made) {
 		return nil, refuse("the ID token was not made just now (iat); is the clock of this machine right?")
+	}
+	if p.o.Tenant != "" {
+		if err := p.member(claims); err != nil {
+			return nil, err
+		}
 	}
 	in, ok := moment(claims["auth_time"])
 	switch {
 	case !ok:
-		return nil, refuse("the ID token does not say when the person signed in (auth_time); have the provider put it in")
-	case in.After(now.Add(skew)):
+		return nil, p.noAuthTime()
+	case in.After(now.Add(p.o.leeway)):
 		return nil, refuse("the ID token says the person signs in in the future (auth_time); is the clock of this machine right?")
-	case in.Before(now.Add(-p.o.Fresh - skew)):
+	case in.Before(now.Add(-p.o.Fresh - p.o.leeway)):
 		return nil, &Error{What: "the person signed in at the provider too long ago (auth_time)", stale: true}
 	}
-	who := bot.External{Issuer: p.o.Issuer, Subject: id.Subject, AuthAt: in}
+	who := bot.External{Issuer: p.o.Issuer, Subject: id.Subject, AuthAt: in, Second: second && p.o.second.in(claims)}
 	if !name(who.Subject, maxSubject) {
 		return nil, refuse("the ID token names nobody (sub)")
 	}
 	person := text(claims[p.o.PersonClaim])
+	if p.o.Tenant != "" {
+		person = entraPerson(person)
+	}
 	if !name(person, maxPerson) {
 		return nil, refuse("the ID token has no usable claim " + strconv.Quote(p.o.PersonClaim) + " (text of 1 to 128 characters); have the provider put it in")
 	}
@@ -199,7 +224,11 @@ func name(s string, most int) bool {
 }
 
 func (p *Provider) config(m *metadata, redirect string) *oauth2.Config {
-	return &oauth2.Config{ClientID: p.o.ClientID, ClientSecret: string(p.o.ClientSecret), Endpoint: m.endpoint, RedirectURL: redirect, Scopes: p.o.Scopes}
+	secret := string(p.o.ClientSecret)
+	if p.o.Assertion != nil {
+		secret = ""
+	}
+	return &oauth2.Config{ClientID: p.o.ClientID, ClientSecret: secret, Endpoint: m.endpoint, RedirectURL: redirect, Scopes: p.o.Scopes}
 }
 
 // metadata gives what is known, and asks the provider when that is nothing or
@@ -288,7 +317,7 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	if len(more.Algorithms) == 0 {
 		return nil, unavailable("the provider signs ID tokens by no algorithm that is accepted (RS256, PS256, ES256, EdDSA and their like)", nil)
 	}
-	m.verify = got.Verifier(&oidclib.Config{ClientID: p.o.ClientID, SupportedSigningAlgs: more.Algorithms, Now: p.o.Wall})
+	m.verify = got.Verifier(&oidclib.Config{ClientID: p.o.ClientID, SupportedSigningAlgs: more.Algorithms, Now: p.expiryClock})
 	return m, nil
 }
 
@@ -296,7 +325,7 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 // try both ways, and with it send the code twice.
 func (p *Provider) style(methods []string) (oauth2.AuthStyle, error) {
 	switch {
-	case p.o.ClientSecret == "":
+	case p.o.ClientSecret == "", p.o.Assertion != nil:
 		return oauth2.AuthStyleInParams, nil
 	case methods == nil || slices.Contains(methods, "client_secret_basic"):
 		return oauth2.AuthStyleInHeader, nil

@@ -195,7 +195,7 @@ func (s *issuer) pass(d time.Duration) {
 }
 
 func finish(p *oidc.Provider) (*bot.External, error) {
-	return p.Finish(context.Background(), redirect, code, "", nonce, verifier)
+	return p.Finish(context.Background(), redirect, code, "", nonce, verifier, bot.SignInAsk{})
 }
 
 func TestBegin(t *testing.T) {
@@ -204,7 +204,7 @@ func TestBegin(t *testing.T) {
 	if p.Name() != "Contoso" {
 		t.Errorf("name %q", p.Name())
 	}
-	address, err := p.Begin(t.Context(), redirect, state, nonce, verifier, false)
+	address, err := p.Begin(t.Context(), redirect, state, nonce, verifier, bot.SignInAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,12 +223,12 @@ func TestBegin(t *testing.T) {
 	if strings.Contains(address, verifier) || strings.Contains(address, url.QueryEscape(secret)) {
 		t.Error("the address tells a secret")
 	}
-	address, err = p.Begin(t.Context(), redirect, state, nonce, verifier, true)
+	address, err = p.Begin(t.Context(), redirect, state, nonce, verifier, bot.SignInAsk{Again: true})
 	if err != nil || !strings.Contains(address, "prompt=login") {
 		t.Errorf("signing in anew: %s %v", address, err)
 	}
 	for _, bad := range [][3]string{{"", nonce, verifier}, {state, "", verifier}, {state, nonce, verifier[:42]}, {state, nonce, strings.Repeat("v", 129)}} {
-		if _, err := p.Begin(t.Context(), redirect, bad[0], bad[1], bad[2], false); err == nil {
+		if _, err := p.Begin(t.Context(), redirect, bad[0], bad[1], bad[2], bot.SignInAsk{}); err == nil {
 			t.Errorf("begun with %q", bad)
 		}
 	}
@@ -446,7 +446,7 @@ func TestIssuerOfTheAnswer(t *testing.T) {
 		if c.iss == "self" {
 			c.iss = s.URL
 		}
-		_, err := s.provider().Finish(t.Context(), redirect, code, c.iss, nonce, verifier)
+		_, err := s.provider().Finish(t.Context(), redirect, code, c.iss, nonce, verifier, bot.SignInAsk{})
 		if (err == nil) != c.ok {
 			t.Errorf("announced %v, iss %q: %v", c.announced, c.iss, err)
 		}
@@ -500,7 +500,7 @@ func TestCodeIsSentOnce(t *testing.T) {
 	}
 	s := newIssuer(t)
 	for _, bad := range []string{"", strings.Repeat("c", 4097)} {
-		if _, err := s.provider().Finish(t.Context(), redirect, bad, "", nonce, verifier); err == nil || s.sent() != 0 {
+		if _, err := s.provider().Finish(t.Context(), redirect, bad, "", nonce, verifier, bot.SignInAsk{}); err == nil || s.sent() != 0 {
 			t.Errorf("a code of %d characters: %v, sent %d times", len(bad), err, s.sent())
 		}
 	}
@@ -541,7 +541,7 @@ func TestProviderIsDown(t *testing.T) {
 	s.down = true
 	p := s.provider()
 	begin := func() error {
-		_, err := p.Begin(t.Context(), redirect, state, nonce, verifier, false)
+		_, err := p.Begin(t.Context(), redirect, state, nonce, verifier, bot.SignInAsk{})
 		return err
 	}
 	var e *oidc.Error
@@ -603,7 +603,7 @@ func TestOldMetadataIsBetterThanNone(t *testing.T) {
 	s.down = true
 	s.mu.Unlock()
 	for range 3 {
-		if _, err := p.Begin(t.Context(), redirect, state, nonce, verifier, false); err != nil {
+		if _, err := p.Begin(t.Context(), redirect, state, nonce, verifier, bot.SignInAsk{}); err != nil {
 			t.Fatal(err)
 		}
 	}

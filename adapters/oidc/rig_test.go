@@ -8,6 +8,7 @@ import (
 
 	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/oidc"
+	"latchkey/bot"
 )
 
 // TestRealProvider signs in at a certified provider.
@@ -19,7 +20,7 @@ func TestRealProvider(t *testing.T) {
 	}
 	signIn := func() (code, iss string) {
 		t.Helper()
-		address, err := p.Begin(t.Context(), redirect, state, nonce, verifier, false)
+		address, err := p.Begin(t.Context(), redirect, state, nonce, verifier, bot.SignInAsk{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +31,7 @@ func TestRealProvider(t *testing.T) {
 		return back.Query().Get("code"), back.Query().Get("iss")
 	}
 	code, iss := signIn()
-	x, err := p.Finish(t.Context(), redirect, code, iss, nonce, verifier)
+	x, err := p.Finish(t.Context(), redirect, code, iss, nonce, verifier, bot.SignInAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,21 +46,21 @@ func TestRealProvider(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err = p.Finish(t.Context(), redirect, code, iss, nonce, verifier)
+	_, err = p.Finish(t.Context(), redirect, code, iss, nonce, verifier, bot.SignInAsk{})
 	refused("the same code again", "invalid_grant", err)
 	code, iss = signIn()
-	_, err = p.Finish(t.Context(), redirect, code, iss, nonce, strings.Repeat("w", 43))
+	_, err = p.Finish(t.Context(), redirect, code, iss, nonce, strings.Repeat("w", 43), bot.SignInAsk{})
 	refused("another verifier", "invalid_grant", err)
 	code, iss = signIn()
-	_, err = p.Finish(t.Context(), redirect, code, iss, "another-nonce-of-16", verifier)
+	_, err = p.Finish(t.Context(), redirect, code, iss, "another-nonce-of-16", verifier, bot.SignInAsk{})
 	refused("another nonce", "nonce", err)
 	code, _ = signIn()
-	_, err = p.Finish(t.Context(), redirect, code, "", nonce, verifier)
+	_, err = p.Finish(t.Context(), redirect, code, "", nonce, verifier, bot.SignInAsk{})
 	refused("an answer without its issuer", "iss", err)
 
 	code, iss = signIn()
 	there.Rotate(t)
-	if _, err := p.Finish(t.Context(), redirect, code, iss, nonce, verifier); err != nil {
+	if _, err := p.Finish(t.Context(), redirect, code, iss, nonce, verifier, bot.SignInAsk{}); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
 
@@ -68,6 +69,6 @@ func TestRealProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, iss = signIn()
-	_, err = stranger.Finish(t.Context(), redirect, code, iss, nonce, verifier)
+	_, err = stranger.Finish(t.Context(), redirect, code, iss, nonce, verifier, bot.SignInAsk{})
 	refused("another client secret", "invalid_client", err)
 }

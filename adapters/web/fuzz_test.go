@@ -82,11 +82,11 @@ func (f *fuzzed) FinishSignIn(_ context.Context, token bot.Secret) (*bot.SignInS
 
 func (f *fuzzed) Name() string { return "ID" }
 
-func (f *fuzzed) Begin(context.Context, string, string, string, string, bool) (string, error) {
+func (f *fuzzed) Begin(context.Context, string, string, string, string, bot.SignInAsk) (string, error) {
 	return "https://id.example/", nil
 }
 
-func (f *fuzzed) Finish(_ context.Context, _, code, issuer, _, _ string) (*bot.External, error) {
+func (f *fuzzed) Finish(_ context.Context, _, code, issuer, _, _ string, _ bot.SignInAsk) (*bot.External, error) {
 	f.asked = append(f.asked, code, issuer)
 	return nil, errors.New("no")
 }

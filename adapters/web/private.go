@@ -268,7 +268,7 @@ type pageData struct {
 	URI    template.URL
 	Key    string
 	At     string // the provider's name
-	Again  bool   // ask for the password there even if it knows the person
+	Wants  string // what the sign-in asks of the provider: wantAgain, wantOther or nothing
 	Code   string
 	Spoken string // the code for screen readers, character by character
 	Life   string
@@ -332,7 +332,7 @@ func (a *Adapter) showPage(w http.ResponseWriter, r *http.Request, p *openPage) 
 		a.closePage(w, r, p)
 		http.Redirect(w, r, SignInPath, http.StatusSeeOther)
 	case m.Form != nil && m.Form.SignIn:
-		a.askSignIn(w, http.StatusOK, p, "", false)
+		a.askSignIn(w, http.StatusOK, p, "")
 	case m.Form != nil && m.Form.Reveals:
 		a.page(w, http.StatusOK, "private_codes", p.lang, d.Title, d, "private")
 	case m.Form != nil:

@@ -28,7 +28,10 @@ import (
 // button), or comes too late. It costs nothing and reaches nothing, so it is no
 // failure of the address: whoever is signed in goes on, others are told.
 const (
-	SignInPath   = "/signin" // where people sign in for the web chat
+	SignInPath = "/signin" // where people sign in for the web chat
+	// SecondPath is where they do so with a second factor, also when they are
+	// signed in without.
+	SecondPath   = SignInPath + "?second=1"
 	callbackPath = SignInPath + "/callback"
 	cookieSignIn = "signin-" // and the beginning of the state
 	stateInName  = 16        // characters of the state in the cookie's name
@@ -171,11 +174,47 @@ func (a *Adapter) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := a.language(r)
 	s := &signingIn{next: nextOf(r)}
-	// Whoever sat here before may still be signed in at the provider.
-	again := st.Shared || r.PostForm.Get("again") == "1"
-	if err := a.sendToProvider(w, r, s, st, lang, again); err != nil {
-		a.chatTrouble(w, http.StatusServiceUnavailable, lang, session, s.next, "down", false)
+	ask := a.asks(r)
+	st.Second = ask.Second
+	if st.Shared { // whoever sat here before may still be signed in at the provider
+		ask.Again = true
 	}
+	if err := a.sendToProvider(w, r, s, st, lang, ask); err != nil {
+		a.chatTrouble(w, http.StatusServiceUnavailable, lang, session, s.next, "down", "")
+	}
+}
+
+// asks reads from a form what its sign-in asks of the provider.
+func (a *Adapter) asks(r *http.Request) bot.SignInAsk {
+	switch r.PostForm.Get("ask") {
+	case wantAgain:
+		return bot.SignInAsk{Again: true}
+	case wantOther:
+		return bot.SignInAsk{Other: true}
+	case wantSecond:
+		return bot.SignInAsk{Second: a.o.Second}
+	}
+	return bot.SignInAsk{}
+}
+
+// What a form may ask of the provider, see bot.SignInAsk.
+const (
+	wantAgain  = "again"
+	wantOther  = "other"
+	wantSecond = "second"
+)
+
+// nextAsk is what another try asks for, by why this one did not come about.
+func nextAsk(why string) string {
+	switch why {
+	case "stale":
+		return wantAgain
+	case "unknown", "guest":
+		return wantOther
+	case "frozen_again", "frozen_less":
+		return wantSecond
+	}
+	return ""
 }
 
 // privateSignIn begins a sign-in for a one-time page.
@@ -184,9 +223,9 @@ func (a *Adapter) privateSignIn(w http.ResponseWriter, r *http.Request, p *openP
 		a.showPage(w, r, p)
 		return
 	}
-	s := &signingIn{page: p.token}
-	if err := a.sendToProvider(w, r, s, bot.SignInState{Page: a.hash(p.token)}, p.lang, r.PostForm.Get("again") == "1"); err != nil {
-		a.askSignIn(w, http.StatusServiceUnavailable, p, "down", false)
+	s, ask := &signingIn{page: p.token}, a.asks(r) // a second factor is for our own window
+	if err := a.sendToProvider(w, r, s, bot.SignInState{Page: a.hash(p.token)}, p.lang, bot.SignInAsk{Again: ask.Again, Other: ask.Other}); err != nil {
+		a.askSignIn(w, http.StatusServiceUnavailable, p, "down")
 	}
 }
 
@@ -194,13 +233,13 @@ func (a *Adapter) privateSignIn(w http.ResponseWriter, r *http.Request, p *openP
 // provider. It is a page and no redirect, since our policy (form-action) stops
 // a form from being redirected to another site. The error is the provider's;
 // nothing has been answered then.
-func (a *Adapter) sendToProvider(w http.ResponseWriter, r *http.Request, s *signingIn, st bot.SignInState, lang string, again bool) error {
+func (a *Adapter) sendToProvider(w http.ResponseWriter, r *http.Request, s *signingIn, st bot.SignInState, lang string, ask bot.SignInAsk) error {
 	var err error
 	if s.token, err = a.o.Passes.BeginSignIn(r.Context(), st); err != nil {
 		a.trouble(w, r, err)
 		return nil
 	}
-	address, err := a.o.Provider.Begin(r.Context(), a.callback(), s.derive("state"), s.derive("nonce"), s.derive("verifier"), again)
+	address, err := a.o.Provider.Begin(r.Context(), a.callback(), s.derive("state"), s.derive("nonce"), s.derive("verifier"), ask)
 	if err != nil {
 		a.o.Log.Error("sign-in cannot begin", "err", err)
 		return err
@@ -262,7 +301,7 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 	why := ""
 	if e := q.Get("error"); e != "" {
 		why = refusal(e)
-	} else if x, err = a.o.Provider.Finish(ctx, a.callback(), q.Get("code"), q.Get("iss"), s.derive("nonce"), s.derive("verifier")); err != nil {
+	} else if x, err = a.o.Provider.Finish(ctx, a.callback(), q.Get("code"), q.Get("iss"), s.derive("nonce"), s.derive("verifier"), bot.SignInAsk{Second: st.Second}); err != nil {
 		why = failure(err)
 		if why == "refused" {
 			a.limits.failed(addr)
@@ -301,7 +340,10 @@ func refusal(e string) string {
 func failure(err error) string {
 	var down interface{ Unavailable() bool }
 	var stale interface{ Stale() bool }
+	var guest interface{ Guest() bool }
 	switch {
+	case errors.As(err, &guest) && guest.Guest():
+		return "guest"
 	case errors.As(err, &down) && down.Unavailable():
 		return "down"
 	case errors.As(err, &stale) && stale.Stale():
@@ -313,6 +355,8 @@ func failure(err error) string {
 // unlisted sorts the errors of House.SignInAs and ProofCode; empty: the store's.
 func unlisted(err error) string {
 	switch {
+	case errors.Is(err, bot.ErrGuest):
+		return "guest"
 	case errors.Is(err, bot.ErrNotFound):
 		return "unknown"
 	case errors.Is(err, bot.ErrFrozen):
@@ -354,11 +398,17 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		}
 	}
 	if why != "" {
-		a.chatTrouble(w, troubleStatus(why), lang, old, s.next, why, why == "stale" || why == "unknown")
+		why = a.frozen(why, st.Second)
+		a.chatTrouble(w, troubleStatus(why), lang, old, s.next, why, nextAsk(why))
 		return
 	}
 	session := bot.WebSession{Conversation: a.conversation(userOf(x)), User: userOf(x), Name: calledBy(p), Shared: st.Shared, Started: a.o.Now().UTC()}
 	if before != nil && before.User == session.User && before.Shared == session.Shared {
+		if st.Second { // what the chat was waiting for
+			if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {
+				a.o.Log.Error("signed in with a second factor, but the conversation was not opened", "err", err)
+			}
+		}
 		http.Redirect(w, r, s.next, http.StatusSeeOther)
 		return
 	}
@@ -385,7 +435,7 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 			a.trouble(w, r, err)
 			return
 		}
-		a.chatTrouble(w, http.StatusForbidden, lang, "", s.next, unlisted(err), false)
+		a.chatTrouble(w, http.StatusForbidden, lang, "", s.next, unlisted(err), "")
 		return
 	}
 	if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {
@@ -405,15 +455,28 @@ func calledBy(p *bot.Person) string {
 	return string(p.ID)
 }
 
+// frozen says more of a frozen account: what a sign-in must have to start it again,
+// or what this one lacked.
+func (a *Adapter) frozen(why string, asked bool) string {
+	switch {
+	case why != "frozen" || !a.o.Second:
+		return why
+	case asked:
+		return "frozen_less"
+	}
+	return "frozen_again"
+}
+
 // signInPage is the window in which people sign in who come from elsewhere: from
 // the chat inside another site's page, or from a chat that may change nothing.
-// Who is signed in here goes on.
+// Who is signed in here goes on, unless a second factor is wanted.
 func (a *Adapter) signInPage(w http.ResponseWriter, r *http.Request) {
 	s, token, err := a.session(w, r)
 	if !a.admit(w, r, token, err) {
 		return
 	}
-	if err == nil && s.Name != "" {
+	second := a.o.Second && r.URL.Query().Get("second") == "1"
+	if err == nil && s.Name != "" && !second {
 		http.Redirect(w, r, chatPath, http.StatusSeeOther)
 		return
 	}
@@ -422,6 +485,9 @@ func (a *Adapter) signInPage(w http.ResponseWriter, r *http.Request) {
 	at := a.o.Provider.Name()
 	d := &window{hidden: a.hidden(r, token, chatPath), At: at, Since: a.o.Now().UTC(), Phone: a.o.HelpPhone, Hours: a.o.HelpHours}
 	d.Ask = !a.o.Kiosk
+	if second {
+		d.Wants = wantSecond
+	}
 	a.page(w, http.StatusOK, "signin_window", lang, t("signin.title", "at", at), d, "private")
 }
 
@@ -430,7 +496,8 @@ type window struct {
 	hidden
 	At, Phone, Hours string
 	Since            time.Time
-	Ask              bool // whether this is a shared computer
+	Ask              bool   // whether this is a shared computer
+	Wants            string // wantSecond, or empty
 }
 
 // troubleStatus is the HTTP status for why a sign-in did not come about.
@@ -445,13 +512,12 @@ func troubleStatus(why string) int {
 }
 
 // chatTrouble says why there was no sign-in, and offers another try.
-func (a *Adapter) chatTrouble(w http.ResponseWriter, code int, lang string, session bot.Secret, next, why string, again bool) {
+func (a *Adapter) chatTrouble(w http.ResponseWriter, code int, lang string, session bot.Secret, next, why, ask string) {
 	t := a.words.in(lang)
 	at := a.o.Provider.Name()
 	d := struct {
-		Title, Text, At, CSRF, Next, Phone, Hours string
-		Again                                     bool
-	}{t("signin.trouble"), t("signin."+why, "at", at), at, "", next, a.o.HelpPhone, a.o.HelpHours, again}
+		Title, Text, At, CSRF, Next, Phone, Hours, Wants string
+	}{t("signin.trouble"), t("signin."+why, "at", at, "org", a.o.Org), at, "", next, a.o.HelpPhone, a.o.HelpHours, ask}
 	if session != "" {
 		d.CSRF = a.csrf(session)
 	}
@@ -460,7 +526,7 @@ func (a *Adapter) chatTrouble(w http.ResponseWriter, code int, lang string, sess
 
 // askSignIn is the page of a form that wants a sign-in. why says what went
 // wrong with the try before, and may be empty.
-func (a *Adapter) askSignIn(w http.ResponseWriter, code int, p *openPage, why string, again bool) {
+func (a *Adapter) askSignIn(w http.ResponseWriter, code int, p *openPage, why string) {
 	t := a.words.in(p.lang)
 	d := a.pageData(p)
 	if a.o.Provider == nil {
@@ -468,9 +534,9 @@ func (a *Adapter) askSignIn(w http.ResponseWriter, code int, p *openPage, why st
 	} else {
 		d.At = a.o.Provider.Name()
 	}
-	d.Again = again
+	d.Wants = nextAsk(why)
 	if why != "" {
-		d.Alert = t("signin."+why, "at", d.At)
+		d.Alert = t("signin."+why, "at", d.At, "org", a.o.Org)
 	}
 	a.page(w, code, "private_signin", p.lang, d.Title, d, "private")
 }
@@ -500,7 +566,7 @@ func (a *Adapter) pageSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		}
 	}
 	if why != "" {
-		a.askSignIn(w, troubleStatus(why), p, why, why == "stale" || why == "unknown")
+		a.askSignIn(w, troubleStatus(why), p, why)
 		return
 	}
 	// The page shows nothing more, but "this was not me" can still be pressed on it.

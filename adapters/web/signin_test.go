@@ -41,22 +41,23 @@ func withOIDC(there **rigs.OIDC) func(*house) {
 type standIn struct {
 	begin, finish error
 	x             bot.External
-	again         bool
+	ask, asked    bot.SignInAsk // of the last Begin and of the last Finish
 	codes         []string
 	home          string // the provider is a page that comes back at once; empty: an address that is not there
 }
 
 func (p *standIn) Name() string { return "Contoso ID" }
 
-func (p *standIn) Begin(_ context.Context, redirect, state, nonce, verifier string, again bool) (string, error) {
-	p.again = again
+func (p *standIn) Begin(_ context.Context, redirect, state, nonce, verifier string, ask bot.SignInAsk) (string, error) {
+	p.ask = ask
 	if p.home != "" {
 		return p.home + "/signin/callback?" + url.Values{"state": {state}, "code": {"c"}}.Encode(), p.begin
 	}
 	return "https://login.example/?" + url.Values{"state": {state}, "redirect_uri": {redirect}}.Encode(), p.begin
 }
 
-func (p *standIn) Finish(_ context.Context, _, code, _, _, _ string) (*bot.External, error) {
+func (p *standIn) Finish(_ context.Context, _, code, _, _, _ string, asked bot.SignInAsk) (*bot.External, error) {
+	p.asked = asked
 	p.codes = append(p.codes, code)
 	if p.finish != nil {
 		return nil, p.finish
@@ -66,11 +67,12 @@ func (p *standIn) Finish(_ context.Context, _, code, _, _, _ string) (*bot.Exter
 }
 
 // providerError is how oidc.Error looks from outside.
-type providerError struct{ down, stale bool }
+type providerError struct{ down, stale, guest bool }
 
 func (providerError) Error() string       { return "provider" }
 func (e providerError) Unavailable() bool { return e.down }
 func (e providerError) Stale() bool       { return e.stale }
+func (e providerError) Guest() bool       { return e.guest }
 
 // annAt is Ann as a provider names her.
 var annAt = bot.External{Issuer: "https://login.example", Subject: "s-1", Person: roomtest.AnnID, AuthAt: time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)}
@@ -342,7 +344,10 @@ func TestSignInThatDoesNotComeAbout(t *testing.T) {
 		h.Policy.LinkOpens.N, h.Policy.WebFailures.N, h.Policy.WebBurst.N = 1000, 1000, 1000
 	})
 	off := bot.Person{ID: "off", Username: "off", Email: "off@example.org", Name: "Off", Disabled: true}
-	h.People(roomtest.Ann(), off)
+	visitor := bot.Person{ID: "visitor", Username: "visitor", Name: "Visitor", Kind: bot.Guest}
+	h.People(roomtest.Ann(), off, visitor)
+	guest := annAt
+	guest.Person = visitor.ID
 	disabled := annAt
 	disabled.Person = off.ID
 	for _, c := range []struct {
@@ -352,20 +357,22 @@ func TestSignInThatDoesNotComeAbout(t *testing.T) {
 		answer        []string
 		status        int
 		text          string
-		again         bool
+		ask           bot.SignInAsk
 	}{
-		{"the provider is down at first", providerError{down: true}, nil, annAt, nil, http.StatusServiceUnavailable, "does not answer right now", false},
-		{"the provider is down at last", nil, providerError{down: true}, annAt, []string{"code", "c"}, http.StatusServiceUnavailable, "does not answer right now", false},
-		{"signed in long ago", nil, providerError{stale: true}, annAt, []string{"code", "c"}, http.StatusForbidden, "too long ago", true},
-		{"a bad answer", nil, providerError{}, annAt, []string{"code", "c"}, http.StatusForbidden, "did not hold up", false},
-		{"an unknown error", nil, errors.New("canary"), annAt, []string{"code", "c"}, http.StatusForbidden, "did not hold up", false},
-		{"stopped by the person", nil, nil, annAt, []string{"error", "access_denied", "error_description", "canary"}, http.StatusOK, "did not finish", false},
-		{"the provider failed", nil, nil, annAt, []string{"error", "server_error"}, http.StatusServiceUnavailable, "does not answer right now", false},
-		{"another error", nil, nil, annAt, []string{"error", "<script>canary"}, http.StatusForbidden, "did not hold up", false},
-		{"an error and a code", nil, nil, annAt, []string{"error", "access_denied", "code", "c"}, http.StatusOK, "did not finish", false},
-		{"nobody of the list", nil, nil, gone, []string{"code", "c"}, http.StatusForbidden, "does not find that account", true},
-		{"no person at all", nil, nil, bot.External{Issuer: "i", Subject: "s"}, []string{"code", "c"}, http.StatusForbidden, "does not find that account", true},
-		{"an account that is switched off", nil, nil, disabled, []string{"code", "c"}, http.StatusForbidden, "switched off", false},
+		{"the provider is down at first", providerError{down: true}, nil, annAt, nil, http.StatusServiceUnavailable, "does not answer right now", bot.SignInAsk{}},
+		{"the provider is down at last", nil, providerError{down: true}, annAt, []string{"code", "c"}, http.StatusServiceUnavailable, "does not answer right now", bot.SignInAsk{}},
+		{"signed in long ago", nil, providerError{stale: true}, annAt, []string{"code", "c"}, http.StatusForbidden, "too long ago", bot.SignInAsk{Again: true}},
+		{"a guest of the provider", nil, providerError{guest: true}, annAt, []string{"code", "c"}, http.StatusForbidden, "as a guest", bot.SignInAsk{Other: true}},
+		{"a guest of the list", nil, nil, guest, []string{"code", "c"}, http.StatusForbidden, "as a guest", bot.SignInAsk{Other: true}},
+		{"a bad answer", nil, providerError{}, annAt, []string{"code", "c"}, http.StatusForbidden, "did not hold up", bot.SignInAsk{}},
+		{"an unknown error", nil, errors.New("canary"), annAt, []string{"code", "c"}, http.StatusForbidden, "did not hold up", bot.SignInAsk{}},
+		{"stopped by the person", nil, nil, annAt, []string{"error", "access_denied", "error_description", "canary"}, http.StatusOK, "did not finish", bot.SignInAsk{}},
+		{"the provider failed", nil, nil, annAt, []string{"error", "server_error"}, http.StatusServiceUnavailable, "does not answer right now", bot.SignInAsk{}},
+		{"another error", nil, nil, annAt, []string{"error", "<script>canary"}, http.StatusForbidden, "did not hold up", bot.SignInAsk{}},
+		{"an error and a code", nil, nil, annAt, []string{"error", "access_denied", "code", "c"}, http.StatusOK, "did not finish", bot.SignInAsk{}},
+		{"nobody of the list", nil, nil, gone, []string{"code", "c"}, http.StatusForbidden, "does not find that account", bot.SignInAsk{Other: true}},
+		{"no person at all", nil, nil, bot.External{Issuer: "i", Subject: "s"}, []string{"code", "c"}, http.StatusForbidden, "does not find that account", bot.SignInAsk{Other: true}},
+		{"an account that is switched off", nil, nil, disabled, []string{"code", "c"}, http.StatusForbidden, "switched off", bot.SignInAsk{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.begin, p.finish, p.x, p.codes = c.begin, c.finish, c.x, nil
@@ -392,12 +399,12 @@ func TestSignInThatDoesNotComeAbout(t *testing.T) {
 			// The button of that page begins anew.
 			p.begin = nil
 			b.toProvider(b.Post("/signin", g.fields()...))
-			if p.again != c.again {
-				t.Errorf("the provider asks for the password again: %v", p.again)
+			if p.ask != c.ask {
+				t.Errorf("the provider is asked for %+v", p.ask)
 			}
 
 			chat := atSignInPage(h, strings.ReplaceAll(c.name, " ", ""))
-			p.begin, p.again = c.begin, false
+			p.begin, p.ask = c.begin, bot.SignInAsk{}
 			g = b.want(b.open(link(h, chat)), http.StatusOK)
 			g = b.Post("/private/signin", g.fields()...)
 			if c.begin == nil {
@@ -410,8 +417,8 @@ func TestSignInThatDoesNotComeAbout(t *testing.T) {
 			// The page goes on, and a good sign-in ends it well.
 			p.begin, p.finish, p.x = nil, nil, annAt
 			g = b.want(b.back(came(b.toProvider(b.Post("/private/signin", g.fields()...)), "code", "c")), http.StatusOK, "Your code")
-			if p.again != c.again {
-				t.Errorf("the provider asks for the password again: %v", p.again)
+			if p.ask != c.ask {
+				t.Errorf("the provider is asked for %+v", p.ask)
 			}
 			chat.Say(shownCode.FindStringSubmatch(g.Body)[1]).Expect("Ann")
 		})

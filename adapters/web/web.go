@@ -36,7 +36,9 @@ type House interface {
 	TryForm(ctx context.Context, conv bot.ConversationID, f *bot.FormReply) ([]bot.FieldProblem, error)
 	// SignInAs links a user of a channel to the person whom an identity
 	// provider named. The error wraps bot.ErrNotFound when the directory has
-	// no such person, bot.ErrDisabled when the account is disabled.
+	// no such person, bot.ErrGuest when it is a guest, bot.ErrDisabled when the
+	// account is disabled, and bot.ErrFrozen when it is frozen and the sign-in is
+	// not one that may end that.
 	SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error)
 	// NewBrowser ends what other browsers of the same account have open, begun
 	// and proven, before this one gets a session of it.
@@ -57,19 +59,19 @@ type House interface {
 }
 
 // A Provider is the organisation's OpenID provider. An error may say more of
-// itself: Unavailable() bool, when it did not answer, and Stale() bool, when the
-// person signed in there too long ago.
+// itself: Unavailable() bool, when it did not answer, Stale() bool, when the
+// person signed in there too long ago, and Guest() bool, when the person has an
+// account there and another organisation vouches for them.
 type Provider interface {
 	// Name is what people call it, for the button.
 	Name() string
 	// Begin gives the address to send the browser to. state, nonce and the
-	// PKCE secret verifier are made from one token by the caller; again asks
-	// the person to sign in anew.
-	Begin(ctx context.Context, redirect, state, nonce, verifier string, again bool) (address string, err error)
+	// PKCE secret verifier are made from one token by the caller.
+	Begin(ctx context.Context, redirect, state, nonce, verifier string, ask bot.SignInAsk) (address string, err error)
 	// Finish exchanges the code and checks everything about the answer, the
-	// iss parameter that came with the code included. The error holds no
-	// token and no claim.
-	Finish(ctx context.Context, redirect, code, issuer, nonce, verifier string) (*bot.External, error)
+	// iss parameter that came with the code included. ask is that of Begin, of
+	// which only Second matters here. The error holds no token and no claim.
+	Finish(ctx context.Context, redirect, code, issuer, nonce, verifier string, ask bot.SignInAsk) (*bot.External, error)
 }
 
 // Options of an Adapter. Channel, House, Passes, Policy, Phrases and PublicURL
@@ -95,6 +97,7 @@ type Options struct {
 	Chat     bool     // offer the web chat; otherwise only the pages
 	Embed    []string // origins whose pages may embed the chat
 	Provider Provider // nil: people sign in with a password, in the chat
+	Second   bool     // the provider may be asked for a second factor
 	Kiosk    bool     // everybody uses the same computer: sessions are short and leave nothing
 	QRPage   bool     // an authenticator's key is shown on a one-time page only
 	Picture  func(name string) (svg []byte, ok bool)

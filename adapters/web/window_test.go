@@ -323,9 +323,9 @@ func TestKiosk(t *testing.T) {
 			b := h.browser()
 			in := func() *tab {
 				t.Helper()
-				p.again = false
+				p.ask = bot.SignInAsk{}
 				b.want(b.back(came(b.toProvider(b.Post("/signin", "shared", c.shared)), "code", "c")), http.StatusSeeOther)
-				if !p.again {
+				if !p.ask.Again {
 					t.Error("the provider does not ask for the password: whoever sat there before is signed in")
 				}
 				if k := b.cookies["latchkey-session"]; k == nil || k.MaxAge != 0 {

@@ -33,7 +33,9 @@ const walks = 1000
 // conversation meanwhile, and proves things there. No method of the attacker's
 // ever becomes active and none of the owner's goes; the owner is told of every
 // method that the attacker begins, of every third wrong proof, and of every
-// lock. In half of the walks the attacker came before the owner had anything.
+// lock. In half of the walks the attacker came before the owner had anything. The
+// attacker has the password, too, and signs in with it; the owner signs in with a
+// second factor, in the own window: no session of the attacker's is ever at L3.
 //
 // LATCHKEY_SEED repeats one walk and tells it step by step.
 func TestStolenSessionNeverBinds(t *testing.T) {
@@ -176,6 +178,7 @@ func newScene(t *testing.T, gateOff bool) *scene {
 	}), codes: map[string]string{}}
 	db := keeping{s.DB, s}
 	s.Enroll.Store, s.Verify.Store = db, db
+	s.withSecond()
 	s.Verify.Senders = map[bot.Via]bot.Sender{bot.SMS: s, bot.Voice: s, bot.Mail: s}
 	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: shippedFacts}
 	for _, c := range desk.New().Specs() {
@@ -258,6 +261,14 @@ func (c *chat) send(ev bot.Event) *bot.Message {
 		c.s.Logf("%s %s > %s\n%s", c.s.Clock.Now().Format("15:04:05"), c.id, what, c.last.Text)
 	}
 	return c.last
+}
+
+// signIn signs the person in at the provider, for the account of this chat.
+func (c *chat) signIn(second bool) {
+	x := bot.External{Issuer: "https://login.example.org", Subject: "s", Person: bot.PersonID("ann-" + c.user[1:]), AuthAt: c.s.Clock.Now(), Second: second}
+	if _, err := c.s.Enroll.SignInAs(c.s.Context(), "test", c.user, x); err != nil {
+		c.s.Fatal(err)
+	}
 }
 
 func (c *chat) say(text string) *bot.Message { return c.send(bot.Event{Kind: bot.Text, Text: text}) }
@@ -449,7 +460,7 @@ func digitsAt(seed []byte, at time.Time) string {
 }
 
 func (h *holder) act() {
-	switch h.dice.IntN(5) {
+	switch h.dice.IntN(6) {
 	case 0:
 		h.say("status")
 	case 1:
@@ -476,6 +487,8 @@ func (h *holder) act() {
 		if h.last.Prompt == before {
 			h.stop()
 		}
+	case 5:
+		h.signIn(true)
 	case 4: // shows a new key and goes for lunch
 		h.prove("authenticator")
 		for range 5 {
@@ -524,6 +537,9 @@ var words = []string{"hi", "add phone", "authenticator", "add email", "security 
 
 func (a *attacker) act(finish bool) {
 	m := a.last
+	if a.dice.IntN(6) == 0 {
+		a.signIn(false)
+	}
 	if m == nil || a.dice.IntN(8) == 0 {
 		a.say(words[a.dice.IntN(len(words))])
 		return

@@ -18,8 +18,10 @@
 // is changed for an account that is disabled, stopped or frozen. Through a link
 // that is held, and while the tripwire is pulled, a sign-in of the last minutes in
 // the person's own window or form is asked for as well. Whoever had a method
-// once and has none that proves anything now goes to a person of the help desk,
-// never to the path of newcomers.
+// once and has none that proves anything now never takes the path of newcomers:
+// they sign in with a second factor in our own window (L3), or go to a person of
+// the help desk. The same sign-in, made after a freeze, ends it; nothing less
+// does, but an operator.
 //
 // A pending method belongs to the conversation that began it and lives as long
 // as its code. It never counts, never locks anybody out, and nobody else

@@ -43,9 +43,13 @@ func (r *Room) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Ano
 // the provider's claim names somebody else one day, that is another user with
 // another conversation: nobody finds what somebody before has left there.
 //
+// A frozen person gets in who has signed in with a second factor since the freeze,
+// as far as the question whether to start the account again: everything else is
+// still refused (bot.CheckSpec.Frozen).
+//
 // The error wraps bot.ErrNotFound when the directory has no such person,
-// bot.ErrDisabled when the account is disabled, and bot.ErrFrozen when it is
-// frozen.
+// bot.ErrGuest when it is a guest, bot.ErrDisabled when the account is disabled,
+// and bot.ErrFrozen when it is frozen.
 func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
 	if ch == "" || user == "" {
 		return nil, errors.New("enroll: sign in: a channel and a user are needed")
@@ -55,7 +59,7 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 		if err = oneAtATime(tx); err != nil {
 			return err
 		}
-		if p, err = external(tx, x); err != nil {
+		if p, err = external(tx, x); err != nil && !(errors.Is(err, bot.ErrFrozen) && r.mayThaw(p, x)) {
 			return err
 		}
 		ids, err := tx.IdentitiesOf(p.ID)
@@ -68,7 +72,10 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 				return err
 			}
 		}
-		return noteSignIn(tx, p.ID, ch, user)
+		if err := noteSignIn(tx, p.ID, ch, user); err != nil {
+			return err
+		}
+		return noteSecond(tx, p.ID, ch, user, x)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("enroll: sign in: %w", err)
@@ -138,6 +145,9 @@ func external(tx bot.Tx, x bot.External) (*bot.Person, error) {
 	p, err := tx.Person(x.Person)
 	if err != nil {
 		return nil, err
+	}
+	if p.Kind == bot.Guest {
+		return nil, fmt.Errorf("person %s: %w", p.ID, bot.ErrGuest)
 	}
 	return p, admitted(p)
 }

@@ -432,7 +432,7 @@ func TestLintCatalogue(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	if len(specs) != 30 || len((&enroll.Room{}).Forms()) != 5 {
+	if len(specs) != 31 || len((&enroll.Room{}).Forms()) != 5 {
 		t.Errorf("%d checks, %d forms", len(specs), len((&enroll.Room{}).Forms()))
 	}
 }

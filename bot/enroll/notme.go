@@ -210,7 +210,8 @@ func (r *Room) disownOf(tx bot.Tx, p *bot.Person, ch bot.ChannelID, user string,
 	return err == nil, err
 }
 
-// personFrozen says since when the person's account is frozen.
+// personFrozen says since when the person's account is frozen, and whether they
+// may start it again: here ("mine"), or after a sign-in in our window.
 func (r *Room) personFrozen(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := personOf(tx, c.Conversation.Person)
 	switch {
@@ -221,7 +222,17 @@ func (r *Room) personFrozen(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case p.FrozenAt.IsZero():
 		return say("no"), nil
 	}
-	return say("yes", "since", r.moment(c.Lang(), p, p.FrozenAt)), nil
+	since := r.moment(c.Lang(), p, p.FrozenAt)
+	l3, err := r.atL3(tx, c, p)
+	switch {
+	case err != nil:
+		return bot.Outcome{}, err
+	case l3:
+		return say("mine", "since", since), nil
+	case r.window() != "":
+		return say("window", "since", since, "address", r.window()), nil
+	}
+	return say("yes", "since", since), nil
 }
 
 // personNotMe is "this was not me" in a chat of the person: links that are

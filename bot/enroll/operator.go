@@ -142,11 +142,8 @@ func (r *Room) Unfreeze(ctx context.Context, p bot.PersonID, o Order) (Done, err
 		if d.Already = d.Person.FrozenAt.IsZero(); d.Already {
 			return nil
 		}
-		if err := tx.SetFrozen(p, time.Time{}); err != nil {
-			return fmt.Errorf("enroll: end a freeze: %w", err)
-		}
-		if _, err := tx.CloseRequests(p, flowFreeze); err != nil {
-			return fmt.Errorf("enroll: request of a freeze: %w", err)
+		if err := r.thaw(tx, p); err != nil {
+			return err
 		}
 		return r.noted(tx, o, d, "person.unfrozen", "", "account")
 	})
@@ -285,6 +282,11 @@ func (r *Room) Rename(ctx context.Context, p, now bot.PersonID, o Order) (Done, 
 	})
 }
 
+// firstTalk is the conversation that a web session of a chat account begins.
+func firstTalk(id bot.Identity) bot.ConversationID {
+	return bot.ConversationID(string(id.Channel) + ":" + id.User)
+}
+
 // hold lists the conversations of chat accounts, and those that a web session
 // may begin. It takes their locks, always in the same order, before anything
 // else is touched: turns that are under way end first.
@@ -295,7 +297,7 @@ func hold(tx bot.Tx, p bot.PersonID, ids []bot.Identity) ([]bot.ConversationID, 
 	}
 	convs := []bot.ConversationID{}
 	for _, id := range ids {
-		convs = append(convs, bot.ConversationID(string(id.Channel)+":"+id.User))
+		convs = append(convs, firstTalk(id))
 		for i := range all {
 			if all[i].Channel == id.Channel && all[i].User == id.User {
 				convs = append(convs, all[i].ID)

@@ -24,7 +24,7 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // stopped says why nothing is done for a person.
 func (r *Room) stopped(c *bot.Call, p *bot.Person) bot.Outcome {
 	if !p.FrozenAt.IsZero() {
-		return fail(bot.OutcomeFrozen, "account_frozen", "since", r.moment(c.Lang(), p, p.FrozenAt))
+		return fail(bot.OutcomeFrozen, "account_frozen", "since", r.moment(c.Lang(), p, p.FrozenAt), "address", r.window())
 	}
 	return fail("disabled", "account_disabled")
 }

@@ -66,7 +66,7 @@ func TestTextsFitOneSegment(t *testing.T) {
 // every language, and says that the help desk did it.
 func TestNoticesHaveWords(t *testing.T) {
 	for file, lang := range phrases(t) {
-		for _, key := range []string{"identity_unlinked", "person_frozen", "person_unfrozen", "person_signed_out", "person_disabled", "person_enabled"} {
+		for _, key := range []string{"identity_unlinked", "person_frozen", "person_unfrozen", "person_reopened", "person_signed_out", "person_disabled", "person_enabled"} {
 			if lang["notice.what."+key] == "" {
 				t.Errorf("%s has no phrase notice.what.%s", file, key)
 			}

@@ -51,6 +51,14 @@ func VoidProofs(tx bot.Tx, p bot.PersonID, keep func(*bot.Conversation) bool) er
 	if err != nil {
 		return fmt.Errorf("enroll: conversations of a person: %w", err)
 	}
+	// Whoever has just signed in has perhaps said nothing yet.
+	ids, err := tx.IdentitiesOf(p)
+	if err != nil {
+		return fmt.Errorf("enroll: chat accounts of a person: %w", err)
+	}
+	for _, id := range ids {
+		convs = append(convs, bot.Conversation{ID: firstTalk(id), Channel: id.Channel, User: id.User})
+	}
 	for i := range convs {
 		if keep != nil && keep(&convs[i]) {
 			continue
@@ -64,7 +72,8 @@ func VoidProofs(tx bot.Tx, p bot.PersonID, keep func(*bot.Conversation) bool) er
 
 // voidProof lets nothing count that a person has proven in a conversation.
 func voidProof(tx bot.Tx, p bot.PersonID, c *bot.Conversation) error {
-	err := errors.Join(tx.ClearTally(proofs, proofKey(p, c.ID)), tx.ClearTally(signIns, signInKey(p, c.Channel, c.User)))
+	err := errors.Join(tx.ClearTally(proofs, proofKey(p, c.ID)), tx.ClearTally(signIns, signInKey(p, c.Channel, c.User)),
+		tx.ClearTally(seconds, signInKey(p, c.Channel, c.User)))
 	if err != nil {
 		return fmt.Errorf("enroll: void proofs: %w", err)
 	}
@@ -106,7 +115,8 @@ func (r *Room) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // is asked for. Everybody else must have proven one in this conversation within
 // ProofFresh; what was changed meanwhile does not renew that. Through a held
 // link, and while the tripwire is pulled, a sign-in within SignInFresh is asked
-// for as well.
+// for as well. Whoever has no method left that could be proven needs L3 by a
+// sign-in (atL3), where the organisation has a second factor, and a person else.
 func (r *Room) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
 	p, err := someone(tx, c)
 	if err != nil {
@@ -127,7 +137,9 @@ func (r *Room) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
 			return st, fmt.Errorf("enroll: methods: %w", err)
 		}
 	}
-	st.Why, err = r.why(tx, c, &st)
+	if st.Why, err = r.why(tx, c, &st); st.Why == bot.MethodsLost {
+		st.Window = r.window()
+	}
 	return st, err
 }
 
@@ -165,6 +177,11 @@ func (r *Room) why(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, error) {
 		if st.Methods[i].Proves(c.Conversation.ID, tx.Now()) {
 			return bot.ProofNeeded, nil
 		}
+	}
+	// Nothing is left that could prove, so a sign-in with a second factor must do:
+	// it is L3 as well.
+	if l3, err := r.atL3(tx, c, p); err != nil || l3 {
+		return "", err
 	}
 	return bot.MethodsLost, nil
 }

@@ -214,6 +214,27 @@ var takeAway = []struct {
 			r.suspend(m)
 		}
 	}},
+	{"all methods are suspended, and a sign-in has no second factor", bot.Refused, bot.MethodsLost, func(r *rig) {
+		r.lose()
+		r.signInHere(r.annNow(false))
+	}},
+	{"all methods are suspended, and a second factor is too long ago", bot.Refused, bot.MethodsLost, func(r *rig) {
+		r.lose()
+		r.signInHere(r.annNow(true))
+		r.Clock.Advance(r.Policy.SignInFresh + time.Millisecond)
+	}},
+	{"all methods are suspended, and a second factor was shown in another conversation", bot.Refused, bot.MethodsLost, func(r *rig) {
+		r.lose()
+		here := r.Conv
+		r.Conv = r.elsewhere("other")
+		r.signInHere(r.annNow(true))
+		r.Conv = here
+	}},
+	{"all methods are suspended after a second factor was shown", bot.Refused, bot.MethodsLost, func(r *rig) {
+		r.signInHere(r.annNow(true))
+		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, roomtest.AnnID, nil) })
+		r.lose()
+	}},
 	{"the directory disables the account", bot.Refused, bot.AccountDisabled, func(r *rig) {
 		off := roomtest.Ann()
 		off.Disabled = true
@@ -234,6 +255,14 @@ var takeAway = []struct {
 		r.update(func(tx bot.Tx) error { return tx.RaiseAlert(bot.AlertTripwire, "", "many wrong proofs") })
 	}},
 	{"the conversation is signed out", bot.Refused, bot.SignedOut, func(r *rig) { r.Conv.Level = bot.L1 }},
+}
+
+// signInHere signs somebody in as our window does, for the account of this conversation.
+func (r *rig) signInHere(x bot.External) {
+	r.Helper()
+	if _, err := r.Enroll.SignInAs(r.Context(), r.Conv.Channel, r.Conv.User, x); err != nil {
+		r.Fatal(err)
+	}
 }
 
 // useRecovery gives Ann one more method, so that one may be suspended and
@@ -264,6 +293,7 @@ func TestEveryChangeAsksForItsProof(t *testing.T) {
 func lenient(p *policy.Policy) { p.T3Delays, p.ResendWaits = nil, nil }
 
 func everyChange(t *testing.T, r *rig) {
+	r.withSecond()
 	r.Conv = r.elsewhere("here")
 	r.Want("totp.begin", "", "ready")
 	r.Want("totp.prove", r.totp(), "ok")

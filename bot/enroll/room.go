@@ -43,6 +43,12 @@ type Deps struct {
 	// SignInAddress is the page of ours where people sign in for the web chat.
 	// Empty: there is none.
 	SignInAddress string
+	// SecondFactor says that the organisation's provider is asked for a second
+	// factor where it counts (bot.External.Second), and SecondFactorAddress is the
+	// page of ours where people do that. Without one, a freeze and the loss of all
+	// methods are for the help desk.
+	SecondFactor        bool
+	SecondFactorAddress string
 	// Question gives the text of a security question. Nil: questions have
 	// no words that an answer could repeat.
 	Question func(lang, id string) string
@@ -121,8 +127,10 @@ func (r *Room) Specs() []bot.CheckSpec {
 			Outcomes: bot.Outcomes("signed_out", "stopped", "none name", "started name list", "enrolled name list")},
 		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Frozen: true, Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
 		{Name: "person.language", Doc: "remember the person's language", Frozen: true, Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
-		{Name: "person.frozen", Doc: "is the account frozen, and since when", Frozen: true, Run: r.personFrozen,
-			Outcomes: bot.Outcomes("yes since", "no", "unknown")},
+		{Name: "person.frozen", Doc: "is the account frozen, since when, and may its person start it again here", Frozen: true, Run: r.personFrozen,
+			Outcomes: bot.Outcomes("yes since", "window since address", "mine since", "no", "unknown"), Instead: map[string]string{"window": "yes", "mine": "yes"}},
+		{Name: "person.thaw", Doc: "start a frozen account again, for somebody who has just signed in with a second factor", Frozen: true, Run: r.personThaw,
+			Outcomes: bot.Outcomes("ok", "again address", "no", "unknown")},
 		{Name: "person.not_me", Doc: "\"this was not me\": take held links away, or freeze the account (slot stop: all)", Frozen: true, Run: r.personNotMe,
 			Outcomes: bot.Outcomes("frozen request", "removed request", "held", "unknown")},
 		{Name: "person.cancel", Doc: "drop what is pending and void its codes", Frozen: true, Run: r.personCancel, Outcomes: bot.Outcomes("ok")},

@@ -40,7 +40,7 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	case st.Why == "":
 		return say("fresh"), nil
 	case st.Why != bot.ProofNeeded:
-		return fail("refused", st.Why, "why", st.Why), nil
+		return fail("refused", st.Why, "why", st.Why, "address", st.Window), nil
 	}
 	if wait, err := r.barred(tx, st.Person.ID, bot.T3); err != nil || wait > 0 {
 		return r.shut("locked", c, wait), err

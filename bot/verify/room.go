@@ -86,7 +86,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "code.state", Doc: "does the code that was sent still count", Takes: []string{"method", "ref"}, Run: r.codeState,
 			Outcomes: bot.Outcomes("live masked", "expired")},
 		{Name: "prove.begin", Doc: "must one of the person's methods be proven first", Options: true, Run: r.proveBegin,
-			Outcomes: bot.Outcomes("needed", "fresh", "none", "refused why", "locked wait soon")},
+			Outcomes: bot.Outcomes("needed", "fresh", "none", "refused why address", "locked wait soon")},
 		{Name: "prove.pick", Doc: "how is the chosen method proven", Takes: []string{"method"}, Run: r.provePick,
 			Outcomes: bot.Outcomes("authenticator", "phone via", "email", "recovery", "gone")},
 		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,

@@ -181,6 +181,12 @@ func plugDirectory(h *house) error {
 			return err
 		}
 		h.outside.provider = p
+	case "entra":
+		p, err := newEntraProvider(h, nil)
+		if err != nil {
+			return err
+		}
+		h.outside.provider = p
 	}
 	return nil
 }

@@ -87,7 +87,15 @@ func missing(cfg *config.Config) []string {
 		notes = append(notes, "directory.kind is demo: one well-known password opens every account")
 	}
 	if cfg.Web.Enabled && cfg.Directory == "none" {
-		notes = append(notes, "channels.web is enabled, but directory.kind is none: the web chat informs and hands over to people, and sets nothing up; set directory.kind to oidc for that")
+		notes = append(notes, "channels.web is enabled, but directory.kind is none: the web chat informs and hands over to people, and sets nothing up; set directory.kind to oidc or entra for that")
+	}
+	if cfg.Web.Enabled && cfg.SignsIn() {
+		switch s := cfg.SecondFactor(); {
+		case s == "":
+			notes = append(notes, fmt.Sprintf("no %s.second_factor: who has stopped their account, or has lost every method, is helped by the help desk only", cfg.Directory))
+		case cfg.Directory == "entra":
+			notes = append(notes, fmt.Sprintf("entra.second_factor is %s: it counts as a second factor on your word that a Conditional Access policy requires multifactor authentication every time for this authentication context; Entra hands the context out without a policy, too", s))
+		}
 	}
 	if name := issuer(cfg); cfg.Org.AppName == "" && name != cfg.Org.Name {
 		notes = append(notes, fmt.Sprintf("org.name is too long for the QR code of an authenticator app, which will show %q: set org.app_name to what people should see there", name))

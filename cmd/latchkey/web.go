@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
+	"time"
 
 	"latchkey/adapters/oidc"
 	"latchkey/adapters/web"
@@ -19,7 +21,7 @@ const webChannel bot.ChannelID = "web"
 // pretend phone stands beside it where there is one.
 func plugWeb(h *house) error {
 	c := h.cfg
-	if !c.Web.Enabled && c.Directory != "oidc" && c.Secrets.QR != "page" && !c.Chats() && !servesNotices(c) {
+	if !c.Web.Enabled && !c.SignsIn() && c.Secrets.QR != "page" && !c.Chats() && !servesNotices(c) {
 		return nil
 	}
 	o := web.Options{
@@ -31,7 +33,7 @@ func plugWeb(h *house) error {
 		Shared:  c.Store.Path == "", Now: h.db.Now, Log: h.log.With("adapter", "web"),
 	}
 	if h.outside.provider != nil {
-		o.Provider = h.outside.provider
+		o.Provider, o.Second = h.outside.provider, c.SecondFactor() != ""
 	}
 	if d := h.outside.device; d != nil {
 		o.Device = webPhone{phone{d, c.Org.Name}}
@@ -71,10 +73,18 @@ func plugWeb(h *house) error {
 
 // signInAddress is where people sign in for the web chat; empty: nowhere.
 func signInAddress(c *config.Config) string {
-	if !c.Web.Enabled || c.Directory != "oidc" {
+	if !c.Web.Enabled || !c.SignsIn() {
 		return ""
 	}
 	return c.HTTP.PublicURL + web.SignInPath
+}
+
+// secondAddress is where they do so with a second factor; empty: nowhere.
+func secondAddress(c *config.Config) string {
+	if signInAddress(c) == "" || c.SecondFactor() == "" {
+		return ""
+	}
+	return c.HTTP.PublicURL + web.SecondPath
 }
 
 // servesNotices reports whether the address is good for the page "this was not
@@ -97,7 +107,20 @@ func newProvider(h *house) (*oidc.Provider, error) {
 	}
 	return oidc.New(oidc.Options{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, PersonClaim: c.PersonClaim,
-		Name: name, CAFile: c.CAFile, Fresh: h.cfg.Policy.SignInFresh, Timeout: c.Timeout, Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "oidc"),
+		SecondFactor: c.SecondFactor,
+		Name:         name, CAFile: c.CAFile, Fresh: h.cfg.Policy.SignInFresh, Timeout: c.Timeout, Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "oidc"),
+	})
+}
+
+// newEntraProvider connects Microsoft Entra as the provider that the tenant's
+// people sign in at. assertion stands in for the secret where the registration
+// has a certificate or a federated credential; nil: it has neither.
+func newEntraProvider(h *house, assertion func(context.Context) (bot.Secret, error)) (*oidc.Provider, error) {
+	c := h.cfg.Entra
+	return oidc.New(oidc.Options{
+		Issuer: c.Login() + "/" + strings.ToLower(c.Tenant) + "/v2.0", ClientID: c.ClientID, ClientSecret: c.ClientSecret, Assertion: assertion,
+		Tenant: c.Tenant, SecondFactor: c.SecondFactor, Name: h.cfg.Org.Name, CAFile: c.CAFile,
+		Fresh: h.cfg.Policy.SignInFresh, Timeout: min(c.Timeout, time.Minute), Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "oidc"),
 	})
 }
 

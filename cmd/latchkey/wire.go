@@ -98,6 +98,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	d := h.enrollDeps()
 	d.Hashes, d.Phrases, d.SignIn = hasher{pool}, h.set, h.outside.signIn()
 	d.Anonymous, d.SignInAddress = webChannel, signInAddress(cfg)
+	d.SecondFactorAddress = secondAddress(cfg)
+	d.SecondFactor = d.SecondFactorAddress != ""
 	d.Directory, d.Notifier = h.outside.directoryOr(noDirectory{}), h.outside.notifierOr(nowhere{})
 	d.Question = func(lang, id string) string { return h.set.Set().ListText("questions", id, lang) }
 	d.Place = func(state []byte, lang string) (flow, title, progress string) {

@@ -72,7 +72,7 @@ func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error
 	}
 	facts, declared := spec.Answers()[oc.Name]
 	if oc.Name == bot.OutcomeFrozen && !declared {
-		facts, declared = []string{"since"}, true // every check has it
+		facts, declared = []string{"since", "address"}, true // every check has it
 	}
 	if !declared {
 		return oc, errors.New(check + " gave the undeclared outcome " + oc.Name)

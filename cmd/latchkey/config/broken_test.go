@@ -196,6 +196,11 @@ func brokenConfigs(dir string) []broken {
 		{"proxy by name", org + "http:\n  trusted_proxies: proxy.example.org\n", nil, "http.trusted_proxies", 4, "10.0.0.0/8"},
 		{"person by address", org + "oidc:\n  person_claim: email\n", nil, "oidc.person_claim", 4, "change hands"},
 		{"person by login", org + "oidc:\n  person_claim: preferred_username\n", nil, "oidc.person_claim", 4, "change hands"},
+		{"a second factor of its own kind", org + "oidc:\n  second_factor: sometimes\n", nil, "oidc.second_factor", 4, "neither amr nor acr:VALUE"},
+		{"a second factor of Entra at another provider", org + "oidc:\n  second_factor: c1\n", nil, "oidc.second_factor", 4, "entra.second_factor"},
+		{"a class of sign-ins without a name", org + "oidc:\n  second_factor: 'acr:'\n", nil, "oidc.second_factor", 4, "neither amr nor acr:VALUE"},
+		{"an authentication context that is none", org + "entra:\n  second_factor: c100\n", nil, "entra.second_factor", 4, "c1 to c99"},
+		{"a second factor that Entra does not tell", org + "entra:\n  second_factor: amr\n", nil, "entra.second_factor", 4, "authentication context"},
 		{"provider in the clear", org + "oidc:\n  issuer: http://id.example.org\n", nil, "oidc.issuer", 4, "use https"},
 
 		// What does not fit together.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -91,6 +92,7 @@ type OIDC struct {
 	PersonClaim  string // claim that holds the directory's id of a person
 	Name         string // what people call it
 	CAFile       string
+	SecondFactor string // "amr", "acr:VALUE", or empty: the provider is not asked for one
 	Timeout      time.Duration
 }
 
@@ -110,9 +112,40 @@ type Entra struct {
 	Groups       []string // ids of groups whose members are the staff; none: everybody
 	SyncEvery    time.Duration
 	ReportEvery  time.Duration
-	Needed       int  // methods that the tenant's reset policy asks for, 1 or 2
-	SMS, Voice   bool // the tenant has its own telephony provider for texts, for calls
+	Needed       int    // methods that the tenant's reset policy asks for, 1 or 2
+	SMS, Voice   bool   // the tenant has its own telephony provider for texts, for calls
+	SecondFactor string // an authentication context, "c1" to "c99", or empty: Entra is not asked for one
 	Timeout      time.Duration
+}
+
+// Login is the login server of the tenant's cloud, without a slash at its end, as
+// its issuer begins (Microsoft's page "National clouds").
+func (e *Entra) Login() string {
+	if e.LoginURL != "" {
+		return strings.TrimRight(e.LoginURL, "/")
+	}
+	switch e.Cloud {
+	case "usgov", "dod":
+		return "https://login.microsoftonline.us"
+	case "china":
+		return "https://login.partner.microsoftonline.cn"
+	}
+	return "https://login.microsoftonline.com"
+}
+
+// SignsIn reports whether people sign in on a page of an OpenID provider.
+func (c *Config) SignsIn() bool { return c.Directory == "oidc" || c.Directory == "entra" }
+
+// SecondFactor is how the provider that people sign in at is asked for a second
+// factor, or empty: it is not.
+func (c *Config) SecondFactor() string {
+	switch c.Directory {
+	case "oidc":
+		return c.OIDC.SecondFactor
+	case "entra":
+		return c.Entra.SecondFactor
+	}
+	return ""
 }
 
 // SMTP is the mail server. No Host, no mail.

@@ -391,7 +391,7 @@ func (r *reader) together() {
 		{"secrets.qr", "page needs http.public_url; set it, or leave chat", c.Secrets.QR == "page"},
 		{"http.public_url", "", c.Chats()},
 		{"channels.web.enabled", "true needs http.public_url; set it to how people reach this server", c.Web.Enabled},
-		{"directory.kind", c.Directory + " needs http.public_url, where the provider sends people back to; set it", c.Directory == "oidc" || c.Directory == "entra"},
+		{"directory.kind", c.Directory + " needs http.public_url, where the provider sends people back to; set it", c.SignsIn()},
 	} {
 		switch u, err := url.Parse(c.HTTP.PublicURL); {
 		case !page.wanted || err != nil:

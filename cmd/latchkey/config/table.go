@@ -170,6 +170,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.OIDC.Name }, bad: shorterThan(60)},
 		{Path: "oidc.ca_file", Kind: "path", Doc: "Certificates (PEM) that the provider's certificate is checked against; unset, the system's.", Example: "ca.pem",
 			at: func(c *Config) any { return &c.OIDC.CAFile }},
+		{Path: "oidc.second_factor", Kind: "text", Doc: "How a sign-in shows that it had a second factor, so that a person can start a stopped account again or go on after losing every method: amr (the claim amr lists mfa, or ways of two kinds; RFC 8176), or acr:VALUE (the claim acr is that value, which is asked for). Set it only where the provider says so of second factors alone. Unset, both are for the help desk.", Example: "amr",
+			at: func(c *Config) any { return &c.OIDC.SecondFactor }, bad: badSecond},
 		{Path: "oidc.timeout", Kind: "duration", Doc: "How long one question to the provider may take.", Floor: "1s", Cap: "1m",
 			at: func(c *Config) any { return &c.OIDC.Timeout }},
 
@@ -203,6 +205,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Entra.SMS }},
 		{Path: "entra.voice_provider", Kind: "switch", Doc: "The tenant has its own telephony provider for calls, likewise.",
 			at: func(c *Config) any { return &c.Entra.Voice }},
+		{Path: "entra.second_factor", Kind: "text", Doc: "The authentication context (c1 to c99) that a sign-in with a second factor asks for, so that a person can start a stopped account again or go on after losing every method. Set it only when a Conditional Access policy that requires multifactor authentication, with sign-in frequency every time, targets this context: Entra hands the context out also where no policy does, so setting it is your word that there is one. Unset, both are for the help desk.", Example: "c1",
+			at: func(c *Config) any { return &c.Entra.SecondFactor }, bad: badContext},
 		{Path: "entra.timeout", Kind: "duration", Doc: "How long one question may take; Microsoft ends its own after 60 seconds.", Floor: "5s", Cap: "2m",
 			at: func(c *Config) any { return &c.Entra.Timeout }},
 
@@ -373,6 +377,22 @@ var scopeShape = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]{1,100}$`) // RFC 
 func badScope(v string) (string, string) {
 	if !scopeShape.MatchString(v) {
 		return "is not a scope", "write words such as openid, profile"
+	}
+	return "", ""
+}
+
+var contextShape = regexp.MustCompile(`^c[1-9][0-9]?$`)
+
+func badContext(v string) (string, string) {
+	if !contextShape.MatchString(v) {
+		return "is not the id of an authentication context", "copy it from Conditional Access, Authentication contexts: c1 to c99"
+	}
+	return "", ""
+}
+
+func badSecond(v string) (string, string) {
+	if acr, ok := strings.CutPrefix(v, "acr:"); v != "amr" && (!ok || acr == "" || strings.ContainsAny(acr, " \t")) {
+		return "is neither amr nor acr:VALUE", "set it to amr, or to acr: and the value of the claim acr; for Microsoft Entra, set directory.kind to entra and use entra.second_factor"
 	}
 	return "", ""
 }

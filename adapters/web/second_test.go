@@ -1,0 +1,143 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/enroll"
+)
+
+// withSecond makes a house whose provider may be asked for a second factor.
+func withSecond(t *testing.T, p *standIn) *house {
+	h := newHouse(t, func(h *house) {
+		h.Options.Provider, h.Options.Second = p, true
+		h.Enroll.SecondFactor, h.Enroll.SecondFactorAddress = true, h.URL+"/signin?second=1"
+		h.Policy.LinkOpens.N, h.Policy.WebFailures.N, h.Policy.WebBurst.N = 1000, 1000, 1000
+	})
+	h.enrolled(t)
+	return h
+}
+
+func (h *house) frozen(t *testing.T) bool {
+	t.Helper()
+	var p *bot.Person
+	if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) { p, err = tx.Person(roomtest.AnnID); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return !p.FrozenAt.IsZero()
+}
+
+// TestFrozenPersonStartsAgain goes the whole way in a browser, in both languages:
+// from a sign-in that is not enough to the chat that starts the account again.
+func TestFrozenPersonStartsAgain(t *testing.T) {
+	for lang, say := range map[string]struct{ more, less, mine, yes, done string }{
+		"en": {"sign in once more with the second step", "had no second step", "You have just signed in with your second step", "Yes, start it again", "Your account is open again"},
+		"es": {"inicie sesión otra vez con el segundo paso", "no tuvo segundo paso", "Acaba de iniciar sesión con su segundo paso", "Sí, ábrala de nuevo", "Su cuenta está abierta de nuevo"},
+	} {
+		t.Run(lang, func(t *testing.T) {
+			p := &standIn{x: annAt}
+			h := withSecond(t, p)
+			if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+				t.Fatal(err)
+			}
+			h.Clock.Advance(time.Minute)
+			b := h.browser()
+			b.Lang = lang
+			turnedAway := func(g *got, text string) *got {
+				t.Helper()
+				if b.want(g, http.StatusForbidden, text, `name="ask" value="second"`, "(704) 296-3143"); b.cookie("session") != "" || !h.frozen(t) {
+					t.Fatal("somebody got in")
+				}
+				return g
+			}
+			p.x.AuthAt = h.Clock.Now()
+			g := turnedAway(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), say.more)
+			if p.ask.Second || p.asked.Second {
+				t.Error("asked for a second factor without need")
+			}
+			g = turnedAway(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), say.less)
+			if !p.ask.Second || !p.asked.Second {
+				t.Errorf("not asked for a second factor: %+v, %+v", p.ask, p.asked)
+			}
+			p.x.Second, p.x.AuthAt = true, h.Clock.Now().Add(-2*time.Minute)
+			g = turnedAway(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), say.less)
+			p.x.AuthAt = h.Clock.Now()
+			a := &tab{browser: b}
+			a.take(b.want(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther), "")
+			a.expect(say.mine)
+			a.press(say.yes)
+			a.expect(say.done)
+			if h.frozen(t) {
+				t.Error("it is stopped still")
+			}
+		})
+	}
+}
+
+// TestWindowForTheSecondFactor: whoever is signed in without one signs in again, in
+// the same session, and the chat goes on; where there is none, there is no such
+// window.
+func TestWindowForTheSecondFactor(t *testing.T) {
+	p := &standIn{x: annAt}
+	h := withSecond(t, p)
+	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
+		ms, err := tx.Methods(roomtest.AnnID)
+		for i := range ms {
+			if ms[i].State = bot.Suspended; err == nil {
+				err = tx.PutMethod(&ms[i])
+			}
+		}
+		if err == nil {
+			err = tx.SetFirstMethod(roomtest.AnnID, tx.Now().Add(-time.Hour))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser()
+	a := &tab{browser: b}
+	a.take(b.want(b.back(came(b.toProvider(b.Post("/signin", "next", "/chat")), "code", "c")), http.StatusSeeOther), "")
+	a.say("add phone")
+	a.expect("there is none now that I can ask for", h.URL+"/signin?second=1")
+	session := b.cookie("session")
+
+	g := b.want(b.Get("/signin?second=1"), http.StatusOK, "Use the second step there", `name="ask" value="second"`)
+	p.x.Second = true
+	a.take(b.want(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther), "")
+	if !p.ask.Second || !p.asked.Second || b.cookie("session") != session {
+		t.Errorf("%+v, %+v, the session changed: %v", p.ask, p.asked, b.cookie("session") != session)
+	}
+	a.open("/chat")
+	a.expect("Now a phone")
+
+	b.want(b.Get("/signin"), http.StatusSeeOther) // signed in, and nothing more is wanted
+	h.Options.Second = false
+	less := newHouse(t, func(h *house) { h.Options.Provider = p })
+	b = less.browser()
+	g = b.want(b.Get("/signin?second=1"), http.StatusOK)
+	if strings.Contains(g.Body, `name="ask"`) {
+		t.Error("a second factor is offered where there is none")
+	}
+	b.toProvider(b.Post("/signin", "ask", "second"))
+	if p.ask.Second {
+		t.Error("the provider is asked for what it does not have")
+	}
+}
+
+// TestPagesAskForNoSecondFactor: a one-time page ends in a code to type, which
+// makes a held link. It is asked for nothing that would not count.
+func TestPagesAskForNoSecondFactor(t *testing.T) {
+	p := &standIn{x: annAt}
+	h := withSecond(t, p)
+	chat := atSignInPage(h, "second")
+	b := h.browser()
+	g := b.want(b.open(link(h, chat)), http.StatusOK)
+	b.toProvider(b.Post("/private/signin", append(g.fields(), "ask", "second")...))
+	if p.ask.Second {
+		t.Error("asked for a second factor")
+	}
+}
