@@ -54,6 +54,19 @@ var (
 	_ bot.Examiner        = (*Client)(nil)
 )
 
+// Assertion is for others that have to be known to the tenant as the same app: it
+// gives what stands in place of a client secret, made or read anew. It is nil
+// where the app has a secret.
+func (c *Client) Assertion() func(context.Context) (bot.Secret, error) {
+	if !c.o.asserts() {
+		return nil
+	}
+	return func(context.Context) (bot.Secret, error) {
+		a, err := c.tokens.assertion()
+		return bot.Secret(a), err
+	}
+}
+
 // New checks the options. It asks Microsoft nothing, which may be down.
 func New(o Options) (*Client, error) {
 	if err := o.check(); err != nil {

@@ -84,21 +84,10 @@ func (t *tokens) drop(token string) {
 
 // fetch asks for a token with the best credential that there is.
 func (t *tokens) fetch(ctx context.Context) (token string, life time.Duration, err error) {
-	switch {
-	case t.o.FederatedFile != "":
-		a, err := readFederated(t.o.FederatedFile)
+	if t.o.asserts() {
+		a, err := t.assertion()
 		if err != nil {
-			return "", 0, &signInError{what: err.Error()}
-		}
-		return t.ask(ctx, "", a)
-	case t.o.CertificateFile != "":
-		c, err := readCertificate(t.o.CertificateFile)
-		if err != nil {
-			return "", 0, &signInError{what: strings.TrimPrefix(err.Error(), "entra: ")}
-		}
-		a, err := c.assertion(t.o.ClientID, t.url, t.o.Wall())
-		if err != nil {
-			return "", 0, &signInError{what: err.Error()}
+			return "", 0, err
 		}
 		return t.ask(ctx, "", a)
 	}
@@ -114,6 +103,29 @@ func (t *tokens) fetch(ctx context.Context) (token string, life time.Duration, e
 		}
 	}
 	return token, life, err
+}
+
+// asserts reports whether the app is known by an assertion and not by a secret.
+func (o *Options) asserts() bool { return o.FederatedFile != "" || o.CertificateFile != "" }
+
+// assertion makes, or reads, what stands in place of a secret.
+func (t *tokens) assertion() (string, error) {
+	if t.o.FederatedFile != "" {
+		a, err := readFederated(t.o.FederatedFile)
+		if err != nil {
+			return "", &signInError{what: err.Error()}
+		}
+		return a, nil
+	}
+	c, err := readCertificate(t.o.CertificateFile)
+	if err != nil {
+		return "", &signInError{what: strings.TrimPrefix(err.Error(), "entra: ")}
+	}
+	a, err := c.assertion(t.o.ClientID, t.url, t.o.Wall())
+	if err != nil {
+		return "", &signInError{what: err.Error()}
+	}
+	return a, nil
 }
 
 // ask makes one request for a token, with a secret or an assertion.

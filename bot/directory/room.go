@@ -29,6 +29,10 @@ type Deps struct {
 	GonePeople int
 	GoneShare  float64
 
+	// Done is called after a reading has ended, in the process that read its last
+	// page; nil: nothing follows.
+	Done func(context.Context, bot.Reading) error
+
 	// Alone says that no other process has the store: who held a page before is
 	// dead.
 	Alone bool

@@ -92,14 +92,22 @@ func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Dur
 	if err != nil {
 		return r.failed(ctx, reading, &s, err, stopped)
 	}
+	done := false
 	err = r.update(ctx, reading, &s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Pages++
 		now.Step++
 		now.Holder, now.Failures, now.Error, now.ErrorAt, now.Due = "", 0, "", time.Time{}, time.Time{}
-		return store(tx, now)
+		err := store(tx, now)
+		done = !now.Running()
+		return err
 	})
 	if errors.Is(err, errStale) {
 		return 0, nil
+	}
+	if err == nil && done && r.Done != nil {
+		if err := r.Done(ctx, reading); err != nil {
+			r.Log.Error("what follows a sync could not be done; it follows the next one", "reading", reading, "err", err)
+		}
 	}
 	return 0, err
 }

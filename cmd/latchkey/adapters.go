@@ -38,9 +38,9 @@ func configured() []plug {
 	plugs := []plug{
 		{"smtp", plugSMTP},
 		{"twilio", plugTwilio},
-		{"directory", plugDirectory},
 		{"entra", plugEntra},
-		{"web", plugWeb}, // asks the directory's provider
+		{"directory", plugDirectory}, // may ask the tenant's client who we are
+		{"web", plugWeb},             // asks the directory's provider
 	}
 	for _, p := range platforms() {
 		plugs = append(plugs, plug{p.name, p.plug})
@@ -182,7 +182,7 @@ func plugDirectory(h *house) error {
 		}
 		h.outside.provider = p
 	case "entra":
-		p, err := newEntraProvider(h, nil)
+		p, err := newEntraProvider(h)
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,8 @@ moment and start it again: your place is kept.
   latchkey demo --plain                 the terminal only, lines in and out, for a program or a screen reader
   latchkey demo --reset                 forget everything and start anew
   latchkey demo --scripts FOLDER        with your own scripts over the shipped ones
+  latchkey demo --with entra            with a pretend Microsoft 365 tenant of 1,500 people:
+                                        who will still get in after 1 February 2027
 
 Where input or output is not a terminal it is as with --plain, unless --web or
 --addr asks for the page, which then stays until Ctrl+C, also when input has ended.
@@ -55,7 +57,8 @@ Next: latchkey config describe > latchkey.yaml`,
 	}
 	var o demoOptions
 	fs := cmd.Flags()
-	fs.StringVar(&o.dir, "data", "latchkey-demo", "data `FOLDER`")
+	fs.StringVar(&o.dir, "data", "", "data `FOLDER` (default latchkey-demo, or latchkey-demo-entra)")
+	fs.StringVar(&o.with, "with", "", "`PART` to try with it: entra, a pretend Microsoft 365 tenant")
 	fs.StringVar(&o.addr, "addr", "", "`HOST:PORT` of the page, on this machine only (default 127.0.0.1:8080, or the next free port)")
 	fs.BoolVar(&o.web, "web", false, "the page only, without the conversation in this terminal")
 	fs.BoolVar(&o.plain, "plain", false, "plain lines in and out, without the page")
@@ -64,6 +67,14 @@ Next: latchkey config describe > latchkey.yaml`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if o.plain && (o.web || o.addr != "") {
 			return usage(cmd, "--plain keeps to the terminal; leave it away, or leave --web and --addr away")
+		}
+		if o.with != "" && o.with != "entra" {
+			return usage(cmd, "--with %q is not there; it is entra", o.with)
+		}
+		if o.dir == "" {
+			if o.dir = "latchkey-demo"; o.with != "" {
+				o.dir += "-" + o.with
+			}
 		}
 		if err := checkDemoAddr(o.addr); err != nil {
 			return usage(cmd, "--addr: %v", err)
@@ -108,6 +119,7 @@ func demoPolicy(p *policy.Policy) {
 // demoOptions are the flags of the demo.
 type demoOptions struct {
 	dir, scripts, addr string
+	with               string // "entra" or nothing
 	plain, web, reset  bool
 }
 
@@ -152,25 +164,46 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 		cfg.Web.Enabled = true
 		cfg.HTTP.Addr = door.Addr().String()
 		cfg.HTTP.PublicURL = demoURL(o.addr, door)
+	}
+	said := func(terminal bool) string { return intro(dir, where) + "\n" + introStaff(terminal) }
+	people := func(ctx context.Context, h *house) error { return importDemo(ctx, h.db) }
+	if o.with != "" {
+		tenant, err := newDemoTenant()
+		if err != nil {
+			return err
+		}
+		defer tenant.server.Close()
+		tenant.configure(cfg)
+		if err := tenant.write(cfg, dir); err != nil {
+			return err
+		}
+		plugs = append(plugs, plug{"entra", plugEntra})
+		if door != nil { // else there is no page to sign in on
+			plugs = append(plugs, plug{"directory", plugDirectory})
+		}
+		said = func(bool) string { return intro(dir, where) + "\n" + tenant.intro(dir, door == nil) }
+		people = func(ctx context.Context, h *house) error { return tenant.read(ctx, s, h) }
+	}
+	if door != nil {
 		plugs = append(plugs, plug{"web", plugWeb})
 	}
 	if !o.web {
 		if f, ok := s.in.(*os.File); ok && door != nil && !terminal.IsTerminal(f) {
 			s.in = openEnded{ctx, f}
 		}
-		plugs = append(plugs, plugTerminal(s, dir, o.plain, intro(dir, where, true)))
+		plugs = append(plugs, plugTerminal(s, dir, o.plain, said(true)))
 	}
 	h, err := build(ctx, cfg, log, plugs...)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	if err := importDemo(ctx, h.db); err != nil {
+	if err := people(ctx, h); err != nil {
 		return err
 	}
 	h.listener = door
 	if o.web {
-		fmt.Fprintln(s.out, intro(dir, where, false))
+		fmt.Fprintln(s.out, said(false))
 		fmt.Fprintln(s.out, "Ctrl+C stops it; your place is kept.")
 	}
 	return h.run(ctx)
@@ -251,7 +284,7 @@ func demoURL(addr string, l net.Listener) string {
 
 // demoFiles are what a demo leaves in its folder.
 var demoFiles = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.db.lock", "latchkey.db.sock", "latchkey.db.head", "latchkey.keys",
-	"inbox.jsonl", "authenticator.jsonl", "demo.log"}
+	"inbox.jsonl", "authenticator.jsonl", "demo.log", "latchkey.yaml", "entra.secret"}
 
 // forget deletes a demo's files and nothing else, and not while a demo uses them.
 func forget(dir string) error {
@@ -269,12 +302,21 @@ func forget(dir string) error {
 	return nil
 }
 
-// intro says what this is, where its page is, and who one may pretend to be.
-func intro(dir, where string, terminal bool) string {
+// intro says what this is, and where its page is.
+func intro(dir, where string) string {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		abs = dir
 	}
+	text := "This is a demo. Nothing leaves this machine; everything is kept in " + abs + "."
+	if where != "" {
+		text += "\nOpen it in your browser: " + where
+	}
+	return text
+}
+
+// introStaff says who one may pretend to be.
+func introStaff(terminal bool) string {
 	var names []string
 	for _, p := range demoStaff() {
 		note := ""
@@ -286,17 +328,11 @@ func intro(dir, where string, terminal bool) string {
 		}
 		names = append(names, p.Username+note)
 	}
-	lines := []string{"This is a demo. Nothing leaves this machine; everything is kept in " + abs + "."}
-	if where != "" {
-		lines = append(lines, "Open it in your browser: "+where)
-	}
-	lines = append(lines, fmt.Sprintf("Pretend to be one of %s.", strings.Join(names, ", ")))
+	text := fmt.Sprintf("Pretend to be one of %s.\nThe password of each is %s.", strings.Join(names, ", "), string(localdir.DemoPassword))
 	if terminal {
-		lines = append(lines, fmt.Sprintf("The password of each is %s. Commands here begin with /, for example /help.", string(localdir.DemoPassword)))
-	} else {
-		lines = append(lines, fmt.Sprintf("The password of each is %s.", string(localdir.DemoPassword)))
+		text += " Commands here begin with /, for example /help."
 	}
-	return strings.Join(lines, "\n")
+	return text
 }
 
 // importDemo brings the staff list up to date; what somebody enrolled stays.

@@ -21,6 +21,12 @@ func (h *house) newDirectory() *directory.Room {
 			r, err := h.importSynced(ctx, m, false)
 			return merged(r), err
 		},
+		Done: func(ctx context.Context, reading bot.Reading) error {
+			if reading == bot.ReportReading {
+				return noteReadiness(ctx, h.db, e)
+			}
+			return nil
+		},
 	}
 	if h.syncsPeople() {
 		d.SyncEvery = e.SyncEvery

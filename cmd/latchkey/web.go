@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/entra"
 	"latchkey/adapters/oidc"
 	"latchkey/adapters/web"
 	"latchkey/bot"
@@ -113,10 +114,13 @@ func newProvider(h *house) (*oidc.Provider, error) {
 }
 
 // newEntraProvider connects Microsoft Entra as the provider that the tenant's
-// people sign in at. assertion stands in for the secret where the registration
-// has a certificate or a federated credential; nil: it has neither.
-func newEntraProvider(h *house, assertion func(context.Context) (bot.Secret, error)) (*oidc.Provider, error) {
+// people sign in at, and says who we are as the tenant's client does.
+func newEntraProvider(h *house) (*oidc.Provider, error) {
 	c := h.cfg.Entra
+	var assertion func(context.Context) (bot.Secret, error)
+	if e, ok := h.outside.source.(*entra.Client); ok {
+		assertion = e.Assertion()
+	}
 	return oidc.New(oidc.Options{
 		Issuer: c.Login() + "/" + strings.ToLower(c.Tenant) + "/v2.0", ClientID: c.ClientID, ClientSecret: c.ClientSecret, Assertion: assertion,
 		Tenant: c.Tenant, SecondFactor: c.SecondFactor, Name: h.cfg.Org.Name, CAFile: c.CAFile,
