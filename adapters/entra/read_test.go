@@ -84,7 +84,7 @@ func TestPropertiesThatADeltaDoesNotTakeAreLeftOut(t *testing.T) {
 		if p, err := c.People(ctx(), ""); err != nil || len(p.Changes) != 1 {
 			t.Errorf("%d: %+v, %v", status, p, err)
 		}
-		if _, err := c.People(ctx(), ""); err != nil || s.count(people) != 3 {
+		if _, err := c.People(ctx(), ""); err != nil || s.count(people) != 4 {
 			t.Errorf("%d: the second reading asked %d times, %v", status, s.count(people), err)
 		}
 		if !strings.Contains(s.logged(), "employeeHireDate") {
@@ -95,6 +95,23 @@ func TestPropertiesThatADeltaDoesNotTakeAreLeftOut(t *testing.T) {
 	s.refuse(people, 400, "Request_BadRequest")
 	if _, err := s.client().People(ctx(), ""); err == nil || s.count(people) != 2 {
 		t.Errorf("a question that is refused anyway: %v, asked %d times", err, s.count(people))
+	}
+	// A fault that passes changes nothing.
+	s = newServer(t)
+	faults := 1
+	s.on(people, func(w http.ResponseWriter, r *http.Request) {
+		if faults--; faults == 0 {
+			w.WriteHeader(400)
+			return
+		}
+		login := ""
+		if strings.Contains(r.URL.RawQuery, "onPremisesSamAccountName") {
+			login = `,"onPremisesSamAccountName":"alee"`
+		}
+		fmt.Fprintf(w, `{"value":[%s],"@odata.deltaLink":%q}`, account(ann, login), s.URL+people+"?x")
+	})
+	if p, err := s.client().People(ctx(), ""); err != nil || !strings.Contains(string(p.Changes[0].Body), "alee") {
+		t.Errorf("after a fault that passes: %+v, %v", p, err)
 	}
 }
 
@@ -303,6 +320,10 @@ func TestPolicyOfTheTenant(t *testing.T) {
 	s.json(admins, `{"allowedToUseSSPR":false}`)
 	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins == nil || *p.Admins {
 		t.Errorf("%+v, %v", p, err)
+	}
+	s.refuse(admins, 403, "accessDenied")
+	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins != nil || len(p.Methods) != 4 {
+		t.Errorf("where only that is refused: %+v, %v", p, err)
 	}
 	for profiles, want := range map[string]bool{
 		`[{"attestationEnforcement":"disabled"},{"attestationEnforcement":"registrationOnly"}]`: false,

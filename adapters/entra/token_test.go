@@ -100,6 +100,9 @@ func TestSignInWithACertificate(t *testing.T) {
 	if got := tok.Headers[0].ExtraHeaders["typ"]; got != "JWT" {
 		t.Errorf("typ is %v", got)
 	}
+	if raw := map[string]any{}; tok.Claims(testKey().Public(), &raw) != nil || raw["aud"] != s.URL+tokens {
+		t.Errorf("aud is %v, and not one text", raw["aud"])
+	}
 	life := cl.Expiry.Time().Sub(cl.NotBefore.Time())
 	if cl.Issuer != app || cl.Subject != app || len(cl.Audience) != 1 || cl.Audience[0] != s.URL+tokens || !aGUID.MatchString(cl.ID) ||
 		!cl.NotBefore.Time().Equal(s.now) || life <= 0 || life > 10*time.Minute {
