@@ -64,10 +64,14 @@ func TestSignInWithASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := s.forms[0]
-	for name, want := range map[string]string{"grant_type": "client_credentials", "client_id": app, "client_secret": secret, "scope": s.URL + "/.default"} {
+	for name, want := range map[string]string{"grant_type": "client_credentials", "client_id": app, "client_secret": secret, "scope": "https://graph.microsoft.com/.default"} {
 		if got := strings.Join(f[name], " "); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	// The scope is the cloud's, whatever address leads there.
+	if _, err := s.client(func(o *entra.Options) { o.Cloud = entra.DoD }).People(ctx(), ""); err != nil || s.forms[1]["scope"][0] != "https://dod-graph.microsoft.us/.default" {
+		t.Errorf("the scope of another cloud is %v, %v", s.forms[1]["scope"], err)
 	}
 	if !aGUID.MatchString(s.last(tokens).Header.Get("client-request-id")) {
 		t.Error("the token was asked for without a client-request-id")
