@@ -100,8 +100,8 @@ func (f *fenced) RoundTrip(q *http.Request) (*http.Response, error) {
 	if !within(q.URL, f.login) && !within(q.URL, f.graph) {
 		return nil, errors.New("the address is not of a host that is configured; nothing was sent")
 	}
+	q = q.Clone(q.Context())
 	if q.Header.Get("client-request-id") == "" {
-		q = q.Clone(q.Context())
 		q.Header.Set("client-request-id", newID())
 	}
 	q.Header.Set("User-Agent", "Latchkey")

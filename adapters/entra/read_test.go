@@ -96,6 +96,18 @@ func TestPropertiesThatADeltaDoesNotTakeAreLeftOut(t *testing.T) {
 	if _, err := s.client().People(ctx(), ""); err == nil || s.count(people) != 2 {
 		t.Errorf("a question that is refused anyway: %v, asked %d times", err, s.count(people))
 	}
+	// In the middle of a reading nothing begins from the front again.
+	s = newServer(t)
+	s.on(people, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "$skiptoken=two" {
+			w.WriteHeader(400)
+			return
+		}
+		fmt.Fprintf(w, `{"value":[],"@odata.deltaLink":%q}`, s.URL+people+"?x")
+	})
+	if p, err := s.client().People(ctx(), s.URL+people+"?$skiptoken=two"); err == nil || s.count(people) != 1 {
+		t.Errorf("a page that is refused: %+v, asked %d times", p, s.count(people))
+	}
 	// A fault that passes changes nothing.
 	s = newServer(t)
 	faults := 1
