@@ -181,7 +181,7 @@ const (
 // Person implements bot.DirectorySource. It reads as the import of a staff list
 // from Entra does: the login is the account name of the domain, or else what
 // stands before the @ of the user principal name, which also stands in for an
-// address.
+// address. Only of guests it says the kind.
 func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, unsaid bot.PersonFields, err error) {
 	told := fields{}
 	if err := json.Unmarshal(merged, &told); err != nil || told == nil {
@@ -229,9 +229,13 @@ func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, 
 	} else {
 		unsaid |= bot.FieldDisabled
 	}
-	// An external account is a guest here, whatever type it was given.
-	if guest := strings.EqualFold(said(bot.FieldKind, "userType"), "guest"); guest || external {
-		p.Kind, unsaid = bot.Guest, unsaid&^bot.FieldKind
+	// An external account is a guest here, whatever type it was given. A member
+	// may be staff, a pupil, or a mailbox that several people open: Entra does not
+	// say, and must not overwrite a list that does.
+	if strings.EqualFold(told.text("userType"), "guest") || external {
+		p.Kind = bot.Guest
+	} else {
+		unsaid |= bot.FieldKind
 	}
 	return p, unsaid, nil
 }
