@@ -27,7 +27,8 @@ type DirectorySource interface {
 
 	// Registrations reads one page of the report. Next is empty after the last.
 	Registrations(ctx context.Context, cursor string) (page []Registration, next string, err error)
-	// MethodsOf reads the person's own page, in the words of the report.
+	// MethodsOf reads the person's own page, in the words of the report. An error
+	// wraps ErrNotFound where nobody of this id is there.
 	MethodsOf(ctx context.Context, p PersonID) ([]string, error)
 	// TenantPolicy reads what people may use. ReadAt is the caller's to set.
 	TenantPolicy(ctx context.Context) (*TenantPolicy, error)

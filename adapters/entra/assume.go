@@ -112,8 +112,9 @@ func assumptions() []assumption {
 				odd := oddPolicy(s.policy)
 				return when(len(odd) > 0, "words that Latchkey does not know: "+told(odd)), true
 			}, false, "what they mean is not counted; report them"},
-		{"own page lacks some kinds", "hardware tokens, questions, app passwords and QR codes stand in the report only", "v1.0 of methods lists only kinds of its own version", nil, false, ""},
+		{"own page lacks some kinds", "hardware tokens, questions, app passwords, QR codes and the codes of Microsoft Authenticator stand in the report only", "v1.0 of methods lists only kinds of its own version", nil, false, ""},
 		{"deletion is told", "deleted and expired accounts come as @removed, and 410 or syncStateNotFound says that a delta is over", "delta overview of 2022", nil, false, ""},
+		{"no licence is told", "without a P1 licence the report is refused with the code " + noLicence, "threads; no page lists it", nil, false, ""},
 		{"report takes $top", "the report has pages of up to 999 rows and says by @odata.nextLink where it goes on", "other pages of Graph; this one names neither",
 			func(s *seen) (string, bool) { return "", len(s.rows) > 0 }, true, ""},
 		{"synced passkeys are told", "passKeySynced stands in v1.0, too", "beta list only", nil, false, ""},

@@ -113,8 +113,8 @@ func (f *fenced) RoundTrip(q *http.Request) (*http.Response, error) {
 	if !within(q.URL, f.login) && !within(q.URL, f.graph) {
 		return nil, errors.New("the address is not of a host that is configured; nothing was sent")
 	}
+	q = q.Clone(q.Context())
 	if q.Header.Get("client-request-id") == "" {
-		q = q.Clone(q.Context())
 		q.Header.Set("client-request-id", newID())
 	}
 	q.Header.Set("User-Agent", "Latchkey")
@@ -288,14 +288,14 @@ var printable = regexp.MustCompile(`^[A-Za-z0-9 _./:;,=%()-]{1,200}$`)
 // noteThrottle logs how near the limit we are; Graph tells from 80 percent on.
 func (c *Client) noteThrottle(f *feature, r *http.Response) {
 	var told []any
-	for _, h := range []string{"x-ms-throttle-limit-percentage", "x-ms-throttle-scope", "x-ms-throttle-information", "x-ms-resource-unit"} {
+	for _, h := range []string{"Retry-After", "x-ms-throttle-limit-percentage", "x-ms-throttle-scope", "x-ms-throttle-information", "x-ms-resource-unit"} {
 		if v := r.Header.Get(h); printable.MatchString(v) {
 			told = append(told, h, v)
 		}
 	}
 	switch {
 	case r.StatusCode == http.StatusTooManyRequests:
-		c.o.Log.Warn("Microsoft Graph asks us to wait", append([]any{"what", f.name, "retry-after", idOf(r.Header.Get("Retry-After"))}, told...)...)
+		c.o.Log.Warn("Microsoft Graph asks us to wait", append([]any{"what", f.name}, told...)...)
 	case r.Header.Get("x-ms-throttle-limit-percentage") != "":
 		c.o.Log.Info("Microsoft Graph is near its limit", append([]any{"what", f.name}, told...)...)
 	}

@@ -102,9 +102,10 @@ func (c *certificate) assertion(client, endpoint string, now time.Time) (string,
 	if err != nil {
 		return "", fmt.Errorf("certificate_file: %w", err)
 	}
-	return jwt.Signed(s).Claims(jwt.Claims{
-		Issuer: client, Subject: client, Audience: jwt.Audience{endpoint}, ID: newID(),
-		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(assertionLife)),
+	// A plain map, because package jwt writes one audience as a list.
+	return jwt.Signed(s).Claims(map[string]any{
+		"iss": client, "sub": client, "aud": endpoint, "jti": newID(),
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(assertionLife).Unix(),
 	}).Serialize()
 }
 

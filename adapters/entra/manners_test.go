@@ -86,7 +86,7 @@ func TestThrottlingIsLogged(t *testing.T) {
 	s := newServer(t)
 	s.refuse(people, 429, "TooManyRequests", "x-ms-throttle-scope", "Tenant_Application/ReadWrite/a/b", "x-ms-throttle-information", "ResourceUnitLimitExceeded", "Retry-After", "9")
 	_, _ = s.client().People(ctx(), "")
-	for _, want := range []string{"Tenant_Application/ReadWrite/a/b", "ResourceUnitLimitExceeded", "retry-after=9"} {
+	for _, want := range []string{"Tenant_Application/ReadWrite/a/b", "ResourceUnitLimitExceeded", "Retry-After=9"} {
 		if !strings.Contains(s.logged(), want) {
 			t.Errorf("the log lacks %q: %s", want, s.logged())
 		}

@@ -66,13 +66,9 @@ func (c *Client) read(ctx context.Context, f *feature, cursor, first string) (*p
 
 // People implements bot.DirectorySource with a delta query of all users.
 func (c *Client) People(ctx context.Context, cursor string) (*bot.DirectoryPage, error) {
-	p, err := c.read(ctx, &featurePeople, cursor, c.firstPeople())
-	var r *refusal
-	if cursor == "" && !c.narrow.Load() && errors.As(err, &r) && (r.status == http.StatusBadRequest || r.status == http.StatusNotImplemented) {
-		// One property that a delta cannot have refuses the whole question.
-		c.narrow.Store(true)
-		c.o.Log.Warn("Microsoft Graph does not take all properties of people; they are read without", "without", strings.Join(undocumented, ", "))
-		p, err = c.read(ctx, &featurePeople, "", c.firstPeople())
+	p, err := c.read(ctx, &featurePeople, cursor, c.firstPeople(c.narrow.Load()))
+	if cursor == "" && !c.narrow.Load() && refusedWhole(err) {
+		p, err = c.widest(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -94,9 +90,32 @@ func (c *Client) People(ctx context.Context, cursor string) (*bot.DirectoryPage,
 	return d, nil
 }
 
-func (c *Client) firstPeople() string {
+// refusedWhole reports whether Graph did not take a question: one property that
+// a delta cannot have is enough.
+func refusedWhole(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && (r.status == http.StatusBadRequest || r.status == http.StatusNotImplemented)
+}
+
+// widest asks for people without the undocumented properties, after Graph has
+// refused them. They are asked for once more, so that a passing fault does not
+// change everybody's login.
+func (c *Client) widest(ctx context.Context) (*page, error) {
+	p, err := c.read(ctx, &featurePeople, "", c.firstPeople(true))
+	if err != nil {
+		return nil, err
+	}
+	if all, err := c.read(ctx, &featurePeople, "", c.firstPeople(false)); !refusedWhole(err) {
+		return all, err
+	}
+	c.narrow.Store(true)
+	c.o.Log.Warn("Microsoft Graph does not take all properties of people; they are read without", "without", strings.Join(undocumented, ", "))
+	return p, nil
+}
+
+func (c *Client) firstPeople(narrow bool) string {
 	names := documented
-	if !c.narrow.Load() {
+	if !narrow {
 		names = slices.Concat(documented, undocumented)
 	}
 	return c.address(featurePeople.path, "$select", strings.Join(names, ","))
@@ -162,7 +181,7 @@ const (
 // Person implements bot.DirectorySource. It reads as the import of a staff list
 // from Entra does: the login is the account name of the domain, or else what
 // stands before the @ of the user principal name, which also stands in for an
-// address.
+// address. Only of guests it says the kind.
 func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, unsaid bot.PersonFields, err error) {
 	told := fields{}
 	if err := json.Unmarshal(merged, &told); err != nil || told == nil {
@@ -210,9 +229,13 @@ func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, 
 	} else {
 		unsaid |= bot.FieldDisabled
 	}
-	// An external account is a guest here, whatever type it was given.
-	if guest := strings.EqualFold(said(bot.FieldKind, "userType"), "guest"); guest || external {
-		p.Kind, unsaid = bot.Guest, unsaid&^bot.FieldKind
+	// An external account is a guest here, whatever type it was given. A member
+	// may be staff, a pupil, or a mailbox that several people open: Entra does not
+	// say, and must not overwrite a list that does.
+	if strings.EqualFold(told.text("userType"), "guest") || external {
+		p.Kind = bot.Guest
+	} else {
+		unsaid |= bot.FieldKind
 	}
 	return p, unsaid, nil
 }

@@ -2,6 +2,7 @@ package entra
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -108,5 +109,10 @@ func (c *Client) adminsMayReset(ctx context.Context) (*bool, error) {
 		Allowed *bool `json:"allowedToUseSSPR"`
 	}
 	err = c.get(ctx, &featureAdmins, c.address(featureAdmins.path, "$select", "allowedToUseSSPR"), &told)
+	var r *refusal
+	var w *bot.WaitError
+	if errors.As(err, &r) && !errors.As(err, &w) {
+		return nil, nil // it is logged, and the rest of the policy is worth having
+	}
 	return told.Allowed, err
 }

@@ -84,7 +84,7 @@ func TestPropertiesThatADeltaDoesNotTakeAreLeftOut(t *testing.T) {
 		if p, err := c.People(ctx(), ""); err != nil || len(p.Changes) != 1 {
 			t.Errorf("%d: %+v, %v", status, p, err)
 		}
-		if _, err := c.People(ctx(), ""); err != nil || s.count(people) != 3 {
+		if _, err := c.People(ctx(), ""); err != nil || s.count(people) != 4 {
 			t.Errorf("%d: the second reading asked %d times, %v", status, s.count(people), err)
 		}
 		if !strings.Contains(s.logged(), "employeeHireDate") {
@@ -95,6 +95,35 @@ func TestPropertiesThatADeltaDoesNotTakeAreLeftOut(t *testing.T) {
 	s.refuse(people, 400, "Request_BadRequest")
 	if _, err := s.client().People(ctx(), ""); err == nil || s.count(people) != 2 {
 		t.Errorf("a question that is refused anyway: %v, asked %d times", err, s.count(people))
+	}
+	// In the middle of a reading nothing begins from the front again.
+	s = newServer(t)
+	s.on(people, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "$skiptoken=two" {
+			w.WriteHeader(400)
+			return
+		}
+		fmt.Fprintf(w, `{"value":[],"@odata.deltaLink":%q}`, s.URL+people+"?x")
+	})
+	if p, err := s.client().People(ctx(), s.URL+people+"?$skiptoken=two"); err == nil || s.count(people) != 1 {
+		t.Errorf("a page that is refused: %+v, asked %d times", p, s.count(people))
+	}
+	// A fault that passes changes nothing.
+	s = newServer(t)
+	faults := 1
+	s.on(people, func(w http.ResponseWriter, r *http.Request) {
+		if faults--; faults == 0 {
+			w.WriteHeader(400)
+			return
+		}
+		login := ""
+		if strings.Contains(r.URL.RawQuery, "onPremisesSamAccountName") {
+			login = `,"onPremisesSamAccountName":"alee"`
+		}
+		fmt.Fprintf(w, `{"value":[%s],"@odata.deltaLink":%q}`, account(ann, login), s.URL+people+"?x")
+	})
+	if p, err := s.client().People(ctx(), ""); err != nil || !strings.Contains(string(p.Changes[0].Body), "alee") {
+		t.Errorf("after a fault that passes: %+v, %v", p, err)
 	}
 }
 
@@ -140,11 +169,11 @@ func TestPersonOfAnAccount(t *testing.T) {
 			"officeLocation":"Central","businessPhones":["+1 555 010 0148"],"accountEnabled":true,"userType":"Member","preferredLanguage":"es-mx","employeeHireDate":"2021-08-19T00:00:00Z","onPremisesSamAccountName":"",
 			"manager@delta":[{"@odata.type":"#microsoft.graph.user","id":"` + strings.ToUpper(bob) + `"}]}`,
 			bot.Person{Username: "alee", Email: "ann.lee@riverbend.example", Name: "Ann Lee", GivenName: "Ann", Department: "Kitchen", Title: "Cook", Site: "Central", WorkPhone: "+1 555 010 0148",
-				Lang: "es-MX", HiredOn: "2021-08-19", Manager: bob}, always},
+				Lang: "es-MX", HiredOn: "2021-08-19", Manager: bob}, always | bot.FieldKind},
 		{"a domain account", `{"userPrincipalName":"ann.lee@riverbend.example","onPremisesSamAccountName":"ALee"}`,
 			bot.Person{Username: "alee", Email: "ann.lee@riverbend.example"}, always | bot.FieldName | bot.FieldGivenName | bot.FieldDepartment | bot.FieldTitle | bot.FieldSite | bot.FieldWorkPhone | bot.FieldLang | bot.FieldHiredOn | bot.FieldManager | bot.FieldDisabled | bot.FieldKind},
 		{"switched off", `{"userPrincipalName":"b@riverbend.example","displayName":null,"givenName":null,"department":null,"jobTitle":null,"officeLocation":null,"businessPhones":[],"accountEnabled":false,"userType":"Member","preferredLanguage":null,"employeeHireDate":null,"manager@delta":[]}`,
-			bot.Person{Username: "b", Email: "b@riverbend.example", Disabled: true}, always | bot.FieldLang},
+			bot.Person{Username: "b", Email: "b@riverbend.example", Disabled: true}, always | bot.FieldLang | bot.FieldKind},
 		{"a guest from outside", `{"userPrincipalName":"pat_example.org#EXT#@riverbend.example","mail":"pat@example.org","accountEnabled":true,"userType":"Guest"}`,
 			bot.Person{Username: "pat_example.org#ext#", Email: "pat@example.org", Kind: bot.Guest}, always | bot.FieldName | bot.FieldGivenName | bot.FieldDepartment | bot.FieldTitle | bot.FieldSite | bot.FieldWorkPhone | bot.FieldLang | bot.FieldHiredOn | bot.FieldManager},
 		{"an external member, without an address", `{"userPrincipalName":"pat_example.org#EXT#@riverbend.example","accountEnabled":true}`,
@@ -303,6 +332,10 @@ func TestPolicyOfTheTenant(t *testing.T) {
 	s.json(admins, `{"allowedToUseSSPR":false}`)
 	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins == nil || *p.Admins {
 		t.Errorf("%+v, %v", p, err)
+	}
+	s.refuse(admins, 403, "accessDenied")
+	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins != nil || len(p.Methods) != 4 {
+		t.Errorf("where only that is refused: %+v, %v", p, err)
 	}
 	for profiles, want := range map[string]bool{
 		`[{"attestationEnforcement":"disabled"},{"attestationEnforcement":"registrationOnly"}]`: false,

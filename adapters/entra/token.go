@@ -153,8 +153,9 @@ func (t *tokens) ask(ctx context.Context, secret, assertion string) (string, tim
 	return "", 0, e
 }
 
-// scope asks for all application permissions that were granted for Graph.
-func (t *tokens) scope() string { return t.o.GraphURL + "/.default" }
+// scope asks for all application permissions that were granted for Graph. It is
+// the cloud's name of Graph, also where graph_url leads elsewhere on the way.
+func (t *tokens) scope() string { return clouds[t.o.Cloud].graph + "/.default" }
 
 // A signInError says why there is no token. It holds no part of an answer but
 // numbers and ids.

@@ -64,10 +64,14 @@ func TestSignInWithASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := s.forms[0]
-	for name, want := range map[string]string{"grant_type": "client_credentials", "client_id": app, "client_secret": secret, "scope": s.URL + "/.default"} {
+	for name, want := range map[string]string{"grant_type": "client_credentials", "client_id": app, "client_secret": secret, "scope": "https://graph.microsoft.com/.default"} {
 		if got := strings.Join(f[name], " "); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	// The scope is the cloud's, whatever address leads there.
+	if _, err := s.client(func(o *entra.Options) { o.Cloud = entra.DoD }).People(ctx(), ""); err != nil || s.forms[1]["scope"][0] != "https://dod-graph.microsoft.us/.default" {
+		t.Errorf("the scope of another cloud is %v, %v", s.forms[1]["scope"], err)
 	}
 	if !aGUID.MatchString(s.last(tokens).Header.Get("client-request-id")) {
 		t.Error("the token was asked for without a client-request-id")
@@ -99,6 +103,9 @@ func TestSignInWithACertificate(t *testing.T) {
 	}
 	if got := tok.Headers[0].ExtraHeaders["typ"]; got != "JWT" {
 		t.Errorf("typ is %v", got)
+	}
+	if raw := map[string]any{}; tok.Claims(testKey().Public(), &raw) != nil || raw["aud"] != s.URL+tokens {
+		t.Errorf("aud is %v, and not one text", raw["aud"])
 	}
 	life := cl.Expiry.Time().Sub(cl.NotBefore.Time())
 	if cl.Issuer != app || cl.Subject != app || len(cl.Audience) != 1 || cl.Audience[0] != s.URL+tokens || !aGUID.MatchString(cl.ID) ||

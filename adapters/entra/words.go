@@ -88,7 +88,7 @@ func groups(n int) string {
 // nudging says in plain words what Microsoft's registration campaign does.
 func nudging(p bot.PolicyCampaign) string {
 	var who string
-	switch p.State {
+	switch strings.ToLower(p.State) {
 	case "disabled":
 		return "off: Microsoft asks nobody to register anything"
 	case "default":
@@ -115,10 +115,10 @@ func nudging(p bot.PolicyCampaign) string {
 // migration says what of the old settings still counts, and whether that is
 // something to look at.
 func migration(state string) (text string, open bool) {
-	switch state {
-	case "migrationComplete":
+	switch strings.ToLower(state) {
+	case "migrationcomplete":
 		return "complete: only this policy counts, and of the old settings how many methods a reset needs", false
-	case "preMigration", "migrationInProgress":
+	case "premigration", "migrationinprogress":
 		return "not complete (" + state + "): the old settings of multifactor authentication and password reset count as well, and Graph does not show them, so people may be able to use more than is listed here", true
 	}
 	return "unknown", true

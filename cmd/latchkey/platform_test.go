@@ -123,7 +123,7 @@ func TestOneChannelFails(t *testing.T) {
 }
 
 // TestDoctorPrints: what was found, with its fix; broken is an error, and an
-// adapter that panics is a finding without the panic's value.
+// adapter that panics is a finding without the panic's value, beside its connection.
 func TestDoctorPrints(t *testing.T) {
 	t.Parallel()
 	var log, out bytes.Buffer
@@ -142,7 +142,7 @@ func TestDoctorPrints(t *testing.T) {
 	h.stopped.Store(bot.ChannelID("slack-good"), bot.Health{Text: "stopped: no route"})
 	out.Reset()
 	err := examine(t.Context(), &out, h, true)
-	if err == nil || !strings.Contains(err.Error(), "2 of 5 broken") {
+	if err == nil || !strings.Contains(err.Error(), "2 of 6 broken") {
 		t.Errorf("error %v", err)
 	}
 	if s := out.String(); !strings.Contains(s, "BROKEN   connection: stopped: no route") || !strings.Contains(s, "panicked: string") || strings.Contains(s, "secret value") {
