@@ -87,10 +87,13 @@ func TestDeltaTellsEverybodyAndThenWhatChanges(t *testing.T) {
 		t.Errorf("told already: %v", items)
 	}
 	// A new reading tells the deleted, too.
-	items, _, _ = r.all(names)
+	items, next, _ = r.all(names)
 	gone := slices.DeleteFunc(items, func(m map[string]any) bool { return m["@removed"] == nil })
 	if len(gone) != 2 {
 		t.Errorf("%d are gone", len(gone))
+	}
+	if items, _, _ := r.all(next); len(items) != 0 {
+		t.Errorf("what was before the reading is told again: %v", items)
 	}
 	if r.Return(p[8].ID) == nil || r.Disable(p[7].ID) == nil || r.Remove("nobody") == nil || r.AddMethod("nobody", "email") == nil {
 		t.Error("what cannot be done is done")
