@@ -133,7 +133,11 @@ func TestDeltaRefusesWhatMicrosoftRefuses(t *testing.T) {
 	if m := r.get("/users/microsoft.graph.delta()")["value"].([]any)[0].(map[string]any); m["department"] != nil || m["displayName"] == nil {
 		t.Errorf("without $select: %v", m)
 	}
-	_, delta, _ := r.all("/users/delta?$select=id,displayName")
+	_, delta, _ := r.all("/users/delta?$select=id")
+	if r.Add(Person{}); len(r.get(delta)["value"].([]any)) != 1 {
+		t.Error("who is new is not told when ids alone are asked for")
+	}
+	_, delta, _ = r.all("/users/delta?$select=id,displayName")
 	if m := r.get("/users/delta?$deltatoken=latest&$select=displayName"); len(m["value"].([]any)) != 0 || m["@odata.deltaLink"] == nil {
 		t.Errorf("latest: %v", m)
 	}
@@ -152,7 +156,7 @@ func TestDeltaRefusesWhatMicrosoftRefuses(t *testing.T) {
 		if err != nil || !u.Query().Has("$deltatoken") || u.Query().Get("$deltatoken") != "" || !strings.Contains(u.Query().Get("$select"), "displayName") {
 			t.Errorf("Location %v", u)
 		}
-		if items, _, _ := r.all(u.String()); len(items) != 300 || items[0]["displayName"] == nil || items[0]["mail"] != nil {
+		if items, _, _ := r.all(u.String()); len(items) != 301 || items[0]["displayName"] == nil || items[0]["mail"] != nil {
 			t.Errorf("%d of the new reading: %v", len(items), items[0])
 		}
 	}

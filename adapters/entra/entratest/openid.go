@@ -415,7 +415,7 @@ func (t *Tenant) redeem(r *http.Request) (object, *oops) {
 	if !g.factor.IsZero() {
 		amr = append(amr, "mfa")
 	}
-	access := object{"aud": t.o.GraphRoot, "iss": "https://sts.windows.net/" + TenantID + "/", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLasts).Unix(), "made": now.UnixNano(),
+	access := object{"aud": t.o.GraphRoot, "iss": "https://sts.windows.net/" + TenantID + "/", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLasts).Unix(), "gen": t.revoked,
 		"appid": ClientID, "scp": "openid profile email", "amr": amr, "acr": "1", "oid": t.current(g.account).ID, "tid": TenantID, "ver": "1.0"}
 	return object{"token_type": "Bearer", "scope": "openid profile email", "expires_in": 3599, "ext_expires_in": 3599,
 		"access_token": sign(access), "id_token": sign(t.idToken(base(r), g, amr))}, nil
