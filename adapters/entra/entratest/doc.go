@@ -19,9 +19,9 @@
 //	tenant.Calls()                                         // what was asked, and what it needed
 //
 // It is made from documentation, not from what Latchkey's client does, so that
-// each can find the other's mistakes: the client's author does not write here.
-// Behind a rule stands where it comes from: the page of Microsoft's, or a thread
-// where somebody met it. What no document states is in Unverified; the doctor is
+// each can find the other's mistakes: a change that the client wants is made here
+// only when a document says so. Behind a rule stands where it comes from: the
+// page of Microsoft's, or a thread where somebody met it. What no document states is in Unverified; the doctor is
 // what tells of it in a real tenant.
 //
 // It is held against the published metadata and permissions of Microsoft Graph
