@@ -87,10 +87,13 @@ func TestDeltaTellsEverybodyAndThenWhatChanges(t *testing.T) {
 		t.Errorf("told already: %v", items)
 	}
 	// A new reading tells the deleted, too.
-	items, _, _ = r.all(names)
+	items, next, _ = r.all(names)
 	gone := slices.DeleteFunc(items, func(m map[string]any) bool { return m["@removed"] == nil })
 	if len(gone) != 2 {
 		t.Errorf("%d are gone", len(gone))
+	}
+	if items, _, _ := r.all(next); len(items) != 0 {
+		t.Errorf("what was before the reading is told again: %v", items)
 	}
 	if r.Return(p[8].ID) == nil || r.Disable(p[7].ID) == nil || r.Remove("nobody") == nil || r.AddMethod("nobody", "email") == nil {
 		t.Error("what cannot be done is done")
@@ -130,7 +133,11 @@ func TestDeltaRefusesWhatMicrosoftRefuses(t *testing.T) {
 	if m := r.get("/users/microsoft.graph.delta()")["value"].([]any)[0].(map[string]any); m["department"] != nil || m["displayName"] == nil {
 		t.Errorf("without $select: %v", m)
 	}
-	_, delta, _ := r.all("/users/delta?$select=id,displayName")
+	_, delta, _ := r.all("/users/delta?$select=id")
+	if r.Add(Person{}); len(r.get(delta)["value"].([]any)) != 1 {
+		t.Error("who is new is not told when ids alone are asked for")
+	}
+	_, delta, _ = r.all("/users/delta?$select=id,displayName")
 	if m := r.get("/users/delta?$deltatoken=latest&$select=displayName"); len(m["value"].([]any)) != 0 || m["@odata.deltaLink"] == nil {
 		t.Errorf("latest: %v", m)
 	}
@@ -149,7 +156,7 @@ func TestDeltaRefusesWhatMicrosoftRefuses(t *testing.T) {
 		if err != nil || !u.Query().Has("$deltatoken") || u.Query().Get("$deltatoken") != "" || !strings.Contains(u.Query().Get("$select"), "displayName") {
 			t.Errorf("Location %v", u)
 		}
-		if items, _, _ := r.all(u.String()); len(items) != 300 || items[0]["displayName"] == nil || items[0]["mail"] != nil {
+		if items, _, _ := r.all(u.String()); len(items) != 301 || items[0]["displayName"] == nil || items[0]["mail"] != nil {
 			t.Errorf("%d of the new reading: %v", len(items), items[0])
 		}
 	}

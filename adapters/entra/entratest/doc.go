@@ -19,9 +19,9 @@
 //	tenant.Calls()                                         // what was asked, and what it needed
 //
 // It is made from documentation, not from what Latchkey's client does, so that
-// each can find the other's mistakes: the client's author does not write here.
-// Behind a rule stands where it comes from: the page of Microsoft's, or a thread
-// where somebody met it. What no document states is in Unverified; the doctor is
+// each can find the other's mistakes: a change that the client wants is made here
+// only when a document says so. Behind a rule stands where it comes from: the
+// page of Microsoft's, or a thread where somebody met it. What no document states is in Unverified; the doctor is
 // what tells of it in a real tenant.
 //
 // It is held against the published metadata and permissions of Microsoft Graph
@@ -40,6 +40,7 @@ var Unverified = []string{
 	"users/delta: later readings hold changed properties only, also without Prefer: return=minimal",
 	"report: 1000 rows a page when $top is not given, 999 at most",
 	"report: rows are of different ages, between one hour and the longest lag",
+	"report: isMfaCapable looks at whether a method is on, and not for which groups; guests have isSsprEnabled false",
 	"report: nothing changes in isSsprCapable and isMfaCapable on 1 February 2027",
 	"report: a single permission's lack and a missing licence differ by the error's code only",
 	"transitiveMembers: properties other than id are null without User.Read.All",

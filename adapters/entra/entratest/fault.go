@@ -10,7 +10,7 @@ import (
 // A FaultKind is what goes wrong.
 type FaultKind int
 
-// The kinds. The last column of the fact sheet's list of faults, in its order.
+// The kinds.
 const (
 	_ FaultKind = iota
 

@@ -199,8 +199,16 @@ func TestWordsThatNobodyKnows(t *testing.T) {
 	}
 	// Members that came later are told to those who ask for them.
 	row = r.get(reportPath+"/"+p.ID, "Prefer", "include-unknown-enum-members")
-	if row["userPreferredMethodForSecondaryAuthentication"] != "palmVein" {
+	if row["userPreferredMethodForSecondaryAuthentication"] != "palmVein" || row["userType"] != "visitor" {
 		t.Errorf("%v", row)
+	}
+	if err := r.SetMethods(p.ID, "mobilePhone", "passKeySynced"); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range r.get("/users/" + p.ID + "/authentication/methods")["value"].([]any) {
+		if m := v.(map[string]any); m["phoneType"] == "mobile" || m["passkeyType"] == "synced" {
+			t.Errorf("%v", m)
+		}
 	}
 	for path, word := range map[string]string{
 		"/users/" + p.ID + "/authentication/methods": "#microsoft.graph.palmVeinAuthenticationMethod",

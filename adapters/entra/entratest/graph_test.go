@@ -86,6 +86,33 @@ func TestGroupsAreReadThroughTheirGroups(t *testing.T) {
 	}
 }
 
+// TestRequestsAreKnownByTheirIDs: the caller's comes back, in the head and in an
+// error, beside Graph's own.
+func TestRequestsAreKnownByTheirIDs(t *testing.T) {
+	r := newRig(t, Options{People: 30}).token()
+	own := map[string]bool{}
+	for _, path := range []string{"/users/delta", "/users/nobody"} {
+		resp, err := r.ask(path, "client-request-id", "mine-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, m := read(t, resp)
+		if e, is := m["error"].(map[string]any); is {
+			inner := e["innerError"].(map[string]any)
+			if inner["client-request-id"] != "mine-1" || inner["request-id"] != resp.Header.Get("request-id") {
+				t.Errorf("%v", inner)
+			}
+		}
+		own[resp.Header.Get("request-id")] = true
+		if resp.Header.Get("client-request-id") != "mine-1" {
+			t.Errorf("%v", resp.Header)
+		}
+	}
+	if calls := r.Calls(); len(own) != 2 || own[""] || calls[len(calls)-1].Header.Get("client-request-id") != "mine-1" {
+		t.Errorf("%v", own)
+	}
+}
+
 func TestMethodsAreThoseOfV1(t *testing.T) {
 	r := newRig(t, Options{}).token()
 	p := r.Find(func(p Person) bool { return p.Kind == Staff })

@@ -3,6 +3,7 @@ package entratest
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A group has members of its own, and groups within it.
@@ -28,7 +29,8 @@ func (t *Tenant) SchoolGroup(n int) string { return t.groupID(1 + n) }
 func (t *Tenant) SetGroup(id string, people, groups []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.groups[id] = group{name: "Group " + id[:min(8, len(id))], people: slices.Clone(people), within: slices.Clone(groups)}
+	g := group{name: "Group " + id[:min(8, len(id))], people: lower(people), within: lower(groups)}
+	t.groups[strings.ToLower(id)] = g
 }
 
 func (t *Tenant) makeGroups() {

@@ -141,7 +141,7 @@ func (t *Tenant) forProgram(r *http.Request) (object, *oops) {
 	}
 	now := t.o.Now()
 	claims := object{"aud": t.o.GraphRoot, "iss": "https://sts.windows.net/" + TenantID + "/", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLasts).Unix(),
-		"made": now.UnixNano(), "appid": ClientID, "app_displayname": ClientName, "idtyp": "app", "oid": t.people.id(1<<23 + 1), "sub": t.people.id(1<<23 + 1), "tid": TenantID, "ver": "1.0"}
+		"gen": t.revoked, "appid": ClientID, "app_displayname": ClientName, "idtyp": "app", "oid": t.people.id(1<<23 + 1), "sub": t.people.id(1<<23 + 1), "tid": TenantID, "ver": "1.0"}
 	if len(t.roles) > 0 {
 		claims["roles"] = t.roles
 	}
@@ -265,7 +265,7 @@ func (t *Tenant) authenticate(r *http.Request) (roles []string, refused *answer)
 	var c struct {
 		jwt.Claims
 		Roles []string `json:"roles"`
-		Made  int64    `json:"made"`
+		Gen   int      `json:"gen"`
 	}
 	if tok.Claims(signer().Public(), &c) != nil {
 		return nil, unauthenticated("Access token validation failure. Invalid signature.")
@@ -275,7 +275,7 @@ func (t *Tenant) authenticate(r *http.Request) (roles []string, refused *answer)
 		return nil, unauthenticated("Access token validation failure. Invalid audience.")
 	case c.Expiry == nil || !now.Before(c.Expiry.Time()):
 		return nil, unauthenticated("Lifetime validation failed, the token is expired.")
-	case !t.revoked.IsZero() && c.Made <= t.revoked.UnixNano():
+	case c.Gen != t.revoked:
 		return nil, unauthenticated("Continuous access evaluation resulted in challenge: the token was revoked.")
 	}
 	return c.Roles, nil

@@ -111,6 +111,21 @@ func peek(t *testing.T, word string) map[string]any {
 	return m
 }
 
+// TestEachCloudHasItsOwnGraph: a tenant of another cloud gives tokens for that
+// cloud's Graph only.
+func TestEachCloudHasItsOwnGraph(t *testing.T) {
+	r := newRig(t, Options{People: 30, GraphRoot: "https://graph.microsoft.us"})
+	if status, m := r.form(forProgram()); status != 400 || aadsts(t, m) != 500011 {
+		t.Errorf("%d %v", status, m)
+	}
+	status, m := r.form(forProgram("scope", "https://graph.microsoft.us/.default"))
+	if status != 200 || peek(t, m["access_token"].(string))["aud"] != "https://graph.microsoft.us" {
+		t.Fatalf("%d %v", status, m)
+	}
+	r.bearer = m["access_token"].(string)
+	r.get("/users/delta")
+}
+
 func TestTokensEndAndAreRevoked(t *testing.T) {
 	r := newRig(t, Options{People: 30})
 	path := "/users/" + r.Find(func(Person) bool { return true }).ID
@@ -125,22 +140,23 @@ func TestTokensEndAndAreRevoked(t *testing.T) {
 	r.token().get(path)
 	r.Revoke()
 	r.refused(path, 401)
-	r.clock.turn(time.Second)
 	r.token().get(path)
 	// A token keeps its roles until it ends.
 	r.SetRoles("Mail.Read")
 	r.get(path)
 	r.token().refused(path, 403)
-	// Another tenant's token, and one for another resource.
-	other := newRig(t, Options{People: 30, GraphRoot: "https://graph.microsoft.us"})
-	_, m := other.form(forProgram("scope", "https://graph.microsoft.us/.default"))
-	r.bearer = m["access_token"].(string)
+	// One for the Graph of another cloud, and one that somebody else signed.
+	claims := object{"aud": "https://graph.microsoft.us", "exp": r.clock.now().Add(time.Hour).Unix(), "gen": 1, "roles": ReadRoles}
+	r.bearer = sign(claims)
 	r.refused(path, 401)
+	claims["aud"] = GraphRoot
+	r.bearer = sign(claims)
+	r.get(path)
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: newKey()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.bearer, err = jwt.Signed(s).Claims(map[string]any{"aud": GraphRoot, "exp": r.clock.now().Add(time.Hour).Unix(), "roles": ReadRoles}).Serialize(); err != nil {
+	if r.bearer, err = jwt.Signed(s).Claims(map[string]any(claims)).Serialize(); err != nil {
 		t.Fatal(err)
 	}
 	r.refused(path, 401)

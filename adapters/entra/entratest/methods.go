@@ -68,6 +68,13 @@ func (t *Tenant) methodsOf(i int, f *Fault) []object {
 		}
 	}
 	if f.is(Unknown) {
+		for _, m := range all {
+			for _, open := range []string{"phoneType", "passkeyType", "attestationLevel", "smsSignInState"} {
+				if m[open] != nil {
+					m[open] = "unknownFutureValue"
+				}
+			}
+		}
 		all = append(all, method("palmVeinAuthenticationMethod", object{"id": t.people.id(i + 1<<27), "createdDateTime": made, "hand": "left"}))
 	}
 	return all

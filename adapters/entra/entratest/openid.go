@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -274,7 +275,7 @@ func (t *Tenant) authorize(w http.ResponseWriter, r *http.Request) {
 		s, again, e = t.signedIn(r, a)
 		switch {
 		case e == nil && s == nil:
-			t.page(w, r, a, again)
+			t.page(w, a, again)
 			return
 		case e == nil:
 			if r.Method == http.MethodPost {
@@ -415,7 +416,7 @@ func (t *Tenant) redeem(r *http.Request) (object, *oops) {
 	if !g.factor.IsZero() {
 		amr = append(amr, "mfa")
 	}
-	access := object{"aud": t.o.GraphRoot, "iss": "https://sts.windows.net/" + TenantID + "/", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLasts).Unix(), "made": now.UnixNano(),
+	access := object{"aud": t.o.GraphRoot, "iss": "https://sts.windows.net/" + TenantID + "/", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLasts).Unix(), "gen": t.revoked,
 		"appid": ClientID, "scp": "openid profile email", "amr": amr, "acr": "1", "oid": t.current(g.account).ID, "tid": TenantID, "ver": "1.0"}
 	return object{"token_type": "Bearer", "scope": "openid profile email", "expires_in": 3599, "ext_expires_in": 3599,
 		"access_token": sign(access), "id_token": sign(t.idToken(base(r), g, amr))}, nil
@@ -496,7 +497,7 @@ input, select, button { margin: .25rem 0 1rem; padding: .6rem; min-height: 2.75r
 <input id="login" name="login" value="{{.Hint}}" autocomplete="off">
 <label for="person">or one of these</label>
 <select id="person" name="person">
-{{range .People}}<option value="{{.ID}}">{{.Name}}{{with .Department}}, {{.}}{{end}}{{if eq .Kind "guest"}} (guest){{end}}</option>
+{{range .People}}<option value="{{.ID}}">{{.Name}}{{with .Department}}, {{.}}{{end}}{{if eq .Kind "guest"}}, guest{{end}}{{if .Admin}}, administrator{{end}}{{if not .Enabled}}, disabled{{end}}: {{range .Methods}}{{.}} {{else}}nothing registered{{end}}</option>
 {{end}}</select>
 <button name="do" value="password">Sign in</button>
 <button name="do" value="factor">Sign in with a second factor</button>
@@ -508,22 +509,23 @@ input, select, button { margin: .25rem 0 1rem; padding: .6rem; min-height: 2.75r
 </html>
 `))
 
-// listed is how many people the page offers.
-const listed = 60
+// How many people the page offers at most, and among how many it looks for them.
+const (
+	listed   = 100
+	lookedAt = 3000
+)
 
-// page shows the form. t.mu is held.
-func (t *Tenant) page(w http.ResponseWriter, _ *http.Request, a asked, sentence string) {
+// page shows the form. Its list has somebody of each sort. t.mu is held.
+func (t *Tenant) page(w http.ResponseWriter, a asked, sentence string) {
 	data := map[string]any{"District": District, "Domain": Domain, "Sentence": sentence, "Hint": a.hint}
 	var people []Person
-	for i := 0; i < t.size() && len(people) < listed; i++ {
-		if s := t.current(i); s.gone == "" && s.Kind != Service && s.Kind != Shared {
+	seen := map[string]bool{}
+	for i := 0; i < min(t.size(), lookedAt) && len(people) < listed; i++ {
+		s := t.current(i)
+		sort := fmt.Sprint(s.Methods, s.Kind, s.Enabled, s.Admin)
+		if s.gone == "" && s.Kind != Service && s.Kind != Shared && !seen[sort] {
+			seen[sort] = true
 			people = append(people, s.Person)
-		}
-	}
-	// Guests come last in no list of names: show two.
-	for i, n := listed, 0; i < t.size() && n < 2; i++ {
-		if s := t.current(i); s.gone == "" && s.Kind == Guest {
-			people, n = append(people, s.Person), n+1
 		}
 	}
 	data["People"] = people

@@ -207,7 +207,7 @@ func (t *Tenant) changesPage(q *request, m mark) *answer {
 	}
 	for n, i := range order {
 		one := t.told(i, m.Select, names[n], q.fault)
-		if len(one) > 1 { // nothing of what changed was selected: nothing is told
+		if len(one) > 1 || names[n] == nil { // else nothing of what changed was selected
 			p.items = append(p.items, one)
 		}
 	}

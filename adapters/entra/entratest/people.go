@@ -247,6 +247,7 @@ func (g *people) person(i int) Person {
 		p.Mail = account + "@partner.example"
 		p.UPN = strings.ReplaceAll(p.Mail, "@", "_") + "#EXT#@" + Domain
 		p.School, p.Department, p.Title, p.EmployeeID, p.HiredOn = "", "", "", "", time.Time{}
+		p.SSPR = false // guests reset at home
 		return g.methods(i, p)
 	case Shared:
 		p.Name, account = p.Department+" "+p.School, fmt.Sprintf("shared-%d", i)
@@ -285,6 +286,19 @@ func (g *people) person(i int) Person {
 func (g *people) methods(i int, p Person) Person {
 	if p.Kind == Shared || p.Kind == Service {
 		return p
+	}
+	// Who works without a desk has less, and who works with computers has more.
+	switch habit := g.roll(i, 11, 10); p.Department {
+	case "Custodial Services", "Food Services", "Transportation":
+		if habit < 5 {
+			p.Methods = [][]string{{"mobilePhone"}, {"mobilePhone"}, {"officePhone"}, nil}[g.roll(i, 12, 4)]
+			return p
+		}
+	case "Technology":
+		if habit < 6 {
+			p.Methods = [][]string{{"passKeyDeviceBoundAuthenticator", "microsoftAuthenticatorPush", "email"}, {"microsoftAuthenticatorPush", "softwareOneTimePasscode", "email"}}[g.roll(i, 12, 2)]
+			return p
+		}
 	}
 	n := g.roll(i, 10, 1000)
 	for _, m := range mixes {

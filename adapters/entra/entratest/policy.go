@@ -121,14 +121,14 @@ func (p *Policy) methodsPolicy(f *Fault) object {
 	for _, m := range p.Methods {
 		configurations = append(configurations, m.object())
 	}
-	state, target := p.Campaign.State, p.Campaign.Target
+	state, target, migration := p.Campaign.State, p.Campaign.Target, p.Migration
 	if f.is(Unknown) {
 		configurations = append(configurations, object{"@odata.type": "#microsoft.graph.palmVeinAuthenticationMethodConfiguration", "id": "PalmVein", "state": "enabled", "excludeTargets": []object{}, "includeTargets": []object{everybody()}})
-		state, target = "unknownFutureValue", "palmVein"
+		state, target, migration = "unknownFutureValue", "palmVein", "unknownFutureValue"
 	}
 	return object{
 		"id": "authenticationMethodsPolicy", "displayName": "Authentication Methods Policy", "description": "The tenant-wide policy that controls which authentication methods are allowed.",
-		"lastModifiedDateTime": "2026-09-01T08:00:00Z", "policyVersion": "1.5", "policyMigrationState": p.Migration,
+		"lastModifiedDateTime": "2026-09-01T08:00:00Z", "policyVersion": "1.5", "policyMigrationState": migration,
 		"registrationEnforcement": object{"authenticationMethodsRegistrationCampaign": object{
 			"state": state, "snoozeDurationInDays": p.Campaign.Snooze, "excludeTargets": []object{},
 			"includeTargets": []object{{"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": target}},

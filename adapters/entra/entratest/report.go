@@ -107,6 +107,7 @@ func (t *Tenant) row(i int, f *Fault, prefer bool) (object, bool) {
 		if prefer {
 			preferred = "palmVein"
 		}
+		kind = pick(prefer, "visitor") + pick(!prefer, "unknownFutureValue")
 	}
 	capable := slices.ContainsFunc(words, func(w string) bool { return slices.Contains(strong, w) && t.policy.allows(w) })
 	return object{
