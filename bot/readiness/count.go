@@ -125,20 +125,11 @@ func (v *Verdict) unsure() bool {
 	return false
 }
 
-// TextsOnly reports whether the person has second factors, all of them texts
-// and calls that end: Microsoft stops such people with a passkey prompt
+// TextsOnly reports whether the person signs in today, and texts and calls that
+// end are all that it is by: Microsoft stops such people with a passkey prompt
 // (concept-sms-voice-retirement).
 func (v *Verdict) TextsOnly() bool {
-	phones := 0
-	for _, c := range v.SignIn.Methods {
-		switch k := kindOf(c.Method); {
-		case k.phone():
-			phones++
-		case k.factor():
-			return false
-		}
-	}
-	return v.SignIn.Answer == No && phones > 0
+	return v.SignIn.Loses() && slices.ContainsFunc(v.SignIn.Methods, func(c Counted) bool { return c.Reason == TextEnds || c.Reason == CallEnds })
 }
 
 // Plan is the least that saves a person's sign-in and reset; empty for whom

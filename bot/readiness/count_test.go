@@ -65,6 +65,24 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestWhoMeetsThePrompt: Microsoft's passkey prompt stops those who sign in by
+// text or call and by nothing else that the policy allows.
+func TestWhoMeetsThePrompt(t *testing.T) {
+	for _, c := range []struct {
+		methods, policy string
+		capable, want   bool
+	}{
+		{"mobilePhone email", "complete", true, true}, {"officePhone", "complete", true, true},
+		{"mobilePhone softwareOneTimePasscode", "complete", true, false}, {"mobilePhone softwareOneTimePasscode", "complete -softwareOath", true, true},
+		{"mobilePhone", "complete", false, false}, {"email", "complete", false, false}, {"softwareOneTimePasscode", "complete -softwareOath", true, false},
+	} {
+		v := Judge(&bot.Registration{ReadAt: now, Methods: strings.Fields(c.methods), MFACapable: c.capable}, policyOf(c.policy), Settings{Needed: 2})
+		if v.TextsOnly() != c.want {
+			t.Errorf("%+v: %v", c, v.TextsOnly())
+		}
+	}
+}
+
 // TestOnlyStaffCounts: pupils and accounts that are off are left out.
 func TestOnlyStaffCounts(t *testing.T) {
 	tally := NewTally()

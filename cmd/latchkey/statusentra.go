@@ -184,7 +184,7 @@ func (r *readinessReport) unread() error {
 	if r.entra.Tenant == "" {
 		return errors.New("no Microsoft 365 tenant is configured, so nothing is known of anybody's sign-in methods; set entra.tenant, entra.client_id and a credential (`latchkey config describe`), then run `latchkey people sync`")
 	}
-	return errors.New("Microsoft's report of sign-in methods was never read; run `latchkey people sync`, and `latchkey doctor` if it fails")
+	return errors.New("the report of sign-in methods (Microsoft Entra) was never read; run `latchkey people sync`, and `latchkey doctor` if it fails")
 }
 
 // daysLeft is how many days are left, rounded up; 0: none.

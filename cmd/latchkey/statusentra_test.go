@@ -280,6 +280,9 @@ func TestStatusEntraPerson(t *testing.T) {
 	t.Parallel()
 	cfg := readTenant(t, "")
 	ann := status(t, cfg, "--person", "ann")
+	if dir := os.Getenv("LATCHKEY_SHOW"); dir != "" { // to look at it
+		os.WriteFile(filepath.Join(dir, "person.txt"), []byte(ann+"\n\n"+status(t, cfg, "--person", "ida")+"\n\n"+status(t, cfg, "--person", "p-10")+"\n\n"+status(t, cfg, "--person", "eva")), 0o644)
+	}
 	narrow(t, ann)
 	lacks(t, ann, "Ann Lee (ann), p-01", "Microsoft's report of", "(30 hours ago)", "Sign-in: NO, not after 1 February 2027", "no mobilePhone (mobile phone): Microsoft's texts and calls end",
 		"no email (e-mail): e-mail resets a password, and is no second factor", "Microsoft today (isMfaCapable): yes; ours differs, because Microsoft's texts and calls end",
