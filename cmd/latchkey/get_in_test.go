@@ -9,35 +9,29 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest/browsertest"
 	"latchkey/adapters/localdir"
 	"latchkey/bot"
 )
 
 // entraNowhere is a tenant behind addresses where nobody answers: what is told
 // was read before, and nothing is asked in a turn.
-const entraNowhere = `entra:
+func entraNowhere(t *testing.T) string {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "entra-secret")
+	if err := os.WriteFile(secret, []byte(entraSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`entra:
   tenant: 3f1c9e42-6a0b-4c55-9d1e-2b7f80a4c6d1
   client_id: 8b2d7f10-94c3-4e6a-b5f2-7c1d3e9a0b64
-  client_secret_env: E2E_ENTRA_SECRET
+  client_secret_file: %s
   login_url: http://127.0.0.1:9
   graph_url: http://127.0.0.1:9
-`
-
-// withEntra gives an installation a tenant.
-func (s *site) withEntra(t *testing.T) {
-	t.Helper()
-	b, err := os.ReadFile(s.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(s.cfg, append(b, entraNowhere...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.env = append(s.env, "E2E_ENTRA_SECRET="+s.secret("Entra secret", "canary-entra-secret-41"))
-	if out, code := s.run(t, "config", "check", "--config", s.cfg); code != 0 {
-		t.Fatalf("config check: %d %s", code, out)
-	}
+`, secret)
 }
+
+const entraSecret = "canary-entra-secret-41"
 
 // reported stores what the report of last night has of a person, and the policy
 // of a tenant that allows everything to everybody.
@@ -68,7 +62,14 @@ func TestGetInTerminal(t *testing.T) {
 	}
 	t.Parallel()
 	s := newSite(t, builtProgram(t), "")
-	s.withEntra(t)
+	b, err := os.ReadFile(s.cfg)
+	if err == nil {
+		err = os.WriteFile(s.cfg, append(b, entraNowhere(t)...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.secret("Entra secret", entraSecret)
 	s.reported(t, "e-1", "mobilePhone", "email")
 	s.reported(t, "e-2", "officePhone")
 	ada := s.chat(t, "ada-desk")
@@ -127,4 +128,103 @@ func TestGetInTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.noSecrets(t, string(log))
+}
+
+// TestGetInWeb: the same in a browser, with the keyboard's and the eye's needs
+// looked at by axe-core, and on a telephone in Spanish.
+func TestGetInWeb(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a browser and many programs; run without -short")
+	}
+	t.Parallel()
+	b := browsertest.Start(t, "ignore-certificate-errors", "")
+	s := newWebSite(t, false, "channels: {web: {enabled: true}}\n"+entraNowhere(t))
+	s.secret("Entra secret", entraSecret)
+	s.reported(t, "e-1", "mobilePhone", "email")
+	s.reported(t, "e-2", "microsoftAuthenticatorPush", "email")
+	t.Run("english", func(t *testing.T) {
+		v := visit(t, b, browsertest.Desktop, s.public+"/")
+		v.name = "get-in"
+		s.signsIn(v, "Sign in with Riverbend ID", "e-1")
+		v.hears("Hello Ada")
+		v.says("What happens on February 1?")
+		v.hears("no, not with what you have there now.", "✓ Counts: Private e-mail address", "Missing, one of these: an authenticator app, a passkey")
+		v.state("missing")
+		v.picks("Show me what to do")
+		v.hears("aka.ms/mysecurityinfo", "mysignins.microsoft.com")
+		v.Until("a link that shows where it leads", `[...document.querySelectorAll('.log a')].some(a => a.href === 'https://aka.ms/mysecurityinfo' && a.innerText.includes('aka.ms/mysecurityinfo'))`)
+		v.state("which")
+		v.picks("Add a passkey (for signing in)")
+		v.hears("It does not help when you forget your password.")
+		v.state("passkey")
+		v.says("my methods")
+		v.hears("At Microsoft 365 you have:", "- Text or call to your mobile phone", "Nothing is set up yet.")
+		v.state("methods")
+	})
+	t.Run("spanish", func(t *testing.T) {
+		look := browsertest.Narrow
+		look.Language = "es-MX"
+		v := visit(t, b, look, s.public+"/chat")
+		v.name, v.input = "get-in-es", "Su mensaje para Latchkey"
+		s.signsIn(v, "Iniciar sesión con Riverbend ID", "e-2")
+		v.hears("¡Hola, Carmen!")
+		v.says("¿qué pasa el 1 de febrero?")
+		v.hears("sí, sigue funcionando.", "✗ No cuenta: Correo personal (no sirve para iniciar sesión)", "Por lo que veo, no tiene que hacer nada para el 1 de febrero.")
+		v.state("fine")
+		v.picks("¿Qué puedo configurar aquí?")
+		v.hears("No agrega nada en Microsoft y no cuenta para el 1 de febrero.")
+		v.state("mine")
+	})
+	s.stops(t)
+	s.noSecrets(t, s.serve.all())
+	s.noSecrets(t, s.everythingStored(t))
+}
+
+// TestGetInTeams: whoever is known in Teams is answered at once.
+func TestGetInTeams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many programs; run without -short")
+	}
+	t.Parallel()
+	s := newTeamsSite(t, entraNowhere(t))
+	s.site.secret("Entra secret", entraSecret)
+	ada, ben := s.person(t, 0), s.person(t, 1)
+	list := filepath.Join(s.dir, "entra.csv")
+	if err := os.WriteFile(list, []byte("id,username,email,name,given_name,language,department\n"+
+		ada.ObjectID+",adao,ada.o@riverbend.example,Ada Okafor,Ada,en,Library\n"+
+		ben.ObjectID+",beno,ben.o@riverbend.example,Ben Ortiz,Ben,es,Kitchen\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := s.run(t, "people", "import", list, "--config", s.cfg); code != 0 {
+		t.Fatalf("import: %d %s", code, out)
+	}
+	s.reported(t, ada.ObjectID, "mobilePhone")
+	ada.do("install", ada.Install())
+	ada.hears("Hello Ada")
+	ada.says("Will I still get in after 1 February?")
+	ada.hears("no, not with what you have there now.", "You need two ways that count, and have 0.", "Missing: a private e-mail address")
+	ada.picks("Show me what to do")
+	v := ada.hears("mysignins.microsoft.com")
+	if !strings.Contains(fmt.Sprint(v.Links), "https://aka.ms/mysecurityinfo") {
+		t.Errorf("no link to Microsoft's page: %+v", v)
+	}
+	ada.picks("Add a private e-mail address (for a new password)")
+	ada.hears("An address counts when you forget your password.")
+	ada.says("human")
+	ada.hears("I have told the help desk where you are")
+
+	ben.Lang = "es-ES"
+	ben.do("install", ben.Install())
+	ben.hears("Ben")
+	ben.says("febrero")
+	ben.hears("No sé lo que tiene en Microsoft.")
+	s.reported(t, ben.ObjectID, "passKeySynced", "softwareOneTimePasscode", "email")
+	ben.picks("Mirar otra vez")
+	ben.hears("✓ Cuenta: Clave de acceso", "✗ No cuenta: Clave de acceso (solo sirve para iniciar sesión)", "Por lo que veo, no tiene que hacer nada")
+	if refused := s.cloud.Refused(); len(refused) > 0 {
+		t.Errorf("the connector refused %q", refused)
+	}
+	s.stops(t)
+	s.noSecrets(t, s.serve.all())
+	s.noSecrets(t, s.everythingStored(t))
 }
