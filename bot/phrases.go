@@ -40,6 +40,35 @@ func Wait(ps Phrases, lang string, d time.Duration) string {
 	return ps.Phrase(lang, "wait."+unit+form, "n", strconv.Itoa(n))
 }
 
+// Date is a day as people of a language and a time zone say it: "3 May". zone is
+// an IANA name; empty, or one that this machine does not know, is UTC. Its
+// phrases are date.day, with {day} and {month}, and month.1 to month.12.
+func Date(ps Phrases, lang, zone string, at time.Time) string {
+	at = inZone(zone, at)
+	return ps.Phrase(lang, "date.day", "day", strconv.Itoa(at.Day()), "month", ps.Phrase(lang, "month."+strconv.Itoa(int(at.Month()))))
+}
+
+// Moment is Date with the time of day and the zone: "3 May, 10:00 UTC". Its
+// phrase is date.time, with {date} and {time}.
+func Moment(ps Phrases, lang, zone string, at time.Time) string {
+	return ps.Phrase(lang, "date.time", "date", Date(ps, lang, zone, at), "time", inZone(zone, at).Format("15:04 MST"))
+}
+
+// WeekdayMoment is Moment with the day of the week before it: "Sunday, 3 May,
+// 10:00 UTC". Its phrases are date.weekday, with {weekday} and {moment}, and
+// weekday.0 (Sunday) to weekday.6.
+func WeekdayMoment(ps Phrases, lang, zone string, at time.Time) string {
+	return ps.Phrase(lang, "date.weekday", "weekday", ps.Phrase(lang, "weekday."+strconv.Itoa(int(inZone(zone, at).Weekday()))),
+		"moment", Moment(ps, lang, zone, at))
+}
+
+func inZone(zone string, at time.Time) time.Time {
+	if loc, err := time.LoadLocation(zone); err == nil && zone != "" {
+		return at.In(loc)
+	}
+	return at.UTC()
+}
+
 // PageLabel names the button that opens a message's one-time page: what it is
 // for, and that it is a page, since pressing it sends nothing yet. A name that
 // is longer than limit (runes; 0: no limit) says only that it is a page. Its

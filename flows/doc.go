@@ -45,6 +45,13 @@
 // sign-in. The step still waits for its typed answer, the code that the page
 // shows in the end.
 //
+// # Questions
+//
+// A file with faq: holds questions that may come at any step: groups of the
+// beginnings of words that must all occur (when), and the text that answers
+// (say), after which the step is asked again. A question that one sentence does
+// not answer begins a script (run), and the step is asked again when that ends.
+//
 // # Always a way
 //
 // help, why, back, skip, later, repeat, resend, cancel, start over, status,

@@ -331,9 +331,14 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	if a := t.e.answerTo(t.li, folded); a != nil {
+	if a := t.e.answerTo(t.li, folded); a != nil && (a.run == nil || !t.ev.Frozen) {
 		t.s.Misses = 0
 		t.say(&a.Answer)
+		if a.run != nil {
+			t.heard(a.run.Title.Source(t.li))
+			t.digress(a.run)
+			return
+		}
 		t.again()
 		return
 	}

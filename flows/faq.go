@@ -9,12 +9,15 @@ import (
 	"latchkey/bot/typed"
 )
 
-// A question that may come at any step, and its answer.
+// A question that may come at any step, and its answer: a text, a script, or
+// first the one and then the other.
 type faqEntry struct {
-	ID     string
-	Answer Text
-	words  [][]pattern // by language
-	pos    Pos
+	ID      string
+	Answer  Text
+	RunFlow string
+	run     *Flow
+	words   [][]pattern // by language
+	pos     Pos
 }
 
 // pattern is a group of word stems that must all occur.
@@ -28,6 +31,7 @@ func (l *loader) faq(file string, n *yaml.Node) {
 				l.fields(file, v, "an answer", map[string]func(*yaml.Node){
 					"when": func(v *yaml.Node) { l.patterns(file, v, 0, e) },
 					"say":  func(v *yaml.Node) { l.text(file, v, 0, &e.Answer) },
+					"run":  func(v *yaml.Node) { l.str(file, v, &e.RunFlow) },
 				})
 				for i, old := range l.set.faq {
 					if old.ID == e.ID {

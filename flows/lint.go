@@ -3,6 +3,7 @@ package flows
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -160,7 +161,12 @@ func (l *linter) started(f *Flow) bool {
 			}
 		}
 	}
-	return false
+	return l.set.asked(f)
+}
+
+// asked reports whether a question begins a flow.
+func (e *Set) asked(f *Flow) bool {
+	return slices.ContainsFunc(e.faq, func(a *faqEntry) bool { return a.run == f })
 }
 
 // edge is one way from a step to another.
@@ -905,11 +911,13 @@ func (l *linter) lists() {
 		}
 	}
 	for _, e := range l.set.faq {
-		if e.Answer.Empty() {
-			l.bad(e.pos, "answer %s says nothing; add say:", e.ID)
+		if e.Answer.Empty() && e.run == nil {
+			l.bad(e.pos, "answer %s says nothing; add say: with a text, or run: with a flow", e.ID)
 			continue
 		}
-		l.text(&e.Answer, "faq: "+e.ID+": say", "answer "+e.ID, useFixed)
+		if !e.Answer.Empty() {
+			l.text(&e.Answer, "faq: "+e.ID+": say", "answer "+e.ID, useFixed)
+		}
 		for li, lang := range l.set.langs {
 			if li >= len(e.words) || len(e.words[li]) == 0 {
 				l.bad(e.pos, "nothing finds answer %s in %s; add faq: %s: when: [...] to %s", e.ID, lang.name, e.ID, l.langFile(e.pos, lang.code))

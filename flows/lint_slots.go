@@ -119,7 +119,7 @@ func (a *slotFlow) anywhere(f *Flow) bool {
 			return true
 		}
 	}
-	return false
+	return a.l.set.asked(f)
 }
 
 // collect numbers every slot that is named anywhere.

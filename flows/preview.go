@@ -57,6 +57,9 @@ func (e *Set) preview(fl *Flow, st *Step, lang string) bot.Message {
 var sampleValues = map[string]string{
 	"name": "Ann", "masked": "•••• 48", "list": "Authenticator app, since 3 May\nPhone •••• 48, since 3 May", "count": "10", "minutes": "10",
 	"left": "2", "account": "ann.lee@example.org", "issuer": "Example Schools", "wait": "2 minutes", "receipt": "K7M-2QP", "username": "ann.lee",
+	"sign_in":      "Signing in: no.\n- ✗ Does not count: Text to your mobile phone (Microsoft stops its texts)\n- Missing, one of these: an authenticator app, a passkey",
+	"new_password": "A new password: no.\n- ✓ Counts: Private e-mail address\n- Missing: an authenticator app",
+	"known":        "This is from Microsoft's report of Sunday, 3 May, 10:00 UTC.",
 }
 
 func (e *Set) sampleValue(v variable) string {

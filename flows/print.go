@@ -11,7 +11,11 @@ import (
 
 // guideFlows is the order of the printed guide. "enroll:done" are the steps of
 // the last part of the flow enroll, so that they stand after the phone.
-var guideFlows = [...]string{"enroll", "sign_in", "authenticator", "phone", "enroll:done", "extras", "questions", "email", "recovery", "methods", "prove", "trouble", "help"}
+var guideFlows = [...]string{"enroll", "sign_in", "authenticator", "phone", "enroll:done", "extras", "questions", "email", "recovery", "methods", aboutEntra, "prove", "trouble", "help"}
+
+// aboutEntra is the flow that is printed only where the fact entra is set: the
+// organisation's Microsoft 365 is read.
+const aboutEntra = "get_in"
 
 // Print writes the paper guide: one HTML page in one language that prints well
 // on A4 and Letter, made from the scripts as they are, with the step numbers
@@ -35,7 +39,7 @@ func Print(w io.Writer, set *Set, lang string, flowNames []string, facts map[str
 	}
 	if len(flowNames) == 0 {
 		for _, name := range guideFlows {
-			if f, _, _ := strings.Cut(name, ":"); set.flows[f] != nil {
+			if f, _, _ := strings.Cut(name, ":"); set.flows[f] != nil && (f != aboutEntra || p.facts["entra"] != "") {
 				flowNames = append(flowNames, name)
 			}
 		}

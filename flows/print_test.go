@@ -14,7 +14,7 @@ func TestPrintedGuide(t *testing.T) {
 	set := shipped(t)
 	for _, lang := range set.Languages() {
 		var b bytes.Buffer
-		if err := flows.Print(&b, set, lang, nil, nil); err != nil {
+		if err := flows.Print(&b, set, lang, nil, map[string]string{"entra": "yes"}); err != nil {
 			t.Fatal(err)
 		}
 		page := b.String()
@@ -50,6 +50,9 @@ func TestPrintedGuide(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
+	if err := flows.Print(&b, set, "en", nil, nil); err != nil || strings.Contains(b.String(), ">W1<") || strings.Contains(b.String(), "aka.ms") {
+		t.Errorf("the guide tells of Microsoft's page where nothing of Microsoft is read (%v)", err)
+	}
 	if err := flows.Print(&b, set, "xx", nil, nil); err == nil {
 		t.Error("an unknown language was printed")
 	}

@@ -158,6 +158,14 @@ func (l *loader) link() {
 			}
 		}
 	}
+	for _, e := range set.faq {
+		if e.RunFlow == "" {
+			continue
+		}
+		if e.run = set.flows[e.RunFlow]; e.run == nil {
+			l.badAt(e.pos, "answer %s runs flow %q, which does not exist%s", e.ID, e.RunFlow, hint(e.RunFlow, sortedKeys(set.flows)))
+		}
+	}
 	if len(l.probs.Errors()) > 0 {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
+	"latchkey/bot/readiness"
 	"latchkey/bot/verify"
 	"latchkey/flows"
 	"latchkey/flows/library"
@@ -19,6 +20,7 @@ var facts = map[string]string{
 	"help_email": "help@riverbend.example", "default_domain": "riverbend.example", "example_phone": "(201) 555-0123",
 	"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android",
 	"trouble_url": "https://help.example/trouble", "reset_url": "",
+	"entra": "", "security_info_url": "https://security.example",
 }
 
 // catalogue is what the program declares to the scripts.
@@ -27,7 +29,7 @@ func catalogue() bot.Catalogue {
 	for _, room := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(verify.Room), new(enroll.Room), new(desk.Room)} {
+	}{new(verify.Room), new(enroll.Room), new(desk.Room), new(readiness.Room)} {
 		for _, s := range room.Specs() {
 			cat.Checks[s.Name] = s
 		}

@@ -15,6 +15,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
+	"latchkey/bot/readiness"
 	"latchkey/bot/verify"
 	"latchkey/flows"
 	"latchkey/flows/library"
@@ -31,11 +32,12 @@ func Script(t testing.TB) *flows.Set {
 		"help_hours": "Monday to Friday, 7:30 to 16:30", "help_address": "1 Main Street", "help_email": "helpdesk@example.org",
 		"default_domain": "example.org", "example_phone": "(201) 555-0123", "store_ios": "https://apps.example.org/ios",
 		"store_android": "https://apps.example.org/android", "trouble_url": "https://help.example.org", "reset_url": "",
+		"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
 	}}
 	for _, r := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(enroll.Room), new(verify.Room), desk.New()} {
+	}{new(enroll.Room), new(verify.Room), desk.New(), new(readiness.Room)} {
 		for _, s := range r.Specs() {
 			cat.Checks[s.Name] = s
 		}

@@ -53,6 +53,7 @@ func newHouse(t *testing.T, change ...func(h *house)) *house {
 		"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
 		"help_address": "1 Main St", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
 		"store_ios": "https://ios.example", "store_android": "https://android.example", "trouble_url": "https://trouble.example", "reset_url": "",
+		"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
 	}}
 	for _, s := range desk.New().Specs() {
 		cat.Checks[s.Name] = s

@@ -17,7 +17,7 @@ func New() *Room { return &Room{} }
 // Specs declares the checks.
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
-		{Name: "desk.open", Doc: "ask for a person", Frozen: true, Run: r.open,
+		{Name: "desk.open", Doc: "ask for a person (slot need: what for)", Frozen: true, Run: r.open,
 			Outcomes: map[string][]string{"new": {"request"}, "known": {"request"}}},
 		{Name: "desk.cancel", Doc: "no person is needed any more", Frozen: true, Run: r.cancel, Outcomes: map[string][]string{"ok": {}}},
 	}
@@ -31,6 +31,10 @@ func (r *Room) Forms() []bot.FormSpec { return nil }
 func (r *Room) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	q := bot.Request{Person: c.Person(), Conversation: c.Conversation.ID, Error: c.Session.Error, Lang: c.Session.Lang}
 	q.Flow, q.Step = where(c.Session)
+	need := c.Slot("need")
+	if need != "" {
+		q.Error = need
+	}
 	id, known, err := Ask(tx, q)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -38,6 +42,9 @@ func (r *Room) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	name := "new"
 	if known {
 		name = "known"
+		if err := add(tx, q, need); err != nil {
+			return bot.Outcome{}, err
+		}
 	}
 	return bot.Outcome{Name: name, Facts: bot.Facts("request", id), Error: c.Session.Error}, nil
 }
@@ -60,6 +67,23 @@ func Ask(tx bot.Tx, q bot.Request) (id string, known bool, err error) {
 		return "", false, fmt.Errorf("desk: open request: %w", err)
 	}
 	return q.ID, false, nil
+}
+
+// add puts what somebody needs on the request that they have open already, so
+// that whoever takes it up learns of it.
+func add(tx bot.Tx, q bot.Request, need string) error {
+	if need == "" {
+		return nil
+	}
+	old, err := tx.RequestOf(q.Conversation)
+	if err == nil {
+		old.Flow, old.Step, old.Error = q.Flow, q.Step, need
+		err = tx.OpenRequest(old)
+	}
+	if err != nil {
+		return fmt.Errorf("desk: add what is needed to the request: %w", err)
+	}
+	return nil
 }
 
 // where is the step that the person was at: of the flow under the one that

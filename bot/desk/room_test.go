@@ -65,6 +65,24 @@ func TestDesk(t *testing.T) {
 	if second := run("desk.open", c); second.Name != "known" || second.Facts[0].Value != id {
 		t.Errorf("a second one: %+v", second)
 	}
+	c.Session.Stack[1].Set("need", "a_token") // and now it is known what for
+	if third := run("desk.open", c); third.Name != "known" || third.Facts[0].Value != id {
+		t.Errorf("a third one: %+v", third)
+	}
+	if q := open()[0]; len(open()) != 1 || q.ID != id || q.Error != "a_token" || q.Flow != "phone" || !q.At.Equal(qs[0].At) {
+		t.Errorf("what is needed does not stand on the request: %+v", q)
+	}
+	needs := call("c3", bot.L2, "get_in", "human")
+	needs.Session.Stack[0].Set("need", "a_token")
+	if oc := run("desk.open", needs); oc.Name != "new" {
+		t.Errorf("%+v", oc)
+	}
+	for _, q := range open() {
+		if q.Conversation == "c3" && q.Error != "a_token" {
+			t.Errorf("what is needed does not stand on a new request: %+v", q)
+		}
+	}
+	run("desk.cancel", needs)
 	other := run("desk.open", call("c2", bot.L1, "welcome"))
 	if other.Name != "new" || other.Facts[0].Value == id {
 		t.Errorf("another conversation: %+v", other)

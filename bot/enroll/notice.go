@@ -453,11 +453,7 @@ func (r *Room) told(j Notify, p *bot.Person, m *bot.Method) (what, when, where s
 
 // moment is a day and a time in the person's language and time zone.
 func (r *Room) moment(lang string, p *bot.Person, at time.Time) string {
-	local := at.UTC()
-	if zone, err := time.LoadLocation(p.TimeZone); err == nil && p.TimeZone != "" {
-		local = local.In(zone)
-	}
-	return r.Phrases.Phrase(lang, "date.time", "date", r.date(lang, p, at), "time", local.Format("15:04 MST"))
+	return bot.Moment(r.Phrases, lang, p.TimeZone, at)
 }
 
 // letter writes a notice. It names the change, when and through which channel

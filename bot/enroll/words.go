@@ -1,7 +1,6 @@
 package enroll
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -10,13 +9,11 @@ import (
 
 // date is a day in the person's language and time zone: "3 May".
 func (r *Room) date(lang string, p *bot.Person, t time.Time) string {
-	if p != nil && p.TimeZone != "" {
-		if zone, err := time.LoadLocation(p.TimeZone); err == nil {
-			t = t.In(zone)
-		}
+	zone := ""
+	if p != nil {
+		zone = p.TimeZone
 	}
-	month := r.Phrases.Phrase(lang, "month."+strconv.Itoa(int(t.Month())))
-	return r.Phrases.Phrase(lang, "date.day", "day", strconv.Itoa(t.Day()), "month", month)
+	return bot.Date(r.Phrases, lang, zone, t)
 }
 
 // kind names a kind of method: "Authenticator app".

@@ -11,6 +11,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
+	"latchkey/bot/readiness"
 )
 
 func requestsCommand(s std) *cobra.Command {
@@ -55,6 +56,9 @@ last. The number is what they quote on the phone.
 // requestReason says why somebody waits: what went wrong last, or that they said
 // that a change was not theirs.
 func requestReason(r *bot.Request) string {
+	if r.Error == readiness.RequestToken {
+		return "not done: needs a token, to sign in to Microsoft 365 or get a new password after 1 February 2027"
+	}
 	if r.Error != enroll.RequestNotMe {
 		return r.Error
 	}

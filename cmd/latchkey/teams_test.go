@@ -28,7 +28,7 @@ type teamsSite struct {
 	secret string // file of the client secret
 }
 
-func newTeamsSite(t *testing.T) *teamsSite {
+func newTeamsSite(t *testing.T, more ...string) *teamsSite {
 	t.Helper()
 	cloud := teamstest.New(t)
 	secret := filepath.Join(t.TempDir(), "teams-secret")
@@ -37,7 +37,7 @@ func newTeamsSite(t *testing.T) *teamsSite {
 	}
 	s := &teamsSite{cloud: cloud, secret: secret}
 	s.webSite = newWebSite(t, false, fmt.Sprintf(`channels: {teams: {riverbend: {app_id: %s, tenant: %s, client_secret_file: %s, login_url: "%s", keys_url: "%s", service_hosts: ["%s"]}}}
-`, teamstest.AppID, teamstest.Tenant, secret, cloud.LoginURL(), cloud.KeysURL(), cloud.Host()))
+`, teamstest.AppID, teamstest.Tenant, secret, cloud.LoginURL(), cloud.KeysURL(), cloud.Host())+strings.Join(more, ""))
 	s.secrets["client secret"] = teamstest.Secret
 	cloud.Endpoint(s.public + "/in/teams-riverbend")
 	return s

@@ -28,6 +28,7 @@ import (
 	"latchkey/bot/outbox"
 	"latchkey/bot/pass"
 	"latchkey/bot/policy"
+	"latchkey/bot/readiness"
 	"latchkey/bot/turn"
 	"latchkey/bot/vault"
 	"latchkey/bot/verify"
@@ -136,8 +137,9 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	if h.outside.unhurried {
 		burst, rate = policy.Limit{}, policy.Limit{}
 	}
+	ready := &readiness.Room{Phrases: h.set, Settings: readinessSettings(cfg.Entra)}
 	h.turn = turn.New(turn.Options{
-		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New(), h.directory), Outbox: h.outbox,
+		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New(), h.directory, ready), Outbox: h.outbox,
 		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
@@ -493,7 +495,7 @@ func ownScripts(cfg *config.Config) (fs.FS, error) {
 
 // lintCatalogue is what scripts may name, without anything behind it.
 func lintCatalogue(cfg *config.Config) bot.Catalogue {
-	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New(), new(directory.Room))
+	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New(), new(directory.Room), new(readiness.Room))
 }
 
 // A room declares what scripts may name.
@@ -517,14 +519,24 @@ func catalogue(cfg *config.Config, rooms ...room) bot.Catalogue {
 	return cat
 }
 
-// facts are true in every conversation.
+// securityInfo is Microsoft's page where people add methods ("My Sign-Ins,
+// Security info"); the scripts write its host out.
+const securityInfo = "https://aka.ms/mysecurityinfo"
+
+// facts are true in every conversation. The fact entra is "yes" where the
+// organisation's Microsoft 365 is read, and else empty.
 func facts(cfg *config.Config) map[string]string {
 	o := cfg.Org
+	tenant := ""
+	if cfg.Entra.Tenant != "" {
+		tenant = "yes"
+	}
 	return map[string]string{
 		"org": o.Name, "bot_name": o.BotName, "department": o.Department,
 		"help_phone": o.HelpPhone, "help_hours": o.HelpHours, "help_address": o.Address, "help_email": o.HelpEmail,
 		"default_domain": o.Domain, "example_phone": examplePhone(cfg.Policy.DefaultCountry),
 		"store_ios": o.StoreIOS, "store_android": o.StoreDroid, "trouble_url": o.TroubleURL, "reset_url": o.ResetURL,
+		"entra": tenant, "security_info_url": securityInfo,
 	}
 }
 

@@ -2,6 +2,7 @@ package roomtest
 
 import (
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
+	"latchkey/bot/readiness"
 	"latchkey/bot/vault"
 	"latchkey/bot/verify"
 	"latchkey/store"
@@ -28,6 +30,7 @@ type Rig struct {
 	Policy   *policy.Policy
 	Verify   *verify.Room
 	Enroll   *enroll.Room
+	Ready    *readiness.Room
 	Texts    *bottest.Sender
 	Calls    *bottest.Sender
 	Mails    *bottest.Sender
@@ -88,7 +91,8 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	r.Enroll.Connect(r.Inbox)
 	r.Verify.Connect(r.Inbox)
 	r.Checks, r.Forms = map[string]bot.CheckSpec{}, map[string]bot.FormSpec{}
-	for _, s := range append(r.Enroll.Specs(), r.Verify.Specs()...) {
+	r.Ready = &readiness.Room{Phrases: Phrases{}}
+	for _, s := range slices.Concat(r.Enroll.Specs(), r.Verify.Specs(), r.Ready.Specs()) {
 		r.Checks[s.Name] = s
 	}
 	for _, f := range append(r.Enroll.Forms(), r.Verify.Forms()...) {

@@ -1,0 +1,355 @@
+package readiness
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// RequestToken is bot.Request.Error of people who need a device that shows
+// codes: nobody but the organisation can give them one. The script get_in puts
+// it into the slot need.
+const RequestToken = "needs_token"
+
+// A Room tells a person in a chat what the verdict on them is. It reads what
+// was read of the registrar before and asks nobody; a Room of zero fields still
+// gives its Specs.
+type Room struct {
+	Phrases  bot.Phrases
+	Settings Settings
+}
+
+// Specs declares the checks.
+func (r *Room) Specs() []bot.CheckSpec {
+	return []bot.CheckSpec{
+		{Name: "readiness.mine", Doc: "will the person still get in after 1 February 2027", Run: r.mine,
+			Outcomes: bot.Outcomes("fine sign_in new_password known", "missing sign_in new_password known", "off sign_in new_password known", "unsure sign_in new_password known",
+				"unknown", "guest", "signed_out", "stopped")},
+		{Name: "readiness.ways", Doc: "what the person can add at Microsoft that counts (slot smartphone: none)", Options: true, Run: r.ways,
+			Outcomes: bot.Outcomes("some", "none", "stopped")},
+		{Name: "readiness.methods", Doc: "what the person has at Microsoft", Run: r.methods,
+			Outcomes: bot.Outcomes("some microsoft known", "none")},
+	}
+}
+
+// Forms declares no forms.
+func (r *Room) Forms() []bot.FormSpec { return nil }
+
+// verdict judges the person of a conversation by the tenant's policy, nil where
+// it was never read. p is nil while nobody is proven
+// to write there, and for one who is gone from the directory.
+func (r *Room) verdict(tx bot.Tx, c *bot.Call) (p *bot.Person, pol *bot.TenantPolicy, v Verdict, err error) {
+	id := c.Person()
+	if id == "" {
+		return nil, nil, v, nil
+	}
+	p, err = tx.Person(id)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil, nil, v, nil
+	}
+	if err != nil {
+		return nil, nil, v, fmt.Errorf("readiness: person of the conversation: %w", err)
+	}
+	g, err := tx.Registration(id)
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return nil, nil, v, fmt.Errorf("readiness: what Microsoft has of the person: %w", err)
+	}
+	pol, err = tx.TenantPolicy()
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return nil, nil, v, fmt.Errorf("readiness: what the tenant allows: %w", err)
+	}
+	return p, pol, Judge(g, pol, r.Settings), nil
+}
+
+func (r *Room) mine(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, _, v, err := r.verdict(tx, c)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if p == nil {
+		return bot.Outcome{Name: "signed_out"}, nil
+	}
+	w := writer{r.Phrases, c.Lang(), p, &v, tx.Now()}
+	oc := bot.Outcome{Name: w.outcome()}
+	switch oc.Name {
+	case "fine", "missing", "off", "unsure":
+		oc.Facts = bot.Facts("sign_in", w.signIn(), "new_password", w.reset(), "known", w.known())
+	}
+	return oc, nil
+}
+
+// outcome is what a verdict means for the person: what is to be done now. It is
+// "fine" only where both answers are yes and nothing is open about them.
+func (w writer) outcome() string {
+	p, v := w.person, w.v
+	in, reset := v.SignIn.Answer, v.Reset.Answer
+	switch {
+	case p.Disabled || !p.FrozenAt.IsZero():
+		return "stopped"
+	case p.Kind == bot.Guest || in == NotJudged:
+		return "guest"
+	case p.Stopped():
+		return "stopped"
+	case v.AsOf.IsZero():
+		return "unknown"
+	case in == No || in == Unprotected || reset == No:
+		return "missing"
+	case in == Yes && reset == Yes && w.sure(&v.SignIn) && w.sure(&v.Reset):
+		return "fine"
+	case in == Yes && reset == Off && w.sure(&v.SignIn):
+		return "off"
+	}
+	return "unsure"
+}
+
+// sure reports whether a yes can be told as one. It rests on what the policy may
+// not allow to this person, unless Microsoft says today that the person is
+// ready, and nothing of what the person has ends.
+func (w writer) sure(s *Side) bool {
+	if w.v.PolicyAt.IsZero() || w.old() > stale {
+		return false
+	}
+	n, ends := 0, false
+	for _, m := range s.Methods {
+		switch m.Reason {
+		case "":
+			if m.Unsure == "" {
+				n++
+			}
+		case TextEnds, CallEnds, QuestionEnds:
+			ends = true
+		}
+	}
+	return n >= s.Need || s.Microsoft && !ends
+}
+
+// ways offers what counts, what the policy lets people add, and for what it is.
+func (r *Room) ways(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, pol, v, err := r.verdict(tx, c)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if p == nil || p.Stopped() {
+		return bot.Outcome{Name: "stopped"}, nil
+	}
+	if c.Slot("smartphone") == "none" {
+		v = v.WithoutSmartphone()
+	}
+	w := writer{r.Phrases, c.Lang(), p, &v, tx.Now()}
+	oc, offered := bot.Outcome{Name: "some"}, []Remedy(nil)
+	for _, do := range slices.Concat(v.SignIn.Do, v.Reset.Do) {
+		id, ok := options[do]
+		if !ok || slices.Contains(offered, do) {
+			continue
+		}
+		offered = append(offered, do)
+		use := "both"
+		if !slices.Contains(v.Reset.Do, do) {
+			use = "sign_in"
+		} else if !slices.Contains(v.SignIn.Do, do) {
+			use = "reset"
+		}
+		label := w.say("entra.way."+use, "way", w.say("entra.add."+id))
+		if do == AddApp && !(&judge{pol: pol}).offers("microsoftAuthenticator") {
+			id = "other_app" // and not Microsoft's own
+		}
+		oc.Options = append(oc.Options, bot.Option{ID: id, Label: label})
+	}
+	if len(oc.Options) == 0 {
+		oc.Name = "none"
+	}
+	return oc, nil
+}
+
+// options are the remedies that a person can choose; nobody chooses AskPerson.
+var options = map[Remedy]string{AddApp: "app", AddMail: "email", AddPasskey: "passkey", AddToken: "token", AddPhone: "phone"}
+
+// methods shows what the person has at Microsoft, for the list of methods.
+func (r *Room) methods(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	p, _, v, err := r.verdict(tx, c)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	if p == nil || p.Stopped() || v.AsOf.IsZero() || v.SignIn.Answer == NotJudged {
+		return bot.Outcome{Name: "none"}, nil
+	}
+	w := writer{r.Phrases, c.Lang(), p, &v, tx.Now()}
+	var lines []string
+	for _, m := range v.SignIn.Methods {
+		if line := w.say("entra.line", "method", w.method(m.Method)); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		lines = []string{w.say("entra.line", "method", w.say("entra.only_password"))}
+	}
+	return bot.Outcome{Name: "some", Facts: bot.Facts("microsoft", strings.Join(lines, "\n"), "known", w.source())}, nil
+}
+
+// writer puts a verdict into a person's language.
+type writer struct {
+	ps     bot.Phrases
+	lang   string
+	person *bot.Person
+	v      *Verdict
+	now    time.Time
+}
+
+func (w writer) say(key string, kv ...string) string { return w.ps.Phrase(w.lang, key, kv...) }
+
+// signIn is the checklist of the sign-in.
+func (w writer) signIn() string {
+	s := &w.v.SignIn
+	head := map[Answer]string{Yes: "yes", No: "no", Unprotected: "password"}[s.Answer]
+	switch {
+	case head == "":
+		head = "not_known"
+	case s.Answer == Yes && !w.sure(s):
+		head = "perhaps"
+	}
+	lines := w.checklist(s, w.say("entra.sign_in."+head), 1)
+	if w.v.Admin {
+		lines = append(lines, w.say("entra.admin"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// reset is the checklist of the reset.
+func (w writer) reset() string {
+	s := &w.v.Reset
+	head := map[Answer]string{Yes: "yes", No: "no"}[s.Answer]
+	switch {
+	case s.Answer == Off:
+		return w.say("entra.reset.off")
+	case head == "":
+		head = "not_known"
+	case s.Answer == Yes && !w.sure(s):
+		head = "perhaps"
+	case s.Why == NotCapable:
+		head = "not_capable"
+	}
+	need := w.say("entra.need."+strconv.Itoa(s.Need), "have", strconv.Itoa(s.Have))
+	return strings.Join(w.checklist(s, w.say("entra.reset."+head, "need", need), max(1, s.Need-s.Have)), "\n")
+}
+
+// checklist is a heading, the methods, those that count first, and what is
+// missing. Each line says in words whether a method counts: the sign before it
+// is not read aloud everywhere.
+func (w writer) checklist(s *Side, head string, missing int) []string {
+	var counts, perhaps, not []string
+	for _, m := range s.Methods {
+		key, to := "entra.counts", &counts
+		switch {
+		case m.Reason == SameClass:
+			key = "entra.counts.same"
+		case m.Reason == OldSettings || m.Reason == UnknownWord:
+			key, to = "entra.perhaps", &perhaps
+		case m.Reason != "":
+			key, to = "entra.not", &not
+		case m.Unsure != "":
+			key = "entra.counts.if"
+		}
+		line := w.say(key, "method", w.method(m.Method), "reason", w.reason(m.Reason))
+		if !slices.Contains(*to, line) { // two words of the report for one thing
+			*to = append(*to, line)
+		}
+	}
+	return slices.Concat([]string{head}, counts, perhaps, not, w.missing(s, missing))
+}
+
+func (w writer) reason(r Reason) string {
+	switch r {
+	case "", SameClass, OldSettings, UnknownWord: // the line says it
+		return ""
+	}
+	return w.say("entra.reason." + string(r))
+}
+
+// missing says what would help, and how much of it is wanted.
+func (w writer) missing(s *Side, n int) (lines []string) {
+	if s.Answer == Yes || len(s.Do) == 0 {
+		return nil
+	}
+	var ways []string
+	for _, d := range s.Do {
+		if id, ok := options[d]; ok {
+			ways = append(ways, w.say("entra.add."+id))
+		}
+	}
+	all := strings.Join(ways, ", ")
+	switch {
+	case len(ways) == 0:
+		return []string{w.say("entra.missing.ask")}
+	case s.Answer == NotKnown:
+		return []string{w.say("entra.missing.sure", "ways", all)}
+	case len(ways) > n && n == 1:
+		return []string{w.say("entra.missing.one", "ways", all)}
+	case len(ways) > n:
+		return []string{w.say("entra.missing.two", "ways", all)}
+	}
+	for _, way := range ways {
+		lines = append(lines, w.say("entra.missing", "way", way))
+	}
+	if len(ways) < n {
+		lines = append(lines, w.say("entra.missing.ask"))
+	}
+	return lines
+}
+
+// stale is from when on a yes is not told as one any more: Microsoft's report
+// may be 36 hours old, and is read every few hours.
+const stale = 3 * 24 * time.Hour
+
+// old is how old the knowledge is.
+func (w writer) old() time.Duration { return w.now.Sub(w.v.AsOf) }
+
+// known says where the knowledge is from, how old it is, and what is not known.
+func (w writer) known() string {
+	parts := []string{w.source()}
+	if w.v.Source == FromReport {
+		parts = append(parts, w.say("entra.lag"))
+	}
+	if w.old() > stale {
+		parts = append(parts, w.say("entra.stale", "age", bot.Wait(w.ps, w.lang, w.old())))
+	}
+	if w.v.PolicyAt.IsZero() {
+		parts = append(parts, w.say("entra.no_policy"))
+	}
+	return strings.Join(parts, " ")
+}
+
+func (w writer) source() string {
+	key := "entra.from.report"
+	if w.v.Source == FromPage {
+		key = "entra.from.page"
+	}
+	return w.say(key, "when", bot.WeekdayMoment(w.ps, w.lang, w.person.TimeZone, w.v.AsOf))
+}
+
+// maxWord is how much of a word that nobody here knows is shown, in bytes.
+const maxWord = 60
+
+// method names a method in the person's language, by the report's word.
+func (w writer) method(word string) string {
+	key, ok := methodKeys[kindOf(word)]
+	if strings.EqualFold(word, "fido2SecurityKey") {
+		key = "security_key"
+	}
+	if !ok {
+		name := bot.Harmless(word)
+		return w.say("entra.method.unknown", "name", strings.ToValidUTF8(name[:min(len(name), maxWord)], ""))
+	}
+	return w.say("entra.method." + key)
+}
+
+// methodKeys are the ends of the phrases entra.method.*.
+var methodKeys = map[kind]string{
+	push: "push", passwordless: "passwordless", code: "code", token: "token", passkey: "passkey", hello: "hello", mac: "mac", external: "external",
+	mobile: "mobile", text: "text", call: "call", alternate: "alternate", office: "office",
+	mail: "mail", question: "question", appPassword: "app_password", temporary: "temporary", qr: "qr",
+}
