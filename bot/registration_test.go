@@ -21,6 +21,7 @@ func TestOwnPageReplacesAnOlderReportButNotWhatItCannotShow(t *testing.T) {
 		{"older than the report", []string{"email"}, at.Add(-time.Hour), r.Methods},
 		{"a phone was taken away", []string{"email"}, at.Add(time.Hour), []string{"email", "HardwareOneTimePasscode", "securityQuestion"}},
 		{"the app is there", []string{"microsoftAuthenticatorPush"}, at.Add(time.Hour), []string{"microsoftAuthenticatorPush", "HardwareOneTimePasscode", "securityQuestion", "softwareOneTimePasscode"}},
+		{"both have the codes", []string{"microsoftAuthenticatorPush", "SoftwareOneTimePasscode"}, at.Add(time.Hour), []string{"microsoftAuthenticatorPush", "SoftwareOneTimePasscode", "HardwareOneTimePasscode", "securityQuestion"}},
 		{"nothing on the page", []string{}, at.Add(time.Hour), []string{"HardwareOneTimePasscode", "securityQuestion"}},
 	} {
 		g := r
