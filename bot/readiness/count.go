@@ -157,8 +157,8 @@ type Tally struct {
 	All         Counts
 	Schools     map[string]*Counts // by bot.Person.Site; empty: none is known
 	Departments map[string]*Counts
-	// Oldest and Newest are how old the knowledge of the people's methods is;
-	// ReadAt is when the report was read last.
+	// Oldest and Newest are what times the report gives for what it says of
+	// people; ReadAt is when it was read last. Zero: it has none of them.
 	Oldest, Newest, ReadAt time.Time
 }
 
@@ -176,14 +176,18 @@ func (t *Tally) Add(p *bot.Person, g *bot.Registration, v *Verdict) bool {
 	t.All.Add(v)
 	unit(t.Schools, p.Site).Add(v)
 	unit(t.Departments, p.Department).Add(v)
-	if v.Source == "" {
+	if g == nil || g.ReadAt.IsZero() {
 		return true
 	}
-	if t.Oldest.IsZero() || v.AsOf.Before(t.Oldest) {
-		t.Oldest = v.AsOf
+	asOf := g.AsOf
+	if asOf.IsZero() || asOf.After(g.ReadAt) {
+		asOf = g.ReadAt
 	}
-	if v.AsOf.After(t.Newest) && v.Source == FromReport {
-		t.Newest = v.AsOf
+	if t.Oldest.IsZero() || asOf.Before(t.Oldest) {
+		t.Oldest = asOf
+	}
+	if asOf.After(t.Newest) {
+		t.Newest = asOf
 	}
 	if g.ReadAt.After(t.ReadAt) {
 		t.ReadAt = g.ReadAt

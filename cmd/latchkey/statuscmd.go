@@ -17,6 +17,7 @@ func statusCommand(s std) *cobra.Command {
 type statusFlags struct {
 	json, csv, list bool
 	page, person    string
+	only            only
 }
 
 // clash says which flags do not go together; empty: they do.
@@ -24,7 +25,7 @@ func (f *statusFlags) clash() string {
 	switch {
 	case f.json && f.csv || f.json && f.page != "" || f.csv && f.page != "":
 		return "--json, --csv and --page are three ways to say one thing; give one of them"
-	case f.person != "" && (f.csv || f.page != "" || f.list):
+	case f.person != "" && (f.csv || f.page != "" || f.list || f.only != only{}):
 		return "--person goes with --json, or with no other flag"
 	case f.list && (f.csv || f.page != ""):
 		return "--people goes with text and --json; --csv has everybody, and the page names nobody"
@@ -59,6 +60,7 @@ whom the report does not have is "not known", and never fine.
   ... --page february.html   one page to print for the director
   ... --csv > people.csv     one line a person, for a spreadsheet
   ... --json                 for a program
+  ... --school "North High"  one school, or one --department: all of these
 
 Nothing read yet? latchkey people sync --config latchkey.yaml`,
 	}
@@ -69,6 +71,8 @@ Nothing read yet? latchkey people sync --config latchkey.yaml`,
 	cmd.Flags().BoolVar(&f.list, "people", false, "list the people at risk, too (text and JSON)")
 	cmd.Flags().StringVar(&f.page, "page", "", "write one page to print into this HTML `FILE`; - writes it to standard output")
 	cmd.Flags().StringVar(&f.person, "person", "", "explain one `PERSON`: an id, a user name or a work address")
+	cmd.Flags().StringVar(&f.only.school, "school", "", "only the people of this `SCHOOL`")
+	cmd.Flags().StringVar(&f.only.department, "department", "", "only the people of this `DEPARTMENT`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if clash := f.clash(); clash != "" {
 			return usage(cmd, "%s", clash)
@@ -78,6 +82,7 @@ Nothing read yet? latchkey people sync --config latchkey.yaml`,
 			if f.person != "" {
 				return r.explain(cmd.Context(), s.out, f)
 			}
+			r.only = f.only
 			if err := r.read(cmd.Context()); err != nil {
 				return err
 			}

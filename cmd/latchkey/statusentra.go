@@ -28,10 +28,51 @@ type readinessReport struct {
 	now   time.Time
 	pol   *bot.TenantPolicy // nil: never read
 	tally *readiness.Tally
+	only  only
 
 	trend  []readinessDay
 	before string                      // an earlier day to compare with; empty: none
 	then   map[string]readiness.Counts // what was counted on it, by unit
+}
+
+// only is the part of the staff that is asked for. Empty fields are all.
+type only struct{ school, department string }
+
+func (o *only) has(p *bot.Person) bool {
+	return (o.school == "" || strings.EqualFold(o.school, p.Site)) && (o.department == "" || strings.EqualFold(o.department, p.Department))
+}
+
+// unit is the name that the part has among the counts of a day; false: it has
+// none. It is as the staff list writes it.
+func (o *only) unit(t *readiness.Tally) (name string, ok bool) {
+	find := func(prefix, want string, units map[string]*readiness.Counts) (string, bool) {
+		for _, u := range readiness.Units(units) {
+			if strings.EqualFold(u.Name, want) {
+				return prefix + u.Name, true
+			}
+		}
+		return "", false
+	}
+	switch {
+	case o.school != "" && o.department != "":
+		return "", false
+	case o.school != "":
+		return find(schoolUnit, o.school, t.Schools)
+	case o.department != "":
+		return find(departmentUnit, o.department, t.Departments)
+	}
+	return "", true
+}
+
+// String names the part, behind the organisation's name.
+func (o *only) String() string {
+	s := ""
+	for _, part := range []string{o.school, o.department} {
+		if part != "" {
+			s += ", " + part
+		}
+	}
+	return s
 }
 
 // A readinessDay is what was noted on a day of all people.
@@ -80,11 +121,13 @@ func eachVerdict(ctx context.Context, db *store.DB, pol *bot.TenantPolicy, e con
 	})
 }
 
-// tallyReadiness counts the staff.
-func tallyReadiness(ctx context.Context, db *store.DB, pol *bot.TenantPolicy, e config.Entra) (*readiness.Tally, error) {
+// tallyReadiness counts the staff, or a part of it.
+func tallyReadiness(ctx context.Context, db *store.DB, pol *bot.TenantPolicy, e config.Entra, o only) (*readiness.Tally, error) {
 	t := readiness.NewTally()
 	err := eachVerdict(ctx, db, pol, e, func(p *bot.Person, g *bot.Registration, v *readiness.Verdict) error {
-		t.Add(p, g, v)
+		if o.has(p) {
+			t.Add(p, g, v)
+		}
 		return nil
 	})
 	return t, err
@@ -103,7 +146,7 @@ func noteReadiness(ctx context.Context, db *store.DB, e config.Entra) error {
 	if err != nil {
 		return err
 	}
-	t, err := tallyReadiness(ctx, db, pol, e)
+	t, err := tallyReadiness(ctx, db, pol, e, only{})
 	if err != nil {
 		return err
 	}
@@ -131,16 +174,26 @@ func (r *readinessReport) read(ctx context.Context) (err error) {
 	if r.pol, err = tenantPolicy(ctx, r.db); err != nil {
 		return err
 	}
-	if r.tally, err = tallyReadiness(ctx, r.db, r.pol, r.entra); err != nil {
+	if r.tally, err = tallyReadiness(ctx, r.db, r.pol, r.entra, r.only); err != nil {
 		return err
+	}
+	if r.tally.All.People == 0 && r.only != (only{}) {
+		return fmt.Errorf("nobody of the staff is in%s; `latchkey status entra` lists schools and departments as the staff list writes them", strings.TrimPrefix(r.only.String(), ","))
 	}
 	if r.tally.All.People == 0 {
 		return errors.New("nobody is on the staff list; read it with `latchkey people sync`, or import one with `latchkey people import FILE.csv`")
 	}
+	if r.tally.Newest.IsZero() && r.only != (only{}) {
+		return fmt.Errorf("the report has none of the people in%s, so nothing is known of them; `latchkey status entra` has all others", strings.TrimPrefix(r.only.String(), ","))
+	}
 	if r.tally.Newest.IsZero() {
 		return r.unread()
 	}
-	days, err := r.db.ReadinessDays(ctx, "", r.now.AddDate(0, 0, -shownDays).Format(time.DateOnly))
+	unit, ok := r.only.unit(r.tally)
+	if !ok {
+		return nil
+	}
+	days, err := r.db.ReadinessDays(ctx, unit, r.now.AddDate(0, 0, -shownDays).Format(time.DateOnly))
 	if err != nil {
 		return err
 	}
@@ -150,6 +203,9 @@ func (r *readinessReport) read(ctx context.Context) (err error) {
 			return fmt.Errorf("counts of %s: %w", d.Day, err)
 		}
 		r.trend = append(r.trend, readinessDay{d.Day, c.People, c.SignIn.No, c.Reset.No, c.AtRisk})
+	}
+	if r.only != (only{}) {
+		return nil // within a part, nothing was noted by school
 	}
 	return r.readBefore(ctx)
 }
@@ -211,7 +267,7 @@ func judgedOf(p *bot.Person, v *readiness.Verdict) judgedPerson {
 // writeJSON writes the counts, and the people at risk one by one.
 func (r *readinessReport) writeJSON(ctx context.Context, w io.Writer, list bool) error {
 	head := map[string]any{
-		"asOfDay": readiness.Ends.Format(time.DateOnly), "daysLeft": r.daysLeft(), "organisation": r.org,
+		"asOfDay": readiness.Ends.Format(time.DateOnly), "daysLeft": r.daysLeft(), "organisation": r.org, "school": r.only.school, "department": r.only.department,
 		"settings": map[string]any{"methodsNeeded": r.entra.Needed, "smsProvider": r.entra.SMS, "voiceProvider": r.entra.Voice},
 		"report": map[string]any{"asOf": r.tally.Newest, "oldest": r.tally.Oldest, "readAt": r.tally.ReadAt,
 			"ageHours": int(r.now.Sub(r.tally.Newest).Hours())},
@@ -248,7 +304,7 @@ func (r *readinessReport) writeJSON(ctx context.Context, w io.Writer, list bool)
 // atRisk goes through the people at risk.
 func (r *readinessReport) atRisk(ctx context.Context, fn func(*bot.Person, *readiness.Verdict) error) error {
 	return eachVerdict(ctx, r.db, r.pol, r.entra, func(p *bot.Person, _ *bot.Registration, v *readiness.Verdict) error {
-		if !p.Enrolls() || !v.AtRisk() {
+		if !p.Enrolls() || !v.AtRisk() || !r.only.has(p) {
 			return nil
 		}
 		return fn(p, v)
@@ -268,7 +324,7 @@ func (r *readinessReport) writeCSV(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	err = eachVerdict(ctx, r.db, r.pol, r.entra, func(p *bot.Person, _ *bot.Registration, v *readiness.Verdict) error {
-		if !p.Enrolls() {
+		if !p.Enrolls() || !r.only.has(p) {
 			return nil
 		}
 		var methods []string

@@ -17,6 +17,7 @@ import (
 	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
+	"latchkey/store/storetest"
 )
 
 // entraConfig is a tenant as an operator sets it up.
@@ -354,6 +355,57 @@ func TestStatusEntraOverTime(t *testing.T) {
 	lacks(t, out, "since "+d(7), "North 4 2 3 3 75% -1", "Over time, reports read on", d(15)+" 10 9 1 9 "+d(7)+" 10 8 1 8 "+d(0)+" 10 4 6 6")
 }
 
+// TestStatusEntraOfAPart: one school or department, in each form.
+func TestStatusEntraOfAPart(t *testing.T) {
+	t.Parallel()
+	cfg := readTenant(t, "")
+	inStore(t, cfg, func(db *store.DB) {
+		for back, n := range map[int]int{7: 4, 0: 3} {
+			body := fmt.Appendf(nil, `{"people":4,"atRisk":%d}`, n)
+			if err := db.NoteReadiness(context.Background(), db.Now().AddDate(0, 0, -back).Format(time.DateOnly), map[string][]byte{"": []byte(`{"atRisk":9}`), "school North": body}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	north := status(t, cfg, "--school", "north", "--people")
+	narrow(t, north)
+	lacks(t, north, "Example, north, 4 people", "AT RISK: 3 of 4 people", "Kitchen 2 1 1 1 50%", "Over time", " 4 0 0 4 ", "Ann Lee")
+	for _, not := range []string{"By school", "Eva Ruiz", "Buses"} {
+		if strings.Contains(north, not) {
+			t.Errorf("of North: %q\n%s", not, north)
+		}
+	}
+	office := status(t, cfg, "--department", "Office")
+	lacks(t, office, "4 people", "AT RISK: 4 of 4 people (100%)", "By school", "South 2 2 2 2 100%")
+	if out := status(t, cfg, "--school", "South", "--department", "Office", "--csv"); strings.Count(out, "\n") != 3 || !strings.Contains(out, "Eva Ruiz") {
+		t.Errorf("CSV of both:\n%s", out)
+	}
+	text := status(t, cfg, "--school", "North", "--page", "-")
+	lacks(t, text, "Example, North · 4 staff", "<h2>By department</h2>", "At risk: 4 on")
+	if strings.Contains(text, "South") || strings.Contains(text, "All departments") {
+		t.Errorf("the page of North:\n%s", text[strings.Index(text, "</style>"):])
+	}
+	inStore(t, cfg, func(db *store.DB) {
+		list := []bot.Person{{ID: "p-11", Username: "kay", Site: "Attic"}, {ID: "p-12", Username: "leo", Site: "Cellar"}}
+		if _, err := db.ImportPeople(context.Background(), storetest.Rows(list...), store.ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		err := db.Update(context.Background(), func(tx bot.Tx) error { // whose own page is newer than the report
+			return tx.PutRegistration(&bot.Registration{Person: "p-12", ReadAt: db.Now().Add(-time.Hour), Methods: []string{"mobilePhone"}, ResetEnabled: true, Direct: []string{"fido2"}, DirectAt: db.Now()})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg, "--school", "Attic"); code != exitError || !strings.Contains(errs, "the report has none of the people in Attic") {
+		t.Errorf("a school that the report does not have: %d %s", code, errs)
+	}
+	lacks(t, status(t, cfg, "--school", "Cellar"), "(1 hour ago)", "will get in 1 100%")
+	if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg, "--school", "Nowhere"); code != exitError || !strings.Contains(errs, "nobody of the staff is in Nowhere") {
+		t.Errorf("no such school: %d %s", code, errs)
+	}
+}
+
 // TestStatusEntraWhileServing: the running service answers, and writes the page
 // where the operator is.
 func TestStatusEntraWhileServing(t *testing.T) {
@@ -398,7 +450,7 @@ func TestStatusEntraNothingRead(t *testing.T) {
 
 func TestStatusEntraFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--json", "--csv"}, {"--csv", "--page", "x"}, {"--person", "ann", "--csv"}, {"--people", "--csv"}, {"--people", "--page", "x"}, {"ann"}} {
+	for _, args := range [][]string{{"--json", "--csv"}, {"--csv", "--page", "x"}, {"--person", "ann", "--csv"}, {"--people", "--csv"}, {"--people", "--page", "x"}, {"--person", "ann", "--school", "x"}, {"ann"}} {
 		if code, _, errs := command(t, nil, append([]string{"status", "entra"}, args...)...); code != exitUsage || !strings.Contains(errs, "--help") {
 			t.Errorf("%q: %d %s", args, code, errs)
 		}

@@ -16,8 +16,8 @@ var statusPageHTML string
 
 var statusPage = template.Must(template.New("status").Parse(statusPageHTML))
 
-// topSchools is how many schools stand on the first page, so that it is one.
-const topSchools = 8
+// topUnits is how many schools stand on the first page, so that it is one.
+const topUnits = 8
 
 // A pageView is what the page shows. Numbers are written out.
 type pageView struct {
@@ -25,8 +25,8 @@ type pageView struct {
 	AtRisk, AtRiskShare                                 string // empty: nobody
 	Sides                                               []pageSide
 	Trend                                               *pageTrend
-	Top, Departments                                    pageUnits
-	Schools                                             *pageUnits // nil: the first page has all of them
+	Top                                                 pageUnits
+	All, Departments                                    *pageUnits // nil: the first page has all of them
 	TopMore                                             string
 	Do                                                  []pageDo
 	Nudging, Advice, Differs                            []string
@@ -63,7 +63,7 @@ var answerClass = map[readiness.Answer]string{readiness.Yes: "yes", readiness.No
 // loads nothing and names nobody.
 func (r *readinessReport) writePage(w io.Writer) error {
 	c := &r.tally.All
-	v := pageView{Org: r.org, People: countOf(c.People, "member of staff", "staff"), Left: countOf(r.daysLeft(), "day", "days") + " left", Age: r.ageText(), ShortAge: r.shortAge(), Settings: r.settingsText(),
+	v := pageView{Org: r.org + r.only.String(), People: countOf(c.People, "member of staff", "staff"), Left: countOf(r.daysLeft(), "day", "days") + " left", Age: r.ageText(), ShortAge: r.shortAge(), Settings: r.settingsText(),
 		Printed: r.now.Local().Format("2 January 2006, 15:04"), Nudging: readiness.Nudging(r.pol, c), Advice: readiness.Advice(r.pol, c), Differs: differences(c)}
 	if c.AtRisk > 0 {
 		v.AtRisk, v.AtRiskShare = readiness.Number(c.AtRisk), percent(c.AtRisk, c.People)
@@ -85,11 +85,16 @@ func (r *readinessReport) writePage(w io.Writer) error {
 			v.Do = append(v.Do, pageDo{readiness.Number(n), "to " + rem.Text()})
 		}
 	}
-	all := r.pageUnits("school", schoolUnit, r.tally.Schools)
-	v.Top, v.Departments = all, r.pageUnits("department", departmentUnit, r.tally.Departments)
-	if more := len(all.Rows) - topSchools; more > 1 {
-		v.Top.Rows, v.Schools = all.Rows[:topSchools], &all
-		v.TopMore = fmt.Sprintf("The %d with most people at risk; %d more stand in the appendix.", topSchools, more)
+	all, departments := r.pageUnits("school", schoolUnit, r.tally.Schools), r.pageUnits("department", departmentUnit, r.tally.Departments)
+	if r.only.school != "" { // of one school, the departments
+		all = departments
+	} else if r.only.department == "" {
+		v.Departments = &departments
+	}
+	v.Top = all
+	if more := len(all.Rows) - topUnits; more > 1 {
+		v.Top.Rows, v.All = all.Rows[:topUnits], &all
+		v.TopMore = fmt.Sprintf("The %d with most people at risk; %d more stand in the appendix.", topUnits, more)
 	}
 	v.Trend = r.pageTrend()
 	if err := statusPage.Execute(w, v); err != nil {

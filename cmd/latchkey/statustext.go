@@ -27,7 +27,7 @@ const (
 func (r *readinessReport) writeText(ctx context.Context, w io.Writer, list bool) error {
 	var b strings.Builder
 	c := &r.tally.All
-	fmt.Fprintf(&b, "Who will still get in after 1 February 2027\n%s, %s, %s left\n", printable(r.org), countOf(c.People, "person", "people"), countOf(r.daysLeft(), "day", "days"))
+	fmt.Fprintf(&b, "Who will still get in after 1 February 2027\n%s, %s, %s left\n", printable(r.org+r.only.String()), countOf(c.People, "person", "people"), countOf(r.daysLeft(), "day", "days"))
 	paragraph(&b, "", r.ageText())
 	paragraph(&b, "", r.settingsText())
 
@@ -63,8 +63,12 @@ func (r *readinessReport) writeText(ctx context.Context, w io.Writer, list bool)
 	for _, s := range readiness.Nudging(r.pol, c) {
 		paragraph(&b, "  ", s)
 	}
-	r.units(&b, "school", schoolUnit, r.tally.Schools)
-	r.units(&b, "department", departmentUnit, r.tally.Departments)
+	if r.only.school == "" {
+		r.units(&b, "school", schoolUnit, r.tally.Schools)
+	}
+	if r.only.department == "" {
+		r.units(&b, "department", departmentUnit, r.tally.Departments)
+	}
 	r.overTime(&b)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
