@@ -59,7 +59,8 @@ type openPage struct {
 	*bot.Page
 	token bot.Secret
 	lang  string
-	name  string // of the account that asked, where it is known
+	name  string // of the person of the account that asked, where it is known
+	login string // what that person types at the provider, likewise
 }
 
 // pageCookie gives the browser its page. The second part says which link it
@@ -108,7 +109,7 @@ func (a *Adapter) opened(r *http.Request, token bot.Secret, p *bot.Page) *openPa
 		return o
 	}
 	var err error
-	if o.name, err = a.o.House.AccountName(r.Context(), p.Channel, p.User); err != nil {
+	if o.name, o.login, err = a.o.House.AccountName(r.Context(), p.Channel, p.User); err != nil {
 		a.o.Log.Warn("a one-time page does not name the person of the account that asked", "err", err)
 	}
 	return o

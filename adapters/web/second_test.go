@@ -84,6 +84,9 @@ func TestFrozenPersonStartsAgain(t *testing.T) {
 func TestWindowForTheSecondFactor(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := withSecond(t, p)
+	sure := roomtest.Ann()
+	sure.Email = sure.Username + "@example.org" // so that it is what she types at the provider
+	h.People(sure)
 	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
 		ms, err := tx.Methods(roomtest.AnnID)
 		for i := range ms {
@@ -108,7 +111,7 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	g := b.want(b.Get("/signin?second=1"), http.StatusOK, "Use the second step there", `name="ask" value="second"`)
 	p.x.Second = true
 	a.take(b.want(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther), "")
-	if !p.ask.Second || !p.asked.Second || b.cookie("session") != session {
+	if !p.ask.Second || !p.asked.Second || p.ask.Hint != sure.Email || b.cookie("session") != session {
 		t.Errorf("%+v, %+v, the session changed: %v", p.ask, p.asked, b.cookie("session") != session)
 	}
 	a.open("/chat")
@@ -134,10 +137,21 @@ func TestPagesAskForNoSecondFactor(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := withSecond(t, p)
 	chat := atSignInPage(h, "second")
+	ann := roomtest.Ann()
+	ann.Email = ann.Username + "@example.org"
+	h.People(ann)
+	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
+		return tx.Link(bot.Identity{Channel: "terminal", User: chat.User, Person: roomtest.AnnID, Level: bot.L1})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	b := h.browser()
 	g := b.want(b.open(link(h, chat)), http.StatusOK)
 	b.toProvider(b.Post("/private/signin", append(g.fields(), "ask", "second")...))
 	if p.ask.Second {
 		t.Error("asked for a second factor")
+	}
+	if p.ask.Hint != ann.Email { // the platform says whose account it is
+		t.Errorf("the provider is told to expect %q", p.ask.Hint)
 	}
 }

@@ -947,4 +947,6 @@ func (v *visitor) Screen() (string, error) {
 
 func (greeting) RefuseLink(context.Context, bot.ConversationID, bot.PersonID) error { return nil }
 
-func (greeting) AccountName(context.Context, bot.ChannelID, string) (string, error) { return "", nil }
+func (greeting) AccountName(context.Context, bot.ChannelID, string) (name, login string, err error) {
+	return "", "", nil
+}

@@ -50,9 +50,9 @@ type House interface {
 	// whoever was sent to it without having asked. person is who has signed in
 	// there, or empty.
 	RefuseLink(ctx context.Context, conv bot.ConversationID, person bot.PersonID) error
-	// AccountName is the name of the person whose account this is, as far as
-	// anybody knows; empty when nobody does.
-	AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error)
+	// AccountName is the name of the person whose account this is, and what they
+	// type at the provider, as far as anybody knows; empty when nobody does.
+	AccountName(ctx context.Context, ch bot.ChannelID, user string) (name, login string, err error)
 	// NotMe is the press on "this was not me" of a notice. The error wraps
 	// bot.ErrNotFound or bot.ErrExpired.
 	NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -185,10 +186,12 @@ func (r *Room) RefuseLink(ctx context.Context, conv bot.ConversationID, person b
 }
 
 // AccountName is the name of the person whose chat account this is, as far as
-// the platform or an earlier sign-in says; empty when nobody does.
-func (r *Room) AccountName(ctx context.Context, ch bot.ChannelID, user string) (name string, err error) {
+// the platform or an earlier sign-in says, and what they type at the sign-in of
+// the organisation: their work address, where it is made of their user name.
+// Either is empty when it is not known.
+func (r *Room) AccountName(ctx context.Context, ch bot.ChannelID, user string) (name, login string, err error) {
 	err = r.Store.View(ctx, func(tx bot.Tx) error {
-		name = ""
+		name, login = "", ""
 		id, err := tx.Identity(ch, user)
 		if errors.Is(err, bot.ErrNotFound) {
 			return nil
@@ -197,15 +200,19 @@ func (r *Room) AccountName(ctx context.Context, ch bot.ChannelID, user string) (
 			return err
 		}
 		p, err := personOf(tx, id.Person)
-		if err == nil && p != nil {
-			name = p.Name
+		if err != nil || p == nil {
+			return err
 		}
-		return err
+		name = p.Name
+		if local, domain, ok := strings.Cut(p.Email, "@"); ok && local == p.Username && slices.Contains(r.Domains, asciiDomain(domain)) {
+			login = p.Email
+		}
+		return nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("enroll: name of a chat account: %w", err)
+		return "", "", fmt.Errorf("enroll: name of a chat account: %w", err)
 	}
-	return name, nil
+	return name, login, nil
 }
 
 // disownMethods takes out what was set up in conversations, and says whom to

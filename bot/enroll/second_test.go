@@ -415,6 +415,27 @@ func TestLostWithLess(t *testing.T) {
 	r.Want("phone.accept", "7045550199", "ok") // the control
 }
 
+// TestExpectedLogin: what a person types at the provider is told where it is
+// sure, and not guessed.
+func TestExpectedLogin(t *testing.T) {
+	r := newRig(t)
+	r.update(func(tx bot.Tx) error {
+		return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: roomtest.AnnID, Level: bot.L1})
+	})
+	for email, want := range map[string]string{"ann@example.org": "ann@example.org", "ann.lee@example.org": "", "ann@gmail.com": "", "": ""} {
+		p := roomtest.Ann()
+		p.Username, p.Email = "ann", email
+		r.People(p)
+		name, login, err := r.Enroll.AccountName(t.Context(), "test", "u1")
+		if err != nil || name != p.Name || login != want {
+			t.Errorf("%q: %q, %q, %v", email, name, login, err)
+		}
+	}
+	if name, login, err := r.Enroll.AccountName(t.Context(), "test", "nobody"); name != "" || login != "" || err != nil {
+		t.Errorf("nobody: %q, %q, %v", name, login, err)
+	}
+}
+
 // TestTwoProcessesStartOnce: two at once, one line.
 func TestTwoProcessesStartOnce(t *testing.T) {
 	dsn := storetest.Postgres(t)

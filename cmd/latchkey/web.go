@@ -184,7 +184,7 @@ func (r rooms) RefuseLink(ctx context.Context, conv bot.ConversationID, person b
 	return r.h.enroll.RefuseLink(ctx, conv, person)
 }
 
-func (r rooms) AccountName(ctx context.Context, ch bot.ChannelID, user string) (string, error) {
+func (r rooms) AccountName(ctx context.Context, ch bot.ChannelID, user string) (name, login string, err error) {
 	return r.h.enroll.AccountName(ctx, ch, user)
 }
 
