@@ -358,7 +358,7 @@ func TestTwoProcesses(t *testing.T) {
 			begun <- began
 		}()
 	}
-	if <-begun == <-begun {
+	if one, other := <-begun, <-begun; one == other {
 		t.Error("both began")
 	}
 	a.await(bot.PeopleReading)
