@@ -163,6 +163,9 @@ func TestStatusEntraText(t *testing.T) {
 	narrow(t, list)
 	lacks(t, list, "Ann Lee (ann, North, Kitchen)", "sign-in: no, Microsoft's texts and calls end on 1 February 2027", "reset: no, Microsoft's texts and calls end on 1 February 2027; 1 of 2 methods",
 		"do: add an authenticator app", "Cy Moss (cy, North, Office)", "do: get a device that shows codes (hardware token); add a private e-mail address")
+	if strings.Contains(list, "e-mail resets") {
+		t.Errorf("whoever loses texts is told of mail, which never was a way in:\n%s", list)
+	}
 	for _, fine := range []string{"Bob Ray", "Gus Orr", "Jon May", "Lou (", "Kit ("} {
 		if strings.Contains(list, fine) {
 			t.Errorf("%s is on the list of those at risk", fine)
