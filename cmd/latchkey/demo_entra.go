@@ -78,7 +78,7 @@ entra:
   graph_url: %q
 `, c.Org.Name, c.Org.Department, c.Org.Address, c.Org.HelpPhone, c.Org.HelpHours, c.Org.HelpEmail, strings.Join(c.Org.Domains, ", "),
 		url, c.Entra.Tenant, c.Entra.ClientID, c.Entra.LoginURL, c.Entra.GraphURL)
-	if err := os.WriteFile(filepath.Join(dir, "latchkey.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "demo.yaml"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
 	return nil
@@ -124,7 +124,7 @@ func (t *demoTenant) intro(dir string, passwords bool) string {
 	if passwords {
 		sign = fmt.Sprintf("Sign in as one of them (the password of each is %s)", string(localdir.DemoPassword))
 	}
-	file := filepath.Join(dir, "latchkey.yaml")
+	file := filepath.Join(dir, "demo.yaml")
 	return strings.Join(append(append([]string{
 		fmt.Sprintf("With it comes a PRETEND Microsoft 365 tenant of %d accounts, %s: people, report and sign-in page are made up.", demoTenantPeople, entratest.District),
 		sign + " and ask \"will I still get in after 1 February?\":"}, t.cast()...),
