@@ -72,11 +72,15 @@ func (p *Provider) noAuthTime() error {
 	if p.o.Tenant == "" {
 		return refuse("the ID token does not say when the person signed in (auth_time); have the provider put it in")
 	}
-	const what = "the ID token does not say when the person signed in (auth_time): nobody can sign in until it does; " +
-		"in the app registration, Token configuration, add the optional claim auth_time to the ID token"
+	const what = noTime + "; " + addTime
 	p.o.Log.Error("sign-in: " + what)
 	return &Error{What: what}
 }
+
+const (
+	noTime  = "the ID token does not say when the person signed in (auth_time): nobody can sign in until it does"
+	addTime = "in the app registration, Token configuration, add the optional claim auth_time to the ID token"
+)
 
 // expiryClock is the time that exp is compared with.
 func (p *Provider) expiryClock() time.Time {

@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -260,6 +261,42 @@ func TestSecondFactor(t *testing.T) {
 	}
 	if _, err := oidc.New(oidc.Options{Issuer: s.URL, ClientID: client, Fresh: fresh, Tenant: "contoso.onmicrosoft.com"}); err == nil || !strings.Contains(err.Error(), "tenant") {
 		t.Errorf("a tenant by name: %v", err)
+	}
+}
+
+// TestExamine: what the doctor says of a provider, and that a sign-in without
+// auth_time is remembered until one has it.
+func TestExamine(t *testing.T) {
+	found := func(p *oidc.Provider) (all string) {
+		t.Helper()
+		for _, f := range p.Examine(t.Context()) {
+			if f.State != bot.Fine && f.Fix == "" {
+				t.Errorf("what to do? %+v", f)
+			}
+			all += fmt.Sprintln(f.State, f.What, f.Text, f.Fix)
+		}
+		return all
+	}
+	s := entra(t)
+	p := s.provider(inTenant("c1"))
+	if got := found(p); !strings.Contains(got, fmt.Sprint(bot.Fine, " provider")) || !strings.Contains(got, fmt.Sprint(bot.Skipped, " second factor c1")) || strings.Contains(got, "auth_time") {
+		t.Error(got)
+	}
+	s.claims["auth_time"] = nil
+	if _, err := finish(p); err == nil {
+		t.Fatal("taken without auth_time")
+	}
+	if got := found(p); !strings.Contains(got, fmt.Sprint(bot.Broken, " auth_time")) || !strings.Contains(got, "optional claim auth_time") {
+		t.Error(got)
+	}
+	s.claims["auth_time"] = began.Unix()
+	if _, err := finish(p); err != nil || strings.Contains(found(p), "auth_time") {
+		t.Error(err, found(p))
+	}
+	s.down = true
+	other := s.provider(func(o *oidc.Options) { o.SecondFactor = "amr" })
+	if got := found(other); !strings.Contains(got, fmt.Sprint(bot.Broken, " provider")) || !strings.Contains(got, "amr counts as one on the provider's word") {
+		t.Error(got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	oidclib "github.com/coreos/go-oidc/v3/oidc"
@@ -48,6 +49,8 @@ type Provider struct {
 	tried time.Time // when a look last failed
 	fails int       // looks that failed since one worked
 	why   error     // of the last one
+
+	timeless atomic.Bool // the last ID token had no auth_time
 }
 
 // metadata is what the provider says of itself.
@@ -177,6 +180,7 @@ func (p *Provider) check(id *oidclib.IDToken, nonce string, second bool) (*bot.E
 		}
 	}
 	in, ok := moment(claims["auth_time"])
+	p.timeless.Store(!ok)
 	switch {
 	case !ok:
 		return nil, p.noAuthTime()

@@ -105,6 +105,7 @@ var less = []struct {
 	{name: "an operator has stopped the account", away: true, early: func(r *rig) {
 		must(r, enroll.Done{}, second(r.Enroll.DisablePerson(r.Context(), roomtest.AnnID, anOrder)))
 	}},
+	{name: "frozen anew, whatever was left to count", late: func(r *rig) { r.update(func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, tx.Now()) }) }},
 	{name: "the list disables the account", late: func(r *rig) { off := roomtest.Ann(); off.Disabled = true; r.People(off) }},
 	{name: "the list makes the account a guest's", late: func(r *rig) { off := roomtest.Ann(); off.Kind = bot.Guest; r.People(off) }},
 	{name: "the list has made the account a guest's", away: true, early: func(r *rig) { off := roomtest.Ann(); off.Kind = bot.Guest; r.People(off) }},
@@ -436,30 +437,32 @@ func TestExpectedLogin(t *testing.T) {
 	}
 }
 
-// TestTwoProcessesStartOnce: two at once, one line.
+// TestTwoProcessesStartOnce: two at once, one line, again and again.
 func TestTwoProcessesStartOnce(t *testing.T) {
 	dsn := storetest.Postgres(t)
 	r := newOperated(roomtest.NewOn(t, dsn)).withSecond()
-	must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)))
-	r.Clock.Advance(time.Second)
-	if err := r.window(r.annNow(true), "w1"); err != nil {
-		t.Fatal(err)
-	}
-	other, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now, Monotonic: r.Clock.Monotonic, Audit: r.Ring})
+	other, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now, Monotonic: r.Clock.Monotonic})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	said := make(chan string, 2)
-	for _, db := range []*store.DB{r.DB, other} {
-		go func() {
-			oc, err := r.TryOn(db, "person.thaw", r.NewCall(""))
-			said <- fmt.Sprint(oc.Name, err)
-		}()
-	}
-	got := []string{<-said, <-said}
-	slices.Sort(got)
-	if !slices.Equal(got, []string{"no<nil>", "ok<nil>"}) || len(r.audited(roomtest.AnnID, "person.unfrozen")) != 1 {
-		t.Errorf("%q, %d lines", got, len(r.audited(roomtest.AnnID, "person.unfrozen")))
+	for round := range 10 {
+		must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)))
+		r.Clock.Advance(time.Second)
+		if err := r.window(r.annNow(true), "w1"); err != nil {
+			t.Fatal(err)
+		}
+		said := make(chan string, 2)
+		for _, db := range []*store.DB{r.DB, other} {
+			go func() {
+				oc, err := r.TryOn(db, "person.thaw", r.NewCall(""))
+				said <- fmt.Sprint(oc.Name, err)
+			}()
+		}
+		got := []string{<-said, <-said}
+		slices.Sort(got)
+		if n := len(r.audited(roomtest.AnnID, "person.unfrozen")); !slices.Equal(got, []string{"no<nil>", "ok<nil>"}) || n != round+1 {
+			t.Fatalf("round %d: %q, %d lines", round, got, n)
+		}
 	}
 }

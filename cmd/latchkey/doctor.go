@@ -23,7 +23,7 @@ func doctorCommand(s std) *cobra.Command {
 		Use: "doctor", Short: "Check the store's clock, Microsoft Entra's permissions and policy, and tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
 		Long: `Asks each configured chat platform about its tokens and their scopes, whether the
 clock here is right, and whether the callback address is one that the platform
-can reach, and says what to fix. It writes to nobody. While the service runs, it
+can reach, and says what to fix. It asks the provider that people sign in at, too, and writes to nobody. While the service runs, it
 is the service that looks, so its connections are told, too. It also says whether
 this machine's clock, or the database's, was set while the service ran.
 
@@ -99,6 +99,11 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 		return err
 	}
 	show("directory", dir)
+	if p := h.outside.provider; p != nil {
+		ctx, cancel := context.WithTimeout(ctx, longestLook)
+		defer cancel()
+		show("sign-in", p.Examine(ctx))
+	}
 	for i, id := range ids {
 		show(string(id), found[i])
 		platforms = platforms || len(found[i]) > 0

@@ -39,6 +39,10 @@ func TestTeamsPeopleAreKnownAtEntra(t *testing.T) {
 	if _, err := (rooms{p.house}).SignInAs(t.Context(), webChannel, "u", bot.External{Issuer: "i", Subject: "s", Person: visitor}); !errors.Is(err, bot.ErrGuest) {
 		t.Errorf("a guest of the list: %v", err)
 	}
+	var said strings.Builder
+	if err := examine(t.Context(), &said, p.house, true); err == nil || !strings.Contains(said.String(), "sign-in\n  BROKEN   provider: ") || !strings.Contains(said.String(), "second factor: c1 counts as one on your word") {
+		t.Errorf("the doctor says %v:\n%s", err, said.String())
+	}
 }
 
 // TestWhatIsSaidOfTheSecondFactor: operators are told what they vouch for, and what
