@@ -17,7 +17,7 @@ type Registration struct {
 	// Direct are the methods that the person's own page had at DirectAt, in the
 	// words of the report. Nil: it was not looked at. The report may be 36 hours
 	// old, so whoever has just added something is told by these.
-	Direct   []string  `json:"direct,omitempty"`
+	Direct   []string  `json:"direct"`
 	DirectAt time.Time `json:"directAt"`
 
 	Admin           bool `json:"admin,omitempty"` // has an administrator's role: two methods to reset, no questions

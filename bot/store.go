@@ -45,6 +45,7 @@ type Tx interface {
 	AlertTx
 	DeskTx
 	RegistrationTx
+	DirectoryTx
 	PassTx
 	OperatorTx
 	JobTx
@@ -291,7 +292,8 @@ type OperatorTx interface {
 	// ErasePerson deletes a person and everything that belongs to them:
 	// identities, conversations and what was said in them, methods, codes,
 	// passes, counters, requests, jobs. The audit record stays. With tombstone,
-	// imports leave the id out from now on. ErrNotFound.
+	// imports leave the id out from now on; so they do when the directory's copy
+	// has the person, since the directory would bring them back. ErrNotFound.
 	ErasePerson(p PersonID, tombstone bool) (Erased, error)
 	// DropTombstone lets imports add an id again, and reports whether it was
 	// left out before.
@@ -301,11 +303,27 @@ type OperatorTx interface {
 // Erased counts the rows that ErasePerson deleted.
 type Erased struct {
 	Accounts, Conversations, Messages, Methods, Codes, Passes, Counters, Requests, Jobs int
+	// LeftOut says that imports and syncs leave the id out from now on.
+	LeftOut bool
 }
 
 // A Job is durable work outside the turn. Its type must marshal to JSON and
 // holds ids only, never a secret.
 type Job interface{ Kind() string }
+
+// A QueuedJob is a job that waits in a queue of its own, so that neither it nor
+// its like ever hold up other jobs.
+type QueuedJob interface {
+	Job
+	Queue() JobQueue // does not depend on the value
+}
+
+// A JobQueue says how the jobs of a queue are done.
+type JobQueue struct {
+	Name    string        // lower-case letters
+	Workers int           // how many are done at once in each process
+	Timeout time.Duration // how long one attempt may take
+}
 
 // JobTx enqueues jobs in the transaction: a job exists if and only if it commits.
 type JobTx interface {

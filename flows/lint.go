@@ -27,7 +27,7 @@ const (
 // Names that lint knows, in words separated by blanks.
 const (
 	// signals that jobs and timers raise
-	signals = "undelivered unreachable landline opted_out refused delivered lapsed"
+	signals = "undelivered unreachable landline opted_out refused delivered lapsed looked look_failed"
 	// checks of what only a private form may take
 	secretChecks = "person.sign_in questions.save questions.save_again prove.recovery recovery.save"
 	// ends that nobody has to handle

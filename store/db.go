@@ -73,7 +73,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.DSN == "" {
 		return nil, errors.New("store: no database given: set a file path, or an address that begins with postgres://")
 	}
-	db := &DB{opts: o, log: o.Logger, jobs: jobs{wake: make(chan struct{}, 1)}}
+	db := &DB{opts: o, log: o.Logger, jobs: jobs{wake: make(chan struct{}, 1), rest: make(chan struct{}, 1)}}
 	if db.log == nil {
 		db.log = slog.Default()
 	}

@@ -35,6 +35,27 @@ const (
 	DisableMissing
 )
 
+// Whose says which people a list answers for: whom it can miss. Where people
+// come from lists and from the directory's sync, neither misses those whom only
+// the other has ever had.
+type Whose uint8
+
+const (
+	// Everybodys is the only list there is.
+	Everybodys Whose = iota
+	// BesideSync is a list beside the directory's sync. It does not miss whom
+	// the last sync had: the next one would bring them back.
+	BesideSync
+	// OfSync is the sync itself. It misses whom the sync before had, and nobody
+	// else, once: a list that has them after that brings them back.
+	OfSync
+)
+
+// misses is the condition for people p whom the list can miss.
+func (w Whose) misses() string {
+	return [...]string{"p.id <> ''", "p.synced = 0", "p.synced = 1"}[w]
+}
+
 // ImportOptions of ImportPeople.
 type ImportOptions struct {
 	Mode     ImportMode
@@ -48,8 +69,12 @@ type ImportOptions struct {
 	Unsaid func() bot.PersonFields
 	// Kinds are the kinds of accounts to take; the empty kind counts as staff.
 	// Rows of others are counted and left out. nil: all.
-	Kinds   []bot.PersonKind
+	Kinds []bot.PersonKind
+	// Unread says of the row that was just yielded that the list has the person
+	// and nothing of it could be read: they stay as they are. nil: none is.
+	Unread  func() bool
 	Missing MissingMode
+	Whose   Whose
 	// Incomplete says that rows of the list could not be read at all, so that
 	// nobody can be said to be missing. DisableMissing then only reports.
 	Incomplete bool
@@ -60,7 +85,8 @@ type ImportOptions struct {
 	GonePeople int
 	GoneShare  float64
 	// Audit gives the line that stands for the import in the audit record, in
-	// the transaction that stores the people. Nil: none.
+	// the transaction that stores the people. Nil, or a line without an Action:
+	// none.
 	Audit func(ImportReport) bot.AuditEntry
 }
 
@@ -120,6 +146,7 @@ type ImportReport struct {
 	Updated   int // changed; rows equal to what is stored are Unchanged
 	Unchanged int
 	Erased    int          // left out: people who were erased for good (bot.OperatorTx)
+	Unread    int          // left as they are: ImportOptions.Unread
 	Bad       int          // rows with a problem
 	Problems  []RowProblem // of at most ImportOptions.Problems rows, in order of row
 	Stored    bool         // false: dry run, refused, or all-or-nothing with bad rows
@@ -128,7 +155,7 @@ type ImportReport struct {
 	Kinds    map[bot.PersonKind]int             // good rows by kind
 	Others   map[bot.PersonKind][]ChangeExample // of these, who is no staff: at most five of a kind
 	NotTaken map[bot.PersonKind]int             // rows left out because of ImportOptions.Kinds
-	Active   int                                // active accounts before
+	Active   int                                // active accounts before, of people whom the list has or can miss
 	Gone     int                                // of these, accounts that are switched off
 	Refused  string                             // why the import was refused as a whole, and what to do; empty: it was not
 	Brake    bool                               // it was the brake that refused
@@ -188,7 +215,7 @@ const (
 		WHERE a.%[1]s = import_person.%[1]s AND a.id <> import_person.id AND a.disabled = 0 AND a.bad = 0)`
 
 	// %s is the column. A repeat within the file: every row but the first.
-	stageRepeats = `SELECT s.line, s.id, s.%[1]s, f.first FROM import_person s
+	stageRepeats = `SELECT s.line, s.id, s.%[1]s, f.first, (SELECT x.id FROM import_person x WHERE x.line = f.first) FROM import_person s
 		JOIN (SELECT %[1]s, min(line) AS first FROM import_person WHERE bad = 0 AND %[1]s <> '' GROUP BY %[1]s HAVING count(*) > 1) f
 		ON f.%[1]s = s.%[1]s WHERE s.bad = 0 AND s.line <> f.first`
 	// Another person's user name or address, who does not get a new one here.
@@ -198,7 +225,7 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM import_person r WHERE r.id = p.id AND r.bad = 0 AND r.%[1]s <> s.%[1]s)`
 	// That person's account is off, or goes off with this import. $1 is 1 when
 	// missing people are switched off.
-	stageOff   = `(p.disabled <> 0 OR p.stopped_at <> 0 OR ($1 = 1 AND l.id IS NULL AND NOT (p.name <> '' AND p.name = s.name)))`
+	stageOff   = `(p.disabled <> 0 OR p.stopped_at <> 0 OR ($1 = 1 AND l.id IS NULL AND %[2]s AND NOT (p.name <> '' AND p.name = s.name)))`
 	stageTaken = `SELECT s.line, s.id, s.%[1]s, p.id, p.name, CASE WHEN l.id IS NULL THEN 0 ELSE 1 END,
 		CASE WHEN p.name <> '' AND p.name = s.name THEN 1 ELSE 0 END` + stageHeld + ` AND NOT ` + stageOff
 	stageMoved = `SELECT s.line, s.id, s.%[1]s, p.id, p.name, s.name` + stageHeld + ` AND ` + stageOff
@@ -223,12 +250,20 @@ const (
 	stageCounts  = `SELECT coalesce(sum(CASE WHEN p.id IS NULL THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
 		coalesce(sum(CASE WHEN p.id IS NOT NULL AND ` + stageDiffers + ` THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
 		count(*)%s FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0`
-	stageUnlisted = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
+	stageUnlisted = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
+	stageActive   = `SELECT count(*) FROM person p WHERE disabled = 0 AND stopped_at = 0 AND (%s OR EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id))`
 	stageKinds    = `SELECT kind, bad, count(*) FROM import_person WHERE bad <> 1 GROUP BY kind, bad`
 
 	// Whom the list does not have any more, and who is back.
-	noteUnlisted = `UPDATE person SET unlisted_at = $1 WHERE unlisted_at = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+	noteUnlisted = `UPDATE person AS p SET unlisted_at = $1 WHERE unlisted_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
 	noteListed   = `UPDATE person SET unlisted_at = 0 WHERE unlisted_at <> 0 AND EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+
+	// Whom the directory's sync has.
+	noteSynced   = `UPDATE person SET synced = 1 WHERE synced = 0 AND EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+	noteUnsynced = `UPDATE person SET synced = 0 WHERE synced = 1 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+	// Who was erased since the rows were read has no entry any more.
+	stageErased = `DELETE FROM import_person WHERE bad = 0 AND NOT EXISTS (SELECT 1 FROM person p WHERE p.id = import_person.id)
+		AND NOT EXISTS (SELECT 1 FROM directory_entry e WHERE e.id = import_person.id)`
 
 	// Names that change hands are put down first, so that the unique indexes
 	// hold at every row of the merge.
@@ -236,7 +271,7 @@ const (
 		WHERE s.bad = 0 AND (p.username <> s.username OR p.email <> s.email))`
 	stageGive = `UPDATE person SET %[1]s = '' WHERE %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person s
 		WHERE s.%[1]s = person.%[1]s AND s.id <> person.id AND s.bad = 0)`
-	stageDisable = `UPDATE person SET disabled = disabled | 2 WHERE disabled & 2 = 0 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
+	stageDisable = `UPDATE person AS p SET disabled = disabled | 2 WHERE disabled & 2 = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
 	stageMerge   = `INSERT INTO person (` + stageColumns + `, stage, started_at, done_at, next_nudge)
 		SELECT ` + stageColumns + `, 0, 0, 0, 0 FROM import_person WHERE bad = 0 ORDER BY id
 		ON CONFLICT (id) DO UPDATE SET %s WHERE %s`
@@ -342,9 +377,16 @@ func (im *importer) stage() iter.Seq[[]any] {
 			if kind := cmp.Or(p.Kind, bot.Staff); im.o.Kinds != nil && !slices.Contains(im.o.Kinds, kind) {
 				bad = rowOthers
 			}
+			if im.o.Unread != nil && im.o.Unread() {
+				bad = rowOthers
+				im.report.Unread++
+			}
 			if p.ID == "" {
 				bad = rowBad
 				im.problem(line, "", "id", "the row has no id: give every person the directory's own, unchanging id")
+			}
+			if im.erased.has(p.Manager) {
+				p.Manager = ""
 			}
 			copy(v, []any{int64(line), string(p.ID), tidy(p.Username), tidy(p.Email), clean(p.Name), clean(p.GivenName), clean(p.Department),
 				clean(p.Title), string(p.Manager), clean(p.WorkPhone), clean(p.Lang), clean(p.TimeZone), flag(p.Disabled),
@@ -391,6 +433,9 @@ func (im *importer) check(c texter) (bool, error) {
 	newScheme := known == 0 && strange >= 2 && strange*2 >= im.report.Rows
 	for _, column := range []string{"id", "username", "email"} {
 		err := im.find(c, fmt.Sprintf(stageRepeats, column), func(r row) (string, string) {
+			if im.o.Whose == OfSync { // whose rows have no lines
+				return column, fmt.Sprintf("%s %q is that of %s, too; change one of them in the directory", columnWord(column), r.text(2), r.text(4))
+			}
 			return column, fmt.Sprintf("%s %q stands in line %d already", columnWord(column), r.text(2), r.int(3))
 		})
 		if err != nil {
@@ -405,7 +450,7 @@ func (im *importer) check(c texter) (bool, error) {
 	for again := true; again && !newScheme; { // a row that turns bad renames nobody
 		before := im.report.Bad
 		for _, column := range []string{"username", "email"} {
-			err := im.find(c, fmt.Sprintf(stageTaken, column), func(r row) (string, string) { return column, sayTaken(column, r) }, im.missing())
+			err := im.find(c, fmt.Sprintf(stageTaken, column, im.o.Whose.misses()), func(r row) (string, string) { return column, sayTaken(column, r) }, im.missing())
 			if err != nil {
 				return false, err
 			}
@@ -479,6 +524,7 @@ func (im *importer) count(c texter) error {
 		fmt.Fprintf(&sums, ", coalesce(sum(CASE WHEN %s THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/", ch.when)
 	}
 	var n [changeKinds]int
+	unlisted := fmt.Sprintf(stageUnlisted, im.o.Whose.misses())
 	err := c.ask(fmt.Sprintf(stageCounts, sums.String()), func(v row) {
 		r.Inserted, r.Updated = int(v.int(0)), int(v.int(1))
 		r.Unchanged = int(v.int(2)) - r.Inserted - r.Updated
@@ -487,10 +533,10 @@ func (im *importer) count(c texter) error {
 		}
 	})
 	if err == nil {
-		err = c.ask(`SELECT count(*)`+stageUnlisted, func(v row) { n[Missing] = int(v.int(0)) })
+		err = c.ask(`SELECT count(*)`+unlisted, func(v row) { n[Missing] = int(v.int(0)) })
 	}
 	if err == nil {
-		err = c.ask(`SELECT count(*) FROM person WHERE disabled = 0 AND stopped_at = 0`, func(v row) { r.Active = int(v.int(0)) })
+		err = c.ask(fmt.Sprintf(stageActive, im.o.Whose.misses()), func(v row) { r.Active = int(v.int(0)) })
 	}
 	r.Kinds, r.NotTaken = map[bot.PersonKind]int{}, map[bot.PersonKind]int{}
 	if err == nil {
@@ -520,7 +566,7 @@ func (im *importer) count(c texter) error {
 		}
 	}
 	if n[Missing] > 0 {
-		give(Missing, `SELECT p.id, p.name, '', p.username`+stageUnlisted+` ORDER BY p.id`)
+		give(Missing, `SELECT p.id, p.name, '', p.username`+unlisted+` ORDER BY p.id`)
 	}
 	r.Others = map[bot.PersonKind][]ChangeExample{}
 	for k := range r.Kinds {
@@ -532,7 +578,7 @@ func (im *importer) count(c texter) error {
 	}
 	for _, column := range []string{"username", "email"} {
 		if err == nil {
-			moved := fmt.Sprintf(stageMoved, column)
+			moved := fmt.Sprintf(stageMoved, column, im.o.Whose.misses())
 			err = c.ask(fmt.Sprintf(`SELECT count(*) FROM (%s) x`, moved), func(v row) { n[LoginMoved] += int(v.int(0)) }, im.missing())
 			if err == nil {
 				err = c.ask(fmt.Sprintf(`%s ORDER BY s.id LIMIT %d`, moved, most), func(v row) {
@@ -568,6 +614,10 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 		}); err != nil {
 			return wrap("compare ids", err)
 		}
+		if im.o.Whose == OfSync { // what is stored of a sync names nobody
+			r.Refused = fmt.Sprintf("every id in the directory is new, and %d user names or addresses are known under other ids: people would be there twice. Give them their new ids first with `latchkey people rename-id --from-csv`", strange)
+			return nil
+		}
 		r.Refused = fmt.Sprintf("every id in this list is new, and %d user names or addresses are known under other ids (%s): people would be there twice. "+
 			"If another column holds the ids of before, say --map id=COLUMN; if the ids have really changed, change them first with `latchkey people rename-id`", strange, strings.Join(examples, "; "))
 		return nil
@@ -590,6 +640,11 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 
 // merge moves the staged rows to the people. c is inside a transaction.
 func (im *importer) merge(c texter) error {
+	if im.o.Whose == OfSync {
+		if _, err := c.do(stageErased); err != nil {
+			return wrap("leave out who was erased meanwhile", err)
+		}
+	}
 	if im.report.Updated > 0 {
 		if _, err := c.do(stageRelease); err != nil {
 			return wrap("release names", err)
@@ -613,7 +668,7 @@ func (im *importer) merge(c texter) error {
 		}
 	}
 	if im.o.Missing == DisableMissing {
-		if _, err := c.do(stageDisable); err != nil {
+		if _, err := c.do(fmt.Sprintf(stageDisable, im.o.Whose.misses())); err != nil {
 			return wrap("switch missing people off", err)
 		}
 	}
@@ -621,8 +676,15 @@ func (im *importer) merge(c texter) error {
 		return wrap("note who is listed again", err)
 	}
 	if !im.o.Incomplete { // else nobody can be said to be missing
-		if _, err := c.do(noteUnlisted, im.now); err != nil {
+		if _, err := c.do(fmt.Sprintf(noteUnlisted, im.o.Whose.misses()), im.now); err != nil {
 			return wrap("note who is not listed", err)
+		}
+	}
+	if im.o.Whose == OfSync {
+		for _, text := range []string{noteSynced, noteUnsynced} {
+			if _, err := c.do(text); err != nil {
+				return wrap("note whom the sync has", err)
+			}
 		}
 	}
 	return im.record(c)
@@ -633,8 +695,12 @@ func (im *importer) record(c conn) error {
 	if im.o.Audit == nil {
 		return nil
 	}
+	line := im.o.Audit(im.report)
+	if line.Action == "" {
+		return nil
+	}
 	t := im.db.newTx(c, &group{})
-	if _, err := t.Audit(im.o.Audit(im.report)); err != nil {
+	if _, err := t.Audit(line); err != nil {
 		return err
 	}
 	err := t.g.head.settle(c)

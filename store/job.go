@@ -45,8 +45,15 @@ func (t *tx) Enqueue(j bot.Job, at time.Time) error {
 		return fmt.Errorf("store: job %q holds a NUL character, which PostgreSQL cannot store", kind)
 	}
 	p := pendingJob{Args: jobArgs{kind, body}}
+	q, queued := j.(bot.QueuedJob)
 	if wait := at.Sub(t.now); !at.IsZero() && wait > 0 {
 		p.InsertOpts = &river.InsertOpts{ScheduledAt: t.db.jobNow().Add(wait)}
+	}
+	if queued {
+		if p.InsertOpts == nil {
+			p.InsertOpts = &river.InsertOpts{}
+		}
+		p.InsertOpts.Queue, t.g.queued = q.Queue().Name, true
 	}
 	t.g.jobs = append(t.g.jobs, p)
 	return nil

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,13 +43,14 @@ var jobWaits = [...]time.Duration{time.Second, 2 * time.Second, 5 * time.Second,
 
 // Workers are the functions that do durable jobs, one for each kind.
 type Workers struct {
-	once sync.Once
-	w    *river.Workers
-	db   *DB // set by StartJobs
+	once   sync.Once
+	w      *river.Workers
+	queues map[string]int // workers of the queues beside the default one
+	db     *DB            // set by StartJobs
 }
 
 func (w *Workers) river() *river.Workers {
-	w.once.Do(func() { w.w = river.NewWorkers() })
+	w.once.Do(func() { w.w, w.queues = river.NewWorkers(), map[string]int{} })
 	return w.w
 }
 
@@ -58,15 +61,29 @@ func (w *Workers) river() *river.Workers {
 // when the process died in the middle, so it must bear a repeat. nil is done;
 // an error that wraps *bot.DropJob ends the job; any other error is tried again
 // after 1, 2, 5, 10, 20, 30 s, then 1, 2, 5 and every 10 minutes, 25 times in
-// all. ctx ends after a minute and when the jobs are stopped in a hurry.
+// all. ctx ends after a minute, or after the Timeout of the job's queue
+// (bot.QueuedJob), and when the jobs are stopped in a hurry.
 func Handle[J bot.Job](w *Workers, fn func(ctx context.Context, j J) error) {
 	river.AddWorker(w.river(), &worker[J]{fn: fn, of: w})
+	var j J
+	if q, ok := any(j).(bot.QueuedJob); ok {
+		w.queues[q.Queue().Name] = q.Queue().Workers
+	}
 }
 
 type worker[J bot.Job] struct {
 	river.WorkerDefaults[J]
 	fn func(context.Context, J) error
 	of *Workers
+}
+
+// Timeout implements river.Worker. 0: jobTimeout.
+func (w *worker[J]) Timeout(*river.Job[J]) time.Duration {
+	var j J
+	if q, ok := any(j).(bot.QueuedJob); ok {
+		return q.Queue().Timeout
+	}
+	return 0
 }
 
 // Work implements river.Worker.
@@ -134,12 +151,21 @@ func (r jobRetry) NextRetry(j *rivertype.JobRow) time.Time {
 type jobs struct {
 	mu   sync.Mutex
 	stop func(context.Context) error
-	wake chan struct{} // SQLite: there may be something to fetch
+	wake chan struct{} // SQLite: there may be something to fetch in the default queue
+	rest chan struct{} // or in any other
 }
 
-func (j *jobs) nudge() {
+// nudge says that jobs may have come, and whether any of them has a queue of its own.
+func (j *jobs) nudge(queued bool) {
+	j.poke(j.wake)
+	if queued {
+		j.poke(j.rest)
+	}
+}
+
+func (*jobs) poke(ch chan struct{}) {
 	select {
-	case j.wake <- struct{}{}:
+	case ch <- struct{}{}:
 	default:
 	}
 }
@@ -191,11 +217,16 @@ func (db *DB) jobConfig(w *Workers, id string) *river.Config {
 	if n <= 0 {
 		n = 32
 	}
+	workers := w.river()
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: n}}
+	for name, n := range w.queues {
+		queues[name] = river.QueueConfig{MaxWorkers: n}
+	}
 	return &river.Config{
 		ID:                   id,
 		Logger:               riverLog(db.log),
-		Workers:              w.river(),
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: n}},
+		Workers:              workers,
+		Queues:               queues,
 		FetchCooldown:        jobCooldown,
 		FetchPollInterval:    jobPoll,
 		JobTimeout:           jobTimeout,
@@ -227,7 +258,7 @@ func (l *lite) startJobs(ctx context.Context, w *Workers) (func(context.Context)
 	}
 	pool := sql.OpenDB(gatedConnector{l})
 	pool.SetMaxOpenConns(1)
-	c, err := river.NewClient(&liteDriver{riversqlite.New(pool), l.db.jobs.wake}, l.db.jobConfig(w, ""))
+	c, err := river.NewClient(&liteDriver{riversqlite.New(pool), &liteListener{jobs: &l.db.jobs, queues: slices.Sorted(maps.Keys(w.queues))}}, l.db.jobConfig(w, ""))
 	if err == nil {
 		err = c.Start(context.WithoutCancel(ctx))
 	}
@@ -235,7 +266,7 @@ func (l *lite) startJobs(ctx context.Context, w *Workers) (func(context.Context)
 		pool.Close()
 		return nil, err
 	}
-	l.db.jobs.nudge()
+	l.db.jobs.nudge(true)
 	return func(ctx context.Context) error {
 		err := stopRiver(ctx, c)
 		if cerr := pool.Close(); err == nil {
@@ -249,17 +280,21 @@ func (l *lite) startJobs(ctx context.Context, w *Workers) (func(context.Context)
 // one that asks the database twenty times a second.
 type liteDriver struct {
 	*riversqlite.Driver
-	wake chan struct{}
+	listener *liteListener
 }
 
 // GetListener implements riverdriver.Driver.
 func (d *liteDriver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener {
-	return &liteListener{d.wake}
+	return d.listener
 }
 
 // liteListener implements riverdriver.Listener. The only news of a store that
 // one process has open is that there may be jobs.
-type liteListener struct{ wake chan struct{} }
+type liteListener struct {
+	jobs   *jobs
+	queues []string // beside the default one
+	due    []string // queues to be told of next
+}
 
 // Close implements riverdriver.Listener.
 func (*liteListener) Close(context.Context) error { return nil }
@@ -284,12 +319,19 @@ func (*liteListener) Unlisten(context.Context, string) error { return nil }
 
 // WaitForNotification implements riverdriver.Listener.
 func (l *liteListener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-l.wake:
-		return &riverdriver.Notification{Topic: "river_insert", Payload: `{"queue":"default"}`}, nil
+	for len(l.due) == 0 {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.jobs.wake:
+			l.due = append(l.due, river.QueueDefault)
+		case <-l.jobs.rest:
+			l.due = append(l.due, l.queues...)
+		}
 	}
+	queue := l.due[0]
+	l.due = l.due[1:]
+	return &riverdriver.Notification{Topic: "river_insert", Payload: `{"queue":"` + queue + `"}`}, nil
 }
 
 // pgJobLock is the first half of the advisory lock that a process holds while

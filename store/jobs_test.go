@@ -112,6 +112,69 @@ func TestJobs(t *testing.T) {
 	})
 }
 
+// long is a job of a queue of its own.
+type long struct{}
+
+func (long) Kind() string { return "long" }
+func (long) Queue() bot.JobQueue {
+	return bot.JobQueue{Name: "long", Workers: 1, Timeout: time.Hour}
+}
+
+// A thousand long jobs that wait do not hold up the others, and are done one
+// after the other, with the time that their queue has.
+func TestQueueOfItsOwn(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		const jobs = 1000
+		if err := db.Update(t.Context(), func(tx bot.Tx) error {
+			for range jobs {
+				if err := tx.Enqueue(long{}, time.Time{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var w store.Workers
+		began, release, sent := make(chan bool, jobs), make(chan bool), make(chan string, 1)
+		var running, most atomic.Int64
+		store.Handle(&w, func(ctx context.Context, _ long) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			if end, ok := ctx.Deadline(); !ok || time.Until(end) < 30*time.Minute {
+				t.Errorf("a job of the queue has until %v", end)
+			}
+			began <- true
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+		store.Handle(&w, func(_ context.Context, p ping) error { sent <- p.ID; return nil })
+		if err := db.StartJobs(t.Context(), &w); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, "first long job", began)
+		enqueue(t, db, "code", time.Time{})
+		if id := wait(t, "code while long jobs wait", sent); id != "code" {
+			t.Errorf("job %q", id)
+		}
+		if n, err := db.PendingJobs(t.Context()); err != nil || n["long"] != jobs {
+			t.Errorf("waiting: %v, %v", n, err)
+		}
+		for range 20 { // one after the other, at once
+			release <- true
+			wait(t, "next long job", began)
+		}
+		if most.Load() != 1 {
+			t.Errorf("%d long jobs ran at once", most.Load())
+		}
+		close(release)
+	})
+}
+
 // A job that a dead process left behind as running starts at once.
 func TestJobOfADeadProcess(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {

@@ -28,6 +28,7 @@ const (
 		DROP TABLE alert;
 		UPDATE latchkey_schema SET version = 2;`
 	before4 = `DROP TABLE registration; DROP TABLE directory_entry; DROP TABLE directory_member; DROP TABLE readiness_day;
+		ALTER TABLE person DROP COLUMN synced;
 		UPDATE latchkey_schema SET version = 3;`
 )
 

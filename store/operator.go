@@ -159,7 +159,8 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 		}
 	}
 	for _, text := range []string{
-		`UPDATE person SET id = $2 WHERE id = $1`,
+		// A sync that does not have the new id yet must not miss it.
+		`UPDATE person SET id = $2, synced = 0 WHERE id = $1`,
 		`UPDATE person SET manager = $2 WHERE manager = $1`,
 		`UPDATE identity SET person = $2 WHERE person = $1`,
 		`UPDATE request SET person = $2 WHERE person = $1`,
@@ -171,9 +172,19 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 			ELSE CAST($2 AS TEXT) || substr(key, length(CAST($1 AS TEXT)) + 1) END, at, n` + personTallies + `
 			ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + excluded.n`,
 		`UPDATE alert SET person = $2 WHERE person = $1`,
+		`DELETE FROM registration WHERE person = $1 AND EXISTS (SELECT 1 FROM registration r WHERE r.person = $2)`,
 		`UPDATE registration SET person = $2 WHERE person = $1`,
 	} {
 		if _, err := x.do(text, string(old), string(now)); err != nil {
+			return wrap("rename person", err)
+		}
+	}
+	// What the directory says of the old id is not said of the new one.
+	if err := t.blankEntries(x, old); err != nil {
+		return err
+	}
+	for _, text := range []string{`DELETE FROM directory_entry WHERE id = $1`, `DELETE FROM directory_member WHERE person = $1`} {
+		if _, err := x.do(text, string(old)); err != nil {
 			return wrap("rename person", err)
 		}
 	}
@@ -277,6 +288,7 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		return n, err
 	}
 	person, convs, methods := string(p), array(w.convs), array(w.methods)
+	entries := 0
 	for _, s := range []struct {
 		n    *int
 		text string
@@ -293,7 +305,7 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		{nil, `DELETE` + ownTallies, array(slices.Concat(w.keys, w.codes, w.methods))},
 		{nil, `DELETE FROM alert WHERE person = $1`, person},
 		{nil, `DELETE FROM registration WHERE person = $1`, person},
-		{nil, `DELETE FROM directory_entry WHERE id = $1`, person},
+		{&entries, `DELETE FROM directory_entry WHERE id = $1`, person},
 		{nil, `DELETE FROM directory_member WHERE person = $1`, person},
 		{&n.Accounts, `DELETE FROM identity WHERE person = $1`, person},
 		{nil, `UPDATE person SET manager = '' WHERE manager = $1`, person},
@@ -307,13 +319,16 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 			*s.n = int(k)
 		}
 	}
+	if err := t.blankEntries(x, p); err != nil {
+		return n, err
+	}
 	if err := w.events(); err != nil {
 		return n, err
 	}
 	if n.Jobs, err = w.jobs(); err != nil {
 		return n, err
 	}
-	if tombstone {
+	if n.LeftOut = tombstone || entries > 0; n.LeftOut {
 		err = t.putTombstone(p)
 	}
 	return n, err
@@ -435,7 +450,16 @@ func (t *tx) DropTombstone(p bot.PersonID) (bool, error) {
 		return false, err
 	}
 	n, err := x.do(`DELETE FROM tombstone WHERE hash = $1`, tombstoneHash(secret, p))
-	return n > 0, wrap("drop a tombstone", err)
+	if err != nil || n == 0 {
+		return false, wrap("drop a tombstone", err)
+	}
+	// The copy was made without them, and changes alone would not bring them.
+	s, err := t.SyncState(bot.PeopleReading)
+	if err != nil || s.Run == 0 {
+		return true, err
+	}
+	s.Anew = true
+	return true, t.PutSyncState(bot.PeopleReading, s)
 }
 
 func tombstoneHash(secret []byte, p bot.PersonID) []byte {

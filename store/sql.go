@@ -80,6 +80,12 @@ const (
 	alertDrop
 	registrationGet
 	registrationPut
+	registrationDrop
+	entryPut
+	entryDrop
+	memberPut
+	syncBegin
+	syncGet
 	metaGet
 	metaPut
 	stmtCount
@@ -243,9 +249,19 @@ var statements = [stmtCount]string{
 	alertTold: `UPDATE alert SET told_at = $3 WHERE kind = $1 AND person = $2 AND told_at < $3`,
 	alertDrop: `DELETE FROM alert WHERE kind = $1 AND person = $2`,
 
-	registrationGet: `SELECT read_at, body FROM registration WHERE person = $1`,
+	registrationGet:  `SELECT read_at, body FROM registration WHERE person = $1`,
+	registrationDrop: `DELETE FROM registration WHERE person = $1`,
 	registrationPut: `INSERT INTO registration (person, read_at, body) VALUES ($1, $2, $3)
 		ON CONFLICT (person) DO UPDATE SET read_at = excluded.read_at, body = excluded.body`,
+
+	entryPut: `INSERT INTO directory_entry (id, round, body) VALUES ($1, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET round = excluded.round, body = excluded.body`,
+	entryDrop: `DELETE FROM directory_entry WHERE id = $1`,
+	memberPut: `INSERT INTO directory_member (grp, person, round) VALUES ($1, $2, $3)
+		ON CONFLICT (grp, person) DO UPDATE SET round = excluded.round`,
+	// The row is there before it is locked: nobody may begin a sync beside.
+	syncBegin: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`,
+	syncGet:   `SELECT value FROM meta WHERE key = $1 /*lock FOR UPDATE*/`,
 
 	metaGet: `SELECT value FROM meta WHERE key = $1`,
 	metaPut: `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,

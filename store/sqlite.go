@@ -169,11 +169,11 @@ func (l *lite) run() {
 		}
 		l.gate.Lock()
 		l.commit(batch)
-		nudge := len(l.g.jobs) > 0
+		nudge, queued := len(l.g.jobs) > 0, l.g.queued
 		l.gate.Unlock()
 		answer(batch)
 		if nudge {
-			l.db.jobs.nudge()
+			l.db.jobs.nudge(queued)
 		}
 		l.ck.wrote()
 		// Those who got an answer may have more: let them speak first.

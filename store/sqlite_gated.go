@@ -84,7 +84,7 @@ func (g *gatedConn) free() {
 	g.l.ck.mark()
 	if g.told {
 		g.told = false
-		g.l.db.jobs.nudge()
+		g.l.db.jobs.nudge(true)
 	}
 }
 

@@ -25,9 +25,10 @@ type tx struct {
 
 // group is what the functions of one transaction share. Nil in a View.
 type group struct {
-	head  auditHead
-	jobs  []pendingJob
-	gated bool // counting is ours until the commit
+	head   auditHead
+	jobs   []pendingJob
+	queued bool // one of the jobs has a queue of its own
+	gated  bool // counting is ours until the commit
 }
 
 var errReadOnly = errors.New("store: a View cannot write; use Update")

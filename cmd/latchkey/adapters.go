@@ -39,6 +39,7 @@ func configured() []plug {
 		{"smtp", plugSMTP},
 		{"twilio", plugTwilio},
 		{"directory", plugDirectory},
+		{"entra", plugEntra},
 		{"web", plugWeb}, // asks the directory's provider
 	}
 	for _, p := range platforms() {
@@ -54,6 +55,7 @@ type outside struct {
 	notifier  bot.Notifier
 	texter    bot.Texter
 	directory bot.Directory
+	source    bot.DirectorySource                                    // people and their registrations are read from it; nil: from nothing
 	provider  *oidc.Provider                                         // people sign in there; nil: with a password
 	link      outbox.Linker                                          // makes one-time pages; nil: nobody serves them
 	notMe     func(token bot.Secret, lang, change string) bot.Secret // address of the page "this was not me"; nil: nobody serves it

@@ -88,6 +88,11 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 	}
 	show("alerts", open)
 	show("store", []bot.Finding{h.lookAtClock()})
+	dir, err := h.lookAtDirectory(ctx)
+	if err != nil {
+		return err
+	}
+	show("directory", dir)
 	for i, id := range ids {
 		show(string(id), found[i])
 		platforms = platforms || len(found[i]) > 0

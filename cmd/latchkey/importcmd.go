@@ -50,7 +50,8 @@ type, are kept, and are not enrolled.
 People who are not in the list are counted and stay active, unless
 --missing disable switches their accounts off; the next list that has them
 switches them on again. An import that would switch off too many at once, or
-has no people in it, is refused without --yes.
+has no people in it, is refused without --yes. Where people come from a directory,
+too (people sync), a list never misses whom the directory has.
 
   latchkey people import staff.csv --config latchkey.yaml --dry-run
   latchkey people import staff.csv --config latchkey.yaml --map id="Badge No" --map name=Employee
@@ -229,6 +230,9 @@ func (l *listFile) importPeople(ctx context.Context, s std, h *house, o importFl
 	if o.disable {
 		so.Missing = store.DisableMissing
 	}
+	if h.syncsPeople() {
+		so.Whose = store.BesideSync
+	}
 	if p := h.cfg.Policy; o.brake {
 		so.GonePeople, so.GoneShare = p.ImportGonePeople, p.ImportGoneShare
 	}
@@ -304,7 +308,7 @@ func (l *listFile) sayImport(s std, first csv.Report, rep store.ImportReport, o 
 	if rep.Erased > 0 {
 		fmt.Fprintf(s.err, "%s: %s left out: erased people (latchkey people erase)\n", l.name, countRows(rep.Erased))
 	}
-	l.sayChanges(s.out, rep, o, first.Bad > 0)
+	sayChanges(s.out, rep, o.disable, first.Bad > 0)
 	refuse := func(why string) error {
 		fmt.Fprintf(s.err, "latchkey: %s: %s\n", l.name, printable(why))
 		return codeError(exitError)
@@ -367,7 +371,7 @@ func (l *listFile) sayProblems(w io.Writer, first csv.Report, rep store.ImportRe
 }
 
 // sayChanges lists the changes by kind, with examples.
-func (l *listFile) sayChanges(w io.Writer, rep store.ImportReport, o importFlags, incomplete bool) {
+func sayChanges(w io.Writer, rep store.ImportReport, disable, incomplete bool) {
 	accounts := func(format string, n map[bot.PersonKind]int) {
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(n)) {
@@ -404,7 +408,7 @@ func (l *listFile) sayChanges(w io.Writer, rep store.ImportReport, o importFlags
 		case c.Kind != store.Missing:
 		case incomplete:
 			note = " (they stay active: they may stand in rows that are wrong)"
-		case !o.disable:
+		case !disable:
 			note = " (they stay active; --missing disable switches them off)"
 		default:
 			note = " (switched off)"
@@ -442,7 +446,10 @@ func newProgress(w io.Writer, of int) *progress {
 	return &progress{w: w, tty: terminal.IsTerminal(w), of: of, last: time.Now()}
 }
 
-func (p *progress) at(n int) {
+func (p *progress) at(n int) { p.say(fmt.Sprintf("%d of %d rows", n, p.of)) }
+
+// say shows a text when it is time to.
+func (p *progress) say(text string) {
 	every := 10 * time.Second
 	if p.tty {
 		every = 200 * time.Millisecond
@@ -452,9 +459,9 @@ func (p *progress) at(n int) {
 	}
 	p.last, p.any = time.Now(), true
 	if p.tty {
-		fmt.Fprintf(p.w, "\r%d of %d rows", n, p.of)
+		fmt.Fprintf(p.w, "\r%s\x1b[K", text)
 	} else {
-		fmt.Fprintf(p.w, "%d of %d rows\n", n, p.of)
+		fmt.Fprintln(p.w, text)
 	}
 }
 

@@ -405,7 +405,7 @@ person; the command says until when.`,
 			counted(w, e.Passes, "web session, page or sign-in", "web sessions, pages and sign-ins")
 			counted(w, e.Requests, "request", "requests")
 			counted(w, e.Jobs, "job", "jobs")
-			if d.Person.UnlistedAt.IsZero() {
+			if e.LeftOut {
 				fmt.Fprintln(w, "  imports leave this id out from now on (--let-back takes that back)")
 			}
 			if *o.dry {

@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -181,7 +183,9 @@ func (h *house) routes() http.Handler {
 		}
 		text := "ok"
 		// Whoever watches has to look; the service itself works, so it is no 503.
-		if open, err := h.alerts(ctx, freshAlert); err != nil || len(open) > 0 {
+		open, err := h.alerts(ctx, freshAlert)
+		dir, derr := h.lookAtDirectory(ctx)
+		if err != nil || derr != nil || len(open) > 0 || slices.ContainsFunc(dir, func(f bot.Finding) bool { return f.State == bot.Broken }) {
 			text = "degraded: something needs an operator; see `latchkey doctor`"
 		}
 		if clock := h.db.Clock().String(); clock != "" {

@@ -23,6 +23,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/audit"
 	"latchkey/bot/desk"
+	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
 	"latchkey/bot/pass"
@@ -56,6 +57,8 @@ type house struct {
 	outbox *outbox.Outbox
 	turn   *turn.Room
 	jobs   *store.Workers
+
+	directory *directory.Room // without a source it does nothing
 
 	listener net.Listener // for health and callbacks; nil: none
 	ready    atomic.Bool
@@ -116,6 +119,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 		Log:       log.With("room", "verify"),
 	})
 
+	h.directory = h.newDirectory()
+
 	// The way out and the way in.
 	lease := time.Duration(0) // one process has the SQLite file
 	if cfg.Store.Path == "" {
@@ -132,12 +137,13 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}
 	ready := &readiness.Room{Phrases: h.set, Settings: readiness.Settings{Needed: cfg.Entra.Needed, SMS: cfg.Entra.SMS, Voice: cfg.Entra.Voice}}
 	h.turn = turn.New(turn.Options{
-		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New(), ready), Outbox: h.outbox,
+		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New(), ready, h.directory), Outbox: h.outbox,
 		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
 	h.enroll.Connect(h.turn)
 	h.verify.Connect(h.turn)
+	h.directory.Connect(h.turn)
 
 	// What is done later.
 	store.Handle(h.jobs, h.verify.HandleSendCode)
@@ -145,6 +151,10 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.enroll.HandleLapse)
 	store.Handle(h.jobs, h.enroll.HandleMoved)
 	store.Handle(h.jobs, h.enroll.HandleAlerts)
+	if h.outside.source != nil {
+		store.Handle(h.jobs, h.directory.HandleStep)
+		store.Handle(h.jobs, h.directory.HandleLook)
+	}
 	return h, nil
 }
 
@@ -263,6 +273,7 @@ const (
 	headLogged  = time.Hour // how often the audit record's head goes into the log
 	pruneEvery  = time.Hour
 	pruneAfter  = 20 * time.Second // of the start, which has enough to do
+	syncsEvery  = 15 * time.Second // how often it is seen whether the directory is to be read
 )
 
 // upkeep takes over what changed on the disk: a key that another process made,
@@ -279,7 +290,10 @@ func (h *house) upkeep(ctx context.Context) error {
 	defer logHead.Stop()
 	prune := time.NewTimer(pruneAfter)
 	defer prune.Stop()
+	syncs := time.NewTicker(syncsEvery)
+	defer syncs.Stop()
 	h.logHead(ctx)
+	h.scheduleSyncs(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -293,6 +307,8 @@ func (h *house) upkeep(ctx context.Context) error {
 			h.keepHead(ctx)
 		case <-logHead.C:
 			h.logHead(ctx)
+		case <-syncs.C:
+			h.scheduleSyncs(ctx)
 		case <-prune.C:
 			h.pruneIfDue(ctx)
 			prune.Reset(pruneEvery / 4)
@@ -477,7 +493,7 @@ func ownScripts(cfg *config.Config) (fs.FS, error) {
 
 // lintCatalogue is what scripts may name, without anything behind it.
 func lintCatalogue(cfg *config.Config) bot.Catalogue {
-	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New(), new(readiness.Room))
+	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New(), new(readiness.Room), new(directory.Room))
 }
 
 // A room declares what scripts may name.

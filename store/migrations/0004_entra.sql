@@ -22,6 +22,10 @@ CREATE TABLE directory_member (
 	PRIMARY KEY (grp, person)
 ) /*sqlite WITHOUT ROWID*/;
 
+-- 1: the directory's last sync that was taken had the person. A later one can
+-- only miss people whom it had.
+ALTER TABLE person ADD COLUMN synced BIGINT NOT NULL DEFAULT 0;
+
 -- How many people would still get in, day by day; unit is '' for all, or the
 -- school or department; body holds the counts as JSON.
 CREATE TABLE readiness_day (

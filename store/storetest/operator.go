@@ -112,6 +112,9 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 				return err
 			}
 		}
+		if err := directoryHas(tx, p, mark); err != nil {
+			return err
+		}
 		if err := tx.Enqueue(about{Person: p.ID}, now.Add(time.Hour)); err != nil {
 			return err
 		}
@@ -178,6 +181,11 @@ func (l *Life) whole(t testing.TB, s bot.Store) {
 		cs, _ := tx.OpenChallenges(l.Person.ID, "link", time.Hour)
 		is(t, "codes of "+l.User, len(cs), 1)
 		l.notMe(t, tx, l.Person.ID)
+		g, gerr := tx.Registration(l.Person.ID)
+		if gerr != nil || g.Methods[0] != l.Person.Name {
+			t.Errorf("registration of %s: %+v %v", l.User, g, gerr)
+		}
+		is(t, "the directory's copy of "+l.User, entryOf(t, tx, l.Person.ID), true)
 		return err
 	})
 }
@@ -305,6 +313,10 @@ func testOperator(t *testing.T, s bot.Store) {
 		ids, _ := tx.IdentitiesOf("zz")
 		is(t, "accounts", len(ids), 1)
 		a.notMe(t, tx, "zz")
+		if g, err := tx.Registration("zz"); err != nil || g.Methods[0] != ann.Name {
+			t.Errorf("registration %+v %v", g, err)
+		}
+		is(t, "the directory's copy of the old id", entryOf(t, tx, ann.ID), false)
 		return err
 	})
 	b.whole(t, s)
@@ -312,7 +324,7 @@ func testOperator(t *testing.T, s bot.Store) {
 	// Nothing is left, and the neighbour has everything.
 	update(t, s, func(tx bot.Tx) error {
 		n, err := tx.ErasePerson("zz", true)
-		want := bot.Erased{Accounts: 1, Conversations: 1, Messages: 1, Methods: 4, Codes: 2, Counters: 6, Passes: 1, Requests: 2, Jobs: 2}
+		want := bot.Erased{Accounts: 1, Conversations: 1, Messages: 1, Methods: 4, Codes: 2, Counters: 6, Passes: 1, Requests: 2, Jobs: 2, LeftOut: true}
 		is(t, "erased", n, want)
 		return err
 	})

@@ -47,6 +47,10 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"requests", testRequests},
 		{"operator", testOperator},
 		{"erased stay away", testErasedStayAway},
+		{"directory", testDirectory},
+		{"erased stay out of the directory's copy", testErasedStayOut},
+		{"registrations", testRegistrations},
+		{"sync once", func(t *testing.T, s bot.Store) { testSyncOnce(t, s) }},
 		{"enqueue", testEnqueue},
 		{"own writes are read", testOwnWrites},
 	} {
@@ -80,6 +84,10 @@ func RunTwo(t *testing.T, open func(t *testing.T) (a, b bot.Store)) {
 	t.Run("audit", func(t *testing.T) {
 		a, b := open(t)
 		testAuditTwo(t, a, b)
+	})
+	t.Run("sync once", func(t *testing.T) {
+		a, b := open(t)
+		testSyncOnce(t, a, b)
 	})
 }
 

@@ -1,0 +1,195 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"latchkey/bot"
+)
+
+// readAccounts reads a page of accounts.
+func (r *Room) readAccounts(ctx context.Context, s *bot.SyncState) (stored, error) {
+	page, err := r.Source.People(ctx, s.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	if page.Next == "" || !page.Last && page.Next == s.Cursor {
+		return nil, errors.New("read accounts: the page does not say where the next one is")
+	}
+	return func(tx bot.Tx, now *bot.SyncState) error {
+		laid, err := tx.LayEntries(now.Round, page.Changes)
+		if err != nil {
+			return err
+		}
+		now.Read += len(page.Changes)
+		r.Log.Debug("page of accounts", "page", now.Pages, "stored", laid.Stored, "gone", laid.Gone, "erased", laid.Erased)
+		now.Cursor = page.Next
+		if page.Last {
+			if now.Full {
+				if _, err := tx.DropEntries(now.Round); err != nil {
+					return err
+				}
+			}
+			now.Next = page.Next
+			members(now)
+		}
+		return r.next(tx, bot.PeopleReading, now)
+	}, nil
+}
+
+// members goes on to the members of the groups, or to the merge.
+func members(s *bot.SyncState) {
+	s.Phase, s.Cursor, s.Group, s.Seen = bot.SyncMembers, "", 0, s.Step
+	if len(s.Groups) == 0 {
+		s.Phase = bot.SyncMerge
+	}
+}
+
+// readMembers reads a page of the members of a group.
+func (r *Room) readMembers(ctx context.Context, s *bot.SyncState) (stored, error) {
+	group := s.Groups[s.Group]
+	ids, next, err := r.Source.Members(ctx, group, s.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("read the members of group %s (entra.groups): %w", group, err)
+	}
+	if next != "" && next == s.Cursor {
+		return nil, fmt.Errorf("read the members of group %s: the page does not say where the next one is", group)
+	}
+	return func(tx bot.Tx, now *bot.SyncState) error {
+		if err := tx.LayMembers(group, now.Seen, ids); err != nil {
+			return err
+		}
+		now.Read += len(ids)
+		now.Cursor = next
+		if next == "" {
+			if _, err := tx.DropMembers(group, now.Seen); err != nil {
+				return err
+			}
+			now.Group, now.Seen = now.Group+1, now.Step
+			if now.Group == len(now.Groups) {
+				if err := tx.KeepGroups(now.Groups); err != nil {
+					return err
+				}
+				now.Phase = bot.SyncMerge
+			}
+		}
+		return r.next(tx, bot.PeopleReading, now)
+	}, nil
+}
+
+// rowPage is how many entries are read at once.
+const rowPage = 500
+
+// rows are the people of the directory's copy, read page by page.
+type rows struct {
+	r      *Room
+	ctx    context.Context // of the merge
+	give   context.CancelCauseFunc
+	groups []string
+
+	unsaid bot.PersonFields
+	unread bool
+	all    int // rows
+	bad    int // of these, the ones that could not be read
+}
+
+// each yields the people with their number. It ends the merge when the store
+// fails: half a list is none.
+func (w *rows) each() iter.Seq2[bot.Person, int] {
+	return func(yield func(bot.Person, int) bool) {
+		for after := bot.PersonID(""); ; {
+			var page []bot.DirectoryEntry
+			err := w.r.Store.View(w.ctx, func(tx bot.Tx) (err error) {
+				page, err = tx.Entries(w.groups, after, rowPage)
+				return err
+			})
+			if err != nil {
+				w.give(err)
+				return
+			}
+			for _, e := range page {
+				w.all++
+				if after = e.ID; !yield(w.person(e), w.all) {
+					return
+				}
+			}
+			if len(page) < rowPage {
+				return
+			}
+		}
+	}
+}
+
+// person makes a person of an entry.
+func (w *rows) person(e bot.DirectoryEntry) bot.Person {
+	p, unsaid, err := w.r.Source.Person(e.ID, e.Body)
+	if w.unread = err != nil; w.unread {
+		if w.bad++; w.bad <= 5 {
+			w.r.Log.Warn("an account of the directory cannot be read; the person stays as they are", "account", e.ID, "err", err)
+		}
+		return bot.Person{ID: e.ID}
+	}
+	w.unsaid, p.ID = unsaid, e.ID
+	return p
+}
+
+// Preview gives what people would be made of now to use, which must not keep it.
+func (r *Room) Preview(ctx context.Context, use func(context.Context, Merge) error) error {
+	return r.give(ctx, r.Groups, func(ctx context.Context, m Merge) error { return use(ctx, m) })
+}
+
+// give makes a Merge of the directory's copy.
+func (r *Room) give(ctx context.Context, groups []string, use func(context.Context, Merge) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w := &rows{r: r, ctx: ctx, give: stop, groups: groups}
+	err := use(ctx, Merge{Rows: w.each(), Unsaid: func() bot.PersonFields { return w.unsaid }, Unread: func() bool { return w.unread }})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// merge makes people of what was read.
+func (r *Room) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
+	var done Merged
+	if !s.Dry {
+		err := r.give(ctx, s.Groups, func(ctx context.Context, m Merge) (err error) {
+			m.Force, m.By = s.Force, s.By
+			done, err = r.Merge(ctx, m)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("make people of what was read: %w", err)
+		}
+	}
+	return func(tx bot.Tx, now *bot.SyncState) error {
+		if !s.Dry {
+			now.Refused = done.Why
+		}
+		if done.Why != "" {
+			now.Anew = true // half of a list does not become whole by changes
+		}
+		return r.end(tx, bot.PeopleReading, now, done)
+	}, nil
+}
+
+// end ends a sync.
+func (r *Room) end(tx bot.Tx, reading bot.Reading, s *bot.SyncState, done Merged) error {
+	res := done.SyncResult
+	res.Run, res.StartedAt, res.At, res.Full, res.Dry, res.Refused, res.Pages = s.Run, s.StartedAt, tx.Now(), s.Full, s.Dry, done.Why != "", s.Pages
+	s.Phase, s.Cursor, s.Group, s.Force, s.Last = bot.SyncIdle, "", 0, false, &res
+	log := r.Log.With("reading", reading, "rows", res.Rows, "pages", res.Pages, "full", res.Full, "took", res.At.Sub(res.StartedAt))
+	switch {
+	case done.Why != "":
+		log.Error("the directory was read, and nothing was taken", "why", done.Why)
+	case res.Wrong > 0:
+		log.Warn("the directory was read; rows that cannot be taken are left out: see `latchkey people sync --dry-run`", "wrong", res.Wrong,
+			"added", res.Added, "changed", res.Changed, "off", res.Off)
+	default:
+		log.Info("the directory was read", "added", res.Added, "changed", res.Changed, "off", res.Off)
+	}
+	return tx.PutSyncState(reading, *s)
+}

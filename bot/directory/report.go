@@ -1,0 +1,126 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+)
+
+// readPolicy reads what people may use. A report without it is better than
+// none, so its failures are borne after a few.
+func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
+	p, err := r.Source.TenantPolicy(ctx)
+	if asked := (*bot.WaitError)(nil); err != nil && (errors.As(err, &asked) || s.Failures < loudAfter-1 || ctx.Err() != nil) {
+		return nil, fmt.Errorf("read the tenant's policy: %w", err)
+	}
+	if err != nil {
+		r.Log.Error("the tenant's policy cannot be read; the report is read without it", "err", err)
+	}
+	return func(tx bot.Tx, now *bot.SyncState) error {
+		if err != nil {
+			now.Warning = "the tenant's policy: " + err.Error()
+		} else {
+			p.ReadAt = tx.Now()
+			if err := tx.PutTenantPolicy(p); err != nil {
+				return err
+			}
+		}
+		now.Phase, now.Cursor = bot.SyncReport, ""
+		return r.next(tx, bot.ReportReading, now)
+	}, nil
+}
+
+// readReport reads a page of the report.
+func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error) {
+	page, next, err := r.Source.Registrations(ctx, s.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("read the report: %w", err)
+	}
+	if next != "" && next == s.Cursor {
+		return nil, errors.New("read the report: the page does not say where the next one is")
+	}
+	return func(tx bot.Tx, now *bot.SyncState) error {
+		kept, err := keep(tx, page)
+		if err != nil {
+			return err
+		}
+		now.Read, now.Kept, now.Cursor = now.Read+len(page), now.Kept+kept, next
+		if next != "" {
+			return r.next(tx, bot.ReportReading, now)
+		}
+		done := Merged{SyncResult: bot.SyncResult{Rows: now.Kept}}
+		if done.Off, done.Why, err = r.dropOld(tx, now); err != nil {
+			return err
+		}
+		now.Refused = done.Why
+		return r.end(tx, bot.ReportReading, now, done)
+	}, nil
+}
+
+// keep stores the lines on people whom we have.
+func keep(tx bot.Tx, page []bot.Registration) (kept int, err error) {
+	ids := make([]bot.PersonID, len(page))
+	for i := range page {
+		ids[i] = page[i].Person
+	}
+	known, err := tx.Known(ids)
+	if err != nil {
+		return 0, err
+	}
+	for i := range page {
+		g := &page[i]
+		if !known[g.Person] {
+			continue
+		}
+		old, err := tx.Registration(g.Person)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return 0, err
+		}
+		if err == nil {
+			g.Direct, g.DirectAt = old.Direct, old.DirectAt
+		}
+		g.ReadAt = tx.Now()
+		if err := tx.PutRegistration(g); err != nil {
+			return 0, err
+		}
+		kept++
+	}
+	return kept, nil
+}
+
+// dropOld drops what a complete report has no more. It returns how many, or why
+// it dropped none.
+func (r *Room) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err error) {
+	all, err := tx.CountRegistrations(time.Time{})
+	if err != nil {
+		return 0, "", err
+	}
+	if n, err = tx.CountRegistrations(s.StartedAt); err != nil || n == 0 {
+		return 0, "", err
+	}
+	limit := max(r.GonePeople, int(r.GoneShare*float64(all)))
+	if !s.Force && (s.Read == 0 || limit > 0 && n > limit) {
+		return 0, fmt.Sprintf("the report has %d of the %d people any more whom it had, and more than %d fewer at once is hardly meant, so what was known of the others stays: "+
+			"look whether the licence (Entra ID P1) and the permission (AuditLog.Read.All) are still there. If it is meant, say `latchkey people sync --report --yes`", all-n, all, limit), nil
+	}
+	for {
+		old, err := tx.OldRegistrations(s.StartedAt, rowPage)
+		if err != nil || len(old) == 0 {
+			return n, "", err
+		}
+		for i := range old {
+			g := &old[i]
+			if g.Direct == nil {
+				err = tx.DropRegistration(g.Person)
+			} else { // that was read of the person alone, and stays
+				err = tx.PutRegistration(&bot.Registration{Person: g.Person, Direct: g.Direct, DirectAt: g.DirectAt})
+			}
+			if err != nil {
+				return 0, "", err
+			}
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/directory"
+	"latchkey/store/storetest"
+)
+
+// registrations are what is known of people: "id methods/direct".
+func (r *rig) registrations(ids ...bot.PersonID) string {
+	r.t.Helper()
+	var all []string
+	err := r.db.View(context.Background(), func(tx bot.Tx) error {
+		all = nil
+		for _, id := range ids {
+			g, err := tx.Registration(id)
+			switch {
+			case errors.Is(err, bot.ErrNotFound):
+				all = append(all, string(id)+" ?")
+			case err != nil:
+				return err
+			default:
+				s := fmt.Sprintf("%s %s", id, strings.Join(g.Methods, "+"))
+				if g.ReadAt.IsZero() {
+					s += "not in the report"
+				}
+				if g.Direct != nil {
+					s += "/" + strings.Join(g.Direct, "+")
+				}
+				all = append(all, s)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.Join(all, ", ")
+}
+
+func line(id string, methods ...string) bot.Registration {
+	return bot.Registration{Person: bot.PersonID(id), Methods: methods}
+}
+
+func TestReport(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		src := newTenant(2)
+		r := newRig(t, dsn, src)
+		storetest.Seed(t, r.db, bot.Person{ID: "a"}, bot.Person{ID: "b"}, bot.Person{ID: "c"}, bot.Person{ID: "d"})
+		want := func(when, all string) {
+			t.Helper()
+			if got := r.registrations("a", "b", "c", "d", "pupil"); got != all {
+				t.Errorf("%s: %s, want %s", when, got, all)
+			}
+		}
+		report := func(o directory.Order) *bot.SyncResult {
+			t.Helper()
+			r.now.pass(time.Hour)
+			r.begin(bot.ReportReading, o)
+			return r.finish(bot.ReportReading)
+		}
+		src.report = []bot.Registration{line("a", "email"), line("pupil", "email"), line("b", "mobilePhone"), line("c"), line("d", "fido2")}
+		last := report(directory.Order{})
+		want("first", "a email, b mobilePhone, c , d fido2, pupil ?")
+		is(t, "lines", last.Rows, 4)
+		err := r.db.View(t.Context(), func(tx bot.Tx) error {
+			p, err := tx.TenantPolicy()
+			if err == nil && (p.Migration != "migrationComplete" || !p.ReadAt.Equal(tx.Now())) {
+				t.Errorf("policy %+v", p)
+			}
+			g, gerr := tx.Registration("a")
+			if gerr == nil && !g.ReadAt.Equal(tx.Now()) {
+				t.Errorf("registration %+v", g)
+			}
+			return errors.Join(err, gerr)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+
+		// What was read of a person alone stays beside a newer report, and alone
+		// when the report does not have them any more.
+		src.methods["b"], src.methods["d"] = []string{"email", "fido2"}, nil
+		for _, p := range []bot.PersonID{"b", "d", "erased"} {
+			if err := r.HandleLook(t.Context(), directory.Look{Person: p, Conversation: "nowhere"}); err != nil {
+				t.Error(err)
+			}
+		}
+		want("after a look", "a email, b mobilePhone/email+fido2, c , d fido2/, pupil ?")
+		src.report = []bot.Registration{line("b", "mobilePhone"), line("c", "email"), line("pupil")}
+		r.now.pass(time.Hour)
+		r.begin(bot.ReportReading, directory.Order{})
+		r.advance(bot.ReportReading)
+		r.advance(bot.ReportReading)
+		want("not complete", "a email, b mobilePhone/email+fido2, c email, d fido2/, pupil ?")
+		last = r.finish(bot.ReportReading)
+		want("complete", "a ?, b mobilePhone/email+fido2, c email, d not in the report/, pupil ?")
+		is(t, "dropped", last.Off, 2)
+
+		// A report without a line is refused, and so is one that lacks too many.
+		src.report = nil
+		last = report(directory.Order{})
+		if !last.Refused || r.state(bot.ReportReading).Refused == "" {
+			t.Errorf("%+v", last)
+		}
+		want("an empty report", "a ?, b mobilePhone/email+fido2, c email, d not in the report/, pupil ?")
+		if last = report(directory.Order{Force: true}); last.Refused || last.Off != 2 {
+			t.Errorf("%+v", last)
+		}
+		want("which is meant", "a ?, b not in the report/email+fido2, c ?, d not in the report/, pupil ?")
+	})
+}
+
+// Many lines fewer are hardly meant.
+func TestReportThatLacksTooMany(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		src := newTenant(50)
+		r := newRig(t, dsn, src)
+		var people []bot.Person
+		for i := range 40 {
+			id := fmt.Sprintf("p%02d", i)
+			people, src.report = append(people, bot.Person{ID: bot.PersonID(id)}), append(src.report, line(id, "email"))
+		}
+		storetest.Seed(t, r.db, people...)
+		r.begin(bot.ReportReading, directory.Order{})
+		r.finish(bot.ReportReading)
+		src.report = src.report[:35]
+		r.now.pass(time.Hour)
+		r.begin(bot.ReportReading, directory.Order{})
+		if last := r.finish(bot.ReportReading); !last.Refused || last.Off != 0 {
+			t.Errorf("%+v", last)
+		}
+		if got := r.registrations("p00", "p39"); got != "p00 email, p39 email" {
+			t.Error(got)
+		}
+		r.begin(bot.ReportReading, directory.Order{Force: true})
+		if last := r.finish(bot.ReportReading); last.Refused || last.Off != 5 {
+			t.Errorf("%+v", last)
+		}
+	})
+}
+
+// The policy is not to be had: the report is read all the same, with a warning.
+func TestReportWithoutThePolicy(t *testing.T) {
+	src := newTenant(2)
+	r := newRig(t, t.TempDir()+"/bot.db", src)
+	storetest.Seed(t, r.db, bot.Person{ID: "a"})
+	src.report, src.policy = []bot.Registration{line("a", "email")}, errTenant
+	r.begin(bot.ReportReading, directory.Order{})
+	for range 2 {
+		wait, err := r.Advance(t.Context(), bot.ReportReading)
+		if !errors.Is(err, errTenant) {
+			t.Fatal(err)
+		}
+		r.now.pass(wait)
+	}
+	r.finish(bot.ReportReading)
+	if got := r.registrations("a"); got != "a email" {
+		t.Error(got)
+	}
+	if s := r.state(bot.ReportReading); !strings.Contains(s.Warning, errTenant.Error()) || s.Last == nil {
+		t.Errorf("%+v", s)
+	}
+	src.policy = nil
+	r.begin(bot.ReportReading, directory.Order{})
+	r.finish(bot.ReportReading)
+	if s := r.state(bot.ReportReading); s.Warning != "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// inbox keeps what is raised.
+type inbox struct{ events []bot.Event }
+
+func (b *inbox) Accept(_ context.Context, ev bot.Event) error {
+	b.events = append(b.events, ev)
+	return nil
+}
+
+// The check asks for a look at most once a minute; the outcome comes to the
+// conversation.
+func TestLook(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		src := newTenant(2)
+		r := newRig(t, dsn, src)
+		storetest.Seed(t, r.db, bot.Person{ID: "a"}, bot.Person{ID: "b"})
+		in := &inbox{}
+		r.Connect(in)
+		conv := bot.Conversation{ID: "talk", Channel: "test", Person: "a", Level: bot.L2}
+		err := r.db.Turn(t.Context(), &bot.Event{ID: "1", Channel: "test", Conversation: "talk", From: "u"}, func(tx bot.Tx, c *bot.Conversation) error { return tx.SaveConversation(c) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := r.Specs()[0]
+		ask := func(c bot.Conversation) (oc bot.Outcome) {
+			t.Helper()
+			err := r.db.Update(t.Context(), func(tx bot.Tx) (err error) {
+				oc, err = spec.Ask(nil, tx, &bot.Call{Conversation: &c, Session: &bot.Session{}})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := spec.Outcomes[oc.Name]; !ok {
+				t.Errorf("outcome %q is not declared", oc.Name)
+			}
+			return oc
+		}
+		is(t, "of nobody", ask(bot.Conversation{ID: "talk", Level: bot.L1, Person: "a"}).Name, "off")
+		asked := ask(conv)
+		is(t, "first", asked.Name, "asked")
+		is(t, "at once again", ask(conv).Name, "soon")
+		is(t, "somebody else", ask(bot.Conversation{ID: "other", Person: "b", Level: bot.L2}).Name, "asked")
+		r.now.pass(61 * time.Second)
+		is(t, "a minute later", ask(conv).Name, "asked")
+		n, err := r.db.PendingJobs(t.Context())
+		if err != nil || n["directory_look"] != 3 {
+			t.Errorf("jobs %v %v", n, err)
+		}
+
+		j := directory.Look{Person: "a", Conversation: "talk", At: r.now.Now().Add(-61 * time.Second).UnixMilli()}
+		src.methods["a"] = []string{"email"}
+		tell := func(want string) {
+			t.Helper()
+			if err := r.HandleLook(t.Context(), j); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, ev := range in.events {
+				got += ev.Signal.Name
+				if ev.Signal.Ref != asked.Facts[0].Value || ev.Conversation != "talk" || ev.Channel != "test" || ev.Kind != bot.Notice || ev.ID == "" {
+					t.Errorf("event %+v", ev)
+				}
+			}
+			is(t, "signals", got, want)
+			in.events = nil
+		}
+		tell("looked")
+		is(t, "stored", r.registrations("a"), "a not in the report/email")
+
+		// The directory asks to wait: so does the person, but not for long.
+		src.once("methods", &bot.WaitError{After: 10 * time.Second, Err: errTenant})
+		tell("")
+		if n, err = r.db.PendingJobs(t.Context()); err != nil || n["directory_look"] != 4 {
+			t.Errorf("jobs %v %v", n, err)
+		}
+		src.once("methods", &bot.WaitError{After: 10 * time.Minute, Err: errTenant})
+		tell("look_failed")
+		src.once("methods", errTenant)
+		tell("look_failed")
+		is(t, "stays", r.registrations("a"), "a not in the report/email")
+	})
+}
+
+// Without a source the check says so.
+func TestLookWithoutASource(t *testing.T) {
+	oc, err := directory.New(directory.Deps{}).Specs()[0].Ask(nil, nil, &bot.Call{Conversation: &bot.Conversation{Person: "a", Level: bot.L2}})
+	if err != nil || oc.Name != "off" {
+		t.Errorf("%+v %v", oc, err)
+	}
+}

@@ -1,0 +1,234 @@
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Deps are what the room works with.
+type Deps struct {
+	Store  bot.Store
+	Source bot.DirectorySource
+	// Merge makes people of the rows of a complete sync.
+	Merge  func(context.Context, Merge) (Merged, error)
+	Groups []string // whose members are the staff; none: all accounts
+
+	SyncEvery   time.Duration // how often people are read; 0: never by itself
+	ReportEvery time.Duration // how often the report is read; 0: never by itself
+
+	// GonePeople and GoneShare are the brake: a report that lacks more
+	// registrations than the larger of that number and that share of all (0 to
+	// 1) drops none.
+	GonePeople int
+	GoneShare  float64
+
+	// Alone says that no other process has the store: who held a page before is
+	// dead.
+	Alone bool
+	Log   *slog.Logger // nil: slog.Default()
+}
+
+// A Merge is what people are made of.
+type Merge struct {
+	Rows   iter.Seq2[bot.Person, int] // with their number, from 1
+	Unsaid func() bot.PersonFields    // of the row that was just yielded
+	Unread func() bool                // the row that was just yielded could not be read
+	Force  bool                       // without the brake
+	By     string                     // who asked for it, as AuditEntry.Actor
+}
+
+// Merged is what came of a Merge.
+type Merged struct {
+	bot.SyncResult        // Rows and the numbers after it
+	Why            string // why it was refused; empty: it was not
+}
+
+// A Room reads the directory.
+type Room struct {
+	Deps
+	id    string // of this process
+	inbox bot.Inbox
+}
+
+// New makes a room.
+func New(d Deps) *Room {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	return &Room{Deps: d, id: rand.Text()}
+}
+
+// Connect gives the room where outcomes for conversations go.
+func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
+
+// Specs declares the checks.
+func (r *Room) Specs() []bot.CheckSpec {
+	return []bot.CheckSpec{{
+		Name: "directory.look", Doc: "read the person's own page of sign-in methods anew, at most once a minute; the signals looked and look_failed follow",
+		Outcomes: bot.Outcomes("asked ref", "soon", "off"), Run: r.look,
+	}}
+}
+
+// Forms declares no forms.
+func (r *Room) Forms() []bot.FormSpec { return nil }
+
+// State is how far a reading has come.
+func (r *Room) State(ctx context.Context, reading bot.Reading) (s bot.SyncState, err error) {
+	err = r.Store.View(ctx, func(tx bot.Tx) error {
+		s, err = tx.SyncState(reading)
+		return err
+	})
+	if err != nil {
+		return s, fmt.Errorf("directory: state of the sync of %s: %w", reading, err)
+	}
+	return s, nil
+}
+
+// Order is what somebody asks of a sync.
+type Order struct {
+	Full  bool   // read all accounts, not only changes
+	Dry   bool   // people stay as they are
+	Force bool   // without the brake
+	By    string // who asks, as AuditEntry.Actor
+}
+
+// ErrRunning is returned when a sync is under way that is not what was ordered.
+var ErrRunning = errors.New("a sync is under way that will change people")
+
+// Begin begins a sync, or joins the one that is under way: that becomes what
+// was ordered, too, and goes on at once if it waits. It reports whether a new one has begun.
+func (r *Room) Begin(ctx context.Context, reading bot.Reading, o Order) (began bool, err error) {
+	err = r.Store.Update(ctx, func(tx bot.Tx) error {
+		s, err := tx.SyncState(reading)
+		if err != nil {
+			return err
+		}
+		if began = !s.Running(); began {
+			r.begin(tx, reading, &s, o)
+		} else if err := r.join(&s, o); err != nil {
+			return err
+		}
+		return r.next(tx, reading, &s)
+	})
+	if err != nil && !errors.Is(err, ErrRunning) {
+		return false, fmt.Errorf("directory: begin the sync of %s: %w", reading, err)
+	}
+	return began, err
+}
+
+// begin makes s the beginning of a sync.
+func (r *Room) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) {
+	*s = bot.SyncState{Run: s.Run + 1, Step: s.Step + 1, Round: s.Round, Next: s.Next, Anew: s.Anew, Refused: s.Refused, Last: s.Last,
+		Dry: o.Dry, Force: o.Force, By: o.By, StartedAt: tx.Now()}
+	if reading == bot.ReportReading {
+		s.Phase = bot.SyncPolicy
+		return
+	}
+	s.Groups = r.Groups
+	// Who takes what was refused takes what was read then.
+	took := o.Force && s.Refused != ""
+	if s.Full = o.Full || s.Next == "" || s.Anew && !took; s.Full {
+		anew(s)
+		return
+	}
+	s.Phase, s.Cursor = bot.SyncAccounts, s.Next
+}
+
+// anew makes the sync a full reading from its beginning. Step is that of its
+// first page.
+func anew(s *bot.SyncState) {
+	s.Full, s.Anew, s.Phase, s.Cursor, s.Round = true, false, bot.SyncAccounts, "", s.Step
+}
+
+// join makes the sync that is under way what was ordered.
+func (r *Room) join(s *bot.SyncState, o Order) error {
+	if o.Dry && !s.Dry {
+		return ErrRunning
+	}
+	s.Dry, s.Force, s.Due = o.Dry, s.Force || o.Force, time.Time{}
+	if o.By != "" {
+		s.By = o.By
+	}
+	if o.Full && !s.Full && s.Phase != bot.SyncPolicy && s.Phase != bot.SyncReport {
+		s.Step++
+		s.Holder = "" // whoever reads a page of changes reads it in vain
+		anew(s)
+	}
+	return nil
+}
+
+// next stores the state and enqueues the job of its page.
+func (r *Room) next(tx bot.Tx, reading bot.Reading, s *bot.SyncState) error {
+	if err := tx.PutSyncState(reading, *s); err != nil || !s.Running() {
+		return err
+	}
+	return tx.Enqueue(Step{reading, s.Run, s.Step}, s.Due)
+}
+
+// lostAfter is how long nothing may happen to a sync until its job is taken for
+// lost.
+const lostAfter = 3 * holdFor
+
+// Schedule begins the syncs that are due, and puts back the job of one that has
+// lost it. It is called every few seconds; of several processes only one begins.
+func (r *Room) Schedule(ctx context.Context) error {
+	for reading, every := range map[bot.Reading]time.Duration{bot.PeopleReading: r.SyncEvery, bot.ReportReading: r.ReportEvery} {
+		var due bool
+		err := r.Store.View(ctx, func(tx bot.Tx) (err error) { // nearly always the answer is no
+			_, due, err = r.due(tx, reading, every)
+			return err
+		})
+		if err == nil && due {
+			err = r.Store.Update(ctx, func(tx bot.Tx) error {
+				s, due, err := r.due(tx, reading, every)
+				if err != nil || !due {
+					return err
+				}
+				if s.Running() {
+					s.HeldAt = tx.Now()
+				} else {
+					r.begin(tx, reading, &s, Order{By: "system"})
+				}
+				return r.next(tx, reading, &s)
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("directory: schedule the sync of %s: %w", reading, err)
+		}
+	}
+	return nil
+}
+
+// due reports whether a sync has to begin, or has lost its job.
+func (r *Room) due(tx bot.Tx, reading bot.Reading, every time.Duration) (s bot.SyncState, due bool, err error) {
+	if s, err = tx.SyncState(reading); err != nil {
+		return s, false, err
+	}
+	switch {
+	case s.Running():
+		return s, tx.Now().Sub(latest(s.StartedAt, s.HeldAt, s.Due)) > lostAfter, nil
+	case every == 0 || !s.StartedAt.IsZero() && tx.Now().Sub(s.StartedAt) < every:
+		return s, false, nil
+	case reading == bot.ReportReading && r.SyncEvery > 0:
+		// Only lines on people whom we have are kept.
+		people, err := tx.SyncState(bot.PeopleReading)
+		return s, people.Last != nil, err
+	}
+	return s, true, nil
+}
+
+func latest(ts ...time.Time) (t time.Time) {
+	for _, x := range ts {
+		if x.After(t) {
+			t = x
+		}
+	}
+	return t
+}

@@ -1,0 +1,261 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Step is the job that reads one page.
+type Step struct {
+	Reading bot.Reading `json:"reading"`
+	Run     int64       `json:"run"`
+	Step    int64       `json:"step"`
+}
+
+// Kind implements bot.Job.
+func (Step) Kind() string { return "directory_step" }
+
+// Queue implements bot.QueuedJob. People are made of 300,000 accounts in a
+// minute or two.
+func (Step) Queue() bot.JobQueue {
+	return bot.JobQueue{Name: "directory", Workers: 1, Timeout: time.Hour}
+}
+
+const (
+	// holdFor is how long a page is held without a sign of life.
+	holdFor  = time.Minute
+	holdSign = holdFor / 4
+	// pageTimeout is how long the reading of one page may take.
+	pageTimeout = 5 * time.Minute
+	// soonest is the least time until a page is read again.
+	soonest = time.Second
+)
+
+// pauses follow the failures of a page; the last one repeats.
+var pauses = [...]time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+
+// loudAfter is how many failures of a page in a row an operator is told of as
+// an error.
+const loudAfter = 3
+
+// HandleStep does the job.
+func (r *Room) HandleStep(ctx context.Context, j Step) error {
+	if _, err := r.step(ctx, j.Reading, &j); !Noted(err) {
+		return err
+	}
+	return nil // the job of its retry is enqueued
+}
+
+// Advance reads the page that is next, in this process, and returns how long
+// to wait for the one after it: because the directory asks for it, somebody else
+// reads, or the page failed, which is the error.
+func (r *Room) Advance(ctx context.Context, reading bot.Reading) (time.Duration, error) {
+	return r.step(ctx, reading, nil)
+}
+
+// A notedError is a failure of the source that the state knows.
+type notedError struct{ error }
+
+// Noted reports whether an error of Advance is a failure of the directory, which
+// stands in the state.
+func Noted(err error) bool {
+	var noted *notedError
+	return errors.As(err, &noted)
+}
+
+// Unwrap gives the cause.
+func (e *notedError) Unwrap() error { return e.error }
+
+// errStale ends a transaction for a page that is not the next any more.
+var errStale = errors.New("the sync went on without this page")
+
+// step reads a page and stores it; of a job, only the job's page.
+func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Duration, error) {
+	s, wait, err := r.hold(ctx, reading, j)
+	if errors.Is(err, errStale) {
+		return 0, nil
+	}
+	if err != nil || wait > 0 {
+		return wait, err
+	}
+	read, stop := context.WithCancel(ctx)
+	r.keepHold(read, reading, &s)
+	store, err := r.read(read, reading, &s)
+	stop()
+	stopped := ctx.Err() != nil
+	ctx = context.WithoutCancel(ctx) // what was read is stored also when the process ends
+	if err != nil {
+		return r.failed(ctx, reading, &s, err, stopped)
+	}
+	err = r.update(ctx, reading, &s, func(tx bot.Tx, now *bot.SyncState) error {
+		now.Pages++
+		now.Step++
+		now.Holder, now.Failures, now.Error, now.ErrorAt, now.Due = "", 0, "", time.Time{}, time.Time{}
+		return store(tx, now)
+	})
+	if errors.Is(err, errStale) {
+		return 0, nil
+	}
+	return 0, err
+}
+
+// hold takes the page for this process, and returns the state that it is read by.
+func (r *Room) hold(ctx context.Context, reading bot.Reading, j *Step) (s bot.SyncState, wait time.Duration, err error) {
+	err = r.Store.Update(ctx, func(tx bot.Tx) (err error) {
+		if s, err = tx.SyncState(reading); err != nil {
+			return err
+		}
+		if !s.Running() || j != nil && (s.Run != j.Run || s.Step != j.Step) {
+			return errStale
+		}
+		now := tx.Now()
+		wait = s.Due.Sub(now)
+		if s.Holder != "" && !(r.Alone && s.Holder != r.id) {
+			wait = max(wait, s.HeldAt.Add(holdFor).Sub(now))
+		}
+		if wait > 0 {
+			if wait = max(wait, soonest); j == nil {
+				return nil
+			}
+			return tx.Enqueue(*j, now.Add(wait)) // if whoever holds it dies
+		}
+		if reading == bot.PeopleReading && !slices.Equal(s.Groups, r.Groups) { // another configuration
+			s.Groups, s.Group = r.Groups, 0
+			if s.Phase != bot.SyncAccounts {
+				members(&s)
+			}
+		}
+		s.Holder, s.HeldAt = r.id, now
+		return tx.PutSyncState(reading, s)
+	})
+	if err != nil && !errors.Is(err, errStale) {
+		err = fmt.Errorf("directory: take a page of the sync of %s: %w", reading, err)
+	}
+	return s, wait, err
+}
+
+// keepHold gives signs of life until ctx ends.
+func (r *Room) keepHold(ctx context.Context, reading bot.Reading, s *bot.SyncState) {
+	held := *s
+	go func() {
+		tick := time.NewTicker(holdSign)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			err := r.update(ctx, reading, &held, func(tx bot.Tx, now *bot.SyncState) error {
+				now.HeldAt = tx.Now()
+				return tx.PutSyncState(reading, *now)
+			})
+			if errors.Is(err, errStale) {
+				return
+			}
+		}
+	}()
+}
+
+// update runs fn with the state if the page that s holds is still the next one.
+func (r *Room) update(ctx context.Context, reading bot.Reading, s *bot.SyncState, fn func(bot.Tx, *bot.SyncState) error) error {
+	err := r.Store.Update(ctx, func(tx bot.Tx) error {
+		now, err := tx.SyncState(reading)
+		if err != nil {
+			return err
+		}
+		if now.Run != s.Run || now.Step != s.Step || now.Holder != r.id {
+			return errStale
+		}
+		return fn(tx, &now)
+	})
+	if err != nil && !errors.Is(err, errStale) {
+		return fmt.Errorf("directory: sync of %s: %w", reading, err)
+	}
+	return err
+}
+
+// A stored puts what was read into the store, and the state of after it.
+type stored func(tx bot.Tx, now *bot.SyncState) error
+
+// read asks the source for the page that s is at.
+func (r *Room) read(ctx context.Context, reading bot.Reading, s *bot.SyncState) (stored, error) {
+	if s.Phase == bot.SyncMerge { // takes the time it takes
+		return r.merge(ctx, s)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	switch s.Phase {
+	case bot.SyncAccounts:
+		return r.readAccounts(ctx, s)
+	case bot.SyncMembers:
+		return r.readMembers(ctx, s)
+	case bot.SyncPolicy:
+		return r.readPolicy(ctx, s)
+	case bot.SyncReport:
+		return r.readReport(ctx, s)
+	}
+	return nil, fmt.Errorf("directory: the sync of %s is in the phase %q, which this version does not know", reading, s.Phase)
+}
+
+// failed notes why a page was not read and when it is read again.
+func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState, cause error, stopped bool) (wait time.Duration, err error) {
+	var asked *bot.WaitError
+	over := errors.Is(cause, bot.ErrStartAnew) && s.Cursor != ""
+	err = r.update(ctx, reading, s, func(tx bot.Tx, now *bot.SyncState) error {
+		now.Holder = ""
+		wait = 0
+		switch {
+		case stopped: // the process ends, not the directory
+		case over:
+			now.Step++
+			now.Pages, now.Read, now.Kept, now.Failures = 0, 0, 0, 0
+			restart(now)
+		case errors.As(cause, &asked):
+			wait = max(asked.After, soonest)
+		default:
+			wait = pauses[min(now.Failures, len(pauses)-1)]
+			now.Failures++
+			now.Error, now.ErrorAt = cause.Error(), tx.Now()
+		}
+		if now.Due = (time.Time{}); wait > 0 {
+			now.Due = tx.Now().Add(wait)
+		}
+		s.Failures = now.Failures
+		return r.next(tx, reading, now)
+	})
+	switch log := r.Log.With("reading", reading, "phase", s.Phase, "page", s.Pages+1); {
+	case errors.Is(err, errStale), err == nil && stopped:
+		return 0, nil
+	case err != nil:
+		return 0, errors.Join(err, cause)
+	case over:
+		log.Warn("the directory asks to begin anew; people stay as they are until all is read")
+		return 0, nil
+	case asked != nil:
+		log.Info("the directory asks to wait", "wait", wait, "why", asked.Err)
+		return wait, nil
+	case s.Failures >= loudAfter:
+		log.Error("the directory cannot be read; people stay as they are", "err", cause, "failures", s.Failures, "again_in", wait)
+	default:
+		log.Warn("the directory cannot be read yet", "err", cause, "again_in", wait)
+	}
+	return wait, &notedError{cause}
+}
+
+// restart goes back to the beginning of what a cursor leads through.
+func restart(s *bot.SyncState) {
+	switch s.Phase {
+	case bot.SyncAccounts:
+		anew(s)
+	case bot.SyncMembers:
+		s.Cursor, s.Seen = "", s.Step
+	default:
+		s.Cursor = ""
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/directory"
+	"latchkey/store"
+)
+
+// entraSource makes the client of the tenant that the configuration names; nil
+// when it names none.
+var entraSource = func(*house) (bot.DirectorySource, error) { return nil, nil }
+
+func plugEntra(h *house) (err error) {
+	h.outside.source, err = entraSource(h)
+	return err
+}
+
+// newDirectory makes the room that reads the directory.
+func (h *house) newDirectory() *directory.Room {
+	e, p := h.cfg.Entra, h.cfg.Policy
+	d := directory.Deps{
+		Store: h.db, Source: h.outside.source, Groups: e.Groups, ReportEvery: e.ReportEvery,
+		GonePeople: p.ImportGonePeople, GoneShare: p.ImportGoneShare, Alone: h.cfg.Store.Path != "", Log: h.log.With("room", "directory"),
+		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
+			r, err := h.importSynced(ctx, m, false)
+			return merged(r), err
+		},
+	}
+	if h.syncsPeople() {
+		d.SyncEvery = e.SyncEvery
+	}
+	return directory.New(d)
+}
+
+// syncsPeople reports whether people come from the directory.
+func (h *house) syncsPeople() bool { return h.cfg.Directory == "entra" }
+
+// importSynced makes people of what a sync has read.
+func (h *house) importSynced(ctx context.Context, m directory.Merge, dry bool) (store.ImportReport, error) {
+	o := store.ImportOptions{Mode: store.SkipBad, DryRun: dry, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync}
+	if p := h.cfg.Policy; !m.Force {
+		o.GonePeople, o.GoneShare = p.ImportGonePeople, p.ImportGoneShare
+	}
+	o.Audit = func(r store.ImportReport) bot.AuditEntry {
+		if m.By == "system" && r.Inserted+r.Updated+r.Gone == 0 {
+			return bot.AuditEntry{} // every hour
+		}
+		return bot.AuditEntry{Actor: m.By, Action: "people.synced", Subject: "the directory",
+			Evidence: fmt.Sprintf("added %d, changed %d, left %d, switched off %d, %d rows left out; brake: %v", r.Inserted, r.Updated, r.Unchanged, r.Gone, r.Bad+r.Unread, !m.Force)}
+	}
+	return h.db.ImportPeople(ctx, m.Rows, o)
+}
+
+// merged is what an import did, as the room tells it.
+func merged(r store.ImportReport) directory.Merged {
+	return directory.Merged{Why: r.Refused, SyncResult: bot.SyncResult{
+		Rows: r.Rows, Added: r.Inserted, Changed: r.Updated, Unchanged: r.Unchanged, Off: r.Gone, Wrong: r.Bad + r.Unread, Erased: r.Erased}}
+}
+
+// errNoSource says what to configure.
+var errNoSource = errors.New("no directory is configured to read people from: set entra.tenant, entra.client_id and one credential (entra.federated_token_file, entra.certificate_file or entra.client_secret); see `latchkey config describe`")
+
+// reader is the room that reads the directory: of the running service, else
+// made for one command.
+func (h *house) reader() (*directory.Room, error) {
+	if h.directory != nil {
+		if h.outside.source == nil {
+			return nil, errNoSource
+		}
+		return h.directory, nil
+	}
+	if h.outside.source == nil {
+		if err := plugEntra(h); err != nil {
+			return nil, err
+		}
+	}
+	if h.outside.source == nil {
+		return nil, errNoSource
+	}
+	h.directory = h.newDirectory()
+	return h.directory, nil
+}
+
+// scheduleSyncs begins the syncs that are due.
+func (h *house) scheduleSyncs(ctx context.Context) {
+	if h.outside.source == nil {
+		return
+	}
+	if err := h.directory.Schedule(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error("the directory is not read", "err", err)
+	}
+}
+
+// lookAtDirectory tells how reading the directory goes.
+func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err error) {
+	if h.outside.source == nil {
+		return nil, nil
+	}
+	for _, x := range []struct {
+		reading bot.Reading
+		every   time.Duration
+	}{{bot.PeopleReading, h.cfg.Entra.SyncEvery}, {bot.ReportReading, h.cfg.Entra.ReportEvery}} {
+		if x.reading == bot.PeopleReading && !h.syncsPeople() {
+			continue
+		}
+		var s bot.SyncState
+		var now time.Time
+		err := h.db.View(ctx, func(tx bot.Tx) (err error) {
+			now = tx.Now()
+			s, err = tx.SyncState(x.reading)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		f := bot.Finding{What: string(x.reading)}
+		switch last := s.Last; {
+		case s.Refused != "":
+			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, "`latchkey people sync --dry-run` shows what would change"
+		case s.Failures > 0:
+			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("cannot be read, tried %d times: %s", s.Failures, s.Error), "it is tried again at "+when(s.Due)
+			if s.Failures >= syncFailures {
+				f.State = bot.Broken
+			}
+		case s.Warning != "":
+			f.State, f.Text, f.Fix = bot.Doubtful, "read without a part of it: "+s.Warning, "grant what is missing; the next reading tries it again"
+		case last == nil:
+			f.State, f.Text, f.Fix = bot.Doubtful, "not read yet", "start the service, or run `latchkey people sync`"
+		case now.Sub(last.At) > 3*x.every:
+			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and that should be every %s", when(last.At), x.every), "see whether the service runs"
+		default:
+			f.Text = fmt.Sprintf("last read %s: %d rows", when(last.At), last.Rows)
+		}
+		fs = append(fs, f)
+	}
+	return fs, nil
+}

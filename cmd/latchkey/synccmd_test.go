@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+)
+
+// tenants are the pretend directories by the tenant's id, for configurations
+// that name one.
+var tenants sync.Map
+
+func init() {
+	configured := entraSource
+	entraSource = func(h *house) (bot.DirectorySource, error) {
+		if d, ok := tenants.Load(h.cfg.Entra.Tenant); ok {
+			return d.(bot.DirectorySource), nil
+		}
+		return configured(h)
+	}
+}
+
+// A fakeTenant gives its accounts in pages of two, all of them at every reading.
+type fakeTenant struct {
+	mu     sync.Mutex
+	ids    []string
+	report []string // ids
+	err    error
+	hold   chan bool // each page of accounts waits for one; nil: none does
+}
+
+func (d *fakeTenant) People(ctx context.Context, cursor string) (*bot.DirectoryPage, error) {
+	if d.hold != nil {
+		select {
+		case <-d.hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return nil, d.err
+	}
+	page := &bot.DirectoryPage{Next: "changes", Last: true}
+	for _, id := range d.ids {
+		if cursor == "changes" || id <= cursor {
+			continue
+		}
+		if len(page.Changes) == 2 {
+			page.Next, page.Last = string(page.Changes[1].ID), false
+			break
+		}
+		page.Changes = append(page.Changes, bot.DirectoryChange{ID: bot.PersonID(id), Body: []byte(`{"name":"Name of ` + id + `"}`)})
+	}
+	return page, nil
+}
+
+func (*fakeTenant) Members(context.Context, string, string) ([]bot.PersonID, string, error) {
+	return nil, "", errors.New("no groups")
+}
+
+func (*fakeTenant) Person(id bot.PersonID, merged json.RawMessage) (bot.Person, bot.PersonFields, error) {
+	var a struct{ Name string }
+	err := json.Unmarshal(merged, &a)
+	return bot.Person{ID: id, Username: string(id), Name: a.Name}, ^(bot.FieldUsername | bot.FieldName | bot.FieldDisabled), err
+}
+
+func (d *fakeTenant) Registrations(context.Context, string) (page []bot.Registration, next string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range d.report {
+		page = append(page, bot.Registration{Person: bot.PersonID(id), Methods: []string{"email"}})
+	}
+	return page, "", nil
+}
+
+func (*fakeTenant) MethodsOf(context.Context, bot.PersonID) ([]string, error) { return nil, nil }
+
+func (*fakeTenant) TenantPolicy(context.Context) (*bot.TenantPolicy, error) {
+	return &bot.TenantPolicy{}, nil
+}
+
+// installTenant makes an installation whose people come from a pretend directory.
+func installTenant(t *testing.T, no int, d *fakeTenant) string {
+	t.Helper()
+	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", no)
+	tenants.Store(id, d)
+	cfg := install(t, fmt.Sprintf("entra: {tenant: %s, client_id: %s, client_secret_env: ENTRA_SECRET}\n", id, id))
+	text, err := os.ReadFile(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := strings.NewReplacer("directory: {kind: none}", "directory: {kind: entra}", `"127.0.0.1:0"}`, `"127.0.0.1:0", public_url: "https://bot.example.org"}`).Replace(string(text))
+	if err := os.WriteFile(cfg, []byte(s), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+var secretEnv = []string{"ENTRA_SECRET=x", "SUDO_USER=kim"}
+
+// syncPeople runs the command.
+func syncPeople(t *testing.T, cfg string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	return command(t, secretEnv, append([]string{"people", "sync", "--config", cfg}, args...)...)
+}
+
+// `people sync` reads people, tells what changes, and is refused and gone on
+// with like an import: with the service, and without it.
+func TestPeopleSync(t *testing.T) {
+	t.Parallel()
+	for i, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("service %v", running), func(t *testing.T) {
+			d := &fakeTenant{report: []string{"p01", "pupil"}}
+			for n := range 50 {
+				d.ids = append(d.ids, fmt.Sprintf("p%02d", n))
+			}
+			cfg := installTenant(t, 100+i, d)
+			want := func(what string, gotCode int, out, errs string, code int, texts ...string) {
+				t.Helper()
+				for _, text := range texts {
+					if gotCode != code || !strings.Contains(out+errs, text) {
+						t.Errorf("%s: exit %d, want %d and %q\n%s%s", what, gotCode, code, text, out, errs)
+					}
+				}
+			}
+			if running {
+				d.err = errors.New("not now") // until the first command; the service begins by itself
+				startService(t, cfg, secretEnv...)
+				d.mu.Lock()
+				d.err = nil
+				d.mu.Unlock()
+			}
+			if !running {
+				code, out, errs := syncPeople(t, cfg, "--dry-run")
+				want("dry run", code, out, errs, exitOK, "would add 50", "p00  Name of p00", "nobody was changed (--dry-run)", "would change (nothing is stored)")
+				if _, out, _ := command(t, secretEnv, "people", "list", "--config", cfg); out != "" {
+					t.Errorf("a dry run stored people: %s", out)
+				}
+			}
+			code, out, errs := syncPeople(t, cfg, "--report")
+			want("first", code, out, errs, exitOK, "the directory: 50 rows; added 50, changed 0", "the report: 1 row on people here")
+			code, out, errs = syncPeople(t, cfg)
+			want("again", code, out, errs, exitOK, "added 0, changed 0, left 50 as they are, switched off 0")
+			d.mu.Lock()
+			d.ids = d.ids[:25]
+			d.mu.Unlock()
+			code, out, errs = syncPeople(t, cfg, "--full")
+			want("halved", code, out, errs, exitError, "25 of 50 active people would be switched off", "--yes", "nobody was changed")
+			code, out, errs = command(t, secretEnv, "doctor", "--config", cfg)
+			want("doctor", code, out, errs, exitError, "BROKEN", "25 of 50 active people would be switched off")
+			code, out, errs = syncPeople(t, cfg, "--yes")
+			want("with --yes", code, out, errs, exitOK, "switched off 25")
+			code, out, errs = command(t, secretEnv, "audit", "list", "--config", cfg)
+			want("audit", code, out, errs, exitOK, "people.synced", "operator:kim", "switched off 25, 0 rows left out; brake: false")
+
+			d.mu.Lock()
+			d.err = errors.New("the permission User.Read.All is missing")
+			d.mu.Unlock()
+			ctx, stop := context.WithCancel(t.Context())
+			var o, e lockedBuffer
+			ended := make(chan int)
+			go func() {
+				ended <- run(ctx, std{in: strings.NewReader(""), out: &o, err: &e, env: secretEnv}, []string{"people", "sync", "--config", cfg})
+			}()
+			for limit := time.Now().Add(20 * time.Second); !strings.Contains(e.String(), "cannot be read: read accounts: the permission User.Read.All is missing") && time.Now().Before(limit); {
+				time.Sleep(20 * time.Millisecond)
+			}
+			stop()
+			if code := <-ended; code != exitError || !strings.Contains(e.String(), "interrupted") {
+				t.Errorf("exit %d\n%s%s", code, o.String(), e.String())
+			}
+		})
+	}
+}
+
+// A sync that was interrupted goes on where it was.
+func TestPeopleSyncInterrupted(t *testing.T) {
+	t.Parallel()
+	d := &fakeTenant{ids: []string{"a", "b", "c", "d", "e"}, hold: make(chan bool)}
+	cfg := installTenant(t, 110, d)
+	ctx, stop := context.WithCancel(t.Context())
+	var o, e lockedBuffer
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, std{in: strings.NewReader(""), out: &o, err: &e, env: secretEnv}, []string{"people", "sync", "--config", cfg})
+	}()
+	d.hold <- true // one page is read
+	d.hold <- true // and another one asked for
+	stop()
+	if code := <-ended; code != exitError || !strings.Contains(e.String(), "interrupted; the sync keeps its place") {
+		t.Fatalf("exit %d\n%s%s", code, o.String(), e.String())
+	}
+	close(d.hold)
+	code, out, errs := syncPeople(t, cfg)
+	if code != exitOK || !strings.Contains(out, "5 rows; added 5") || !strings.Contains(errs, "under way; this goes on with it") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// What is not configured is named.
+func TestPeopleSyncNotConfigured(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "")
+	if code, _, errs := command(t, nil, "people", "sync", "--config", cfg); code != exitError || !strings.Contains(errs, "directory.kind") || !strings.Contains(errs, "set it to entra") {
+		t.Errorf("exit %d %s", code, errs)
+	}
+	if code, _, errs := command(t, nil, "people", "sync", "--report", "--config", cfg); code != exitError || !strings.Contains(errs, "entra.tenant") {
+		t.Errorf("exit %d %s", code, errs)
+	}
+}
+
+// Lists go on beside the directory: none misses whom it has.
+func TestListBesideTheDirectory(t *testing.T) {
+	t.Parallel()
+	cfg := installTenant(t, 120, &fakeTenant{ids: []string{"a", "b"}})
+	list := writeFile(t, "id,username,name\ncleaner,cleaner,Cleaner\n")
+	for _, args := range [][]string{{"import", list}, {"sync"}, {"import", list, "--missing", "disable"}, {"sync"}} {
+		if code, out, errs := command(t, secretEnv, append([]string{"people", "--config", cfg}, args...)...); code != exitOK {
+			t.Fatalf("%q: exit %d\n%s%s", args, code, out, errs)
+		}
+	}
+	if _, out, _ := command(t, secretEnv, "people", "list", "--config", cfg); strings.Count(out, "\n") != 3 || strings.Contains(out, "disabled") {
+		t.Errorf("people:\n%s", out)
+	}
+}
