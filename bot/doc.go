@@ -26,6 +26,7 @@
 //	bot/enroll   the methods a person has: begin, prove, replace, remove
 //	bot/desk     the door to people: requests for a human
 //	bot/pass     sessions of browsers, one-time links, sign-ins under way
+//	bot/readiness who will still get in after Microsoft's texts and calls end
 //	bot/policy   every number of the security policy, with its cap
 //	bot/vault    sealing of secrets, keyed hashes, key rotation
 //	bot/audit    the chained record of changes

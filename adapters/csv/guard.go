@@ -25,6 +25,13 @@ func protect(s string) string {
 	return s
 }
 
+// Guard makes cells safe for a spreadsheet, in place: none runs as a formula.
+func Guard(cells []string) {
+	for i := range cells {
+		cells[i] = protect(cells[i])
+	}
+}
+
 // unguard takes one apostrophe off a cell that protect put it on.
 func unguard(s string) string {
 	if len(s) > 1 && s[0] == '\'' && formula(strings.TrimLeft(s, "' ")) {

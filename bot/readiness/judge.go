@@ -149,11 +149,11 @@ type Verdict struct {
 	SignIn Side      `json:"signIn"`
 	Reset  Side      `json:"reset"`
 	Admin  bool      `json:"admin,omitempty"` // global administrators have until GlobalAdminsEnd
-	AsOf   time.Time `json:"asOf"`            // how old the knowledge of the methods is; zero: there is none
+	AsOf   time.Time `json:"asOf,omitzero"`   // how old the knowledge of the methods is; zero: there is none
 	Source string    `json:"source"`          // FromReport, FromPage or empty
 	// PolicyAt is when the policy was read; zero: never, so that nothing could
 	// be held against it.
-	PolicyAt time.Time `json:"policyAt"`
+	PolicyAt time.Time `json:"policyAt,omitzero"`
 }
 
 // Where the methods were read.

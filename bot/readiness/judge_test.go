@@ -219,6 +219,57 @@ func TestNothingForbiddenIsAdvised(t *testing.T) {
 	}
 }
 
+// TestTheNumberNeededIsNeverTooLow: what is no number is the higher one.
+func TestTheNumberNeededIsNeverTooLow(t *testing.T) {
+	g := &bot.Registration{ReadAt: now, Methods: []string{"email"}, ResetEnabled: true, ResetRegistered: true, ResetCapable: true}
+	for needed, want := range map[int]int{-1: 2, 0: 2, 1: 1, 2: 2, 3: 2} {
+		if v := Judge(g, nil, Settings{Needed: needed}); v.Reset.Need != want || (v.Reset.Answer == Yes) != (want == 1) {
+			t.Errorf("%d needed: %s", needed, told(v))
+		}
+	}
+}
+
+// TestAdministratorsHaveTheirOwnPolicy: what the tenant's forbids still resets
+// for them (concept-authentication-methods-manage), and does not sign them in.
+func TestAdministratorsHaveTheirOwnPolicy(t *testing.T) {
+	g := &bot.Registration{ReadAt: now, Methods: []string{"softwareOneTimePasscode", "email"}, ResetEnabled: true, ResetRegistered: true, ResetCapable: true, Admin: true}
+	v := Judge(g, policyOf("complete -email -softwareOath"), Settings{Needed: 2})
+	if v.Reset.Answer != Yes || v.SignIn.Answer != No || v.SignIn.Methods[0].Reason != Forbidden {
+		t.Errorf("administrator: %s", told(v))
+	}
+	g.Admin = false
+	if v = Judge(g, policyOf("complete -email -softwareOath"), Settings{Needed: 2}); v.Reset.Answer != No {
+		t.Errorf("anybody else: %s", told(v))
+	}
+}
+
+// TestCodeOfMicrosoftsApp: whose Authenticator is there has its code there, too,
+// whatever the policy does with other apps.
+func TestCodeOfMicrosoftsApp(t *testing.T) {
+	pol := policyOf("complete -softwareOath")
+	g := &bot.Registration{ReadAt: now, Methods: []string{"microsoftAuthenticatorPush", "softwareOneTimePasscode"}, MFACapable: true, ResetEnabled: true, ResetRegistered: true, ResetCapable: true}
+	if v := Judge(g, pol, Settings{Needed: 2}); v.SignIn.Have != 2 {
+		t.Errorf("Microsoft's app: %s", told(v))
+	}
+	g.Methods = g.Methods[1:]
+	if v := Judge(g, pol, Settings{Needed: 2}); v.SignIn.Answer != No {
+		t.Errorf("another app: %s", told(v))
+	}
+}
+
+// TestOnlyWhatPeopleMayAddThemselves: a passkey that only an administrator could
+// add is not advised.
+func TestOnlyWhatPeopleMayAddThemselves(t *testing.T) {
+	pol := policyOf("complete")
+	for i := range pol.Methods {
+		pol.Methods[i].SelfSet = false
+	}
+	v := Judge(&bot.Registration{ReadAt: now, Methods: []string{"mobilePhone"}, MFACapable: true, ResetEnabled: true}, pol, Settings{Needed: 2})
+	if !slices.Equal(v.SignIn.Do, []Remedy{AddApp}) {
+		t.Error(told(v))
+	}
+}
+
 func TestAnswersHaveNames(t *testing.T) {
 	for a := range answers {
 		var back Answer

@@ -36,6 +36,7 @@ Run it for your organisation:
 		chatCommand(s),
 		serveCommand(s),
 		peopleCommand(s),
+		statusCommand(s),
 		flowsCommand(s),
 		configCommand(s),
 		manifestCommand(s),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -373,6 +374,17 @@ func (p *Page) view() []byte {
 	p.t.Helper()
 	return call(p, page.CaptureScreenshot, page.CaptureScreenshotParams{}).Data
 }
+
+// Printed prints the page on paper of a size in inches, as a PDF without
+// Chromium's own head and foot, and says how many sheets it takes.
+func (p *Page) Printed(width, height float64) (pdf []byte, sheets int) {
+	p.t.Helper()
+	pdf = call(p, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: width, PaperHeight: height, PreferCSSPageSize: new(bool)}).Data
+	return pdf, len(pdfPage.FindAll(pdf, -1))
+}
+
+// pdfPage is how Chromium begins a sheet in a PDF.
+var pdfPage = regexp.MustCompile(`/Type\s*/Page\b[^s]`)
 
 // QR reads the square picture in view, as a camera would.
 func (p *Page) QR() string {
