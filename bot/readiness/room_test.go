@@ -146,6 +146,7 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		{what: "looked at the own page a moment ago", methods: "mobilePhone", flags: "ME", want: "fine", change: func(_ *bot.Person, g *bot.Registration) {
 			g.Direct, g.DirectAt = []string{"mobilePhone", "microsoftAuthenticatorPush", "email"}, now
 		}},
+		{what: "the address is for some groups only", methods: "passKeySynced email", flags: "MER", settings: "1", policy: "complete ~email", want: "unsure"},
 		{what: "no policy was read", methods: "microsoftAuthenticatorPush email", flags: "MERC", policy: "unread", want: "unsure"},
 		{what: "a report of last week", methods: "microsoftAuthenticatorPush email", flags: "MERC", want: "unsure", change: func(_ *bot.Person, g *bot.Registration) {
 			g.ReadAt, g.AsOf = now.Add(-7*24*time.Hour), now.Add(-8*24*time.Hour)
