@@ -69,7 +69,7 @@ type SyncState struct {
 	// Refused says why the last complete reading of people was not taken, and
 	// what to do; empty: it was taken.
 	Refused string `json:"refused,omitempty"`
-	// Last is the last sync that came to its end.
+	// Last is the last sync that came to its end, dry ones aside.
 	Last *SyncResult `json:"last,omitempty"`
 }
 
@@ -82,7 +82,6 @@ type SyncResult struct {
 	StartedAt time.Time `json:"startedAt"`
 	At        time.Time `json:"at"`
 	Full      bool      `json:"full,omitempty"`
-	Dry       bool      `json:"dry,omitempty"`
 	Refused   bool      `json:"refused,omitempty"` // nothing was taken
 	Pages     int       `json:"pages"`
 	Rows      int       `json:"rows"` // people in the directory's list, or lines of the report on people in ours

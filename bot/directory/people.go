@@ -19,12 +19,10 @@ func (r *Room) readAccounts(ctx context.Context, s *bot.SyncState) (stored, erro
 		return nil, errors.New("read accounts: the page does not say where the next one is")
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
-		laid, err := tx.LayEntries(now.Round, page.Changes)
-		if err != nil {
+		if _, err := tx.LayEntries(now.Round, page.Changes); err != nil {
 			return err
 		}
 		now.Read += len(page.Changes)
-		r.Log.Debug("page of accounts", "page", now.Pages, "stored", laid.Stored, "gone", laid.Gone, "erased", laid.Erased)
 		now.Cursor = page.Next
 		if page.Last {
 			if now.Full {
@@ -137,7 +135,7 @@ func (w *rows) person(e bot.DirectoryEntry) bot.Person {
 
 // Preview gives what people would be made of now to use, which must not keep it.
 func (r *Room) Preview(ctx context.Context, use func(context.Context, Merge) error) error {
-	return r.give(ctx, r.Groups, func(ctx context.Context, m Merge) error { return use(ctx, m) })
+	return r.give(ctx, r.Groups, use)
 }
 
 // give makes a Merge of the directory's copy.
@@ -166,30 +164,26 @@ func (r *Room) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
 		}
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
+		if s.Dry && !now.Dry || now.Force && !s.Force && done.Why != "" {
+			return r.next(tx, bot.PeopleReading, now) // ordered while this was under way
+		}
 		if !s.Dry {
 			now.Refused = done.Why
 		}
 		if done.Why != "" {
 			now.Anew = true // half of a list does not become whole by changes
 		}
-		return r.end(tx, bot.PeopleReading, now, done)
+		return end(tx, bot.PeopleReading, now, done)
 	}, nil
 }
 
 // end ends a sync.
-func (r *Room) end(tx bot.Tx, reading bot.Reading, s *bot.SyncState, done Merged) error {
-	res := done.SyncResult
-	res.Run, res.StartedAt, res.At, res.Full, res.Dry, res.Refused, res.Pages = s.Run, s.StartedAt, tx.Now(), s.Full, s.Dry, done.Why != "", s.Pages
-	s.Phase, s.Cursor, s.Group, s.Force, s.Last = bot.SyncIdle, "", 0, false, &res
-	log := r.Log.With("reading", reading, "rows", res.Rows, "pages", res.Pages, "full", res.Full, "took", res.At.Sub(res.StartedAt))
-	switch {
-	case done.Why != "":
-		log.Error("the directory was read, and nothing was taken", "why", done.Why)
-	case res.Wrong > 0:
-		log.Warn("the directory was read; rows that cannot be taken are left out: see `latchkey people sync --dry-run`", "wrong", res.Wrong,
-			"added", res.Added, "changed", res.Changed, "off", res.Off)
-	default:
-		log.Info("the directory was read", "added", res.Added, "changed", res.Changed, "off", res.Off)
+func end(tx bot.Tx, reading bot.Reading, s *bot.SyncState, done Merged) error {
+	s.Phase, s.Cursor, s.Group, s.Force = bot.SyncIdle, "", 0, false
+	if !s.Dry {
+		res := done.SyncResult
+		res.Run, res.StartedAt, res.At, res.Full, res.Refused, res.Pages = s.Run, s.StartedAt, tx.Now(), s.Full, done.Why != "", s.Pages
+		s.Last = &res
 	}
 	return tx.PutSyncState(reading, *s)
 }

@@ -272,9 +272,24 @@ func TestBrake(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		src := newTenant(2, "a", "b")
-		r := newRig(t, dsn, src)
+		var merging func()
+		r := newRig(t, dsn, src, func(d *directory.Deps) {
+			d.SyncEvery = time.Hour
+			merge := d.Merge
+			d.Merge = func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
+				if merging != nil {
+					merging()
+				}
+				return merge(ctx, m)
+			}
+		})
 		r.sync(directory.Order{Dry: true})
 		r.want("dry", "")
+		if err := r.Schedule(t.Context()); err != nil || r.state(bot.PeopleReading).Dry || !r.state(bot.PeopleReading).Running() {
+			t.Errorf("a dry run stands for a real one: %v", err)
+		}
+		r.finish(bot.PeopleReading)
+		r.want("scheduled", "a b")
 		n := 0
 		err := r.Preview(t.Context(), func(_ context.Context, m directory.Merge) error {
 			for range m.Rows {
@@ -286,12 +301,31 @@ func TestDryRun(t *testing.T) {
 			t.Errorf("%d rows, %v", n, err)
 		}
 		// While a real one runs it is refused; a real order makes a dry one real.
+		src.set("c", map[string]any{"user": "c", "name": "Name of c"})
 		r.begin(bot.PeopleReading, directory.Order{})
 		if _, err := r.Begin(t.Context(), bot.PeopleReading, directory.Order{Dry: true}); !errors.Is(err, directory.ErrRunning) {
 			t.Errorf("%v", err)
 		}
 		r.finish(bot.PeopleReading)
-		r.want("real", "a b")
+		r.want("real", "a b c")
+		src.set("d", map[string]any{"user": "d", "name": "Name of d"})
+		r.begin(bot.PeopleReading, directory.Order{Dry: true})
+		if _, err := r.Begin(t.Context(), bot.PeopleReading, directory.Order{}); err != nil {
+			t.Error(err)
+		}
+		r.finish(bot.PeopleReading)
+		r.want("made real", "a b c d")
+		// --yes comes while it is being refused.
+		src.vanish("a", "b", "c")
+		merging = func() {
+			merging = nil
+			if _, err := r.Begin(t.Context(), bot.PeopleReading, directory.Order{Force: true}); err != nil {
+				t.Error(err)
+			}
+		}
+		if last := r.sync(directory.Order{Full: true}); last.Refused || last.Off != 3 {
+			t.Errorf("%+v", last)
+		}
 	})
 }
 
@@ -358,8 +392,8 @@ func TestTwoProcesses(t *testing.T) {
 			begun <- began
 		}()
 	}
-	if <-begun == <-begun {
-		t.Error("both began")
+	if first, second := <-begun, <-begun; first == second {
+		t.Errorf("begun: %v and %v", first, second)
 	}
 	a.await(bot.PeopleReading)
 	calls := src.asked()

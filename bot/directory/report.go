@@ -56,7 +56,7 @@ func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error)
 			return err
 		}
 		now.Refused = done.Why
-		return r.end(tx, bot.ReportReading, now, done)
+		return end(tx, bot.ReportReading, now, done)
 	}, nil
 }
 

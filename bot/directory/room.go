@@ -214,7 +214,7 @@ func (r *Room) due(tx bot.Tx, reading bot.Reading, every time.Duration) (s bot.S
 	switch {
 	case s.Running():
 		return s, tx.Now().Sub(latest(s.StartedAt, s.HeldAt, s.Due)) > lostAfter, nil
-	case every == 0 || !s.StartedAt.IsZero() && tx.Now().Sub(s.StartedAt) < every:
+	case every == 0 || s.Last != nil && tx.Now().Sub(s.Last.StartedAt) < every:
 		return s, false, nil
 	case reading == bot.ReportReading && r.SyncEvery > 0:
 		// Only lines on people whom we have are kept.

@@ -83,25 +83,55 @@ func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Dur
 	if err != nil || wait > 0 {
 		return wait, err
 	}
-	read, stop := context.WithCancel(ctx)
-	r.keepHold(read, reading, &s)
-	store, err := r.read(read, reading, &s)
-	stop()
+	store, err := r.readHeld(ctx, reading, &s)
 	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx) // what was read is stored also when the process ends
 	if err != nil {
 		return r.failed(ctx, reading, &s, err, stopped)
 	}
+	var after bot.SyncState
 	err = r.update(ctx, reading, &s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Pages++
 		now.Step++
 		now.Holder, now.Failures, now.Error, now.ErrorAt, now.Due = "", 0, "", time.Time{}, time.Time{}
-		return store(tx, now)
+		err := store(tx, now)
+		after = *now
+		return err
 	})
 	if errors.Is(err, errStale) {
 		return 0, nil
 	}
+	if err == nil && !after.Running() {
+		r.ended(reading, &after)
+	}
 	return 0, err
+}
+
+// readHeld reads the page that s holds, and gives signs of life meanwhile.
+func (r *Room) readHeld(ctx context.Context, reading bot.Reading, s *bot.SyncState) (stored, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r.keepHold(ctx, reading, s)
+	return r.read(ctx, reading, s)
+}
+
+// ended tells operators how a sync has ended.
+func (r *Room) ended(reading bot.Reading, s *bot.SyncState) {
+	if s.Dry {
+		r.Log.Info("the directory was read; people stay as they are (--dry-run)", "pages", s.Pages)
+		return
+	}
+	last := s.Last
+	log := r.Log.With("reading", reading, "rows", last.Rows, "pages", last.Pages, "full", last.Full, "took", last.At.Sub(last.StartedAt))
+	switch {
+	case last.Refused:
+		log.Error("the directory was read, and what it has was not taken", "why", s.Refused)
+	case last.Wrong > 0:
+		log.Warn("the directory was read; rows that cannot be taken are left out: see `latchkey people sync --dry-run`", "wrong", last.Wrong,
+			"added", last.Added, "changed", last.Changed, "off", last.Off)
+	default:
+		log.Info("the directory was read", "added", last.Added, "changed", last.Changed, "off", last.Off)
+	}
 }
 
 // hold takes the page for this process, and returns the state that it is read by.
