@@ -6,6 +6,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/desk"
+	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
 	"latchkey/bot/readiness"
 	"latchkey/bot/verify"
@@ -29,7 +30,7 @@ func catalogue() bot.Catalogue {
 	for _, room := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(verify.Room), new(enroll.Room), new(desk.Room), new(readiness.Room)} {
+	}{new(verify.Room), new(enroll.Room), new(desk.Room), new(readiness.Room), new(directory.Room)} {
 		for _, s := range room.Specs() {
 			cat.Checks[s.Name] = s
 		}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/adapters/adaptertest/browsertest"
+	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/localdir"
 	"latchkey/bot"
 )
@@ -227,4 +230,76 @@ func TestGetInTeams(t *testing.T) {
 	s.stops(t)
 	s.noSecrets(t, s.serve.all())
 	s.noSecrets(t, s.everythingStored(t))
+}
+
+// A lookTenant has one report for everybody, and own pages that may be newer.
+type lookTenant struct {
+	fakeTenant
+	page []string // what the own pages have; nil: they cannot be read
+}
+
+func (d *lookTenant) Registrations(context.Context, string) ([]bot.Registration, string, error) {
+	return []bot.Registration{{Person: "e-1", AsOf: time.Now().Add(-20 * time.Hour), Methods: []string{"mobilePhone", "email"},
+		ResetEnabled: true, ResetRegistered: true, ResetCapable: true, MFARegistered: true, MFACapable: true}}, "", nil
+}
+
+func (d *lookTenant) MethodsOf(_ context.Context, p bot.PersonID) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p != "e-1" || d.page == nil {
+		return nil, errors.New("Authorization_RequestDenied")
+	}
+	return d.page, nil
+}
+
+func (d *lookTenant) TenantPolicy(context.Context) (*bot.TenantPolicy, error) {
+	return &bot.TenantPolicy{Migration: "migrationComplete"}, nil
+}
+
+// TestLookAgain: whoever has just added something is told by the own page, which
+// a job reads, and not by the report of yesterday. Where it cannot be read, that
+// is said.
+func TestLookAgain(t *testing.T) {
+	t.Parallel()
+	for i, c := range []struct {
+		page  []string
+		hears []string
+	}{
+		{nil, []string{"I could not read your page at Microsoft just now. This is what I know.", "no, not with what you have there now."}},
+		{[]string{"mobilePhone", "microsoftAuthenticatorPush", "email"}, []string{"after 1 February 2027: yes, that still works.", "and have 2.", "I read this on your own page at Microsoft on ",
+			"As far as I can see, you have nothing to do for 1 February."}},
+	} {
+		tenant := fmt.Sprintf("00000000-0000-0000-0000-0000000002%02d", i)
+		tenants.Store(tenant, &lookTenant{page: c.page})
+		s := &site{dir: filepath.Dir(install(t, fmt.Sprintf("entra: {tenant: %s, client_id: %s, client_secret_env: ENTRA_SECRET}\n", tenant, tenant)))}
+		s.cfg = filepath.Join(s.dir, "latchkey.yaml")
+		text, err := os.ReadFile(s.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(s.cfg, []byte(strings.Replace(string(text), "directory: {kind: none}", "directory: {kind: demo}", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errs := command(t, secretEnv, "people", "import", writeFile(t, siteStaff), "--config", s.cfg); code != exitOK {
+			t.Fatal(errs)
+		}
+		p := sit(t, t.Context(), append([]string{"LC_ALL=C", "LATCHKEY_CHANNELS_TERMINAL_USER=ada-desk"}, secretEnv...), "chat", "--plain", "--config", s.cfg, "--log", filepath.Join(s.dir, "chat.log"))
+		p.hears("Latchkey")
+		rigs.Until(t, "the report", func() bool { return s.count(t, "SELECT count(*) FROM registration") == 1 })
+		p.types("february")
+		p.hears("user name")
+		p.types("ada")
+		p.hears("[private] Password:\n")
+		p.types(string(localdir.DemoPassword))
+		p.hears("Signing in to Microsoft 365 after 1 February 2027: no, not with what you have there now.")
+		p.hears("This is from Microsoft's report of ")
+		p.picks("I have done it, look again")
+		p.hears("One moment. I look at your page at Microsoft")
+		for _, text := range c.hears {
+			p.hears(text)
+		}
+		p.types("look again")
+		p.hears("I looked less than a minute ago.")
+		p.leaves()
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/desk"
+	people "latchkey/bot/directory"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 	"latchkey/bot/readiness"
@@ -92,7 +93,7 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	r.Verify.Connect(r.Inbox)
 	r.Checks, r.Forms = map[string]bot.CheckSpec{}, map[string]bot.FormSpec{}
 	r.Ready = &readiness.Room{Phrases: Phrases{}}
-	for _, s := range slices.Concat(r.Enroll.Specs(), r.Verify.Specs(), r.Ready.Specs()) {
+	for _, s := range slices.Concat(r.Enroll.Specs(), r.Verify.Specs(), r.Ready.Specs(), new(people.Room).Specs()) {
 		r.Checks[s.Name] = s
 	}
 	for _, f := range append(r.Enroll.Forms(), r.Verify.Forms()...) {
