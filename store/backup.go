@@ -217,7 +217,7 @@ type Restored struct {
 // AfterRestore makes a restored copy safe, in one transaction: codes that were
 // open are void, sessions and one-time links too, methods that were begun are removed, every authenticator's
 // codes up to now count as used (the copy does not know which were), messages
-// and jobs of the past are dropped, and the epoch goes up. The store's time is
+// and jobs of the past are dropped, the directory is read anew, and the epoch goes up. The store's time is
 // the clock's again (see clock). period is the
 // authenticators' time step; 0: 30 s. actor and note go into the audit line:
 // who restored, and what else is to be known. It works on both databases.
@@ -268,6 +268,9 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration, actor, not
 			if s.n != nil {
 				*s.n = int(n)
 			}
+		}
+		if err := t.syncsAnew(); err != nil {
+			return err
 		}
 		_, err = t.Audit(bot.AuditEntry{Actor: actor, Action: "store.restored", Subject: "epoch " + strconv.FormatInt(res.Epoch, 10), Evidence: note})
 		return err

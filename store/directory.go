@@ -43,6 +43,21 @@ func (t *tx) PutSyncState(r bot.Reading, s bot.SyncState) error {
 	return t.setMeta(syncKey(r), v)
 }
 
+// syncsAnew ends the syncs of a restored copy, whose jobs and times are of the
+// past. The next ones begin at once and read everything.
+func (t *tx) syncsAnew() error {
+	for _, r := range []bot.Reading{bot.PeopleReading, bot.ReportReading} {
+		s, err := t.SyncState(r)
+		if err == nil && s.Run > 0 {
+			err = t.PutSyncState(r, bot.SyncState{Run: s.Run, Step: s.Step, Round: s.Round, Anew: true})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // directoryEntry is an entry of the copy while a page is laid over it.
 type directoryEntry struct {
 	round   int64

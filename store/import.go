@@ -185,6 +185,7 @@ const (
 	rowGood   = 0
 	rowBad    = 1
 	rowOthers = 2 // of a kind that is not taken: in the list, and left alone
+	rowSame   = 3 // equal to what is stored
 )
 
 // The texts of an import. import_person is a temporary table of one connection.
@@ -253,6 +254,10 @@ const (
 	stageUnlisted = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
 	stageActive   = `SELECT count(*) FROM person p WHERE disabled = 0 AND stopped_at = 0 AND (%s OR EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id))`
 	stageKinds    = `SELECT kind, bad, count(*) FROM import_person WHERE bad <> 1 GROUP BY kind, bad`
+
+	// What the merge need not look at, while turns wait.
+	stageEqual  = `UPDATE import_person AS s SET bad = 3 WHERE bad = 0 AND EXISTS (SELECT 1 FROM person p WHERE p.id = s.id AND NOT ` + stageDiffers + `)`
+	stageAbsent = `SELECT count(*) FROM person p WHERE %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
 
 	// Whom the list does not have any more, and who is back.
 	noteUnlisted = `UPDATE person AS p SET unlisted_at = $1 WHERE unlisted_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
@@ -352,6 +357,7 @@ type importer struct {
 	now    int64
 	erased tombstones
 	report ImportReport
+	absent int // people whom the list can miss, and has not
 }
 
 // stage yields the columns of every row. It stops at the end of ctx.
@@ -463,7 +469,20 @@ func (im *importer) check(c texter) (bool, error) {
 	if err := im.brake(c, newScheme, strange); err != nil {
 		return false, err
 	}
-	return !im.o.DryRun && im.report.Refused == "" && (im.o.Mode == SkipBad || im.report.Bad == 0), nil
+	if im.o.DryRun || im.report.Refused != "" || im.o.Mode != SkipBad && im.report.Bad > 0 {
+		return false, nil
+	}
+	return true, im.lighten(c)
+}
+
+// lighten finds out what the merge need not look at. On SQLite turns go on
+// meanwhile, and wait for the merge.
+func (im *importer) lighten(c texter) error {
+	if _, err := c.do(stageEqual); err != nil {
+		return wrap("find what has changed", err)
+	}
+	err := c.ask(fmt.Sprintf(stageAbsent, im.o.Whose.misses()), func(r row) { im.absent = int(r.int(0)) })
+	return wrap("count who is not in the list", err)
 }
 
 // sayTaken says that a login of a row is somebody else's.
@@ -640,7 +659,7 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 
 // merge moves the staged rows to the people. c is inside a transaction.
 func (im *importer) merge(c texter) error {
-	if im.o.Whose == OfSync {
+	if im.o.Whose == OfSync && im.report.Inserted > 0 {
 		if _, err := c.do(stageErased); err != nil {
 			return wrap("leave out who was erased meanwhile", err)
 		}
@@ -667,7 +686,7 @@ func (im *importer) merge(c texter) error {
 			return wrap("merge", err)
 		}
 	}
-	if im.o.Missing == DisableMissing {
+	if im.o.Missing == DisableMissing && im.absent > 0 {
 		if _, err := c.do(fmt.Sprintf(stageDisable, im.o.Whose.misses())); err != nil {
 			return wrap("switch missing people off", err)
 		}
@@ -675,13 +694,17 @@ func (im *importer) merge(c texter) error {
 	if _, err := c.do(noteListed); err != nil {
 		return wrap("note who is listed again", err)
 	}
-	if !im.o.Incomplete { // else nobody can be said to be missing
+	if !im.o.Incomplete && im.absent > 0 { // else nobody can be said to be missing
 		if _, err := c.do(fmt.Sprintf(noteUnlisted, im.o.Whose.misses()), im.now); err != nil {
 			return wrap("note who is not listed", err)
 		}
 	}
 	if im.o.Whose == OfSync {
-		for _, text := range []string{noteSynced, noteUnsynced} {
+		notes := []string{noteSynced}
+		if im.absent > 0 {
+			notes = append(notes, noteUnsynced)
+		}
+		for _, text := range notes {
 			if _, err := c.do(text); err != nil {
 				return wrap("note whom the sync has", err)
 			}

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,7 +102,21 @@ func benchmarkSync(b *testing.B, dsn string, n int) {
 			return directory.Merged{Why: r.Refused, SyncResult: bot.SyncResult{Rows: r.Rows, Added: r.Inserted, Changed: r.Updated, Wrong: r.Bad}}, err
 		}})
 	var heap uint64
-	sync := func() (read, merge time.Duration, last *bot.SyncResult) {
+	var longest atomic.Int64 // how long a turn has waited at most
+	ctx, stop := context.WithCancel(b.Context())
+	var turns sync.WaitGroup
+	defer turns.Wait()
+	defer stop()
+	turns.Go(func() {
+		for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+			begin := time.Now()
+			if err := db.Update(context.Background(), func(tx bot.Tx) error { return tx.Tally("turn", "x") }); err != nil {
+				b.Error(err)
+			}
+			longest.Store(max(longest.Load(), int64(time.Since(begin))))
+		}
+	})
+	syncOnce := func() (read, merge time.Duration, last *bot.SyncResult) {
 		if _, err := room.Begin(b.Context(), bot.PeopleReading, directory.Order{}); err != nil {
 			b.Fatal(err)
 		}
@@ -126,18 +142,20 @@ func benchmarkSync(b *testing.B, dsn string, n int) {
 			heap = max(heap, m.HeapInuse)
 		}
 	}
-	read, merge, last := sync()
+	read, merge, last := syncOnce()
 	if last.Added != n || last.Wrong != 0 {
 		b.Fatalf("%+v", last)
 	}
 	b.ReportMetric(read.Seconds(), "s-read")
 	b.ReportMetric(merge.Seconds(), "s-merge")
-	read, merge, last = sync()
+	b.ReportMetric(time.Duration(longest.Swap(0)).Seconds(), "s-turn")
+	read, merge, last = syncOnce()
 	if last.Rows != n || last.Changed != 0 {
 		b.Fatalf("%+v", last)
 	}
 	b.ReportMetric(read.Seconds(), "s-changes")
 	b.ReportMetric(merge.Seconds(), "s-merge-again")
+	b.ReportMetric(time.Duration(longest.Load()).Seconds(), "s-turn-again")
 	b.ReportMetric(float64(heap)/1e6, "MB-heap")
 	b.ReportMetric(peakMemory()/1e3, "MB-peak")
 }

@@ -538,6 +538,33 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
+// A restored copy, here one of the middle of a sync and of a clock that was
+// ahead, reads everything anew at once.
+func TestRestored(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		src := newTenant(2, "a", "b", "c", "d")
+		r := newRig(t, dsn, src, func(d *directory.Deps) { d.SyncEvery = time.Hour })
+		r.now.pass(1000 * time.Hour)
+		r.sync(directory.Order{})
+		src.vanish("d")
+		src.set("a", map[string]any{"name": "Ann"})
+		r.begin(bot.PeopleReading, directory.Order{})
+		r.advance(bot.PeopleReading)
+		r.now.pass(-1000 * time.Hour)
+		if _, err := r.db.AfterRestore(t.Context(), 0, "operator:kim", ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Schedule(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.state(bot.PeopleReading); !s.Full || !s.Running() {
+			t.Errorf("%+v", s)
+		}
+		r.finish(bot.PeopleReading)
+		r.want("after the restore", "a(Ann) b c -d")
+	})
+}
+
 // A job that comes again, or late, reads nothing.
 func TestJobOfAnotherPage(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {

@@ -94,6 +94,7 @@ func TestReport(t *testing.T) {
 			}
 		}
 		want("after a look", "a email, b mobilePhone/email+fido2, c , d fido2/, pupil ?")
+		is(t, "of somebody who is not here", r.registrations("erased"), "erased ?")
 		src.report = []bot.Registration{line("b", "mobilePhone"), line("c", "email"), line("pupil")}
 		r.now.pass(time.Hour)
 		r.begin(bot.ReportReading, directory.Order{})
