@@ -25,7 +25,7 @@
 // what tells of it in a real tenant.
 //
 // It is held against the published metadata and permissions of Microsoft Graph
-// (testdata/graph-auth-surface.json: the types of 2026-08-20, the permissions of
+// (../testdata/graph-auth-surface.json: the types of 2026-08-20, the permissions of
 // 2026-08-07, both MIT) and against the package @microsoft/microsoft-graph-types.
 //
 // It promises nothing about security. Its sign-in page asks nobody for a

@@ -314,7 +314,7 @@ type graphSurface struct {
 
 func surface(t *testing.T) (s graphSurface) {
 	t.Helper()
-	b, err := os.ReadFile("testdata/graph-auth-surface.json")
+	b, err := os.ReadFile("../testdata/graph-auth-surface.json")
 	if err == nil {
 		err = json.Unmarshal(b, &s)
 	}
