@@ -186,7 +186,7 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 		}
 		wait := syncLook
 		if err == nil {
-			show.say(syncProgress(state))
+			show.say(syncProgress(state, r.h.db.Now()))
 			if state.Failures > failures {
 				show.end()
 				fmt.Fprintf(r.s.err, "page %d cannot be read: %s; again at %s\n", state.Pages+1, printable(state.Error), state.Due.Local().Format("15:04:05"))
@@ -220,10 +220,12 @@ func (r *syncRun) advance(ctx context.Context, reading bot.Reading) (time.Durati
 }
 
 // syncProgress says how far a sync is.
-func syncProgress(s bot.SyncState) string {
-	what := map[bot.SyncPhase]string{bot.SyncAccounts: "accounts", bot.SyncMembers: "accounts and members", bot.SyncMerge: "accounts; people are made of them", bot.SyncReport: "lines"}[s.Phase]
-	if what == "" {
-		return ""
+func syncProgress(s bot.SyncState, now time.Time) string {
+	text := fmt.Sprintf("%d pages, %d %s", s.Pages, s.Read, map[bot.SyncPhase]string{
+		bot.SyncAccounts: "accounts", bot.SyncMembers: "accounts and members", bot.SyncMerge: "accounts; people are made of them",
+		bot.SyncPolicy: "lines", bot.SyncReport: "lines"}[s.Phase])
+	if s.Failures == 0 && s.Due.After(now) {
+		text += "; the directory asks to wait until " + s.Due.Local().Format("15:04:05")
 	}
-	return fmt.Sprintf("%d pages, %d %s", s.Pages, s.Read, what)
+	return text
 }
