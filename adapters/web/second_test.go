@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest/browsertest"
 	"latchkey/bot"
 	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/enroll"
@@ -20,15 +21,6 @@ func withSecond(t *testing.T, p *standIn) *house {
 	})
 	h.enrolled(t)
 	return h
-}
-
-func (h *house) frozen(t *testing.T) bool {
-	t.Helper()
-	var p *bot.Person
-	if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) { p, err = tx.Person(roomtest.AnnID); return err }); err != nil {
-		t.Fatal(err)
-	}
-	return !p.FrozenAt.IsZero()
 }
 
 // TestFrozenPersonStartsAgain goes the whole way in a browser, in both languages:
@@ -49,7 +41,7 @@ func TestFrozenPersonStartsAgain(t *testing.T) {
 			b.Lang = lang
 			turnedAway := func(g *got, text string) *got {
 				t.Helper()
-				if b.want(g, http.StatusForbidden, text, `name="ask" value="second"`, "(704) 296-3143"); b.cookie("session") != "" || !h.frozen(t) {
+				if b.want(g, http.StatusForbidden, text, `name="ask" value="second"`, "(704) 296-3143"); b.cookie("session") != "" || !frozen(t, h) {
 					t.Fatal("somebody got in")
 				}
 				return g
@@ -71,7 +63,7 @@ func TestFrozenPersonStartsAgain(t *testing.T) {
 			a.expect(say.mine)
 			a.press(say.yes)
 			a.expect(say.done)
-			if h.frozen(t) {
+			if frozen(t, h) {
 				t.Error("it is stopped still")
 			}
 		})
@@ -118,7 +110,6 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	a.expect("Now a phone")
 
 	b.want(b.Get("/signin"), http.StatusSeeOther) // signed in, and nothing more is wanted
-	h.Options.Second = false
 	less := newHouse(t, func(h *house) { h.Options.Provider = p })
 	b = less.browser()
 	g = b.want(b.Get("/signin?second=1"), http.StatusOK)
@@ -128,6 +119,13 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	b.toProvider(b.Post("/signin", "ask", "second"))
 	if p.ask.Second {
 		t.Error("the provider is asked for what it does not have")
+	}
+	if _, err := less.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+		t.Fatal(err)
+	}
+	g = b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusForbidden, "The help desk can open it again")
+	if strings.Contains(g.Body, `name="ask"`) {
+		t.Error("a second factor is offered where there is none")
 	}
 }
 
@@ -153,5 +151,58 @@ func TestPagesAskForNoSecondFactor(t *testing.T) {
 	}
 	if p.ask.Hint != ann.Email { // the platform says whose account it is
 		t.Errorf("the provider is told to expect %q", p.ask.Hint)
+	}
+}
+
+// TestSecondStepInABrowser: the pages on the way, in a real Chromium, on a desk and
+// on a phone, checked for accessibility.
+func TestSecondStepInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a browser; run without -short")
+	}
+	chromium := browsertest.Start(t)
+	for name, look := range map[string]browsertest.Look{"desktop": browsertest.Desktop, "phone": browsertest.Mobile.InDark()} {
+		t.Run(name, func(t *testing.T) {
+			p := &standIn{x: annAt}
+			h := withSecond(t, p)
+			p.home = h.URL
+			if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+				t.Fatal(err)
+			}
+			h.Clock.Advance(time.Minute)
+			p.x.AuthAt = h.Clock.Now()
+			b := chromium.Open(t, look, h.URL+"/signin")
+			b.May(`403`)
+			state := func(state string, sees ...string) {
+				t.Helper()
+				b.Sees(sees...)
+				b.Axe(state)
+				b.Fits(state)
+				b.Shot("second-" + state + "-" + name)
+				if look.Phone {
+					b.Looks(browsertest.Narrow.InDark())
+					b.Fits(state)
+					b.Looks(look)
+				}
+			}
+			p.finish = providerError{guest: true}
+			b.Press("Sign in with Contoso ID")
+			state("guest", "as a guest", "people who work at Contoso", "(704) 296-3143")
+			p.finish = nil
+			b.Press("Sign in with Contoso ID")
+			state("frozen", "sign in once more with the second step", "(704) 296-3143")
+			b.Press("Sign in with Contoso ID")
+			state("less", "had no second step")
+			b.Goto(h.URL + "/signin?second=1")
+			state("window", "Use the second step there", "Only go on if you came here by yourself")
+			p.x.Second = true
+			b.Press("Sign in with Contoso ID")
+			state("mine", "You have just signed in with your second step", "Yes, start it again", "No, leave it stopped")
+			b.Press("Yes, start it again")
+			state("open", "Your account is open again")
+			if frozen(t, h) {
+				t.Error("it is stopped still")
+			}
+		})
 	}
 }
