@@ -40,6 +40,15 @@ var clouds = map[Cloud]hosts{
 	China:  {"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"},
 }
 
+// Issuer is how the sign-in service of a tenant calls itself. login is its address
+// where it is not the cloud's, or empty.
+func Issuer(cloud Cloud, login, tenant string) string {
+	if login == "" {
+		login = clouds[cloud].login
+	}
+	return strings.TrimRight(login, "/") + "/" + strings.ToLower(tenant) + "/v2.0"
+}
+
 // DefaultTimeout bounds one question; Graph ends its own after 60 seconds.
 const DefaultTimeout = 60 * time.Second
 

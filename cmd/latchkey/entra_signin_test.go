@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/entra"
 	"latchkey/bot"
 	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/config"
@@ -66,7 +67,7 @@ func TestWhatIsSaidOfTheSecondFactor(t *testing.T) {
 		t.Error(s)
 	}
 	for cloud, want := range map[string]string{"global": "https://login.microsoftonline.com", "usgov": "https://login.microsoftonline.us", "dod": "https://login.microsoftonline.us", "china": "https://login.partner.microsoftonline.cn"} {
-		if got := (&config.Entra{Cloud: cloud}).Login(); got != want {
+		if got := entra.Issuer(entra.Cloud(cloud), "", "AB"); got != want+"/ab/v2.0" {
 			t.Errorf("%s: %s", cloud, got)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"latchkey/adapters/entra"
@@ -122,7 +121,7 @@ func newEntraProvider(h *house) (*oidc.Provider, error) {
 		assertion = e.Assertion()
 	}
 	return oidc.New(oidc.Options{
-		Issuer: c.Login() + "/" + strings.ToLower(c.Tenant) + "/v2.0", ClientID: c.ClientID, ClientSecret: c.ClientSecret, Assertion: assertion,
+		Issuer: entra.Issuer(entra.Cloud(c.Cloud), c.LoginURL, c.Tenant), ClientID: c.ClientID, ClientSecret: c.ClientSecret, Assertion: assertion,
 		Tenant: c.Tenant, SecondFactor: c.SecondFactor, Name: h.cfg.Org.Name, CAFile: c.CAFile,
 		Fresh: h.cfg.Policy.SignInFresh, Timeout: min(c.Timeout, time.Minute), Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", "oidc"),
 	})

@@ -11,7 +11,6 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -116,21 +115,6 @@ type Entra struct {
 	SMS, Voice   bool   // the tenant has its own telephony provider for texts, for calls
 	SecondFactor string // an authentication context, "c1" to "c99", or empty: Entra is not asked for one
 	Timeout      time.Duration
-}
-
-// Login is the login server of the tenant's cloud, without a slash at its end, as
-// its issuer begins (Microsoft's page "National clouds").
-func (e *Entra) Login() string {
-	if e.LoginURL != "" {
-		return strings.TrimRight(e.LoginURL, "/")
-	}
-	switch e.Cloud {
-	case "usgov", "dod":
-		return "https://login.microsoftonline.us"
-	case "china":
-		return "https://login.partner.microsoftonline.cn"
-	}
-	return "https://login.microsoftonline.com"
 }
 
 // SignsIn reports whether people sign in on a page of an OpenID provider.
