@@ -227,8 +227,9 @@ func testHouse(t *testing.T) *loadHouse {
 // unseen. The goal (P7) is 30 MB, and it held until the clients of the chat
 // platforms came: slack-go, discordgo and what they stand on take about 4 MB,
 // and drawing pictures for them takes 1. It grew by 1.5 MB more with what asks
-// for proofs, keeps the record and reads what people type.
-const maxBinary = 37_000_000
+// for proofs, keeps the record and reads what people type, and by 1.2 MB with
+// what reads Microsoft 365, the demo's pretend tenant included.
+const maxBinary = 38_000_000
 
 func TestBinarySize(t *testing.T) {
 	if os.Getenv("CI") != "true" {
