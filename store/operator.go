@@ -182,15 +182,6 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 	if err := t.moveRef(x, old, now); err != nil {
 		return err
 	}
-	// What the directory says of the old id is not said of the new one.
-	if err := t.blankEntries(x, old); err != nil {
-		return err
-	}
-	for _, text := range []string{`DELETE FROM directory_entry WHERE id = $1`, `DELETE FROM directory_member WHERE person = $1`} {
-		if _, err := x.do(text, string(old)); err != nil {
-			return wrap("rename person", err)
-		}
-	}
 	for _, table := range []string{"pass", "request"} { // of "this was not me"
 		_, err := x.do(`UPDATE `+table+` SET conversation = $2 WHERE conversation = $1`, string(bot.NotMeConversation(old)), string(bot.NotMeConversation(now)))
 		if err != nil {
@@ -199,6 +190,15 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 	}
 	if _, err := x.do(`DELETE`+personTallies, string(old)); err != nil {
 		return wrap("rename counters", err)
+	}
+	// What the directory says of the old id is not said of the new one.
+	if err := t.blankEntries(x, old); err != nil {
+		return err
+	}
+	for _, text := range []string{`DELETE FROM directory_entry WHERE id = $1`, `DELETE FROM directory_member WHERE person = $1`} {
+		if _, err := x.do(text, string(old)); err != nil {
+			return wrap("rename person", err)
+		}
 	}
 	jobs, err := t.jobsWith(map[string]bool{string(old): true})
 	if err != nil {
