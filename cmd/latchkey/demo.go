@@ -284,7 +284,7 @@ func demoURL(addr string, l net.Listener) string {
 
 // demoFiles are what a demo leaves in its folder.
 var demoFiles = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.db.lock", "latchkey.db.sock", "latchkey.db.head", "latchkey.keys",
-	"inbox.jsonl", "authenticator.jsonl", "demo.log", "demo.yaml", "entra.secret"}
+	"inbox.jsonl", "authenticator.jsonl", "demo.log", "demo.yaml", "demo.entra-secret"}
 
 // forget deletes a demo's files and nothing else, and not while a demo uses them.
 func forget(dir string) error {

@@ -48,7 +48,7 @@ func (t *demoTenant) configure(c *config.Config) {
 // write leaves a configuration beside the demo's data, so that an operator's
 // commands can be tried on it.
 func (t *demoTenant) write(c *config.Config, dir string) error {
-	secret := filepath.Join(dir, "entra.secret")
+	secret := filepath.Join(dir, "demo.entra-secret")
 	if err := os.WriteFile(secret, []byte(c.Entra.ClientSecret), 0o600); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
@@ -73,7 +73,7 @@ directory: {kind: entra}
 entra:
   tenant: %s
   client_id: %s
-  client_secret_file: entra.secret
+  client_secret_file: demo.entra-secret
   login_url: %q
   graph_url: %q
 `, c.Org.Name, c.Org.Department, c.Org.Address, c.Org.HelpPhone, c.Org.HelpHours, c.Org.HelpEmail, strings.Join(c.Org.Domains, ", "),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -86,11 +87,13 @@ Nothing read yet? latchkey people sync --config latchkey.yaml`,
 			if err := r.read(cmd.Context()); err != nil {
 				return err
 			}
-			switch {
-			case f.csv:
+			if f.csv || f.list { // names, with what each has registered
 				if err := h.record(cmd.Context(), s, "people.exported", "who will still get in"); err != nil {
 					return err
 				}
+			}
+			switch {
+			case f.csv:
 				return r.writeCSV(cmd.Context(), s.out)
 			case f.json:
 				return r.writeJSON(cmd.Context(), s.out, f.list)
@@ -108,7 +111,7 @@ Nothing read yet? latchkey people sync --config latchkey.yaml`,
 // savePage writes the page into a file, which is there in full or not at all.
 func savePage(r *readinessReport, s std, name string) error {
 	path := s.path(name)
-	out, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*") // mode 0600, and no link of somebody else's
 	if err != nil {
 		return err
 	}
@@ -117,10 +120,10 @@ func savePage(r *readinessReport, s std, name string) error {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(path+".part", path)
+		err = os.Rename(out.Name(), path)
 	}
 	if err != nil {
-		os.Remove(path + ".part")
+		os.Remove(out.Name())
 		return fmt.Errorf("write the page: %w", err)
 	}
 	_, err = io.WriteString(s.out, printable(path)+" is written; open it in a browser and print it\n")
