@@ -174,15 +174,14 @@ func demo(ctx context.Context, s std, o demoOptions) error {
 		}
 		defer tenant.server.Close()
 		tenant.configure(cfg)
-		if err := tenant.write(cfg, dir); err != nil {
-			return err
-		}
 		plugs = append(plugs, plug{"entra", plugEntra})
 		if door != nil { // else there is no page to sign in on
 			plugs = append(plugs, plug{"directory", plugDirectory})
 		}
 		said = func(bool) string { return intro(dir, where) + "\n" + tenant.intro(dir, door == nil) }
-		people = func(ctx context.Context, h *house) error { return tenant.read(ctx, s, h) }
+		people = func(ctx context.Context, h *house) error { // the folder is ours by now
+			return errors.Join(tenant.write(cfg, dir), tenant.read(ctx, s, h))
+		}
 	}
 	if door != nil {
 		plugs = append(plugs, plug{"web", plugWeb})

@@ -67,7 +67,7 @@ Next: latchkey people show USER --config latchkey.yaml`,
 				return err
 			})
 			if err == nil && n == 0 {
-				fmt.Fprintln(s.err, "nobody; import a list with `latchkey people import FILE.csv`")
+				fmt.Fprintln(s.err, "nobody is like this; with no people at all, import a list with `latchkey people import FILE.csv`, or read them with `latchkey people sync`")
 			}
 			return err
 		})

@@ -63,7 +63,7 @@ whom the report does not have is "not known", and never fine.
   ... --json                 for a program
   ... --school "North High"  one school, or one --department: all of these
 
-Nothing read yet? latchkey people sync --config latchkey.yaml`,
+Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 	}
 	file := configFlag(cmd, s)
 	var f statusFlags

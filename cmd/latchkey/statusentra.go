@@ -187,7 +187,7 @@ func (r *readinessReport) read(ctx context.Context) (err error) {
 		return fmt.Errorf("the report has none of the people in%s, so nothing is known of them; `latchkey status entra` has all others", strings.TrimPrefix(r.only.String(), ","))
 	}
 	if r.tally.Newest.IsZero() {
-		return r.unread()
+		return r.unread(ctx)
 	}
 	unit, ok := r.only.unit(r.tally)
 	if !ok {
@@ -235,12 +235,32 @@ func (r *readinessReport) readBefore(ctx context.Context) error {
 	return nil
 }
 
-// unread says what to do where nothing was ever read.
-func (r *readinessReport) unread() error {
-	if r.entra.Tenant == "" {
-		return errors.New("no Microsoft 365 tenant is configured, so nothing is known of anybody's sign-in methods; set entra.tenant, entra.client_id and a credential (`latchkey config describe`), then run `latchkey people sync`")
+// reported is how many people something is known of, and whether the report was
+// ever read to its end.
+func (r *readinessReport) reported(ctx context.Context) (n int, read bool, err error) {
+	err = r.db.View(ctx, func(tx bot.Tx) error {
+		s, err := tx.SyncState(bot.ReportReading)
+		if read = s.Last != nil; err == nil {
+			n, err = tx.CountRegistrations(time.Time{})
+		}
+		return err
+	})
+	return n, read, err
+}
+
+// unread says what to do where nothing is known of anybody.
+func (r *readinessReport) unread(ctx context.Context) error {
+	n, read, err := r.reported(ctx)
+	switch {
+	case err != nil:
+		return err
+	case read && n == 0:
+		return errors.New("the report of sign-in methods (Microsoft Entra) was read and has nobody of the staff list: the list's ids must be Entra's object ids, in lower case; set directory.kind to entra, or import a list that has them (column objectId), then run `latchkey people sync --report`")
 	}
-	return errors.New("the report of sign-in methods (Microsoft Entra) was never read; run `latchkey people sync`, and `latchkey doctor` if it fails")
+	if r.entra.Tenant == "" {
+		return errors.New("no Microsoft 365 tenant is configured, so nothing is known of anybody's sign-in methods; set entra.tenant, entra.client_id and a credential (`latchkey config describe`), then run `latchkey people sync --report`")
+	}
+	return errors.New("the report of sign-in methods (Microsoft Entra) was never read; run `latchkey people sync --report`, and `latchkey doctor` if it fails")
 }
 
 // daysLeft is how many days are left, rounded up; 0: none.

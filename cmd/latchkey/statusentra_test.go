@@ -438,7 +438,7 @@ func TestStatusEntraNothingRead(t *testing.T) {
 		more, list, want string
 	}{
 		{entraConfig, "", "nobody is on the staff list; read it with `latchkey people sync`"},
-		{entraConfig, tenantStaff, "was never read; run `latchkey people sync`"},
+		{entraConfig, tenantStaff, "was never read; run `latchkey people sync --report`"},
 		{"store: {path: latchkey.db}\n", tenantStaff, "no Microsoft 365 tenant is configured"},
 	} {
 		cfg := install(t, c.more)
@@ -447,11 +447,35 @@ func TestStatusEntraNothingRead(t *testing.T) {
 				t.Fatal(errs)
 			}
 		}
-		for _, args := range [][]string{{}, {"--json"}, {"--csv"}, {"--page", "-"}} {
+		ways := [][]string{{}, {"--json"}, {"--csv"}, {"--page", "-"}}
+		if c.list != "" {
+			ways = append(ways, []string{"--person", "ann"})
+		}
+		for _, args := range ways {
 			if code, out, errs := command(t, entraEnv, append([]string{"status", "entra", "--config", cfg}, args...)...); code != exitError || out != "" || !strings.Contains(errs, c.want) {
 				t.Errorf("%q: %d %q %q, want %q", args, code, out, errs, c.want)
 			}
 		}
+	}
+}
+
+// TestStatusEntraOfOtherIDs: the report was read, and the staff list has other ids.
+func TestStatusEntraOfOtherIDs(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, entraConfig)
+	if code, _, errs := command(t, entraEnv, "people", "import", writeFile(t, staffList), "--config", cfg); code != exitOK {
+		t.Fatal(errs)
+	}
+	inStore(t, cfg, func(db *store.DB) {
+		err := db.Update(context.Background(), func(tx bot.Tx) error {
+			return tx.PutSyncState(bot.ReportReading, bot.SyncState{Last: &bot.SyncResult{}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg); code != exitError || !strings.Contains(errs, "has nobody of the staff list: the list's ids must be Entra's object ids") {
+		t.Errorf("%d %s", code, errs)
 	}
 }
 

@@ -247,6 +247,11 @@ func (r *readinessReport) explain(ctx context.Context, w io.Writer, f statusFlag
 		e.SetIndent("", "  ")
 		return e.Encode(judgedOf(p, &v))
 	}
+	if n, _, err := r.reported(ctx); err != nil {
+		return err
+	} else if n == 0 {
+		return r.unread(ctx)
+	}
 	_, err = io.WriteString(w, r.explained(p, &v))
 	return err
 }
@@ -263,7 +268,7 @@ func (r *readinessReport) explained(p *bot.Person, v *readiness.Verdict) string 
 	case readiness.FromPage:
 		paragraph(&b, "", "Methods from the person's own page at Microsoft, read "+r.stamp(v.AsOf)+". It is newer than the report.")
 	default:
-		paragraph(&b, "", "Microsoft's report does not have this person. It leaves out accounts that are disabled or deleted, so this does not mean that nothing is registered. A new account may take 36 hours. Read again: latchkey people sync")
+		paragraph(&b, "", "Microsoft's report does not have this person. It leaves out accounts that are disabled or deleted, so this does not mean that nothing is registered. A new account may take 36 hours. Read again: latchkey people sync --report")
 	}
 	if v.PolicyAt.IsZero() {
 		paragraph(&b, "", "The tenant's policy was never read, so nothing could be held against it.")

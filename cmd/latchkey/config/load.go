@@ -423,7 +423,7 @@ func (r *reader) together() {
 	case c.Directory == "entra" && e.Tenant == "":
 		r.badKey("directory.kind", "entra needs entra.tenant and entra.client_id; set them")
 	case e.Tenant != "" && e.ClientSecret == "" && e.Certificate == "" && e.Federated == "":
-		r.badKey("entra.tenant", "is set without a credential; set entra.certificate_file, entra.federated_token_file or entra.client_secret")
+		r.badKey("entra.tenant", "is set without a credential that can be read; set entra.certificate_file, entra.federated_token_file or entra.client_secret_file")
 	}
 	r.accounts()
 	r.pretending()

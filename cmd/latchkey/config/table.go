@@ -194,7 +194,7 @@ func Keys() []Key {
 		{Path: "entra.ca_file", Kind: "path", Doc: "Certificates (PEM) that both servers' are checked against; unset, the system's.", Example: "ca.pem",
 			at: func(c *Config) any { return &c.Entra.CAFile }},
 		{Path: "entra.groups", Kind: "list", list: true, Doc: "Object ids of groups whose members (of groups in them, too) are the staff; unset, every member account of the tenant.", Example: "00000000-0000-0000-0000-000000000000",
-			at: func(c *Config) any { return &c.Entra.Groups }, bad: badGUID},
+			at: func(c *Config) any { return &c.Entra.Groups }, bad: badGroup},
 		{Path: "entra.sync_every", Kind: "duration", Doc: "How often changes of people are read.", Floor: "5m", Cap: "24h",
 			at: func(c *Config) any { return &c.Entra.SyncEvery }},
 		{Path: "entra.report_every", Kind: "duration", Doc: "How often the report of sign-in methods and the tenant's policy are read. Microsoft's report is up to 36 hours old.", Floor: "1h", Cap: "168h",
@@ -377,6 +377,13 @@ var scopeShape = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]{1,100}$`) // RFC 
 func badScope(v string) (string, string) {
 	if !scopeShape.MatchString(v) {
 		return "is not a scope", "write words such as openid, profile"
+	}
+	return "", ""
+}
+
+func badGroup(v string) (string, string) {
+	if what, _ := badGUID(v); what != "" {
+		return what, "copy the Object ID from the group's Overview in the Microsoft Entra admin center"
 	}
 	return "", ""
 }
