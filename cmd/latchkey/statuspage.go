@@ -22,7 +22,7 @@ const topUnits = 8
 // A pageView is what the page shows. Numbers are written out.
 type pageView struct {
 	Org, People, Left, Age, ShortAge, Settings, Printed string
-	AtRisk, AtRiskShare                                 string // empty: nobody
+	AtRisk, AtRiskShare, Loses                          string // empty: nobody
 	Sides                                               []pageSide
 	Trend                                               *pageTrend
 	Top                                                 pageUnits
@@ -66,7 +66,7 @@ func (r *readinessReport) writePage(w io.Writer) error {
 	v := pageView{Org: r.org + r.only.String(), People: countOf(c.People, "member of staff", "staff"), Left: countOf(r.daysLeft(), "day", "days") + " left", Age: r.ageText(), ShortAge: r.shortAge(), Settings: r.settingsText(),
 		Printed: r.now.Local().Format("2 January 2006, 15:04"), Nudging: readiness.Nudging(r.pol, c), Advice: readiness.Advice(r.pol, c), Differs: differences(c)}
 	if c.AtRisk > 0 {
-		v.AtRisk, v.AtRiskShare = readiness.Number(c.AtRisk), percent(c.AtRisk, c.People)
+		v.AtRisk, v.AtRiskShare, v.Loses = readiness.Number(c.AtRisk), percent(c.AtRisk, c.People), losesText(c)
 	}
 	signIn := pageSide{Title: "Sign in", Lead: "will sign in with a second factor that goes on", Share: percent(c.SignIn.Yes, c.People), Microsoft: countShare(c.SignIn.Microsoft, c.People)}
 	reset := pageSide{Title: "Reset a forgotten password", Lead: "will be able to reset it without help", Share: percent(c.Reset.Yes, c.People), Microsoft: countShare(c.Reset.Microsoft, c.People)}

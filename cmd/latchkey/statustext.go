@@ -39,7 +39,7 @@ func (r *readinessReport) writeText(ctx context.Context, w io.Writer, list bool)
 	}
 	fmt.Fprintf(&b, "  %-32s %s %s\n", "Microsoft's own figure, today", share(c.SignIn.Microsoft, c.People, 11), share(c.Reset.Microsoft, c.People, 13))
 	fmt.Fprintf(&b, "\nAT RISK: %s of %s (%s) will not sign in or not reset a password.\n", readiness.Number(c.AtRisk), countOf(c.People, "person", "people"), percent(c.AtRisk, c.People))
-	paragraph(&b, "  ", fmt.Sprintf("By Microsoft's figures %s of them sign in today, and %s reset today.", readiness.Number(c.SignIn.Loses), readiness.Number(c.Reset.Loses)))
+	paragraph(&b, "  ", losesText(c))
 	for _, s := range differences(c) {
 		paragraph(&b, "  ", s)
 	}
@@ -442,4 +442,9 @@ func hanging(b *strings.Builder, head, text string) {
 		line, width, first = line+word, width+n, false
 	}
 	b.WriteString(line + "\n")
+}
+
+// losesText says how many of those at risk can do today what they will not.
+func losesText(c *readiness.Counts) string {
+	return fmt.Sprintf("By Microsoft's figures %s of them sign in today, and %s reset today.", readiness.Number(c.SignIn.Loses), readiness.Number(c.Reset.Loses))
 }
