@@ -17,7 +17,7 @@ var statusPageHTML string
 var statusPage = template.Must(template.New("status").Parse(statusPageHTML))
 
 // topUnits is how many schools stand on the first page, so that it is one.
-const topUnits = 8
+const topUnits = 7
 
 // A pageView is what the page shows. Numbers are written out.
 type pageView struct {
