@@ -17,7 +17,8 @@ const seconds = "signed_in_second"
 // secondFresh bounds Policy.SignInFresh for L3.
 const secondFresh = 5 * time.Minute
 
-// noteSecond notes a sign-in with a second factor.
+// noteSecond notes a sign-in with a second factor. The caller has just ended all
+// sessions of the account but that of the browser which it was made in.
 func noteSecond(tx bot.Tx, p bot.PersonID, ch bot.ChannelID, user string, x bot.External) error {
 	if !x.Second {
 		return nil

@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,9 +38,34 @@ func (r *rig) window(x bot.External, user string) error {
 	r.Helper()
 	_, err := r.Enroll.SignInAs(r.Context(), "web", user, x)
 	if err == nil {
+		err = r.Enroll.NewBrowser(r.Context(), "web", user, r.browser(user), false, x)
+	}
+	if err == nil {
 		r.inWindow(user)
 	}
 	return err
+}
+
+// browser begins a session of a user of the web chat, and gives the hash of its pass.
+func (r *rig) browser(user string) []byte {
+	r.Helper()
+	hash := []byte(rand.Text())
+	r.update(func(tx bot.Tx) error {
+		return tx.PutPass(&bot.Pass{Hash: hash, Kind: bot.PassSession, Conversation: bot.ConversationID("web:" + user), CreatedAt: tx.Now(), UsedAt: tx.Now(), ExpiresAt: tx.Now().Add(time.Hour)})
+	})
+	return hash
+}
+
+// open reports whether there is such a session.
+func (r *rig) open(session []byte) bool {
+	r.Helper()
+	return roomtest.View(r.Rig, func(tx bot.Tx) (bool, error) {
+		_, err := tx.Pass(session)
+		if errors.Is(err, bot.ErrNotFound) {
+			return false, nil
+		}
+		return true, err
+	})
 }
 
 // inWindow goes to the conversation of a user of the web chat.
@@ -74,11 +100,6 @@ var less = []struct {
 			return tx.Link(bot.Identity{Channel: "web", User: "w2", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now()})
 		})
 		r.inWindow("w2")
-	}},
-	{name: "a new browser begins a session of the account", late: func(r *rig) {
-		if err := r.Enroll.NewBrowser(r.Context(), "web", "w1"); err != nil {
-			r.Fatal(err)
-		}
 	}},
 	{name: "the link is held", late: func(r *rig) {
 		r.update(func(tx bot.Tx) error {
@@ -363,6 +384,84 @@ func TestLostEverything(t *testing.T) {
 		if oc := r.Do("phone.accept", "7045550199"); oc.Name != bot.Refused && oc.Name != bot.ProveFirst {
 			r.Errorf("%+v", oc)
 		}
+	})
+}
+
+// TestSecondFactorIsOfOneBrowser: in every order in which two browsers of one person
+// sign in, one of them with a password alone, that one never has what the other's
+// second factor opens, and only the last one's session is left.
+func TestSecondFactorIsOfOneBrowser(t *testing.T) {
+	bothStores(t, func(r *rig) {
+		r.withSecond()
+		r.lose()
+		const user = "w1"
+		signIn := func(x bot.External) {
+			if _, err := r.Enroll.SignInAs(r.Context(), "web", user, x); err != nil {
+				r.Fatal(err)
+			}
+		}
+		goOn := func(session []byte, x bot.External, want error) {
+			r.Helper()
+			if err := r.Enroll.NewBrowser(r.Context(), "web", user, session, false, x); !errors.Is(err, want) {
+				r.Fatalf("%v, not %v", err, want)
+			}
+		}
+		opens := func(want bool) {
+			r.Helper()
+			r.inWindow(user)
+			oc, err := r.tryAs("phone.accept", r.NewCall("7045550199"))
+			if err != nil || (oc.Name == "ok") != want {
+				r.Errorf("%+v, %v", oc, err)
+			}
+		}
+		left := func(is, was []byte) {
+			r.Helper()
+			if !r.open(is) || r.open(was) {
+				r.Errorf("the session is open: %v, that of before: %v", r.open(is), r.open(was))
+			}
+		}
+		plain, sure := r.annNow(false), r.annNow(true)
+
+		// Somebody is signed in with a password; a second factor is shown elsewhere.
+		signIn(plain)
+		thief := r.browser(user)
+		goOn(thief, plain, nil)
+		signIn(sure)
+		opens(false)
+		own := r.browser(user)
+		opens(false)
+		goOn(own, sure, nil)
+		left(own, thief)
+		opens(true)
+
+		// The password comes last, however long its session was under way.
+		for _, early := range []bool{true, false} {
+			signIn(plain)
+			if early {
+				thief = r.browser(user)
+			}
+			signIn(sure)
+			own = r.browser(user)
+			goOn(own, sure, nil)
+			if early { // its session ended with the others
+				left(own, thief)
+				goOn(thief, plain, bot.ErrExpired)
+				left(own, thief)
+				opens(true)
+				continue
+			}
+			thief = r.browser(user)
+			goOn(thief, plain, nil)
+			left(thief, own)
+			opens(false)
+		}
+
+		// Nor is it for the asking: a session of somebody else, and another pass.
+		other := r.browser("w2")
+		if err := r.Enroll.NewBrowser(r.Context(), "web", user, other, false, sure); err == nil || !r.open(other) {
+			r.Errorf("another account's session: %v", err)
+		}
+		opens(false)
 	})
 }
 
