@@ -140,6 +140,24 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	}
 }
 
+// TestBegunBeforeTheFreeze: a sign-in that was begun here before the account was
+// frozen does not start it again, though the provider's clock, which is ahead, says
+// that it came after.
+func TestBegunBeforeTheFreeze(t *testing.T) {
+	p := &standIn{x: annAt}
+	h := withSecond(t, p)
+	b := h.browser()
+	address := b.toProvider(b.Post("/signin", "ask", "second"))
+	h.Clock.Advance(time.Second)
+	if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+		t.Fatal(err)
+	}
+	p.x.Second, p.x.AuthAt = true, h.Clock.Now().Add(time.Minute)
+	g := b.want(b.back(came(address, "code", "c")), http.StatusForbidden, "begun before your account was stopped")
+	h.Clock.Advance(time.Second)
+	b.want(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther)
+}
+
 // meanwhile lets something happen just before a browser gets its session.
 type meanwhile struct {
 	rooms

@@ -313,6 +313,9 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 		}
 		a.o.Log.Warn("sign-in did not come about", "why", why, "err", err)
 	}
+	if x != nil {
+		x.Began = st.Began
+	}
 	if s.page != "" {
 		a.pageSignedIn(w, r, s, x, why)
 		return

@@ -32,9 +32,11 @@ func noteSecond(tx bot.Tx, p bot.PersonID, ch bot.ChannelID, user string, x bot.
 // mayThaw reports whether a frozen person who has signed in like this may come as
 // far as being asked whether to start the account again. The sign-in at the
 // provider must not be older than the freeze: whoever had signed in before is
-// perhaps why the account was frozen.
+// perhaps why the account was frozen. The provider's clock may be ahead of ours, so
+// it must have been begun here after the freeze, too.
 func (r *Room) mayThaw(p *bot.Person, x bot.External) bool {
-	return r.SecondFactor && p != nil && p.Enrolls() && !p.FrozenAt.IsZero() && x.Second && !x.AuthAt.Before(p.FrozenAt)
+	return r.SecondFactor && p != nil && p.Enrolls() && !p.FrozenAt.IsZero() && x.Second &&
+		x.Began.After(p.FrozenAt) && !x.AuthAt.Before(p.FrozenAt)
 }
 
 // atL3 reports whether a conversation is at L3 by a sign-in: its account is the
