@@ -93,6 +93,8 @@ type SignInState struct {
 	Session []byte `json:"w,omitempty"`  // hash of the PassSession, when there was one
 	Shared  bool   `json:"sh,omitempty"` // see WebSession
 	Second  bool   `json:"s2,omitempty"` // the provider was asked for a second factor, see SignInAsk
+	// Began is when it was begun, by the store's clock. FinishSignIn says it.
+	Began time.Time `json:"-"`
 }
 
 // A SignInAsk is what a sign-in asks of an identity provider beside who somebody
@@ -112,6 +114,7 @@ type External struct {
 	Subject string
 	Person  PersonID  // the claim that holds the directory's id
 	AuthAt  time.Time // when the person signed in there, by the provider's clock
+	Began   time.Time // when the sign-in was begun here, by our own; zero: not known
 	// Second: the sign-in had a second factor, which was asked for in it. It
 	// makes L3 of an account that is L2.
 	Second bool

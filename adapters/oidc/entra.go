@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -52,10 +53,9 @@ func (p *Provider) member(claims map[string]json.RawMessage) error {
 	case tid != p.o.Tenant:
 		return guest("the person is of another tenant (tid)")
 	}
-	// idp is left out, or the tenant's own issuer, for a member. Its older form
-	// is https://sts.windows.net/TENANT/.
+	// idp is left out for a member, or names the tenant itself.
 	if raw, has := claims["idp"]; has {
-		if idp := strings.ToLower(text(raw)); idp != strings.ToLower(p.o.Issuer) && idp != "https://sts.windows.net/"+p.o.Tenant+"/" {
+		if idp := strings.ToLower(text(raw)); idp != strings.ToLower(p.o.Issuer) && tenantOf(idp) != p.o.Tenant {
 			return guest("the person signed in elsewhere and is a guest of the tenant (idp)")
 		}
 	}
@@ -64,6 +64,23 @@ func (p *Provider) member(claims map[string]json.RawMessage) error {
 		return nil
 	}
 	return guest("the person is a guest of the tenant (acct)")
+}
+
+// tenantOf is the tenant that an issuer of Entra names: https://HOST/TENANT/v2.0,
+// or in its older form https://HOST/TENANT/. Empty when it is none. The host is not
+// looked at, since each national cloud has its own, and the older form another one
+// than the newer (sts.windows.net in the global cloud). It stands in a token that
+// Entra has signed.
+func tenantOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return ""
+	}
+	tenant, version, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(u.Path, "/"), "/"), "/")
+	if !entraID.MatchString(tenant) || version != "" && version != "v2.0" {
+		return ""
+	}
+	return strings.ToLower(tenant)
 }
 
 // noAuthTime says that the sign-in is good for nothing, and what the operator

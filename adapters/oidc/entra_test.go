@@ -44,7 +44,8 @@ func TestEntraNamesThePerson(t *testing.T) {
 		nil,
 		{"oid": strings.ToUpper(oid), "tid": strings.ToUpper(tenant)},
 		{"preferred_username": "ben@example.org", "email": "ben@example.org", "upn": "ben@example.org", "unique_name": "ben", "name": "Ben"},
-		{"idp": s.URL}, {"idp": "https://sts.windows.net/" + tenant + "/"}, {"acct": 0}, {"acct": "0"},
+		{"idp": s.URL}, {"idp": "https://sts.windows.net/" + tenant + "/"}, {"idp": "https://sts.chinacloudapi.cn/" + strings.ToUpper(tenant) + "/"},
+		{"idp": "https://login.microsoftonline.us/" + tenant + "/v2.0"}, {"acct": 0}, {"acct": "0"},
 	} {
 		before := s.claims
 		s.claims = over(over(map[string]any{}, before), change)
@@ -77,6 +78,13 @@ func TestEntraRefuses(t *testing.T) {
 		{"oid with more behind it", map[string]any{"oid": oid + "0"}, `"oid"`, false, false},
 		{"only sub is an object id", map[string]any{"oid": nil, "sub": oid}, `"oid"`, false, false},
 		{"a guest of another tenant", map[string]any{"idp": "https://sts.windows.net/" + other + "/"}, "idp", true, false},
+		{"a guest of another tenant, in another cloud", map[string]any{"idp": "https://sts.chinacloudapi.cn/" + other + "/"}, "idp", true, false},
+		{"a guest of another tenant, by the newer form", map[string]any{"idp": "https://login.microsoftonline.us/" + other + "/v2.0"}, "idp", true, false},
+		{"idp has the tenant elsewhere", map[string]any{"idp": "https://idp.example.net/" + other + "/" + tenant + "/"}, "idp", true, false},
+		{"idp has more behind the tenant", map[string]any{"idp": "https://idp.example.net/" + tenant + "/saml"}, "idp", true, false},
+		{"idp has the tenant as its host", map[string]any{"idp": "https://" + tenant + "/"}, "idp", true, false},
+		{"idp has the tenant in its query", map[string]any{"idp": "https://idp.example.net/?" + tenant}, "idp", true, false},
+		{"idp is the tenant alone", map[string]any{"idp": tenant}, "idp", true, false},
 		{"a guest with a mail code", map[string]any{"idp": "mail"}, "idp", true, false},
 		{"idp is no text", map[string]any{"idp": []string{"mail"}}, "idp", true, false},
 		{"a guest by acct", map[string]any{"acct": 1}, "acct", true, false},

@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,9 +72,9 @@ func TestFrozenPersonStartsAgain(t *testing.T) {
 	}
 }
 
-// TestWindowForTheSecondFactor: whoever is signed in without one signs in again, in
-// the same session, and the chat goes on; where there is none, there is no such
-// window.
+// TestWindowForTheSecondFactor: whoever is signed in without one signs in again, the
+// chat goes on in a session of its own, and whoever has copied the one of before has
+// nothing; where there is none, there is no such window.
 func TestWindowForTheSecondFactor(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := withSecond(t, p)
@@ -98,13 +100,22 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	a.take(b.want(b.back(came(b.toProvider(b.Post("/signin", "next", "/chat")), "code", "c")), http.StatusSeeOther), "")
 	a.say("add phone")
 	a.expect("there is none now that I can ask for", h.URL+"/signin?second=1")
-	session := b.cookie("session")
+	session, thief, notices := b.cookie("session"), h.browser(), len(h.told())
+	for name, c := range b.cookies {
+		thief.cookies[name] = c
+	}
 
 	g := b.want(b.Get("/signin?second=1"), http.StatusOK, "Use the second step there", `name="ask" value="second"`)
 	p.x.Second = true
 	a.take(b.want(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther), "")
-	if !p.ask.Second || !p.asked.Second || p.ask.Hint != sure.Email || b.cookie("session") != session {
+	if !p.ask.Second || !p.asked.Second || p.ask.Hint != sure.Email || b.cookie("session") == session {
 		t.Errorf("%+v, %+v, the session changed: %v", p.ask, p.asked, b.cookie("session") != session)
+	}
+	if _, err := h.Passes.Session(t.Context(), bot.Secret(thief.cookie("session"))); !errors.Is(err, bot.ErrNotFound) {
+		t.Errorf("the session of before: %v", err)
+	}
+	if now := len(h.told()); now != notices {
+		t.Errorf("%d notices about the own browser", now-notices)
 	}
 	a.open("/chat")
 	a.expect("Now a phone")
@@ -127,6 +138,61 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	if strings.Contains(g.Body, `name="ask"`) {
 		t.Error("a second factor is offered where there is none")
 	}
+}
+
+// TestBegunBeforeTheFreeze: a sign-in that was begun here before the account was
+// frozen does not start it again, though the provider's clock, which is ahead, says
+// that it came after.
+func TestBegunBeforeTheFreeze(t *testing.T) {
+	p := &standIn{x: annAt}
+	h := withSecond(t, p)
+	b := h.browser()
+	address := b.toProvider(b.Post("/signin", "ask", "second"))
+	h.Clock.Advance(time.Second)
+	if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+		t.Fatal(err)
+	}
+	p.x.Second, p.x.AuthAt = true, h.Clock.Now().Add(time.Minute)
+	g := b.want(b.back(came(address, "code", "c")), http.StatusForbidden, "begun before your account was stopped")
+	h.Clock.Advance(time.Second)
+	b.want(b.back(came(b.toProvider(b.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther)
+}
+
+// meanwhile lets something happen just before a browser gets its session.
+type meanwhile struct {
+	rooms
+	then *func()
+}
+
+func (m meanwhile) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
+	if then := *m.then; then != nil {
+		*m.then = nil
+		then()
+	}
+	return m.rooms.NewBrowser(ctx, ch, user, session, known, x)
+}
+
+// TestOvertakenSignIn: a sign-in with a password that another one overtakes, with a
+// second factor, gets no session and no cookie.
+func TestOvertakenSignIn(t *testing.T) {
+	p := &standIn{x: annAt}
+	then := new(func())
+	h := newHouse(t, func(h *house) {
+		h.Options.Provider, h.Options.Second = p, true
+		h.Options.House = meanwhile{rooms{h}, then}
+		h.Enroll.SecondFactor = true
+	})
+	h.enrolled(t)
+	b, other := h.browser(), h.browser()
+	*then = func() {
+		p.x.Second = true
+		other.want(other.back(came(other.toProvider(other.Post("/signin", "ask", "second")), "code", "c")), http.StatusSeeOther)
+	}
+	b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusGone, "begin again")
+	if b.cookie("session") != "" {
+		t.Error("it has a session")
+	}
+	other.want(other.Get("/chat"), http.StatusOK, "Signed in as Ann")
 }
 
 // TestPagesAskForNoSecondFactor: a one-time page ends in a code to type, which

@@ -103,12 +103,17 @@ func (a *Adapter) begin(w http.ResponseWriter, r *http.Request, s bot.WebSession
 	if err != nil {
 		return "", fmt.Errorf("web: begin a session: %w", err)
 	}
+	a.keepSession(w, s, token)
+	return token, nil
+}
+
+// keepSession gives the browser the token of a session.
+func (a *Adapter) keepSession(w http.ResponseWriter, s bot.WebSession, token bot.Secret) {
 	life := a.o.Policy.SessionLife
 	if s.Shared {
 		life = 0 // gone with the browser's window at the latest
 	}
 	a.setCookie(w, sessionCookie(s.Framed), string(token), life, s.Framed)
-	return token, nil
 }
 
 // end ends a session, in all its tabs.

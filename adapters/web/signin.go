@@ -313,6 +313,9 @@ func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 		}
 		a.o.Log.Warn("sign-in did not come about", "why", why, "err", err)
 	}
+	if x != nil {
+		x.Began = st.Began
+	}
 	if s.page != "" {
 		a.pageSignedIn(w, r, s, x, why)
 		return
@@ -383,7 +386,8 @@ func userOf(x *bot.External) string {
 // chatSignedIn ends a sign-in of the web chat. The session of before ends and a
 // new token begins, so that whoever knew the old one has nothing (session
 // fixation). Whoever is signed in here as the same person already (in another
-// tab) goes on with that session.
+// tab) goes on with that session, unless a second factor was asked for: that makes
+// more of a session than it was before.
 func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signingIn, st *bot.SignInState, x *bot.External, why string) {
 	lang := a.language(r)
 	before, old, err := a.session(w, r)
@@ -408,12 +412,8 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		return
 	}
 	session := bot.WebSession{Conversation: a.conversation(userOf(x)), User: userOf(x), Name: calledBy(p), Shared: st.Shared, Started: a.o.Now().UTC()}
-	if before != nil && before.User == session.User && before.Shared == session.Shared {
-		if st.Second { // what the chat was waiting for
-			if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {
-				a.o.Log.Error("signed in with a second factor, but the conversation was not opened", "err", err)
-			}
-		}
+	known := before != nil && before.User == session.User && before.Shared == session.Shared
+	if known && !st.Second {
 		http.Redirect(w, r, s.next, http.StatusSeeOther)
 		return
 	}
@@ -424,30 +424,40 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		}
 		a.hub.over(before.Conversation) // its other tabs
 	}
-	if err := a.o.House.NewBrowser(ctx, a.o.Channel, session.User); err != nil {
-		a.trouble(w, r, err)
-		return
-	}
-	token, err := a.begin(w, r, session)
+	token, err := a.o.Passes.BeginSession(ctx, session)
 	if err != nil {
 		a.trouble(w, r, err)
 		return
 	}
-	// Whoever stops an account ends the sessions that are there. If that was just
-	// before this one began, it is seen now.
-	if _, err := a.o.House.SignInAs(ctx, a.o.Channel, userOf(x), *x); unlisted(err) != "" {
-		if err := a.end(w, r, token, false); err != nil {
-			a.trouble(w, r, err)
-			return
-		}
-		a.chatTrouble(w, http.StatusForbidden, lang, "", s.next, unlisted(err), "")
+	// The browser has the token only when this is done: whoever stops an account, and
+	// whoever signs in elsewhere, ends the sessions that are there, and may have been
+	// just before this one began.
+	if err := a.o.House.NewBrowser(ctx, a.o.Channel, session.User, a.hash(token), known, *x); err != nil {
+		a.notBegun(w, r, token, s.next, err)
 		return
 	}
+	a.keepSession(w, session, token)
 	if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {
 		// The person is signed in all the same; the chat says more at the next thing they do.
 		a.o.Log.Error("signed in, but the conversation was not opened", "err", err)
 	}
 	http.Redirect(w, r, s.next, http.StatusSeeOther)
+}
+
+// notBegun ends a session that its browser has not got, and says why.
+func (a *Adapter) notBegun(w http.ResponseWriter, r *http.Request, token bot.Secret, next string, why error) {
+	if err := a.end(w, r, token, false); err != nil {
+		a.trouble(w, r, errors.Join(why, err))
+		return
+	}
+	switch word := unlisted(why); {
+	case word != "":
+		a.chatTrouble(w, http.StatusForbidden, a.language(r), "", next, word, "")
+	case lost(why):
+		a.problem(w, r, http.StatusGone, "signin_over")
+	default:
+		a.trouble(w, r, why)
+	}
 }
 
 // calledBy is how the page names who is signed in; never empty.

@@ -149,7 +149,9 @@ func (g greeting) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error
 	return nil, g.Accept(ctx, ev)
 }
 
-func (greeting) NewBrowser(context.Context, bot.ChannelID, string) error { return nil }
+func (greeting) NewBrowser(context.Context, bot.ChannelID, string, []byte, bool, bot.External) error {
+	return nil
+}
 
 func (greeting) SignInAs(context.Context, bot.ChannelID, string, bot.External) (*bot.Person, error) {
 	return nil, bot.ErrNotFound

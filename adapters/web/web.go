@@ -40,9 +40,11 @@ type House interface {
 	// account is disabled, and bot.ErrFrozen when it is frozen and the sign-in is
 	// not one that may end that.
 	SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error)
-	// NewBrowser ends what other browsers of the same account have open, begun
-	// and proven, before this one gets a session of it.
-	NewBrowser(ctx context.Context, ch bot.ChannelID, user string) error
+	// NewBrowser leaves the session with this hash, whose token nobody has yet, as
+	// the only one of the account: what other browsers have open, begun and proven
+	// ends. known says that this browser had one before it. The error wraps
+	// bot.ErrExpired when another browser came after it; else errors as SignInAs.
+	NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error
 	// ProofCode makes the code that somebody whom the provider named types
 	// back in the conversation that asked. Errors as SignInAs.
 	ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (code bot.Secret, err error)

@@ -266,7 +266,11 @@ func (c *chat) send(ev bot.Event) *bot.Message {
 // signIn signs the person in at the provider, for the account of this chat.
 func (c *chat) signIn(second bool) {
 	x := bot.External{Issuer: "https://login.example.org", Subject: "s", Person: bot.PersonID("ann-" + c.user[1:]), AuthAt: c.s.Clock.Now(), Second: second}
-	if _, err := c.s.Enroll.SignInAs(c.s.Context(), "test", c.user, x); err != nil {
+	_, err := c.s.Enroll.SignInAs(c.s.Context(), "test", c.user, x)
+	if err == nil && second {
+		err = c.s.Enroll.NewBrowser(c.s.Context(), "test", c.user, c.s.browser("test", c.user), true, x)
+	}
+	if err != nil {
 		c.s.Fatal(err)
 	}
 }

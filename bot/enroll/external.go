@@ -37,7 +37,8 @@ func (r *Room) personMeans(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
 func (r *Room) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Anonymous }
 
 // SignInAs links a user of a channel to the person whom an identity provider
-// named (L2). Only the first sign-in is a change, which is recorded and told.
+// named (L2). Only the first sign-in is a change, which is recorded and told. A
+// second factor is not noted by it: that is for NewBrowser, which knows the browser.
 //
 // The caller makes user from the issuer, the subject and the person's id. When
 // the provider's claim names somebody else one day, that is another user with
@@ -56,26 +57,10 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 	}
 	var p *bot.Person
 	err := r.Store.Update(ctx, func(tx bot.Tx) (err error) {
-		if err = oneAtATime(tx); err != nil {
+		if p, err = r.letIn(tx, ch, user, x); err != nil {
 			return err
 		}
-		if p, err = external(tx, x); err != nil && !(errors.Is(err, bot.ErrFrozen) && r.mayThaw(p, x)) {
-			return err
-		}
-		ids, err := tx.IdentitiesOf(p.ID)
-		if err != nil {
-			return err
-		}
-		linked := slices.ContainsFunc(ids, func(id bot.Identity) bool { return id.Channel == ch && id.User == user && id.Level >= bot.L2 })
-		if !linked {
-			if err := r.linkUser(tx, ch, user, "", p, byProvider); err != nil {
-				return err
-			}
-		}
-		if err := noteSignIn(tx, p.ID, ch, user); err != nil {
-			return err
-		}
-		return noteSecond(tx, p.ID, ch, user, x)
+		return noteSignIn(tx, p.ID, ch, user)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("enroll: sign in: %w", err)
@@ -83,30 +68,49 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 	return p, nil
 }
 
-// NewBrowser is asked when somebody whom SignInAs has just let in goes on in a
-// browser that has no session of that account: all browsers of a person share
-// one conversation, and what one of them has begun or proven is not the other's.
-// Sessions and one-time pages of the account end, proofs and codes are void, and
-// what was begun is dropped. Where something was under way, it is recorded and
-// the person is told. SignInAs comes once more after it.
-func (r *Room) NewBrowser(ctx context.Context, ch bot.ChannelID, user string) error {
+// letIn finds who may sign in, and links the account.
+func (r *Room) letIn(tx bot.Tx, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
+	if err := oneAtATime(tx); err != nil {
+		return nil, err
+	}
+	p, err := external(tx, x)
+	if err != nil && !(errors.Is(err, bot.ErrFrozen) && r.mayThaw(p, x)) {
+		return nil, err
+	}
+	ids, err := tx.IdentitiesOf(p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(ids, func(id bot.Identity) bool { return id.Channel == ch && id.User == user && id.Level >= bot.L2 }) {
+		return p, nil
+	}
+	return p, r.linkUser(tx, ch, user, "", p, byProvider)
+}
+
+// NewBrowser ends the sign-in of somebody whom SignInAs has just let in and who
+// goes on in a browser that has begun a session of the account: session is the
+// hash of its pass, whose token nobody has yet. All browsers of a person share one
+// conversation, and what one of them has begun or proven is not the other's, so
+// this session is the only one that is left: all other passes of the account end,
+// proofs and codes are void, and what was begun is dropped. In the same transaction
+// the sign-in is noted, and a second factor if it had one: it is never there for a
+// browser that had none. Where something was under way, it is recorded and the
+// person is told, unless this browser was the account's before (known).
+//
+// The error wraps bot.ErrExpired when the session has ended meanwhile, since another
+// browser came after it. Else the errors are those of SignInAs.
+func (r *Room) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
-		if err := oneAtATime(tx); err != nil {
-			return err
-		}
-		id, err := tx.Identity(ch, user)
-		if errors.Is(err, bot.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		p, err := tx.Person(id.Person)
+		p, err := r.letIn(tx, ch, user, x)
 		if err != nil {
 			return err
 		}
 		d := Done{Person: *p}
-		convs, err := hold(tx, p.ID, []bot.Identity{*id})
+		convs, err := hold(tx, p.ID, []bot.Identity{{Channel: ch, User: user}})
+		if err != nil {
+			return err
+		}
+		pass, err := sessionOf(tx, session, convs)
 		if err != nil {
 			return err
 		}
@@ -121,7 +125,13 @@ func (r *Room) NewBrowser(ctx context.Context, ch bot.ChannelID, user string) er
 		if err := r.halt(tx, &d, convs); err != nil {
 			return err
 		}
-		if !under && d.Pending == 0 && d.Codes == 0 {
+		if err := tx.PutPass(pass); err != nil { // halt has ended it with the others
+			return err
+		}
+		if err := errors.Join(noteSignIn(tx, p.ID, ch, user), noteSecond(tx, p.ID, ch, user, x)); err != nil {
+			return err
+		}
+		if known || !under && d.Pending == 0 && d.Codes == 0 {
 			return nil
 		}
 		if err := r.audited(tx, p.ID, "person", "session.moved", "chat account", ch, byProvider); err != nil {
@@ -133,6 +143,21 @@ func (r *Room) NewBrowser(ctx context.Context, ch bot.ChannelID, user string) er
 		return fmt.Errorf("enroll: another browser: %w", err)
 	}
 	return nil
+}
+
+// sessionOf is the pass of a session of one of the conversations.
+func sessionOf(tx bot.Tx, hash []byte, convs []bot.ConversationID) (*bot.Pass, error) {
+	p, err := tx.Pass(hash)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil, fmt.Errorf("its session has ended: %w", bot.ErrExpired)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind != bot.PassSession || !slices.Contains(convs, p.Conversation) {
+		return nil, errors.New("the pass is no session of the account")
+	}
+	return p, nil
 }
 
 // external finds the person whom an identity provider named, by the directory's

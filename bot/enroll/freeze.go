@@ -22,10 +22,14 @@ type stop struct {
 }
 
 // freeze freezes the person of an order: at once, in every process, nothing is
-// proven, changed or sent, no chat account is linked and no browser stays
-// signed in. What was begun, proven or sent is void. It writes the audit line,
-// opens a request for the help desk and tells the person everywhere else. An
-// account that is frozen already stays as it is, and d says so.
+// proven, changed or sent, no chat account is linked, and every browser is signed
+// out. What was begun, proven or sent is void. It writes the audit line, opens a
+// request for the help desk and tells the person everywhere else. An account that
+// is frozen already stays as it is, and d says so.
+//
+// One thing still signs in and is linked: a browser in which the person shows a
+// second factor after it (SignInAs). It is asked whether to start the account again,
+// and stays signed in when the answer is no, but gets no further (bot.CheckSpec.Frozen).
 func (r *Room) freeze(tx bot.Tx, d *Done, s stop) error {
 	// In this order, as turns do: conversations, and then the gate. Who was
 	// frozen meanwhile is seen behind it.

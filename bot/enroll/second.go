@@ -14,10 +14,14 @@ import (
 // seconds counts these sign-ins; key: person, channel and user, as for signIns.
 const seconds = "signed_in_second"
 
-// secondFresh bounds Policy.SignInFresh for L3.
+// secondFresh bounds Policy.SignInFresh for L3. It counts from the end of the sign-in,
+// when it is noted here, and not from bot.External.AuthAt: that is the moment of the
+// password, and a slow second factor would leave no time for what it is for. How old
+// AuthAt may be then is for the provider's adapter to bound.
 const secondFresh = 5 * time.Minute
 
-// noteSecond notes a sign-in with a second factor.
+// noteSecond notes a sign-in with a second factor. The caller has just ended all
+// sessions of the account but that of the browser which it was made in.
 func noteSecond(tx bot.Tx, p bot.PersonID, ch bot.ChannelID, user string, x bot.External) error {
 	if !x.Second {
 		return nil
@@ -31,14 +35,16 @@ func noteSecond(tx bot.Tx, p bot.PersonID, ch bot.ChannelID, user string, x bot.
 // mayThaw reports whether a frozen person who has signed in like this may come as
 // far as being asked whether to start the account again. The sign-in at the
 // provider must not be older than the freeze: whoever had signed in before is
-// perhaps why the account was frozen.
+// perhaps why the account was frozen. The provider's clock may be ahead of ours, so
+// it must have been begun here after the freeze, too.
 func (r *Room) mayThaw(p *bot.Person, x bot.External) bool {
-	return r.SecondFactor && p != nil && p.Enrolls() && !p.FrozenAt.IsZero() && x.Second && !x.AuthAt.Before(p.FrozenAt)
+	return r.SecondFactor && p != nil && p.Enrolls() && !p.FrozenAt.IsZero() && x.Second &&
+		x.Began.After(p.FrozenAt) && !x.AuthAt.Before(p.FrozenAt)
 }
 
 // atL3 reports whether a conversation is at L3 by a sign-in: its account is the
-// person's and not held, and the person has signed in there within five minutes
-// with a second factor, and since they were frozen. It is asked in the
+// person's and not held, and a sign-in of the person there with a second factor has
+// come to its end within five minutes, and since they were frozen. It is asked in the
 // transaction that rests on it.
 func (r *Room) atL3(tx bot.Tx, c *bot.Call, p *bot.Person) (bool, error) {
 	conv := c.Conversation

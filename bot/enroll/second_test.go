@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ func (r *rig) withSecond() *rig {
 // factor or without.
 func (r *rig) annNow(second bool) bot.External {
 	x := ann()
-	x.AuthAt, x.Second = r.Clock.Now(), second
+	x.AuthAt, x.Began, x.Second = r.Clock.Now(), r.Clock.Now(), second
 	return x
 }
 
@@ -37,9 +38,34 @@ func (r *rig) window(x bot.External, user string) error {
 	r.Helper()
 	_, err := r.Enroll.SignInAs(r.Context(), "web", user, x)
 	if err == nil {
+		err = r.Enroll.NewBrowser(r.Context(), "web", user, r.browser("web", user), false, x)
+	}
+	if err == nil {
 		r.inWindow(user)
 	}
 	return err
+}
+
+// browser begins a session of a user of a channel, and gives the hash of its pass.
+func (r *rig) browser(ch bot.ChannelID, user string) []byte {
+	r.Helper()
+	hash := []byte(rand.Text())
+	r.update(func(tx bot.Tx) error {
+		return tx.PutPass(&bot.Pass{Hash: hash, Kind: bot.PassSession, Conversation: bot.ConversationID(string(ch) + ":" + user), CreatedAt: tx.Now(), UsedAt: tx.Now(), ExpiresAt: tx.Now().Add(time.Hour)})
+	})
+	return hash
+}
+
+// open reports whether there is such a session.
+func (r *rig) open(session []byte) bool {
+	r.Helper()
+	return roomtest.View(r.Rig, func(tx bot.Tx) (bool, error) {
+		_, err := tx.Pass(session)
+		if errors.Is(err, bot.ErrNotFound) {
+			return false, nil
+		}
+		return true, err
+	})
 }
 
 // inWindow goes to the conversation of a user of the web chat.
@@ -61,6 +87,8 @@ var less = []struct {
 }{
 	{name: "no second factor", away: true, x: func(_ *rig, x *bot.External) { x.Second = false }},
 	{name: "signed in at the provider before the freeze", away: true, x: func(r *rig, x *bot.External) { x.AuthAt = r.whom(roomtest.AnnID).FrozenAt.Add(-time.Second) }},
+	{name: "begun here before the freeze, by a provider whose clock is ahead", away: true, x: func(r *rig, x *bot.External) { x.Began = r.whom(roomtest.AnnID).FrozenAt }},
+	{name: "nobody knows when it was begun here", away: true, x: func(_ *rig, x *bot.External) { x.Began = time.Time{} }},
 	{name: "another person signs in", x: func(_ *rig, x *bot.External) { x.Person, x.Subject = "p2", "s-2" }},
 	{name: "the organisation has no second factor", away: true, early: func(r *rig) { r.Enroll.SecondFactor = false }},
 	{name: "the second factor was switched off since", late: func(r *rig) { r.Enroll.SecondFactor = false }},
@@ -74,11 +102,6 @@ var less = []struct {
 			return tx.Link(bot.Identity{Channel: "web", User: "w2", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now()})
 		})
 		r.inWindow("w2")
-	}},
-	{name: "a new browser begins a session of the account", late: func(r *rig) {
-		if err := r.Enroll.NewBrowser(r.Context(), "web", "w1"); err != nil {
-			r.Fatal(err)
-		}
 	}},
 	{name: "the link is held", late: func(r *rig) {
 		r.update(func(tx bot.Tx) error {
@@ -366,12 +389,108 @@ func TestLostEverything(t *testing.T) {
 	})
 }
 
+// TestSecondFactorIsOfOneBrowser: in every order in which two browsers of one person
+// sign in, one of them with a password alone, that one never has what the other's
+// second factor opens, and only the last one's session is left.
+func TestSecondFactorIsOfOneBrowser(t *testing.T) {
+	bothStores(t, func(r *rig) {
+		r.withSecond()
+		r.lose()
+		const user = "w1"
+		signIn := func(x bot.External) {
+			if _, err := r.Enroll.SignInAs(r.Context(), "web", user, x); err != nil {
+				r.Fatal(err)
+			}
+		}
+		goOn := func(session []byte, x bot.External, want error) {
+			r.Helper()
+			if err := r.Enroll.NewBrowser(r.Context(), "web", user, session, false, x); !errors.Is(err, want) {
+				r.Fatalf("%v, not %v", err, want)
+			}
+		}
+		opens := func(want bool) {
+			r.Helper()
+			r.inWindow(user)
+			oc, err := r.tryAs("phone.accept", r.NewCall("7045550199"))
+			if err != nil || (oc.Name == "ok") != want {
+				r.Errorf("%+v, %v", oc, err)
+			}
+		}
+		left := func(is, was []byte) {
+			r.Helper()
+			if !r.open(is) || r.open(was) {
+				r.Errorf("the session is open: %v, that of before: %v", r.open(is), r.open(was))
+			}
+		}
+		plain, sure := r.annNow(false), r.annNow(true)
+
+		// Somebody is signed in with a password; a second factor is shown elsewhere.
+		signIn(plain)
+		thief := r.browser("web", user)
+		goOn(thief, plain, nil)
+		signIn(sure)
+		opens(false)
+		own := r.browser("web", user)
+		opens(false)
+		goOn(own, sure, nil)
+		left(own, thief)
+		opens(true)
+
+		// The password comes last, however long its session was under way.
+		for _, early := range []bool{true, false} {
+			signIn(plain)
+			if early {
+				thief = r.browser("web", user)
+			}
+			signIn(sure)
+			own = r.browser("web", user)
+			goOn(own, sure, nil)
+			if early { // its session ended with the others
+				left(own, thief)
+				goOn(thief, plain, bot.ErrExpired)
+				left(own, thief)
+				opens(true)
+				continue
+			}
+			thief = r.browser("web", user)
+			goOn(thief, plain, nil)
+			left(thief, own)
+			opens(false)
+		}
+
+		// Nor is it for the asking: a session of somebody else, and another pass.
+		other := r.browser("web", "w2")
+		if err := r.Enroll.NewBrowser(r.Context(), "web", user, other, false, sure); err == nil || !r.open(other) {
+			r.Errorf("another account's session: %v", err)
+		}
+		opens(false)
+	})
+}
+
+// TestSlowSecondFactor: the five minutes count from the end of the sign-in, so that
+// whoever needed long for the second factor has them, and nobody has more.
+func TestSlowSecondFactor(t *testing.T) {
+	r := newRig(t).withSecond()
+	r.lose()
+	x := r.annNow(true)
+	r.Clock.Advance(6 * time.Minute) // until the second factor is shown
+	if err := r.window(x, "w1"); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Advance(5 * time.Minute)
+	r.Want("totp.begin", "", "ready")
+	r.Clock.Advance(time.Millisecond)
+	if oc := r.Do("phone.accept", "7045550199"); oc.Name != bot.Refused {
+		t.Errorf("%+v", oc)
+	}
+}
+
 // TestLostWithLess: each less than that leaves it to the help desk, also while
 // the tripwire is pulled.
 func TestLostWithLess(t *testing.T) {
 	for i, s := range less {
-		if strings.Contains(s.name, "before the freeze") {
-			continue
+		if strings.Contains(s.name, "begun here") || strings.Contains(s.name, "before the freeze") {
+			continue // of a freeze only
 		}
 		for _, tripped := range []bool{false, true} {
 			r := &rig{roomtest.New(t)}

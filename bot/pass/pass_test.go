@@ -306,6 +306,8 @@ func TestSignIn(t *testing.T) {
 	want := bot.SignInState{Page: []byte{1, 0, 255}, Session: pass.Hash("x")}
 	token, err := r.BeginSignIn(ctx, want)
 	ok(t, err)
+	want.Began = r.clock.Now()
+	r.clock.Advance(time.Minute)
 	got, err := r.FinishSignIn(ctx, token)
 	ok(t, err)
 	if !reflect.DeepEqual(*got, want) {

@@ -177,6 +177,7 @@ func (r *Room) FinishSignIn(ctx context.Context, token bot.Secret) (*bot.SignInS
 		if err := read(p, s); err != nil {
 			return err
 		}
+		s.Began = p.CreatedAt
 		return spend(tx, p)
 	})
 	if err != nil {

@@ -282,11 +282,15 @@ func simple(s std, cmd *cobra.Command, did, would, already string, do func(*enro
 
 func freezeCommand(s std) *cobra.Command {
 	return simple(s, &cobra.Command{
-		Use: "freeze PERSON", Short: "Stop everything for a person until somebody has spoken with them",
+		Use: "freeze PERSON", Short: "Stop everything for a person until the account is started again",
 		Long: `Use it when somebody says "that was not me". Until it ends, nothing is shown,
 proven, changed or sent for the person, in any chat; web sessions end at once,
 and codes and methods that are under way are void. A request asks the help desk to
 call the person. What they have set up stays.
+
+latchkey people unfreeze ends it. Where second_factor is configured, whoever signs
+in as the person with a second factor can end it, too. What a second factor cannot
+end is latchkey people disable.
 
   latchkey people freeze mgarcia --why "says she did not add the phone" --config latchkey.yaml
 

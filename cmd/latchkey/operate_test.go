@@ -368,6 +368,7 @@ func TestOperate(t *testing.T) {
 	}
 
 	// By user name, address or id; what it did, in words; who did it.
+	o.says(o.good("freeze", "--help"), "with a second factor can end it, too", "cannot\nend is latchkey people disable")
 	o.says(o.good("freeze", "ann", "--why", "says it was not her", "--dry-run"), "Would freeze: Ann Lee (ann, id e-1)", "a request asks the help desk", "2 notices go out", "Nothing was changed")
 	out := o.good("freeze", "ANN@example.org", "--why", "says it was not her")
 	o.says(out, "Frozen: Ann Lee (ann, id e-1)", "asks the help desk to call", "2 notices go out")

@@ -167,8 +167,8 @@ func (r rooms) TryForm(ctx context.Context, conv bot.ConversationID, f *bot.Form
 	return r.h.turn.TryForm(ctx, conv, f)
 }
 
-func (r rooms) NewBrowser(ctx context.Context, ch bot.ChannelID, user string) error {
-	return r.h.enroll.NewBrowser(ctx, ch, user)
+func (r rooms) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
+	return r.h.enroll.NewBrowser(ctx, ch, user, session, known, x)
 }
 
 func (r rooms) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
