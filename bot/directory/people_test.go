@@ -164,7 +164,7 @@ func TestWaitsAndPauses(t *testing.T) {
 		src := newTenant(2, "a", "b", "c")
 		r := newRig(t, dsn, src)
 		r.begin(bot.PeopleReading, directory.Order{})
-		src.once("people", fmt.Errorf("page: %w", &bot.WaitError{After: 90 * time.Second, Err: errTenant}))
+		src.once("people", fmt.Errorf("page: %w", &bot.WaitError{After: 90 * time.Second, Asked: true, Err: errTenant}))
 		if wait, err := r.Advance(t.Context(), bot.PeopleReading); err != nil || wait != 90*time.Second {
 			t.Fatalf("wait %v, %v", wait, err)
 		}
@@ -194,6 +194,15 @@ func TestWaitsAndPauses(t *testing.T) {
 			t.Errorf("state %+v", s)
 		}
 		r.want("nothing is complete", "")
+		// An error that only names a pause of its own is a failure, too.
+		src.fail = func(string) error { return &bot.WaitError{After: 7 * time.Second, Err: errTenant} }
+		if wait, err := r.Advance(t.Context(), bot.PeopleReading); !directory.Noted(err) || wait != 7*time.Second {
+			t.Errorf("no answer: wait %v, %v", wait, err)
+		}
+		if s := r.state(bot.PeopleReading); s.Failures != 8 || !strings.Contains(s.Error, errTenant.Error()) || !s.ErrorAt.Equal(r.now.Now()) {
+			t.Errorf("no answer: state %+v", s)
+		}
+		r.now.pass(7 * time.Second)
 		src.fail = nil
 		r.finish(bot.PeopleReading)
 		r.want("complete", "a b c")

@@ -10,10 +10,11 @@ import (
 )
 
 // readPolicy reads what people may use. A report without it is better than
-// none, so its failures are borne after a few.
+// none, so its failures are borne after a few; the directory may ask to wait for
+// as long as it likes.
 func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
 	p, err := r.Source.TenantPolicy(ctx)
-	if asked := (*bot.WaitError)(nil); err != nil && (errors.As(err, &asked) || s.Failures < loudAfter-1 || ctx.Err() != nil) {
+	if asked := (*bot.WaitError)(nil); err != nil && (errors.As(err, &asked) && asked.Asked || s.Failures < loudAfter-1 || ctx.Err() != nil) {
 		return nil, fmt.Errorf("read the tenant's policy: %w", err)
 	}
 	if err != nil {

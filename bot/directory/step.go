@@ -242,6 +242,7 @@ func (r *Room) read(ctx context.Context, reading bot.Reading, s *bot.SyncState) 
 // failed notes why a page was not read and when it is read again.
 func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState, cause error, stopped bool) (wait time.Duration, err error) {
 	var asked *bot.WaitError
+	asks := errors.As(cause, &asked) && asked.Asked
 	over := errors.Is(cause, bot.ErrStartAnew) && s.Cursor != ""
 	err = r.update(ctx, reading, s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Holder = ""
@@ -252,10 +253,12 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 			now.Step++
 			now.Pages, now.Read, now.Kept, now.Failures = 0, 0, 0, 0
 			restart(now)
-		case errors.As(cause, &asked):
+		case asks:
 			wait = max(asked.After, soonest)
 		default:
-			wait = pauses[min(now.Failures, len(pauses)-1)]
+			if wait = pauses[min(now.Failures, len(pauses)-1)]; asked != nil {
+				wait = max(asked.After, soonest)
+			}
 			now.Failures++
 			now.Error, now.ErrorAt = cause.Error(), tx.Now()
 		}
@@ -273,7 +276,7 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 	case over:
 		log.Warn("the directory asks to begin anew; people stay as they are until all is read")
 		return 0, nil
-	case asked != nil:
+	case asks:
 		log.Info("the directory asks to wait", "wait", wait, "why", asked.Err)
 		return wait, nil
 	case s.Failures >= loudAfter:
