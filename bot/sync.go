@@ -50,9 +50,15 @@ type SyncState struct {
 	Anew bool   `json:"anew,omitempty"` // the next sync has to read all accounts, whatever Next is
 
 	StartedAt time.Time `json:"startedAt"`
-	Pages     int       `json:"pages,omitempty"` // stored in this run
-	Read      int       `json:"read,omitempty"`  // accounts and members, or lines of the report, on them
-	Kept      int       `json:"kept,omitempty"`  // of the report: lines on people whom we have
+	Pages     int       `json:"pages,omitempty"`    // stored in this run
+	Read      int       `json:"read,omitempty"`     // accounts and members, or lines of the report, on them
+	Kept      int       `json:"kept,omitempty"`     // of the report: lines on people whom we have
+	Restarts  int       `json:"restarts,omitempty"` // how often the directory said that a cursor is over
+	Empty     int       `json:"empty,omitempty"`    // pages in a row, up to now, that had nothing and named a next one
+
+	// Mark is a cursor that this reading has passed: one that comes again leads in
+	// a circle.
+	Mark string `json:"mark,omitempty"`
 
 	// Holder is the process that reads the page now, until HeldAt has become
 	// old: nobody else reads it meanwhile.

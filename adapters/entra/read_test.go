@@ -299,6 +299,19 @@ func TestOwnPageInTheWordsOfTheReport(t *testing.T) {
 	}
 }
 
+// Nobody has methods on more than ten pages: who gives more, gives no end.
+func TestOwnPageWithoutAnEnd(t *testing.T) {
+	s := newServer(t)
+	n := 0
+	s.on(ownPage, func(w http.ResponseWriter, r *http.Request) {
+		n++
+		fmt.Fprintf(w, `{"value":[],"@odata.nextLink":"%s%s?$skiptoken=%d"}`, "http://"+r.Host, r.URL.Path, n)
+	})
+	if _, err := s.client().MethodsOf(ctx(), ann); err == nil || !strings.Contains(err.Error(), "more than 10 pages") || n != 10 {
+		t.Errorf("%d pages: %v", n, err)
+	}
+}
+
 func TestOwnPageIsAskedByObjectIDOnly(t *testing.T) {
 	s := newServer(t)
 	for _, id := range []bot.PersonID{"ann.lee@riverbend.example", "4711", "", ann + "/.."} {

@@ -40,15 +40,16 @@ func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the report: %w", err)
 	}
-	if next != "" && next == s.Cursor {
-		return nil, errors.New("read the report: the page does not say where the next one is")
+	if err := astray(s, next, len(page)); err != nil {
+		return nil, fmt.Errorf("read the report: %w", err)
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
 		kept, err := keep(tx, page)
 		if err != nil {
 			return err
 		}
-		now.Read, now.Kept, now.Cursor = now.Read+len(page), now.Kept+kept, next
+		now.Kept += kept
+		follow(now, next, len(page))
 		if next != "" {
 			return r.next(tx, bot.ReportReading, now)
 		}

@@ -148,7 +148,8 @@ func (r *Room) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) 
 // anew makes the sync a full reading from its beginning. Step is that of its
 // first page.
 func anew(s *bot.SyncState) {
-	s.Full, s.Anew, s.Phase, s.Cursor, s.Round = true, false, bot.SyncAccounts, "", s.Step
+	rewind(s)
+	s.Full, s.Anew, s.Phase, s.Round = true, false, bot.SyncAccounts, s.Step
 }
 
 // join makes the sync that is under way what was ordered.
@@ -160,9 +161,10 @@ func (r *Room) join(s *bot.SyncState, o Order) error {
 	if o.By != "" {
 		s.By = o.By
 	}
-	if o.Full && !s.Full && s.Phase != bot.SyncPolicy && s.Phase != bot.SyncReport {
+	if o.Full && (!s.Full || s.Failures > 0) && s.Phase != bot.SyncPolicy && s.Phase != bot.SyncReport {
 		s.Step++
 		s.Holder = "" // whoever reads a page of changes reads it in vain
+		s.Pages, s.Read = 0, 0
 		anew(s)
 	}
 	return nil

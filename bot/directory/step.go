@@ -39,6 +39,11 @@ const (
 // pauses follow the failures of a page; the last one repeats.
 var pauses = [...]time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
 
+// mostEmpty is how many pages in a row may have nothing and name a next one. A
+// delta has some, since it reads past what is not asked for; a circle has only
+// such, or is no end of others.
+const mostEmpty = 50
+
 // loudAfter is how many failures of a page in a row an operator is told of as
 // an error.
 const loudAfter = 3
@@ -253,6 +258,9 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 			now.Step++
 			now.Pages, now.Read, now.Kept, now.Failures = 0, 0, 0, 0
 			restart(now)
+			if now.Restarts++; now.Restarts > 1 {
+				wait = pauses[min(now.Restarts-2, len(pauses)-1)]
+			}
 		case asks:
 			wait = max(asked.After, soonest)
 		default:
@@ -265,7 +273,7 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 		if now.Due = (time.Time{}); wait > 0 {
 			now.Due = tx.Now().Add(wait)
 		}
-		s.Failures = now.Failures
+		s.Failures, s.Restarts = now.Failures, now.Restarts
 		return r.next(tx, reading, now)
 	})
 	switch log := r.Log.With("reading", reading, "phase", s.Phase, "page", s.Pages+1); {
@@ -273,9 +281,12 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 		return 0, nil
 	case err != nil:
 		return 0, errors.Join(err, cause)
+	case over && s.Restarts >= loudAfter:
+		log.Error("the directory asks to begin anew, again and again; people stay as they are until all is read", "times", s.Restarts, "again_in", wait)
+		return wait, nil
 	case over:
-		log.Warn("the directory asks to begin anew; people stay as they are until all is read")
-		return 0, nil
+		log.Warn("the directory asks to begin anew; people stay as they are until all is read", "again_in", wait)
+		return wait, nil
 	case asks:
 		log.Info("the directory asks to wait", "wait", wait, "why", asked.Err)
 		return wait, nil
@@ -289,12 +300,42 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 
 // restart goes back to the beginning of what a cursor leads through.
 func restart(s *bot.SyncState) {
+	rewind(s)
 	switch s.Phase {
 	case bot.SyncAccounts:
 		anew(s)
 	case bot.SyncMembers:
-		s.Cursor, s.Seen = "", s.Step
-	default:
-		s.Cursor = ""
+		s.Seen = s.Step
 	}
+}
+
+// rewind forgets the way that cursors have led.
+func rewind(s *bot.SyncState) { s.Cursor, s.Mark, s.Empty = "", "", 0 }
+
+// follow notes a page of n things that names the next cursor.
+func follow(s *bot.SyncState, next string, n int) {
+	s.Read, s.Cursor = s.Read+n, next
+	if s.Empty++; n > 0 {
+		s.Empty = 0
+	}
+	// A cursor is kept after the pages 1, 2, 4, 8...: from some page on it is one
+	// of any circle, and the circle is shorter than the way to the next.
+	if s.Mark == "" || s.Pages&(s.Pages-1) == 0 {
+		s.Mark = next
+	}
+	if next == "" {
+		rewind(s)
+	}
+}
+
+// astray says why a page of n things that names the next cursor leads to no end.
+func astray(s *bot.SyncState, next string, n int) error {
+	switch {
+	case next == "":
+	case next == s.Cursor, next == s.Mark:
+		return errors.New("the page does not say where the next one is: it leads back")
+	case n == 0 && s.Empty+1 >= mostEmpty:
+		return fmt.Errorf("%d pages in a row have nothing and name a next one", s.Empty+1)
+	}
+	return nil
 }

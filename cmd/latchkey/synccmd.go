@@ -185,7 +185,7 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 	show := newProgress(r.s.err, 0)
 	defer show.end()
 	old := before.Failures // of before this command, which tries it anew
-	failures := old
+	failures, restarts := old, before.Restarts
 	for {
 		state, err := r.room.State(ctx, reading)
 		if err == nil && !state.Running() {
@@ -202,6 +202,10 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 			failures = state.Failures
 			if n := failures - old; n >= syncFailures || n > 0 && state.Due.Sub(r.h.db.Now()) > syncPatience {
 				return nil, fmt.Errorf("the directory cannot be read: %s; people stay as they are. When that is mended, run the same command again; the service tries it by itself", printable(state.Error))
+			}
+			restarts = min(restarts, state.Restarts)
+			if n := state.Restarts - restarts; n >= syncFailures {
+				return nil, fmt.Errorf("the directory asked %d times to begin anew; people stay as they are, and the service goes on by itself. See whether something between this machine and entra.graph_url changes addresses or answers", n)
 			}
 			if r.s.house == nil { // no service does it here
 				wait, err = r.advance(ctx, reading)
