@@ -413,6 +413,53 @@ func TestBrake(t *testing.T) {
 	})
 }
 
+// --yes is said of what was looked at then: not of what is read hours later, or
+// after the directory has begun anew.
+func TestYesHasAnEnd(t *testing.T) {
+	gone := []string{"b", "d", "f", "h"}
+	for _, c := range []struct {
+		name    string
+		late    time.Duration // how long the directory is away
+		over    bool          // the cursor is over
+		again   *directory.Order
+		refused bool
+	}{
+		{name: "at once"},
+		{name: "within the hour", late: time.Hour},
+		{name: "later", late: time.Hour + time.Second, refused: true},
+		{name: "later, and said again", late: 30 * time.Hour, again: &directory.Order{Force: true}},
+		{name: "the cursor is over", over: true, refused: true},
+		{name: "said again after that", over: true, again: &directory.Order{Force: true}},
+		{name: "a full reading, of which nobody said it", again: &directory.Order{Full: true}, refused: true},
+		{name: "a full reading with it", again: &directory.Order{Full: true, Force: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			src := newTenant(3, "a", "b", "c", "d", "e", "f", "g", "h")
+			r := newRig(t, t.TempDir()+"/bot.db", src)
+			r.sync(directory.Order{})
+			src.remove(gone...)
+			cause := errTenant
+			if c.over {
+				cause = bot.ErrStartAnew
+			}
+			src.once("people", cause)
+			r.begin(bot.PeopleReading, directory.Order{Force: true})
+			if _, err := r.Advance(t.Context(), bot.PeopleReading); err != nil && !errors.Is(err, errTenant) {
+				t.Fatal(err)
+			}
+			r.now.pass(max(c.late, 11*time.Second))
+			if c.again != nil {
+				if _, err := r.Begin(t.Context(), bot.PeopleReading, *c.again); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if last := r.finish(bot.PeopleReading); last.Refused != c.refused {
+				t.Errorf("refused: %v: %+v", last.Refused, r.state(bot.PeopleReading))
+			}
+		})
+	}
+}
+
 // A dry run reads, and changes nobody.
 func TestDryRun(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {

@@ -32,6 +32,9 @@ const (
 	holdSign = holdFor / 4
 	// pageTimeout is how long the reading of one page may take.
 	pageTimeout = 5 * time.Minute
+	// forceFor is how long an order to go on without the brake holds: whoever gave
+	// it meant the directory of then.
+	forceFor = time.Hour
 	// soonest is the least time until a page is read again.
 	soonest = time.Second
 )
@@ -171,6 +174,7 @@ func (r *Room) hold(ctx context.Context, reading bot.Reading, j *Step) (s bot.Sy
 				members(&s)
 			}
 		}
+		s.Force = s.Force && now.Sub(s.ForcedAt) <= forceFor
 		s.Holder, s.HeldAt = r.id, now
 		return tx.PutSyncState(reading, s)
 	})
@@ -301,6 +305,7 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 // restart goes back to the beginning of what a cursor leads through.
 func restart(s *bot.SyncState) {
 	rewind(s)
+	s.Force = false // what is read now is not what was looked at
 	switch s.Phase {
 	case bot.SyncAccounts:
 		anew(s)
