@@ -90,6 +90,9 @@ const (
 	FieldKind
 	FieldSite
 	FieldHiredOn
+	// FieldKindButGuest, left unsaid, says of the kind only that it is not that of
+	// a guest: who was one is of no known kind now, any other kind stays.
+	FieldKindButGuest
 )
 
 // Stage is how far a person's enrollment has come.

@@ -58,11 +58,20 @@ var ErrStartAnew = errors.New("the cursor is over; start anew")
 // A WaitError says when to ask again.
 type WaitError struct {
 	After time.Duration
+	// Asked says that the directory answered and asked to wait (HTTP 429, or
+	// Retry-After). Any other is a failure for operators: it cannot be reached, or
+	// is out of order.
+	Asked bool
 	Err   error
 }
 
 // Error implements error.
-func (e *WaitError) Error() string { return fmt.Sprintf("asked again in %s: %v", e.After, e.Err) }
+func (e *WaitError) Error() string {
+	if !e.Asked {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("asked again in %s: %v", e.After, e.Err)
+}
 
 // Unwrap gives the cause.
 func (e *WaitError) Unwrap() error { return e.Err }

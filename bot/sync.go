@@ -37,22 +37,29 @@ type SyncState struct {
 	Round int64     `json:"round"` // the Step at which the last full reading of accounts began
 	Phase SyncPhase `json:"phase,omitempty"`
 
-	Full   bool     `json:"full,omitempty"`   // all accounts are read, not only changes
-	Dry    bool     `json:"dry,omitempty"`    // only read: people stay as they are
-	Force  bool     `json:"force,omitempty"`  // without the brake
-	By     string   `json:"by,omitempty"`     // who began it, as AuditEntry.Actor
-	Cursor string   `json:"cursor,omitempty"` // of the page to be read next; the directory's, not for logs
-	Groups []string `json:"groups,omitempty"` // the audience, as configured when it began
-	Group  int      `json:"group,omitempty"`  // index of the group that is read
-	Seen   int64    `json:"seen,omitempty"`   // the Step at which the reading of that group began
+	Full     bool      `json:"full,omitempty"`   // all accounts are read, not only changes
+	Dry      bool      `json:"dry,omitempty"`    // only read: people stay as they are
+	Force    bool      `json:"force,omitempty"`  // without the brake
+	ForcedAt time.Time `json:"forcedAt"`         // when that was asked for
+	By       string    `json:"by,omitempty"`     // who began it, as AuditEntry.Actor
+	Cursor   string    `json:"cursor,omitempty"` // of the page to be read next; the directory's, not for logs
+	Groups   []string  `json:"groups,omitempty"` // the audience, as configured when it began
+	Group    int       `json:"group,omitempty"`  // index of the group that is read
+	Seen     int64     `json:"seen,omitempty"`   // the Step at which the reading of that group began
 
 	Next string `json:"next,omitempty"` // cursor of the changes since the last complete reading of accounts
 	Anew bool   `json:"anew,omitempty"` // the next sync has to read all accounts, whatever Next is
 
 	StartedAt time.Time `json:"startedAt"`
-	Pages     int       `json:"pages,omitempty"` // stored in this run
-	Read      int       `json:"read,omitempty"`  // accounts and members, or lines of the report, on them
-	Kept      int       `json:"kept,omitempty"`  // of the report: lines on people whom we have
+	Pages     int       `json:"pages,omitempty"`    // stored in this run
+	Read      int       `json:"read,omitempty"`     // accounts and members, or lines of the report, on them
+	Kept      int       `json:"kept,omitempty"`     // of the report: lines on people whom we have
+	Restarts  int       `json:"restarts,omitempty"` // how often the directory said that a cursor is over
+	Empty     int       `json:"empty,omitempty"`    // pages in a row, up to now, that had nothing and named a next one
+
+	// Mark is a cursor that this reading has passed: one that comes again leads in
+	// a circle.
+	Mark string `json:"mark,omitempty"`
 
 	// Holder is the process that reads the page now, until HeldAt has become
 	// old: nobody else reads it meanwhile.

@@ -80,8 +80,8 @@ type ImportOptions struct {
 	Incomplete bool
 	// GonePeople and GoneShare are the brake: an import that would switch off
 	// more active accounts than the larger of that number and that share of all
-	// (0 to 1), or take the work address from as many, is refused; so is one
-	// without rows. Both 0: no brake.
+	// (0 to 1), by a kind that is not enrolled too, or take the work address from
+	// as many, is refused; so is one without rows. Both 0: no brake.
 	GonePeople int
 	GoneShare  float64
 	// Audit gives the line that stands for the import in the audit record, in
@@ -110,6 +110,7 @@ const (
 	StillStopped // the list says active, an operator stopped the account: it stays off
 	TurnedOff    // the list says so
 	Missing      // active, and not in the list; switched off with DisableMissing
+	StaffNoMore  // active, and from now on of a kind that is not enrolled
 	LoginChanged
 	LoginMoved // a login or address of an account that is off went to somebody else
 	AddressChanged
@@ -122,7 +123,7 @@ const (
 
 // String says it for operators.
 func (k ChangeKind) String() string {
-	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "switched off", "not in the list", "user name changed", "login given to somebody else",
+	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "switched off", "not in the list", "no longer staff, so not enrolled any more", "user name changed", "login given to somebody else",
 		"work address changed", "work address removed", "name changed", "kind changed", "other details changed"}[k]
 }
 
@@ -156,7 +157,7 @@ type ImportReport struct {
 	Others   map[bot.PersonKind][]ChangeExample // of these, who is no staff: at most five of a kind
 	NotTaken map[bot.PersonKind]int             // rows left out because of ImportOptions.Kinds
 	Active   int                                // active accounts before, of people whom the list has or can miss
-	Gone     int                                // of these, accounts that are switched off
+	Gone     int                                // of these, accounts that are switched off, or of a kind that is not enrolled any more (StaffNoMore)
 	Refused  string                             // why the import was refused as a whole, and what to do; empty: it was not
 	Brake    bool                               // it was the brake that refused
 }
@@ -292,6 +293,9 @@ var stageFields = []struct {
 	{"lang", bot.FieldLang}, {"time_zone", bot.FieldTimeZone}, {"disabled", bot.FieldDisabled}, {"kind", bot.FieldKind}, {"site", bot.FieldSite}, {"hired_on", bot.FieldHiredOn},
 }
 
+// enrolledKinds are those of bot.PersonKind.Enrolls.
+const enrolledKinds = `('', '` + string(bot.Staff) + `')`
+
 const addedLogin = `CASE WHEN s.username <> '' THEN s.username ELSE s.email END`
 
 // changed is when a row makes a change of each kind, for those that are seen in
@@ -305,6 +309,7 @@ var changed = []struct {
 	{Reenabled, `p.disabled <> 0 AND s.disabled = 0 AND p.stopped_at = 0`, `''`, `''`},
 	{StillStopped, `s.disabled = 0 AND p.stopped_at <> 0`, `''`, `''`},
 	{TurnedOff, `(p.disabled = 0 AND p.stopped_at = 0 AND s.disabled <> 0)`, `''`, `''`},
+	{StaffNoMore, `(p.disabled = 0 AND p.stopped_at = 0 AND s.disabled = 0 AND p.kind IN ` + enrolledKinds + ` AND s.kind NOT IN ` + enrolledKinds + `)`, `p.kind`, `s.kind`},
 	{LoginChanged, `p.username <> s.username`, `p.username`, `s.username`},
 	{AddressChanged, `p.email <> s.email AND s.email <> ''`, `p.email`, `s.email`},
 	{AddressRemoved, `p.email <> s.email AND s.email = ''`, `p.email`, `''`},
@@ -519,7 +524,11 @@ func (im *importer) complete(c texter) error {
 		if f.bit == bot.FieldDisabled {
 			stored = fmt.Sprintf("p.disabled & %d", offInList) // being listed ends the other reason
 		}
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN import_person.unsaid & %[2]d <> 0 THEN %[3]s ELSE import_person.%[1]s END", f.column, f.bit, stored))
+		left := fmt.Sprintf("import_person.unsaid & %d <> 0", f.bit)
+		if f.bit == bot.FieldKind {
+			left += fmt.Sprintf(" OR import_person.unsaid & %d <> 0 AND p.kind <> '%s'", bot.FieldKindButGuest, bot.Guest)
+		}
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN %[2]s THEN %[3]s ELSE import_person.%[1]s END", f.column, left, stored))
 	}
 	if _, err := c.do(fmt.Sprintf(stageFill, strings.Join(set, ", "))); err != nil {
 		return wrap("complete the rows", err)
@@ -616,7 +625,7 @@ func (im *importer) count(c texter) error {
 			r.Changes = append(r.Changes, Change{k, n[k], examples[k]})
 		}
 	}
-	r.Gone = n[TurnedOff]
+	r.Gone = n[TurnedOff] + n[StaffNoMore]
 	if im.o.Missing == DisableMissing {
 		r.Gone += n[Missing]
 	}
@@ -649,7 +658,11 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 	case r.Rows == 0:
 		r.Refused = "the list has no people in it. If it is meant to be empty, say --yes"
 	case r.Gone > limit:
-		r.Refused = fmt.Sprintf("%d of %d active people would be switched off, and more than %d at once is hardly meant: look whether the list is whole. If it is, say --yes", r.Gone, r.Active, limit)
+		kinds := ""
+		if n := r.Count(StaffNoMore); n > 0 {
+			kinds = fmt.Sprintf(" (%d of them because they are no longer staff: they are guests now, or of another kind that is not enrolled)", n)
+		}
+		r.Refused = fmt.Sprintf("%d of %d active people would be switched off%s, and more than %d at once is hardly meant: look whether the list is whole and right. If it is, say --yes", r.Gone, r.Active, kinds, limit)
 	case lost > limit:
 		r.Refused = fmt.Sprintf("%d people would lose their work address, and more than %d at once is hardly meant: look at the address column, or leave it out of the list to keep the addresses. If it is meant, say --yes", lost, limit)
 	}

@@ -133,6 +133,28 @@ const (
 const ownTallies = ` FROM tally WHERE EXISTS (SELECT 1 FROM ` + among + ` own
 	WHERE tally.key = own.value OR substr(tally.key, 1, length(own.value) + 1) = own.value || '|')`
 
+// spellings are a person's id as it is stored and, where that is another, as the
+// directory spells it: a GUID in lower case without braces (stageSpelled). Where
+// the other is somebody's own id, or is besides, it is not the person's.
+func (t *tx) spellings(p, besides bot.PersonID) ([]bot.PersonID, error) {
+	plain := plainID(p)
+	if plain == p || plain == besides {
+		return []bot.PersonID{p}, nil
+	}
+	switch _, err := t.Person(plain); {
+	case err == nil:
+		return []bot.PersonID{p}, nil
+	case !errors.Is(err, bot.ErrNotFound):
+		return nil, err
+	}
+	return []bot.PersonID{p, plain}, nil
+}
+
+// plainID is an id as the directory spells it.
+func plainID(p bot.PersonID) bot.PersonID {
+	return bot.PersonID(strings.ToLower(strings.Trim(string(p), "{}")))
+}
+
 // RenamePerson implements bot.OperatorTx.
 func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, string) ([]byte, error)) error {
 	x, err := t.rare()
@@ -148,6 +170,10 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 	case !errors.Is(err, bot.ErrNotFound):
 		return err
 	}
+	ids, err := t.spellings(old, now)
+	if err != nil {
+		return err
+	}
 	var ms []bot.Method
 	if err := x.ask(`SELECT `+methodColumns+` FROM method WHERE person = $1 ORDER BY id /*postgres FOR UPDATE*/`,
 		func(r row) { ms = append(ms, scanMethod(r)) }, string(old)); err != nil {
@@ -161,7 +187,6 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 	for _, text := range []string{
 		// A sync that does not have the new id yet must not miss it.
 		`UPDATE person SET id = $2, synced = 0 WHERE id = $1`,
-		`UPDATE person SET manager = $2 WHERE manager = $1`,
 		`UPDATE identity SET person = $2 WHERE person = $1`,
 		`UPDATE request SET person = $2 WHERE person = $1`,
 		// A closed code is good for nothing; it only tells an old code from a wrong one.
@@ -172,11 +197,20 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 			ELSE CAST($2 AS TEXT) || substr(key, length(CAST($1 AS TEXT)) + 1) END, at, n` + personTallies + `
 			ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + excluded.n`,
 		`UPDATE alert SET person = $2 WHERE person = $1`,
-		`DELETE FROM registration WHERE person = $1 AND EXISTS (SELECT 1 FROM registration r WHERE r.person = $2)`,
-		`UPDATE registration SET person = $2 WHERE person = $1`,
 	} {
 		if _, err := x.do(text, string(old), string(now)); err != nil {
 			return wrap("rename person", err)
+		}
+	}
+	for _, id := range ids { // the one that is stored wins
+		for _, text := range []string{
+			`UPDATE person SET manager = $2 WHERE manager = $1`,
+			`DELETE FROM registration WHERE person = $1 AND EXISTS (SELECT 1 FROM registration r WHERE r.person = $2)`,
+			`UPDATE registration SET person = $2 WHERE person = $1`,
+		} {
+			if _, err := x.do(text, string(id), string(now)); err != nil {
+				return wrap("rename person", err)
+			}
 		}
 	}
 	if err := t.moveRef(x, old, now); err != nil {
@@ -192,11 +226,13 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 		return wrap("rename counters", err)
 	}
 	// What the directory says of the old id is not said of the new one.
-	if err := t.blankEntries(x, old); err != nil {
-		return err
+	for _, id := range ids {
+		if err := t.blankEntries(x, id); err != nil {
+			return err
+		}
 	}
-	for _, text := range []string{`DELETE FROM directory_entry WHERE id = $1`, `DELETE FROM directory_member WHERE person = $1`} {
-		if _, err := x.do(text, string(old)); err != nil {
+	for _, text := range []string{`DELETE FROM directory_entry WHERE id IN ` + among, `DELETE FROM directory_member WHERE person IN ` + among} {
+		if _, err := x.do(text, array(ids)); err != nil {
 			return wrap("rename person", err)
 		}
 	}
@@ -283,6 +319,10 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 	if _, err := t.Person(p); err != nil {
 		return n, err
 	}
+	ids, err := t.spellings(p, "")
+	if err != nil {
+		return n, err
+	}
 	w := erasure{t: t, x: x, p: p}
 	if err := w.collect(); err != nil {
 		return n, err
@@ -290,7 +330,7 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 	if n.Passes, err = t.EndPasses(w.convs); err != nil {
 		return n, err
 	}
-	person, convs, methods := string(p), array(w.convs), array(w.methods)
+	person, spelled, convs, methods := string(p), array(ids), array(w.convs), array(w.methods)
 	entries := 0
 	for _, s := range []struct {
 		n    *int
@@ -307,11 +347,11 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		{&n.Counters, `DELETE` + personTallies, person},
 		{nil, `DELETE` + ownTallies, array(slices.Concat(w.keys, w.codes, w.methods))},
 		{nil, `DELETE FROM alert WHERE person = $1`, person},
-		{nil, `DELETE FROM registration WHERE person = $1`, person},
-		{&entries, `DELETE FROM directory_entry WHERE id = $1`, person},
-		{nil, `DELETE FROM directory_member WHERE person = $1`, person},
+		{nil, `DELETE FROM registration WHERE person IN ` + among, spelled},
+		{&entries, `DELETE FROM directory_entry WHERE id IN ` + among, spelled},
+		{nil, `DELETE FROM directory_member WHERE person IN ` + among, spelled},
 		{&n.Accounts, `DELETE FROM identity WHERE person = $1`, person},
-		{nil, `UPDATE person SET manager = '' WHERE manager = $1`, person},
+		{nil, `UPDATE person SET manager = '' WHERE manager IN ` + among, spelled},
 		{nil, `DELETE FROM person WHERE id = $1`, person},
 	} {
 		k, err := x.do(s.text, s.arg)
@@ -322,8 +362,10 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 			*s.n = int(k)
 		}
 	}
-	if err := t.blankEntries(x, p); err != nil {
-		return n, err
+	for _, id := range ids {
+		if err := t.blankEntries(x, id); err != nil {
+			return n, err
+		}
 	}
 	if err := w.events(); err != nil {
 		return n, err
@@ -467,7 +509,7 @@ func (t *tx) DropTombstone(p bot.PersonID) (bool, error) {
 
 func tombstoneHash(secret []byte, p bot.PersonID) []byte {
 	h := hmac.New(sha256.New, secret)
-	h.Write([]byte(strings.ToLower(string(p))))
+	h.Write([]byte(plainID(p)))
 	return h.Sum(nil)
 }
 

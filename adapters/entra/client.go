@@ -302,17 +302,18 @@ func (c *Client) noteThrottle(f *feature, r *http.Response) {
 }
 
 // later is a *bot.WaitError: after the pause that was told, or after one that
-// grows from try to try, so that nobody asks in step with others.
-func (c *Client) later(what string, told time.Duration, err error) error {
+// grows from try to try, so that nobody asks in step with others. tooMany says
+// that the answer was status 429.
+func (c *Client) later(what string, told time.Duration, tooMany bool, err error) error {
 	if told > 0 {
-		return &bot.WaitError{After: told, Err: err}
+		return &bot.WaitError{After: told, Asked: true, Err: err}
 	}
 	c.mu.Lock()
 	n := c.fails[what]
 	c.fails[what]++
 	c.mu.Unlock()
 	longest := min(firstPause<<min(n, 20), longestPause)
-	return &bot.WaitError{After: longest/2 + time.Duration(c.jitter()*float64(longest/2)), Err: err}
+	return &bot.WaitError{Asked: tooMany, After: longest/2 + time.Duration(c.jitter()*float64(longest/2)), Err: err}
 }
 
 // The pauses without Retry-After: between half of these and all of it.

@@ -31,7 +31,7 @@ func TestWaitsAsGraphSays(t *testing.T) {
 		s.refuse(people, c.status, "TooManyRequests", "Retry-After", c.header)
 		_, err := s.client().People(ctx(), "")
 		var w *bot.WaitError
-		if !errors.As(err, &w) || w.After != c.want {
+		if !errors.As(err, &w) || w.After != c.want || !w.Asked {
 			t.Errorf("%d %s: %v, want to wait %s", c.status, c.header, err, c.want)
 		}
 	}
@@ -40,18 +40,22 @@ func TestWaitsAsGraphSays(t *testing.T) {
 func TestPausesGrowWithoutRetryAfter(t *testing.T) {
 	s := newServer(t)
 	c := s.client()
+	tooMany := false // only that asks for a pause; all others are failures
 	pause := func() time.Duration {
 		_, err := c.People(ctx(), "")
 		var w *bot.WaitError
 		if !errors.As(err, &w) {
 			t.Fatalf("%v is no time to ask again", err)
 		}
+		if w.Asked != tooMany {
+			t.Errorf("%v: asked for: %v", err, w.Asked)
+		}
 		return w.After
 	}
-	s.refuse(people, 429, "TooManyRequests")
 	var last time.Duration
 	for i, status := range []int{429, 500, 502, 503, 504} {
 		s.refuse(people, status, "x")
+		tooMany = status == 429
 		d := pause()
 		if d <= last || i == 0 && (d < 5*time.Second || d > 10*time.Second) {
 			t.Errorf("pause %d is %s after %s", i, d, last)
@@ -144,7 +148,7 @@ func TestAnAnswerThatNeverComesIsAskedForLater(t *testing.T) {
 	c := s.client(func(o *entra.Options) { o.Timeout = 50 * time.Millisecond })
 	_, err := c.People(ctx(), "")
 	var w *bot.WaitError
-	if !errors.As(err, &w) || !strings.Contains(err.Error(), "entra.timeout") {
+	if !errors.As(err, &w) || w.Asked || !strings.Contains(err.Error(), "entra.timeout") {
 		t.Errorf("%v", err)
 	}
 	// Half an answer is none.
@@ -171,8 +175,8 @@ func TestNobodyThere(t *testing.T) {
 	gone.Close()
 	_, err := s.client(func(o *entra.Options) { o.GraphURL = gone.URL }).People(ctx(), "")
 	var w *bot.WaitError
-	if !errors.As(err, &w) {
-		t.Errorf("%v is no time to ask again", err)
+	if !errors.As(err, &w) || w.Asked {
+		t.Errorf("%v is no time to ask again, or one that somebody asked for", err)
 	}
 	if strings.Contains(err.Error(), "select") {
 		t.Errorf("the error has the address with its query: %v", err)

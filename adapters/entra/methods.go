@@ -86,6 +86,10 @@ func (m *method) passkey() string {
 	return "fido2" // some passkey
 }
 
+// mostOwnPages is how many pages the methods of one person may have. Nobody has
+// registered so many; whoever gives more never ends.
+const mostOwnPages = 10
+
 // methods reads a person's own page.
 func (c *Client) methods(ctx context.Context, p bot.PersonID) ([]method, error) {
 	if !guid.MatchString(string(p)) {
@@ -93,7 +97,8 @@ func (c *Client) methods(ctx context.Context, p bot.PersonID) ([]method, error) 
 		return nil, fmt.Errorf("entra: %s: the person's id is no object id of Entra: %w", featureOwnPage.does, bot.ErrNotFound)
 	}
 	var all []method
-	for cursor := ""; ; {
+	cursor := ""
+	for range mostOwnPages {
 		got, err := c.read(ctx, &featureOwnPage, cursor, c.address(strings.ReplaceAll(featureOwnPage.path, "{id}", string(p))))
 		if err != nil {
 			return nil, err
@@ -109,6 +114,7 @@ func (c *Client) methods(ctx context.Context, p bot.PersonID) ([]method, error) 
 			return all, nil
 		}
 	}
+	return nil, fmt.Errorf("entra: %s: the answer has more than %d pages; is there a proxy in between, and is entra.graph_url right?", featureOwnPage.does, mostOwnPages)
 }
 
 // MethodsOf implements bot.DirectorySource: never nil without an error, each

@@ -181,7 +181,7 @@ const (
 // Person implements bot.DirectorySource. It reads as the import of a staff list
 // from Entra does: the login is the account name of the domain, or else what
 // stands before the @ of the user principal name, which also stands in for an
-// address. Only of guests it says the kind.
+// address. Of the kind it says only who is a guest, and who is none.
 func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, unsaid bot.PersonFields, err error) {
 	told := fields{}
 	if err := json.Unmarshal(merged, &told); err != nil || told == nil {
@@ -231,10 +231,13 @@ func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, 
 	}
 	// An external account is a guest here, whatever type it was given. A member
 	// may be staff, a pupil, or a mailbox that several people open: Entra does not
-	// say, and must not overwrite a list that does.
-	if strings.EqualFold(told.text("userType"), "guest") || external {
+	// say, and must not overwrite a list that does. But it is no guest any more.
+	switch kind := told.text("userType"); {
+	case strings.EqualFold(kind, "guest") || external:
 		p.Kind = bot.Guest
-	} else {
+	case strings.EqualFold(kind, "member") && upn != "":
+		unsaid |= bot.FieldKindButGuest
+	default:
 		unsaid |= bot.FieldKind
 	}
 	return p, unsaid, nil

@@ -169,11 +169,13 @@ func TestPersonOfAnAccount(t *testing.T) {
 			"officeLocation":"Central","businessPhones":["+1 555 010 0148"],"accountEnabled":true,"userType":"Member","preferredLanguage":"es-mx","employeeHireDate":"2021-08-19T00:00:00Z","onPremisesSamAccountName":"",
 			"manager@delta":[{"@odata.type":"#microsoft.graph.user","id":"` + strings.ToUpper(bob) + `"}]}`,
 			bot.Person{Username: "alee", Email: "ann.lee@riverbend.example", Name: "Ann Lee", GivenName: "Ann", Department: "Kitchen", Title: "Cook", Site: "Central", WorkPhone: "+1 555 010 0148",
-				Lang: "es-MX", HiredOn: "2021-08-19", Manager: bob}, always | bot.FieldKind},
+				Lang: "es-MX", HiredOn: "2021-08-19", Manager: bob}, always | bot.FieldKindButGuest},
 		{"a domain account", `{"userPrincipalName":"ann.lee@riverbend.example","onPremisesSamAccountName":"ALee"}`,
 			bot.Person{Username: "alee", Email: "ann.lee@riverbend.example"}, always | bot.FieldName | bot.FieldGivenName | bot.FieldDepartment | bot.FieldTitle | bot.FieldSite | bot.FieldWorkPhone | bot.FieldLang | bot.FieldHiredOn | bot.FieldManager | bot.FieldDisabled | bot.FieldKind},
 		{"switched off", `{"userPrincipalName":"b@riverbend.example","displayName":null,"givenName":null,"department":null,"jobTitle":null,"officeLocation":null,"businessPhones":[],"accountEnabled":false,"userType":"Member","preferredLanguage":null,"employeeHireDate":null,"manager@delta":[]}`,
-			bot.Person{Username: "b", Email: "b@riverbend.example", Disabled: true}, always | bot.FieldLang | bot.FieldKind},
+			bot.Person{Username: "b", Email: "b@riverbend.example", Disabled: true}, always | bot.FieldLang | bot.FieldKindButGuest},
+		{"a member of whom the name is not told", `{"userType":"member","mail":"b@riverbend.example","displayName":null,"givenName":null,"department":null,"jobTitle":null,"officeLocation":null,"businessPhones":[],"accountEnabled":true,"preferredLanguage":"en","employeeHireDate":null,"manager@delta":[]}`,
+			bot.Person{Email: "b@riverbend.example", Lang: "en"}, always | bot.FieldUsername | bot.FieldKind},
 		{"a guest from outside", `{"userPrincipalName":"pat_example.org#EXT#@riverbend.example","mail":"pat@example.org","accountEnabled":true,"userType":"Guest"}`,
 			bot.Person{Username: "pat_example.org#ext#", Email: "pat@example.org", Kind: bot.Guest}, always | bot.FieldName | bot.FieldGivenName | bot.FieldDepartment | bot.FieldTitle | bot.FieldSite | bot.FieldWorkPhone | bot.FieldLang | bot.FieldHiredOn | bot.FieldManager},
 		{"an external member, without an address", `{"userPrincipalName":"pat_example.org#EXT#@riverbend.example","accountEnabled":true}`,
@@ -294,6 +296,19 @@ func TestOwnPageInTheWordsOfTheReport(t *testing.T) {
 		if h := s.last(ownPage).Header.Get("Prefer"); h != "include-unknown-enum-members" {
 			t.Errorf("Prefer is %q", h)
 		}
+	}
+}
+
+// Nobody has methods on more than ten pages: who gives more, gives no end.
+func TestOwnPageWithoutAnEnd(t *testing.T) {
+	s := newServer(t)
+	n := 0
+	s.on(ownPage, func(w http.ResponseWriter, r *http.Request) {
+		n++
+		fmt.Fprintf(w, `{"value":[],"@odata.nextLink":"%s%s?$skiptoken=%d"}`, "http://"+r.Host, r.URL.Path, n)
+	})
+	if _, err := s.client().MethodsOf(ctx(), ann); err == nil || !strings.Contains(err.Error(), "more than 10 pages") || n != 10 {
+		t.Errorf("%d pages: %v", n, err)
 	}
 }
 

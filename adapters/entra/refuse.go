@@ -165,12 +165,12 @@ func (c *Client) failed(ctx context.Context, f *feature, token string, err error
 	switch {
 	case errors.As(err, &s):
 		if s.passing {
-			return c.later(f.name, s.after, whole())
+			return c.later(f.name, s.after, s.tooMany, whole())
 		}
 		return whole()
 	case errors.As(err, &u):
 		c.o.Log.Warn("Microsoft Graph cannot be reached", "what", f.name, "err", err)
-		return c.later(f.name, 0, whole())
+		return c.later(f.name, 0, false, whole())
 	case !errors.As(err, &r):
 		return whole()
 	}
@@ -180,7 +180,7 @@ func (c *Client) failed(ctx context.Context, f *feature, token string, err error
 	case r.status == http.StatusGone, r.status >= 400 && r.status < 500 && r.is(startAnew...):
 		return fmt.Errorf("entra: %s: %w: %w", f.does, bot.ErrStartAnew, err)
 	case r.status == http.StatusTooManyRequests, r.status >= 500 && r.status != http.StatusNotImplemented:
-		return c.later(f.name, r.after, whole())
+		return c.later(f.name, r.after, r.status == http.StatusTooManyRequests, whole())
 	case r.status == http.StatusNotFound:
 		return fmt.Errorf("entra: %s: %w: %w", f.does, bot.ErrNotFound, err)
 	}

@@ -165,6 +165,7 @@ type signInError struct {
 	trace       string
 	correlation string
 	passing     bool          // asking later helps
+	tooMany     bool          // status 429
 	after       time.Duration // as told; zero: not
 	secret      bool          // this secret is refused; another may do
 }
@@ -216,6 +217,7 @@ func (t *tokens) explain(err error) *signInError {
 	e := &signInError{
 		trace: idOf(told.Trace), correlation: idOf(told.Correlation),
 		passing: status == http.StatusTooManyRequests || status >= 500,
+		tooMany: status == http.StatusTooManyRequests,
 		after:   retryAfter(re.Response.Header.Get("Retry-After"), t.o.Wall()),
 	}
 	name := ""

@@ -29,10 +29,11 @@
 //
 // # Failures
 //
-// When the directory asks to wait (bot.WaitError) the page is read then. After
-// any other failure it is read again after 10 and 30 seconds, 1, 5, 15 and then
-// every 30 minutes; the last failure stands in the state. A job that was lost
-// is found missing and put back.
+// When the directory asks to wait (bot.WaitError, Asked) the page is read then,
+// and that is no failure. After any other failure it is read again after the
+// pause that the error names, else after 10 and 30 seconds, 1, 5, 15 and then
+// every 30 minutes; how many there were in a row, and the last, stand in the
+// state. A job that was lost is found missing and put back.
 //
 // # Two lists
 //

@@ -15,15 +15,19 @@ func (r *Room) readAccounts(ctx context.Context, s *bot.SyncState) (stored, erro
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
-	if page.Next == "" || !page.Last && page.Next == s.Cursor {
+	if page.Next == "" {
 		return nil, errors.New("read accounts: the page does not say where the next one is")
+	}
+	if !page.Last {
+		if err := astray(s, page.Next, len(page.Changes)); err != nil {
+			return nil, fmt.Errorf("read accounts: %w; if that stays so, `latchkey people sync --full` begins anew", err)
+		}
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
 		if _, err := tx.LayEntries(now.Round, page.Changes); err != nil {
 			return err
 		}
-		now.Read += len(page.Changes)
-		now.Cursor = page.Next
+		follow(now, page.Next, len(page.Changes))
 		if page.Last {
 			if now.Full {
 				if _, err := tx.DropEntries(now.Round); err != nil {
@@ -39,7 +43,8 @@ func (r *Room) readAccounts(ctx context.Context, s *bot.SyncState) (stored, erro
 
 // members goes on to the members of the groups, or to the merge.
 func members(s *bot.SyncState) {
-	s.Phase, s.Cursor, s.Group, s.Seen = bot.SyncMembers, "", 0, s.Step
+	rewind(s)
+	s.Phase, s.Group, s.Seen = bot.SyncMembers, 0, s.Step
 	if len(s.Groups) == 0 {
 		s.Phase = bot.SyncMerge
 	}
@@ -52,15 +57,14 @@ func (r *Room) readMembers(ctx context.Context, s *bot.SyncState) (stored, error
 	if err != nil {
 		return nil, fmt.Errorf("read the members of group %s (entra.groups): %w", group, err)
 	}
-	if next != "" && next == s.Cursor {
-		return nil, fmt.Errorf("read the members of group %s: the page does not say where the next one is", group)
+	if err := astray(s, next, len(ids)); err != nil {
+		return nil, fmt.Errorf("read the members of group %s: %w; if that stays so, `latchkey people sync --full` begins anew", group, err)
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
 		if err := tx.LayMembers(group, now.Seen, ids); err != nil {
 			return err
 		}
-		now.Read += len(ids)
-		now.Cursor = next
+		follow(now, next, len(ids))
 		if next == "" {
 			if _, err := tx.DropMembers(group, now.Seen); err != nil {
 				return err

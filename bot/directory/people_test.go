@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,7 +139,10 @@ func TestCursorIsOver(t *testing.T) {
 		r.advance(bot.PeopleReading) // is told that it is over
 		r.advance(bot.PeopleReading)
 		src.once("people full", over)
-		r.advance(bot.PeopleReading)
+		if wait, err := r.Advance(t.Context(), bot.PeopleReading); err != nil || wait != 10*time.Second {
+			t.Errorf("over for the second time: wait %v, %v", wait, err)
+		}
+		r.now.pass(10 * time.Second)
 		r.want("in the middle", "a b c d")
 		last := r.finish(bot.PeopleReading)
 		r.want("complete", "a(Ann) -b c d")
@@ -157,6 +161,138 @@ func TestCursorIsOver(t *testing.T) {
 	})
 }
 
+// A tenant whose every second page is over is left alone longer and longer.
+func TestCursorIsOverAgainAndAgain(t *testing.T) {
+	src := newTenant(2, "a", "b", "c", "d")
+	r := newRig(t, t.TempDir()+"/bot.db", src)
+	src.fail = func(call string) error {
+		if strings.HasPrefix(call, "people full") {
+			return bot.ErrStartAnew
+		}
+		return nil
+	}
+	r.begin(bot.PeopleReading, directory.Order{})
+	var waits []string
+	for range 8 {
+		r.advance(bot.PeopleReading)
+		wait, err := r.Advance(t.Context(), bot.PeopleReading)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits = append(waits, wait.String())
+		r.now.pass(wait)
+	}
+	is(t, "pauses", strings.Join(waits, " "), "0s 10s 30s 1m0s 5m0s 15m0s 30m0s 30m0s")
+	is(t, "restarts", r.state(bot.PeopleReading).Restarts, 8)
+	src.fail = nil
+	r.finish(bot.PeopleReading)
+	r.want("complete", "a b c d")
+}
+
+// Pages that lead in a circle, or are empty and never the last, fail instead of
+// being read for ever: of accounts, of members and of the report.
+func TestPagesWithoutAnEnd(t *testing.T) {
+	for name, w := range map[string]*winding{
+		"a circle of two":           {circle: 2, size: 1},
+		"a circle after a way":      {way: 5, circle: 3, size: 1},
+		"a longer circle":           {way: 2, circle: 40, size: 1},
+		"a circle of empty pages":   {circle: 7},
+		"empty pages, always fresh": {circle: 1 << 30},
+	} {
+		for _, what := range []string{"accounts", "members", "report"} {
+			t.Run(name+" of "+what, func(t *testing.T) {
+				w := *w
+				w.what = what
+				src := newTenant(100, "a")
+				src.groups["g"] = []bot.PersonID{"a"}
+				r := newRig(t, t.TempDir()+"/bot.db", src, func(d *directory.Deps) {
+					w.DirectorySource, d.Source, d.Groups = d.Source, &w, []string{"g"}
+				})
+				reading := bot.PeopleReading
+				if what == "report" {
+					reading = bot.ReportReading
+				}
+				r.begin(reading, directory.Order{})
+				for n := 0; ; n++ {
+					_, err := r.Advance(t.Context(), reading)
+					if directory.Noted(err) {
+						break
+					}
+					if err != nil || n > 200 {
+						t.Fatalf("page %d: %v", n, err)
+					}
+				}
+				s := r.state(reading)
+				if !s.Running() || s.Failures != 1 || w.circle == 1<<30 && !strings.Contains(s.Error, "50 pages in a row") {
+					t.Errorf("%+v", s)
+				}
+				if what == "report" {
+					return
+				}
+				// It is mended, and an operator begins anew.
+				w.what = ""
+				if _, err := r.Begin(t.Context(), reading, directory.Order{Full: true}); err != nil {
+					t.Fatal(err)
+				}
+				if last := r.finish(reading); last.Pages != 3 || last.Refused {
+					t.Errorf("%+v", last)
+				}
+			})
+		}
+	}
+}
+
+// Some empty pages are none too many.
+func TestEmptyPagesInBetween(t *testing.T) {
+	w := &winding{what: "accounts", circle: 1 << 30}
+	r := newRig(t, t.TempDir()+"/bot.db", newTenant(100, "a"), func(d *directory.Deps) { w.DirectorySource, d.Source = d.Source, w })
+	r.begin(bot.PeopleReading, directory.Order{})
+	for range 49 {
+		r.advance(bot.PeopleReading)
+	}
+	w.size = 1
+	r.advance(bot.PeopleReading)
+	w.size = 0
+	for range 49 {
+		r.advance(bot.PeopleReading)
+	}
+	is(t, "empty pages in a row", r.state(bot.PeopleReading).Empty, 49)
+}
+
+// A winding directory has pages that never end: after a way they lead in a
+// circle. size is how much each has.
+type winding struct {
+	bot.DirectorySource
+	what              string // "accounts", "members" or "report"
+	way, circle, size int
+}
+
+func (w *winding) next(cursor string) string {
+	n, _ := strconv.Atoi(cursor)
+	if n++; n >= w.way+w.circle {
+		n = w.way
+	}
+	return strconv.Itoa(n)
+}
+
+func (w *winding) People(ctx context.Context, cursor string) (*bot.DirectoryPage, error) {
+	if w.what != "accounts" {
+		return w.DirectorySource.People(ctx, cursor)
+	}
+	return &bot.DirectoryPage{Next: w.next(cursor), Changes: slices.Repeat([]bot.DirectoryChange{{ID: "a", Body: []byte(`{}`)}}, w.size)}, nil
+}
+
+func (w *winding) Members(ctx context.Context, group, cursor string) ([]bot.PersonID, string, error) {
+	if w.what != "members" {
+		return w.DirectorySource.Members(ctx, group, "")
+	}
+	return slices.Repeat([]bot.PersonID{"a"}, w.size), w.next(cursor), nil
+}
+
+func (w *winding) Registrations(ctx context.Context, cursor string) ([]bot.Registration, string, error) {
+	return slices.Repeat([]bot.Registration{line("a", "email")}, w.size), w.next(cursor), nil
+}
+
 // The directory asks to wait, and is left alone so long; other failures are
 // tried after pauses that grow, and told.
 func TestWaitsAndPauses(t *testing.T) {
@@ -164,7 +300,7 @@ func TestWaitsAndPauses(t *testing.T) {
 		src := newTenant(2, "a", "b", "c")
 		r := newRig(t, dsn, src)
 		r.begin(bot.PeopleReading, directory.Order{})
-		src.once("people", fmt.Errorf("page: %w", &bot.WaitError{After: 90 * time.Second, Err: errTenant}))
+		src.once("people", fmt.Errorf("page: %w", &bot.WaitError{After: 90 * time.Second, Asked: true, Err: errTenant}))
 		if wait, err := r.Advance(t.Context(), bot.PeopleReading); err != nil || wait != 90*time.Second {
 			t.Fatalf("wait %v, %v", wait, err)
 		}
@@ -194,6 +330,15 @@ func TestWaitsAndPauses(t *testing.T) {
 			t.Errorf("state %+v", s)
 		}
 		r.want("nothing is complete", "")
+		// An error that only names a pause of its own is a failure, too.
+		src.fail = func(string) error { return &bot.WaitError{After: 7 * time.Second, Err: errTenant} }
+		if wait, err := r.Advance(t.Context(), bot.PeopleReading); !directory.Noted(err) || wait != 7*time.Second {
+			t.Errorf("no answer: wait %v, %v", wait, err)
+		}
+		if s := r.state(bot.PeopleReading); s.Failures != 8 || !strings.Contains(s.Error, errTenant.Error()) || !s.ErrorAt.Equal(r.now.Now()) {
+			t.Errorf("no answer: state %+v", s)
+		}
+		r.now.pass(7 * time.Second)
 		src.fail = nil
 		r.finish(bot.PeopleReading)
 		r.want("complete", "a b c")
@@ -266,6 +411,53 @@ func TestBrake(t *testing.T) {
 		}
 		r.want("an empty directory", "a -b c -d e -f g -h")
 	})
+}
+
+// --yes is said of what was looked at then: not of what is read hours later, or
+// after the directory has begun anew.
+func TestYesHasAnEnd(t *testing.T) {
+	gone := []string{"b", "d", "f", "h"}
+	for _, c := range []struct {
+		name    string
+		late    time.Duration // how long the directory is away
+		over    bool          // the cursor is over
+		again   *directory.Order
+		refused bool
+	}{
+		{name: "at once"},
+		{name: "within the hour", late: time.Hour},
+		{name: "later", late: time.Hour + time.Second, refused: true},
+		{name: "later, and said again", late: 30 * time.Hour, again: &directory.Order{Force: true}},
+		{name: "the cursor is over", over: true, refused: true},
+		{name: "said again after that", over: true, again: &directory.Order{Force: true}},
+		{name: "a full reading, of which nobody said it", again: &directory.Order{Full: true}, refused: true},
+		{name: "a full reading with it", again: &directory.Order{Full: true, Force: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			src := newTenant(3, "a", "b", "c", "d", "e", "f", "g", "h")
+			r := newRig(t, t.TempDir()+"/bot.db", src)
+			r.sync(directory.Order{})
+			src.remove(gone...)
+			cause := errTenant
+			if c.over {
+				cause = bot.ErrStartAnew
+			}
+			src.once("people", cause)
+			r.begin(bot.PeopleReading, directory.Order{Force: true})
+			if _, err := r.Advance(t.Context(), bot.PeopleReading); err != nil && !errors.Is(err, errTenant) {
+				t.Fatal(err)
+			}
+			r.now.pass(max(c.late, 11*time.Second))
+			if c.again != nil {
+				if _, err := r.Begin(t.Context(), bot.PeopleReading, *c.again); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if last := r.finish(bot.PeopleReading); last.Refused != c.refused {
+				t.Errorf("refused: %v: %+v", last.Refused, r.state(bot.PeopleReading))
+			}
+		})
+	}
 }
 
 // A dry run reads, and changes nobody.

@@ -10,10 +10,11 @@ import (
 )
 
 // readPolicy reads what people may use. A report without it is better than
-// none, so its failures are borne after a few.
+// none, so its failures are borne after a few; the directory may ask to wait for
+// as long as it likes.
 func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
 	p, err := r.Source.TenantPolicy(ctx)
-	if asked := (*bot.WaitError)(nil); err != nil && (errors.As(err, &asked) || s.Failures < loudAfter-1 || ctx.Err() != nil) {
+	if asked := (*bot.WaitError)(nil); err != nil && (errors.As(err, &asked) && asked.Asked || s.Failures < loudAfter-1 || ctx.Err() != nil) {
 		return nil, fmt.Errorf("read the tenant's policy: %w", err)
 	}
 	if err != nil {
@@ -39,15 +40,16 @@ func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the report: %w", err)
 	}
-	if next != "" && next == s.Cursor {
-		return nil, errors.New("read the report: the page does not say where the next one is")
+	if err := astray(s, next, len(page)); err != nil {
+		return nil, fmt.Errorf("read the report: %w", err)
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
 		kept, err := keep(tx, page)
 		if err != nil {
 			return err
 		}
-		now.Read, now.Kept, now.Cursor = now.Read+len(page), now.Kept+kept, next
+		now.Kept += kept
+		follow(now, next, len(page))
 		if next != "" {
 			return r.next(tx, bot.ReportReading, now)
 		}

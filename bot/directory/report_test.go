@@ -150,10 +150,16 @@ func TestReportThatLacksTooMany(t *testing.T) {
 
 // The policy is not to be had: the report is read all the same, with a warning.
 func TestReportWithoutThePolicy(t *testing.T) {
+	for name, policy := range map[string]error{"refused": errTenant, "out of order": &bot.WaitError{After: time.Minute, Err: errTenant}} {
+		t.Run(name, func(t *testing.T) { reportWithoutThePolicy(t, policy) })
+	}
+}
+
+func reportWithoutThePolicy(t *testing.T, policy error) {
 	src := newTenant(2)
 	r := newRig(t, t.TempDir()+"/bot.db", src)
 	storetest.Seed(t, r.db, bot.Person{ID: "a"})
-	src.report, src.policy = []bot.Registration{line("a", "email")}, errTenant
+	src.report, src.policy = []bot.Registration{line("a", "email")}, policy
 	r.begin(bot.ReportReading, directory.Order{})
 	for range 2 {
 		wait, err := r.Advance(t.Context(), bot.ReportReading)

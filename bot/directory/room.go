@@ -116,7 +116,7 @@ func (r *Room) Begin(ctx context.Context, reading bot.Reading, o Order) (began b
 		}
 		if began = !s.Running(); began {
 			r.begin(tx, reading, &s, o)
-		} else if err := r.join(&s, o); err != nil {
+		} else if err := r.join(tx, &s, o); err != nil {
 			return err
 		}
 		return r.next(tx, reading, &s)
@@ -130,7 +130,7 @@ func (r *Room) Begin(ctx context.Context, reading bot.Reading, o Order) (began b
 // begin makes s the beginning of a sync.
 func (r *Room) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) {
 	*s = bot.SyncState{Run: s.Run + 1, Step: s.Step + 1, Round: s.Round, Next: s.Next, Anew: s.Anew, Refused: s.Refused, Last: s.Last,
-		Dry: o.Dry, Force: o.Force, By: o.By, StartedAt: tx.Now()}
+		Dry: o.Dry, Force: o.Force, ForcedAt: tx.Now(), By: o.By, StartedAt: tx.Now()}
 	if reading == bot.ReportReading {
 		s.Phase = bot.SyncPolicy
 		return
@@ -148,22 +148,28 @@ func (r *Room) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) 
 // anew makes the sync a full reading from its beginning. Step is that of its
 // first page.
 func anew(s *bot.SyncState) {
-	s.Full, s.Anew, s.Phase, s.Cursor, s.Round = true, false, bot.SyncAccounts, "", s.Step
+	rewind(s)
+	s.Full, s.Anew, s.Phase, s.Round = true, false, bot.SyncAccounts, s.Step
 }
 
 // join makes the sync that is under way what was ordered.
-func (r *Room) join(s *bot.SyncState, o Order) error {
+func (r *Room) join(tx bot.Tx, s *bot.SyncState, o Order) error {
 	if o.Dry && !s.Dry {
 		return ErrRunning
 	}
-	s.Dry, s.Force, s.Due = o.Dry, s.Force || o.Force, time.Time{}
+	s.Dry, s.Due = o.Dry, time.Time{}
+	if o.Force {
+		s.Force, s.ForcedAt = true, tx.Now()
+	}
 	if o.By != "" {
 		s.By = o.By
 	}
-	if o.Full && !s.Full && s.Phase != bot.SyncPolicy && s.Phase != bot.SyncReport {
+	if o.Full && (!s.Full || s.Failures > 0) && s.Phase != bot.SyncPolicy && s.Phase != bot.SyncReport {
 		s.Step++
 		s.Holder = "" // whoever reads a page of changes reads it in vain
+		s.Pages, s.Read = 0, 0
 		anew(s)
+		s.Force = o.Force
 	}
 	return nil
 }

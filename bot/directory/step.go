@@ -32,12 +32,20 @@ const (
 	holdSign = holdFor / 4
 	// pageTimeout is how long the reading of one page may take.
 	pageTimeout = 5 * time.Minute
+	// forceFor is how long an order to go on without the brake holds: whoever gave
+	// it meant the directory of then.
+	forceFor = time.Hour
 	// soonest is the least time until a page is read again.
 	soonest = time.Second
 )
 
 // pauses follow the failures of a page; the last one repeats.
 var pauses = [...]time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+
+// mostEmpty is how many pages in a row may have nothing and name a next one. A
+// delta has some, since it reads past what is not asked for; a circle has only
+// such, or is no end of others.
+const mostEmpty = 50
 
 // loudAfter is how many failures of a page in a row an operator is told of as
 // an error.
@@ -166,6 +174,7 @@ func (r *Room) hold(ctx context.Context, reading bot.Reading, j *Step) (s bot.Sy
 				members(&s)
 			}
 		}
+		s.Force = s.Force && now.Sub(s.ForcedAt) <= forceFor
 		s.Holder, s.HeldAt = r.id, now
 		return tx.PutSyncState(reading, s)
 	})
@@ -242,6 +251,7 @@ func (r *Room) read(ctx context.Context, reading bot.Reading, s *bot.SyncState) 
 // failed notes why a page was not read and when it is read again.
 func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState, cause error, stopped bool) (wait time.Duration, err error) {
 	var asked *bot.WaitError
+	asks := errors.As(cause, &asked) && asked.Asked
 	over := errors.Is(cause, bot.ErrStartAnew) && s.Cursor != ""
 	err = r.update(ctx, reading, s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Holder = ""
@@ -252,17 +262,22 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 			now.Step++
 			now.Pages, now.Read, now.Kept, now.Failures = 0, 0, 0, 0
 			restart(now)
-		case errors.As(cause, &asked):
+			if now.Restarts++; now.Restarts > 1 {
+				wait = pauses[min(now.Restarts-2, len(pauses)-1)]
+			}
+		case asks:
 			wait = max(asked.After, soonest)
 		default:
-			wait = pauses[min(now.Failures, len(pauses)-1)]
+			if wait = pauses[min(now.Failures, len(pauses)-1)]; asked != nil {
+				wait = max(asked.After, soonest)
+			}
 			now.Failures++
 			now.Error, now.ErrorAt = cause.Error(), tx.Now()
 		}
 		if now.Due = (time.Time{}); wait > 0 {
 			now.Due = tx.Now().Add(wait)
 		}
-		s.Failures = now.Failures
+		s.Failures, s.Restarts = now.Failures, now.Restarts
 		return r.next(tx, reading, now)
 	})
 	switch log := r.Log.With("reading", reading, "phase", s.Phase, "page", s.Pages+1); {
@@ -270,10 +285,13 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 		return 0, nil
 	case err != nil:
 		return 0, errors.Join(err, cause)
+	case over && s.Restarts >= loudAfter:
+		log.Error("the directory asks to begin anew, again and again; people stay as they are until all is read", "times", s.Restarts, "again_in", wait)
+		return wait, nil
 	case over:
-		log.Warn("the directory asks to begin anew; people stay as they are until all is read")
-		return 0, nil
-	case asked != nil:
+		log.Warn("the directory asks to begin anew; people stay as they are until all is read", "again_in", wait)
+		return wait, nil
+	case asks:
 		log.Info("the directory asks to wait", "wait", wait, "why", asked.Err)
 		return wait, nil
 	case s.Failures >= loudAfter:
@@ -286,12 +304,43 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 
 // restart goes back to the beginning of what a cursor leads through.
 func restart(s *bot.SyncState) {
+	rewind(s)
+	s.Force = false // what is read now is not what was looked at
 	switch s.Phase {
 	case bot.SyncAccounts:
 		anew(s)
 	case bot.SyncMembers:
-		s.Cursor, s.Seen = "", s.Step
-	default:
-		s.Cursor = ""
+		s.Seen = s.Step
 	}
+}
+
+// rewind forgets the way that cursors have led.
+func rewind(s *bot.SyncState) { s.Cursor, s.Mark, s.Empty = "", "", 0 }
+
+// follow notes a page of n things that names the next cursor.
+func follow(s *bot.SyncState, next string, n int) {
+	s.Read, s.Cursor = s.Read+n, next
+	if s.Empty++; n > 0 {
+		s.Empty = 0
+	}
+	// A cursor is kept after the pages 1, 2, 4, 8...: from some page on it is one
+	// of any circle, and the circle is shorter than the way to the next.
+	if s.Mark == "" || s.Pages&(s.Pages-1) == 0 {
+		s.Mark = next
+	}
+	if next == "" {
+		rewind(s)
+	}
+}
+
+// astray says why a page of n things that names the next cursor leads to no end.
+func astray(s *bot.SyncState, next string, n int) error {
+	switch {
+	case next == "":
+	case next == s.Cursor, next == s.Mark:
+		return errors.New("the page does not say where the next one is: it leads back")
+	case n == 0 && s.Empty+1 >= mostEmpty:
+		return fmt.Errorf("%d pages in a row have nothing and name a next one", s.Empty+1)
+	}
+	return nil
 }

@@ -124,6 +124,8 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 			if s.Failures >= syncFailures {
 				f.State = bot.Broken
 			}
+		case s.Running() && s.Restarts > 1:
+			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("the directory asked %d times to begin anew", s.Restarts), "see whether something between this machine and entra.graph_url changes addresses or answers"
 		case s.Warning != "":
 			f.State, f.Text, f.Fix = bot.Doubtful, "read without a part of it: "+s.Warning, "grant what is missing; the next reading tries it again"
 		case last == nil:

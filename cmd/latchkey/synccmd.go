@@ -164,11 +164,17 @@ const (
 	syncLook = 300 * time.Millisecond
 	// syncFailures are how many failures in a row the command waits for.
 	syncFailures = 3
+	// syncPatience is how long the command waits for the next try after a failure.
+	syncPatience = time.Minute
 )
 
 // read begins a reading, or joins the one that is under way, and follows it to
 // its end.
 func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Order) (*bot.SyncResult, error) {
+	before, err := r.room.State(ctx, reading)
+	if err != nil {
+		return nil, err
+	}
 	began, err := r.room.Begin(ctx, reading, o)
 	if err != nil {
 		return nil, err
@@ -178,7 +184,8 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 	}
 	show := newProgress(r.s.err, 0)
 	defer show.end()
-	failures := 0
+	old := before.Failures // of before this command, which tries it anew
+	failures, restarts := old, before.Restarts
 	for {
 		state, err := r.room.State(ctx, reading)
 		if err == nil && !state.Running() {
@@ -187,12 +194,18 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 		wait := syncLook
 		if err == nil {
 			show.say(syncProgress(state, r.h.db.Now()))
+			old = min(old, state.Failures)
 			if state.Failures > failures {
 				show.end()
 				fmt.Fprintf(r.s.err, "page %d cannot be read: %s; again at %s\n", state.Pages+1, printable(state.Error), state.Due.Local().Format("15:04:05"))
 			}
-			if failures = state.Failures; failures >= syncFailures {
+			failures = state.Failures
+			if n := failures - old; n >= syncFailures || n > 0 && state.Due.Sub(r.h.db.Now()) > syncPatience {
 				return nil, fmt.Errorf("the directory cannot be read: %s; people stay as they are. When that is mended, run the same command again; the service tries it by itself", printable(state.Error))
+			}
+			restarts = min(restarts, state.Restarts)
+			if n := state.Restarts - restarts; n >= syncFailures {
+				return nil, fmt.Errorf("the directory asked %d times to begin anew; people stay as they are, and the service goes on by itself. See whether something between this machine and entra.graph_url changes addresses or answers", n)
 			}
 			if r.s.house == nil { // no service does it here
 				wait, err = r.advance(ctx, reading)

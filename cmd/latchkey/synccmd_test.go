@@ -250,3 +250,29 @@ func TestListBesideTheDirectory(t *testing.T) {
 		t.Errorf("people:\n%s", out)
 	}
 }
+
+// A directory that does not answer is a failure: the command ends, the doctor
+// tells it, and the next command tries it anew.
+func TestPeopleSyncWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	d := &fakeTenant{ids: []string{"a"}, err: &bot.WaitError{Err: errors.New("no answer: connection refused")}}
+	cfg := installTenant(t, 120, d)
+	for range 2 { // the second one does not end by what the first one met
+		code, _, errs := syncPeople(t, cfg)
+		if code != exitError || strings.Count(errs, "no answer: connection refused; again at") != syncFailures || !strings.Contains(errs, "the directory cannot be read: read accounts: no answer: connection refused; people stay as they are") {
+			t.Fatalf("exit %d\n%s", code, errs)
+		}
+	}
+	if _, out, errs := command(t, secretEnv, "doctor", "--config", cfg); !strings.Contains(out+errs, "cannot be read, tried 6 times: read accounts: no answer") {
+		t.Errorf("doctor:\n%s%s", out, errs)
+	}
+	// Its own pause is longer than anybody waits.
+	d.err = &bot.WaitError{After: time.Hour, Err: errors.New("no answer: connection refused")}
+	if code, _, errs := syncPeople(t, cfg); code != exitError || strings.Count(errs, "again at") != 1 {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+	d.err = nil
+	if code, out, errs := syncPeople(t, cfg); code != exitOK || !strings.Contains(out, "1 row; added 1") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
