@@ -37,8 +37,8 @@ type Registration struct {
 // Has is what is known now: the report, or the person's own page where that is
 // newer, together with what the report has and no such page shows.
 func (r *Registration) Has() (methods []string, at time.Time) {
-	if r.Direct == nil || !r.DirectAt.After(r.asOf()) {
-		return r.Methods, r.asOf()
+	if r.Direct == nil || !r.DirectAt.After(r.ReportAt()) {
+		return r.Methods, r.ReportAt()
 	}
 	has := func(all []string, word string) bool {
 		return slices.ContainsFunc(all, func(w string) bool { return strings.EqualFold(w, word) })
@@ -59,8 +59,8 @@ func (r *Registration) Has() (methods []string, at time.Time) {
 // the report: v1.0 of "List methods" has only those of its own version.
 var offPage = []string{"hardwareOneTimePasscode", "securityQuestion", "appPassword", "qrCode"}
 
-// asOf is how old the report's knowledge is.
-func (r *Registration) asOf() time.Time {
+// ReportAt is how old the report's knowledge is; zero: it was never read.
+func (r *Registration) ReportAt() time.Time {
 	if r.AsOf.IsZero() || r.AsOf.After(r.ReadAt) {
 		return r.ReadAt
 	}

@@ -138,6 +138,10 @@ type Side struct {
 	Microsoft bool `json:"microsoft"`
 	// Differs is why that flag says otherwise than Answer; empty: it does not.
 	Differs Reason `json:"differs,omitempty"`
+	// sure is how much of Have rests on nothing that is not known here. vouched:
+	// Microsoft's flag stands for something that counts.
+	sure    int
+	vouched bool
 }
 
 // Loses reports whether the person gets in today, by Microsoft's word, and will
@@ -151,6 +155,9 @@ type Verdict struct {
 	Admin  bool      `json:"admin,omitempty"` // global administrators have until GlobalAdminsEnd
 	AsOf   time.Time `json:"asOf,omitzero"`   // how old the knowledge of the methods is; zero: there is none
 	Source string    `json:"source"`          // FromReport, FromPage or empty
+	// ReportAt is how old Microsoft's report is, which the flags and the reset
+	// rest on even where the methods are from the own page; zero: there is none.
+	ReportAt time.Time `json:"reportAt,omitzero"`
 	// PolicyAt is when the policy was read; zero: never, so that nothing could
 	// be held against it.
 	PolicyAt time.Time `json:"policyAt,omitzero"`
@@ -194,7 +201,7 @@ func Judge(g *bot.Registration, pol *bot.TenantPolicy, s Settings) Verdict {
 	}
 	j.g = g
 	words, at := g.Has()
-	v.Admin, v.AsOf, v.Source = g.Admin, at, FromReport
+	v.Admin, v.AsOf, v.ReportAt, v.Source = g.Admin, at, g.ReportAt(), FromReport
 	if g.Direct != nil && at.Equal(g.DirectAt) {
 		v.Source = FromPage
 	}
@@ -271,6 +278,9 @@ func (j *judge) signIn(s *Side) {
 		switch grant {
 		case granted:
 			s.Have++
+			if c.Unsure == "" {
+				s.sure++
+			}
 		case perhaps:
 			maybe++
 		}
@@ -289,7 +299,29 @@ func (j *judge) signIn(s *Side) {
 	if s.Answer != Yes {
 		s.Do = j.waysIn()
 	}
+	s.vouched = j.vouched(s)
 	j.differs(s, TextEnds, CallEnds, Forbidden, OldSettings, UnknownWord)
+}
+
+// vouched reports whether isMfaCapable says that the person may use something
+// that counts, and cannot be for anything else: a phone whose texts end, a pass,
+// or what is gone from the own page.
+func (j *judge) vouched(s *Side) bool {
+	known := false
+	for _, c := range s.Methods {
+		k := kindOf(c.Method)
+		switch c.Reason {
+		case "":
+			if k.phone() && c.Unsure != "" { // Microsoft's own texts may be what makes the person capable
+				return false
+			}
+			known = known || k.governed() && j.reported[k]
+		case MailNoFactor, NoFactor: // these make nobody capable
+		default:
+			return false
+		}
+	}
+	return j.g.MFACapable && known && !j.gone
 }
 
 // noFactor is why a kind that is no second factor does not count.
@@ -320,7 +352,7 @@ func (j *judge) reset(s *Side) {
 		s.Answer, s.Why = NotKnown, NotReported
 		return
 	}
-	maybe, counted := map[string]bool{}, map[string]bool{}
+	maybe, counted, sure := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	newer := false // something counts that Microsoft's flags cannot know of
 	for _, m := range j.has {
 		s.Methods = append(s.Methods, Counted{Method: m.word, Class: m.kind.class()})
@@ -346,6 +378,9 @@ func (j *judge) reset(s *Side) {
 		default:
 			g, c.Reason, c.Unsure = j.resets(m.kind)
 		}
+		if g == granted && c.Unsure == "" {
+			sure[c.Class] = true
+		}
 		switch {
 		case g == perhaps:
 			maybe[c.Class] = true
@@ -357,6 +392,7 @@ func (j *judge) reset(s *Side) {
 			s.Have++
 		}
 	}
+	s.sure = len(sure)
 	for class := range counted {
 		delete(maybe, class)
 	}
