@@ -81,7 +81,9 @@ type TenantPolicy struct {
 
 // A PolicyMethod is one authenticationMethodConfiguration.
 type PolicyMethod struct {
-	ID       string   `json:"id"` // "sms", "voice", "email", "fido2", "softwareOath", "microsoftAuthenticator", ...; any case
+	// "sms", "voice", "email", "fido2", "softwareOath", "microsoftAuthenticator", ...;
+	// any case. "external" for each other company's factor: there may be several.
+	ID       string   `json:"id"`
 	Enabled  bool     `json:"enabled"`
 	Everyone bool     `json:"everyone"`           // for all_users
 	Groups   []string `json:"groups,omitempty"`   // else for the members of these

@@ -321,6 +321,8 @@ func TestPolicyOfTheTenant(t *testing.T) {
 		{ID: "Sms", Enabled: true, Groups: []string{"abcdef00-0000-4000-8000-000000000001"}, Except: []string{"abcdef00-0000-4000-8000-000000000002"}},
 		{ID: "Voice", Enabled: true, Everyone: true},
 		{ID: "Email", Everyone: true},
+		{ID: "external", Enabled: true, Everyone: true}, // and no GUID
+		{ID: "external"},
 	}}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Fatalf("%+v, want %+v; %v", p, want, err)
@@ -334,7 +336,7 @@ func TestPolicyOfTheTenant(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	s.refuse(admins, 403, "accessDenied")
-	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins != nil || len(p.Methods) != 4 {
+	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins != nil || len(p.Methods) != 6 {
 		t.Errorf("where only that is refused: %+v, %v", p, err)
 	}
 	for profiles, want := range map[string]bool{
