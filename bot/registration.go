@@ -26,6 +26,7 @@ type Registration struct {
 
 	Admin           bool `json:"admin,omitempty"` // has an administrator's role: two methods to reset, no questions
 	Guest           bool `json:"guest,omitempty"`
+	External        bool `json:"external,omitempty"`        // the account is another organisation's (#EXT# in its name); guests may be of our own
 	ResetEnabled    bool `json:"resetEnabled,omitempty"`    // isSsprEnabled: the policy lets the person reset
 	ResetRegistered bool `json:"resetRegistered,omitempty"` // isSsprRegistered
 	ResetCapable    bool `json:"resetCapable,omitempty"`    // isSsprCapable: Microsoft's own "done"

@@ -239,6 +239,17 @@ func TestReportComesPageByPage(t *testing.T) {
 	}
 }
 
+// A guest of another organisation has until July 2027, one with an account of
+// the tenant's own has not; userType is the same.
+func TestReportTellsWhoIsFromOutside(t *testing.T) {
+	s := newServer(t)
+	s.list(report, row(ann, `,"userType":"guest"`), row(bob, `,"userType":"guest","userPrincipalName":"pat_north.example#EXT#@riverbend.example"`))
+	all, _, err := s.client().Registrations(ctx(), "")
+	if err != nil || len(all) != 2 || all[0].External || !all[1].External || !all[0].Guest || !all[1].Guest {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // A row that says nothing must not become "nothing registered" or "off".
 func TestReportWithoutWhatItMustSayIsRefused(t *testing.T) {
 	for _, name := range []string{"methodsRegistered", "isSsprEnabled", "isAdmin", "id"} {

@@ -14,7 +14,7 @@ import (
 var Ends = time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
 
 // GlobalAdminsEnd is when they end for global administrators and external
-// users. The report does not tell which administrators are global ones.
+// users; for guests with an account of the tenant's own it is Ends. The report does not tell which administrators are global ones.
 var GlobalAdminsEnd = time.Date(2027, 7, 1, 0, 0, 0, 0, time.UTC)
 
 // Settings are what Entra does not tell and the operator has set.
@@ -33,7 +33,7 @@ const (
 	No                        // will not
 	Off                       // reset: switched off for the person
 	Unprotected               // sign-in: there is no second factor to lose
-	NotJudged                 // a guest: the home tenant's to know, and 1 July 2027
+	NotJudged                 // an external user: the home tenant's to know, and 1 July 2027
 	answers
 )
 
@@ -89,7 +89,7 @@ const (
 	ResetOff    Reason = "reset_off"     // isSsprEnabled is false
 	AdminsOff   Reason = "admins_off"    // administrators may not reset (allowedToUseSSPR)
 	NotReported Reason = "not_reported"  // the report does not have the person
-	GuestElse   Reason = "guest"         // signs in at home
+	GuestElse   Reason = "guest"         // an external user, who signs in at home
 	FewerNeeded Reason = "fewer_needed"  // Microsoft takes fewer methods than are set here
 	ReportOlder Reason = "report_older"  // the person's own page is newer than Microsoft's flag
 	Uncounted   Reason = "not_in_figure" // Microsoft's flag leaves this kind out
@@ -206,7 +206,7 @@ func Judge(g *bot.Registration, pol *bot.TenantPolicy, s Settings) Verdict {
 		v.Source = FromPage
 	}
 	v.SignIn.Microsoft, v.Reset.Microsoft = g.MFACapable, g.ResetCapable
-	if g.Guest {
+	if g.External { // a guest with an account of our own is as anybody here
 		v.SignIn.Answer, v.Reset.Answer = NotJudged, NotJudged
 		v.SignIn.Why, v.Reset.Why = GuestElse, GuestElse
 		return v

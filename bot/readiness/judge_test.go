@@ -284,6 +284,23 @@ func TestAnotherCompanysFactorIsInThePolicy(t *testing.T) {
 	}
 }
 
+// TestGuestsOfOurOwnHaveNoLongerTime: texts and calls go on until July for
+// external users only (concept-sms-voice-retirement).
+func TestGuestsOfOurOwnHaveNoLongerTime(t *testing.T) {
+	g := &bot.Registration{ReadAt: now, Methods: []string{"mobilePhone"}, MFACapable: true, Guest: true}
+	if v := Judge(g, policyOf("complete"), Settings{}); v.SignIn.Answer != No || v.Reset.Answer != Off {
+		t.Errorf("an account of our own: %s", told(v))
+	}
+	g.External = true
+	if v := Judge(g, policyOf("complete"), Settings{}); v.SignIn.Answer != NotJudged || v.Reset.Answer != NotJudged {
+		t.Errorf("from outside: %s", told(v))
+	}
+	g.Guest = false
+	if v := Judge(g, policyOf("complete"), Settings{}); v.SignIn.Answer != NotJudged {
+		t.Errorf("an external member: %s", told(v))
+	}
+}
+
 // TestOnlyWhatPeopleMayAddThemselves: a passkey that only an administrator could
 // add is not advised.
 func TestOnlyWhatPeopleMayAddThemselves(t *testing.T) {

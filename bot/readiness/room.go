@@ -91,7 +91,7 @@ func (w writer) outcome() string {
 	switch {
 	case p.Disabled || !p.FrozenAt.IsZero():
 		return "stopped"
-	case p.Kind == bot.Guest || in == NotJudged:
+	case in == NotJudged || p.Kind == bot.Guest && strings.Contains(strings.ToLower(p.Username), "#ext#"):
 		return "guest"
 	case p.Stopped():
 		return "stopped"

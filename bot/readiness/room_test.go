@@ -162,7 +162,11 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		}},
 		{what: "not in the report", methods: "absent", want: "unknown"},
 		{what: "a guest by the report", methods: "mobilePhone", flags: "MEG", want: "guest"},
-		{what: "a guest by the list", methods: "absent", want: "guest", change: func(p *bot.Person, _ *bot.Registration) { p.Kind = bot.Guest }},
+		{what: "a guest by the list", methods: "absent", want: "guest", change: func(p *bot.Person, _ *bot.Registration) {
+			p.Kind, p.Username = bot.Guest, "ann_north.example#ext#"
+		}},
+		{what: "a guest of our own by the list", methods: "absent", want: "stopped", change: func(p *bot.Person, _ *bot.Registration) { p.Kind = bot.Guest }},
+		{what: "a guest of our own by the report", methods: "mobilePhone email", flags: "MERCG", want: "missing", change: func(_ *bot.Person, g *bot.Registration) { g.External = false }},
 	} {
 		for _, lang := range []string{"en", "es"} {
 			if c.policy == "" {

@@ -47,7 +47,7 @@ func (r *row) registration() *bot.Registration {
 	}
 	is := func(flag string) bool { return strings.Contains(r.flags, flag) }
 	g := &bot.Registration{ReadAt: now, AsOf: now.Add(-30 * time.Hour), MFACapable: is("M"), MFARegistered: is("M"), ResetEnabled: is("E"),
-		ResetRegistered: is("R"), ResetCapable: is("C"), Admin: is("A"), Guest: is("G")}
+		ResetRegistered: is("R"), ResetCapable: is("C"), Admin: is("A"), Guest: is("G"), External: is("G")}
 	if r.methods != "-" {
 		g.Methods = strings.Fields(r.methods)
 	}
