@@ -142,6 +142,13 @@ type Side struct {
 	// Microsoft's flag stands for something that counts.
 	sure    int
 	vouched bool
+	more    []Remedy // sign-in: what would help, whatever Answer is
+}
+
+// oneComputer reports whether all that counts for the sign-in is of one computer.
+func (s *Side) oneComputer() bool {
+	elsewhere := func(c Counted) bool { return c.Reason == "" && !onOneComputer(c.Method) }
+	return s.Answer == Yes && !slices.ContainsFunc(s.Methods, elsewhere)
 }
 
 // Loses reports whether the person gets in today, by Microsoft's word, and will
@@ -278,7 +285,7 @@ func (j *judge) signIn(s *Side) {
 		switch grant {
 		case granted:
 			s.Have++
-			if c.Unsure == "" {
+			if c.Unsure == "" && !onOneComputer(m.word) {
 				s.sure++
 			}
 		case perhaps:
@@ -296,8 +303,8 @@ func (j *judge) signIn(s *Side) {
 	default:
 		s.Answer = No
 	}
-	if s.Answer != Yes {
-		s.Do = j.waysIn()
+	if s.more = j.waysIn(); s.Answer != Yes {
+		s.Do = s.more
 	}
 	s.vouched = j.vouched(s)
 	j.differs(s, TextEnds, CallEnds, Forbidden, OldSettings, UnknownWord)
@@ -312,7 +319,9 @@ func (j *judge) vouched(s *Side) bool {
 		k := kindOf(c.Method)
 		switch c.Reason {
 		case "":
-			if k.phone() && c.Unsure != "" { // Microsoft's own texts may be what makes the person capable
+			// Microsoft's own texts may be what makes the person capable, or what
+			// lets in on one computer only.
+			if k.phone() && c.Unsure != "" || k.governed() && onOneComputer(c.Method) {
 				return false
 			}
 			known = known || k.governed() && j.reported[k]

@@ -127,6 +127,9 @@ func (r *Room) ways(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p == nil || p.Stopped() {
 		return bot.Outcome{Name: "stopped"}, nil
 	}
+	if v.SignIn.oneComputer() {
+		v.SignIn.Do = v.SignIn.more // nothing is missing, and it does not go far
+	}
 	if c.Slot("smartphone") == "none" {
 		v = v.WithoutSmartphone()
 	}
@@ -199,6 +202,8 @@ func (w writer) signIn() string {
 	switch {
 	case head == "":
 		head = "not_known"
+	case s.oneComputer():
+		head = "one_computer"
 	case s.Answer == Yes && !w.sure(s):
 		head = "perhaps"
 	}

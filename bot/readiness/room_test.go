@@ -138,6 +138,7 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		{what: "text, and only other apps than Microsoft's are allowed", methods: "mobilePhone email", flags: "ME", policy: "complete -microsoftAuthenticator -fido2", want: "missing"},
 		{what: "text, with a provider for texts", methods: "mobilePhone securityQuestion", flags: "ME", settings: "2+sms", want: "missing"},
 		{what: "every sort of thing", methods: "microsoftAuthenticatorPasswordless fido2SecurityKey windowsHelloForBusiness macOsSecureEnclaveKey externalAuthMethod hardwareOneTimePasscode mobilePhone mobileSMS mobileCall alternateMobilePhone officePhone email securityQuestion appPassword temporaryAccessPass qrCode starlightKey", flags: "MERC", want: "fine"},
+		{what: "Windows Hello and mail", methods: "windowsHelloForBusiness email", flags: "MERC", settings: "1", want: "unsure"},
 		{what: "reset switched off", methods: "microsoftAuthenticatorPush mobilePhone", flags: "M", want: "off"},
 		{what: "reset switched off, and the app is for some groups only", methods: "microsoftAuthenticatorPush mobilePhone", flags: "M", policy: "complete ~microsoftAuthenticator", want: "unsure"},
 		{what: "a passkey for some groups only, and Microsoft says yes", methods: "passKeySynced email", flags: "MERC", settings: "1", policy: "complete ~fido2", want: "fine"},
@@ -248,6 +249,12 @@ func TestFineIsNeverGuessed(t *testing.T) {
 		{what: "mail and app for some groups", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete ~microsoftAuthenticator ~email", want: "unsure"},
 		{what: "mail for some groups", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete ~email", want: "unsure"},
 		{what: "a code for everybody beside a notification for some", methods: "microsoftAuthenticatorPush softwareOneTimePasscode email", settings: "2", policy: "complete ~microsoftAuthenticator", want: "fine"},
+		{what: "Hello lets in on one computer", methods: "windowsHelloForBusiness email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "the key of a Mac likewise", methods: "macOsSecureEnclaveKey email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "and a passkey of Windows", methods: "passKeyDeviceBoundWindowsHello email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "all three together are no other one", methods: "passKeyDeviceBoundWindowsHello windowsHelloForBusiness macOsSecureEnclaveKey email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "the flag may be for the passkey of Windows", methods: "passKeyDeviceBoundWindowsHello microsoftAuthenticatorPush email", settings: "1", policy: "complete ~microsoftAuthenticator", want: "unsure"},
+		{what: "Hello and a passkey that goes along", methods: "windowsHelloForBusiness passKeySynced email", settings: "1", policy: "complete", want: "fine"},
 		{what: "a report of weeks ago", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete", change: weeks, want: "unsure"},
 		{what: "and the own page of today", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete", change: func(g *bot.Registration) {
 			weeks(g)
