@@ -83,7 +83,7 @@ type TenantPolicy struct {
 // A PolicyMethod is one authenticationMethodConfiguration.
 type PolicyMethod struct {
 	// "sms", "voice", "email", "fido2", "softwareOath", "microsoftAuthenticator", ...;
-	// any case. "external" for each other company's factor: there may be several.
+	// any case. "externalAuthenticationMethod" for each other company's factor: there may be several.
 	ID       string   `json:"id"`
 	Enabled  bool     `json:"enabled"`
 	Everyone bool     `json:"everyone"`           // for all_users

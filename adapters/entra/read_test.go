@@ -332,8 +332,8 @@ func TestPolicyOfTheTenant(t *testing.T) {
 		{ID: "Sms", Enabled: true, Groups: []string{"abcdef00-0000-4000-8000-000000000001"}, Except: []string{"abcdef00-0000-4000-8000-000000000002"}},
 		{ID: "Voice", Enabled: true, Everyone: true},
 		{ID: "Email", Everyone: true},
-		{ID: "external", Enabled: true, Everyone: true}, // and no GUID
-		{ID: "external"},
+		{ID: "externalAuthenticationMethod", Enabled: true, Everyone: true}, // and no GUID
+		{ID: "externalAuthenticationMethod"},
 	}}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Fatalf("%+v, want %+v; %v", p, want, err)

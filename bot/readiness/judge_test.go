@@ -37,7 +37,7 @@ func draw(r *rand.Rand) (*bot.Registration, *bot.TenantPolicy, Settings) {
 	}
 	spec := []string{"complete", "pre", "progress", "unread"}[r.IntN(4)]
 	if spec != "unread" {
-		for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", "external"} {
+		for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", externalID} {
 			if n := r.IntN(6); n < 2 {
 				spec += " " + "-~"[n:n+1] + id
 			}
@@ -262,9 +262,9 @@ func TestCodeOfMicrosoftsApp(t *testing.T) {
 func TestAnotherCompanysFactorIsInThePolicy(t *testing.T) {
 	g := &bot.Registration{ReadAt: now, Methods: []string{"externalAuthMethod"}, ResetEnabled: true}
 	none := policyOf("complete")
-	none.Methods = slices.DeleteFunc(none.Methods, func(m bot.PolicyMethod) bool { return m.ID == "external" })
+	none.Methods = slices.DeleteFunc(none.Methods, func(m bot.PolicyMethod) bool { return m.ID == externalID })
 	two := policyOf("complete")
-	two.Methods = append(two.Methods, bot.PolicyMethod{ID: "External"})
+	two.Methods = append(two.Methods, bot.PolicyMethod{ID: "EXTERNALAuthenticationMethod"})
 	for what, c := range map[string]struct {
 		pol  *bot.TenantPolicy
 		want Answer
@@ -272,9 +272,9 @@ func TestAnotherCompanysFactorIsInThePolicy(t *testing.T) {
 	}{
 		"no policy":                     {nil, Yes, "ok"},
 		"on for everybody":              {policyOf("complete"), Yes, "ok"},
-		"for some groups":               {policyOf("complete ~external"), Yes, "ok?only_groups"},
-		"off":                           {policyOf("complete -external"), No, "policy_forbids"},
-		"off, and the old settings too": {policyOf("pre -external"), NotKnown, "old_settings"},
+		"for some groups":               {policyOf("complete ~externalAuthenticationMethod"), Yes, "ok?only_groups"},
+		"off":                           {policyOf("complete -externalAuthenticationMethod"), No, "policy_forbids"},
+		"off, and the old settings too": {policyOf("pre -externalAuthenticationMethod"), NotKnown, "old_settings"},
 		"none is configured":            {none, No, "policy_forbids"},
 		"one of two is off":             {two, Yes, "ok?only_groups"},
 	} {

@@ -113,6 +113,9 @@ func (j *judge) permits(id string) (g grant, why, unsure Reason) {
 	return granted, "", ""
 }
 
+// externalID is the id, in bot.PolicyMethod, of another company's factor.
+const externalID = "externalAuthenticationMethod"
+
 // elsewhere says what the policy does with other companies' factors. Each has a
 // configuration there, and the report does not tell whose a person has: where
 // one of them is off, or for some groups, that may be the person's.
@@ -122,14 +125,14 @@ func (j *judge) elsewhere() (grant, Reason, Reason) {
 	}
 	some, all := false, true
 	for i := range j.pol.Methods {
-		if m := &j.pol.Methods[i]; strings.EqualFold(m.ID, "external") {
+		if m := &j.pol.Methods[i]; strings.EqualFold(m.ID, externalID) {
 			some = some || on(m)
 			all = all && on(m) && m.Everyone && len(m.Except) == 0
 		}
 	}
 	switch {
 	case !some:
-		return j.forbids("external")
+		return j.forbids(externalID)
 	case !all:
 		return granted, "", OnlyGroups
 	}

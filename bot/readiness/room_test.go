@@ -242,7 +242,7 @@ func TestFineIsNeverGuessed(t *testing.T) {
 		{what: "or for texts that end", methods: "fido2 email mobilePhone", settings: "1", policy: passkeyOfSome, want: "unsure"},
 		{what: "or for calls that end", methods: "fido2 email alternateMobilePhone", settings: "1", policy: passkeyOfSome, want: "unsure"},
 		{what: "a phone goes on for some groups, and is called today", methods: "mobilePhone email", settings: "1+sms", policy: "complete ~sms", want: "unsure"},
-		{what: "it is never for another company's factor", methods: "externalAuthMethod email", settings: "1", policy: "complete ~external", want: "unsure"},
+		{what: "it is never for another company's factor", methods: "externalAuthMethod email", settings: "1", policy: "complete ~externalAuthenticationMethod", want: "unsure"},
 		{what: "or for a phone that is gone from the own page", methods: "mobilePhone email", settings: "1", policy: passkeyOfSome, change: page("fido2", "email"), want: "unsure"},
 		{what: "what is on the own page only, no flag is for", methods: "email", settings: "1", policy: passkeyOfSome, change: page("fido2", "email"), want: "unsure"},
 		{what: "a pass beside what is allowed to everybody", methods: "fido2 email temporaryAccessPass", settings: "1", policy: "complete", want: "fine"},

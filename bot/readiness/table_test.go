@@ -76,7 +76,7 @@ func policyOf(s string) *bot.TenantPolicy {
 		return nil
 	}
 	p := &bot.TenantPolicy{ReadAt: now}
-	for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", "external"} {
+	for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", externalID} {
 		p.Methods = append(p.Methods, bot.PolicyMethod{ID: id, Enabled: true, Everyone: true, Office: true, SelfSet: true})
 	}
 	for _, w := range strings.Fields(s) {
