@@ -26,6 +26,7 @@ type Registration struct {
 
 	Admin           bool `json:"admin,omitempty"` // has an administrator's role: two methods to reset, no questions
 	Guest           bool `json:"guest,omitempty"`
+	External        bool `json:"external,omitempty"`        // the account is another organisation's (#EXT# in its name); guests may be of our own
 	ResetEnabled    bool `json:"resetEnabled,omitempty"`    // isSsprEnabled: the policy lets the person reset
 	ResetRegistered bool `json:"resetRegistered,omitempty"` // isSsprRegistered
 	ResetCapable    bool `json:"resetCapable,omitempty"`    // isSsprCapable: Microsoft's own "done"
@@ -37,8 +38,8 @@ type Registration struct {
 // Has is what is known now: the report, or the person's own page where that is
 // newer, together with what the report has and no such page shows.
 func (r *Registration) Has() (methods []string, at time.Time) {
-	if r.Direct == nil || !r.DirectAt.After(r.asOf()) {
-		return r.Methods, r.asOf()
+	if r.Direct == nil || !r.DirectAt.After(r.ReportAt()) {
+		return r.Methods, r.ReportAt()
 	}
 	has := func(all []string, word string) bool {
 		return slices.ContainsFunc(all, func(w string) bool { return strings.EqualFold(w, word) })
@@ -59,8 +60,8 @@ func (r *Registration) Has() (methods []string, at time.Time) {
 // the report: v1.0 of "List methods" has only those of its own version.
 var offPage = []string{"hardwareOneTimePasscode", "securityQuestion", "appPassword", "qrCode"}
 
-// asOf is how old the report's knowledge is.
-func (r *Registration) asOf() time.Time {
+// ReportAt is how old the report's knowledge is; zero: it was never read.
+func (r *Registration) ReportAt() time.Time {
 	if r.AsOf.IsZero() || r.AsOf.After(r.ReadAt) {
 		return r.ReadAt
 	}
@@ -81,7 +82,9 @@ type TenantPolicy struct {
 
 // A PolicyMethod is one authenticationMethodConfiguration.
 type PolicyMethod struct {
-	ID       string   `json:"id"` // "sms", "voice", "email", "fido2", "softwareOath", "microsoftAuthenticator", ...; any case
+	// "sms", "voice", "email", "fido2", "softwareOath", "microsoftAuthenticator", ...;
+	// any case. "externalAuthenticationMethod" for each other company's factor: there may be several.
+	ID       string   `json:"id"`
 	Enabled  bool     `json:"enabled"`
 	Everyone bool     `json:"everyone"`           // for all_users
 	Groups   []string `json:"groups,omitempty"`   // else for the members of these

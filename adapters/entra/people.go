@@ -196,7 +196,7 @@ func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, 
 	}
 	upn := lower(told.text("userPrincipalName"))
 	local, _, _ := strings.Cut(upn, "@")
-	external := strings.Contains(upn, "#ext#")
+	external := isExternal(upn)
 
 	if p.Username = lower(told.text("onPremisesSamAccountName")); p.Username == "" {
 		p.Username = local
@@ -242,6 +242,10 @@ func (c *Client) Person(id bot.PersonID, merged json.RawMessage) (p bot.Person, 
 	}
 	return p, unsaid, nil
 }
+
+// isExternal reports whether an account is another organisation's, by its user
+// principal name.
+func isExternal(upn string) bool { return strings.Contains(lower(upn), "#ext#") }
 
 // fields are the properties of an account.
 type fields map[string]json.RawMessage

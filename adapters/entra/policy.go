@@ -12,6 +12,11 @@ import (
 // everyone is how the policy names all users in a list of targets.
 const everyone = "all_users"
 
+// external is what a configuration of another company's factor is called here.
+// There may be several, and their own ids are GUIDs, which tell nobody what they
+// are (externalAuthenticationMethodConfiguration).
+const external = "externalAuthenticationMethod"
+
 type target struct {
 	ID         string `json:"id"`
 	TargetType string `json:"targetType"`
@@ -73,8 +78,12 @@ func (c *Client) TenantPolicy(ctx context.Context) (*bot.TenantPolicy, error) {
 
 func (m *methodConfiguration) method() bot.PolicyMethod {
 	p := bot.PolicyMethod{ID: m.ID, Enabled: strings.EqualFold(m.State, "enabled"), Office: m.Office, SelfSet: m.SelfSet, Attested: m.Attested}
-	if p.ID == "" {
-		p.ID = strings.TrimSuffix(strings.TrimPrefix(m.Type, "#microsoft.graph."), "AuthenticationMethodConfiguration")
+	kind := strings.TrimSuffix(strings.TrimPrefix(m.Type, "#microsoft.graph."), "AuthenticationMethodConfiguration")
+	switch {
+	case kind == "external":
+		p.ID = external
+	case p.ID == "":
+		p.ID = kind
 	}
 	for _, t := range m.Include {
 		if t.ID == everyone {

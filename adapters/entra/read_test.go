@@ -241,6 +241,17 @@ func TestReportComesPageByPage(t *testing.T) {
 	}
 }
 
+// A guest of another organisation has until July 2027, one with an account of
+// the tenant's own has not; userType is the same.
+func TestReportTellsWhoIsFromOutside(t *testing.T) {
+	s := newServer(t)
+	s.list(report, row(ann, `,"userType":"guest"`), row(bob, `,"userType":"guest","userPrincipalName":"pat_north.example#EXT#@riverbend.example"`))
+	all, _, err := s.client().Registrations(ctx(), "")
+	if err != nil || len(all) != 2 || all[0].External || !all[1].External || !all[0].Guest || !all[1].Guest {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // A row that says nothing must not become "nothing registered" or "off".
 func TestReportWithoutWhatItMustSayIsRefused(t *testing.T) {
 	for _, name := range []string{"methodsRegistered", "isSsprEnabled", "isAdmin", "id"} {
@@ -336,6 +347,8 @@ func TestPolicyOfTheTenant(t *testing.T) {
 		{ID: "Sms", Enabled: true, Groups: []string{"abcdef00-0000-4000-8000-000000000001"}, Except: []string{"abcdef00-0000-4000-8000-000000000002"}},
 		{ID: "Voice", Enabled: true, Everyone: true},
 		{ID: "Email", Everyone: true},
+		{ID: "externalAuthenticationMethod", Enabled: true, Everyone: true}, // and no GUID
+		{ID: "externalAuthenticationMethod"},
 	}}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Fatalf("%+v, want %+v; %v", p, want, err)
@@ -349,7 +362,7 @@ func TestPolicyOfTheTenant(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	s.refuse(admins, 403, "accessDenied")
-	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins != nil || len(p.Methods) != 4 {
+	if p, err = s.client().TenantPolicy(ctx()); err != nil || p.Admins != nil || len(p.Methods) != 6 {
 		t.Errorf("where only that is refused: %+v, %v", p, err)
 	}
 	for profiles, want := range map[string]bool{

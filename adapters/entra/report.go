@@ -17,6 +17,7 @@ const reportPage = "999"
 // detail is a row of the report (userRegistrationDetails).
 type detail struct {
 	ID                  string     `json:"id"`
+	UserPrincipalName   string     `json:"userPrincipalName"`
 	UserType            string     `json:"userType"`
 	LastUpdatedDateTime *time.Time `json:"lastUpdatedDateTime"`
 
@@ -65,7 +66,7 @@ func (c *Client) Registrations(ctx context.Context, cursor string) (all []bot.Re
 		}
 		g := bot.Registration{
 			Person: personID(d.ID), Methods: *d.MethodsRegistered,
-			Admin: *d.IsAdmin, Guest: strings.EqualFold(d.UserType, "guest"),
+			Admin: *d.IsAdmin, Guest: strings.EqualFold(d.UserType, "guest"), External: isExternal(d.UserPrincipalName),
 			ResetEnabled: *d.IsSsprEnabled, ResetRegistered: d.IsSsprRegistered, ResetCapable: d.IsSsprCapable,
 			MFARegistered: d.IsMfaRegistered, MFACapable: d.IsMfaCapable, Passwordless: d.IsPasswordlessCapable,
 		}

@@ -241,7 +241,9 @@ const policy = `{"id":"authenticationMethodsPolicy","policyMigrationState":"migr
 	{"@odata.type":"#microsoft.graph.fido2AuthenticationMethodConfiguration","id":"Fido2","state":"enabled","isSelfServiceRegistrationAllowed":true,"isAttestationEnforced":true,"includeTargets":[{"targetType":"group","id":"all_users"}]},
 	{"@odata.type":"#microsoft.graph.smsAuthenticationMethodConfiguration","id":"Sms","state":"enabled","includeTargets":[{"targetType":"group","id":"ABCDEF00-0000-4000-8000-000000000001"}],"excludeTargets":[{"targetType":"group","id":"ABCDEF00-0000-4000-8000-000000000002"}]},
 	{"@odata.type":"#microsoft.graph.voiceAuthenticationMethodConfiguration","id":"Voice","state":"enabled","isOfficePhoneAllowed":false,"includeTargets":[{"targetType":"group","id":"all_users"}]},
-	{"@odata.type":"#microsoft.graph.emailAuthenticationMethodConfiguration","id":"Email","state":"disabled","includeTargets":[{"targetType":"group","id":"all_users"}]}]}`
+	{"@odata.type":"#microsoft.graph.emailAuthenticationMethodConfiguration","id":"Email","state":"disabled","includeTargets":[{"targetType":"group","id":"all_users"}]},
+	{"@odata.type":"#microsoft.graph.externalAuthenticationMethodConfiguration","id":"abcdef00-0000-4000-8000-000000000003","displayName":"Other","state":"enabled","includeTargets":[{"targetType":"group","id":"all_users"}]},
+	{"@odata.type":"#microsoft.graph.externalAuthenticationMethodConfiguration","id":"abcdef00-0000-4000-8000-000000000004","displayName":"Third","state":"disabled","includeTargets":[]}]}`
 
 // everything answers all that is read.
 func (s *server) everything() {

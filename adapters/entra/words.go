@@ -135,8 +135,8 @@ func oddPolicy(p *bot.TenantPolicy) (odd []string) {
 	strange(p.Campaign.State, "default", "enabled", "disabled")
 	strange(p.Campaign.Target, "", "microsoftAuthenticator", "fido2")
 	for _, m := range p.Methods {
-		if !slices.ContainsFunc(policyWords, func(w policyWord) bool { return strings.EqualFold(w.id, m.ID) }) && !guid.MatchString(m.ID) {
-			odd = append(odd, m.ID) // external methods have an id of their own
+		if !slices.ContainsFunc(policyWords, func(w policyWord) bool { return strings.EqualFold(w.id, m.ID) }) {
+			odd = append(odd, m.ID)
 		}
 	}
 	return odd

@@ -179,10 +179,7 @@ func (t *Tally) Add(p *bot.Person, g *bot.Registration, v *Verdict) bool {
 	if g == nil || g.ReadAt.IsZero() {
 		return true
 	}
-	asOf := g.AsOf
-	if asOf.IsZero() || asOf.After(g.ReadAt) {
-		asOf = g.ReadAt
-	}
+	asOf := g.ReportAt()
 	if t.Oldest.IsZero() || asOf.Before(t.Oldest) {
 		t.Oldest = asOf
 	}

@@ -14,7 +14,7 @@ import (
 var Ends = time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
 
 // GlobalAdminsEnd is when they end for global administrators and external
-// users. The report does not tell which administrators are global ones.
+// users; for guests with an account of the tenant's own it is Ends. The report does not tell which administrators are global ones.
 var GlobalAdminsEnd = time.Date(2027, 7, 1, 0, 0, 0, 0, time.UTC)
 
 // Settings are what Entra does not tell and the operator has set.
@@ -33,7 +33,7 @@ const (
 	No                        // will not
 	Off                       // reset: switched off for the person
 	Unprotected               // sign-in: there is no second factor to lose
-	NotJudged                 // a guest: the home tenant's to know, and 1 July 2027
+	NotJudged                 // an external user: the home tenant's to know, and 1 July 2027
 	answers
 )
 
@@ -89,7 +89,7 @@ const (
 	ResetOff    Reason = "reset_off"     // isSsprEnabled is false
 	AdminsOff   Reason = "admins_off"    // administrators may not reset (allowedToUseSSPR)
 	NotReported Reason = "not_reported"  // the report does not have the person
-	GuestElse   Reason = "guest"         // signs in at home
+	GuestElse   Reason = "guest"         // an external user, who signs in at home
 	FewerNeeded Reason = "fewer_needed"  // Microsoft takes fewer methods than are set here
 	ReportOlder Reason = "report_older"  // the person's own page is newer than Microsoft's flag
 	Uncounted   Reason = "not_in_figure" // Microsoft's flag leaves this kind out
@@ -138,6 +138,17 @@ type Side struct {
 	Microsoft bool `json:"microsoft"`
 	// Differs is why that flag says otherwise than Answer; empty: it does not.
 	Differs Reason `json:"differs,omitempty"`
+	// sure is how much of Have rests on nothing that is not known here. vouched:
+	// Microsoft's flag stands for something that counts.
+	sure    int
+	vouched bool
+	more    []Remedy // sign-in: what would help, whatever Answer is
+}
+
+// oneComputer reports whether all that counts for the sign-in is of one computer.
+func (s *Side) oneComputer() bool {
+	elsewhere := func(c Counted) bool { return c.Reason == "" && !onOneComputer(c.Method) }
+	return s.Answer == Yes && !slices.ContainsFunc(s.Methods, elsewhere)
 }
 
 // Loses reports whether the person gets in today, by Microsoft's word, and will
@@ -151,6 +162,9 @@ type Verdict struct {
 	Admin  bool      `json:"admin,omitempty"` // global administrators have until GlobalAdminsEnd
 	AsOf   time.Time `json:"asOf,omitzero"`   // how old the knowledge of the methods is; zero: there is none
 	Source string    `json:"source"`          // FromReport, FromPage or empty
+	// ReportAt is how old Microsoft's report is, which the flags and the reset
+	// rest on even where the methods are from the own page; zero: there is none.
+	ReportAt time.Time `json:"reportAt,omitzero"`
 	// PolicyAt is when the policy was read; zero: never, so that nothing could
 	// be held against it.
 	PolicyAt time.Time `json:"policyAt,omitzero"`
@@ -194,12 +208,12 @@ func Judge(g *bot.Registration, pol *bot.TenantPolicy, s Settings) Verdict {
 	}
 	j.g = g
 	words, at := g.Has()
-	v.Admin, v.AsOf, v.Source = g.Admin, at, FromReport
+	v.Admin, v.AsOf, v.ReportAt, v.Source = g.Admin, at, g.ReportAt(), FromReport
 	if g.Direct != nil && at.Equal(g.DirectAt) {
 		v.Source = FromPage
 	}
 	v.SignIn.Microsoft, v.Reset.Microsoft = g.MFACapable, g.ResetCapable
-	if g.Guest {
+	if g.External { // a guest with an account of our own is as anybody here
 		v.SignIn.Answer, v.Reset.Answer = NotJudged, NotJudged
 		v.SignIn.Why, v.Reset.Why = GuestElse, GuestElse
 		return v
@@ -271,6 +285,9 @@ func (j *judge) signIn(s *Side) {
 		switch grant {
 		case granted:
 			s.Have++
+			if c.Unsure == "" && !onOneComputer(m.word) {
+				s.sure++
+			}
 		case perhaps:
 			maybe++
 		}
@@ -286,10 +303,34 @@ func (j *judge) signIn(s *Side) {
 	default:
 		s.Answer = No
 	}
-	if s.Answer != Yes {
-		s.Do = j.waysIn()
+	if s.more = j.waysIn(); s.Answer != Yes {
+		s.Do = s.more
 	}
+	s.vouched = j.vouched(s)
 	j.differs(s, TextEnds, CallEnds, Forbidden, OldSettings, UnknownWord)
+}
+
+// vouched reports whether isMfaCapable says that the person may use something
+// that counts, and cannot be for anything else: a phone whose texts end, a pass,
+// or what is gone from the own page.
+func (j *judge) vouched(s *Side) bool {
+	known := false
+	for _, c := range s.Methods {
+		k := kindOf(c.Method)
+		switch c.Reason {
+		case "":
+			// Microsoft's own texts may be what makes the person capable, or what
+			// lets in on one computer only.
+			if k.phone() && c.Unsure != "" || k.governed() && onOneComputer(c.Method) {
+				return false
+			}
+			known = known || k.governed() && j.reported[k]
+		case MailNoFactor, NoFactor: // these make nobody capable
+		default:
+			return false
+		}
+	}
+	return j.g.MFACapable && known && !j.gone
 }
 
 // noFactor is why a kind that is no second factor does not count.
@@ -320,7 +361,7 @@ func (j *judge) reset(s *Side) {
 		s.Answer, s.Why = NotKnown, NotReported
 		return
 	}
-	maybe, counted := map[string]bool{}, map[string]bool{}
+	maybe, counted, sure := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	newer := false // something counts that Microsoft's flags cannot know of
 	for _, m := range j.has {
 		s.Methods = append(s.Methods, Counted{Method: m.word, Class: m.kind.class()})
@@ -346,6 +387,9 @@ func (j *judge) reset(s *Side) {
 		default:
 			g, c.Reason, c.Unsure = j.resets(m.kind)
 		}
+		if g == granted && c.Unsure == "" {
+			sure[c.Class] = true
+		}
 		switch {
 		case g == perhaps:
 			maybe[c.Class] = true
@@ -357,6 +401,7 @@ func (j *judge) reset(s *Side) {
 			s.Have++
 		}
 	}
+	s.sure = len(sure)
 	for class := range counted {
 		delete(maybe, class)
 	}

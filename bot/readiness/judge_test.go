@@ -37,7 +37,7 @@ func draw(r *rand.Rand) (*bot.Registration, *bot.TenantPolicy, Settings) {
 	}
 	spec := []string{"complete", "pre", "progress", "unread"}[r.IntN(4)]
 	if spec != "unread" {
-		for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email"} {
+		for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", externalID} {
 			if n := r.IntN(6); n < 2 {
 				spec += " " + "-~"[n:n+1] + id
 			}
@@ -254,6 +254,50 @@ func TestCodeOfMicrosoftsApp(t *testing.T) {
 	g.Methods = g.Methods[1:]
 	if v := Judge(g, pol, Settings{Needed: 2}); v.SignIn.Answer != No {
 		t.Errorf("another app: %s", told(v))
+	}
+}
+
+// TestAnotherCompanysFactorIsInThePolicy: it counts as far as a configuration
+// there lets it.
+func TestAnotherCompanysFactorIsInThePolicy(t *testing.T) {
+	g := &bot.Registration{ReadAt: now, Methods: []string{"externalAuthMethod"}, ResetEnabled: true}
+	none := policyOf("complete")
+	none.Methods = slices.DeleteFunc(none.Methods, func(m bot.PolicyMethod) bool { return m.ID == externalID })
+	two := policyOf("complete")
+	two.Methods = append(two.Methods, bot.PolicyMethod{ID: "EXTERNALAuthenticationMethod"})
+	for what, c := range map[string]struct {
+		pol  *bot.TenantPolicy
+		want Answer
+		each string
+	}{
+		"no policy":                     {nil, Yes, "ok"},
+		"on for everybody":              {policyOf("complete"), Yes, "ok"},
+		"for some groups":               {policyOf("complete ~externalAuthenticationMethod"), Yes, "ok?only_groups"},
+		"off":                           {policyOf("complete -externalAuthenticationMethod"), No, "policy_forbids"},
+		"off, and the old settings too": {policyOf("pre -externalAuthenticationMethod"), NotKnown, "old_settings"},
+		"none is configured":            {none, No, "policy_forbids"},
+		"one of two is off":             {two, Yes, "ok?only_groups"},
+	} {
+		if v := Judge(g, c.pol, Settings{Needed: 2}); v.SignIn.Answer != c.want || each(v.SignIn.Methods) != c.each {
+			t.Errorf("%s: %s", what, told(v))
+		}
+	}
+}
+
+// TestGuestsOfOurOwnHaveNoLongerTime: texts and calls go on until July for
+// external users only (concept-sms-voice-retirement).
+func TestGuestsOfOurOwnHaveNoLongerTime(t *testing.T) {
+	g := &bot.Registration{ReadAt: now, Methods: []string{"mobilePhone"}, MFACapable: true, Guest: true}
+	if v := Judge(g, policyOf("complete"), Settings{}); v.SignIn.Answer != No || v.Reset.Answer != Off {
+		t.Errorf("an account of our own: %s", told(v))
+	}
+	g.External = true
+	if v := Judge(g, policyOf("complete"), Settings{}); v.SignIn.Answer != NotJudged || v.Reset.Answer != NotJudged {
+		t.Errorf("from outside: %s", told(v))
+	}
+	g.Guest = false
+	if v := Judge(g, policyOf("complete"), Settings{}); v.SignIn.Answer != NotJudged {
+		t.Errorf("an external member: %s", told(v))
 	}
 }
 

@@ -78,6 +78,8 @@ func (j *judge) allowed(k kind) (g grant, why, unsure Reason) {
 		return j.permits("fido2")
 	case mail:
 		return j.permits("email")
+	case external:
+		return j.elsewhere()
 	}
 	return granted, "", "" // outside of the policy
 }
@@ -106,6 +108,32 @@ func (j *judge) permits(id string) (g grant, why, unsure Reason) {
 	case !on(m):
 		return j.forbids(id)
 	case !m.Everyone || len(m.Except) > 0:
+		return granted, "", OnlyGroups
+	}
+	return granted, "", ""
+}
+
+// externalID is the id, in bot.PolicyMethod, of another company's factor.
+const externalID = "externalAuthenticationMethod"
+
+// elsewhere says what the policy does with other companies' factors. Each has a
+// configuration there, and the report does not tell whose a person has: where
+// one of them is off, or for some groups, that may be the person's.
+func (j *judge) elsewhere() (grant, Reason, Reason) {
+	if j.pol == nil || len(j.pol.Methods) == 0 {
+		return granted, "", ""
+	}
+	some, all := false, true
+	for i := range j.pol.Methods {
+		if m := &j.pol.Methods[i]; strings.EqualFold(m.ID, externalID) {
+			some = some || on(m)
+			all = all && on(m) && m.Everyone && len(m.Except) == 0
+		}
+	}
+	switch {
+	case !some:
+		return j.forbids(externalID)
+	case !all:
 		return granted, "", OnlyGroups
 	}
 	return granted, "", ""

@@ -91,7 +91,7 @@ func (w writer) outcome() string {
 	switch {
 	case p.Disabled || !p.FrozenAt.IsZero():
 		return "stopped"
-	case p.Kind == bot.Guest || in == NotJudged:
+	case in == NotJudged || p.Kind == bot.Guest && strings.Contains(strings.ToLower(p.Username), "#ext#"):
 		return "guest"
 	case p.Stopped():
 		return "stopped"
@@ -107,25 +107,15 @@ func (w writer) outcome() string {
 	return "unsure"
 }
 
-// sure reports whether a yes can be told as one. It rests on what the policy may
-// not allow to this person, unless Microsoft says today that the person is
-// ready, and nothing of what the person has ends.
+// sure reports whether a yes can be told as one: what it rests on is allowed to
+// this person, and was read lately. For the sign-in Microsoft's own flag can
+// tell the former. For a reset it cannot: isSsprCapable is "registered and
+// enabled", whatever the policy lets the person use.
 func (w writer) sure(s *Side) bool {
-	if w.v.PolicyAt.IsZero() || w.old() > stale {
+	if w.v.PolicyAt.IsZero() || max(w.old(), w.reportOld(), w.policyOld()) > stale {
 		return false
 	}
-	n, ends := 0, false
-	for _, m := range s.Methods {
-		switch m.Reason {
-		case "":
-			if m.Unsure == "" {
-				n++
-			}
-		case TextEnds, CallEnds, QuestionEnds:
-			ends = true
-		}
-	}
-	return n >= s.Need || s.Microsoft && !ends
+	return s.sure >= s.Need || s.vouched
 }
 
 // ways offers what counts, what the policy lets people add, and for what it is.
@@ -136,6 +126,9 @@ func (r *Room) ways(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	}
 	if p == nil || p.Stopped() {
 		return bot.Outcome{Name: "stopped"}, nil
+	}
+	if v.SignIn.oneComputer() {
+		v.SignIn.Do = v.SignIn.more // nothing is missing, and it does not go far
 	}
 	if c.Slot("smartphone") == "none" {
 		v = v.WithoutSmartphone()
@@ -209,6 +202,8 @@ func (w writer) signIn() string {
 	switch {
 	case head == "":
 		head = "not_known"
+	case s.oneComputer():
+		head = "one_computer"
 	case s.Answer == Yes && !w.sure(s):
 		head = "perhaps"
 	}
@@ -305,8 +300,24 @@ func (w writer) missing(s *Side, n int) (lines []string) {
 // may be 36 hours old, and is read every few hours.
 const stale = 3 * 24 * time.Hour
 
-// old is how old the knowledge is.
+// old is how old the knowledge of the methods is.
 func (w writer) old() time.Duration { return w.now.Sub(w.v.AsOf) }
+
+// reportOld is how old Microsoft's flags are, 0 where there are none.
+func (w writer) reportOld() time.Duration {
+	if w.v.ReportAt.IsZero() {
+		return 0
+	}
+	return w.now.Sub(w.v.ReportAt)
+}
+
+// policyOld is how long ago the policy was read, 0 where it never was.
+func (w writer) policyOld() time.Duration {
+	if w.v.PolicyAt.IsZero() {
+		return 0
+	}
+	return w.now.Sub(w.v.PolicyAt)
+}
 
 // known says where the knowledge is from, how old it is, and what is not known.
 func (w writer) known() string {
@@ -314,11 +325,18 @@ func (w writer) known() string {
 	if w.v.Source == FromReport {
 		parts = append(parts, w.say("entra.lag"))
 	}
+	age := func(d time.Duration) string { return bot.Wait(w.ps, w.lang, d) }
 	if w.old() > stale {
-		parts = append(parts, w.say("entra.stale", "age", bot.Wait(w.ps, w.lang, w.old())))
+		parts = append(parts, w.say("entra.stale", "age", age(w.old())))
 	}
-	if w.v.PolicyAt.IsZero() {
+	if w.v.Source == FromPage && w.reportOld() > stale {
+		parts = append(parts, w.say("entra.stale.report", "age", age(w.reportOld())))
+	}
+	switch {
+	case w.v.PolicyAt.IsZero():
 		parts = append(parts, w.say("entra.no_policy"))
+	case w.policyOld() > stale:
+		parts = append(parts, w.say("entra.stale.policy", "age", age(w.policyOld())))
 	}
 	return strings.Join(parts, " ")
 }

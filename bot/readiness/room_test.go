@@ -138,9 +138,11 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		{what: "text, and only other apps than Microsoft's are allowed", methods: "mobilePhone email", flags: "ME", policy: "complete -microsoftAuthenticator -fido2", want: "missing"},
 		{what: "text, with a provider for texts", methods: "mobilePhone securityQuestion", flags: "ME", settings: "2+sms", want: "missing"},
 		{what: "every sort of thing", methods: "microsoftAuthenticatorPasswordless fido2SecurityKey windowsHelloForBusiness macOsSecureEnclaveKey externalAuthMethod hardwareOneTimePasscode mobilePhone mobileSMS mobileCall alternateMobilePhone officePhone email securityQuestion appPassword temporaryAccessPass qrCode starlightKey", flags: "MERC", want: "fine"},
+		{what: "Windows Hello and mail", methods: "windowsHelloForBusiness email", flags: "MERC", settings: "1", want: "unsure"},
 		{what: "reset switched off", methods: "microsoftAuthenticatorPush mobilePhone", flags: "M", want: "off"},
 		{what: "reset switched off, and the app is for some groups only", methods: "microsoftAuthenticatorPush mobilePhone", flags: "M", policy: "complete ~microsoftAuthenticator", want: "unsure"},
-		{what: "for some groups only, and Microsoft says yes", methods: "microsoftAuthenticatorPush email", flags: "MERC", policy: "complete ~microsoftAuthenticator ~email", want: "fine"},
+		{what: "a passkey for some groups only, and Microsoft says yes", methods: "passKeySynced email", flags: "MERC", settings: "1", policy: "complete ~fido2", want: "fine"},
+		{what: "all for some groups only, and Microsoft's flag for the reset asks for no group", methods: "microsoftAuthenticatorPush email", flags: "MERC", policy: "complete ~microsoftAuthenticator ~email", want: "unsure"},
 		{what: "an administrator with texts", methods: "mobilePhone email", flags: "MERCA", want: "missing"},
 		{what: "old settings", methods: "microsoftAuthenticatorPush mobilePhone email", flags: "MERC", policy: "pre -microsoftAuthenticator", want: "unsure"},
 		{what: "looked at the own page a moment ago", methods: "mobilePhone", flags: "ME", want: "fine", change: func(_ *bot.Person, g *bot.Registration) {
@@ -151,12 +153,21 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		{what: "a report of last week", methods: "microsoftAuthenticatorPush email", flags: "MERC", want: "unsure", change: func(_ *bot.Person, g *bot.Registration) {
 			g.ReadAt, g.AsOf = now.Add(-7*24*time.Hour), now.Add(-8*24*time.Hour)
 		}},
+		{what: "a report of weeks ago, and looked at the own page a moment ago", methods: "microsoftAuthenticatorPush email", flags: "MERC", want: "unsure", change: func(_ *bot.Person, g *bot.Registration) {
+			g.ReadAt, g.AsOf = now.Add(-20*24*time.Hour), now.Add(-21*24*time.Hour)
+			g.Direct, g.DirectAt = []string{"microsoftAuthenticatorPush", "email"}, now
+		}},
+		{what: "a policy of weeks ago", methods: "microsoftAuthenticatorPush email", flags: "MERC", policy: "complete old", want: "unsure"},
 		{what: "only the own page was ever looked at", methods: "absent", want: "unsure", change: func(_ *bot.Person, g *bot.Registration) {
 			*g = bot.Registration{Direct: []string{"microsoftAuthenticatorPush"}, DirectAt: now}
 		}},
 		{what: "not in the report", methods: "absent", want: "unknown"},
 		{what: "a guest by the report", methods: "mobilePhone", flags: "MEG", want: "guest"},
-		{what: "a guest by the list", methods: "absent", want: "guest", change: func(p *bot.Person, _ *bot.Registration) { p.Kind = bot.Guest }},
+		{what: "a guest by the list", methods: "absent", want: "guest", change: func(p *bot.Person, _ *bot.Registration) {
+			p.Kind, p.Username = bot.Guest, "ann_north.example#ext#"
+		}},
+		{what: "a guest of our own by the list", methods: "absent", want: "stopped", change: func(p *bot.Person, _ *bot.Registration) { p.Kind = bot.Guest }},
+		{what: "a guest of our own by the report", methods: "mobilePhone email", flags: "MERCG", want: "missing", change: func(_ *bot.Person, g *bot.Registration) { g.External = false }},
 	} {
 		for _, lang := range []string{"en", "es"} {
 			if c.policy == "" {
@@ -204,6 +215,63 @@ func TestWhatPeopleAreTold(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "<entra") {
 		t.Error("a phrase is missing")
+	}
+}
+
+// TestFineIsNeverGuessed: nobody is told that nothing is to be done where it
+// rests on a flag of Microsoft's that may be for something else, or on what was
+// read too long ago.
+func TestFineIsNeverGuessed(t *testing.T) {
+	set, err := shippedTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const passkeyOfSome = "complete ~fido2"
+	weeks := func(g *bot.Registration) { g.ReadAt, g.AsOf = now.Add(-20*24*time.Hour), now.Add(-21*24*time.Hour) }
+	page := func(words ...string) func(*bot.Registration) {
+		return func(g *bot.Registration) { g.Direct, g.DirectAt = words, now }
+	}
+	for _, c := range []struct {
+		what, methods, settings, policy string
+		change                          func(*bot.Registration)
+		want                            string
+	}{
+		{what: "the flag can be for nothing else", methods: "fido2 email", settings: "1", policy: passkeyOfSome, want: "fine"},
+		{what: "or for a pass", methods: "fido2 email temporaryAccessPass", settings: "1", policy: passkeyOfSome, want: "unsure"},
+		{what: "or for an unknown word", methods: "fido2 email starlightKey", settings: "1", policy: passkeyOfSome, want: "unsure"},
+		{what: "or for texts that end", methods: "fido2 email mobilePhone", settings: "1", policy: passkeyOfSome, want: "unsure"},
+		{what: "or for calls that end", methods: "fido2 email alternateMobilePhone", settings: "1", policy: passkeyOfSome, want: "unsure"},
+		{what: "a phone goes on for some groups, and is called today", methods: "mobilePhone email", settings: "1+sms", policy: "complete ~sms", want: "unsure"},
+		{what: "it is never for another company's factor", methods: "externalAuthMethod email", settings: "1", policy: "complete ~externalAuthenticationMethod", want: "unsure"},
+		{what: "or for a phone that is gone from the own page", methods: "mobilePhone email", settings: "1", policy: passkeyOfSome, change: page("fido2", "email"), want: "unsure"},
+		{what: "what is on the own page only, no flag is for", methods: "email", settings: "1", policy: passkeyOfSome, change: page("fido2", "email"), want: "unsure"},
+		{what: "a pass beside what is allowed to everybody", methods: "fido2 email temporaryAccessPass", settings: "1", policy: "complete", want: "fine"},
+		{what: "mail and app for some groups", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete ~microsoftAuthenticator ~email", want: "unsure"},
+		{what: "mail for some groups", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete ~email", want: "unsure"},
+		{what: "a code for everybody beside a notification for some", methods: "microsoftAuthenticatorPush softwareOneTimePasscode email", settings: "2", policy: "complete ~microsoftAuthenticator", want: "fine"},
+		{what: "Hello lets in on one computer", methods: "windowsHelloForBusiness email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "the key of a Mac likewise", methods: "macOsSecureEnclaveKey email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "and a passkey of Windows", methods: "passKeyDeviceBoundWindowsHello email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "all three together are no other one", methods: "passKeyDeviceBoundWindowsHello windowsHelloForBusiness macOsSecureEnclaveKey email", settings: "1", policy: "complete", want: "unsure"},
+		{what: "the flag may be for the passkey of Windows", methods: "passKeyDeviceBoundWindowsHello microsoftAuthenticatorPush email", settings: "1", policy: "complete ~microsoftAuthenticator", want: "unsure"},
+		{what: "Hello and a passkey that goes along", methods: "windowsHelloForBusiness passKeySynced email", settings: "1", policy: "complete", want: "fine"},
+		{what: "a report of weeks ago", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete", change: weeks, want: "unsure"},
+		{what: "and the own page of today", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete", change: func(g *bot.Registration) {
+			weeks(g)
+			page("microsoftAuthenticatorPush", "email")(g)
+		}, want: "unsure"},
+		{what: "a policy of weeks ago", methods: "microsoftAuthenticatorPush email", settings: "2", policy: "complete old", want: "unsure"},
+	} {
+		r := row{methods: c.methods, flags: "MERC"}
+		g := r.registration()
+		if c.change != nil {
+			c.change(g)
+		}
+		v := Judge(g, policyOf(c.policy), settingsOf(c.settings))
+		w := writer{set, "en", ann(), &v, now}
+		if got := w.outcome(); got != c.want {
+			t.Errorf("%s: %s, want %s: %s", c.what, got, c.want, told(v))
+		}
 	}
 }
 

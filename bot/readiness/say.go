@@ -28,7 +28,7 @@ var reasonTexts = map[Reason]string{
 	ResetOff:     "reset is switched off for the person",
 	AdminsOff:    "reset is switched off for administrators",
 	NotReported:  "Microsoft's report does not have the person",
-	GuestElse:    "guests sign in at home, and have until 1 July 2027",
+	GuestElse:    "external users sign in at home, and have until 1 July 2027",
 	FewerNeeded:  "Microsoft asks for fewer methods than entra.methods_needed says",
 	ReportOlder:  "the person's own page is newer than Microsoft's report",
 	Uncounted:    "Microsoft's figure leaves this kind of method out",

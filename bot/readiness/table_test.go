@@ -47,7 +47,7 @@ func (r *row) registration() *bot.Registration {
 	}
 	is := func(flag string) bool { return strings.Contains(r.flags, flag) }
 	g := &bot.Registration{ReadAt: now, AsOf: now.Add(-30 * time.Hour), MFACapable: is("M"), MFARegistered: is("M"), ResetEnabled: is("E"),
-		ResetRegistered: is("R"), ResetCapable: is("C"), Admin: is("A"), Guest: is("G")}
+		ResetRegistered: is("R"), ResetCapable: is("C"), Admin: is("A"), Guest: is("G"), External: is("G")}
 	if r.methods != "-" {
 		g.Methods = strings.Fields(r.methods)
 	}
@@ -76,7 +76,7 @@ func policyOf(s string) *bot.TenantPolicy {
 		return nil
 	}
 	p := &bot.TenantPolicy{ReadAt: now}
-	for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email"} {
+	for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", externalID} {
 		p.Methods = append(p.Methods, bot.PolicyMethod{ID: id, Enabled: true, Everyone: true, Office: true, SelfSet: true})
 	}
 	for _, w := range strings.Fields(s) {
@@ -93,6 +93,8 @@ func policyOf(s string) *bot.TenantPolicy {
 			p.Migration = "migrationComplete"
 		case w == "adminsoff":
 			p.Admins = new(bool)
+		case w == "old":
+			p.ReadAt = now.Add(-20 * 24 * time.Hour)
 		case w == "-office":
 			for i := range p.Methods {
 				p.Methods[i].Office = false

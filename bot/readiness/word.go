@@ -75,6 +75,13 @@ func (k kind) factor() bool { return k >= push && k <= office }
 // counted (howto-authentication-methods-activity).
 func (k kind) governed() bool { return k.factor() && k != hello && k != mac && k != external }
 
+// onOneComputer reports whether a method, by its word, lets people in on the
+// computer on which it was set up, and nowhere else.
+func onOneComputer(word string) bool {
+	k := kindOf(word)
+	return k == hello || k == mac || strings.EqualFold(word, "passKeyDeviceBoundWindowsHello")
+}
+
 // class is what the reset of a password takes as one method: all that an
 // authenticator shows is one (concept-sspr-howitworks). Empty: it is none.
 func (k kind) class() string {

@@ -50,7 +50,7 @@ func (s *site) reported(t *testing.T, person string, methods ...string) {
 	now := time.Now()
 	g := bot.Registration{AsOf: now.Add(-20 * time.Hour), Methods: methods, ResetEnabled: true, ResetRegistered: true, ResetCapable: true, MFARegistered: true, MFACapable: true}
 	pol := bot.TenantPolicy{ReadAt: now.Add(-time.Hour), Migration: "migrationComplete"}
-	for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email"} {
+	for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", "externalAuthenticationMethod"} {
 		pol.Methods = append(pol.Methods, bot.PolicyMethod{ID: id, Enabled: true, Everyone: true, Office: true, SelfSet: true})
 	}
 	exec := s.sql(t)

@@ -89,7 +89,7 @@ func fillTenant(t *testing.T, cfg string) string {
 				}
 			}
 			p := bot.TenantPolicy{ReadAt: now, Migration: "migrationComplete", Campaign: bot.PolicyCampaign{State: "default", Target: "fido2"}}
-			for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email"} {
+			for _, id := range []string{"microsoftAuthenticator", "softwareOath", "hardwareOath", "fido2", "sms", "voice", "email", "externalAuthenticationMethod"} {
 				p.Methods = append(p.Methods, bot.PolicyMethod{ID: id, Enabled: true, Everyone: true, Office: true, SelfSet: true})
 			}
 			return tx.PutTenantPolicy(&p)

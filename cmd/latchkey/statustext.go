@@ -98,7 +98,7 @@ func answerLines(c *readiness.Counts) []answerLine {
 		line("no second factor to lose", readiness.Unprotected, false),
 		line("reset is switched off for them", readiness.Off, false),
 		line("not known", readiness.NotKnown, false),
-		line("guests, not judged", readiness.NotJudged, false),
+		line("external users, not judged", readiness.NotJudged, false),
 	}
 }
 

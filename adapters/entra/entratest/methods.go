@@ -126,7 +126,7 @@ func (t *Tenant) method(i, n int, word string, p Person) object {
 	case slices.Contains(passes, word):
 		return method("temporaryAccessPassAuthenticationMethod", object{"id": id, "temporaryAccessPass": nil, "startDateTime": stamp(t.o.Now()), "lifetimeInMinutes": 60, "isUsableOnce": true, "isUsable": true, "methodUsabilityReason": "EnabledByPolicy"})
 	case slices.Contains(external, word):
-		return method("externalAuthenticationMethod", object{"id": id, "displayName": "Other provider", "configurationId": t.people.id(1<<25 + 1)})
+		return method("externalAuthenticationMethod", object{"id": id, "displayName": "Other provider", "configurationId": t.people.id(otherProvider)})
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ type Policy struct {
 
 // A PolicyMethod is an authenticationMethodConfiguration.
 type PolicyMethod struct {
-	ID      string // as Graph writes it: "Sms"
+	ID      string // as Graph writes it: "Sms"; of another company's factor a GUID
 	Type    string // what stands before AuthenticationMethodConfiguration: "sms"
 	Enabled bool
 	Groups  []string // empty: all_users

@@ -101,9 +101,16 @@ func NewTenant(o Options) *Tenant {
 		policy: defaultPolicy(), signIn: SignIn{Contexts: []string{"c1"}}, lag: -1, limit: reportLimit, every: reportEvery,
 		codes: map[string]grant{}, sessions: map[string]*session{}, used: map[string]time.Time{},
 	}
+	provider := t.people.id(otherProvider)
+	t.policy.Methods = append(t.policy.Methods, PolicyMethod{ID: provider, Type: "external", Enabled: true, More: object{
+		"displayName": "Other provider", "appId": provider, "openIdConnectSetting": object{"clientId": "latchkey", "discoveryUrl": "https://provider.example/.well-known/openid-configuration"}}})
 	t.makeGroups()
 	return t
 }
+
+// otherProvider is the number of the configuration of another company's factor,
+// among the ids of accounts.
+const otherProvider = 1<<25 + 1
 
 // ReadRoles are the permissions that reading needs, the least of each
 // (graph-auth-surface.json; the page "authenticationMethods APIs overview").
