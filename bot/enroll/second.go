@@ -14,7 +14,10 @@ import (
 // seconds counts these sign-ins; key: person, channel and user, as for signIns.
 const seconds = "signed_in_second"
 
-// secondFresh bounds Policy.SignInFresh for L3.
+// secondFresh bounds Policy.SignInFresh for L3. It counts from the end of the sign-in,
+// when it is noted here, and not from bot.External.AuthAt: that is the moment of the
+// password, and a slow second factor would leave no time for what it is for. How old
+// AuthAt may be then is for the provider's adapter to bound.
 const secondFresh = 5 * time.Minute
 
 // noteSecond notes a sign-in with a second factor. The caller has just ended all
@@ -40,8 +43,8 @@ func (r *Room) mayThaw(p *bot.Person, x bot.External) bool {
 }
 
 // atL3 reports whether a conversation is at L3 by a sign-in: its account is the
-// person's and not held, and the person has signed in there within five minutes
-// with a second factor, and since they were frozen. It is asked in the
+// person's and not held, and a sign-in of the person there with a second factor has
+// come to its end within five minutes, and since they were frozen. It is asked in the
 // transaction that rests on it.
 func (r *Room) atL3(tx bot.Tx, c *bot.Call, p *bot.Person) (bool, error) {
 	conv := c.Conversation

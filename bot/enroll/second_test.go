@@ -467,6 +467,26 @@ func TestSecondFactorIsOfOneBrowser(t *testing.T) {
 	})
 }
 
+// TestSlowSecondFactor: the five minutes count from the end of the sign-in, so that
+// whoever needed long for the second factor has them, and nobody has more.
+func TestSlowSecondFactor(t *testing.T) {
+	r := newRig(t).withSecond()
+	r.Phone("7045550148")
+	r.Clock.Advance(time.Hour)
+	r.lose()
+	x := r.annNow(true)
+	r.Clock.Advance(6 * time.Minute) // until the second factor is shown
+	if err := r.window(x, "w1"); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Advance(5 * time.Minute)
+	r.Want("phone.accept", "7045550199", "ok")
+	r.Clock.Advance(time.Millisecond)
+	if oc := r.Do("phone.accept", "7045550199"); oc.Name != bot.Refused {
+		t.Errorf("%+v", oc)
+	}
+}
+
 // TestLostWithLess: each less than that leaves it to the help desk, also while
 // the tripwire is pulled.
 func TestLostWithLess(t *testing.T) {
