@@ -76,12 +76,21 @@ type SyncState struct {
 	// Refused says why the last complete reading of people was not taken, and
 	// what to do; empty: it was taken.
 	Refused string `json:"refused,omitempty"`
+	// Off is what the syncs of the last day switched off, those without the brake
+	// aside.
+	Off []SyncOff `json:"off,omitempty"`
 	// Last is the last sync that came to its end, dry ones aside.
 	Last *SyncResult `json:"last,omitempty"`
 }
 
 // Running reports whether a sync is under way.
 func (s SyncState) Running() bool { return s.Phase != SyncIdle }
+
+// A SyncOff is how many accounts one sync switched off.
+type SyncOff struct {
+	At time.Time `json:"at"`
+	N  int       `json:"n"`
+}
 
 // A SyncResult is how a sync ended. It names nobody.
 type SyncResult struct {

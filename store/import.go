@@ -84,6 +84,9 @@ type ImportOptions struct {
 	// as many, is refused; so is one without rows. Both 0: no brake.
 	GonePeople int
 	GoneShare  float64
+	// GoneBefore counts for the brake on accounts that are switched off, beside
+	// those of this import: imports of the last day have switched them off.
+	GoneBefore int
 	// Audit gives the line that stands for the import in the audit record, in
 	// the transaction that stores the people. Nil, or a line without an Action:
 	// none.
@@ -657,12 +660,15 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 	switch lost := r.Count(AddressRemoved); {
 	case r.Rows == 0:
 		r.Refused = "the list has no people in it. If it is meant to be empty, say --yes"
-	case r.Gone > limit:
-		kinds := ""
+	case r.Gone > 0 && r.Gone+im.o.GoneBefore > limit:
+		more := ""
 		if n := r.Count(StaffNoMore); n > 0 {
-			kinds = fmt.Sprintf(" (%d of them because they are no longer staff: they are guests now, or of another kind that is not enrolled)", n)
+			more = fmt.Sprintf(" (%d of them because they are no longer staff: they are guests now, or of another kind that is not enrolled)", n)
 		}
-		r.Refused = fmt.Sprintf("%d of %d active people would be switched off%s, and more than %d at once is hardly meant: look whether the list is whole and right. If it is, say --yes", r.Gone, r.Active, kinds, limit)
+		if n := im.o.GoneBefore; n > 0 {
+			more += fmt.Sprintf(", after %d in the last 24 hours", n)
+		}
+		r.Refused = fmt.Sprintf("%d of %d active people would be switched off%s, and more than %d at once is hardly meant: look whether the list is whole and right. If it is, say --yes", r.Gone, r.Active, more, limit)
 	case lost > limit:
 		r.Refused = fmt.Sprintf("%d people would lose their work address, and more than %d at once is hardly meant: look at the address column, or leave it out of the list to keep the addresses. If it is meant, say --yes", lost, limit)
 	}

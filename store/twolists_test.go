@@ -27,7 +27,7 @@ func syncPeople(t *testing.T, db *store.DB, o store.ImportOptions, people ...bot
 }
 
 // Where people come from lists and from the directory, neither switches off
-// whom only the other has had, and the newest word about a person counts.
+// whom only the other has had.
 func TestTwoLists(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		db := open(t, dsn)

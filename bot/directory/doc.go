@@ -38,12 +38,19 @@
 // # Two lists
 //
 // People may come from lists (CSV) beside. Both feed one list of people by the
-// directory's immutable id, and the newest word about a person counts. But
-// neither misses anybody whom only the other has ever had: a sync switches off
+// directory's immutable id. Every sync merges the whole copy, so the directory
+// wins in what it says of a person, at each sync, whether that has changed or
+// not; what a list says stands until then, and what only lists say stays. A
+// nightly list that says "active" of an account which the directory has off
+// switches it on until the next sync (bot.FieldDisabled; leave the column out of
+// the list, or do not list such accounts). Of kinds the directory says only who
+// is a guest, and of members that they are none.
+//
+// Neither misses anybody whom only the other has ever had: a sync switches off
 // those whom the sync before had and this one has not, once, and a list leaves
 // alone whom the last sync had, because the next would bring them back. Who was
 // deleted in the directory and stands in a list that is imported later is on
-// again, since that is newer.
+// again, and stays so: the directory says nothing of them.
 //
 // # One person
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"latchkey/bot"
 )
@@ -159,7 +160,7 @@ func (r *Room) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
 	var done Merged
 	if !s.Dry {
 		err := r.give(ctx, s.Groups, func(ctx context.Context, m Merge) (err error) {
-			m.Force, m.By = s.Force, s.By
+			m.Force, m.By, m.Before = s.Force, s.By, before(s)
 			done, err = r.Merge(ctx, m)
 			return err
 		})
@@ -174,11 +175,37 @@ func (r *Room) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
 		if !s.Dry {
 			now.Refused = done.Why
 		}
+		if done.Off > 0 && done.Why == "" && !s.Force {
+			now.Off = append(lately(now.Off, tx.Now()), bot.SyncOff{At: tx.Now(), N: done.Off})
+		}
 		if done.Why != "" {
 			now.Anew = true // half of a list does not become whole by changes
 		}
 		return end(tx, bot.PeopleReading, now, done)
 	}, nil
+}
+
+// before is what counts for the brake of a sync beside what it switches off
+// itself. Syncs by the system come every hour: each below the limit, they would
+// switch off everybody in a day. Whoever orders one looks at that one.
+func before(s *bot.SyncState) (n int) {
+	if s.By != bySystem {
+		return 0
+	}
+	for _, off := range lately(s.Off, s.HeldAt) {
+		n += off.N
+	}
+	return n
+}
+
+// lately is what was switched off in the day before now.
+func lately(all []bot.SyncOff, now time.Time) (day []bot.SyncOff) {
+	for _, off := range all {
+		if now.Sub(off.At) < 24*time.Hour {
+			day = append(day, off)
+		}
+	}
+	return day
 }
 
 // end ends a sync.

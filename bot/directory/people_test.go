@@ -413,6 +413,37 @@ func TestBrake(t *testing.T) {
 	})
 }
 
+// Each below the limit, hourly syncs do not switch off everybody: those of a day
+// count together. One that somebody orders counts alone, and --yes not at all.
+func TestBrakeOfADay(t *testing.T) {
+	src := newTenant(3, "a", "b", "c", "d", "e", "f", "g", "h", "i")
+	r := newRig(t, t.TempDir()+"/bot.db", src)
+	system, kim := directory.Order{By: "system"}, directory.Order{By: "operator:kim"}
+	next := func(after time.Duration, o directory.Order, refused bool, people string, gone ...string) {
+		t.Helper()
+		r.now.pass(after)
+		src.remove(gone...)
+		if last := r.sync(o); last.Refused != refused {
+			t.Errorf("refused: %v: %s", last.Refused, r.state(bot.PeopleReading).Refused)
+		}
+		r.want(fmt.Sprint("without ", gone), people)
+	}
+	next(0, system, false, "a b c d e f g h i")
+	next(time.Hour, system, false, "-a b c d e f g h i", "a")
+	next(time.Hour, system, false, "-a -b c d e f g h i", "b")
+	next(time.Hour, system, false, "-a -b c d e f g h i") // nobody more is always well
+	next(time.Hour, system, true, "-a -b c d e f g h i", "c")
+	if why := r.state(bot.PeopleReading).Refused; !strings.Contains(why, "1 of 7 active people would be switched off, after 2 in the last 24 hours, and more than 2 at once") {
+		t.Error(why)
+	}
+	next(time.Hour, system, true, "-a -b c d e f g h i")
+	next(22*time.Hour, system, false, "-a -b -c d e f g h i") // a day later than the first
+	next(time.Hour, kim, false, "-a -b -c -d -e f g h i", "d", "e")
+	next(time.Hour, system, true, "-a -b -c -d -e f g h i", "f")
+	next(0, directory.Order{By: "operator:kim", Force: true}, false, "-a -b -c -d -e -f g h i")
+	next(23*time.Hour+time.Minute, system, false, "-a -b -c -d -e -f -g -h i", "g", "h") // kim's --yes is no burden
+}
+
 // --yes is said of what was looked at then: not of what is read hours later, or
 // after the directory has begun anew.
 func TestYesHasAnEnd(t *testing.T) {

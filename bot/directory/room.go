@@ -45,6 +45,7 @@ type Merge struct {
 	Unsaid func() bot.PersonFields    // of the row that was just yielded
 	Unread func() bool                // the row that was just yielded could not be read
 	Force  bool                       // without the brake
+	Before int                        // accounts that count for the brake, too: syncs have switched them off in the last day
 	By     string                     // who asked for it, as AuditEntry.Actor
 }
 
@@ -129,7 +130,7 @@ func (r *Room) Begin(ctx context.Context, reading bot.Reading, o Order) (began b
 
 // begin makes s the beginning of a sync.
 func (r *Room) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) {
-	*s = bot.SyncState{Run: s.Run + 1, Step: s.Step + 1, Round: s.Round, Next: s.Next, Anew: s.Anew, Refused: s.Refused, Last: s.Last,
+	*s = bot.SyncState{Run: s.Run + 1, Step: s.Step + 1, Round: s.Round, Next: s.Next, Anew: s.Anew, Refused: s.Refused, Off: s.Off, Last: s.Last,
 		Dry: o.Dry, Force: o.Force, ForcedAt: tx.Now(), By: o.By, StartedAt: tx.Now()}
 	if reading == bot.ReportReading {
 		s.Phase = bot.SyncPolicy
@@ -182,6 +183,9 @@ func (r *Room) next(tx bot.Tx, reading bot.Reading, s *bot.SyncState) error {
 	return tx.Enqueue(Step{reading, s.Run, s.Step}, s.Due)
 }
 
+// bySystem is who begins syncs that are due, as AuditEntry.Actor.
+const bySystem = "system"
+
 // lostAfter is how long nothing may happen to a sync until its job is taken for
 // lost.
 const lostAfter = 3 * holdFor
@@ -204,7 +208,7 @@ func (r *Room) Schedule(ctx context.Context) error {
 				if s.Running() {
 					s.HeldAt = tx.Now()
 				} else {
-					r.begin(tx, reading, &s, Order{By: "system"})
+					r.begin(tx, reading, &s, Order{By: bySystem})
 				}
 				return r.next(tx, reading, &s)
 			})

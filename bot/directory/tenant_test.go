@@ -279,7 +279,7 @@ func (r *rig) open(dsn string, change ...func(*directory.Deps)) {
 		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
 			o := store.ImportOptions{Mode: store.SkipBad, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync}
 			if !m.Force {
-				o.GonePeople, o.GoneShare = 2, 0.1
+				o.GonePeople, o.GoneShare, o.GoneBefore = 2, 0.1, m.Before
 			}
 			r, err := db.ImportPeople(ctx, m.Rows, o)
 			return directory.Merged{Why: r.Refused, SyncResult: bot.SyncResult{Rows: r.Rows, Added: r.Inserted, Changed: r.Updated, Off: r.Gone, Wrong: r.Bad + r.Unread}}, err

@@ -41,7 +41,7 @@ func (h *house) syncsPeople() bool { return h.cfg.Directory == "entra" }
 func (h *house) importSynced(ctx context.Context, m directory.Merge, dry bool) (store.ImportReport, error) {
 	o := store.ImportOptions{Mode: store.SkipBad, DryRun: dry, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync}
 	if p := h.cfg.Policy; !m.Force {
-		o.GonePeople, o.GoneShare = p.ImportGonePeople, p.ImportGoneShare
+		o.GonePeople, o.GoneShare, o.GoneBefore = p.ImportGonePeople, p.ImportGoneShare, m.Before
 	}
 	o.Audit = func(r store.ImportReport) bot.AuditEntry {
 		if m.By == "system" && r.Inserted+r.Updated+r.Gone == 0 {

@@ -30,8 +30,11 @@ nobody, keeps its place, and is gone on with by the service or by the same comma
 Who was deleted in the directory, or is in none of the groups any more, is switched
 off, and on again when the directory has them again. Guests are kept and not
 enrolled. Too many people who would be switched off at once are refused, as by an
-import: look with --dry-run, and say --yes if that is meant. Lists (people import)
-may be used beside: a sync leaves alone whom the directory never had.
+import (of the service's own syncs, those of 24 hours count together): look with
+--dry-run, and say --yes if that is meant. Lists (people import)
+may be used beside: a sync leaves alone whom the directory never had. Of whom it
+has, it wins in what it says: an account that is off there, and active in a list,
+is on until the next sync.
 
   latchkey people sync --config latchkey.yaml --dry-run
   latchkey people sync --config latchkey.yaml

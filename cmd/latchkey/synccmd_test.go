@@ -256,7 +256,7 @@ func TestListBesideTheDirectory(t *testing.T) {
 func TestPeopleSyncWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	d := &fakeTenant{ids: []string{"a"}, err: &bot.WaitError{Err: errors.New("no answer: connection refused")}}
-	cfg := installTenant(t, 120, d)
+	cfg := installTenant(t, 121, d)
 	for range 2 { // the second one does not end by what the first one met
 		code, _, errs := syncPeople(t, cfg)
 		if code != exitError || strings.Count(errs, "no answer: connection refused; again at") != syncFailures || !strings.Contains(errs, "the directory cannot be read: read accounts: no answer: connection refused; people stay as they are") {
