@@ -454,3 +454,15 @@ func TestOwnScriptKeepsTranslations(t *testing.T) {
 		t.Fatalf("problems: %v", probs)
 	}
 }
+
+// The shipped answers name steps of shipped scripts; an own script that does
+// without those steps is no mistake.
+func TestOwnScriptWithoutTheStepsOfAnswers(t *testing.T) {
+	own := "flow: get_in\ntitle: Will I still get in after 1 February?\nsummary: Asks the help desk.\ntriggers: [february]\nstart: here\nsteps:\n" +
+		"  here:\n    ask: Please ask the help desk.\n    why: They know.\n    choices:\n      - {id: ok, label: All right, goto: ok}\n  ok:\n    end: ok\n"
+	for _, p := range inspect(map[string]string{"get_in.yaml": own}) {
+		if strings.HasPrefix(p.Msg, "answer ") {
+			t.Errorf("%v", p)
+		}
+	}
+}
