@@ -51,6 +51,10 @@
 // beginnings of words that must all occur (when), and the text that answers
 // (say), after which the step is asked again. A question that one sentence does
 // not answer begins a script (run), and the step is asked again when that ends.
+// What means something else in one place is answered there first: an answer
+// with at: holds for flows ("get_in"), steps ("get_in.app") or where nothing
+// runs ("idle"), may lead to a step of the flow (goto), and may need a fact
+// (needs).
 //
 // # Always a way
 //

@@ -318,6 +318,12 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
+	here := func(a *faqEntry) bool {
+		return a.here(f) && (a.Needs == "" || t.e.value(t.s, a.Needs) != "") && (a.Next.Goto == "" || a.Next.step != nil)
+	}
+	if !loose && !parked && t.answered(here) {
+		return
+	}
 	if fl := t.triggered(folded); fl != nil && !t.ev.Frozen {
 		t.heard(fl.Title.Source(t.li))
 		t.digress(fl)
@@ -331,18 +337,31 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	if a := t.e.answerTo(t.li, folded); a != nil && (a.run == nil || !t.ev.Frozen) {
-		t.s.Misses = 0
-		t.say(&a.Answer)
-		if a.run != nil {
-			t.heard(a.run.Title.Source(t.li))
-			t.digress(a.run)
-			return
-		}
-		t.again()
+	if t.answered(func(a *faqEntry) bool { return len(a.At) == 0 }) {
 		return
 	}
 	t.miss(st)
+}
+
+// answered answers a question, if one of the entries that fits takes has the
+// answer.
+func (t *turn) answered(fits func(*faqEntry) bool) bool {
+	a := t.e.answerTo(t.li, typed.Fold(t.ev.Text), fits)
+	if a == nil || t.ev.Frozen && (a.run != nil || a.Next.step != nil) {
+		return false
+	}
+	t.s.Misses = 0
+	t.say(&a.Answer)
+	switch {
+	case a.run != nil:
+		t.heard(a.run.Title.Source(t.li))
+		t.digress(a.run)
+	case a.Next.step != nil:
+		t.follow(t.step(t.s.Top()), &a.Next)
+	default:
+		t.again()
+	}
+	return true
 }
 
 // typed hands a typed answer to the step's check, if it has the form of one.
@@ -1089,6 +1108,10 @@ func (t *turn) end(st *Step) *Step {
 		return nil
 	}
 	below := t.s.Top()
+	if st.Rest && t.greeting() {
+		t.s.Stack = t.s.Stack[:0]
+		below = nil
+	}
 	if below == nil {
 		t.done = true
 		return nil
@@ -1113,6 +1136,20 @@ func (t *turn) end(st *Step) *Step {
 		return nil
 	}
 	return t.via(&to.Target)
+}
+
+// greeting reports whether all that waits is what greets people, at its first
+// step: nobody has answered it.
+func (t *turn) greeting() bool {
+	for i := range t.s.Stack {
+		f := &t.s.Stack[i]
+		st := t.step(f)
+		last := i == len(t.s.Stack)-1
+		if i == 0 && f.Flow != HomeFlow || len(f.Trail) > 0 || st == nil || last != st.Kind.waits() || !last && st.RunFlow != t.s.Stack[i+1].Flow {
+			return false
+		}
+	}
+	return true
 }
 
 // reprompt asks the current step again in full, through its refresh step when

@@ -95,6 +95,7 @@ type Step struct {
 
 	RunFlow string // run
 	EndName string // end: outcome for the flow that ran this one
+	Rest    bool   // end: where nothing but a greeting waits below, that ends too
 
 	Skip     string // where "skip" leads
 	Resend   string // where "resend" leads

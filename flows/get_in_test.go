@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"strings"
 	"testing"
 
 	"latchkey/bot"
@@ -26,12 +27,14 @@ func TestAboutFebruary(t *testing.T) {
 				"what is happening with microsoft in february", "I heard Microsoft is stopping text codes", "are the text messages ending", "do i need a passkey",
 				"What is a passkey?", "will I be able to sign in without texts", "are texts going away", "microsoft says sms is ending", "am i ready for february?",
 				"What changes in February?", "Will I lose access on Feb 1?", "can I still log in after February", "does my Microsoft sign in still work in february",
+				"what happens to my text codes", "What will happen to my text codes?", "can I wait until January", "will they lock me out in February",
 			},
 			not: []string{
 				"the text never came", "my texts stopped coming", "I can't log in", "I still cant log in", "I cannot sign in to my computer", "no code", "is this safe",
 				"I lost my phone", "what does it cost", "the printer does not work", "I forgot my password", "which app do I need", "can I use Microsoft Authenticator for this",
 				"when do you open on monday", "is the help desk open in february", "what is the code", "my passkeyboard is broken", "I am going away next week",
 				"Microsoft texted me a number", "the microsoft sms does not arrive", "microsoft stopped asking me",
+				"what happens if the text never comes", "what happened to my code", "my smartphone does not scan the code",
 			},
 		},
 		"es": {
@@ -40,11 +43,12 @@ func TestAboutFebruary(t *testing.T) {
 				"se acaban los SMS", "Microsoft 365", "¿podré iniciar sesión cuando terminen los mensajes?", "¿Voy a poder entrar en febrero?",
 				"oí que Microsoft deja de mandar mensajes", "¿qué cambia en febrero?", "¿necesito una clave de acceso?", "qué es una clave de acceso",
 				"¿voy a perder el acceso en febrero?", "¿estoy lista para febrero?",
+				"que pasa con mis codigos de texto", "qué pasa con mis mensajes de texto", "me van a bloquear en febrero", "¿puedo esperar hasta enero?",
 			},
 			not: []string{
 				"no puedo entrar", "no llegó el mensaje", "¿cuánto cuesta?", "perdí mi teléfono", "olvidé mi contraseña", "qué aplicación es", "no tengo internet",
 				"no me llegan los mensajes", "¿está abierta la mesa de ayuda en febrero?", "la impresora no funciona", "¿puedo usar Microsoft Authenticator?",
-				"el mensaje de Microsoft no llega", "Microsoft me deja esperando",
+				"el mensaje de Microsoft no llega", "Microsoft me deja esperando", "qué pasa con mi código",
 			},
 		},
 	} {
@@ -74,5 +78,105 @@ func TestAboutFebruary(t *testing.T) {
 	set.Turn(&s, &bot.Event{Kind: bot.Text, Text: "what happens on february 1", Frozen: true}, &out)
 	if out.Flow == "get_in" || out.Check == "readiness.mine" {
 		t.Errorf("a frozen account: %+v", out)
+	}
+}
+
+// TestSaidInGetIn: in the script about February, what people write means
+// something there, and not what it means while ways are set up here.
+func TestSaidInGetIn(t *testing.T) {
+	cat := catalogue()
+	cat.Facts["entra"] = "yes"
+	set, err := flows.Load(library.FS, nil, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []string{"missing", "unsure", "unknown", "which", "app", "other_app", "passkey", "email", "phone", "fails", "nothing", "token"}
+	adding := []string{"which", "app", "other_app", "passkey", "email", "phone"}
+	everywhere := append([]string{"fine", "off", "guest", "mine", "elsewhere", "looking"}, steps...)
+	for _, c := range []struct {
+		steps []string
+		lang  string
+		means string // check, step, or the beginning of the text
+		lines []string
+	}{
+		{steps, "en", "readiness.ways none", []string{"I have a flip phone", "my phone is not smart", "i have no cell phone", "I use a landline", "I don't have a smart phone", "no smartphone", "I don't want to use my personal phone"}},
+		{steps, "es", "readiness.ways none", []string{"no tengo teléfono inteligente", "no tengo telefono inteligente", "mi telefono es de tapita", "mi celular no es inteligente", "no tengo celular", "uso un teléfono fijo", "no quiero usar mi teléfono personal"}},
+		{[]string{"fine", "off", "guest", "mine", "looking"}, "en", "At Microsoft it also goes without a smartphone", []string{"I have a flip phone", "I don't want to use my personal phone"}},
+		{[]string{"fine", "off", "guest", "mine", "looking"}, "es", "En Microsoft también se puede sin", []string{"mi teléfono es de tapita"}},
+		{everywhere, "en", "Adding something on Microsoft's page costs you nothing", []string{"what does it cost", "how much is it?"}},
+		{everywhere, "es", "Agregar algo en la página de Microsoft no le cuesta", []string{"¿cuánto cuesta?"}},
+		{steps, "en", "directory.look", []string{"I did it already - look again", "I already did it", "i did it", "I have added it already"}},
+		{steps, "es", "directory.look", []string{"ya lo agregué, revise otra vez", "ya lo hice", "ya está"}},
+		{adding, "en", "fails", []string{"it does not work", "it doesn't work", "I already tried, it does not work", "that did not work"}},
+		{adding, "es", "fails", []string{"no funciona", "no me funciona", "ya lo intenté y no funciona"}},
+		{everywhere, "en", "A passkey is a key", []string{"what is a passkey", "what's a passkey?"}},
+		{everywhere, "es", "Una clave de acceso es una llave", []string{"que es una clave de acceso", "¿qué es una passkey?"}},
+		{everywhere, "en", "It stands in Microsoft's list", []string{"who told you about my phone", "how do you know my number"}},
+		{everywhere, "es", "Está en la lista de Microsoft", []string{"quién le dio mi número", "¿cómo sabe mi número?"}},
+		{everywhere, "en", "I cannot do that for you.", []string{"can you add it for me"}},
+		{everywhere, "es", "No lo puedo hacer por usted.", []string{"¿puede agregarlo por mí?"}},
+		{everywhere, "en", "On 1 February 2027 Microsoft stops", []string{"what if I do nothing", "will I be locked out", "can I wait until January"}},
+		{everywhere, "es", "El 1 de febrero de 2027 Microsoft deja", []string{"me van a bloquear en febrero", "¿puedo esperar hasta enero?"}},
+		{append([]string{"fine", "off"}, steps...), "en", "readiness.mine", []string{"do I have to do something", "what do I have to do"}},
+		{append([]string{"fine", "off"}, steps...), "es", "readiness.mine", []string{"qué me falta", "tengo que hacer algo"}},
+	} {
+		for _, step := range c.steps {
+			for _, text := range c.lines {
+				s := bot.Session{Lang: c.lang, Chosen: true, Prompt: 2, Stack: []bot.Frame{{Flow: "get_in", Step: step, Hash: set.Flow("get_in").Hash}}}
+				var out bot.Output
+				set.Turn(&s, &bot.Event{Kind: bot.Text, Text: text}, &out)
+				got := out.Check
+				if got == "readiness.ways" {
+					got += " " + s.Slot("smartphone")
+				}
+				if got != c.means && (out.Check != "" || s.Top().Step != c.means) && !strings.HasPrefix(out.Message.Text, c.means) {
+					t.Errorf("get_in.%s: %q means %s, and answers %s at %s: %s", step, text, c.means, got, s.Top().Step, out.Message.Text)
+				}
+			}
+		}
+	}
+	// Elsewhere it keeps its meaning: a smartphone that cannot do something is one.
+	s := bot.Session{Lang: "en", Chosen: true, Prompt: 2, Stack: []bot.Frame{{Flow: "get_in", Step: "app", Hash: set.Flow("get_in").Hash}}}
+	var out bot.Output
+	set.Turn(&s, &bot.Event{Kind: bot.Text, Text: "my smart phone is not scanning"}, &out)
+	if out.Check != "" {
+		t.Errorf("a smartphone is taken for none: %s", out.Check)
+	}
+}
+
+// TestAskedAboutFebruary: what is asked of somebody who only greeted, or of
+// nobody, begins the script; in the middle of other steps it means those.
+func TestAskedAboutFebruary(t *testing.T) {
+	for _, entra := range []string{"yes", ""} {
+		cat := catalogue()
+		cat.Facts["entra"] = entra
+		set, err := flows.Load(library.FS, nil, cat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame := func(flow, step string) bot.Frame { return bot.Frame{Flow: flow, Step: step, Hash: set.Flow(flow).Hash} }
+		for lang, lines := range map[string][]string{
+			"en": {"will i be locked out", "what if I do nothing", "do I have to do something", "what do I have to do"},
+			"es": {"qué me falta", "tengo que hacer algo", "me van a bloquear"},
+		} {
+			for _, text := range lines {
+				for _, c := range []struct {
+					stack []bot.Frame
+					want  bool
+				}{
+					{nil, true},
+					{[]bot.Frame{frame("home", "menu_entra")}, true},
+					{[]bot.Frame{frame("home", "enroll"), frame("enroll", "welcome")}, true},
+					{[]bot.Frame{frame("authenticator", "scan")}, false},
+				} {
+					s := bot.Session{Lang: lang, Chosen: true, Prompt: 2, Stack: c.stack}
+					var out bot.Output
+					set.Turn(&s, &bot.Event{Kind: bot.Text, Text: text}, &out)
+					if got := out.Check == "readiness.mine"; got != (c.want && entra != "") {
+						t.Errorf("entra %q, at %v: %q begins it: %v", entra, c.stack, text, got)
+					}
+				}
+			}
+		}
 	}
 }

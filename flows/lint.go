@@ -911,7 +911,7 @@ func (l *linter) lists() {
 		}
 	}
 	for _, e := range l.set.faq {
-		if e.Answer.Empty() && e.run == nil {
+		if e.Answer.Empty() && e.run == nil && e.Next.Goto == "" {
 			l.bad(e.pos, "answer %s says nothing; add say: with a text, or run: with a flow", e.ID)
 			continue
 		}

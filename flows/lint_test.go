@@ -387,6 +387,16 @@ func TestLintOfLanguagesAndPictures(t *testing.T) {
 			"scripts.dir/faq.yaml:2: answer cost runs flow \"get_inn\", which does not exist; did you mean \"get_in\"?"},
 		{"answer says nothing", "faq.yaml", "faq:\n  cost:\n    when: [cost]\n",
 			"scripts.dir/faq.yaml:2: answer cost says nothing; add say: with a text, or run: with a flow"},
+		{"answer for no flow", "faq.yaml", "faq:\n  cost:\n    at: [get_inn]\n    when: [cost]\n    run: get_in\n",
+			"scripts.dir/faq.yaml:2: answer cost is for flow \"get_inn\", which does not exist; did you mean \"get_in\"?"},
+		{"answer for no step", "faq.yaml", "faq:\n  cost:\n    at: [get_in.ap]\n    when: [cost]\n    run: get_in\n",
+			"scripts.dir/faq.yaml:2: answer cost is for step ap of flow get_in, which does not exist; did you mean \"app\"?"},
+		{"answer goes to no step", "faq.yaml", "faq:\n  cost:\n    at: [get_in]\n    when: [cost]\n    goto: wais\n",
+			"scripts.dir/faq.yaml:5: answer cost goes to \"wais\", which is no step of flow get_in; did you mean \"ways\"?"},
+		{"answer goes to a step of two flows", "faq.yaml", "faq:\n  cost:\n    at: [get_in.app, home.menu]\n    when: [cost]\n    goto: ways\n",
+			"scripts.dir/faq.yaml:2: answer cost goes to a step, so at: can name one flow only, not get_in.app and home.menu"},
+		{"answer goes to a step of no flow", "faq.yaml", "faq:\n  cost:\n    when: [cost]\n    goto: ways\n",
+			"scripts.dir/faq.yaml:2: answer cost goes to a step; add at: with the flow that has it"},
 		{"answer changed, translation stale", "faq.yaml", "faq:\n  cost:\n    when: [cost]\n    say: A lot.\n",
 			"scripts.dir/faq.yaml:4: answer cost is not translated to Español"},
 		{"list changed, translation stale", "list.yaml", "list: questions\nentries:\n  first_film: Which film did you like first?\n",
@@ -442,5 +452,17 @@ func TestOwnScriptKeepsTranslations(t *testing.T) {
 	probs = inspect(map[string]string{"phone.yaml": strings.Replace(string(shippedPhone), "flow: phone\n", "flow: phone\nbased_on: 0123456789ab\n", 1)})
 	if len(probs) != 1 || !probs[0].Warn || !strings.Contains(probs[0].Msg, hash) {
 		t.Fatalf("problems: %v", probs)
+	}
+}
+
+// The shipped answers name steps of shipped scripts; an own script that does
+// without those steps is no mistake.
+func TestOwnScriptWithoutTheStepsOfAnswers(t *testing.T) {
+	own := "flow: get_in\ntitle: Will I still get in after 1 February?\nsummary: Asks the help desk.\ntriggers: [february]\nstart: here\nsteps:\n" +
+		"  here:\n    ask: Please ask the help desk.\n    why: They know.\n    choices:\n      - {id: ok, label: All right, goto: ok}\n  ok:\n    end: ok\n"
+	for _, p := range inspect(map[string]string{"get_in.yaml": own}) {
+		if strings.HasPrefix(p.Msg, "answer ") {
+			t.Errorf("%v", p)
+		}
 	}
 }

@@ -468,6 +468,7 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 		"branch":   func(v *yaml.Node) { kind(Branch); l.str(file, v, &s.Branch) },
 		"run":      func(v *yaml.Node) { kind(Run); l.str(file, v, &s.RunFlow) },
 		"end":      func(v *yaml.Node) { kind(End); l.str(file, v, &s.EndName) },
+		"rest":     func(v *yaml.Node) { l.flag(file, v, &s.Rest) },
 		"text":     func(v *yaml.Node) { l.text(file, v, 0, &s.Text) },
 		"short":    func(v *yaml.Node) { l.text(file, v, 0, &s.Short) },
 		"why":      func(v *yaml.Node) { l.text(file, v, 0, &s.Why) },

@@ -159,6 +159,7 @@ func (l *loader) link() {
 		}
 	}
 	for _, e := range set.faq {
+		l.place(e)
 		if e.RunFlow == "" {
 			continue
 		}

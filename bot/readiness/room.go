@@ -208,6 +208,9 @@ func (w writer) signIn() string {
 		head = "perhaps"
 	}
 	lines := w.checklist(s, w.say("entra.sign_in."+head), 1)
+	if w.v.TextsOnly() {
+		lines = append(lines, w.say("entra.stops"))
+	}
 	if w.v.Admin {
 		lines = append(lines, w.say("entra.admin"))
 	}
@@ -229,7 +232,11 @@ func (w writer) reset() string {
 		head = "not_capable"
 	}
 	need := w.say("entra.need."+strconv.Itoa(s.Need), "have", strconv.Itoa(s.Have))
-	return strings.Join(w.checklist(s, w.say("entra.reset."+head, "need", need), max(1, s.Need-s.Have)), "\n")
+	lines := w.checklist(s, w.say("entra.reset."+head, "need", need), max(1, s.Need-s.Have))
+	if s.Answer == No {
+		lines = append(lines, w.say("entra.reset.desk"))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // checklist is a heading, the methods, those that count first, and what is

@@ -35,7 +35,7 @@ func TestDemoWithEntra(t *testing.T) {
 	p.hears("✗ Does not count: Text or call to your mobile phone")
 	p.hears("This is from Microsoft's report of")
 	p.types("español")
-	p.hears("Iniciar sesión en Microsoft 365 después del 1 de febrero de 2027: no")
+	p.hears("No, con lo que tiene ahora no podrá iniciar sesión en Microsoft 365")
 	if code := p.leaves(); code != exitOK {
 		t.Fatalf("exit %d:\n%s", code, p.all())
 	}

@@ -106,8 +106,8 @@ func TestGetInTerminal(t *testing.T) {
 	carmen.types("carmen")
 	carmen.hears("[private] Contraseña:\n")
 	carmen.types(string(localdir.DemoPassword))
-	carmen.hears("no, no con lo que tiene allí ahora.")
-	carmen.hears("✗ No cuenta: Llamada a su teléfono de oficina")
+	carmen.hears("No, con lo que tiene ahora no podrá iniciar sesión en Microsoft 365 después del 1 de febrero de 2027.")
+	carmen.hears("✗ No sirve: Llamada a su teléfono de oficina")
 	carmen.picks("No tengo teléfono inteligente")
 	carmen.picks("Agregar un token que muestra seis cifras (para ambas cosas)")
 	carmen.hears("No está hecho: necesita un token.")
@@ -172,10 +172,10 @@ func TestGetInWeb(t *testing.T) {
 		s.signsIn(v, "Iniciar sesión con Riverbend ID", "e-2")
 		v.hears("¡Hola, Carmen!")
 		v.says("¿qué pasa el 1 de febrero?")
-		v.hears("sí, sigue funcionando.", "✗ No cuenta: Correo personal (no sirve para iniciar sesión)", "Por lo que veo, no tiene que hacer nada para el 1 de febrero.")
+		v.hears("Sí, podrá iniciar sesión en Microsoft 365", "✗ No sirve: Correo personal (no sirve para iniciar sesión)", "Por lo que veo, no tiene que hacer nada para el 1 de febrero.")
 		v.state("fine")
 		v.picks("¿Qué puedo configurar aquí?")
-		v.hears("No agrega nada en Microsoft y no cuenta para el 1 de febrero.")
+		v.hears("No agrega nada en Microsoft y no sirve para el 1 de febrero.")
 		v.state("mine")
 	})
 	s.stops(t)
@@ -225,7 +225,7 @@ func TestGetInTeams(t *testing.T) {
 	ben.picks("Mirar otra vez")
 	ben.hears("Un momento. Miro su página de Microsoft") // where nobody answers; nobody has to wait for that
 	ben.picks("Muéstreme lo que sabe ahora")
-	ben.hears("✓ Cuenta: Clave de acceso", "✗ No cuenta: Clave de acceso (solo sirve para iniciar sesión)", "Por lo que veo, no tiene que hacer nada")
+	ben.hears("✓ Sirve: Clave de acceso", "✗ No sirve: Clave de acceso (solo sirve para iniciar sesión)", "Por lo que veo, no tiene que hacer nada")
 	if refused := s.cloud.Refused(); len(refused) > 0 {
 		t.Errorf("the connector refused %q", refused)
 	}
