@@ -115,7 +115,10 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 		if err != nil {
 			return nil, err
 		}
-		f := bot.Finding{What: string(x.reading)}
+		f, command := bot.Finding{What: string(x.reading)}, "`latchkey people sync`"
+		if x.reading == bot.ReportReading {
+			command = "`latchkey people sync --report`"
+		}
 		switch last := s.Last; {
 		case s.Refused != "":
 			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, "`latchkey people sync --dry-run` shows what would change"
@@ -129,7 +132,7 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 		case s.Warning != "":
 			f.State, f.Text, f.Fix = bot.Doubtful, "read without a part of it: "+s.Warning, "grant what is missing; the next reading tries it again"
 		case last == nil:
-			f.State, f.Text, f.Fix = bot.Doubtful, "not read yet", "start the service, or run `latchkey people sync`"
+			f.State, f.Text, f.Fix = bot.Doubtful, "not read yet", "start the service, or run "+command
 		case now.Sub(last.At) > 3*x.every:
 			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and that should be every %s", when(last.At), x.every), "see whether the service runs"
 		default:
