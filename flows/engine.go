@@ -318,10 +318,9 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	here := func(a *faqEntry) bool {
+	if !loose && !parked && t.e.answersAt(f) && t.answered(func(a *faqEntry) bool {
 		return a.here(f) && (a.Needs == "" || t.e.value(t.s, a.Needs) != "") && (a.Next.Goto == "" || a.Next.step != nil)
-	}
-	if !loose && !parked && t.answered(here) {
+	}) {
 		return
 	}
 	if fl := t.triggered(folded); fl != nil && !t.ev.Frozen {

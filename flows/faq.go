@@ -37,11 +37,28 @@ func (a *faqEntry) here(f *bot.Frame) bool {
 	return slices.Contains(a.At, f.Flow) || slices.Contains(a.At, f.Flow+"."+f.Step)
 }
 
+// answersAt reports whether there are answers for where the conversation is
+// alone; nearly always there are none, and nothing has to be compared.
+func (e *Set) answersAt(f *bot.Frame) bool {
+	if f == nil {
+		return e.faqAt[atIdle] != nil
+	}
+	steps := e.faqAt[f.Flow]
+	return steps[""] || steps[f.Step]
+}
+
 // place links the entry to the steps that it names. A shipped entry says nothing
 // about steps that an own script has left out.
 func (l *loader) place(e *faqEntry) {
 	for i, at := range e.At {
 		flow, step, _ := strings.Cut(at, ".")
+		if l.set.faqAt == nil {
+			l.set.faqAt = map[string]map[string]bool{}
+		}
+		if l.set.faqAt[flow] == nil {
+			l.set.faqAt[flow] = map[string]bool{}
+		}
+		l.set.faqAt[flow][step] = true
 		f := l.set.flows[flow]
 		switch {
 		case at == atIdle && e.Next.Goto == "":
@@ -103,7 +120,7 @@ func (l *loader) patterns(file string, n *yaml.Node, lang int, e *faqEntry) {
 	for _, line := range lines {
 		var p pattern
 		for _, stem := range strings.Fields(line) { // "no_cell" folds to "no cell"
-			p = append(p, typed.Fold(stem))
+			p = append(p, " "+typed.Fold(stem)) // as it stands in a text, behind a space
 		}
 		e.words[lang] = append(e.words[lang], p)
 	}
@@ -124,11 +141,11 @@ func (e *Set) answerTo(lang int, folded string, fits func(*faqEntry) bool) *faqE
 		for _, p := range entry.words[lang] {
 			score := 0
 			for _, stem := range p {
-				if !strings.Contains(text, " "+stem) {
+				if !strings.Contains(text, stem) {
 					score = -1
 					break
 				}
-				score += 8 + len(stem)
+				score += 7 + len(stem)
 			}
 			if score > bestScore {
 				best, bestScore = entry, score

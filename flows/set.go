@@ -20,6 +20,7 @@ type Set struct {
 	lists     map[string]*List
 	pictures  map[string]picture
 	faq       []*faqEntry
+	faqAt     map[string]map[string]bool // flows, or atIdle, and steps that have answers of their own; the step "" is all
 	langs     []*language
 	langIndex map[string]int
 	home      *Flow
