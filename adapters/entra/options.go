@@ -1,15 +1,11 @@
 package entra
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -129,7 +125,7 @@ func (o *Options) check() error {
 	}
 	for _, a := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"graph_url", o.GraphURL}} {
 		u, err := url.Parse(a.value)
-		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !protected(u) {
+		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !dial.Protected(u) {
 			return fmt.Errorf("entra: %s must be an address like https://graph.microsoft.com (http only on this machine)", a.key)
 		}
 	}
@@ -138,15 +134,6 @@ func (o *Options) check() error {
 		return err
 	}
 	return nil
-}
-
-// protected reports whether an address is https, or http on this machine.
-func protected(u *url.URL) bool {
-	if u.Scheme == "http" {
-		ip, err := netip.ParseAddr(u.Hostname())
-		return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
-	}
-	return u.Scheme == "https"
 }
 
 // newHTTP makes the client for both servers. A redirect is an answer like any
@@ -160,16 +147,9 @@ func newHTTP(o *Options, seen func(*http.Response)) (*http.Client, error) {
 		own = append(own, o.GraphURL)
 	}
 	t := dial.For("", own...).Transport()
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("entra: ca_file: %w", err)
-		}
-		t.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("entra: ca_file: %s holds no certificate in PEM form", o.CAFile)
-		}
+	var err error
+	if t.TLSClientConfig, err = dial.TLS(o.CAFile); err != nil {
+		return nil, fmt.Errorf("entra: ca_file: %w", err)
 	}
 	return &http.Client{
 		Transport:     &fenced{next: t, login: o.LoginURL, graph: o.GraphURL, seen: seen},

@@ -2,15 +2,11 @@ package oidc
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +57,7 @@ func (o *Options) complete() (*http.Client, error) {
 	switch {
 	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return nil, errors.New("oidc: issuer: not an address like https://login.example.org; copy it from the provider")
-	case !protected(u):
+	case !dial.Protected(u):
 		return nil, fmt.Errorf("oidc: issuer: %s is not encrypted; use https (http is for this machine only)", o.Issuer)
 	case o.Tenant != "" && !entraID.MatchString(o.Tenant):
 		return nil, errors.New("oidc: tenant: not the id of one (8-4-4-4-12 hexadecimal digits); copy it from Overview in the Microsoft Entra admin center")
@@ -111,16 +107,9 @@ func (o *Options) complete() (*http.Client, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("oidc: ca file: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("oidc: ca file: %s holds no certificate in PEM form", o.CAFile)
-		}
+	conf, err := dial.TLS(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("oidc: ca file: %w", err)
 	}
 	t := dial.For("", o.Issuer).Transport()
 	t.TLSClientConfig = conf
@@ -131,21 +120,6 @@ func (o *Options) complete() (*http.Client, error) {
 		// redirect would carry the client's secret to a place nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
-}
-
-// protected reports whether an address is https, or http on this machine.
-func protected(u *url.URL) bool {
-	switch u.Scheme {
-	case "https":
-		return u.Host != ""
-	case "http":
-		if strings.EqualFold(u.Hostname(), "localhost") {
-			return true
-		}
-		ip, err := netip.ParseAddr(u.Hostname())
-		return err == nil && ip.IsLoopback()
-	}
-	return false
 }
 
 // bounded cuts off answers that are too long to be meant.

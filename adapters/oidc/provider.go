@@ -15,6 +15,7 @@ import (
 	oidclib "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -304,7 +305,7 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	m := &metadata{endpoint: got.Endpoint(), saysIss: more.Iss, at: p.o.Now()}
 	for what, address := range map[string]string{"authorization_endpoint": m.endpoint.AuthURL, "token_endpoint": m.endpoint.TokenURL, "jwks_uri": more.Keys} {
 		u, err := url.Parse(address)
-		if err != nil || !protected(u) || (u.Scheme == "http" && p.o.Issuer[:5] != "http:") {
+		if err != nil || !dial.Protected(u) || (u.Scheme == "http" && p.o.Issuer[:5] != "http:") {
 			return nil, unavailable("the provider's metadata has no https address as its "+what, nil)
 		}
 	}
