@@ -61,8 +61,11 @@ func (ps Problems) Errors() Problems {
 // whole, an own language file replaces single texts. Scripts with errors are
 // refused as a whole, with all problems at once; the caller keeps the set it
 // has. The warnings of a good set are in Set.Warnings.
+//
+// The shipped scripts alone are not linted again at every start: their test
+// does that (see Inspect), and nothing can change them after it.
 func Load(shipped, own fs.FS, cat bot.Catalogue) (*Set, error) {
-	set, probs := Inspect(shipped, own, cat)
+	set, probs := inspect(shipped, own, cat, own != nil)
 	if errs := probs.Errors(); len(errs) > 0 {
 		return nil, errs
 	}
@@ -73,6 +76,10 @@ func Load(shipped, own fs.FS, cat bot.Catalogue) (*Set, error) {
 // Inspect loads and lints, and returns the set even when it has problems, for
 // commands that show them.
 func Inspect(shipped, own fs.FS, cat bot.Catalogue) (*Set, Problems) {
+	return inspect(shipped, own, cat, true)
+}
+
+func inspect(shipped, own fs.FS, cat bot.Catalogue, check bool) (*Set, Problems) {
 	l := &loader{set: &Set{
 		Catalogue: cat,
 		flows:     map[string]*Flow{},
@@ -85,7 +92,7 @@ func Inspect(shipped, own fs.FS, cat bot.Catalogue) (*Set, Problems) {
 		l.folder(own, "scripts.dir/", true)
 	}
 	l.link()
-	if len(l.probs.Errors()) == 0 {
+	if check && len(l.probs.Errors()) == 0 {
 		l.probs = append(l.probs, lint(l.set)...)
 	}
 	sort.SliceStable(l.probs, func(i, j int) bool {

@@ -56,10 +56,15 @@ func words(s string) string {
 	apostrophe := false // directly behind a word
 	bare := false       // the last letter's script is written without its marks
 	for _, r := range s {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 		switch {
+		case letter:
 		case r == '\'':
 			apostrophe = apostrophe || inside
 			inside = false
+			continue
+		case r < utf8.RuneSelf:
+			inside, apostrophe, gap = false, false, b.Len() > 0
 			continue
 		case unicode.Is(unicode.M, r):
 			if !inside || bare {

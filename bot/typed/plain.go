@@ -83,6 +83,8 @@ func plainRune(r rune) rune {
 			return '\''
 		}
 		return r
+	case 'À' <= r && r <= 'ɏ': // Latin letters, × and ÷
+		return r
 	case unicode.IsSpace(r), unicode.Is(unicode.Z, r), r == '\u2800': // the last is Braille without a dot
 		return ' '
 	case unicode.IsControl(r), r == utf8.RuneError, invisible(r):

@@ -22,6 +22,8 @@ import (
 	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/bot"
 	"latchkey/bot/vault"
+	"latchkey/flows"
+	"latchkey/flows/library"
 	"latchkey/store"
 )
 
@@ -531,5 +533,13 @@ func operate(t *testing.T, dir string) {
 	}
 	if code, out, errs = command(t, nil, "keys", "rotate", "--drop-old", "--config", file); code != exitOK || !strings.Contains(out, "run this again in a day") {
 		t.Errorf("drop-old takes a key that codes may need: %d %s %s", code, out, errs)
+	}
+}
+
+// The start does not lint the shipped scripts again, so this must.
+func TestShippedScriptsNameWhatTheProgramHas(t *testing.T) {
+	_, problems := flows.Inspect(library.FS, nil, lintCatalogue(pretendConfig(t.TempDir(), "")))
+	for _, p := range problems {
+		t.Error(p)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ var version = "dev"
 
 func main() {
 	private()
+	unhurried()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() {
@@ -35,6 +37,17 @@ func main() {
 		os.Exit(exitError)
 	})
 	os.Exit(run(ctx, std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
+}
+
+// unhurried has memory collected less often in the first second. What the start
+// makes, scripts above all, is kept: looking through it again and again while
+// it grows is a tenth of the way to the first reply. GOGC goes before.
+func unhurried() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	usual := debug.SetGCPercent(400)
+	time.AfterFunc(time.Second, func() { debug.SetGCPercent(usual) })
 }
 
 // forcedEnd is how long after a signal to stop the program ends whatever still
