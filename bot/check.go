@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -110,10 +111,12 @@ type CheckSpec struct {
 	// Instead names, for an outcome that a script need not know, the one that
 	// is followed when it does not: "found" is an "ok" that deserves a question.
 	Instead map[string]string
-	Options bool    // it gives options
-	Changes Changes // what it does to methods; see Ask
-	Frozen  bool    // it runs for a frozen person, too; every other check is answered with OutcomeFrozen
-	Run     Check   // nil in lint-only catalogues
+	Options bool     // it gives options
+	Secret  bool     // what it takes comes by a private form only, never as typed text
+	Signals []string // what may come later to the step that waits for what it began: "undelivered"
+	Changes Changes  // what it does to methods; see Ask
+	Frozen  bool     // it runs for a frozen person, too; every other check is answered with OutcomeFrozen
+	Run     Check    // nil in lint-only catalogues
 }
 
 // OutcomeFrozen is an outcome that every check has without declaring it: the
@@ -240,4 +243,13 @@ type Catalogue struct {
 	Checks map[string]CheckSpec
 	Forms  map[string]FormSpec
 	Facts  map[string]string
+}
+
+// Signals are the names of all signals that checks declare, sorted.
+func (c Catalogue) Signals() (names []string) {
+	for _, s := range c.Checks {
+		names = append(names, s.Signals...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

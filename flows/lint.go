@@ -24,17 +24,9 @@ const (
 	placeholder = 40 // runes that a filled {slot} is taken for
 )
 
-// Names that lint knows, in words separated by blanks.
 const (
-	// signals that jobs and timers raise
-	signals = "undelivered unreachable landline opted_out refused delivered lapsed looked look_failed"
-	// checks of what only a private form may take
-	secretChecks = "person.sign_in questions.save questions.save_again prove.recovery recovery.save"
-	// ends that nobody has to handle
-	engineEnds = endStop + " " + endRestart + " " + endPark
-)
+	engineEnds = endStop + " " + endRestart + " " + endPark // nobody has to handle them
 
-const (
 	ownFolder = "scripts.dir/"
 	address   = "://" // part of any address that belongs into the configuration
 )
@@ -140,9 +132,10 @@ func (l *linter) flow(f *Flow) {
 		l.choices(s)
 		l.messages(s)
 		if l.full {
+			signals := l.set.Catalogue.Signals()
 			for i := range s.Signals {
-				if o := &s.Signals[i]; !has(signals, o.Name) {
-					l.bad(o.Pos, "nothing raises the signal %q%s; there are %s", o.Name, hint(o.Name, strings.Fields(signals)), strings.ReplaceAll(signals, " ", ", "))
+				if o := &s.Signals[i]; !slices.Contains(signals, o.Name) {
+					l.bad(o.Pos, "nothing raises the signal %q%s; there are %s", o.Name, hint(o.Name, signals), strings.Join(signals, ", "))
 				}
 			}
 		}
@@ -432,7 +425,7 @@ func (l *linter) formName(s *Step) {
 
 // secret refuses typed answers that only a private form may take.
 func (l *linter) secret(s *Step) {
-	form := has(secretChecks, s.Answer.Check)
+	form := l.set.Catalogue.Checks[s.Answer.Check].Secret
 	for _, f := range l.set.order {
 		for _, o := range f.Order {
 			form = form || o.Kind == Form && o.Check == s.Answer.Check

@@ -76,8 +76,8 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 // Specs declares the checks.
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{{
-		Name: "directory.look", Doc: "read the person's own page of sign-in methods anew, at most once a minute; the signals looked and look_failed follow",
-		Outcomes: bot.Outcomes("asked ref", "soon", "off"), Run: r.look,
+		Name: "directory.look", Doc: "read the person's own page of sign-in methods anew, at most once a minute",
+		Outcomes: bot.Outcomes("asked ref", "soon", "off"), Signals: []string{SignalLooked, SignalLookFailed}, Run: r.look,
 	}}
 }
 

@@ -80,6 +80,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Changes: bot.Change, Run: r.totpProve,
 			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed off left", "used", "expired", "set_up", "elsewhere", "paused wait soon")},
 		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Changes: bot.ChangeIfPending, Run: r.codeSend,
+			Signals:  []string{"delivered", "undelivered", "unreachable", "landline", "opted_out", "refused"},
 			Outcomes: bot.Outcomes("sent masked ref minutes", "wait wait masked", "limit wait", "busy", "landline", "gone")},
 		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Changes: bot.ChangeIfPending, Run: r.codeCheck,
 			Outcomes: bot.Outcomes("ok masked", "wrong left", "expired", "used", "void", "paused wait soon")},
@@ -91,7 +92,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 			Outcomes: bot.Outcomes("authenticator", "phone via", "email", "recovery", "gone")},
 		{Name: "prove.totp", Doc: "is this the code of the person's authenticator", Takes: []string{"method"}, Run: r.proveTOTP,
 			Outcomes: bot.Outcomes("ok", "wrong left", "skewed off left", "used", "refused", "locked wait soon")},
-		{Name: "prove.recovery", Doc: "is this an unused recovery code", Run: r.proveRecovery,
+		{Name: "prove.recovery", Doc: "is this an unused recovery code", Secret: true, Run: r.proveRecovery,
 			Outcomes: bot.Outcomes("ok", "wrong left", "bad", "refused", "locked wait soon")},
 	}
 }
