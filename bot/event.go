@@ -31,7 +31,19 @@ const (
 	// Open is a conversation opened with nothing said yet: the terminal
 	// came up, the app was installed, the person came back.
 	Open
+	// Start begins a flow, or goes on at a step, by our own doing
+	// (Event.Begin): the button of an announcement, "send back to step", the
+	// end of a talk with the help desk. It has no author.
+	Start
+	// Agent is a line or an action of somebody at the help desk
+	// (Event.Agent). The desk takes it; the engine never sees it. It has no
+	// author on the platform.
+	Agent
 )
+
+// Ours reports whether events of this kind come from ourselves and have no
+// author on the platform.
+func (k EventKind) Ours() bool { return k == Notice || k == Start || k == Agent }
 
 // MaxText is the number of runes of typed text that is looked at. Longer text
 // is answered as too long and never stored.
@@ -47,7 +59,7 @@ type Event struct {
 	ID           string         // the platform's event id, unique in its channel; repeats are dropped
 	Channel      ChannelID      //
 	Conversation ConversationID //
-	From         string         // the platform's immutable id of the author; empty for Notice
+	From         string         // the platform's immutable id of the author; empty where Kind.Ours()
 	At           time.Time      // when it was received, by the clock of the store
 	Kind         EventKind      //
 	Text         string         // Text: as typed, not yet normalised
@@ -55,6 +67,8 @@ type Event struct {
 	Prompt       uint32         // Press, Submit: the prompt the button or form belonged to; Text: the prompt of the Entry it was entered for; 0 when unknown, or typed into the chat
 	Form         *FormReply     // Submit
 	Signal       *Signal        // Notice
+	Begin        *Begin         // Start
+	Agent        *AgentAct      // Agent
 	Locale       string         // the platform's hint, a BCP 47 tag, may be empty
 	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
 
@@ -62,6 +76,22 @@ type Event struct {
 	TooLong bool // Text was longer than MaxText and is cut, or a form's value was and Form is empty: answer that, burn no try
 	Frozen  bool // the person's account is frozen: whatever runs is over, and the flow "frozen" says so
 	TooFast bool // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
+}
+
+// Begin says what a Start event begins.
+type Begin struct {
+	Flow  string // one that says "outside:" in its script; empty: what runs is asked again, or the home flow begins
+	Step  string // of Flow, which must be running, among those that were asked in this run; empty: its start
+	Facts []Fact // slots that the flow lists under "outside:"
+	Back  bool   // it is said first that the assistant is back
+}
+
+// AgentAct is what somebody at the help desk does in a person's conversation.
+type AgentAct struct {
+	By   PersonID // the agent
+	Name string   // as people see it: "Maria, help desk"
+	Text string   // a line for the person; may be empty
+	Do   string   // an action that the desk knows, or empty
 }
 
 // SignalMoved is the name of the signal to a conversation that its person went
@@ -102,6 +132,11 @@ const (
 	SignalTold     = "told"
 	SignalToldOnly = "told_only"
 )
+
+// Told reports whether the event is such a line.
+func (e *Event) Told() bool {
+	return e.Kind == Notice && e.Signal != nil && (e.Signal.Name == SignalTold || e.Signal.Name == SignalToldOnly)
+}
 
 // A Signal tells a waiting step what became of something it started: a code
 // was delivered, could not be delivered, a pending key ran out. A step lists

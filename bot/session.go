@@ -106,7 +106,7 @@ type Output struct {
 	Check   string  // name of the check to run now, or empty: the turn is over
 	Input   string  // for the check: the typed text as the step's answer kind normalised it
 	Message Message // what to say
-	Silent  bool    // nothing to say: a stale signal, an event while the desk owns the conversation
+	Silent  bool    // nothing to say: a stale signal, an event that the desk takes
 	Retract bool    // a fleeting message of this conversation is to be taken back
 	Flow    string  // for logs and the desk: where the turn ended
 	Step    string

@@ -56,6 +56,14 @@
 // runs ("idle"), may lead to a step of the flow (goto), and may need a fact
 // (needs).
 //
+// # From outside
+//
+// A flow that says "outside: [slot, ...]" may be begun by the program itself,
+// with these slots (bot.Begin): by the button of an announcement, by an agent.
+// One that runs already goes on, or is taken back to a step that was asked in
+// this run. An order without a flow asks again what waits: so the help desk
+// hands a conversation back at the very step.
+//
 // # Always a way
 //
 // help, why, back, skip, later, repeat, resend, cancel, start over, status,

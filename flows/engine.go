@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -57,11 +59,7 @@ type turn struct {
 func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 	out.Reset()
 	t := turn{e: e, s: s, ev: ev, out: out}
-	if t.told() { // whoever answers here
-		return
-	}
-	if s.Owner == bot.OwnerDesk {
-		out.Silent = true
+	if t.told() {
 		return
 	}
 	t.language()
@@ -104,6 +102,8 @@ func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 		t.submit()
 	case bot.Notice:
 		t.signal()
+	case bot.Start:
+		t.outside()
 	default:
 		t.open()
 	}
@@ -950,10 +950,10 @@ func (t *turn) begin(fl *Flow, slots []bot.Fact) {
 // told says a line about a change that was made elsewhere, and then what it
 // waits for here, if it waits. Nothing else moves: what is shown stays shown.
 func (t *turn) told() bool {
-	sig := t.ev.Signal
-	if t.ev.Kind != bot.Notice || sig == nil || sig.Name != bot.SignalTold && sig.Name != bot.SignalToldOnly {
+	if !t.ev.Told() {
 		return false
 	}
+	sig := t.ev.Signal
 	t.li = t.e.lang(t.s.Lang)
 	text := ""
 	for _, f := range sig.Facts {
@@ -977,6 +977,83 @@ func (t *turn) told() bool {
 	}
 	t.finish()
 	return true
+}
+
+// outside begins what a Start event asks for. An order that the scripts do not
+// allow (see Set.Begins) asks again what waits: nobody is left without it.
+func (t *turn) outside() {
+	b := t.ev.Begin
+	t.s.Parked, t.s.Misses = false, 0
+	if b.Back {
+		t.sayOwn(sayBackHere)
+	}
+	fl := t.e.flows[b.Flow]
+	if fl == nil || t.e.Begins(t.s, b) != nil {
+		t.reprompt()
+		return
+	}
+	for i := range t.s.Stack {
+		f := &t.s.Stack[i]
+		if f.Flow != b.Flow {
+			continue
+		}
+		t.s.Stack = t.s.Stack[:i+1]
+		for _, fact := range b.Facts {
+			f.Set(fact.Name, fact.Value)
+		}
+		switch {
+		case b.Step != "":
+			f.Step = b.Step
+			t.reprompt()
+		case t.step(f).Kind.waits():
+			t.reprompt()
+		default:
+			t.enter(fl.start)
+		}
+		return
+	}
+	if len(t.s.Stack) >= maxDepth {
+		t.failSafe()
+		return
+	}
+	t.begin(fl, b.Facts)
+}
+
+// Begins reports what is wrong with an order to begin a flow, or to go on at a
+// step of one, in a session. The error names flow, step and slots, and no value.
+func (e *Set) Begins(s *bot.Session, b *bot.Begin) error {
+	if b.Flow == "" {
+		if b.Step != "" || len(b.Facts) > 0 {
+			return errors.New("flows: a step or slots without a flow")
+		}
+		return nil
+	}
+	fl := e.flows[b.Flow]
+	if fl == nil || fl.Outside == nil {
+		return fmt.Errorf("flows: nothing from outside may begin flow %q: its script has no outside: line", b.Flow)
+	}
+	for _, fact := range b.Facts {
+		if !slices.Contains(fl.Outside, fact.Name) {
+			return fmt.Errorf("flows: flow %s takes no slot %q from outside", b.Flow, fact.Name)
+		}
+	}
+	if b.Step == "" {
+		for _, name := range fl.Takes {
+			if !slices.ContainsFunc(b.Facts, func(f bot.Fact) bool { return f.Name == name }) {
+				return fmt.Errorf("flows: flow %s needs the slot %q", b.Flow, name)
+			}
+		}
+		return nil
+	}
+	for i := range s.Stack {
+		if f := &s.Stack[i]; f.Flow == b.Flow {
+			if st := fl.Steps[b.Step]; st != nil && st.Kind.waits() && (f.Step == b.Step || slices.Contains(f.Trail, b.Step)) {
+				return nil
+			}
+			return fmt.Errorf("flows: step %q of flow %s was not asked in this run", b.Step, b.Flow)
+		}
+	}
+	return fmt.Errorf("flows: flow %s does not run there, so it has no step to go on at", b.Flow)
 }
 
 func (t *turn) start(fl *Flow) {

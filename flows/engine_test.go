@@ -241,14 +241,6 @@ func TestWhatPeopleSee(t *testing.T) {
 			c.at("phone.code")
 		}
 	})
-	t.Run("a person has taken over: the bot is silent", func(t *testing.T) {
-		c := atCode(t, set)
-		c.s.Owner = bot.OwnerDesk
-		c.say("hello?")
-		if !c.out.Silent || c.out.Message.Text != "" {
-			t.Errorf("it said %q", c.out.Message.Text)
-		}
-	})
 	t.Run("a picture comes with the step, not with every sentence", func(t *testing.T) {
 		c := atCode(t, set)
 		if p := c.out.Message.Picture; p == nil || p.Name != "code_text" || p.Alt == "" {

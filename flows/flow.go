@@ -42,6 +42,7 @@ type Flow struct {
 	Parts   []string // for "Step 2 of 4": which parts a run of this flow has
 	Takes   []string // slots that whoever runs it must have set
 	Gives   []string // slots handed to the flow that ran it
+	Outside []string // it may begin from outside (bot.Begin), with these slots; nil: it may not
 	BasedOn string   // hash of the shipped script that an own script replaced
 	System  bool     // from library/system: started by a word at any step
 	Hash    string   // of the file's text

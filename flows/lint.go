@@ -144,7 +144,7 @@ func (l *linter) flow(f *Flow) {
 
 // started reports whether a word or another flow can start a flow.
 func (l *linter) started(f *Flow) bool {
-	if f.System || f.Name == HomeFlow || f.Name == RestartFlow || f.Name == FrozenFlow || len(f.triggers) > 0 {
+	if f.System || f.Name == HomeFlow || f.Name == RestartFlow || f.Name == FrozenFlow || len(f.triggers) > 0 || f.Outside != nil {
 		return true
 	}
 	for _, o := range l.set.order {

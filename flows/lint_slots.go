@@ -1,6 +1,10 @@
 package flows
 
-import "latchkey/bot"
+import (
+	"slices"
+
+	"latchkey/bot"
+)
 
 // Which slots are surely filled at a step: found by going round until nothing
 // changes any more, with all slots taken as filled at first. A step has what
@@ -87,6 +91,9 @@ func (l *linter) slots() {
 func (a *slotFlow) fill() {
 	a.ever = make(slotSet, len(a.constant))
 	for _, o := range a.l.set.order {
+		for _, name := range o.Outside {
+			a.ever.add(a.index[name])
+		}
 		for _, s := range o.Order {
 			a.ways(s, func(w way) {
 				for _, fact := range w.set {
@@ -111,6 +118,11 @@ func (a *slotFlow) fill() {
 
 // anywhere reports whether a flow may begin with nothing below it.
 func (a *slotFlow) anywhere(f *Flow) bool {
+	return f.Outside != nil || a.byWord(f)
+}
+
+// byWord reports whether words begin a flow, with nothing filled.
+func (a *slotFlow) byWord(f *Flow) bool {
 	if f.System || f.Name == HomeFlow || f.Name == RestartFlow {
 		return true
 	}
@@ -150,6 +162,7 @@ func (a *slotFlow) collect() {
 	for _, f := range a.l.set.order {
 		add(f.Takes...)
 		add(f.Gives...)
+		add(f.Outside...)
 		for _, s := range f.Order {
 			add(s.Slot, s.Branch)
 			add(s.Except...)
@@ -387,7 +400,13 @@ func (a *slotFlow) report(f *Flow) {
 	}
 	if a.anywhere(f) {
 		for _, name := range f.Takes {
-			if !a.constant.has(a.index[name]) {
+			switch {
+			case a.constant.has(a.index[name]):
+			case !a.byWord(f):
+				if !slices.Contains(f.Outside, name) {
+					a.l.bad(f.Pos, "flow %s takes {%s}, but begins from outside without it; add it to outside:", f.Name, name)
+				}
+			default:
 				a.l.bad(f.Pos, "flow %s takes {%s}, but a word starts it anywhere, with nothing filled", f.Name, name)
 			}
 		}

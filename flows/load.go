@@ -402,6 +402,7 @@ func (l *loader) flow(file string, n *yaml.Node, data []byte, own, system bool) 
 		"start":    func(v *yaml.Node) { l.str(file, v, &f.Start) },
 		"parts":    func(v *yaml.Node) { l.names(file, v, &f.Parts) },
 		"takes":    func(v *yaml.Node) { l.names(file, v, &f.Takes) },
+		"outside":  func(v *yaml.Node) { f.Outside = []string{}; l.names(file, v, &f.Outside) },
 		"gives":    func(v *yaml.Node) { l.names(file, v, &f.Gives) },
 		"triggers": func(v *yaml.Node) { var w []string; l.names(file, v, &w); f.triggers = setWords(f.triggers, 0, w) },
 		"based_on": func(v *yaml.Node) { l.str(file, v, &f.BasedOn) },

@@ -76,7 +76,7 @@ func (s *shower) flow(f *Flow) {
 	for _, k := range []struct {
 		name string
 		list []string
-	}{{"parts", f.Parts}, {"takes", f.Takes}, {"gives", f.Gives}} {
+	}{{"parts", f.Parts}, {"takes", f.Takes}, {"gives", f.Gives}, {"outside", f.Outside}} {
 		if len(k.list) > 0 {
 			s.line(0, "%s %s", k.name, strings.Join(k.list, ", "))
 		}

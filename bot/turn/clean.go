@@ -33,10 +33,14 @@ func clean(ev *bot.Event) error {
 		return fmt.Errorf("turn: %w: an id is longer than %d bytes or not valid text", ErrEvent, maxID)
 	case len(ev.Address) > maxAddress:
 		return fmt.Errorf("turn: %w: address of %d bytes, at most %d", ErrEvent, len(ev.Address), maxAddress)
-	case ev.Kind > bot.Open:
+	case ev.Kind > bot.Agent:
 		return fmt.Errorf("turn: %w: unknown kind %d", ErrEvent, ev.Kind)
 	case ev.Kind == bot.Notice && ev.Signal == nil:
 		return fmt.Errorf("turn: %w: a notice without a signal", ErrEvent)
+	case ev.Kind == bot.Start && ev.Begin == nil:
+		return fmt.Errorf("turn: %w: a start that does not say what begins", ErrEvent)
+	case ev.Kind == bot.Agent && ev.Agent == nil:
+		return fmt.Errorf("turn: %w: an agent's event without a line or an action", ErrEvent)
 	case ev.Kind == bot.Submit && ev.Form == nil:
 		return fmt.Errorf("turn: %w: a submit without a form", ErrEvent)
 	}

@@ -2,10 +2,11 @@
 //
 // It is in charge of everything between an adapter's Accept and the commit:
 // cleaning the event, the author's inbound budget, the slow part of a private
-// form, running the engine and the checks it asks for, saving the session,
-// storing what is said, and handing that to the outbox once it is durable. It
-// is the only place that changes a session. It must not know a platform or a
-// database, decide what is said (the engine does), or send anything.
+// form, the choice between engine and help desk, running the engine and the
+// checks it asks for, saving the session, storing what is said, and handing
+// that to the outbox once it is durable. It is the only place that changes a
+// session. It must not know a platform or a database, decide what is said (the
+// engine does), or send anything.
 //
 // # What a turn promises
 //
@@ -18,5 +19,7 @@
 //     its place. An engine that panics is answered with an apology; the second
 //     time in a row the person starts from a fresh session. A stored session
 //     that cannot be read is replaced by a fresh one.
+//   - Who answers is decided before anything else. Where the help desk owns the
+//     conversation, it sees every event, and says whether the engine is to run.
 //   - A database error is never answered: it undoes the turn and is returned.
 package turn

@@ -32,12 +32,19 @@ type Marker interface {
 	Marked(conv bot.ConversationID, rows []bot.OutboxRow)
 }
 
-// Relay is the door to the desk. While a person of the desk owns a
-// conversation (bot.OwnerDesk) the engine is asked first, as always, and keeps
-// silent on what is not for it; Relay then gets the event, in the turn's
-// transaction. It works on the database only.
-type Relay interface {
-	Relay(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) error
+// A Desk answers in the conversations that it owns (bot.OwnerDesk). It is asked
+// before the engine and in the turn's transaction, so it works on the database
+// only: about every event there, the outcomes of codes included, and about every
+// event of an agent anywhere. It may change s.Owner.
+type Desk interface {
+	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (Route, error)
+}
+
+// A Route is where an event goes. The zero Route: nobody answers it.
+type Route struct {
+	Engine bool         // the engine takes it
+	Begin  *bot.Begin   // the engine takes this in place of it: a hand-back
+	Say    *bot.Message // said in the conversation, when the engine takes nothing
 }
 
 // Options of a Room. Store, Engine, Catalogue and Outbox are needed.
@@ -47,7 +54,7 @@ type Options struct {
 	Catalogue bot.Catalogue
 	Outbox    Outbox
 	Gate      bot.Gate               // asked before every check that changes methods; nil: such checks fail
-	Relay     Relay                  // nil: no desk yet
+	Desk      Desk                   // nil: none; a conversation that one owned is the engine's again
 	Phrases   bot.Phrases            // for the apology "turn.sorry"; nil: plain English
 	Keeps     map[bot.ChannelID]bool // channels whose platform keeps no transcript: what is said there stays readable (OutboxRow.Keep)
 	Logger    *slog.Logger           // nil: silent
@@ -65,7 +72,7 @@ type Room struct {
 	forms   map[string]bot.FormSpec
 	outbox  Outbox
 	marker  Marker // nil when the outbox is none
-	relay   Relay
+	desk    Desk
 	gate    bot.Gate
 	phrases bot.Phrases
 	keeps   map[bot.ChannelID]bool
@@ -95,7 +102,7 @@ type Stats struct {
 // New makes a Room.
 func New(o Options) *Room {
 	r := &Room{
-		store: o.Store, engine: o.Engine, outbox: o.Outbox, relay: o.Relay, gate: o.Gate, phrases: o.Phrases,
+		store: o.Store, engine: o.Engine, outbox: o.Outbox, desk: o.Desk, gate: o.Gate, phrases: o.Phrases,
 		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
 		keeps: o.Keeps, log: o.Logger, lease: o.Lease, clock: o.Clock,
 		budget: newBudget(o.Burst, o.Rate),
@@ -145,7 +152,7 @@ func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool) (*bot.Messa
 		return nil, err
 	}
 	who := author{}
-	if ev.Kind != bot.Notice {
+	if !ev.Kind.Ours() {
 		who = author{ev.Channel, ev.From}
 		switch r.budget.take(who, r.clock()) {
 		case warn:

@@ -304,24 +304,109 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-func TestDesk(t *testing.T) {
-	var relayed []string
-	h := newHouse(t, func(o *turn.Options) { o.Relay = relay(func(ev *bot.Event) { relayed = append(relayed, ev.Text) }) })
+// A desk that owns a conversation sees all that happens there before anybody
+// answers: words, buttons, forms, the outcomes of codes, what its agents do.
+func TestDeskIsAskedFirst(t *testing.T) {
+	var seen []string
+	answer := turn.Route{}
+	h := newHouse(t, func(o *turn.Options) {
+		o.Desk = desk(func(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
+			what := ev.Text
+			switch ev.Kind {
+			case bot.Press:
+				what = "press " + ev.Choice
+			case bot.Submit:
+				what = "form " + ev.Form.Name
+			case bot.Notice:
+				what = "signal " + ev.Signal.Name
+			case bot.Start:
+				what = "begin " + ev.Begin.Flow
+			case bot.Agent:
+				what = ev.Agent.Name + ": " + ev.Agent.Text
+			}
+			seen = append(seen, what)
+			switch {
+			case ev.Kind == bot.Agent && ev.Agent.Do == "take":
+				s.Owner = bot.OwnerDesk
+			case ev.Kind == bot.Agent && ev.Agent.Do == "back":
+				s.Owner = bot.OwnerBot
+				return turn.Route{Begin: &bot.Begin{Back: true}}, nil
+			case ev.Kind == bot.Agent:
+				return turn.Route{Say: &bot.Message{Text: ev.Agent.Text}}, nil
+			}
+			return answer, nil
+		})
+	})
 	c := h.talk("a")
-	c.Say("desk").Expect("1: desk")
+	agent := func(do, text string) *bottest.Conversation {
+		return c.Do(bot.Event{Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Name: "Maria", Text: text, Do: do}})
+	}
+	c.Say("before").Expect("1: before")
+	agent("take", "").Quiet()
 	c.Say("is anybody there").Quiet()
-	c.Say("bot").Expect("2: bot")
-	c.Say("hello").Expect("3: hello")
-	if !reflect.DeepEqual(relayed, []string{"is anybody there"}) {
-		t.Errorf("relayed %q", relayed)
+	c.Do(bot.Event{Kind: bot.Press, Choice: "x", Prompt: 1}).Quiet()
+	h.submit(c, "sign_in", "hunter2").Quiet()
+	c.Do(bot.Event{Kind: bot.Notice, Signal: &bot.Signal{Name: "undelivered", Ref: "c1"}}).Quiet()
+	c.Do(bot.Event{Kind: bot.Start, Begin: &bot.Begin{Flow: "enroll"}}).Quiet()
+	agent("", "Hello, here is Maria").Expect("Hello, here is Maria")
+	c.Do(bot.Event{Kind: bot.Notice, Signal: &bot.Signal{Name: bot.SignalTold, Ref: "n1"}}).Expect("signal told n1") // whoever answers here
+	answer.Engine = true
+	c.Do(bot.Event{Kind: bot.Notice, Signal: &bot.Signal{Name: "undelivered", Ref: "c2"}}).Expect("signal undelivered c2")
+	agent("back", "").Expect("begin , back true")
+	c.Say("hello").Expect("2: hello")
+	want := []string{"Maria: ", "is anybody there", "press x", "form sign_in", "signal undelivered", "begin enroll", "Maria: Hello, here is Maria",
+		"signal told", "signal undelivered", "Maria: "}
+	if !reflect.DeepEqual(seen, want) {
+		t.Errorf("the desk saw\n%q, want\n%q", seen, want)
+	}
+	if strings.Contains(h.log.String(), "hunter2") {
+		t.Error("a form's value stands in the log")
 	}
 }
 
-type relay func(*bot.Event)
+// What the desk cannot do undoes the turn, so that the platform repeats it.
+func TestDeskThatFailsLosesNothing(t *testing.T) {
+	broken := true
+	h := newHouse(t, func(o *turn.Options) {
+		o.Desk = desk(func(_ bot.Tx, _ *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
+			s.Owner = bot.OwnerDesk
+			if broken {
+				return turn.Route{}, errBroken
+			}
+			return turn.Route{Say: &bot.Message{Text: "taken"}}, nil
+		})
+	})
+	c := h.talk("a")
+	c.Say("hi").Expect("1: hi")
+	ev := bot.Event{ID: "take", Channel: ch, Conversation: "a", Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria"}}
+	if err := h.room.Accept(t.Context(), ev); !errors.Is(err, errBroken) {
+		t.Fatalf("error %v", err)
+	}
+	c.Quiet()
+	if h.session("a").Owner != bot.OwnerBot {
+		t.Error("half a turn was kept")
+	}
+	broken = false
+	if err := h.room.Accept(t.Context(), ev); err != nil {
+		t.Fatal(err)
+	}
+	c.Await().Expect("taken")
+}
 
-func (r relay) Relay(_ bot.Tx, _ *bot.Conversation, _ *bot.Session, ev *bot.Event) error {
-	r(ev)
-	return nil
+// Where the desk was switched off, nobody waits for it for ever.
+func TestConversationOfADeskThatIsGone(t *testing.T) {
+	h := newHouse(t, nil)
+	c := h.talk("a")
+	c.Say("desk").Expect("1: desk")
+	c.Say("is anybody there").Expect("begin , back true")
+	c.Say("hello").Expect("2: hello")
+	c.Do(bot.Event{Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Text: "psst"}}).Quiet()
+}
+
+type desk func(bot.Tx, *bot.Conversation, *bot.Session, *bot.Event) (turn.Route, error)
+
+func (d desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
+	return d(tx, c, s, ev)
 }
 
 func TestRetract(t *testing.T) {

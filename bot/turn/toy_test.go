@@ -51,6 +51,9 @@ func (toy) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 		count(f, "signals")
 		toy{}.say(s, out, "signal "+ev.Signal.Name+" "+ev.Signal.Ref)
 		return
+	case bot.Start:
+		toy{}.say(s, out, fmt.Sprintf("begin %s, back %t", ev.Begin.Flow, ev.Begin.Back))
+		return
 	case bot.Submit:
 		out.Check, out.Input = "form."+ev.Form.Name, ""
 		return
@@ -64,10 +67,6 @@ func (toy) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 		return
 	}
 	verb, rest, _ := strings.Cut(ev.Text, " ")
-	if s.Owner == bot.OwnerDesk && verb != "bot" {
-		out.Silent = true
-		return
-	}
 	switch verb {
 	case "check":
 		out.Check, out.Input = rest, "input"

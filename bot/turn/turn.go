@@ -44,7 +44,6 @@ type turn struct {
 	at      string // "engine" or the name of the running check
 	checkNo int
 	conv    *bot.Conversation
-	was     bot.Owner
 	session bot.Session
 	out     bot.Output
 	call    bot.Call
@@ -116,20 +115,61 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 		r.log.Error("session lost, person starts afresh", "channel", c.Channel, "conversation", c.ID, "err", err)
 		t.session = fresh(c, bot.Session{})
 	}
-	t.was = t.session.Owner
-	if t.sorry {
-		t.apologise(c)
-	} else if err := t.drive(tx, c); err != nil {
+	engine, err := t.route(tx, c)
+	switch {
+	case err != nil:
 		return err
-	} else if t.session.Error == errTurnFailed {
-		t.session.Error = ""
-	}
-	if r.relay != nil && t.was == bot.OwnerDesk && t.out.Silent && t.ev.Kind != bot.Notice {
-		if err := r.relay.Relay(tx, c, &t.session, &t.ev); err != nil {
-			return fmt.Errorf("relay to the desk: %w", err)
+	case t.sorry:
+		t.apologise(c)
+	case engine:
+		if err := t.drive(tx, c); err != nil {
+			return err
+		}
+		if t.session.Error == errTurnFailed {
+			t.session.Error = ""
 		}
 	}
 	return t.save(tx, c, now)
+}
+
+// route decides before anything else who takes the event, and reports whether
+// it is the engine. What is said of a change of the person's account is said
+// whoever answers here.
+func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
+	r := t.room
+	if t.session.Owner != bot.OwnerDesk && t.ev.Kind != bot.Agent {
+		return true, nil
+	}
+	if r.desk == nil {
+		t.session.Owner = bot.OwnerBot
+		if !t.ev.Kind.Ours() { // it was meant for somebody who is not there any more
+			t.begins(&bot.Begin{Back: true})
+		}
+		return t.ev.Kind != bot.Agent, nil
+	}
+	t.out.Flow, t.out.Step = "desk", ""
+	way, err := r.desk.Route(tx, c, &t.session, &t.ev)
+	if err != nil {
+		return false, fmt.Errorf("ask the desk: %w", err)
+	}
+	switch {
+	case way.Begin != nil:
+		t.begins(way.Begin)
+	case way.Engine && t.ev.Kind != bot.Agent, t.ev.Told():
+	case way.Say != nil:
+		t.out.Message = *way.Say
+		return false, nil
+	default:
+		t.out.Silent = true
+		return false, nil
+	}
+	return true, nil
+}
+
+// begins has the engine take b in place of the event.
+func (t *turn) begins(b *bot.Begin) {
+	t.ev.Kind, t.ev.Begin = bot.Start, b
+	t.ev.Text, t.ev.Choice, t.ev.Form, t.ev.Signal, t.ev.Prompt = "", "", nil, nil, 0
 }
 
 // take copies to the conversation what the event says about it.
@@ -234,7 +274,7 @@ func (t *turn) apologise(c *bot.Conversation) {
 		*s = fresh(c, *s)
 	}
 	s.Error = errTurnFailed
-	t.out = bot.Output{Flow: "turn", Step: "sorry", Silent: t.ev.Kind == bot.Notice}
+	t.out = bot.Output{Flow: "turn", Step: "sorry", Silent: t.ev.Kind.Ours()}
 	if t.ev.Kind == bot.Text {
 		t.out.Message.Heard = bot.Unheard
 	}
