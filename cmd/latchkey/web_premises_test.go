@@ -231,7 +231,8 @@ func (p *premises) settles() {
 
 // Everything that is stored, a line for each row, by table. Left out is what
 // counts requests and uses, and so changes with every one: the table tally, and
-// pass.used_at. Left out is also what River notes about itself.
+// pass.used_at. Left out is also what River notes about itself, and when the
+// clean-up was last done: the first one after a start may come at any moment.
 func (p *premises) stored() map[string][]string {
 	p.Helper()
 	p.settles()
@@ -264,6 +265,9 @@ func (p *premises) stored() map[string][]string {
 					continue
 				}
 				fmt.Fprintf(&b, "%s=%s ", c, printed(*values[i].(*any)))
+			}
+			if table == "meta" && strings.HasPrefix(b.String(), "key=store.pruned ") {
+				continue
 			}
 			all[table] = append(all[table], b.String())
 		}
