@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Check decides something inside the turn's transaction: is this code right,
@@ -114,10 +115,22 @@ type CheckSpec struct {
 	Options bool     // it gives options
 	Secret  bool     // what it takes comes by a private form only, never as typed text
 	Signals []string // what may come later to the step that waits for what it began: "undelivered"
-	Changes Changes  // what it does to methods; see Ask
-	Frozen  bool     // it runs for a frozen person, too; every other check is answered with OutcomeFrozen
-	Run     Check    // nil in lint-only catalogues
+	// Waits names the outcome after which something is under way, a durable
+	// job that ends with one of Signals. A call step waits for it, at most
+	// Within; that outcome gives the fact "ref", which the signal repeats.
+	Waits   string
+	Within  time.Duration
+	Changes Changes // what it does to methods; see Ask
+	Frozen  bool    // it runs for a frozen person, too; every other check is answered with OutcomeFrozen
+	Run     Check   // nil in lint-only catalogues
 }
+
+// OutcomeLate is what a call step follows when CheckSpec.Within is over.
+// SignalStill tells it half-way that it still runs.
+const (
+	OutcomeLate = "late"
+	SignalStill = "still"
+)
 
 // OutcomeFrozen is an outcome that every check has without declaring it: the
 // person's account is frozen, with the facts since and address (where a sign-in

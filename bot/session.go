@@ -104,6 +104,7 @@ type Engine interface {
 // Output is what a turn wants done. The caller may reuse one.
 type Output struct {
 	Check   string  // name of the check to run now, or empty: the turn is over
+	Call    bool    // Check belongs to a call step, which waits when it gives CheckSpec.Waits
 	Input   string  // for the check: the typed text as the step's answer kind normalised it
 	Message Message // what to say
 	Silent  bool    // nothing to say: a stale signal, an event that the desk takes

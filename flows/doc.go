@@ -8,21 +8,24 @@
 //
 // # Scripts
 //
-// A script is one YAML file with one flow: named steps of seven kinds.
+// A script is one YAML file with one flow: named steps of eight kinds.
 //
 //	say     says a text and goes on
 //	ask     says a text with choices and/or takes a typed answer, and waits
 //	form    asks for secret values by a private form, and waits
 //	check   asks the program something ("is it right?", "what is next?") and
 //	        goes where the outcome leads
+//	call    has a check begin something that takes time (a look at another
+//	        system), says what for, and waits: it says so when it takes long
+//	        (still), and goes on with the end of it, or when it is late
 //	branch  goes where a slot's value leads
 //	run     runs another flow and goes where its end leads
 //	end     ends the flow with a named outcome
 //
-// There are no expressions, no code and no addresses in a script. What waits
-// for the outside (a code on its way) is an ask step that listens to signals;
-// the check before it enqueued the job. So there is no step kind for slow
-// work: a job's outcome is an event like any other.
+// There are no expressions, no code and no addresses in a script. Nothing waits
+// inside a turn: a check enqueues a durable job, and the job's end comes back as
+// an event, a signal. An ask step may listen to signals, too: a code may fail on
+// its way while the person types it.
 //
 // A typed answer goes to a check as it is and is never kept in a slot. What the
 // person did is told to the turn as Message.Heard, for a transcript: the label

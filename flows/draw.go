@@ -74,6 +74,8 @@ func sketch(f *Flow, li int) ([]node, []arrow) {
 		switch s.Kind {
 		case Check:
 			body = s.Check + " ?"
+		case Call:
+			body = "call " + s.Check
 		case Branch:
 			body = s.Branch + " = ?"
 		case Run:
@@ -174,7 +176,7 @@ func mermaid(nodes []node, arrows []arrow) string {
 			lines[j] = quote(l)
 		}
 		text := `"` + strings.Join(lines, "<br>") + `"`
-		shape := map[Kind][2]string{Say: {"[", "]"}, Ask: {"(", ")"}, Form: {"[/", "/]"}, Check: {"{{", "}}"}, Branch: {"{", "}"}, Run: {"[[", "]]"}, End: {"([", "])"}}[n.step.Kind]
+		shape := map[Kind][2]string{Say: {"[", "]"}, Ask: {"(", ")"}, Form: {"[/", "/]"}, Check: {"{{", "}}"}, Call: {"{{", "}}"}, Branch: {"{", "}"}, Run: {"[[", "]]"}, End: {"([", "])"}}[n.step.Kind]
 		fmt.Fprintf(&b, "  s%d%s%s%s\n", i, shape[0], text, shape[1])
 	}
 	for _, a := range arrows {

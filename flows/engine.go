@@ -112,7 +112,7 @@ func (e *Set) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 
 // Resume implements bot.Engine.
 func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Output) {
-	out.Check, out.Input = "", ""
+	out.Check, out.Input, out.Call = "", "", false
 	t := turn{e: e, s: s, ev: ev, out: out, li: e.lang(s.Lang)}
 	f := s.Top()
 	step := t.step(f)
@@ -141,6 +141,8 @@ func (e *Set) Resume(s *bot.Session, ev *bot.Event, oc bot.Outcome, out *bot.Out
 	}
 	to := step.outcomes[oc.Name]
 	switch {
+	case step.Kind == Call && oc.Name == e.Catalogue.Checks[step.Check].Waits:
+		t.prompt(step, false)
 	case to == nil && oc.Name == bot.OutcomeFrozen && e.flows[FrozenFlow] != nil:
 		s.Stack = s.Stack[:0]
 		t.begin(e.flows[FrozenFlow], oc.Facts)
@@ -661,11 +663,23 @@ func (t *turn) signal() {
 			if st == nil {
 				break
 			}
-			if to := st.signals[sig.Name]; to != nil {
+			to := st.signals[sig.Name]
+			if st.Kind == Call && to == nil {
+				to = st.outcomes[sig.Name]
+			}
+			if still := st.Kind == Call && sig.Name == bot.SignalStill; to != nil || still {
 				if ref, _ := f.Slot("ref"); sig.Ref != "" && ref != sig.Ref {
 					if m, _ := f.Slot("method"); m != sig.Ref {
 						break
 					}
+				}
+				if still {
+					if i == len(t.s.Stack)-1 && !t.s.Parked {
+						t.say(&st.Still)
+						t.again()
+						return
+					}
+					break
 				}
 				t.s.Stack = t.s.Stack[:i+1]
 				t.s.Parked = false
@@ -840,6 +854,10 @@ func (t *turn) verb(v verb) {
 		}
 		t.again()
 	case verbRepeat:
+		if st != nil && st.Kind == Call { // it still waits: that is all there is to repeat
+			t.again()
+			return
+		}
 		t.reprompt()
 	case verbBack:
 		t.back()
@@ -1126,8 +1144,9 @@ func (t *turn) enter(st *Step) {
 		case Ask, Form:
 			t.prompt(st, false)
 			return
-		case Check:
+		case Check, Call:
 			t.ask(st.Check, "")
+			t.out.Call = st.Kind == Call
 			return
 		case Branch:
 			st = t.pickCase(st)

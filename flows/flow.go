@@ -16,14 +16,15 @@ const (
 	Branch
 	Run
 	End
+	Call
 )
 
-var kindNames = [...]string{"", "say", "ask", "form", "check", "branch", "run", "end"}
+var kindNames = [...]string{"", "say", "ask", "form", "check", "branch", "run", "end", "call"}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // waits reports whether a session can rest at a step of this kind.
-func (k Kind) waits() bool { return k == Ask || k == Form }
+func (k Kind) waits() bool { return k == Ask || k == Form || k == Call }
 
 // Pos is a place in a script.
 type Pos struct {
@@ -68,6 +69,7 @@ type Step struct {
 	Short   Text // asked again in few words
 	Why     Text
 	Help    Text
+	Still   Text // call: what is said when it takes long
 	Typed   Text // form: what is said when somebody types into the chat instead
 	Picture string
 	Alt     Text
@@ -86,7 +88,7 @@ type Step struct {
 	Button  Text        // form, page
 	FormID  string      // form, page: name in the catalogue
 	Reveals bool        // form
-	Check   string      // check, form
+	Check   string      // check, form, call
 	Outcome []OutcomeTarget
 	Signals []OutcomeTarget
 

@@ -92,7 +92,7 @@ func TestSaidInGetIn(t *testing.T) {
 	}
 	steps := []string{"missing", "unsure", "unknown", "which", "app", "other_app", "passkey", "email", "phone", "fails", "nothing", "token"}
 	adding := []string{"which", "app", "other_app", "passkey", "email", "phone"}
-	everywhere := append([]string{"fine", "off", "guest", "mine", "elsewhere", "looking"}, steps...)
+	everywhere := append([]string{"fine", "off", "guest", "mine", "elsewhere", "look"}, steps...)
 	for _, c := range []struct {
 		steps []string
 		lang  string
@@ -101,8 +101,8 @@ func TestSaidInGetIn(t *testing.T) {
 	}{
 		{steps, "en", "readiness.ways none", []string{"I have a flip phone", "my phone is not smart", "i have no cell phone", "I use a landline", "I don't have a smart phone", "no smartphone", "I don't want to use my personal phone"}},
 		{steps, "es", "readiness.ways none", []string{"no tengo teléfono inteligente", "no tengo telefono inteligente", "mi telefono es de tapita", "mi celular no es inteligente", "no tengo celular", "uso un teléfono fijo", "no quiero usar mi teléfono personal"}},
-		{[]string{"fine", "off", "guest", "mine", "looking"}, "en", "At Microsoft it also goes without a smartphone", []string{"I have a flip phone", "I don't want to use my personal phone"}},
-		{[]string{"fine", "off", "guest", "mine", "looking"}, "es", "En Microsoft también se puede sin", []string{"mi teléfono es de tapita"}},
+		{[]string{"fine", "off", "guest", "mine", "look"}, "en", "At Microsoft it also goes without a smartphone", []string{"I have a flip phone", "I don't want to use my personal phone"}},
+		{[]string{"fine", "off", "guest", "mine", "look"}, "es", "En Microsoft también se puede sin", []string{"mi teléfono es de tapita"}},
 		{everywhere, "en", "Adding something on Microsoft's page costs you nothing", []string{"what does it cost", "how much is it?"}},
 		{everywhere, "es", "Agregar algo en la página de Microsoft no le cuesta", []string{"¿cuánto cuesta?"}},
 		{steps, "en", "directory.look", []string{"I did it already - look again", "I already did it", "i did it", "I have added it already"}},

@@ -209,6 +209,7 @@ func (l *loader) translateStep(file string, lang int, s *Step, n *yaml.Node) {
 		"short":  func(v *yaml.Node) { l.text(file, v, lang, &s.Short) },
 		"why":    func(v *yaml.Node) { l.text(file, v, lang, &s.Why) },
 		"help":   func(v *yaml.Node) { l.text(file, v, lang, &s.Help) },
+		"still":  func(v *yaml.Node) { l.text(file, v, lang, &s.Still) },
 		"typed":  func(v *yaml.Node) { l.text(file, v, lang, &s.Typed) },
 		"title":  func(v *yaml.Node) { l.text(file, v, lang, &s.Title) },
 		"button": func(v *yaml.Node) { l.text(file, v, lang, &s.Button) },

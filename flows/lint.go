@@ -2,6 +2,7 @@ package flows
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -122,6 +123,8 @@ func (l *linter) flow(f *Flow) {
 			l.form(s)
 		case Check:
 			l.check(s, s.Check)
+		case Call:
+			l.call(s)
 		case Run:
 			l.run(s)
 		case End:
@@ -313,6 +316,7 @@ func (l *linter) keys(s *Step) {
 		{"why", !s.Why.Empty(), s.Kind.waits()},
 		{"help", !s.Help.Empty(), s.Kind.waits()},
 		{"typed", !s.Typed.Empty(), s.Kind == Form},
+		{"still", !s.Still.Empty(), s.Kind == Call},
 		{"picture", s.Picture != "", s.Kind.waits()},
 		{"alt", !s.Alt.Empty(), s.Picture != ""},
 		{"choices", len(s.Choices) > 0, s.Kind.waits()},
@@ -327,7 +331,7 @@ func (l *linter) keys(s *Step) {
 		{"title", !s.Title.Empty(), s.Kind == Form || s.Page},
 		{"button", !s.Button.Empty(), s.Kind == Form || s.Page},
 		{"reveals", s.Reveals, s.Kind == Form},
-		{"outcomes", len(s.Outcome) > 0, s.Kind == Check || s.Kind == Form || s.Kind == Run || s.Kind == Ask && s.Answer.Kind != NoAnswer},
+		{"outcomes", len(s.Outcome) > 0, s.Kind == Check || s.Kind == Call || s.Kind == Form || s.Kind == Run || s.Kind == Ask && s.Answer.Kind != NoAnswer},
 		{"signals", len(s.Signals) > 0, s.Kind.waits()},
 		{"cases", len(s.Cases) > 0, s.Kind == Branch},
 		{"otherwise", s.Otherwise != "", s.Kind == Branch},
@@ -494,17 +498,48 @@ func (l *linter) check(s *Step, name string) {
 		l.bad(s.Pos, "there is no check %q%s", name, hint(name, sortedKeys(l.set.Catalogue.Checks)))
 		return
 	}
-	for _, o := range sortedKeys(spec.Answers()) {
+	answers := s.answers(spec)
+	for _, o := range sortedKeys(answers) {
 		if s.outcomes[o] == nil {
 			l.bad(s.Pos, "step %s does not say what follows outcome %q of check %s; add it to outcomes:", s.ID, o, name)
 		}
 	}
 	for i := range s.Outcome {
 		o := &s.Outcome[i]
-		if _, ok := spec.Answers()[o.Name]; !ok {
-			l.bad(o.Pos, "check %s never gives outcome %q%s; it gives %s", name, o.Name, hint(o.Name, sortedKeys(spec.Answers())), strings.Join(sortedKeys(spec.Answers()), ", "))
+		if _, ok := answers[o.Name]; !ok {
+			l.bad(o.Pos, "check %s never gives outcome %q%s; it gives %s", name, o.Name, hint(o.Name, sortedKeys(answers)), strings.Join(sortedKeys(answers), ", "))
 		}
 	}
+}
+
+// answers are the outcomes of a step's check, with their facts. A call step
+// gives what the check began ends with in place of the outcome that it waits
+// after, and knows that one's facts all the time.
+func (s *Step) answers(spec bot.CheckSpec) map[string][]string {
+	if s.Kind != Call || spec.Waits == "" {
+		return spec.Answers()
+	}
+	all := maps.Clone(spec.Answers())
+	for _, end := range append([]string{bot.OutcomeLate}, spec.Signals...) {
+		all[end] = all[spec.Waits]
+	}
+	delete(all, spec.Waits)
+	return all
+}
+
+// call: whoever waits reads what for, and has a way to go on when it takes long
+// or when they come back later.
+func (l *linter) call(s *Step) {
+	if s.Text.Empty() || s.Still.Empty() {
+		l.bad(s.Pos, "call step %s needs text: for what is waited for, and still: for when it takes long", s.ID)
+	}
+	if s.Refresh == "" {
+		l.bad(s.Pos, "call step %s needs refresh: with where somebody goes on who comes back when it is over", s.ID)
+	}
+	if spec, ok := l.set.Catalogue.Checks[s.Check]; ok && spec.Waits == "" {
+		l.bad(s.Pos, "check %s of step %s begins nothing that takes time; make it a check step", s.Check, s.ID)
+	}
+	l.check(s, s.Check)
 }
 
 // run compares the outcomes of a step with the ends of the flow that it runs.

@@ -230,6 +230,9 @@ func (a *slotFlow) ways(s *Step, visit func(way)) {
 		}
 		visit(way{to, own, say, set, p, before})
 	}
+	if s.Kind == Call {
+		in = a.waiting(s)
+	}
 	for i := range s.Choices {
 		c := &s.Choices[i]
 		via(in, c.Set, c.Next.step, &c.Next.Say, c.Pos)
@@ -247,7 +250,7 @@ func (a *slotFlow) ways(s *Step, visit func(way)) {
 		if s.Kind == Run {
 			own.or(a.given(s.run, o.Name))
 		} else {
-			for _, name := range a.l.set.Catalogue.Checks[check].Answers()[o.Name] {
+			for _, name := range s.answers(a.l.set.Catalogue.Checks[check])[o.Name] {
 				own.add(a.index[name])
 			}
 		}
@@ -277,6 +280,20 @@ func (a *slotFlow) ways(s *Step, visit func(way)) {
 	plain(s.resend)
 	plain(s.back)
 	plain(s.refresh)
+}
+
+// waiting is what is surely filled while a step waits: at a call step, what it
+// has begun is known.
+func (a *slotFlow) waiting(s *Step) slotSet {
+	if s.Kind != Call {
+		return a.in[s]
+	}
+	in := a.in[s].clone()
+	spec := a.l.set.Catalogue.Checks[s.Check]
+	for _, name := range spec.Answers()[spec.Waits] {
+		in.add(a.index[name])
+	}
+	return in
 }
 
 // together is what is surely filled where a slot is: all that every outcome
@@ -311,7 +328,7 @@ func (a *slotFlow) together(f *Flow, slot int) slotSet {
 		check := s.check()
 		for i := range s.Outcome {
 			filled := make(slotSet, len(a.constant))
-			for _, name := range a.l.set.Catalogue.Checks[check].Answers()[s.Outcome[i].Name] {
+			for _, name := range s.answers(a.l.set.Catalogue.Checks[check])[s.Outcome[i].Name] {
 				filled.add(a.index[name])
 			}
 			sets(s.Outcome[i].Set, filled)
@@ -424,13 +441,13 @@ func (a *slotFlow) report(f *Flow) {
 		text(asked, &f.Why, "the why of flow "+f.Name)
 	}
 	for _, s := range f.Order {
-		in := a.in[s]
+		in := a.waiting(s)
 		for _, r := range []struct {
 			t    *Text
 			what string
 		}{
 			{&s.Text, "the text"}, {&s.Short, "the short text"}, {&s.Why, "the why"}, {&s.Help, "the help"},
-			{&s.Typed, "the typed text"}, {&s.Answer.Format, "the format text"},
+			{&s.Typed, "the typed text"}, {&s.Still, "the still text"}, {&s.Answer.Format, "the format text"},
 		} {
 			text(in, r.t, r.what+" of step "+s.ID)
 		}

@@ -473,6 +473,8 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 			}
 			l.str(file, v, &s.Check)
 		},
+		"call":     func(v *yaml.Node) { kind(Call); l.str(file, v, &s.Check) },
+		"still":    func(v *yaml.Node) { l.text(file, v, 0, &s.Still) },
 		"branch":   func(v *yaml.Node) { kind(Branch); l.str(file, v, &s.Branch) },
 		"run":      func(v *yaml.Node) { kind(Run); l.str(file, v, &s.RunFlow) },
 		"end":      func(v *yaml.Node) { kind(End); l.str(file, v, &s.EndName) },
@@ -513,7 +515,7 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 		"fleeting":  func(v *yaml.Node) { l.flag(file, v, &s.Fleeting) },
 	})
 	if s.Kind == 0 {
-		l.badAt(s.Pos, "step %s has no kind; give it one of say, ask, form, check, branch, run, end", s.ID)
+		l.badAt(s.Pos, "step %s has no kind; give it one of say, ask, form, check, call, branch, run, end", s.ID)
 		return
 	}
 	f.Steps[s.ID] = s

@@ -152,6 +152,112 @@ flows:
 	}
 }
 
+// A call step waits for the end of what it began, whatever else may come: late,
+// of an earlier call, while something else runs above it.
+func TestCallStep(t *testing.T) {
+	own := map[string]string{"x.yaml": `flow: far
+title: Far
+summary: Far.
+why: Because.
+outside: []
+start: look
+steps:
+  look:
+    call: directory.look
+    text: One moment. {ref}
+    still: Still looking.
+    short: It goes on.
+    refresh: known
+    outcomes:
+      looked: {say: "Found.", goto: known}
+      look_failed: {say: "Not found.", goto: known}
+      late: {say: "Late.", goto: known}
+      soon: known
+      "off": known
+    choices: [{id: leave, label: Leave, goto: known}]
+  known:
+    ask: This is what I know.
+    choices: [{id: again, label: Again, goto: look}, {id: b, label: B, goto: over}]
+  over: {end: ok}
+`, "lang/es.yaml": `language: {code: es, name: Español}
+flows:
+  far:
+    title: Lejos
+    summary: Lejos.
+    why: Porque.
+    steps:
+      look:
+        text: Un momento. {ref}
+        still: Sigo mirando.
+        short: Sigue.
+        outcomes: {looked: Encontrado., look_failed: No encontrado., late: Tarde.}
+        choices: {leave: Dejar}
+      known: {ask: Esto sé., choices: {again: Otra vez, b: B}}
+`}
+	set, probs := outsideSet(own)
+	if len(probs) > 0 {
+		t.Fatal(probs)
+	}
+	c := &talk{t: t, e: set, outcomes: map[string]bot.Outcome{"directory.look": {Name: "asked", Facts: bot.Facts("ref", "r1")}}}
+	signal := func(name, ref string) string {
+		return c.do(bot.Event{Kind: bot.Notice, Signal: &bot.Signal{Name: name, Ref: ref}})
+	}
+	if text := c.do(begin(bot.Begin{Flow: "far"})); text != "One moment. r1" {
+		t.Fatalf("it said %q", text)
+	}
+	c.at("far.look")
+	if !strings.HasSuffix(c.say("what?"), "It goes on.") {
+		t.Errorf("it said %q", c.out.Message.Text)
+	}
+	if text := signal(bot.SignalStill, "r1"); text != "Still looking.\n\nIt goes on." {
+		t.Errorf("it said %q", text)
+	}
+	if signal("looked", "r0"); !c.out.Silent {
+		t.Errorf("an earlier call's end said %q", c.out.Message.Text)
+	}
+	c.say("help")
+	if signal(bot.SignalStill, "r1"); !c.out.Silent {
+		t.Errorf("in the middle of something else it said %q", c.out.Message.Text)
+	}
+	if text := signal("looked", "r1"); text != "Found.\n\nThis is what I know." {
+		t.Errorf("it said %q", text)
+	}
+	if signal(bot.OutcomeLate, "r1"); !c.out.Silent {
+		t.Errorf("after the end it said %q", c.out.Message.Text)
+	}
+	c.outcomes["directory.look"] = bot.Outcome{Name: "asked", Facts: bot.Facts("ref", "r2")}
+	c.say("again")
+	if text := signal(bot.OutcomeLate, "r2"); text != "Late.\n\nThis is what I know." {
+		t.Errorf("it said %q", text)
+	}
+	c.say("again")
+	c.say("leave")
+	c.at("far.known")
+	if signal("looked", "r2"); !c.out.Silent {
+		t.Errorf("after it was left it said %q", c.out.Message.Text)
+	}
+
+	late := `      late: {say: "Late.", goto: known}` + "\n"
+	files := map[string]string{"x.yaml": strings.Replace(own["x.yaml"], late, "", 1), "lang/es.yaml": strings.Replace(own["lang/es.yaml"], ", late: Tarde.", "", 1)}
+	if _, probs := outsideSet(files); !strings.Contains(probs.Error(), `what follows outcome "late" of check directory.look`) {
+		t.Errorf("lint says %v", probs)
+	}
+	for _, b := range []struct{ old, new, want string }{
+		{"late: {say: \"Late.\", goto: known}\n      soon: known\n", "late: {say: \"Late.\", goto: known}\n", `what follows outcome "soon" of check directory.look`},
+		{"      \"off\": known\n", "", `what follows outcome "off" of check directory.look`},
+		{"      soon: known\n", "      soon: known\n      asked: known\n", `never gives outcome "asked"`},
+		{"    refresh: known\n", "", "needs refresh:"},
+		{"    still: Still looking.\n", "", "needs text: for what is waited for, and still:"},
+		{"call: directory.look", "call: person.status", "begins nothing that takes time"},
+		{"    ask: This", "    still: Hm.\n    ask: This", "still has no meaning"},
+	} {
+		files := map[string]string{"x.yaml": strings.Replace(own["x.yaml"], b.old, b.new, 1), "lang/es.yaml": own["lang/es.yaml"]}
+		if _, probs := outsideSet(files); !strings.Contains(probs.Error(), b.want) {
+			t.Errorf("%q: lint says %v", b.new, probs)
+		}
+	}
+}
+
 func outsideSet(own map[string]string) (*flows.Set, flows.Problems) {
 	files := fstest.MapFS{}
 	for name, text := range own {

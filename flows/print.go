@@ -145,7 +145,7 @@ func (p *printer) guide(names []string) (*guide, error) {
 		}
 		var steps []*Step
 		for _, s := range f.Order {
-			if s.Ref == "" && s.Kind != Ask && s.Kind != Form || part != "" && s.Part != part || part == "" && split && s.Part == last {
+			if s.Ref == "" && !s.Kind.waits() || part != "" && s.Part != part || part == "" && split && s.Part == last {
 				continue
 			}
 			steps = append(steps, s)
@@ -202,7 +202,7 @@ func (p *printer) goesTo(s *Step, hops int) string {
 		return ""
 	}
 	switch s.Kind {
-	case Ask, Form:
+	case Ask, Form, Call:
 		return s.Ref
 	case Say:
 		if s.Ref != "" && (len(s.Guide) > 0 || chosen(s)) {

@@ -235,7 +235,7 @@ func (l *loader) linkFlow(f *Flow) {
 	}
 	n := 0
 	for _, s := range f.Order {
-		if s.Kind == Ask || s.Kind == Form || s.Kind == Say {
+		if s.Kind == Say || s.Kind.waits() {
 			if n++; f.Letter != "" {
 				s.Ref = f.Letter + strconv.Itoa(n)
 			}

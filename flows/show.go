@@ -96,6 +96,8 @@ func (s *shower) step(st *Step) {
 	switch st.Kind {
 	case Check:
 		head += ": check " + st.Check
+	case Call:
+		head += ": call " + st.Check
 	case Branch:
 		head += ": branch on " + st.Branch
 	case Run:
@@ -122,6 +124,7 @@ func (s *shower) step(st *Step) {
 	s.text(1, "why", &st.Why)
 	s.text(1, "help", &st.Help)
 	s.text(1, "typed", &st.Typed)
+	s.text(1, "still", &st.Still)
 	if st.Page {
 		s.line(1, "page    %s, to sign in on", st.FormID)
 	}

@@ -48,6 +48,7 @@ func (f *Flow) texts() []textRef {
 		add(s, &s.Short, "short", "short text", useMessage)
 		add(s, &s.Why, "why", "why", useMessage)
 		add(s, &s.Help, "help", "help", useMessage)
+		add(s, &s.Still, "still", "still text", useMessage)
 		add(s, &s.Typed, "typed", "typed text", useMessage)
 		add(s, &s.Answer.Format, "format", "format text", useMessage)
 		add(s, &s.Next.Say, "next", "sentence before the next step", useMessage)

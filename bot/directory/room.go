@@ -77,7 +77,7 @@ func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
 func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{{
 		Name: "directory.look", Doc: "read the person's own page of sign-in methods anew, at most once a minute",
-		Outcomes: bot.Outcomes("asked ref", "soon", "off"), Signals: []string{SignalLooked, SignalLookFailed}, Run: r.look,
+		Outcomes: bot.Outcomes("asked ref", "soon", "off"), Signals: []string{SignalLooked, SignalLookFailed}, Waits: "asked", Within: lookPatience, Run: r.look,
 	}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -407,6 +408,42 @@ type desk func(bot.Tx, *bot.Conversation, *bot.Session, *bot.Event) (turn.Route,
 
 func (d desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
 	return d(tx, c, s, ev)
+}
+
+// What a call step waits for is watched over from the transaction that begins
+// it: nobody waits in silence, and nobody for ever.
+func TestCallIsWatchedOver(t *testing.T) {
+	h := newHouse(t, nil)
+	c := h.talk("a")
+	c.Say("check slow").Expect("outcome begun") // no call step: whoever asks does not wait
+	c.Say("call quick").Expect("outcome soon")
+	if jobs := h.mem.Jobs(); len(jobs) != 0 {
+		t.Fatalf("jobs %v", jobs)
+	}
+	c.Say("call slow").Expect("outcome begun")
+	jobs := h.mem.Jobs()
+	slices.SortFunc(jobs, func(a, b bot.Job) int { return strings.Compare(b.(turn.Wait).Name, a.(turn.Wait).Name) })
+	want := []bot.Job{turn.Wait{Conversation: "a", Ref: "r2", Name: bot.SignalStill}, turn.Wait{Conversation: "a", Ref: "r2", Name: bot.OutcomeLate}}
+	if !reflect.DeepEqual(jobs, want) {
+		t.Fatalf("jobs %v, want %v", jobs, want)
+	}
+	for _, j := range jobs {
+		if err := h.room.HandleWait(t.Context(), j.(turn.Wait)); err != nil {
+			t.Fatal(err)
+		}
+		c.Await().Expect("signal " + j.(turn.Wait).Name + " r2")
+		if err := h.room.HandleWait(t.Context(), j.(turn.Wait)); err != nil { // done twice after a crash
+			t.Fatal(err)
+		}
+		c.Quiet()
+	}
+	if err := h.room.HandleWait(t.Context(), turn.Wait{Conversation: "erased", Ref: "r", Name: bot.OutcomeLate}); err != nil {
+		t.Errorf("a conversation that is gone: %v", err)
+	}
+	c.Say("call nameless").Expect("outcome error") // half a promise is none
+	if n := len(h.mem.Jobs()); n != 2 {
+		t.Errorf("%d jobs", n)
+	}
 }
 
 func TestRetract(t *testing.T) {

@@ -68,8 +68,8 @@ func (toy) Turn(s *bot.Session, ev *bot.Event, out *bot.Output) {
 	}
 	verb, rest, _ := strings.Cut(ev.Text, " ")
 	switch verb {
-	case "check":
-		out.Check, out.Input = rest, "input"
+	case "check", "call":
+		out.Check, out.Input, out.Call = rest, "input", verb == "call"
 		return
 	case "panic":
 		panic("secret 123456")
@@ -193,6 +193,15 @@ func (h *house) catalogue() bot.Catalogue {
 				}
 				return bot.Outcome{Name: "ok"}, nil
 			}),
+			"slow": {Name: "slow", Waits: "begun", Within: time.Minute, Run: func(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
+				return bot.Outcome{Name: "begun", Facts: bot.Facts("ref", "r"+c.Session.Slot("outcomes"))}, nil
+			}},
+			"quick": {Name: "quick", Waits: "begun", Within: time.Minute, Run: func(bot.Tx, *bot.Call) (bot.Outcome, error) {
+				return bot.Outcome{Name: "soon"}, nil
+			}},
+			"nameless": {Name: "nameless", Waits: "begun", Within: time.Minute, Run: func(bot.Tx, *bot.Call) (bot.Outcome, error) {
+				return bot.Outcome{Name: "begun"}, nil
+			}},
 			"loop": spec(func(bot.Tx, *bot.Call) (bot.Outcome, error) { return bot.Outcome{Name: "again"}, nil }),
 			"form.sign_in": spec(func(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
 				if c.Prepared == nil {

@@ -219,6 +219,12 @@ func (t *turn) drive(tx bot.Tx, c *bot.Conversation) (err error) {
 					return t.fault
 				}
 				t.at = "engine"
+				if t.out.Call && oc.Name == spec.Waits {
+					if err = t.await(tx, c, spec, oc); err != nil {
+						t.fault = &fault{check: t.out.Check, no: t.checkNo, err: err}
+						return t.fault
+					}
+				}
 			} else {
 				r.count.faults.Add(1)
 				r.log.Error("script asks for a check that does not exist; `latchkey flows lint` tells where",

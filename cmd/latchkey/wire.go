@@ -148,6 +148,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	h.directory.Connect(h.turn)
 
 	// What is done later.
+	store.Handle(h.jobs, h.turn.HandleWait)
 	store.Handle(h.jobs, h.verify.HandleSendCode)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
