@@ -721,8 +721,30 @@ func (e *Set) Where(s *bot.Session, lang string) (flow, title, progress string) 
 	return "", "", ""
 }
 
+// Asked names the script for whose sake a session waits in SignInFlow, where
+// somebody asked for it: one that a word begins, and not what greets people. It
+// is empty when there is none.
+func (e *Set) Asked(s *bot.Session) string {
+	for i := len(s.Stack) - 1; i > 0; i-- {
+		if s.Stack[i].Flow != SignInFlow {
+			continue
+		}
+		fl := e.flows[s.Stack[i-1].Flow]
+		if fl == nil || fl.System || len(fl.triggers) == 0 || i == 2 && s.Stack[0].Flow == HomeFlow {
+			return ""
+		}
+		return fl.Name
+	}
+	return ""
+}
+
 func (t *turn) open() {
 	t.s.Parked = false
+	if fl := t.e.flows[t.ev.Flow]; fl != nil && !t.ev.Frozen {
+		t.heard(fl.Title.Source(t.li))
+		t.digress(fl)
+		return
+	}
 	if len(t.s.Stack) == 0 {
 		t.start(t.e.home)
 		return

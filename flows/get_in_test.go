@@ -229,6 +229,56 @@ func TestHeadingIsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestAskedBeforeTheSignIn: what a session waits for in the sign-in is named
+// where a word began it, and is begun where somebody comes in who asked for it.
+func TestAskedBeforeTheSignIn(t *testing.T) {
+	cat := catalogue()
+	cat.Facts["entra"] = "yes"
+	set, err := flows.Load(library.FS, nil, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack := func(places ...string) (all []bot.Frame) {
+		for _, p := range places {
+			flow, step, _ := strings.Cut(p, ".")
+			all = append(all, bot.Frame{Flow: flow, Step: step, Hash: set.Flow(flow).Hash})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		want  string
+		stack []bot.Frame
+	}{
+		{"get_in", stack("get_in.sign_in", "sign_in.window")},
+		{"get_in", stack("home.enroll", "enroll.welcome", "get_in.sign_in", "sign_in.window")},
+		{"get_in", stack("home.enroll", "enroll.get_in", "get_in.sign_in", "sign_in.window")},
+		{"get_in", stack("home.enroll", "enroll.welcome", "menu.get_in", "get_in.sign_in", "sign_in.window", "help.card")},
+		{"methods", stack("methods.sign_in", "sign_in.page")},
+		{"", stack("home.enroll", "enroll.sign_in", "sign_in.window")},
+		{"", stack("home.enroll", "enroll.welcome")},
+		{"", nil},
+	} {
+		if got := set.Asked(&bot.Session{Stack: c.stack}); got != c.want {
+			t.Errorf("%v: asked for %q, want %q", c.stack, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		ev    bot.Event
+		check string
+	}{
+		{bot.Event{Kind: bot.Open, Flow: "get_in"}, "readiness.mine"},
+		{bot.Event{Kind: bot.Open, Flow: "gone"}, "person.known"},
+		{bot.Event{Kind: bot.Open, Flow: "get_in", Frozen: true}, "person.frozen"},
+	} {
+		s := bot.Session{Lang: "es", Chosen: true}
+		var out bot.Output
+		set.Turn(&s, &c.ev, &out)
+		if out.Check != c.check || (out.Message.Heard == "¿Podré entrar después del 1 de febrero?") != (c.check == "readiness.mine") {
+			t.Errorf("%+v: asks %s, heard %q", c.ev, out.Check, out.Message.Heard)
+		}
+	}
+}
+
 // TestAskedAboutFebruary: what is asked of somebody who only greeted, or of
 // nobody, begins the script; in the middle of other steps it means those.
 func TestAskedAboutFebruary(t *testing.T) {

@@ -27,6 +27,9 @@ type Set struct {
 	trace     func(*Step) // told of every step that is entered; for transcripts, nil otherwise
 }
 
+// SignInFlow is the flow that proves who somebody is, for the one that runs it.
+const SignInFlow = "sign_in"
+
 // HomeFlow is the flow that starts when nothing runs and somebody writes.
 const HomeFlow = "home"
 
