@@ -70,6 +70,7 @@ type Event struct {
 	Begin        *Begin         // Start
 	Agent        *AgentAct      // Agent
 	Locale       string         // the platform's hint, a BCP 47 tag, may be empty
+	Flow         string         // Open: the script that the person asked for before it was known who they are; empty: what greets people
 	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
 
 	// Set by turn, never by an adapter.

@@ -57,7 +57,12 @@
 // What means something else in one place is answered there first: an answer
 // with at: holds for flows ("get_in"), steps ("get_in.app") or where nothing
 // runs ("idle"), may lead to a step of the flow (goto), and may need a fact
-// (needs).
+// (needs). What was asked is shown as its title:, or as that of the script.
+//
+// # Choices
+//
+// A choice with needs: is there where that fact has a value. A target with
+// short: true asks its step in few words: what it says in full stands above.
 //
 // # From outside
 //

@@ -272,7 +272,7 @@ func (t *turn) text() {
 		return
 	}
 	if st != nil {
-		if i, ok := st.looks[t.li].byWord[folded]; ok {
+		if i, ok := st.looks[t.li].byWord[folded]; ok && t.offers(st, i) {
 			c := &st.looks[t.li].choices[i]
 			t.heard(c.Label)
 			t.choose(st, c.ID)
@@ -321,7 +321,7 @@ func (t *turn) text() {
 		return
 	}
 	if !loose && !parked && t.e.answersAt(f) && t.answered(func(a *faqEntry) bool {
-		return a.here(f) && (a.Needs == "" || t.e.value(t.s, a.Needs) != "") && (a.Next.Goto == "" || a.Next.step != nil)
+		return a.here(f) && t.has(a.Needs) && (a.Next.Goto == "" || a.Next.step != nil)
 	}) {
 		return
 	}
@@ -353,9 +353,12 @@ func (t *turn) answered(fits func(*faqEntry) bool) bool {
 	}
 	t.s.Misses = 0
 	t.say(&a.Answer)
+	t.heard(a.Title.Source(t.li))
 	switch {
 	case a.run != nil:
-		t.heard(a.run.Title.Source(t.li))
+		if a.Title.Empty() {
+			t.heard(a.run.Title.Source(t.li))
+		}
 		t.digress(a.run)
 	case a.Next.step != nil:
 		t.follow(t.step(t.s.Top()), &a.Next)
@@ -501,7 +504,7 @@ func (t *turn) press() {
 		t.reprompt()
 		return
 	}
-	if st.choice(t.ev.Choice) != nil {
+	if c := st.choice(t.ev.Choice); c != nil && t.has(c.Needs) {
 		t.choose(st, t.ev.Choice)
 		return
 	}
@@ -533,9 +536,17 @@ func (t *turn) choose(st *Step, id string) {
 	t.follow(st, &c.Next)
 }
 
-// pickTyped takes the number or the label of an option or a list entry.
+// has reports whether a fact is there. What needs none has no name for it.
+func (t *turn) has(name string) bool { return name == "" || t.e.value(t.s, name) != "" }
+
+// offers reports whether a step's choice is offered now, by its place among all.
+func (t *turn) offers(st *Step, i int) bool {
+	return i >= len(st.Choices) || t.has(st.Choices[i].Needs) // the last may be help, which is none of its own
+}
+
+// pickTyped takes the number or the label of what is offered now and not always.
 func (t *turn) pickTyped(st *Step, f *bot.Frame, folded string) bool {
-	if !st.Options && st.List == "" {
+	if !st.Options && st.List == "" && !st.needy {
 		return false
 	}
 	n, isNumber := number(folded)
@@ -724,8 +735,30 @@ func (e *Set) Where(s *bot.Session, lang string) (flow, title, progress string) 
 	return "", "", ""
 }
 
+// Asked names the script for whose sake a session waits in SignInFlow, where
+// somebody asked for it: one that a word begins, and not what greets people. It
+// is empty when there is none.
+func (e *Set) Asked(s *bot.Session) string {
+	for i := len(s.Stack) - 1; i > 0; i-- {
+		if s.Stack[i].Flow != SignInFlow {
+			continue
+		}
+		fl := e.flows[s.Stack[i-1].Flow]
+		if fl == nil || fl.System || len(fl.triggers) == 0 || i == 2 && s.Stack[0].Flow == HomeFlow {
+			return ""
+		}
+		return fl.Name
+	}
+	return ""
+}
+
 func (t *turn) open() {
 	t.s.Parked = false
+	if fl := t.e.flows[t.ev.Flow]; fl != nil && !t.ev.Frozen {
+		t.heard(fl.Title.Source(t.li))
+		t.digress(fl)
+		return
+	}
 	if len(t.s.Stack) == 0 {
 		t.start(t.e.home)
 		return
@@ -1094,6 +1127,11 @@ func (t *turn) follow(from *Step, to *Target) {
 		return
 	}
 	t.leave(from, to.step)
+	if to.Short {
+		t.s.Prompt++ // buttons of before are of another prompt
+		t.prompt(to.step, true)
+		return
+	}
 	t.enter(to.step)
 }
 
@@ -1325,7 +1363,7 @@ func (t *turn) prompt(st *Step, short bool) {
 // step's own.
 func (t *turn) choices(st *Step, f *bot.Frame) []bot.Choice {
 	lk := &st.looks[t.li]
-	if !st.Options && st.List == "" {
+	if !st.Options && st.List == "" && !st.needy {
 		return lk.choices
 	}
 	var out []bot.Choice
@@ -1346,7 +1384,12 @@ func (t *turn) choices(st *Step, f *bot.Frame) []bot.Choice {
 			out = append(out, bot.Choice{ID: en.ID, Label: en.Text.Source(t.li)})
 		}
 	}
-	return append(out, lk.choices...)
+	for i := range lk.choices {
+		if t.offers(st, i) {
+			out = append(out, lk.choices[i])
+		}
+	}
+	return out
 }
 
 // progress is "Step 2 of 4": the place of the step's part in the nearest flow

@@ -18,6 +18,7 @@ type faqEntry struct {
 	ID      string
 	At      []string // "flow", "flow.step", or atIdle
 	Needs   string   // fact without which it is not answered
+	Title   Text     // the question, as it is shown to have been heard; without it, the title of run
 	Answer  Text
 	RunFlow string
 	Next    Target // step of the flow that At names
@@ -93,6 +94,7 @@ func (l *loader) faq(file string, n *yaml.Node) {
 					"when":  func(v *yaml.Node) { l.patterns(file, v, 0, e) },
 					"at":    func(v *yaml.Node) { l.names(file, v, &e.At) },
 					"needs": func(v *yaml.Node) { l.str(file, v, &e.Needs) },
+					"title": func(v *yaml.Node) { l.text(file, v, 0, &e.Title) },
 					"say":   func(v *yaml.Node) { l.text(file, v, 0, &e.Answer) },
 					"run":   func(v *yaml.Node) { l.str(file, v, &e.RunFlow) },
 					"goto":  func(v *yaml.Node) { l.target(file, v, &e.Next) },

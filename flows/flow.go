@@ -106,6 +106,7 @@ type Step struct {
 	Refresh  string // enter here instead of asking again
 	Fleeting bool   // its message is taken back when the step is over
 
+	needy                                  bool // some choices have Needs
 	flow                                   *Flow
 	looks                                  []look // by language: what never changes
 	skip, resend, back, refresh, otherwise *Step
@@ -155,6 +156,7 @@ type Choice struct {
 	Set     []bot.Fact
 	Next    Target
 	Verb    string // a word that works everywhere, as a button
+	Needs   string // fact without which it is not offered
 	Pos     Pos
 }
 
@@ -164,7 +166,9 @@ type Target struct {
 	Goto string // step, or "retry": ask the same step again
 	Set  []bot.Fact
 	Pos  Pos
-	step *Step
+
+	Short bool // the step is asked in few words: what it says stands above
+	step  *Step
 }
 
 // OutcomeTarget is the target of a named outcome or signal.

@@ -1,6 +1,8 @@
 package flows_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,6 +146,139 @@ func TestSaidInGetIn(t *testing.T) {
 	}
 }
 
+// TestQuestionIsShownAsAsked: what somebody asks about a passkey is shown as that
+// question, and answered, before it is said what February means for them.
+func TestQuestionIsShownAsAsked(t *testing.T) {
+	cat := catalogue()
+	cat.Facts["entra"] = "yes"
+	set, err := flows.Load(library.FS, nil, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := bot.Frame{Flow: "get_in", Step: "missing", Hash: set.Flow("get_in").Hash}
+	for _, c := range []struct {
+		lang, text, heard, says string
+	}{
+		{"en", "what is a passkey", "What is a passkey?", "A passkey is a key that your phone,"},
+		{"es", "que es una clave de acceso", "¿Qué es una clave de acceso?", "Una clave de acceso es una llave"},
+		{"en", "do I need a passkey", "Do I need a passkey?", ""},
+		{"es", "¿necesito una clave de acceso?", "¿Necesito una clave de acceso?", ""},
+		{"en", "what happens in february", "Will I still get in after 1 February?", ""},
+	} {
+		s := bot.Session{Lang: c.lang, Chosen: true, Prompt: 2}
+		var out bot.Output
+		set.Turn(&s, &bot.Event{Kind: bot.Text, Text: c.text}, &out)
+		if out.Check != "readiness.mine" || out.Message.Heard != c.heard || string(out.Scratch) == "" != (c.says == "") || !strings.HasPrefix(string(out.Scratch), c.says) {
+			t.Errorf("%q: heard %q, says %q, asks %s", c.text, out.Message.Heard, out.Scratch, out.Check)
+		}
+		if c.says == "" {
+			continue
+		}
+		s = bot.Session{Lang: c.lang, Chosen: true, Prompt: 2, Stack: []bot.Frame{missing}}
+		set.Turn(&s, &bot.Event{Kind: bot.Text, Text: c.text}, &out)
+		if out.Message.Heard != c.heard || !strings.HasPrefix(out.Message.Text, c.says) {
+			t.Errorf("below the answer: %q: heard %q, says %q", c.text, out.Message.Heard, out.Message.Text)
+		}
+	}
+}
+
+// TestHeadingIsAnAnswer: where February is offered, its heading as it stands
+// there, and without the day, takes the choice; where nothing of Microsoft is
+// read, neither it nor its number is there.
+func TestHeadingIsAnAnswer(t *testing.T) {
+	for _, entra := range []string{"yes", ""} {
+		cat := catalogue()
+		cat.Facts["entra"] = entra
+		set, err := flows.Load(library.FS, nil, cat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range [][2]string{{"enroll", "welcome"}, {"enroll", "welcome_known"}, {"home", "menu"}, {"menu", "menu"}} {
+			for lang, lines := range map[string][]string{
+				"en": {"Will I still get in after 1 February?", "Will I still get in", "february"},
+				"es": {"¿Podré entrar después del 1 de febrero?", "podré entrar", "febrero"},
+			} {
+				say := func(ev bot.Event) (bot.Session, bot.Output) {
+					s := bot.Session{Lang: lang, Chosen: true, Prompt: 2, Stack: []bot.Frame{{Flow: at[0], Step: at[1], Hash: set.Flow(at[0]).Hash}}}
+					var out bot.Output
+					set.Turn(&s, &ev, &out)
+					return s, out
+				}
+				_, shown := say(bot.Event{Kind: bot.Text, Text: "xyzzy"})
+				number := slices.IndexFunc(shown.Message.Choices, func(c bot.Choice) bool { return c.ID == "get_in" }) + 1
+				if (number > 0) != (entra != "") {
+					t.Errorf("entra %q, %v: %+v", entra, at, shown.Message.Choices)
+				}
+				events := []bot.Event{{Kind: bot.Press, Choice: "get_in", Prompt: 2}}
+				for _, text := range lines {
+					events = append(events, bot.Event{Kind: bot.Text, Text: text})
+				}
+				if number > 0 {
+					for _, text := range []string{"%d", "[%d]"} {
+						events = append(events, bot.Event{Kind: bot.Text, Text: fmt.Sprintf(text, number)})
+					}
+				}
+				for _, ev := range events {
+					s, out := say(ev)
+					if took := s.Stack[0].Step == "get_in"; took != (entra != "") || took && (out.Check != "readiness.mine" || out.Message.Heard != lines[0]) {
+						t.Errorf("entra %q, %v: %q: at %v, asks %s, heard %q", entra, at, ev.Text+ev.Choice, s.Stack, out.Check, out.Message.Heard)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestAskedBeforeTheSignIn: what a session waits for in the sign-in is named
+// where a word began it, and is begun where somebody comes in who asked for it.
+func TestAskedBeforeTheSignIn(t *testing.T) {
+	cat := catalogue()
+	cat.Facts["entra"] = "yes"
+	set, err := flows.Load(library.FS, nil, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack := func(places ...string) (all []bot.Frame) {
+		for _, p := range places {
+			flow, step, _ := strings.Cut(p, ".")
+			all = append(all, bot.Frame{Flow: flow, Step: step, Hash: set.Flow(flow).Hash})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		want  string
+		stack []bot.Frame
+	}{
+		{"get_in", stack("get_in.sign_in", "sign_in.window")},
+		{"get_in", stack("home.enroll", "enroll.welcome", "get_in.sign_in", "sign_in.window")},
+		{"get_in", stack("home.enroll", "enroll.get_in", "get_in.sign_in", "sign_in.window")},
+		{"get_in", stack("home.enroll", "enroll.welcome", "menu.get_in", "get_in.sign_in", "sign_in.window", "help.card")},
+		{"methods", stack("methods.sign_in", "sign_in.page")},
+		{"", stack("home.enroll", "enroll.sign_in", "sign_in.window")},
+		{"", stack("home.enroll", "enroll.welcome")},
+		{"", nil},
+	} {
+		if got := set.Asked(&bot.Session{Stack: c.stack}); got != c.want {
+			t.Errorf("%v: asked for %q, want %q", c.stack, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		ev    bot.Event
+		check string
+	}{
+		{bot.Event{Kind: bot.Open, Flow: "get_in"}, "readiness.mine"},
+		{bot.Event{Kind: bot.Open, Flow: "gone"}, "person.known"},
+		{bot.Event{Kind: bot.Open, Flow: "get_in", Frozen: true}, "person.frozen"},
+	} {
+		s := bot.Session{Lang: "es", Chosen: true}
+		var out bot.Output
+		set.Turn(&s, &c.ev, &out)
+		if out.Check != c.check || (out.Message.Heard == "¿Podré entrar después del 1 de febrero?") != (c.check == "readiness.mine") {
+			t.Errorf("%+v: asks %s, heard %q", c.ev, out.Check, out.Message.Heard)
+		}
+	}
+}
+
 // TestAskedAboutFebruary: what is asked of somebody who only greeted, or of
 // nobody, begins the script; in the middle of other steps it means those.
 func TestAskedAboutFebruary(t *testing.T) {
@@ -165,7 +300,7 @@ func TestAskedAboutFebruary(t *testing.T) {
 					want  bool
 				}{
 					{nil, true},
-					{[]bot.Frame{frame("home", "menu_entra")}, true},
+					{[]bot.Frame{frame("home", "menu")}, true},
 					{[]bot.Frame{frame("home", "enroll"), frame("enroll", "welcome")}, true},
 					{[]bot.Frame{frame("authenticator", "scan")}, false},
 				} {

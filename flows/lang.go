@@ -134,8 +134,9 @@ func (l *loader) translate() {
 						return
 					}
 					l.fields(file, v, "an answer", map[string]func(*yaml.Node){
-						"when": func(v *yaml.Node) { l.patterns(file, v, tf.lang, e) },
-						"say":  func(v *yaml.Node) { l.text(file, v, tf.lang, &e.Answer) },
+						"when":  func(v *yaml.Node) { l.patterns(file, v, tf.lang, e) },
+						"title": func(v *yaml.Node) { l.text(file, v, tf.lang, &e.Title) },
+						"say":   func(v *yaml.Node) { l.text(file, v, tf.lang, &e.Answer) },
 					})
 				})
 			},

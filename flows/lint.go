@@ -219,6 +219,11 @@ func (l *linter) shape(f *Flow) {
 		}
 	}
 	walk(f.start)
+	for _, a := range l.set.faq { // answers lead to steps, too
+		if a.Next.step != nil && a.Next.step.flow == f {
+			walk(a.Next.step)
+		}
+	}
 	leads := map[*Step]bool{}
 	for again := true; again; {
 		again = false
@@ -596,6 +601,9 @@ func (l *linter) choices(s *Step) {
 		if c.Link != "" {
 			l.link(s, c)
 		}
+		if _, ok := l.set.Catalogue.Facts[c.Needs]; !ok && c.Needs != "" && l.full {
+			l.bad(c.Pos, "choice %s of step %s needs %q, which is not a fact that is always there%s", c.ID, s.ID, c.Needs, hint(c.Needs, sortedKeys(l.set.Catalogue.Facts)))
+		}
 		for j := range s.Choices[:i] {
 			if s.Choices[j].ID == c.ID {
 				l.bad(c.Pos, "step %s has choice %s twice", s.ID, c.ID)
@@ -945,6 +953,9 @@ func (l *linter) lists() {
 		}
 		if !e.Answer.Empty() {
 			l.text(&e.Answer, "faq: "+e.ID+": say", "answer "+e.ID, useFixed)
+		}
+		if !e.Title.Empty() {
+			l.text(&e.Title, "faq: "+e.ID+": title", "title of answer "+e.ID, usePlain)
 		}
 		for li, lang := range l.set.langs {
 			if li >= len(e.words) || len(e.words[li]) == 0 {

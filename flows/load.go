@@ -374,6 +374,8 @@ func (l *loader) target(file string, n *yaml.Node, to *Target) {
 		"say":  func(v *yaml.Node) { l.text(file, v, 0, &to.Say) },
 		"goto": func(v *yaml.Node) { l.str(file, v, &to.Goto) },
 		"set":  func(v *yaml.Node) { l.facts(file, v, &to.Set) },
+
+		"short": func(v *yaml.Node) { l.flag(file, v, &to.Short) },
 	})
 }
 
@@ -551,6 +553,7 @@ func (l *loader) choices(file string, s *Step, n *yaml.Node) {
 			"goto":    func(v *yaml.Node) { l.str(file, v, &c.Next.Goto) },
 			"say":     func(v *yaml.Node) { l.text(file, v, 0, &c.Next.Say) },
 			"verb":    func(v *yaml.Node) { l.str(file, v, &c.Verb) },
+			"needs":   func(v *yaml.Node) { l.str(file, v, &c.Needs) },
 		})
 		if c.Verb != "" {
 			if verbByName[c.Verb] == 0 {
@@ -560,6 +563,7 @@ func (l *loader) choices(file string, s *Step, n *yaml.Node) {
 		} else if !isName(c.ID) {
 			l.badAt(c.Pos, "a choice needs an id of small letters, digits and _")
 		}
+		s.needy = s.needy || c.Needs != ""
 		s.Choices = append(s.Choices, c)
 	}
 }

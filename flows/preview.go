@@ -39,6 +39,11 @@ func (e *Set) preview(fl *Flow, st *Step, lang string) bot.Message {
 			}
 		}
 	}
+	for i := range st.Choices {
+		if need := st.Choices[i].Needs; need != "" { // all choices that there may be
+			f.Set(need, "yes")
+		}
+	}
 	if st.Options {
 		f.Options = []bot.Option{{ID: "one", Label: "Phone •••• 48"}, {ID: "two", Label: "Authenticator app"}}
 	}

@@ -182,7 +182,7 @@ func (p *printer) lead(g *guide) {
 				}
 				for j := range s.Choices {
 					ch := &s.Choices[j]
-					if ch.Verb != "" || ch.Link != "" {
+					if !p.offers(ch) {
 						continue
 					}
 					if to := p.goesTo(ch.Next.step, 0); to != "" && to != next {
@@ -276,10 +276,16 @@ func chosen(s *Step) bool {
 	return false
 }
 
+// offers reports whether a choice is one that the guide prints: not a word that
+// works everywhere, not a link, and not one that this organisation has no use for.
+func (p *printer) offers(c *Choice) bool {
+	return c.Verb == "" && c.Link == "" && (c.Needs == "" || p.facts[c.Needs] != "")
+}
+
 func (p *printer) card(s *Step) card {
 	k := card{step: s, Ref: s.Ref, Text: p.paragraphs(&s.Text), Why: p.paragraphs(&s.Why), Help: p.paragraphs(&s.Help)}
 	for i := range s.Choices {
-		if c := &s.Choices[i]; c.Verb == "" && c.Link == "" {
+		if c := &s.Choices[i]; p.offers(c) {
 			k.Press = append(k.Press, press{Label: c.Label.Source(p.li), Primary: c.Primary})
 		}
 	}

@@ -27,6 +27,9 @@ type Set struct {
 	trace     func(*Step) // told of every step that is entered; for transcripts, nil otherwise
 }
 
+// SignInFlow is the flow that proves who somebody is, for the one that runs it.
+const SignInFlow = "sign_in"
+
 // HomeFlow is the flow that starts when nothing runs and somebody writes.
 const HomeFlow = "home"
 
@@ -231,7 +234,9 @@ func (l *loader) linkFlow(f *Flow) {
 			l.badAt(t.Pos, "%s leads nowhere; add goto", what)
 			return
 		}
-		t.step = find(t.Pos, t.Goto, what)
+		if t.step = find(t.Pos, t.Goto, what); t.Short && (t.step != nil && !t.step.Kind.waits() || s.Kind == Say || s.Kind == Run) {
+			l.badAt(t.Pos, "%s: short: true asks a step in few words, so it leads from an answer to an ask or form step", what)
+		}
 	}
 	n := 0
 	for _, s := range f.Order {
@@ -331,7 +336,7 @@ func (e *Set) look(s *Step, li int) look {
 	if !s.flow.System && !hasVerb(s, "help") {
 		lk.choices = append(lk.choices, bot.Choice{ID: "/help", Label: e.langs[li].labels[verbHelp]})
 	}
-	if !s.Options && s.List == "" {
+	if !s.Options && s.List == "" && !s.needy {
 		for i := range lk.choices {
 			put(strconv.Itoa(i+1), i)
 		}

@@ -169,6 +169,9 @@ func (s *shower) step(st *Step) {
 			if c.Primary {
 				primary = " (recommended)"
 			}
+			if c.Needs != "" {
+				primary += " (where there is " + c.Needs + ")"
+			}
 			s.line(1, "choice  %s%s%s", c.ID, primary, wayTo(&next))
 		}
 		s.text(2, "label", &c.Label)

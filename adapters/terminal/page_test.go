@@ -57,8 +57,8 @@ func TestPlainPage(t *testing.T) {
 		}
 		return say(bot.Message{Text: "You said " + ev.Text})
 	})
-	got := tb.until(t, "1. Help\n\n")
-	if want := "\n" + signInText + "\n\n1. Help\n\n"; got != want {
+	got := tb.until(t, "[1] Help\n\n")
+	if want := "\n" + signInText + "\n\n[1] Help\n\n"; got != want {
 		t.Errorf("message as lines:\n%q\nwant\n%q", got, want)
 	}
 	if got, want := tb.until(t, "A\n\n"), "Sign in. terminal.page: "+pageAddress+"\n\n"; got != want {

@@ -344,7 +344,7 @@ func (p *plain) writeMessage(m *shown) error {
 	if len(m.Choices) > 0 {
 		b.WriteString("\n")
 		for i, c := range m.Choices {
-			b.WriteString(strconv.Itoa(i+1) + ". " + oneLine(c.Label))
+			fmt.Fprintf(&b, "[%d] %s", i+1, oneLine(c.Label)) // "1." is a step of a text
 			if c.Primary {
 				b.WriteString(" (" + p.word(wordRecommended) + ")")
 			}

@@ -236,7 +236,7 @@ func TestPlainConversation(t *testing.T) {
 		return say(bot.Message{Text: "You said " + ev.Text})
 	})
 	got := tb.until(t, "App store: https://example.org/app\n")
-	if want := "\nStep 1 of 4 (W1)\nHello.\n\nI help you.\n\n1. Start (choice.recommended)\n2. Not now\n3. App store: https://example.org/app\n"; got != want {
+	if want := "\nStep 1 of 4 (W1)\nHello.\n\nI help you.\n\n[1] Start (choice.recommended)\n[2] Not now\n[3] App store: https://example.org/app\n"; got != want {
 		t.Errorf("message as lines:\n%q\nwant\n%q", got, want)
 	}
 	tb.typed(t, "1")

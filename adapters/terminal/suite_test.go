@@ -210,8 +210,8 @@ func (p *pipes) Fill(values ...string) error {
 }
 
 var (
-	aChoice = regexp.MustCompile(`^\d+\. (.+?)( \(choice\.recommended\))?$`)
-	aLink   = regexp.MustCompile(`^\d+\. (.+): (https?://\S+)$`)
+	aChoice = regexp.MustCompile(`^\[\d+\] (.+?)( \(choice\.recommended\))?$`)
+	aLink   = regexp.MustCompile(`^\[\d+\] (.+): (https?://\S+)$`)
 	aPage   = regexp.MustCompile(`^(.+)\. terminal\.page: (\S+)$`)
 	aField  = regexp.MustCompile(`^\[private\] (.+):$`)
 	aTitle  = regexp.MustCompile(`^(.+) - form\.private$`)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -213,8 +214,41 @@ func TestLinksInText(t *testing.T) {
 			t.Errorf("%q: %s, want %s", text, b.String(), want)
 		}
 	}
-	if p := paragraphs("\n\na\n\n\n\nb\r\nc\n"); len(p) != 2 || p[1][0].Text != "b\nc" {
-		t.Errorf("paragraphs: %+v", p)
+}
+
+// TestListsAreLists: lines that begin as a list does become one, with the line
+// before it as a paragraph, so that a screen reader goes from item to item.
+func TestListsAreLists(t *testing.T) {
+	for text, want := range map[string]string{
+		"\n\na\n\n\n\nb\r\nc\n":                          "p[a] p[b\nc]",
+		"Signing in: no.\n- ✗ A (x)\n- ✓ B\n\nOf today.": "p[Signing in: no.] ul[✗ A (x)|✓ B] p[Of today.]",
+		"- a\n- b\n\n- c":                                "ul[a|b] ul[c]",
+		"- a\nand so on\n- b":                            "ul[a] p[and so on] ul[b]",
+		"Do this:\n\n1. One, see https://x.example.\n2. Two\n\nThat is all.": "p[Do this:] ol1[One, see https://x.example.|Two] p[That is all.]",
+		"1. a\n2. b\n2. c\n3. d": "ol1[a|b] ol2[c|d]",
+		"-a\n1.b\n2027. c\n- ":   "p[-a\n1.b\n2027. c] ul[]",
+		"1. a\n- b":              "ol1[a] ul[b]",
+		"":                       "",
+	} {
+		var got []string
+		for _, b := range blocks(text) {
+			var items []string
+			for _, spans := range b.Items {
+				item := ""
+				for _, s := range spans {
+					item += s.Text
+				}
+				items = append(items, item)
+			}
+			number := ""
+			if b.Start > 0 {
+				number = strconv.Itoa(b.Start)
+			}
+			got = append(got, b.Tag+number+"["+strings.Join(items, "|")+"]")
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%q: %s, want %s", text, s, want)
+		}
 	}
 }
 
@@ -265,7 +299,7 @@ func TestNumberIsShownOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if old, now := fmt.Sprint(views[0].Paras), fmt.Sprint(views[1].Paras); !strings.Contains(old, "•••• 48") || !strings.Contains(now, want) {
+		if old, now := fmt.Sprint(views[0].Text), fmt.Sprint(views[1].Text); !strings.Contains(old, "•••• 48") || !strings.Contains(now, want) {
 			t.Errorf("%s: then %s, now %s", id, old, now)
 		}
 	}

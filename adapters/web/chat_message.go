@@ -97,7 +97,7 @@ type said struct {
 
 	Heard   string
 	Private bool // Heard is dots
-	Paras   [][]span
+	Text    []block
 
 	Progress string
 	At, Of   int // of Progress, when it says two numbers
@@ -190,7 +190,7 @@ func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active
 	}
 	s.Heard = m.Heard
 	s.Private = unheard(m.Heard)
-	s.Paras = paragraphs(m.Text)
+	s.Text = blocks(m.Text)
 	s.Progress, s.Ref = m.Progress, m.Ref
 	s.At, s.Of = twoNumbers(m.Progress)
 	if active {
@@ -266,19 +266,64 @@ func (a *Adapter) rowLang(row *bot.OutboxRow, otherwise string) string {
 // A span is a piece of text, or an address that stands in it.
 type span struct{ Text, Link string }
 
+// A block is a paragraph or a list of a text.
+type block struct {
+	Tag   string   // "p", "ul" or "ol"
+	Start int      // ol: the first number
+	Items [][]span // p: one, with its lines
+}
+
 // address finds what may be one; what it really is url.Parse says.
 var address = regexp.MustCompile(`https?://[^\s<>"'` + "`" + `]+`)
 
-// paragraphs takes a text apart: paragraphs, and the addresses in them. Which
-// addresses may stand in a text is for the scripts to say.
-func paragraphs(text string) [][]span {
-	var list [][]span
+// counted finds the beginning of a line of a numbered list.
+var counted = regexp.MustCompile(`^(\d{1,2})\. `)
+
+// blocks takes a text apart: paragraphs, lists of lines that begin with "- " or
+// with numbers that go on, and the addresses in them. A screen reader says how
+// long a list is, and reads line by line. Which addresses may stand in a text is
+// for the scripts to say.
+func blocks(text string) (list []block) {
 	for p := range strings.SplitSeq(strings.Trim(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n\n") {
-		if p = strings.Trim(p, "\n"); p != "" {
-			list = append(list, spans(p))
+		at := len(list) // a blank line ends a list
+		var plain []string
+		flush := func() {
+			if len(plain) > 0 {
+				list = append(list, block{Tag: "p", Items: [][]span{spans(strings.Join(plain, "\n"))}})
+				plain = nil
+			}
 		}
+		for line := range strings.SplitSeq(strings.Trim(p, "\n"), "\n") {
+			b := block{Tag: "p"}
+			rest, dash := strings.CutPrefix(line, "- ")
+			if dash {
+				b = block{Tag: "ul"}
+			} else if m := counted.FindStringSubmatch(line); m != nil {
+				b.Tag, rest = "ol", line[len(m[0]):]
+				b.Start, _ = strconv.Atoi(m[1]) // digits
+			}
+			if b.Tag == "p" {
+				if line != "" || len(plain) > 0 {
+					plain = append(plain, line)
+				}
+				continue
+			}
+			flush()
+			b.Items = [][]span{spans(rest)}
+			if n := len(list); n > at && list[n-1].goesOn(&b) {
+				list[n-1].Items = append(list[n-1].Items, b.Items...)
+				continue
+			}
+			list = append(list, b)
+		}
+		flush()
 	}
 	return list
+}
+
+// goesOn reports whether b is the next item of the same list.
+func (l *block) goesOn(b *block) bool {
+	return l.Tag == b.Tag && (l.Tag == "ul" || b.Start == l.Start+len(l.Items))
 }
 
 func spans(text string) []span {

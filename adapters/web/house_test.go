@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -155,6 +156,25 @@ func (r rooms) TryForm(ctx context.Context, conv bot.ConversationID, f *bot.Form
 
 func (r rooms) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
 	return r.h.Enroll.NewBrowser(ctx, ch, user, session, known, x)
+}
+
+func (r rooms) Asked(ctx context.Context, conv bot.ConversationID) (flow string, err error) {
+	err = r.h.DB.View(ctx, func(tx bot.Tx) error {
+		c, err := tx.Conversation(conv)
+		if err != nil {
+			return err
+		}
+		var s bot.Session
+		if err := turn.DecodeSession(c.State, &s); err != nil {
+			return err
+		}
+		flow = shipped.Asked(&s)
+		return nil
+	})
+	if errors.Is(err, bot.ErrNotFound) {
+		err = nil
+	}
+	return flow, err
 }
 
 func (r rooms) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {

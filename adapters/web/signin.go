@@ -417,7 +417,14 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		http.Redirect(w, r, s.next, http.StatusSeeOther)
 		return
 	}
+	asked := ""
 	if before != nil {
+		if before.Name == "" { // what was asked then is answered now; nothing else is taken along
+			if asked, err = a.o.House.Asked(ctx, before.Conversation); err != nil {
+				a.trouble(w, r, err)
+				return
+			}
+		}
 		if err := a.o.Passes.EndSession(ctx, old); err != nil {
 			a.trouble(w, r, err)
 			return
@@ -437,7 +444,9 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		return
 	}
 	a.keepSession(w, session, token)
-	if err := a.accept(r, a.event(&session, "signin-"+newID(), bot.Open, lang)); err != nil {
+	open := a.event(&session, "signin-"+newID(), bot.Open, lang)
+	open.Flow = asked
+	if err := a.accept(r, open); err != nil {
 		// The person is signed in all the same; the chat says more at the next thing they do.
 		a.o.Log.Error("signed in, but the conversation was not opened", "err", err)
 	}

@@ -208,6 +208,29 @@ func TestSignInOfTheChat(t *testing.T) {
 	h.silent(stranger, signed, k.Value, strings.Split(k.Value, ".")[0], answer.Query().Get("code"), answer.Query().Get("state"))
 }
 
+// TestAskedBeforeTheSignIn: whoever asks something that wants a sign-in gets the
+// answer to it afterwards, above what they asked, and no greeting. Whoever only
+// went on from the greeting is greeted by name.
+func TestAskedBeforeTheSignIn(t *testing.T) {
+	for says, want := range map[string]struct{ heard, text, not string }{
+		"my methods": {"My methods", "Nothing is set up yet.", "Hello Ann!"},
+		"start":      {"", "Hello Ann!", "Nothing is set up yet."},
+	} {
+		p := &standIn{x: annAt}
+		h := newHouse(t, func(h *house) { h.Options.Provider = p })
+		b := h.browser()
+		b.want(b.Post("/chat/open", "id", "abcdefgh"), http.StatusSeeOther)
+		csrf := b.Get("/chat").field("csrf")
+		b.want(b.Post("/chat/say", "csrf", csrf, "id", "says-1234", "text", says), http.StatusSeeOther)
+		b.want(b.Get("/chat"), http.StatusOK, "sign in to")
+		b.want(b.back(came(b.toProvider(b.Post("/signin", "csrf", csrf, "next", "/chat")), "code", "c")), http.StatusSeeOther)
+		g := b.want(b.Get("/chat"), http.StatusOK, want.text)
+		if strings.Contains(g.Body, want.not) || want.heard != "" && !strings.Contains(g.Body, `data-words dir="auto"><span class="visually-hidden">You: </span>`+want.heard) {
+			t.Errorf("%s: %s", says, g.Body)
+		}
+	}
+}
+
 // proven fails unless a conversation belongs to a person.
 func (h *house) proven(conv bot.ConversationID, p bot.PersonID) {
 	h.Helper()

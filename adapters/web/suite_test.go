@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -836,7 +837,7 @@ func (v *visitor) read(row *html.Node) adaptertest.Shown {
 	for _, n := range all(text, anyForm) {
 		to, err := url.PathUnescape(attr(n, "href")) // html/template escapes what a browser would
 		link := n.DataAtom == atom.A && err == nil && whole(n) == to
-		if n.DataAtom != atom.P && !link {
+		if !slices.Contains([]atom.Atom{atom.P, atom.Ul, atom.Ol, atom.Li}, n.DataAtom) && !link {
 			s.Active = append(s.Active, n.Data)
 		}
 	}
@@ -921,7 +922,17 @@ func readable(n *html.Node) string {
 		b.WriteString(readable(c))
 	}
 	switch n.DataAtom {
-	case atom.P, atom.Div, atom.Li:
+	case atom.Li: // its sign or number is the list's
+		mark := "- "
+		if n.Parent.DataAtom == atom.Ol {
+			at, _ := strconv.Atoi(attr(n.Parent, "start")) // checked by what is compared
+			for s := n.PrevSibling; s != nil; s = s.PrevSibling {
+				at++
+			}
+			mark = strconv.Itoa(at) + ". "
+		}
+		return mark + b.String() + "\n"
+	case atom.P, atom.Div, atom.Ul, atom.Ol:
 		return b.String() + "\n\n"
 	}
 	return b.String()
@@ -946,6 +957,8 @@ func (v *visitor) Screen() (string, error) {
 	}
 	return b.String(), nil
 }
+
+func (greeting) Asked(context.Context, bot.ConversationID) (string, error) { return "", nil }
 
 func (greeting) RefuseLink(context.Context, bot.ConversationID, bot.PersonID) error { return nil }
 

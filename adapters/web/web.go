@@ -34,6 +34,9 @@ type House interface {
 	RevealForm(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error)
 	// TryForm checks what has been typed into a form so far.
 	TryForm(ctx context.Context, conv bot.ConversationID, f *bot.FormReply) ([]bot.FieldProblem, error)
+	// Asked names what an unknown visitor has asked for that wants a sign-in first;
+	// empty when nothing does. It is for Event.Flow.
+	Asked(ctx context.Context, conv bot.ConversationID) (flow string, err error)
 	// SignInAs links a user of a channel to the person whom an identity
 	// provider named. The error wraps bot.ErrNotFound when the directory has
 	// no such person, bot.ErrGuest when it is a guest, bot.ErrDisabled when the

@@ -30,6 +30,8 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "readiness.mine", Doc: "will the person still get in after 1 February 2027", Run: r.mine,
 			Outcomes: bot.Outcomes("fine sign_in new_password known", "missing sign_in new_password known", "off sign_in new_password known", "unsure sign_in new_password known",
 				"unknown", "guest", "signed_out", "stopped")},
+		{Name: "readiness.again", Doc: "does what was told about 1 February (slots sign_in, new_password, known) still stand", Run: r.again,
+			Outcomes: bot.Outcomes("fine sign_in new_password known", "missing sign_in new_password known", "off sign_in new_password known", "unsure sign_in new_password known", "changed")},
 		{Name: "readiness.ways", Doc: "what the person can add at Microsoft that counts (slot smartphone: none)", Options: true, Run: r.ways,
 			Outcomes: bot.Outcomes("some", "none", "stopped")},
 		{Name: "readiness.methods", Doc: "what the person has at Microsoft", Run: r.methods,
@@ -79,6 +81,23 @@ func (r *Room) mine(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	switch oc.Name {
 	case "fine", "missing", "off", "unsure":
 		oc.Facts = bot.Facts("sign_in", w.signIn(), "new_password", w.reset(), "known", w.known())
+	}
+	return oc, nil
+}
+
+// again gives the outcome of mine where it was told before, word for word.
+func (r *Room) again(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	oc, err := r.mine(tx, c)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	for _, f := range oc.Facts {
+		if c.Slot(f.Name) != f.Value {
+			return bot.Outcome{Name: "changed"}, nil
+		}
+	}
+	if len(oc.Facts) == 0 {
+		return bot.Outcome{Name: "changed"}, nil
 	}
 	return oc, nil
 }

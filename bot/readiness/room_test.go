@@ -218,6 +218,37 @@ func TestWhatPeopleAreTold(t *testing.T) {
 	}
 }
 
+// TestToldBefore: what was told stands, word for word, or is told anew.
+func TestToldBefore(t *testing.T) {
+	for _, methods := range []string{"microsoftAuthenticatorPush email", "mobilePhone", "windowsHelloForBusiness email"} {
+		r := newRoomRig(t)
+		row := row{methods: methods, flags: "MERC"}
+		r.has(ann(), row.registration(), policyOf("complete"))
+		if oc := r.ask("readiness.again"); oc.Name != "changed" {
+			t.Errorf("%s: nothing was told, and it is %s", methods, oc.Name)
+		}
+		mine := r.ask("readiness.mine")
+		for _, f := range mine.Facts {
+			r.call.Session.Stack[0].Set(f.Name, f.Value)
+		}
+		if oc := r.ask("readiness.again"); oc.Name != mine.Name || said(oc) != said(mine) {
+			t.Errorf("%s: %s was told, and it is %s", methods, mine.Name, oc.Name)
+		}
+		row.methods += " securityQuestion" // read since
+		g := row.registration()
+		g.AsOf = g.AsOf.Add(time.Hour)
+		r.has(ann(), g, policyOf("complete"))
+		if oc := r.ask("readiness.again"); oc.Name != "changed" {
+			t.Errorf("%s: something new was read, and it is %s", methods, oc.Name)
+		}
+	}
+	r := newRoomRig(t)
+	r.has(ann(), nil, nil)
+	if oc := r.ask("readiness.again"); oc.Name != "changed" {
+		t.Errorf("nothing is known, and it is %s", oc.Name)
+	}
+}
+
 // TestFineIsNeverGuessed: nobody is told that nothing is to be done where it
 // rests on a flag of Microsoft's that may be for something else, or on what was
 // read too long ago.

@@ -919,7 +919,7 @@ func TestUnreadableMessage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := sit(t, context.Background(), nil, "demo", "--plain", "--data", dir)
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	p.leaves()
 	s := &site{dir: dir}
 	for _, conversation := range []string{"terminal|demo", "terminal|other"} {
@@ -929,7 +929,7 @@ func TestUnreadableMessage(t *testing.T) {
 		}
 	}
 	p = sit(t, context.Background(), nil, "demo", "--plain", "--data", dir)
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	p.types("1")
 	p.hears("user name")
 	p.leaves()

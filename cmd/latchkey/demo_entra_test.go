@@ -25,7 +25,7 @@ func TestDemoWithEntra(t *testing.T) {
 	p.hears("PRETEND Microsoft 365 tenant of 1500 accounts")
 	p.hears("thomas.morales (texts only, so loses both)")
 	p.hears("latchkey status entra --config " + file)
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	p.types("will I still get in after 1 February?")
 	p.hears("user name")
 	p.types("thomas.morales")
@@ -43,7 +43,7 @@ func TestDemoWithEntra(t *testing.T) {
 	// Two starts later, on another port, with delta links that are over.
 	p = sit(t, context.Background(), nil, "demo", "--with", "entra", "--plain", "--data", dir)
 	p.hears("PRETEND")
-	p.hears("1. ")
+	p.hears("[1] ")
 	code, out, errs := command(t, nil, "doctor", "--config", file)
 	if code != exitOK || !strings.Contains(out, "good     own page: one person's page can be read") || strings.Contains(out, "BROKEN") {
 		t.Errorf("doctor: %d %s %s", code, out, errs)

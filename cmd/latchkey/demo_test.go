@@ -37,7 +37,7 @@ func TestDemoFromHelloToDone(t *testing.T) {
 	p.hears(dir)
 	p.hears("ada, ben, carmen")
 	p.hears("open-sesame-2468")
-	p.hears("1. ")
+	p.hears("[1] ")
 	if d := time.Since(began); d > 10*time.Second {
 		t.Errorf("the first prompt took %s", d) // two seconds are promised; a loaded machine may take longer
 	}
@@ -66,7 +66,7 @@ func TestDemoFromHelloToDone(t *testing.T) {
 	}
 	p = sit(t, context.Background(), nil, "demo", "--plain", "--data", dir)
 	p.hears("otpauth://totp/Riverbend%20Schools:") // the same step, shown again
-	p.hears("1. ")
+	p.hears("[1] ")
 	p.types("/scan")
 	p.types(p.code("(phone) Code for Riverbend Schools: ada.okafor@riverbend.example"))
 	p.hears("is set up")
@@ -105,7 +105,7 @@ func TestDemoFromHelloToDone(t *testing.T) {
 
 	// A new beginning.
 	p = sit(t, context.Background(), nil, "demo", "--plain", "--data", dir, "--reset")
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	if code := p.leaves(); code != exitOK {
 		t.Errorf("exit %d", code)
 	}
@@ -116,7 +116,7 @@ func TestDemoTwice(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := sit(t, context.Background(), nil, "demo", "--plain", "--data", dir)
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	code, _, errs := command(t, nil, "demo", "--plain", "--data", dir)
 	if code != exitError || !strings.Contains(errs, "in use by another Latchkey process") {
 		t.Errorf("exit %d: %s", code, errs)
@@ -127,7 +127,7 @@ func TestDemoTwice(t *testing.T) {
 func TestDemoInSpanish(t *testing.T) {
 	t.Parallel()
 	p := sit(t, context.Background(), []string{"LANG=es_ES.UTF-8"}, "demo", "--plain", "--data", t.TempDir())
-	p.hears("1. ")
+	p.hears("[1] ")
 	p.hears("recomendad")
 	p.leaves()
 }
@@ -213,7 +213,7 @@ func TestDemoPageAndTerminal(t *testing.T) {
 	p.hears("Open it in your browser: ")
 	address := strings.TrimSpace(p.hears("\n"))
 	p.hears("Commands here begin with /")
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	r, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
@@ -343,7 +343,7 @@ func TestDemoPlainOpensNoSocket(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ready := "1. Start"
+		ready := "[1] Start"
 		if args != nil && args[0] == "--web" {
 			ready = "Ctrl+C" // shows that this test would see a socket
 		}

@@ -391,7 +391,7 @@ func (s *site) english(t *testing.T) (uri string) {
 	p.picks("Security questions")
 	for _, which := range []string{"Which is the first?", "And the second?", "And the third?"} {
 		p.hears(which)
-		p.hears("1. ")
+		p.hears("[1] ")
 		p.types("1")
 	}
 	p.hears("The number of a choice picks it")

@@ -161,7 +161,7 @@ func TestGetInWeb(t *testing.T) {
 		v.hears("It does not help when you forget your password.")
 		v.state("passkey")
 		v.says("my methods")
-		v.hears("At Microsoft 365 you have:", "- Text or call to your mobile phone", "Nothing is set up yet.")
+		v.hears("At Microsoft 365 you have:", "Text or call to your mobile phone", "Nothing is set up yet.")
 		v.state("methods")
 	})
 	t.Run("spanish", func(t *testing.T) {

@@ -489,7 +489,7 @@ func TestChat(t *testing.T) {
 	}
 	p := sit(t, context.Background(), nil, "chat", "--plain", "--config", cfg)
 	p.hears("of Example")
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	if code := p.leaves(); code != exitOK {
 		t.Errorf("exit %d: %s", code, p.all())
 	}
@@ -506,7 +506,7 @@ func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(context.Background())
 	p := sit(t, ctx, nil, "demo", "--plain", "--data", t.TempDir())
-	p.hears("1. Start")
+	p.hears("[1] Start")
 	stop()
 	if code := p.ends(); code != exitOK {
 		t.Errorf("exit %d: %s", code, p.all())

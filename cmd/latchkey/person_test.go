@@ -89,8 +89,8 @@ func (p *person) types(line string) {
 // picks chooses by label from the choices shown last.
 func (p *person) picks(label string) {
 	p.t.Helper()
-	seen := p.hears(". " + label)
-	n := regexp.MustCompile(`(\d+)\. ` + regexp.QuoteMeta(label) + `$`).FindStringSubmatch(seen)
+	seen := p.hears("] " + label)
+	n := regexp.MustCompile(`\[(\d+)\] ` + regexp.QuoteMeta(label) + `$`).FindStringSubmatch(seen)
 	if n == nil {
 		p.t.Fatalf("no number before %q in\n%s", label, seen)
 	}

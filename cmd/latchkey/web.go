@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"latchkey/adapters/oidc"
 	"latchkey/adapters/web"
 	"latchkey/bot"
+	"latchkey/bot/turn"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -169,6 +171,24 @@ func (r rooms) TryForm(ctx context.Context, conv bot.ConversationID, f *bot.Form
 
 func (r rooms) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
 	return r.h.enroll.NewBrowser(ctx, ch, user, session, known, x)
+}
+
+func (r rooms) Asked(ctx context.Context, conv bot.ConversationID) (flow string, err error) {
+	err = r.h.db.View(ctx, func(tx bot.Tx) error {
+		c, err := tx.Conversation(conv)
+		if errors.Is(err, bot.ErrNotFound) {
+			return nil // nothing was said yet
+		}
+		if err != nil {
+			return err
+		}
+		var s bot.Session
+		if turn.DecodeSession(c.State, &s) == nil { // else the turn in that conversation tells of it
+			flow = r.h.set.Set().Asked(&s)
+		}
+		return nil
+	})
+	return flow, err
 }
 
 func (r rooms) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
