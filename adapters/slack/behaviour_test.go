@@ -810,3 +810,50 @@ func TestRequestBeforeRunWaits(t *testing.T) {
 		return r.Code
 	})
 }
+
+// oddFiles are files as Slack may send them, and its library does not decode:
+// a comment that is a text instead of an object, and no list at all.
+var oddFiles = []string{`[{"id":"F1","initial_comment":"look at this","name":7}]`, `{"F1":{"size":"12 kB"}}`}
+
+// TestOddFields: what people write beside a file of any shape is answered, by
+// both ways in, and a history with such a message says whether a message of ours
+// stands in it.
+func TestOddFields(t *testing.T) {
+	t.Parallel()
+	for _, socket := range []bool{false, true} {
+		s := start(t, func(_ *workspace, o *slack.Options) {
+			if socket {
+				o.AppToken, o.SigningSecret = secrets(slacktest.AppToken), nil
+			}
+		})
+		s.socket = socket
+		p := s.Person(0).(*person)
+		for i, files := range oddFiles {
+			h, err := s.Says(p.ID(), fmt.Sprint("see the picture ", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Attach(p.ID(), json.RawMessage(files))
+			h.Payload["event"].(map[string]any)["files"] = json.RawMessage(files)
+			if err := s.deliver(h); err != nil {
+				t.Fatal(err)
+			}
+			if ev := s.took(); ev.Text != fmt.Sprint("see the picture ", i) {
+				t.Errorf("socket %t: took %+v", socket, ev)
+			}
+			d := bot.Delivery{Key: fmt.Sprint("c/", i), Conversation: "c", Seq: 7, User: p.ID(), Attempt: 1, Message: bot.Message{Text: "Thanks."}}
+			mend := s.Workspace.Fault(p.ID(), slacktest.Doubt)
+			if _, err := s.adapter.Load().Send(t.Context(), d); err == nil {
+				t.Fatal("an answer that was lost is no error")
+			}
+			mend()
+			d.Attempt = 2
+			if _, err := s.adapter.Load().Send(t.Context(), d); err != nil {
+				t.Errorf("socket %t: the second attempt: %v", socket, err)
+			}
+			if n := len(s.sees(p.ID())); n != i+1 {
+				t.Errorf("socket %t: %d messages stand there, want %d", socket, n, i+1)
+			}
+		}
+	}
+}

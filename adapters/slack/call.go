@@ -11,6 +11,8 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,6 +108,46 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 		return nil
 	}
 	return a.classify(method, err, written.Load())
+}
+
+// read makes one call of a method that asks for something, inside a callFunc,
+// and decodes of the answer what into wants. The library decodes the whole
+// answer, and fails when one field of it has another shape than it expects: one
+// odd message in a history would then fail all attempts of another.
+func (a *Adapter) read(ctx context.Context, method string, form url.Values, into any) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, a.o.APIURL+method, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := a.client.Do(q)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusTooManyRequests:
+		after, _ := strconv.Atoi(res.Header.Get("Retry-After"))
+		return &slack.RateLimitedError{RetryAfter: time.Duration(min(max(after, 0), 3600)) * time.Second}
+	default:
+		return slack.StatusCodeError{Code: res.StatusCode, Status: res.Status}
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	var head struct {
+		OK    bool   `json:"ok"`
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &head); err != nil {
+		return err
+	}
+	if !head.OK {
+		return slack.SlackErrorResponse{Err: head.Error}
+	}
+	return json.Unmarshal(body, into)
 }
 
 // slackCode is the code of an answer "ok": false, or "".

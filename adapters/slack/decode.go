@@ -56,8 +56,8 @@ type arrival struct {
 // A standingMessage is a message of ours as it stands, with what one needs to
 // take its buttons away.
 type standingMessage struct {
-	text   string
-	blocks []slack.Block
+	Text   string          // as Slack gave it, escaped
+	Blocks json.RawMessage // as Slack gave them
 }
 
 // errUndecodable is wrapped by the errors of the decoders. Their texts hold
@@ -67,64 +67,141 @@ var errUndecodable = errors.New("slack: not understood")
 // maxInput bounds what is looked at, in bytes.
 const maxInput = 1 << 20
 
+// What Slack tells is decoded here as far as it is needed, and no further: the
+// library decodes all of it, and one field of another shape (a file whose comment
+// is a text, https://docs.slack.dev/reference/objects/file-object, where it
+// expects an object) then costs the person their answer.
+type (
+	// outerEvent is what an event comes in.
+	outerEvent struct {
+		Type           string `json:"type"`
+		Challenge      string `json:"challenge"`
+		EventID        string `json:"event_id"`
+		TeamID         string `json:"team_id"`
+		EnterpriseID   string `json:"enterprise_id"`
+		Authorizations []struct {
+			TeamID       string `json:"team_id"`
+			EnterpriseID string `json:"enterprise_id"`
+		} `json:"authorizations"`
+		Event json.RawMessage `json:"event"`
+	}
+	// innerEvent is any of the events that the manifest asks for.
+	innerEvent struct {
+		User        string          `json:"user"`
+		Channel     string          `json:"channel"`
+		ChannelType string          `json:"channel_type"`
+		SubType     string          `json:"subtype"`
+		BotID       string          `json:"bot_id"`
+		TS          string          `json:"ts"`
+		Text        string          `json:"text"`
+		Tab         string          `json:"tab"`
+		Edited      json.RawMessage `json:"edited"`
+		Files       json.RawMessage `json:"files"`
+		Tokens      struct {
+			Bot []string `json:"bot"`
+		} `json:"tokens"`
+	}
+	// interaction is a pressed button or a sent modal.
+	interaction struct {
+		Type string `json:"type"`
+		User struct {
+			ID     string `json:"id"`
+			TeamID string `json:"team_id"`
+		} `json:"user"`
+		Team struct {
+			ID string `json:"id"`
+		} `json:"team"`
+		Enterprise struct {
+			ID string `json:"id"`
+		} `json:"enterprise"`
+		Channel struct {
+			ID string `json:"id"`
+		} `json:"channel"`
+		Container struct {
+			ChannelID string `json:"channel_id"`
+			MessageTS string `json:"message_ts"`
+		} `json:"container"`
+		Message struct {
+			TS     string          `json:"ts"`
+			Text   string          `json:"text"`
+			Blocks json.RawMessage `json:"blocks"`
+		} `json:"message"`
+		TriggerID string            `json:"trigger_id"`
+		Actions   []json.RawMessage `json:"actions"`
+		View      struct {
+			ID              string `json:"id"`
+			Hash            string `json:"hash"`
+			CallbackID      string `json:"callback_id"`
+			PrivateMetadata string `json:"private_metadata"`
+			State           struct {
+				Values map[string]map[string]json.RawMessage `json:"values"`
+			} `json:"state"`
+		} `json:"view"`
+	}
+	// action is a button of a message or of App Home.
+	action struct {
+		ActionID string `json:"action_id"`
+		BlockID  string `json:"block_id"`
+		ActionTS string `json:"action_ts"`
+		Value    string `json:"value"`
+		Text     struct {
+			Text string `json:"text"`
+		} `json:"text"`
+	}
+)
+
 // decodeEvent reads a request of the Events API, or the payload of an envelope
 // of type "events_api" (https://docs.slack.dev/apis/events-api).
 func decodeEvent(raw []byte) (arrival, error) {
-	var head struct {
-		Type      string `json:"type"`
-		Challenge string `json:"challenge"`
-	}
-	if len(raw) > maxInput || !utf8.Valid(raw) || json.Unmarshal(raw, &head) != nil {
+	var outer outerEvent
+	if len(raw) > maxInput || !utf8.Valid(raw) || json.Unmarshal(raw, &outer) != nil {
 		return arrival{}, fmt.Errorf("%w: no event", errUndecodable)
 	}
-	switch head.Type {
+	switch outer.Type {
 	case slackevents.URLVerification:
-		if !opaqueID.MatchString(head.Challenge) {
+		if !opaqueID.MatchString(outer.Challenge) {
 			return arrival{}, fmt.Errorf("%w: no challenge", errUndecodable)
 		}
-		return arrival{what: challenge, text: head.Challenge}, nil
+		return arrival{what: challenge, text: outer.Challenge}, nil
 	case slackevents.CallbackEvent:
 	default: // app_rate_limited and whatever comes one day
 		return arrival{}, nil
 	}
-	var inner struct {
-		Event struct {
-			Type string `json:"type"`
-		} `json:"event"`
+	var head struct {
+		Type string `json:"type"`
 	}
-	if json.Unmarshal(raw, &inner) != nil {
+	if json.Unmarshal(outer.Event, &head) != nil {
 		return arrival{}, fmt.Errorf("%w: no event inside", errUndecodable)
 	}
-	switch slackevents.EventsAPIType(inner.Event.Type) {
+	kind := slackevents.EventsAPIType(head.Type)
+	switch kind {
 	case slackevents.Message, slackevents.AppMention, slackevents.AppHomeOpened, slackevents.AppUninstalled, slackevents.TokensRevoked:
 	default:
 		return arrival{}, nil
 	}
-	ev, err := slackevents.ParseEvent(raw, slackevents.OptionNoVerifyToken())
-	if err != nil {
+	var e innerEvent
+	if json.Unmarshal(outer.Event, &e) != nil {
 		return arrival{}, fmt.Errorf("%w: an event of another shape", errUndecodable)
 	}
-	outer, ok := ev.Data.(*slackevents.EventsAPICallbackEvent)
-	if !ok || !opaqueID.MatchString(outer.EventID) || !teamID.MatchString(outer.TeamID) {
+	if !opaqueID.MatchString(outer.EventID) || !teamID.MatchString(outer.TeamID) {
 		return arrival{}, fmt.Errorf("%w: an event without its ids", errUndecodable)
 	}
-	v := arrival{id: outer.EventID, team: outer.TeamID}
+	v := arrival{id: outer.EventID, team: outer.TeamID, user: e.User, channel: e.Channel}
 	for _, to := range outer.Authorizations[:min(len(outer.Authorizations), 10)] {
 		v.teams = append(v.teams, to.TeamID, to.EnterpriseID)
 	}
 	v.teams = append(v.teams, outer.EnterpriseID)
-	switch e := ev.InnerEvent.Data.(type) {
-	case *slackevents.AppUninstalledEvent:
+	switch kind {
+	case slackevents.AppUninstalled:
 		v.what, v.why = gone, "app_uninstalled"
 		return v, nil
-	case *slackevents.TokensRevokedEvent:
+	case slackevents.TokensRevoked:
 		if len(e.Tokens.Bot) == 0 { // those of users are none of ours
 			return arrival{}, nil
 		}
 		v.what, v.why = gone, "token_revoked"
 		return v, nil
-	case *slackevents.AppHomeOpenedEvent:
-		v.user, v.channel = e.User, e.Channel
+	case slackevents.AppHomeOpened:
 		switch e.Tab {
 		case "home":
 			v.what = homeSeen
@@ -133,12 +210,12 @@ func decodeEvent(raw []byte) (arrival, error) {
 		default:
 			return arrival{}, nil
 		}
-	case *slackevents.AppMentionEvent:
-		if e.BotID != "" || e.Edited != nil {
+	case slackevents.AppMention:
+		if e.BotID != "" || present(e.Edited) {
 			return arrival{}, nil
 		}
-		v.what, v.user, v.channel, v.ts = mentioned, e.User, e.Channel, e.TimeStamp
-	case *slackevents.MessageEvent:
+		v.what, v.ts = mentioned, e.TS
+	case slackevents.Message:
 		// Edited and deleted messages, what bots say and what Slack notes come
 		// with a subtype.
 		if e.BotID != "" || e.SubType != "" && e.SubType != slack.MsgSubTypeFileShare {
@@ -147,12 +224,19 @@ func decodeEvent(raw []byte) (arrival, error) {
 		if e.ChannelType != "" && e.ChannelType != "im" || e.ChannelType == "" && !dmID.MatchString(e.Channel) {
 			return arrival{}, nil // in a channel, only a mention is for us
 		}
-		v.what, v.user, v.channel, v.ts, v.text = said, e.User, e.Channel, e.TimeStamp, typed(e.Text)
-		v.files = e.SubType == slack.MsgSubTypeFileShare || e.Message != nil && len(e.Message.Files) > 0
-	default:
-		return arrival{}, nil
+		v.what, v.ts, v.text = said, e.TS, typed(e.Text)
+		v.files = e.SubType == slack.MsgSubTypeFileShare || present(e.Files)
 	}
 	return v.checked()
+}
+
+// present reports whether a field of any shape has something in it.
+func present(raw json.RawMessage) bool {
+	switch string(raw) {
+	case "", "null", "[]", "{}":
+		return false
+	}
+	return true
 }
 
 // decodeCommand reads a slash command: its form, or the same as JSON
@@ -190,7 +274,7 @@ func decodeForm(raw []byte) (arrival, error) {
 // decodeInteraction reads a pressed button or a sent modal
 // (https://docs.slack.dev/reference/interaction-payloads).
 func decodeInteraction(raw []byte) (arrival, error) {
-	var ic slack.InteractionCallback
+	var ic interaction
 	if len(raw) > maxInput || !utf8.Valid(raw) || json.Unmarshal(raw, &ic) != nil {
 		return arrival{}, fmt.Errorf("%w: no interaction", errUndecodable)
 	}
@@ -198,12 +282,13 @@ func decodeInteraction(raw []byte) (arrival, error) {
 	if ic.Team.ID != "" {
 		v.team = ic.Team.ID
 	}
-	switch ic.Type {
+	switch slack.InteractionType(ic.Type) {
 	case slack.InteractionTypeBlockActions:
-		if len(ic.ActionCallback.BlockActions) == 0 || ic.ActionCallback.BlockActions[0] == nil {
+		var b action
+		if len(ic.Actions) == 0 || json.Unmarshal(ic.Actions[0], &b) != nil {
 			return arrival{}, fmt.Errorf("%w: a press of nothing", errUndecodable)
 		}
-		return decodePress(&ic, v)
+		return decodePress(&ic, &b, v)
 	case slack.InteractionTypeViewSubmission:
 		if ic.View.CallbackID != callbackEntry {
 			return arrival{}, nil
@@ -213,16 +298,15 @@ func decodeInteraction(raw []byte) (arrival, error) {
 	return arrival{}, nil // view_closed and what other apps do
 }
 
-func decodePress(ic *slack.InteractionCallback, v arrival) (arrival, error) {
-	b := ic.ActionCallback.BlockActions[0]
+func decodePress(ic *interaction, b *action, v arrival) (arrival, error) {
 	if v.channel == "" {
 		v.channel = ic.Container.ChannelID
 	}
-	if v.ts = ic.Container.MessageTs; v.ts == "" {
-		v.ts = ic.Message.Timestamp
+	if v.ts = ic.Container.MessageTS; v.ts == "" {
+		v.ts = ic.Message.TS
 	}
 	// Slack gives a press no id: it is what was pressed where, by whom, when.
-	v.id = "act-" + v.ts + "-" + b.ActionTs + "-" + v.user
+	v.id = "act-" + v.ts + "-" + b.ActionTS + "-" + v.user
 	kind, rest, _ := strings.Cut(b.ActionID, ":")
 	switch kind {
 	case actionChoice:
@@ -232,7 +316,7 @@ func decodePress(ic *slack.InteractionCallback, v arrival) (arrival, error) {
 		}
 		v.what, v.label = pressed, unescapes.Replace(b.Text.Text)
 		_, v.lang, _ = strings.Cut(b.BlockID, "-")
-		v.message = &standingMessage{text: ic.Message.Text, blocks: ic.Message.Blocks.BlockSet}
+		v.message = &standingMessage{Text: ic.Message.Text, Blocks: ic.Message.Blocks}
 	case actionEntry:
 		var err error
 		if v.entry, err = readEntry(unescapes.Replace(b.Value)); err != nil {
@@ -244,26 +328,28 @@ func decodePress(ic *slack.InteractionCallback, v arrival) (arrival, error) {
 		}
 	case actionHome:
 		v.what, v.choice, v.channel, v.ts = homeUsed, rest, "", ""
-		v.id = "home-" + rest + "-" + b.ActionTs + "-" + v.user
+		v.id = "home-" + rest + "-" + b.ActionTS + "-" + v.user
 		if rest != homeStart && rest != homeMethods && rest != homeHelp {
 			return arrival{}, fmt.Errorf("%w: another button of App Home", errUndecodable)
 		}
 	default: // links: the browser has opened them
 		return arrival{}, nil
 	}
-	if !stamp.MatchString(b.ActionTs) || v.what != homeUsed && !stamp.MatchString(v.ts) {
+	if !stamp.MatchString(b.ActionTS) || v.what != homeUsed && !stamp.MatchString(v.ts) {
 		return arrival{}, fmt.Errorf("%w: a press without its time", errUndecodable)
 	}
 	return v.checked()
 }
 
-func decodeSubmission(ic *slack.InteractionCallback, v arrival) (arrival, error) {
-	if ic.View.State == nil {
-		return arrival{}, fmt.Errorf("%w: a form without values", errUndecodable)
+func decodeSubmission(ic *interaction, v arrival) (arrival, error) {
+	var field struct {
+		Value string `json:"value"`
 	}
-	field, ok := ic.View.State.Values[entryBlock][entryAction]
 	var prompt entry
-	if !ok || !utf8.ValidString(field.Value) || json.Unmarshal([]byte(ic.View.PrivateMetadata), &prompt.Prompt) != nil || prompt.Prompt == 0 {
+	switch {
+	case json.Unmarshal(ic.View.State.Values[entryBlock][entryAction], &field) != nil:
+		return arrival{}, fmt.Errorf("%w: a form without its value", errUndecodable)
+	case !utf8.ValidString(field.Value) || json.Unmarshal([]byte(ic.View.PrivateMetadata), &prompt.Prompt) != nil || prompt.Prompt == 0:
 		return arrival{}, fmt.Errorf("%w: a form of another shape", errUndecodable)
 	}
 	if !opaqueID.MatchString(ic.View.ID) || !opaqueID.MatchString(ic.View.Hash) {

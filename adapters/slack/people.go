@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -68,10 +69,11 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 	if known && now.Sub(old.at) < profileFresh {
 		return old, nil
 	}
-	var u *slack.User
-	err := a.ask(ctx, "users.info", func(ctx context.Context, api *slack.Client) (err error) {
-		u, err = api.GetUserInfoContext(ctx, user)
-		return err
+	var got struct {
+		User account `json:"user"`
+	}
+	err := a.ask(ctx, "users.info", func(ctx context.Context, _ *slack.Client) error {
+		return a.read(ctx, "users.info", url.Values{"user": {user}, "include_locale": {"true"}}, &got)
 	})
 	switch {
 	case err != nil && err.Kind == bot.SendGone:
@@ -83,6 +85,13 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 	case err != nil:
 		return profile{}, err
 	}
+	v := a.profileOf(&got.User, user, now)
+	a.people.put(user, v)
+	return v, nil
+}
+
+// profileOf is what an account of Slack's says about the user who was asked about.
+func (a *Adapter) profileOf(u *account, user string, now time.Time) profile {
 	v := profile{standing: a.standing(u, user), locale: u.Locale, at: now}
 	if len(v.locale) > 35 || strings.ContainsFunc(v.locale, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		v.locale = ""
@@ -90,15 +99,36 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 	if a.o.SSO && v.standing == member {
 		v.email = strings.ToLower(strings.TrimSpace(u.Profile.Email))
 	}
-	a.people.put(user, v)
-	return v, nil
+	return v
 }
 
-// standing judges a user object
-// (https://docs.slack.dev/reference/objects/user-object). On an enterprise grid
-// a user belongs to the workspaces that enterprise_user lists, and Options.Team
-// may be the whole organisation ("E...").
-func (a *Adapter) standing(u *slack.User, asked string) standing {
+// An account is a user object, as far as it is needed
+// (https://docs.slack.dev/reference/objects/user-object).
+type account struct {
+	ID                string `json:"id"`
+	TeamID            string `json:"team_id"`
+	Locale            string `json:"locale"`
+	Deleted           bool   `json:"deleted"`
+	IsBot             bool   `json:"is_bot"`
+	IsWorkflowBot     bool   `json:"is_workflow_bot"`
+	IsConnectorBot    bool   `json:"is_connector_bot"`
+	IsRestricted      bool   `json:"is_restricted"`
+	IsUltraRestricted bool   `json:"is_ultra_restricted"`
+	IsStranger        bool   `json:"is_stranger"`
+	IsInvitedUser     bool   `json:"is_invited_user"`
+	Enterprise        struct {
+		EnterpriseID string   `json:"enterprise_id"`
+		Teams        []string `json:"teams"`
+	} `json:"enterprise_user"`
+	Profile struct {
+		Email string `json:"email"`
+	} `json:"profile"`
+}
+
+// standing judges an account. On an enterprise grid a user belongs to the
+// workspaces that enterprise_user lists, and Options.Team may be the whole
+// organisation ("E...").
+func (a *Adapter) standing(u *account, asked string) standing {
 	ours := u.TeamID == a.o.Team || slices.Contains(u.Enterprise.Teams, a.o.Team) || u.Enterprise.EnterpriseID == a.o.Team
 	switch {
 	case u.ID != asked, u.IsBot, u.IsWorkflowBot, u.IsConnectorBot, u.ID == "USLACKBOT":

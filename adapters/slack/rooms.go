@@ -2,7 +2,9 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/url"
 	"sync"
 
 	"github.com/slack-go/slack"
@@ -57,10 +59,13 @@ func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError
 	if c := a.rooms.get(user); c != "" {
 		return c, nil
 	}
-	var c *slack.Channel
-	err := a.ask(ctx, "conversations.open", func(ctx context.Context, api *slack.Client) (err error) {
-		c, _, _, err = api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{user}})
-		return err
+	var c struct {
+		Channel struct {
+			ID string `json:"id"`
+		} `json:"channel"`
+	}
+	err := a.ask(ctx, "conversations.open", func(ctx context.Context, _ *slack.Client) error {
+		return a.read(ctx, "conversations.open", url.Values{"users": {user}}, &c)
 	})
 	if err != nil {
 		if err.Kind == bot.SendUncertain { // nothing was said yet
@@ -68,11 +73,11 @@ func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError
 		}
 		return "", err
 	}
-	if !dmID.MatchString(c.ID) {
+	if !dmID.MatchString(c.Channel.ID) {
 		return "", &bot.SendError{Kind: bot.SendRetry, Err: errors.New("slack: conversations.open: the answer names no direct messages")}
 	}
-	a.rooms.put(user, c.ID)
-	return c.ID, nil
+	a.rooms.put(user, c.Channel.ID)
+	return c.Channel.ID, nil
 }
 
 // empty reports whether nothing has been said in somebody's direct messages yet
@@ -82,10 +87,11 @@ func (a *Adapter) empty(ctx context.Context, user, channel string) (bool, error)
 	if a.rooms.hasBegun(user) {
 		return false, nil
 	}
-	var h *slack.GetConversationHistoryResponse
-	err := a.ask(ctx, "conversations.history", func(ctx context.Context, api *slack.Client) (err error) {
-		h, err = api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: channel, Limit: 1})
-		return err
+	var h struct {
+		Messages []json.RawMessage `json:"messages"`
+	}
+	err := a.ask(ctx, "conversations.history", func(ctx context.Context, _ *slack.Client) error {
+		return a.read(ctx, "conversations.history", url.Values{"channel": {channel}, "limit": {"1"}}, &h)
 	})
 	if err != nil {
 		return false, err

@@ -6,10 +6,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -161,10 +164,11 @@ const lookBack = 40
 // sent finds a message by the mark that it carries. An attempt that failed may
 // have been shown all the same.
 func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.SendError) {
-	var h *slack.GetConversationHistoryResponse
-	err := a.ask(ctx, "conversations.history", func(ctx context.Context, api *slack.Client) (err error) {
-		h, err = api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: room, Limit: lookBack, IncludeAllMetadata: true})
-		return err
+	var h struct {
+		Messages []json.RawMessage `json:"messages"`
+	}
+	err := a.ask(ctx, "conversations.history", func(ctx context.Context, _ *slack.Client) error {
+		return a.read(ctx, "conversations.history", url.Values{"channel": {room}, "limit": {strconv.Itoa(lookBack)}, "include_all_metadata": {"true"}}, &h)
 	})
 	if err != nil {
 		if err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
@@ -172,14 +176,23 @@ func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.Se
 		}
 		return receipt{}, err
 	}
-	for i := range h.Messages {
-		m := &h.Messages[i]
-		if m.Metadata.EventType != metaType || m.Metadata.EventPayload["key"] != mark || !stamp.MatchString(m.Timestamp) {
-			continue
+	for _, raw := range h.Messages {
+		var m struct {
+			TS       string `json:"ts"`
+			Metadata struct {
+				Type    string `json:"event_type"`
+				Payload struct {
+					Key  string `json:"key"`
+					File string `json:"file"`
+				} `json:"event_payload"`
+			} `json:"metadata"`
 		}
-		r := receipt{channel: room, ts: m.Timestamp}
-		if f, ok := m.Metadata.EventPayload["file"].(string); ok && fileID.MatchString(f) {
-			r.file = f
+		if json.Unmarshal(raw, &m) != nil || m.Metadata.Type != metaType || m.Metadata.Payload.Key != mark || !stamp.MatchString(m.TS) {
+			continue // not ours
+		}
+		r := receipt{channel: room, ts: m.TS}
+		if fileID.MatchString(m.Metadata.Payload.File) {
+			r.file = m.Metadata.Payload.File
 		}
 		return r, nil
 	}

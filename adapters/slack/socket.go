@@ -135,43 +135,40 @@ func (a *Adapter) happened(ctx context.Context, i int, line *socketmode.Client, 
 	case socketmode.EventTypeIncomingError, socketmode.EventTypeErrorWriteFailed:
 		a.o.Log.Info("slack: the connection is interrupted")
 		return
-	case socketmode.EventTypeErrorBadMessage:
-		// What the library does not understand is none of ours: no event that
-		// we ask for. Acknowledged, or it would come again and again.
-		if e, ok := ev.Data.(*socketmode.ErrorBadMessage); ok {
-			var head socketmode.Request
-			if json.Unmarshal(e.Message, &head) == nil && opaqueID.MatchString(head.EnvelopeID) {
-				_ = line.AckCtx(ctx, head.EnvelopeID, nil)
-			}
-		}
-		return
 	case socketmode.EventTypeDisconnect:
 		a.o.Log.Info("slack: asked to connect anew")
 		return
 	}
-	if ev.Request == nil || !opaqueID.MatchString(ev.Request.EnvelopeID) {
+	request := ev.Request
+	if e, ok := ev.Data.(*socketmode.ErrorBadMessage); ok && ev.Type == socketmode.EventTypeErrorBadMessage {
+		// What the library cannot decode is decoded here; see decode.go.
+		request = new(socketmode.Request)
+		if json.Unmarshal(e.Message, request) != nil {
+			return
+		}
+	}
+	if request == nil || !opaqueID.MatchString(request.EnvelopeID) {
 		return
 	}
 	var v arrival
 	var err error
-	switch ev.Type {
-	case socketmode.EventTypeEventsAPI:
-		v, err = decodeEvent(ev.Request.Payload)
-	case socketmode.EventTypeInteractive:
-		v, err = decodeInteraction(ev.Request.Payload)
-	case socketmode.EventTypeSlashCommand:
-		if c, ok := ev.Data.(slack.SlashCommand); ok {
+	switch request.Type {
+	case socketmode.RequestTypeEventsAPI:
+		v, err = decodeEvent(request.Payload)
+	case socketmode.RequestTypeInteractive:
+		v, err = decodeInteraction(request.Payload)
+	case socketmode.RequestTypeSlashCommands:
+		var c slack.SlashCommand
+		if err = json.Unmarshal(request.Payload, &c); err == nil {
 			v, err = decodeCommand(c)
 		}
-	default:
-		return
 	}
 	ack := func(reply answer) {
 		var payload any
-		if reply != nil && ev.Request.AcceptsResponsePayload {
+		if reply != nil && request.AcceptsResponsePayload {
 			payload = reply
 		}
-		_ = line.AckCtx(ctx, ev.Request.EnvelopeID, payload)
+		_ = line.AckCtx(ctx, request.EnvelopeID, payload)
 	}
 	if err != nil || v.what == challenge {
 		a.o.Log.Warn("slack: an envelope is not understood", "err", err)

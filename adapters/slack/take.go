@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -292,8 +293,12 @@ func (a *Adapter) settle(ctx context.Context, v arrival, lang string, stale bool
 // settled is a message without its buttons, and with what was pressed in their
 // place. The text for screen readers is as Slack gave it, escaped.
 func settled(m *standingMessage, said string, stale bool) (blocks []slack.Block, text string) {
-	blocks = without(m.blocks, slack.MBTAction)
-	text = m.text
+	var all slack.Blocks
+	if json.Unmarshal(m.Blocks, &all) != nil {
+		return nil, "" // the message stays as it is
+	}
+	blocks = without(all.BlockSet, slack.MBTAction)
+	text = m.Text
 	if !stale {
 		said = bot.Harmless(said)
 		blocks = append(blocks, words("pressed", said))

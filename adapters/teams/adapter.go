@@ -3,6 +3,7 @@ package teams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -50,7 +51,7 @@ func New(o Options) (*Adapter, error) {
 	}
 	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace()}
 	a.pace.off = o.Emulator
-	a.keys = &keys{url: o.KeysURL, client: a.client, now: o.Now}
+	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.health.since = o.Now()
 	a.waiting.late = a.typeTo
@@ -78,6 +79,17 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	a.in, a.ctx = in, ctx
 	a.opening.Do(func() { close(a.opened) })
 	a.mu.Unlock()
+	if !a.o.Emulator {
+		a.under.Go(func() {
+			a.keys.keep(ctx, func(err error) {
+				if err != nil {
+					a.ill("keys", fmt.Errorf("%w: %w", errKeys, err))
+					return
+				}
+				a.well("keys")
+			})
+		})
+	}
 	<-ctx.Done()
 	a.mu.Lock()
 	a.in = nil

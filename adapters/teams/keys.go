@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/time/rate"
 )
 
 // How long the connector's keys are used. Microsoft asks to look at least once
@@ -20,8 +21,18 @@ import (
 const (
 	keysFresh = 24 * time.Hour
 	keysStale = 5 * 24 * time.Hour
-	keysAgain = 5 * time.Minute // between two looks for an unknown key
+	keysWait  = 5 * time.Second // how long a caller waits when there are none
 	keysBody  = 1 << 20         // bytes of an answer
+)
+
+// keysAgain are the pauses after looks that failed; the last one stays.
+var keysAgain = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second}
+
+// How often a token may make us look for the key that it names: anybody can
+// name one.
+const (
+	unknownEvery = 10 * time.Second
+	unknownBurst = 3
 )
 
 // errKeys says that nobody can be believed right now, since the key server
@@ -38,60 +49,111 @@ func (k *key) endorses(channel string) bool { return slices.Contains(k.Endorseme
 
 // keys are the connector's public keys, fetched from its OpenID metadata.
 type keys struct {
-	url    string
-	client *http.Client
-	now    func() time.Time
+	url     string
+	client  *http.Client
+	now     func() time.Time
+	unknown *rate.Limiter // of looks for a key that nobody knows
 
 	fetching sync.Mutex // one asks, the others wait for the answer
 
-	mu     sync.Mutex
-	have   []key
-	at     time.Time // of the last good fetch
-	tried  time.Time // of the last fetch
-	failed error     // why the last fetch failed
+	mu       sync.Mutex
+	have     []key
+	at       time.Time // of the last good look
+	tried    time.Time // of the last look
+	looks    int       // since the start
+	failures int       // looks that failed since the last good one
+	failed   error     // why the last look failed
+}
+
+func newKeys(o *Options, client *http.Client) *keys {
+	return &keys{url: o.KeysURL, client: client, now: o.Now, unknown: rate.NewLimiter(rate.Every(unknownEvery), unknownBurst)}
 }
 
 // find gives the key with an id. ok is false when the server has none of that
-// id. A key that is known waits for nobody.
+// id. A key that is known waits for nobody, an unknown one is looked for at
+// once, and where there are no keys the caller waits a few seconds for them.
 func (k *keys) find(ctx context.Context, id string) (found *key, ok bool, err error) {
-	found, fresh, due := k.look(id)
-	if found != nil && fresh {
-		return found, true, nil
+	ctx, cancel := context.WithTimeout(ctx, keysWait)
+	defer cancel()
+	for {
+		found, usable, looks := k.look(id)
+		if found != nil {
+			return found, true, nil
+		}
+		if wait := k.wait(usable); wait > 0 {
+			if usable || !sleep(ctx, wait) {
+				return nil, false, k.trouble()
+			}
+			continue
+		}
+		k.fetch(ctx, looks)
+		if found, usable, _ = k.look(id); found != nil {
+			return found, true, nil
+		} else if usable {
+			return nil, false, k.trouble()
+		}
 	}
-	if due {
-		k.fetch(ctx)
-		found, fresh, _ = k.look(id)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	switch {
-	case found != nil && (fresh || k.now().Sub(k.at) < keysStale): // the server may be away for some days
-		return found, true, nil
-	case k.failed != nil && (len(k.have) == 0 || k.now().Sub(k.at) >= keysStale):
-		return nil, false, fmt.Errorf("%w: %w", errKeys, k.failed)
-	}
-	return nil, false, nil
 }
 
-// look finds a key among those that are there, and says whether they are fresh
-// and whether the server may be asked again.
-func (k *keys) look(id string) (found *key, fresh, due bool) {
+// trouble says why the last look failed; nil when it did not.
+func (k *keys) trouble() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.now()
+	if k.failed == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errKeys, k.failed)
+}
+
+// look finds a key among those that are there. usable says that there are some,
+// looks how often the server was asked.
+func (k *keys) look(id string) (found *key, usable bool, looks int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.have) == 0 || k.now().Sub(k.at) >= keysStale {
+		return nil, false, k.looks
+	}
 	for i := range k.have {
 		if k.have[i].KeyID == id {
 			found = &k.have[i]
 		}
 	}
-	return found, now.Sub(k.at) < keysFresh, k.tried.IsZero() || now.Sub(k.tried) >= keysAgain
+	return found, true, k.looks
 }
 
-// fetch asks the server, unless somebody has just done so.
-func (k *keys) fetch(ctx context.Context) {
+// wait is how long the server must be left alone. usable says that there are
+// keys, so that it would be asked for one that nobody knows; 0 takes from what
+// may be asked for these.
+func (k *keys) wait(usable bool) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	switch {
+	case k.failures > 0:
+		return k.tried.Add(k.pause()).Sub(now)
+	case usable && !k.unknown.AllowN(now, 1):
+		return unknownEvery
+	}
+	return 0
+}
+
+// pause is how long the server is left alone after the last look. k.mu is held.
+func (k *keys) pause() time.Duration {
+	if k.failures == 0 {
+		return keysFresh
+	}
+	return keysAgain[min(k.failures, len(keysAgain))-1]
+}
+
+// fetch asks the server, unless somebody has done so since there were that many
+// looks.
+func (k *keys) fetch(ctx context.Context, looks int) {
 	k.fetching.Lock()
 	defer k.fetching.Unlock()
-	if _, _, due := k.look(""); !due {
+	k.mu.Lock()
+	done := k.looks != looks
+	k.mu.Unlock()
+	if done {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -99,9 +161,45 @@ func (k *keys) fetch(ctx context.Context) {
 	have, err := fetchKeys(ctx, k.client, k.url)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tried, k.failed = k.now(), err
-	if err == nil {
-		k.have, k.at = have, k.tried
+	k.looks++
+	if k.tried, k.failed = k.now(), err; err != nil {
+		k.failures++
+		return
+	}
+	k.have, k.at, k.failures = have, k.tried, 0
+}
+
+// keep has fresh keys there before anybody needs them, until ctx ends. told gets
+// what came of each look: nil while there are keys that can be used.
+func (k *keys) keep(ctx context.Context, told func(error)) {
+	for looks := 0; ; {
+		k.fetch(ctx, looks)
+		k.mu.Lock()
+		pause, err := k.pause(), k.failed
+		looks = k.looks
+		if len(k.have) > 0 && k.now().Sub(k.at) < keysStale {
+			err = nil
+		}
+		k.mu.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		told(err)
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// sleep reports false when ctx has ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -206,6 +206,9 @@ func (m *Message) json() result {
 	if len(m.Blocks) > 0 {
 		v["blocks"] = m.Blocks
 	}
+	if len(m.Files) > 0 {
+		v["files"] = m.Files
+	}
 	if m.User == BotUser {
 		v["bot_id"], v["app_id"], v["team"] = BotID, AppID, Team
 	}

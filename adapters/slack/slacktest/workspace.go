@@ -73,6 +73,7 @@ type Message struct {
 	TS, Channel, User, Text string
 	Blocks                  []json.RawMessage
 	Metadata                json.RawMessage
+	Files                   json.RawMessage
 	Reactions               []string
 	Edited                  bool
 }
@@ -230,6 +231,14 @@ func (w *Workspace) Messages(channel string) []Message {
 		all = append(all, c)
 	}
 	return all
+}
+
+// Attach puts files of any shape into a user's newest message.
+func (w *Workspace) Attach(user string, files json.RawMessage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.messages[w.room(user)]
+	all[len(all)-1].Files = files
 }
 
 // File gives what is stored of a file; nil bytes when it is gone.
