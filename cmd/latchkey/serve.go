@@ -78,7 +78,9 @@ operator has to look, and a line about a clock that was set), /healthz/CHANNEL
 takes work). A platform that fails is tried again and harms no other.
 
 SIGHUP reads the scripts and the secrets of the chat accounts anew. SIGTERM
-stops it: not ready first, then what is under way, at most 20 seconds.
+stops it: not ready first, for as long as http.drain says, so that a load
+balancer looks elsewhere; then the port is closed, and what is under way is
+finished, in at most 20 seconds. A second SIGTERM ends it at once.
 
   latchkey serve --config latchkey.yaml`,
 	}
@@ -95,6 +97,7 @@ stops it: not ready first, then what is under way, at most 20 seconds.
 
 func serve(ctx context.Context, s std, cfg *config.Config) error {
 	log := newLog(s.err, cfg.Log)
+	draining.Store(int64(cfg.HTTP.Drain))
 	h, err := build(ctx, cfg, log, configured()...)
 	if err != nil {
 		return err
