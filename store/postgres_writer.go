@@ -105,6 +105,9 @@ func (w *pgWriter) commit(batch []*request) {
 		if sent && lost {
 			err = fmt.Errorf("the connection broke during COMMIT, the outcome is unknown: %w", err)
 		}
+		if lost || sent {
+			w.p.db.met(err)
+		}
 		for _, r := range batch {
 			r.err = wrap("PostgreSQL", err)
 		}
