@@ -170,7 +170,7 @@ func (l *lite) run() {
 		}
 		l.gate.Lock()
 		l.commit(batch)
-		nudge, queued := len(l.g.jobs) > 0, l.g.queued
+		nudge, queued := len(l.g.jobs) > 0, len(l.g.queues) > 0
 		l.gate.Unlock()
 		answer(batch)
 		if nudge {
