@@ -311,8 +311,9 @@ type Erased struct {
 // holds ids only, never a secret.
 type Job interface{ Kind() string }
 
-// A QueuedJob is a job that waits in a queue of its own, so that neither it nor
-// its like ever hold up other jobs.
+// A QueuedJob is a job that waits in a queue of its own, or in one with its
+// like, so that they never hold up other jobs: whatever waits for an outside
+// system is one. The jobs without are done from the store alone.
 type QueuedJob interface {
 	Job
 	Queue() JobQueue // does not depend on the value
@@ -330,8 +331,14 @@ type JobTx interface {
 	Enqueue(j Job, at time.Time) error // zero time: now
 }
 
-// DropJob wraps an error that no retry can mend.
-type DropJob struct{ Err error }
+// DropJob wraps an error that no retry can mend. It holds no number and no
+// address: operators read it.
+type DropJob struct {
+	Err error
+	// Quiet: no operator has to look. What the job was about is gone, or its
+	// destination refuses and the person has been told.
+	Quiet bool
+}
 
 // Error implements error.
 func (e *DropJob) Error() string { return "given up: " + e.Err.Error() }

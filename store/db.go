@@ -47,6 +47,7 @@ type DB struct {
 	count counters
 	back  backend
 	jobs  jobs
+	probe prober
 
 	stopLooking context.CancelFunc
 	looking     sync.WaitGroup             // lookAtClock

@@ -48,6 +48,17 @@ func (db *DB) LeaveRunning(ctx context.Context) error {
 	})
 }
 
+// LastTry gives every job that waits only one try more.
+func (db *DB) LastTry(ctx context.Context) error {
+	return db.update(ctx, func(t *tx) error {
+		_, err := t.c.(texter).do(`UPDATE river_job SET attempt = max_attempts - 1`)
+		return err
+	})
+}
+
+// RetryAfter is retryAfter, for tests.
+var RetryAfter = retryAfter
+
 // Setting is what PostgreSQL says of a setting, to a writer or to the pool.
 func Setting(t testing.TB, db *DB, name string, writer bool) (value string) {
 	t.Helper()

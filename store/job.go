@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -53,7 +54,11 @@ func (t *tx) Enqueue(j bot.Job, at time.Time) error {
 		if p.InsertOpts == nil {
 			p.InsertOpts = &river.InsertOpts{}
 		}
-		p.InsertOpts.Queue, t.g.queued = q.Queue().Name, true
+		name := q.Queue().Name
+		p.InsertOpts.Queue = name
+		if !slices.Contains(t.g.queues, name) {
+			t.g.queues = append(t.g.queues, name)
+		}
 	}
 	t.g.jobs = append(t.g.jobs, p)
 	return nil

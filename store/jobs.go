@@ -34,6 +34,10 @@ const (
 	jobPoll = time.Second
 	// jobAttempts end about two hours after the first.
 	jobAttempts = 25
+	// jobAfter bounds how long a provider may put off a retry.
+	jobAfter = time.Hour
+	// jobGivenUp is how long a job that was given up is listed.
+	jobGivenUp = 14 * 24 * time.Hour
 )
 
 // jobWaits are the pauses after the first, second, ... failed attempt; the
@@ -61,20 +65,23 @@ func (w *Workers) river() *river.Workers {
 // when the process died in the middle, so it must bear a repeat. nil is done;
 // an error that wraps *bot.DropJob ends the job; any other error is tried again
 // after 1, 2, 5, 10, 20, 30 s, then 1, 2, 5 and every 10 minutes, 25 times in
-// all. ctx ends after a minute, or after the Timeout of the job's queue
-// (bot.QueuedJob), and when the jobs are stopped in a hurry.
+// all, or when the provider wants it: after the After of a *bot.SendError that
+// is SendThrottled, an hour at most. ctx ends after a minute, or after the
+// Timeout of the job's queue (bot.QueuedJob), and when the jobs are stopped in a
+// hurry. A job that is given up is logged, and listed by GivenUp.
 func Handle[J bot.Job](w *Workers, fn func(ctx context.Context, j J) error) {
 	river.AddWorker(w.river(), &worker[J]{fn: fn, of: w})
 	var j J
 	if q, ok := any(j).(bot.QueuedJob); ok {
-		w.queues[q.Queue().Name] = q.Queue().Workers
+		w.queues[q.Queue().Name] = max(w.queues[q.Queue().Name], q.Queue().Workers)
 	}
 }
 
 type worker[J bot.Job] struct {
 	river.WorkerDefaults[J]
-	fn func(context.Context, J) error
-	of *Workers
+	fn    func(context.Context, J) error
+	of    *Workers
+	after sync.Map // id of a job that has failed -> how long its provider wants to be left alone
 }
 
 // Timeout implements river.Worker. 0: jobTimeout.
@@ -89,13 +96,54 @@ func (w *worker[J]) Timeout(*river.Job[J]) time.Duration {
 // Work implements river.Worker.
 func (w *worker[J]) Work(ctx context.Context, j *river.Job[J]) error {
 	err := w.fn(ctx, j.Args)
-	if drop := (*bot.DropJob)(nil); errors.As(err, &drop) {
-		return river.JobCancel(err)
-	}
-	if err == nil {
+	var drop *bot.DropJob
+	switch {
+	case err == nil:
 		w.of.db.jobDone(ctx, j.ID)
+	case errors.As(err, &drop):
+		if drop.Quiet {
+			w.of.db.log.Info("a job ends undone, and nobody has to look", "kind", j.Kind, "job", j.ID, "err", drop.Err)
+			err = fmt.Errorf("%s%w", quietly, err)
+		} else {
+			w.givenUp(j, drop.Err)
+		}
+		return river.JobCancel(err)
+	case j.Attempt >= j.MaxAttempts && !errors.Is(ctx.Err(), context.Canceled): // a stop is no try
+		w.givenUp(j, err)
+	default:
+		if wait := retryAfter(err); wait > 0 {
+			w.after.Store(j.ID, wait)
+		}
 	}
 	return err
+}
+
+func (w *worker[J]) givenUp(j *river.Job[J], err error) {
+	w.of.db.log.Error("a job is given up; `latchkey outbox list` has it", "kind", j.Kind, "job", j.ID, "tries", j.Attempt, "err", err)
+}
+
+// NextRetry implements river.Worker. The zero time leaves it to jobRetry.
+func (w *worker[J]) NextRetry(j *river.Job[J]) time.Time {
+	wait, ok := w.after.LoadAndDelete(j.ID)
+	if !ok {
+		return time.Time{}
+	}
+	return w.of.db.jobNow().Add(jitter(wait.(time.Duration)))
+}
+
+// retryAfter is how long the provider that err comes from wants to be left
+// alone; 0: it did not say.
+func retryAfter(err error) time.Duration {
+	var se *bot.SendError
+	if !errors.As(err, &se) || se.Kind != bot.SendThrottled {
+		return 0
+	}
+	return min(se.After, jobAfter)
+}
+
+// jitter lengthens a wait by up to a tenth.
+func jitter(wait time.Duration) time.Duration {
+	return wait + time.Duration(rand.Int64N(int64(wait/10)+1))
 }
 
 // jobDone notes that a job is done, at once. River would note it too, but
@@ -144,7 +192,7 @@ type jobRetry struct{ db *DB }
 // NextRetry implements river.ClientRetryPolicy, with up to a tenth of jitter.
 func (r jobRetry) NextRetry(j *rivertype.JobRow) time.Time {
 	wait := jobWaits[min(max(len(j.Errors), 0), len(jobWaits)-1)]
-	return r.db.jobNow().Add(wait + time.Duration(rand.Int64N(int64(wait/10))))
+	return r.db.jobNow().Add(jitter(wait))
 }
 
 // jobs is what of the durable jobs runs in this process.
@@ -234,6 +282,9 @@ func (db *DB) jobConfig(w *Workers, id string) *river.Config {
 		RetryPolicy:          jobRetry{db},
 		Test:                 river.TestConfig{Time: jobClock{db}}, // the only way to give River a clock
 		MaxAttempts:          jobAttempts,
+
+		CancelledJobRetentionPeriod: jobGivenUp,
+		DiscardedJobRetentionPeriod: jobGivenUp,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"latchkey/bot"
 	"latchkey/bot/failpoint"
@@ -105,6 +106,9 @@ func (w *pgWriter) commit(batch []*request) {
 		if sent && lost {
 			err = fmt.Errorf("the connection broke during COMMIT, the outcome is unknown: %w", err)
 		}
+		if lost || sent {
+			w.p.db.met(err)
+		}
 		for _, r := range batch {
 			r.err = wrap("PostgreSQL", err)
 		}
@@ -156,7 +160,9 @@ func (w *pgWriter) group(batch []*request, single bool) (sent bool, err error) {
 			return false, wrap("insert jobs", err)
 		}
 		// River leaves out notices that follow each other closely.
-		w.pg.queue(`SELECT pg_notify(current_schema() || '.river_insert', '{"queue":"default"}')`)
+		for _, name := range append([]string{river.QueueDefault}, w.g.queues...) {
+			w.pg.queue(`SELECT pg_notify(current_schema() || '.river_insert', '{"queue":"` + name + `"}')`)
+		}
 	}
 	// Everything but COMMIT may fail without doubt about the outcome, but
 	// sending it apart would cost a round trip. What fails before it is an

@@ -35,6 +35,7 @@ type lite struct {
 	t         tx
 	g         group
 	began     bool
+	hasty     bool // the last BEGIN met a lock: the next one waits only busyAgain
 }
 
 const readers = 8
@@ -169,7 +170,7 @@ func (l *lite) run() {
 		}
 		l.gate.Lock()
 		l.commit(batch)
-		nudge, queued := len(l.g.jobs) > 0, l.g.queued
+		nudge, queued := len(l.g.jobs) > 0, len(l.g.queues) > 0
 		l.gate.Unlock()
 		answer(batch)
 		if nudge {
@@ -205,6 +206,7 @@ func (l *lite) commit(batch []*request) {
 	if err != nil {
 		l.undo()
 		l.g = group{}
+		l.db.met(err)
 		for _, r := range batch {
 			r.err = err
 		}
@@ -298,11 +300,22 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	return c, nil
 }
 
+// busyAgain is how long, in milliseconds, the writer waits for a lock that it
+// has waited for in vain before: nobody's answer hangs for the whole of
+// busy_timeout again.
+const busyAgain = 1000
+
 func (l *lite) begin() error {
 	if err := l.w.exec("BEGIN IMMEDIATE"); err != nil {
+		if !l.hasty {
+			l.hasty = l.w.exec(fmt.Sprintf("PRAGMA busy_timeout = %d", busyAgain)) == nil
+		}
 		return fmt.Errorf("store: begin: %w (another program may hold a lock on %s)", err, l.path)
 	}
 	l.began = true
+	if l.hasty {
+		l.hasty = l.w.exec("PRAGMA busy_timeout = 10000") != nil
+	}
 	l.g = group{}
 	l.t = l.db.newTx(l.w, &l.g)
 	return nil

@@ -27,8 +27,8 @@ type tx struct {
 type group struct {
 	head   auditHead
 	jobs   []pendingJob
-	queued bool // one of the jobs has a queue of its own
-	gated  bool // counting is ours until the commit
+	queues []string // of the jobs that have a queue of their own
+	gated  bool     // counting is ours until the commit
 }
 
 var errReadOnly = errors.New("store: a View cannot write; use Update")

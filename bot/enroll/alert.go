@@ -18,6 +18,9 @@ type Alerts struct{}
 // Kind implements bot.Job.
 func (Alerts) Kind() string { return "alerts" }
 
+// Queue implements bot.QueuedJob.
+func (Alerts) Queue() bot.JobQueue { return notices }
+
 // untold raises the alert that nobody could be told of a change.
 func (r *Room) untold(tx bot.Tx, p bot.PersonID, change string) error {
 	_, err := tx.Audit(bot.AuditEntry{Person: p, Actor: "system", Action: "notice.untold", Subject: change})

@@ -53,6 +53,13 @@ type Notify struct {
 // Kind implements bot.Job.
 func (Notify) Kind() string { return "notice" }
 
+// Queue implements bot.QueuedJob.
+func (Notify) Queue() bot.JobQueue { return notices }
+
+// notices is the queue of what is told outside of a conversation. A mail server
+// that hangs holds up these only.
+var notices = bot.JobQueue{Name: "notices", Workers: 16, Timeout: time.Minute}
+
 // work stands for the work address among the addresses to tell.
 const work bot.MethodID = ""
 

@@ -18,6 +18,12 @@ type SendCode struct {
 // Kind implements bot.Job.
 func (SendCode) Kind() string { return "send_code" }
 
+// Queue implements bot.QueuedJob. A provider that hangs holds up codes only, and
+// nothing that hangs elsewhere holds up a code.
+func (SendCode) Queue() bot.JobQueue {
+	return bot.JobQueue{Name: "codes", Workers: 32, Timeout: time.Minute}
+}
+
 // An Asker is a Sender whose provider can be asked whether it took a code,
 // when the outcome of an attempt is not known. Optional.
 type Asker interface {

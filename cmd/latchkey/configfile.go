@@ -108,6 +108,9 @@ func missing(cfg *config.Config) []string {
 	if cfg.HTTP.PublicURL == "" {
 		notes = append(notes, "no http.public_url: notices carry no link to stop an account, only the help desk's number")
 	}
+	if len(cfg.HTTP.Proxies) > 0 && cfg.Store.Path == "" && cfg.HTTP.Drain == 0 {
+		notes = append(notes, "http.drain is 0: at a stop the port closes at once, and a load balancer that has not noticed yet sends requests to it in vain")
+	}
 	if cfg.Twilio.AccountSID == "" {
 		notes = append(notes, "no twilio.account_sid: no texts and calls are made")
 	} else if cfg.HTTP.PublicURL == "" {

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,8 +33,9 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, func() {
 		stop() // a second signal ends the program at once
-		time.Sleep(forcedEnd)
-		fmt.Fprintf(os.Stderr, "latchkey: not done %v after the signal to stop, and ended all the same; what was committed is kept\n", forcedEnd)
+		wait := forcedEnd + time.Duration(draining.Load())
+		time.Sleep(wait)
+		fmt.Fprintf(os.Stderr, "latchkey: not done %v after the signal to stop, and ended all the same; what was committed is kept\n", wait)
 		os.Exit(exitError)
 	})
 	os.Exit(run(ctx, std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
@@ -51,8 +53,12 @@ func unhurried() {
 }
 
 // forcedEnd is how long after a signal to stop the program ends whatever still
-// hangs: more than what is under way may take (drainTime).
+// hangs: more than what is under way may take (drainTime). The pause before the
+// port is closed comes on top.
 const forcedEnd = drainTime + 10*time.Second
+
+// draining is http.drain of the service that this program runs.
+var draining atomic.Int64
 
 // std is what a command reads and writes.
 type std struct {

@@ -75,10 +75,14 @@ and one-time pages, sends what waits, does the jobs, and answers Twilio's
 callbacks, GET /healthz (the process and its store work; "degraded" when an
 operator has to look, and a line about a clock that was set), /healthz/CHANNEL
 (the connection of one channel, for example /healthz/slack-acme) and /readyz (it
-takes work). A platform that fails is tried again and harms no other.
+takes work). While the store takes no writes (disk full, locked, PostgreSQL down)
+/healthz and /readyz answer 503 with the reason. A platform that fails is tried
+again and harms no other.
 
 SIGHUP reads the scripts and the secrets of the chat accounts anew. SIGTERM
-stops it: not ready first, then what is under way, at most 20 seconds.
+stops it: not ready first, for as long as http.drain says, so that a load
+balancer looks elsewhere; then the port is closed, and what is under way is
+finished, in at most 20 seconds. A second SIGTERM ends it at once.
 
   latchkey serve --config latchkey.yaml`,
 	}
@@ -95,6 +99,7 @@ stops it: not ready first, then what is under way, at most 20 seconds.
 
 func serve(ctx context.Context, s std, cfg *config.Config) error {
 	log := newLog(s.err, cfg.Log)
+	draining.Store(int64(cfg.HTTP.Drain))
 	h, err := build(ctx, cfg, log, configured()...)
 	if err != nil {
 		return err
@@ -176,6 +181,10 @@ func (h *house) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
+		if err := h.db.Writable(ctx); err != nil {
+			answer(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
 		if _, err := h.db.Meta(ctx, keyCheck); err != nil {
 			h.log.Error("health: the store does not answer", "err", err)
 			answer(w, http.StatusServiceUnavailable, "the store does not answer")
@@ -194,9 +203,13 @@ func (h *house) routes() http.Handler {
 		answer(w, http.StatusOK, text)
 	})
 	mux.HandleFunc("GET /healthz/{channel}", h.channelHealth)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if !h.ready.Load() {
 			answer(w, http.StatusServiceUnavailable, "starting or stopping")
+			return
+		}
+		if err := h.db.Writable(r.Context()); err != nil {
+			answer(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
 		answer(w, http.StatusOK, "ready")

@@ -216,10 +216,12 @@ func ground(ctx context.Context, cfg *config.Config, log *slog.Logger) (*house, 
 	return h, nil
 }
 
-// run opens the house and serves until ctx ends or the person at the terminal
-// left. It returns when nothing new is taken in any more; close does the rest.
-func (h *house) run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
+// run opens the house and serves until its context ends or the person at the
+// terminal left. When the context ends, /readyz says so for http.drain before
+// anything stops. It returns when nothing new is taken in any more; close does
+// the rest.
+func (h *house) run(until context.Context) error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(until))
 	defer stop()
 	var all sync.WaitGroup
 	failed := make(chan error, 1+len(h.outside.channels))
@@ -257,9 +259,12 @@ func (h *house) run(ctx context.Context) error {
 	h.ready.Store(true)
 	select {
 	case err = <-failed:
-	case <-ctx.Done():
+	case <-ctx.Done(): // the person left
+	case <-until.Done():
+		h.ready.Store(false) // first of all: nobody shall send more
+		err = h.drain(failed)
 	}
-	h.ready.Store(false) // first of all: nobody shall send more
+	h.ready.Store(false)
 	stop()
 	all.Wait()
 	select {
@@ -268,6 +273,21 @@ func (h *house) run(ctx context.Context) error {
 	default:
 	}
 	return err
+}
+
+// drain goes on serving until a load balancer has noticed that the service is
+// not ready any more.
+func (h *house) drain(failed <-chan error) error {
+	if h.listener == nil || h.cfg.HTTP.Drain == 0 {
+		return nil
+	}
+	h.log.Info("not ready any more; the port stays open for a while", "http.drain", h.cfg.HTTP.Drain)
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(h.cfg.HTTP.Drain):
+		return nil
+	}
 }
 
 // Times of upkeep.

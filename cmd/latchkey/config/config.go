@@ -163,8 +163,9 @@ type Twilio struct {
 // HTTP is the server for health and callbacks.
 type HTTP struct {
 	Addr      string
-	PublicURL string   // as the outside reaches Addr, without a slash at its end
-	Proxies   []string // addresses or networks whose X-Forwarded-For counts
+	PublicURL string        // as the outside reaches Addr, without a slash at its end
+	Drain     time.Duration // at a stop: how long GET /readyz says "stopping" before the port is closed
+	Proxies   []string      // addresses or networks whose X-Forwarded-For counts
 }
 
 // Secrets says how secrets are shown to people.

@@ -150,6 +150,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
 		{Path: "http.public_url", Kind: "address", Doc: "The same server as the outside reaches it; the web chat, one-time pages and Twilio's callbacks need it.", Example: "https://latchkey.example.org",
 			at: func(c *Config) any { return &c.HTTP.PublicURL }, bad: badURL},
+		{Path: "http.drain", Kind: "duration", Doc: "At a stop, how long everything goes on while GET /readyz already answers 503, so that a load balancer sends its requests elsewhere before the port is closed: set twice what the balancer takes to notice.", Floor: "0s", Cap: "1m",
+			at: func(c *Config) any { return &c.HTTP.Drain }},
 		{Path: "http.trusted_proxies", Kind: "list", list: true, Doc: "Addresses or networks of your own proxies, whose X-Forwarded-For tells who asks; unset, everybody behind a proxy shares one set of limits.", Example: "127.0.0.1, 10.0.0.0/8",
 			at: func(c *Config) any { return &c.HTTP.Proxies }, bad: badNetwork},
 
