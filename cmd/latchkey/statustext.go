@@ -259,8 +259,11 @@ func (r *readinessReport) explain(ctx context.Context, w io.Writer, f statusFlag
 func (r *readinessReport) explained(p *bot.Person, v *readiness.Verdict) string {
 	var b strings.Builder
 	paragraph(&b, "", printable(p.Name+" ("+p.Username+"), "+string(p.ID)))
-	if !p.Enrolls() {
-		paragraph(&b, "", "Not counted: the account is off, or is no staff's.")
+	if p.Disabled {
+		paragraph(&b, "", "Not counted: the account is disabled "+strings.Join(offWhere(p), ", and ")+".")
+	}
+	if !p.Kind.Enrolls() {
+		paragraph(&b, "", fmt.Sprintf("Not counted: the account is of the kind %s, and only staff count.", printable(string(p.Kind))))
 	}
 	switch v.Source {
 	case readiness.FromReport:

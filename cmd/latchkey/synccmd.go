@@ -33,8 +33,7 @@ enrolled. Too many people who would be switched off at once are refused, as by a
 import (of the service's own syncs, those of 24 hours count together): look with
 --dry-run, and say --yes if that is meant. Lists (people import)
 may be used beside: a sync leaves alone whom the directory never had. Of whom it
-has, it wins in what it says: an account that is off there, and active in a list,
-is on until the next sync.
+has, it wins in what it says. An account is on only when neither has it off.
 
   latchkey people sync --config latchkey.yaml --dry-run
   latchkey people sync --config latchkey.yaml
