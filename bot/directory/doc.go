@@ -30,10 +30,12 @@
 // # Failures
 //
 // When the directory asks to wait (bot.WaitError, Asked) the page is read then,
-// and that is no failure. After any other failure it is read again after the
+// and that is no failure, unless it has done nothing else for half an hour. After any other failure it is read again after the
 // pause that the error names, else after 10 and 30 seconds, 1, 5, 15 and then
 // every 30 minutes; how many there were in a row, and the last, stand in the
-// state. A job that was lost is found missing and put back.
+// state. A job that was lost is found missing and put back. Pages that lead to no
+// end are a failure, too: in a circle, 50 in a row that are empty or have nothing
+// but what was read before, or more than any list has.
 //
 // # Two lists
 //

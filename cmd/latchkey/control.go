@@ -246,6 +246,9 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	for {
 		var head [5]byte
 		if _, err := io.ReadFull(c, head[:]); err != nil {
+			if ctx.Err() != nil && s.goesOn != "" {
+				return true, errors.New("interrupted; " + s.goesOn)
+			}
 			if ctx.Err() != nil {
 				return true, errors.New("interrupted; what the service had not finished is not stored")
 			}
