@@ -40,6 +40,9 @@ type Person struct {
 	// Missing says that the account is off because the last list did not have
 	// the person any more; the next list that has them takes it back.
 	Missing bool
+	// InDirectoryOff and InListOff say whose word has the account off: that of the
+	// directory which people are synced from, and that of a staff list.
+	InDirectoryOff, InListOff bool
 	// UnlistedAt is since when the last staff list that was imported does not
 	// have the person; zero: it has.
 	UnlistedAt time.Time

@@ -57,6 +57,9 @@ type SyncState struct {
 	Restarts  int       `json:"restarts,omitempty"` // how often the directory said that a cursor is over
 	Empty     int       `json:"empty,omitempty"`    // pages in a row, up to now, that had nothing and named a next one
 
+	Stale   int       `json:"stale,omitempty"` // pages in a row, up to now, that had only what this reading has had already
+	AskedAt time.Time `json:"askedAt"`         // since when the directory asks to wait and gives no page; zero: it does not
+
 	// Mark is a cursor that this reading has passed: one that comes again leads in
 	// a circle.
 	Mark string `json:"mark,omitempty"`
@@ -142,8 +145,9 @@ type DirectoryTx interface {
 	// most limit: of the members of the groups, or all without groups.
 	Entries(groups []string, after PersonID, limit int) ([]DirectoryEntry, error)
 
-	// LayMembers notes that the round has seen people in a group.
-	LayMembers(group string, round int64, ids []PersonID) error
+	// LayMembers notes that the round has seen people in a group, and returns how
+	// many of them it had not seen there before.
+	LayMembers(group string, round int64, ids []PersonID) (fresh int, err error)
 	// DropMembers removes those of the group whom the round has not seen.
 	DropMembers(group string, round int64) (int, error)
 	// KeepGroups forgets the members of all other groups.

@@ -143,7 +143,7 @@ func Restore(ctx context.Context, backup, target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return fmt.Errorf("store: make the data folder: %w", err)
 	}
-	lock, err := lockSQLite(target)
+	lock, err := takeFile(target, target+".lock", lockFile) // there is no database yet
 	if err != nil {
 		return err
 	}

@@ -251,24 +251,32 @@ func (t *tx) Entries(groups []string, after bot.PersonID, limit int) ([]bot.Dire
 }
 
 // LayMembers implements bot.DirectoryTx.
-func (t *tx) LayMembers(group string, round int64, ids []bot.PersonID) error {
+func (t *tx) LayMembers(group string, round int64, ids []bot.PersonID) (fresh int, err error) {
 	x, err := t.rare()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	erased, err := readTombstones(x)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	seen := map[bot.PersonID]bool{}
+	err = x.ask(`SELECT person FROM directory_member WHERE grp = $2 AND round = $3 AND person IN `+among,
+		func(r row) { seen[bot.PersonID(r.text(0))] = true }, array(ids), group, round)
+	if err != nil {
+		return 0, wrap("read the members of a group", err)
 	}
 	for _, id := range ids {
-		if erased.has(id) {
+		if erased.has(id) || seen[id] {
 			continue
 		}
+		seen[id] = true
 		if err := t.write(memberPut, group, string(id), round); err != nil {
-			return wrap("store a member", err)
+			return 0, wrap("store a member", err)
 		}
+		fresh++
 	}
-	return nil
+	return fresh, nil
 }
 
 // DropMembers implements bot.DirectoryTx.

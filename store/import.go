@@ -51,6 +51,16 @@ const (
 	OfSync
 )
 
+// off is what the list's word "off" is in person.disabled.
+func (w Whose) off() int64 { return [...]int64{offSaid, offBeside, offSaid}[w] }
+
+// others is what the list has no word on in person.disabled, of a person p: an
+// account that the sync has off stays off whatever a list beside it says, and
+// the other way round. Who is not the sync's is the list's alone.
+func (w Whose) others() string {
+	return [...]string{"0", fmt.Sprintf("CASE WHEN p.synced = 1 THEN %d ELSE 0 END", offSaid), fmt.Sprint(offBeside)}[w]
+}
+
 // misses is the condition for people p whom the list can miss.
 func (w Whose) misses() string {
 	return [...]string{"p.id <> ''", "p.synced = 0", "p.synced = 1"}[w]
@@ -111,6 +121,7 @@ const (
 	AddedOff            // new, and off in the list
 	Reenabled
 	StillStopped // the list says active, an operator stopped the account: it stays off
+	StillOff     // one of list and directory says active, the other one has the account off: it stays off
 	TurnedOff    // the list says so
 	Missing      // active, and not in the list; switched off with DisableMissing
 	StaffNoMore  // active, and from now on of a kind that is not enrolled
@@ -126,7 +137,7 @@ const (
 
 // String says it for operators.
 func (k ChangeKind) String() string {
-	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "switched off", "not in the list", "no longer staff, so not enrolled any more", "user name changed", "login given to somebody else",
+	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "active in the one of list and directory, off in the other: they stay off", "switched off", "not in the list", "no longer staff, so not enrolled any more", "user name changed", "login given to somebody else",
 		"work address changed", "work address removed", "name changed", "kind changed", "other details changed"}[k]
 }
 
@@ -175,10 +186,11 @@ func (r *ImportReport) Count(k ChangeKind) int {
 	return 0
 }
 
-// What stands in person.disabled: two reasons, of which either is enough.
+// What stands in person.disabled: reasons, of which each is enough.
 const (
-	offInList   = 1 // the list says that the account is off
+	offSaid     = 1 // the directory's sync says that the account is off; of whom it does not have, the list
 	offUnlisted = 2 // the list did not have the person, and missing people are switched off
+	offBeside   = 4 // a list beside the sync says so
 )
 
 // stageColumns are what a directory says about a person.
@@ -214,6 +226,9 @@ const (
 	stageSpelledDrop = `DROP TABLE import_spelled`
 	// What a row leaves unsaid is what is stored.
 	stageFill = `UPDATE import_person SET %s FROM person p WHERE p.id = import_person.id AND import_person.unsaid <> 0`
+	// What only another list has a word on stays. %s is Whose.others.
+	stageOthers = `UPDATE import_person SET disabled = import_person.disabled | (p.disabled & (%[1]s)) FROM person p
+		WHERE p.id = import_person.id AND p.disabled & (%[1]s) <> 0`
 
 	// An account that is off in the list gives its login to an active one.
 	stageYield = `UPDATE import_person SET %[1]s = '' WHERE disabled <> 0 AND bad = 0 AND %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person a
@@ -311,6 +326,7 @@ var changed = []struct {
 	{AddedOff, `p.id IS NULL AND s.disabled <> 0`, `''`, addedLogin},
 	{Reenabled, `p.disabled <> 0 AND s.disabled = 0 AND p.stopped_at = 0`, `''`, `''`},
 	{StillStopped, `s.disabled = 0 AND p.stopped_at <> 0`, `''`, `''`},
+	{StillOff, `s.disabled <> 0 AND s.disabled & {off} = 0 AND s.unsaid & {status} = 0`, `''`, `''`},
 	{TurnedOff, `(p.disabled = 0 AND p.stopped_at = 0 AND s.disabled <> 0)`, `''`, `''`},
 	{StaffNoMore, `(p.disabled = 0 AND p.stopped_at = 0 AND s.disabled = 0 AND p.kind IN ` + enrolledKinds + ` AND s.kind NOT IN ` + enrolledKinds + `)`, `p.kind`, `s.kind`},
 	{LoginChanged, `p.username <> s.username`, `p.username`, `s.username`},
@@ -319,6 +335,11 @@ var changed = []struct {
 	{NameChanged, `p.name <> s.name`, `p.name`, `s.name`},
 	{KindChanged, `p.kind <> s.kind`, `p.kind`, `s.kind`},
 	{DetailChanged, stageDetail, `''`, `''`},
+}
+
+// when is the condition of a change. {off} is the list's own word.
+func (im *importer) when(condition string) string {
+	return strings.NewReplacer("{off}", fmt.Sprint(im.o.Whose.off()), "{status}", fmt.Sprint(uint32(bot.FieldDisabled))).Replace(condition)
 }
 
 // ImportPeople merges the rows of a directory's list into the people: new ids
@@ -403,7 +424,7 @@ func (im *importer) stage() iter.Seq[[]any] {
 				p.Manager = ""
 			}
 			copy(v, []any{int64(line), string(p.ID), tidy(p.Username), tidy(p.Email), clean(p.Name), clean(p.GivenName), clean(p.Department),
-				clean(p.Title), string(p.Manager), clean(p.WorkPhone), clean(p.Lang), clean(p.TimeZone), flag(p.Disabled),
+				clean(p.Title), string(p.Manager), clean(p.WorkPhone), clean(p.Lang), clean(p.TimeZone), flag(p.Disabled) * im.o.Whose.off(),
 				clean(string(p.Kind)), clean(p.Site), clean(p.HiredOn), int64(unsaid), bad})
 			if !yield(v) {
 				return
@@ -525,7 +546,7 @@ func (im *importer) complete(c texter) error {
 	for _, f := range stageFields {
 		stored := "p." + f.column
 		if f.bit == bot.FieldDisabled {
-			stored = fmt.Sprintf("p.disabled & %d", offInList) // being listed ends the other reason
+			stored = fmt.Sprintf("p.disabled & %d", offSaid|offBeside) // being listed ends the third reason
 		}
 		left := fmt.Sprintf("import_person.unsaid & %d <> 0", f.bit)
 		if f.bit == bot.FieldKind {
@@ -535,6 +556,11 @@ func (im *importer) complete(c texter) error {
 	}
 	if _, err := c.do(fmt.Sprintf(stageFill, strings.Join(set, ", "))); err != nil {
 		return wrap("complete the rows", err)
+	}
+	if im.o.Whose != Everybodys {
+		if _, err := c.do(fmt.Sprintf(stageOthers, im.o.Whose.others())); err != nil {
+			return wrap("keep what another list says", err)
+		}
 	}
 	if err := im.index(c, "username", "email"); err != nil {
 		return err
@@ -552,7 +578,7 @@ func (im *importer) count(c texter) error {
 	r := &im.report
 	var sums strings.Builder
 	for _, ch := range changed {
-		fmt.Fprintf(&sums, ", coalesce(sum(CASE WHEN %s THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/", ch.when)
+		fmt.Fprintf(&sums, ", coalesce(sum(CASE WHEN %s THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/", im.when(ch.when))
 	}
 	var n [changeKinds]int
 	unlisted := fmt.Sprintf(stageUnlisted, im.o.Whose.misses())
@@ -593,7 +619,7 @@ func (im *importer) count(c texter) error {
 	}
 	for _, ch := range changed {
 		if n[ch.kind] > 0 {
-			give(ch.kind, fmt.Sprintf(`SELECT s.id, s.name, %s, %s FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0 AND %s ORDER BY s.id`, ch.was, ch.now, ch.when))
+			give(ch.kind, fmt.Sprintf(`SELECT s.id, s.name, %s, %s FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0 AND %s ORDER BY s.id`, ch.was, ch.now, im.when(ch.when)))
 		}
 	}
 	if n[Missing] > 0 {

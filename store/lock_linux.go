@@ -1,6 +1,14 @@
 package store
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
+
+// lockDatabase takes the database file itself. Linux keeps these locks apart from
+// those that SQLite takes (flock(2), NOTES), and network file systems, which do
+// not, are refused.
+func lockDatabase(f *os.File) error { return lockFile(f) }
 
 // networkFS names the network file system that holds path, or is empty.
 // SQLite's WAL needs shared memory, which these do not give (sqlite.org/wal.html).

@@ -85,7 +85,7 @@ func TestNightlyImport(t *testing.T) {
 		r = importAll(t, db, o, bare...)
 		wantChanges(t, r, map[store.ChangeKind]int{store.Reenabled: 1, store.StillStopped: 1})
 		for i, want := range staff {
-			want.Disabled = i == 2 || i == 7
+			want.Disabled, want.InListOff = i == 2 || i == 7, i == 2
 			if i == 7 {
 				want.StoppedAt = time.UnixMilli(5).UTC()
 			}
@@ -238,6 +238,7 @@ func TestUnsaidStays(t *testing.T) {
 		want := bot.Person{ID: "1", Username: "ann", Email: "ann@x.example", Name: "Ann Lee", GivenName: "Ann", Department: "IT", Title: "T", Manager: "2",
 			WorkPhone: "+1", Lang: "en", TimeZone: "Europe/Paris", Disabled: true, Kind: bot.Staff, Site: "North", HiredOn: "2020-01-02"}
 		importAll(t, db, store.ImportOptions{}, want)
+		want.InListOff = true
 		for _, u := range []bot.PersonFields{^bot.PersonFields(0), ^bot.FieldUsername} {
 			r := importAll(t, db, store.ImportOptions{Unsaid: unsaid(u)}, bot.Person{ID: "1", Username: "ann"})
 			if p := person(t, db, "1"); !r.Stored || r.Unchanged != 1 || *p != want {
@@ -253,7 +254,7 @@ func TestUnsaidStays(t *testing.T) {
 			bot.FieldDepartment: func(p *bot.Person) { p.Department = row.Department }, bot.FieldTitle: func(p *bot.Person) { p.Title = row.Title },
 			bot.FieldManager: func(p *bot.Person) { p.Manager = row.Manager }, bot.FieldWorkPhone: func(p *bot.Person) { p.WorkPhone = row.WorkPhone },
 			bot.FieldLang: func(p *bot.Person) { p.Lang = row.Lang }, bot.FieldTimeZone: func(p *bot.Person) { p.TimeZone = row.TimeZone },
-			bot.FieldDisabled: func(p *bot.Person) { p.Disabled = false }, bot.FieldKind: func(p *bot.Person) { p.Kind = row.Kind },
+			bot.FieldDisabled: func(p *bot.Person) { p.Disabled, p.InListOff = false, false }, bot.FieldKind: func(p *bot.Person) { p.Kind = row.Kind },
 			bot.FieldSite: func(p *bot.Person) { p.Site = row.Site }, bot.FieldHiredOn: func(p *bot.Person) { p.HiredOn = row.HiredOn },
 		} {
 			set(&want)

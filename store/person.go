@@ -14,7 +14,8 @@ func scanPerson(r row) bot.Person {
 		Disabled: r.int(11) != 0 || r.int(16) != 0, Stage: bot.Stage(r.int(12)), StartedAt: fromMillis(r.int(13)), DoneAt: fromMillis(r.int(14)),
 		NextNudge: fromMillis(r.int(15)), StoppedAt: fromMillis(r.int(16)), FrozenAt: fromMillis(r.int(17)), FirstMethodAt: fromMillis(r.int(18)),
 		Kind: bot.PersonKind(r.text(19)), Site: r.text(20), HiredOn: r.text(21), UnlistedAt: fromMillis(r.int(22)),
-		Missing: r.int(11)&offUnlisted != 0,
+		Missing: r.int(11)&offUnlisted != 0, InDirectoryOff: r.int(11)&offSaid != 0 && r.int(23) != 0,
+		InListOff: r.int(11)&offBeside != 0 || r.int(11)&offSaid != 0 && r.int(23) == 0,
 	}
 }
 

@@ -21,7 +21,8 @@ func TestIDsInAnotherSpelling(t *testing.T) {
 		lay := func(x string) {
 			err := db.Update(t.Context(), func(tx bot.Tx) error {
 				_, err := tx.LayEntries(1, []bot.DirectoryChange{{ID: plain, Body: []byte(`{"n":"` + x + `"}`)}, {ID: boss, Body: []byte(`{"manager":{"id":"` + plain + `"}}`)}})
-				return errors.Join(err, tx.LayMembers("g", 1, []bot.PersonID{plain}))
+				_, merr := tx.LayMembers("g", 1, []bot.PersonID{plain})
+				return errors.Join(err, merr)
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -100,7 +100,7 @@ const (
 		coalesce((SELECT p.frozen_at FROM identity i JOIN person p ON p.id = i.person WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
 	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
 	outboxBare       = `conversation, seq, NULL, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
-	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at`
+	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
 	requestColumns   = `id, person, conversation, flow, step, error, lang, at, closed_at`

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 type lite struct {
 	db   *DB
 	path string
-	lock *os.File
+	lock sqliteLock
 	q    *queue
 	w    *liteConn // the writer's
 	// gate is the right to write. The writer holds it for a group; River's
@@ -56,19 +57,12 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// SQLite would make the file readable for everyone; its WAL follows it.
-	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		unlockFile(lock)
-		return fmt.Errorf("store: %w", err)
-	} else {
-		f.Close()
-	}
 	l := &lite{db: db, path: path, lock: lock, q: newQueue(), done: make(chan struct{}),
 		readers: make(chan *liteConn, readers), slots: make(chan struct{}, readers)}
 	// 16 MiB of pages: more is not faster, since the system has the file in memory too.
 	l.w, err = openLite(path, "&_journal_mode=WAL", &db.count, "cache_size=-16384", "wal_autocheckpoint=0", "journal_size_limit=67108864", "temp_store=MEMORY")
 	if err != nil {
-		unlockFile(lock)
+		lock.give()
 		return err
 	}
 	err = l.checkPragmas()
@@ -81,7 +75,7 @@ func (db *DB) openSQLite(ctx context.Context) error {
 	}
 	if err != nil {
 		l.w.close()
-		unlockFile(lock)
+		lock.give()
 		return err
 	}
 	db.back = l
@@ -92,15 +86,37 @@ func (db *DB) openSQLite(ctx context.Context) error {
 // lockWait is how long a file waits for another process that has it.
 const lockWait = 2 * time.Second
 
-// lockSQLite keeps other processes away from path.
-func lockSQLite(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+// A sqliteLock keeps other processes away from a database: by a file beside it,
+// and by the database itself, since the other one looks like a leftover and may
+// be deleted.
+type sqliteLock struct{ beside, database *os.File }
+
+// lockSQLite takes the lock of the database at path, and makes the file if there
+// is none.
+func lockSQLite(path string) (l sqliteLock, err error) {
+	if l.beside, err = takeFile(path, path+".lock", lockFile); err != nil {
+		return l, err
+	}
+	// SQLite would make the file readable for everyone; its WAL follows it.
+	if l.database, err = takeFile(path, path, lockDatabase); err != nil {
+		unlockFile(l.beside)
+	}
+	return l, err
+}
+
+// give gives the database free, when all its connections are closed: closing the
+// file takes SQLite's own locks of this process away, too (fcntl(2)).
+func (l *sqliteLock) give() error { return errors.Join(unlockFile(l.database), unlockFile(l.beside)) }
+
+// takeFile opens a file and locks it for the database at path.
+func takeFile(path, name string, lock func(*os.File) error) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	// Another command may be about to end: operators give several at once.
-	err = lockFile(f)
-	for end := time.Now().Add(lockWait); err != nil && time.Now().Before(end); err = lockFile(f) {
+	err = lock(f)
+	for end := time.Now().Add(lockWait); err != nil && time.Now().Before(end); err = lock(f) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if err != nil {
@@ -110,13 +126,18 @@ func lockSQLite(path string) (*os.File, error) {
 	return f, nil
 }
 
-// InUse says whether a process has the SQLite database at path open.
+// InUse says whether another process has the SQLite database at path open.
 func InUse(path string) bool {
-	f, err := os.OpenFile(path+".lock", os.O_RDWR, 0)
+	return held(path+".lock", lockFile) || held(path, lockDatabase)
+}
+
+// held says whether another process has locked a file.
+func held(name string, lock func(*os.File) error) bool {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}
-	if lockFile(f) != nil {
+	if lock(f) != nil {
 		f.Close()
 		return true
 	}
@@ -418,7 +439,7 @@ func (l *lite) close() (err error) {
 		l.readers <- nil
 		l.bridge.close()
 		err = l.w.close()
-		if lerr := unlockFile(l.lock); err == nil {
+		if lerr := l.lock.give(); err == nil {
 			err = lerr
 		}
 	})

@@ -143,3 +143,43 @@ func TestErasedDuringSync(t *testing.T) {
 		}
 	})
 }
+
+// Somebody is on when neither the directory nor a list has them off: whoever is
+// read last, and however often.
+func TestOffInOneOfTwoLists(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		beside := store.ImportOptions{Whose: store.BesideSync}
+		ann := func(off bool) bot.Person { return bot.Person{ID: "ann", Username: "ann", Lang: "en", Disabled: off} }
+		want := func(when string, r store.ImportReport, on, directory, list bool, still int) {
+			t.Helper()
+			p := person(t, db, "ann")
+			if !r.Stored || p.Disabled == on || p.InDirectoryOff != directory || p.InListOff != list || r.Count(store.StillOff) != still {
+				t.Errorf("%s: %+v\n%+v", when, p, r)
+			}
+		}
+		want("new, and off in the list", importAll(t, db, beside, ann(true)), false, false, true, 0)
+		want("new in the directory", syncPeople(t, db, store.ImportOptions{}, ann(false)), false, false, true, 1)
+		want("on in the list", importAll(t, db, beside, ann(false)), true, false, false, 0)
+		r := syncPeople(t, db, store.ImportOptions{}, ann(true))
+		want("off in the directory", r, false, true, false, 0)
+		if r.Gone != 1 {
+			t.Errorf("%+v", r)
+		}
+		for range 2 { // every night
+			r := importAll(t, db, beside, ann(false))
+			want("the list says active", r, false, true, false, 1)
+			if r.Updated != 0 || r.Count(store.Reenabled) != 0 {
+				t.Errorf("%+v", r)
+			}
+		}
+		want("off in both", importAll(t, db, beside, ann(true)), false, true, true, 0)
+		want("on in the directory", syncPeople(t, db, store.ImportOptions{}, ann(false)), false, false, true, 1)
+		unsaid := beside
+		unsaid.Unsaid = func() bot.PersonFields { return bot.FieldDisabled }
+		want("a list without the column", importAll(t, db, unsaid, ann(false)), false, false, true, 0)
+		want("on in both", importAll(t, db, beside, ann(false)), true, false, false, 0)
+		importAll(t, db, beside, ann(true))
+		want("a list that is the only one", importAll(t, db, store.ImportOptions{}, ann(false)), true, false, false, 0)
+	})
+}

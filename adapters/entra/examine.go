@@ -24,7 +24,7 @@ func (c *Client) Examine(ctx context.Context) []bot.Finding {
 		for _, name := range []string{featurePeople.name, featureReport.name, featurePolicy.name, featureOwnPage.name} {
 			found = append(found, bot.Finding{What: name, State: bot.Skipped, Text: "there is no token to ask with"})
 		}
-		return found
+		return plainly(found)
 	}
 	found = append(found, c.examinePeople(ctx, s))
 	for _, g := range c.o.Groups {
@@ -33,7 +33,16 @@ func (c *Client) Examine(ctx context.Context) []bot.Finding {
 	found = append(found, c.examineReport(ctx, s), c.examineOwnPage(ctx, s))
 	found = append(found, c.examinePolicy(ctx, s)...)
 	found = append(found, c.examinePermissions(s))
-	return append(found, examineAssumptions(s)...)
+	return plainly(append(found, examineAssumptions(s)...))
+}
+
+// plainly takes out of the texts what stands before them anyway.
+func plainly(found []bot.Finding) []bot.Finding {
+	for i := range found {
+		f := &found[i]
+		f.Text = strings.TrimPrefix(strings.TrimPrefix(f.Text, "entra: "), f.What+": ")
+	}
+	return found
 }
 
 func (c *Client) examineCloud() bot.Finding {
@@ -242,6 +251,9 @@ func (c *Client) examinePolicy(ctx context.Context, s *seen) []bot.Finding {
 		bot.Finding{What: "your people can", Text: can},
 		bot.Finding{What: "your people cannot", Text: cannot},
 		bot.Finding{What: "Microsoft's campaign", Text: nudging(p.Campaign)})
+	if !slices.ContainsFunc(p.Methods, func(m bot.PolicyMethod) bool { return strings.EqualFold(m.ID, "hardwareOath") }) {
+		found = append(found, bot.Finding{What: "hardware code tokens", Text: "the policy does not tell whether your people can use them: see Entra ID > Authentication methods > Policies > Hardware OATH tokens. Where they are off, the tokens that `latchkey status entra` advises help nobody"})
+	}
 	m := bot.Finding{What: "migration of the policy"}
 	var open bool
 	if m.Text, open = migration(p.Migration); open {

@@ -19,6 +19,9 @@ func find(t *testing.T, fs []bot.Finding, what string) bot.Finding {
 	t.Helper()
 	for _, f := range fs {
 		if f.What == what {
+			if strings.HasPrefix(f.Text, what+": ") || strings.HasPrefix(f.Text, "entra: ") {
+				t.Errorf("said twice: %s: %s", what, f.Text)
+			}
 			return f
 		}
 	}
@@ -65,6 +68,7 @@ func TestExamineOfATenantThatIsRight(t *testing.T) {
 	wants(t, fs, "clock", bot.Fine, "0s away")
 	wants(t, fs, "cloud", bot.Doubtful, "https://graph.microsoft.com")
 	wants(t, fs, "settings that Entra does not tell", bot.Fine, "needs 2", "texts: no", "Password reset")
+	wants(t, fs, "hardware code tokens", bot.Fine, "the policy does not tell", "Hardware OATH tokens")
 	wants(t, fs, "assumptions", bot.Fine, "of "+fmt.Sprint(len(entra.AllAssumptions())))
 	if s.count(people) != 1 || s.count(report) != 1 || s.count(policies) != 1 || s.count(ownPage) != 1 || s.count(members) != 1 || s.count(admins) != 0 {
 		t.Error("something was asked more often than once")

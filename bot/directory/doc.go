@@ -30,21 +30,22 @@
 // # Failures
 //
 // When the directory asks to wait (bot.WaitError, Asked) the page is read then,
-// and that is no failure. After any other failure it is read again after the
+// and that is no failure, unless it has done nothing else for half an hour. After any other failure it is read again after the
 // pause that the error names, else after 10 and 30 seconds, 1, 5, 15 and then
 // every 30 minutes; how many there were in a row, and the last, stand in the
-// state. A job that was lost is found missing and put back.
+// state. A job that was lost is found missing and put back. Pages that lead to no
+// end are a failure, too: in a circle, 50 in a row that are empty or have nothing
+// but what was read before, or more than any list has.
 //
 // # Two lists
 //
 // People may come from lists (CSV) beside. Both feed one list of people by the
 // directory's immutable id. Every sync merges the whole copy, so the directory
 // wins in what it says of a person, at each sync, whether that has changed or
-// not; what a list says stands until then, and what only lists say stays. A
-// nightly list that says "active" of an account which the directory has off
-// switches it on until the next sync (bot.FieldDisabled; leave the column out of
-// the list, or do not list such accounts). Of kinds the directory says only who
-// is a guest, and of members that they are none.
+// not; what a list says stands until then, and what only lists say stays. Whether
+// an account is on is said by both, each with a word of its own: it is off as long
+// as one of them has it off. Of kinds the directory says only who is a guest, and
+// of members that they are none.
 //
 // Neither misses anybody whom only the other has ever had: a sync switches off
 // those whom the sync before had and this one has not, once, and a list leaves

@@ -21,15 +21,20 @@ func (r *Room) readAccounts(ctx context.Context, s *bot.SyncState) (stored, erro
 	}
 	if !page.Last {
 		if err := astray(s, page.Next, len(page.Changes)); err != nil {
-			return nil, fmt.Errorf("read accounts: %w; if that stays so, `latchkey people sync --full` begins anew", err)
+			return nil, fmt.Errorf("read accounts: %w%s", err, beginAnew)
 		}
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
-		if _, err := tx.LayEntries(now.Round, page.Changes); err != nil {
+		laid, err := tx.LayEntries(now.Round, page.Changes)
+		if err != nil {
 			return err
 		}
 		follow(now, page.Next, len(page.Changes))
-		if page.Last {
+		if !page.Last {
+			if err := r.stale(tx, now, len(page.Changes)-laid.Erased, laid.Stored+laid.Gone); err != nil {
+				return fmt.Errorf("read accounts: %w%s", err, beginAnew)
+			}
+		} else {
 			if now.Full {
 				if _, err := tx.DropEntries(now.Round); err != nil {
 					return err
@@ -59,14 +64,19 @@ func (r *Room) readMembers(ctx context.Context, s *bot.SyncState) (stored, error
 		return nil, fmt.Errorf("read the members of group %s (entra.groups): %w", group, err)
 	}
 	if err := astray(s, next, len(ids)); err != nil {
-		return nil, fmt.Errorf("read the members of group %s: %w; if that stays so, `latchkey people sync --full` begins anew", group, err)
+		return nil, fmt.Errorf("read the members of group %s: %w%s", group, err, beginAnew)
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
-		if err := tx.LayMembers(group, now.Seen, ids); err != nil {
+		fresh, err := tx.LayMembers(group, now.Seen, ids)
+		if err != nil {
 			return err
 		}
 		follow(now, next, len(ids))
-		if next == "" {
+		if next != "" {
+			if err := r.stale(tx, now, len(ids), fresh); err != nil {
+				return fmt.Errorf("read the members of group %s: %w%s", group, err, beginAnew)
+			}
+		} else {
 			if _, err := tx.DropMembers(group, now.Seen); err != nil {
 				return err
 			}
@@ -81,6 +91,9 @@ func (r *Room) readMembers(ctx context.Context, s *bot.SyncState) (stored, error
 		return r.next(tx, bot.PeopleReading, now)
 	}, nil
 }
+
+// beginAnew is what an operator can do about pages that lead nowhere.
+const beginAnew = "; if that stays so, `latchkey people sync --full` begins anew"
 
 // rowPage is how many entries are read at once.
 const rowPage = 500

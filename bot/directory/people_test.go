@@ -198,6 +198,7 @@ func TestPagesWithoutAnEnd(t *testing.T) {
 		"a longer circle":           {way: 2, circle: 40, size: 1},
 		"a circle of empty pages":   {circle: 7},
 		"empty pages, always fresh": {circle: 1 << 30},
+		"the same, always fresh":    {circle: 1 << 30, size: 1},
 	} {
 		for _, what := range []string{"accounts", "members", "report"} {
 			t.Run(name+" of "+what, func(t *testing.T) {
@@ -211,6 +212,7 @@ func TestPagesWithoutAnEnd(t *testing.T) {
 				reading := bot.PeopleReading
 				if what == "report" {
 					reading = bot.ReportReading
+					r.sync(directory.Order{})
 				}
 				r.begin(reading, directory.Order{})
 				for n := 0; ; n++ {
@@ -238,6 +240,88 @@ func TestPagesWithoutAnEnd(t *testing.T) {
 					t.Errorf("%+v", last)
 				}
 			})
+		}
+	}
+}
+
+// What has changed may be told once more, of everybody and in small pages; not
+// for ever.
+func TestChangesWithoutNews(t *testing.T) {
+	w := &winding{circle: 1 << 30, size: 1}
+	var ids []string
+	for i := range 600 {
+		ids = append(ids, fmt.Sprintf("p%03d", i))
+	}
+	r := newRig(t, t.TempDir()+"/bot.db", newTenant(100, append(ids, "a")...), func(d *directory.Deps) { w.DirectorySource, d.Source = d.Source, w })
+	r.sync(directory.Order{})
+	w.what = "accounts"
+	r.begin(bot.PeopleReading, directory.Order{})
+	for range 50 + 60 - 1 {
+		r.advance(bot.PeopleReading)
+	}
+	if _, err := r.Advance(t.Context(), bot.PeopleReading); !directory.Noted(err) || !strings.Contains(err.Error(), "110 pages in a row have nothing but what was read before") || !strings.Contains(err.Error(), "--full") {
+		t.Errorf("%v", err)
+	}
+	w.what = ""
+	if _, err := r.Begin(t.Context(), bot.PeopleReading, directory.Order{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	if last := r.finish(bot.PeopleReading); last.Rows != 601 {
+		t.Errorf("%+v", last)
+	}
+}
+
+// More pages than any list has are an error, also when all have something new:
+// here the lines of a report on strangers.
+func TestMorePagesThanAnyListHas(t *testing.T) {
+	w := &winding{what: "report", circle: 1 << 30, size: 1}
+	r := newRig(t, t.TempDir()+"/bot.db", newTenant(100), func(d *directory.Deps) { w.DirectorySource, d.Source = d.Source, w })
+	r.begin(bot.ReportReading, directory.Order{})
+	for range 60 { // lines on strangers in a row are none too many
+		r.advance(bot.ReportReading)
+	}
+	s := r.state(bot.ReportReading)
+	s.Pages = 100_000
+	if err := r.db.Update(t.Context(), func(tx bot.Tx) error { return tx.PutSyncState(bot.ReportReading, s) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Advance(t.Context(), bot.ReportReading); !directory.Noted(err) || !strings.Contains(err.Error(), "100000 pages were read, more than any list has") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A directory that asks to wait, and gives no page for half an hour, is out of
+// order whatever it says: of people, and of the policy, without which the report
+// is read.
+func TestAskedToWaitForTooLong(t *testing.T) {
+	for _, reading := range []bot.Reading{bot.PeopleReading, bot.ReportReading} {
+		src := newTenant(2, "a", "b", "c")
+		r := newRig(t, t.TempDir()+"/bot.db", src)
+		wait := &bot.WaitError{After: 5 * time.Minute, Asked: true, Err: errTenant}
+		src.fail = func(call string) error {
+			if strings.HasPrefix(call, "people") || call == "policy" {
+				return wait
+			}
+			return nil
+		}
+		r.begin(reading, directory.Order{})
+		for n := range 7 {
+			if w, err := r.Advance(t.Context(), reading); err != nil || w != wait.After {
+				t.Fatalf("after %d pauses: wait %v, %v", n, w, err)
+			}
+			r.now.pass(wait.After)
+		}
+		w, err := r.Advance(t.Context(), reading)
+		if s := r.state(reading); !directory.Noted(err) || w != wait.After || s.Failures != 3 || s.AskedAt.IsZero() || !strings.Contains(s.Error, errTenant.Error()) {
+			t.Fatalf("after half an hour: wait %v, %v: %+v", w, err, s)
+		}
+		r.now.pass(wait.After)
+		if reading == bot.PeopleReading {
+			src.fail = nil
+		}
+		r.finish(reading)
+		if s := r.state(reading); s.Failures != 0 || !s.AskedAt.IsZero() || (s.Warning != "") != (reading == bot.ReportReading) {
+			t.Errorf("%+v", s)
 		}
 	}
 }
@@ -531,13 +615,31 @@ func TestDryRun(t *testing.T) {
 		}
 		r.finish(bot.PeopleReading)
 		r.want("real", "a b c")
+		// One that was interrupted is gone on with: where no other process can be at
+		// it, or has been for long.
+		src.set("c", map[string]any{"name": "Cid"})
+		r.begin(bot.PeopleReading, directory.Order{Force: true})
+		dry := directory.Order{Dry: true, Alone: true}
+		if !r.Alone {
+			if _, err := r.Begin(t.Context(), bot.PeopleReading, dry); !errors.Is(err, directory.ErrRunning) {
+				t.Errorf("%v", err)
+			}
+			r.now.pass(4 * time.Minute)
+		}
+		if began, err := r.Begin(t.Context(), bot.PeopleReading, dry); err != nil || began {
+			t.Errorf("%v, %v", began, err)
+		}
+		r.finish(bot.PeopleReading)
+		r.want("dry, after an interrupted one", "a b c")
+		r.sync(directory.Order{})
+		r.want("real again", "a b c(Cid)")
 		src.set("d", map[string]any{"user": "d", "name": "Name of d"})
 		r.begin(bot.PeopleReading, directory.Order{Dry: true})
 		if _, err := r.Begin(t.Context(), bot.PeopleReading, directory.Order{}); err != nil {
 			t.Error(err)
 		}
 		r.finish(bot.PeopleReading)
-		r.want("made real", "a b c d")
+		r.want("made real", "a b c(Cid) d")
 		// --yes comes while it is being refused.
 		src.vanish("a", "b", "c")
 		merging = func() {

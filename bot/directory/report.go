@@ -10,11 +10,10 @@ import (
 )
 
 // readPolicy reads what people may use. A report without it is better than
-// none, so its failures are borne after a few; the directory may ask to wait for
-// as long as it likes.
+// none, so its failures are borne after a few.
 func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
 	p, err := r.Source.TenantPolicy(ctx)
-	if asked := (*bot.WaitError)(nil); err != nil && (errors.As(err, &asked) && asked.Asked || s.Failures < loudAfter-1 || ctx.Err() != nil) {
+	if asked := (*bot.WaitError)(nil); err != nil && (s.Failures < loudAfter-1 || errors.As(err, &asked) && asked.Asked && !tooLong(s, s.HeldAt) || ctx.Err() != nil) {
 		return nil, fmt.Errorf("read the tenant's policy: %w", err)
 	}
 	if err != nil {
@@ -44,13 +43,16 @@ func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error)
 		return nil, fmt.Errorf("read the report: %w", err)
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
-		kept, err := keep(tx, page)
+		kept, fresh, err := keep(tx, page, now.StartedAt)
 		if err != nil {
 			return err
 		}
 		now.Kept += kept
 		follow(now, next, len(page))
 		if next != "" {
+			if err := r.stale(tx, now, kept, fresh); err != nil { // whether lines on strangers come again is not known
+				return fmt.Errorf("read the report: %w", err)
+			}
 			return r.next(tx, bot.ReportReading, now)
 		}
 		done := Merged{SyncResult: bot.SyncResult{Rows: now.Kept}}
@@ -62,15 +64,16 @@ func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error)
 	}, nil
 }
 
-// keep stores the lines on people whom we have.
-func keep(tx bot.Tx, page []bot.Registration) (kept int, err error) {
+// keep stores the lines on people whom we have. Of these, fresh are on people of
+// whom no line was read since the reading began.
+func keep(tx bot.Tx, page []bot.Registration, began time.Time) (kept, fresh int, err error) {
 	ids := make([]bot.PersonID, len(page))
 	for i := range page {
 		ids[i] = page[i].Person
 	}
 	known, err := tx.Known(ids)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for i := range page {
 		g := &page[i]
@@ -79,18 +82,21 @@ func keep(tx bot.Tx, page []bot.Registration) (kept int, err error) {
 		}
 		old, err := tx.Registration(g.Person)
 		if err != nil && !errors.Is(err, bot.ErrNotFound) {
-			return 0, err
+			return 0, 0, err
 		}
 		if err == nil {
 			g.Direct, g.DirectAt = old.Direct, old.DirectAt
 		}
+		if err != nil || old.ReadAt.Before(began) {
+			fresh++
+		}
 		g.ReadAt = tx.Now()
 		if err := tx.PutRegistration(g); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		kept++
 	}
-	return kept, nil
+	return kept, fresh, nil
 }
 
 // dropOld drops what a complete report has no more. It returns how many, or why

@@ -102,6 +102,9 @@ type Order struct {
 	Dry   bool   // people stay as they are
 	Force bool   // without the brake
 	By    string // who asks, as AuditEntry.Actor
+	// Alone says that this process reads at no other order: where it has the store
+	// for itself (Deps.Alone), a sync that is under way was interrupted.
+	Alone bool
 }
 
 // ErrRunning is returned when a sync is under way that is not what was ordered.
@@ -156,7 +159,10 @@ func anew(s *bot.SyncState) {
 // join makes the sync that is under way what was ordered.
 func (r *Room) join(tx bot.Tx, s *bot.SyncState, o Order) error {
 	if o.Dry && !s.Dry {
-		return ErrRunning
+		if !(o.Alone && r.Alone) && tx.Now().Sub(latest(s.StartedAt, s.HeldAt, s.Due)) <= lostAfter {
+			return ErrRunning
+		}
+		s.Force = false // it was interrupted: what it has read is gone on with
 	}
 	s.Dry, s.Due = o.Dry, time.Time{}
 	if o.Force {

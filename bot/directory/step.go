@@ -47,6 +47,19 @@ var pauses = [...]time.Duration{10 * time.Second, 30 * time.Second, time.Minute,
 // such, or is no end of others.
 const mostEmpty = 50
 
+// mostPages is how many pages a reading may have in all: more than of any list,
+// of 100 accounts or 999 lines a page.
+const mostPages = 100_000
+
+// askedFor is how long the directory may ask to wait and give no page: after
+// that it is out of order, whatever it says.
+const askedFor = 30 * time.Minute
+
+// tooLong reports whether the directory has asked to wait for too long.
+func tooLong(s *bot.SyncState, now time.Time) bool {
+	return !s.AskedAt.IsZero() && now.Sub(s.AskedAt) > askedFor
+}
+
 // loudAfter is how many failures of a page in a row an operator is told of as
 // an error.
 const loudAfter = 3
@@ -101,13 +114,17 @@ func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Dur
 	err = r.update(ctx, reading, &s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Pages++
 		now.Step++
-		now.Holder, now.Failures, now.Error, now.ErrorAt, now.Due = "", 0, "", time.Time{}, time.Time{}
+		now.Holder, now.Failures, now.Error, now.ErrorAt, now.Due, now.AskedAt = "", 0, "", time.Time{}, time.Time{}, time.Time{}
 		err := store(tx, now)
 		after = *now
 		return err
 	})
-	if errors.Is(err, errStale) {
+	var endless *endlessError
+	switch {
+	case errors.Is(err, errStale):
 		return 0, nil
+	case errors.As(err, &endless):
+		return r.failed(ctx, reading, &s, err, stopped)
 	}
 	if err == nil && !after.Running() {
 		r.ended(ctx, reading, &after)
@@ -265,9 +282,17 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 			if now.Restarts++; now.Restarts > 1 {
 				wait = pauses[min(now.Restarts-2, len(pauses)-1)]
 			}
-		case asks:
+		case asks && !tooLong(now, tx.Now()):
 			wait = max(asked.After, soonest)
+			if now.AskedAt.IsZero() {
+				now.AskedAt = tx.Now()
+			}
 		default:
+			if asks { // it had its time
+				asks, now.Failures = false, max(now.Failures, loudAfter-1)
+			} else {
+				now.AskedAt = time.Time{}
+			}
 			if wait = pauses[min(now.Failures, len(pauses)-1)]; asked != nil {
 				wait = max(asked.After, soonest)
 			}
@@ -315,7 +340,38 @@ func restart(s *bot.SyncState) {
 }
 
 // rewind forgets the way that cursors have led.
-func rewind(s *bot.SyncState) { s.Cursor, s.Mark, s.Empty = "", "", 0 }
+func rewind(s *bot.SyncState) { s.Cursor, s.Mark, s.Empty, s.Stale = "", "", 0, 0 }
+
+// An endlessError says that pages lead to no end, found when one was laid down.
+type endlessError struct{ error }
+
+// stale counts pages without news. Of the things on a page, known are those of
+// which it can be said whether this reading has had them, and news those that it
+// has not. What has changed may name everybody once more, in pages as small as
+// they like.
+func (r *Room) stale(tx bot.Tx, s *bot.SyncState, known, news int) error {
+	switch {
+	case news > 0:
+		s.Stale = 0
+	case known > 0:
+		s.Stale++
+	}
+	if s.Stale < mostEmpty {
+		return nil
+	}
+	most := mostEmpty
+	if s.Phase == bot.SyncAccounts && !s.Full {
+		all, err := tx.CountEntries()
+		if err != nil {
+			return err
+		}
+		most += all / 10
+	}
+	if s.Stale < most {
+		return nil
+	}
+	return &endlessError{fmt.Errorf("%d pages in a row have nothing but what was read before, and name a next one", s.Stale)}
+}
 
 // follow notes a page of n things that names the next cursor.
 func follow(s *bot.SyncState, next string, n int) {
@@ -339,6 +395,8 @@ func astray(s *bot.SyncState, next string, n int) error {
 	case next == "":
 	case next == s.Cursor, next == s.Mark:
 		return errors.New("the page does not say where the next one is: it leads back")
+	case s.Pages >= mostPages:
+		return fmt.Errorf("%d pages were read, more than any list has, and there is a next one", s.Pages)
 	case n == 0 && s.Empty+1 >= mostEmpty:
 		return fmt.Errorf("%d pages in a row have nothing and name a next one", s.Empty+1)
 	}

@@ -97,6 +97,13 @@ func (j *judge) rule(id string) *bot.PolicyMethod {
 	return nil
 }
 
+// TellsTokens reports whether a policy that was read says if hardware tokens are
+// switched on. Version 1.0 of Microsoft's does not; what it leaves out counts as
+// allowed here.
+func TellsTokens(pol *bot.TenantPolicy) bool {
+	return (&judge{pol: pol}).rule("hardwareOath") != nil
+}
+
 // on reports whether a method is there for anybody.
 func on(m *bot.PolicyMethod) bool { return m.Enabled && (m.Everyone || len(m.Groups) > 0) }
 

@@ -131,7 +131,7 @@ func (w writer) outcome() string {
 // tell the former. For a reset it cannot: isSsprCapable is "registered and
 // enabled", whatever the policy lets the person use.
 func (w writer) sure(s *Side) bool {
-	if w.v.PolicyAt.IsZero() || max(w.old(), w.reportOld(), w.policyOld()) > stale {
+	if w.v.PolicyAt.IsZero() || max(w.old(), w.reportOld(), w.policyOld()) > Stale {
 		return false
 	}
 	return s.sure >= s.Need || s.vouched
@@ -322,9 +322,9 @@ func (w writer) missing(s *Side, n int) (lines []string) {
 	return lines
 }
 
-// stale is from when on a yes is not told as one any more: Microsoft's report
+// Stale is from when on a yes is not told as one any more: Microsoft's report
 // may be 36 hours old, and is read every few hours.
-const stale = 3 * 24 * time.Hour
+const Stale = 3 * 24 * time.Hour
 
 // old is how old the knowledge of the methods is.
 func (w writer) old() time.Duration { return w.now.Sub(w.v.AsOf) }
@@ -352,16 +352,16 @@ func (w writer) known() string {
 		parts = append(parts, w.say("entra.lag"))
 	}
 	age := func(d time.Duration) string { return bot.Wait(w.ps, w.lang, d) }
-	if w.old() > stale {
+	if w.old() > Stale {
 		parts = append(parts, w.say("entra.stale", "age", age(w.old())))
 	}
-	if w.v.Source == FromPage && w.reportOld() > stale {
+	if w.v.Source == FromPage && w.reportOld() > Stale {
 		parts = append(parts, w.say("entra.stale.report", "age", age(w.reportOld())))
 	}
 	switch {
 	case w.v.PolicyAt.IsZero():
 		parts = append(parts, w.say("entra.no_policy"))
-	case w.policyOld() > stale:
+	case w.policyOld() > Stale:
 		parts = append(parts, w.say("entra.stale.policy", "age", age(w.policyOld())))
 	}
 	return strings.Join(parts, " ")

@@ -48,7 +48,7 @@ var remedyTexts = map[Remedy]string{
 	AddApp:     "add an authenticator app",
 	AddMail:    "add a private e-mail address",
 	AddPasskey: "add a passkey or security key",
-	AddToken:   "get a device that shows codes (hardware token)",
+	AddToken:   "get a device that shows codes (hardware token), where the tenant has these switched on",
 	AddPhone:   "add a phone number",
 	AskPerson:  "see the help desk: nothing that they can add themselves is left",
 }
@@ -156,6 +156,9 @@ func Advice(pol *bot.TenantPolicy, c *Counts) (all []string) {
 	say(c.Reset.Differs[FewerNeeded], "can reset today by Microsoft's figure and not by ours: see whether entra.methods_needed is the number of the tenant's reset policy.")
 	say(c.Unsure, "%s counted as fine with a method that the policy gives to some groups only, or that rests on the old settings.", plural(c.Unsure, "is", "are"))
 	say(c.Token, "%s a land-line only or may add no app: they need a hardware token.", plural(c.Token, "has", "have"))
+	if c.Do[AddToken] > 0 && !TellsTokens(pol) {
+		all = append(all, "Whether hardware tokens are switched on in the tenant is not known, since Microsoft's policy does not tell: see Authentication methods, Policies, Hardware OATH tokens, before you buy any. Where they are off, a token helps nobody.")
+	}
 	say(c.Admins, "at risk %s: global administrators have until 1 July 2027, the others do not.", plural(c.Admins, "is an administrator", "are administrators"))
 	say(c.Unreported, "%s not in Microsoft's report: it leaves out accounts that are disabled or deleted, and is up to 36 hours old.", plural(c.Unreported, "is", "are"))
 	if pol == nil {

@@ -86,23 +86,46 @@ func (h *house) listenOrders() (net.Listener, error) {
 
 // takeOrders answers on the socket until ctx ends.
 func (h *house) takeOrders(ctx context.Context, l net.Listener) error {
-	if l == nil {
-		return nil
-	}
-	defer l.Close()
 	var all sync.WaitGroup
 	defer all.Wait()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+	for l != nil {
+		err := h.acceptOrders(ctx, l, &all)
+		if !errors.Is(err, errNoSocket) {
 			return err
 		}
-		all.Go(func() { h.obey(ctx, c) })
+		h.log.Warn("the socket for operators' commands was deleted, and is made anew", "socket", socketPath(h.cfg))
+		if l, err = h.listenOrders(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errNoSocket = errors.New("the socket is not there any more")
+
+// socketLook is how often the service looks whether its socket is still there.
+const socketLook = 2 * time.Second
+
+// acceptOrders answers on one socket, until ctx ends or somebody deletes it, and
+// closes it.
+func (h *house) acceptOrders(ctx context.Context, l net.Listener, all *sync.WaitGroup) error {
+	defer l.Close()
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	for {
+		l.(*net.UnixListener).SetDeadline(time.Now().Add(socketLook))
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			all.Go(func() { h.obey(ctx, c) })
+			continue
+		case ctx.Err() != nil:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+		if _, err := os.Lstat(socketPath(h.cfg)); errors.Is(err, os.ErrNotExist) {
+			return errNoSocket
+		}
 	}
 }
 
@@ -223,6 +246,9 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	for {
 		var head [5]byte
 		if _, err := io.ReadFull(c, head[:]); err != nil {
+			if ctx.Err() != nil && s.goesOn != "" {
+				return true, errors.New("interrupted; " + s.goesOn)
+			}
 			if ctx.Err() != nil {
 				return true, errors.New("interrupted; what the service had not finished is not stored")
 			}

@@ -120,6 +120,8 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 			command = "`latchkey people sync --report`"
 		}
 		switch last := s.Last; {
+		case s.Failures > 0 && !s.AskedAt.IsZero():
+			f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("the directory has asked to wait since %s and gives nothing: %s", when(s.AskedAt), s.Error), "look at Microsoft's service health; it is tried again at "+when(s.Due)
 		case s.Refused != "":
 			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, "`latchkey people sync --dry-run` shows what would change"
 		case s.Failures > 0:
@@ -127,6 +129,8 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 			if s.Failures >= syncFailures {
 				f.State = bot.Broken
 			}
+		case s.Running() && !s.AskedAt.IsZero() && s.Due.After(now):
+			f.Text = "the directory asks to wait until " + when(s.Due)
 		case s.Running() && s.Restarts > 1:
 			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("the directory asked %d times to begin anew", s.Restarts), "see whether something between this machine and entra.graph_url changes addresses or answers"
 		case s.Warning != "":

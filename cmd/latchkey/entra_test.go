@@ -3,14 +3,19 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
 )
@@ -61,4 +66,81 @@ func TestDoctorAsksEntra(t *testing.T) {
 		t.Errorf("something secret is said:\n%s", out.String())
 	}
 	t.Log(out.String())
+}
+
+// The configuration that the set-up guide shows is one: it passes the check as
+// it stands, with the files that the guide makes.
+func TestSetUpGuideOfEntra(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../adapters/entra/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, snippet, ok := strings.Cut(string(guide), "```yaml\n")
+	snippet, _, closed := strings.Cut(snippet, "```")
+	if !ok || !closed {
+		t.Fatal("the guide shows no configuration")
+	}
+	dir := t.TempDir()
+	cfg := filepath.Join(dir, "latchkey.yaml")
+	for name, text := range map[string]string{"latchkey.yaml": snippet, "entra.pem": "the key and the certificate"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"keys", "new", filepath.Join(dir, "latchkey.keys")}, {"config", "check", "--config", cfg}} {
+		if code, out, errs := command(t, nil, args...); code != exitOK {
+			t.Errorf("%q: %d\n%s%s", args, code, out, errs)
+		}
+	}
+	c, err := config.Load(cfg, nil)
+	if err != nil || c.Directory != "entra" || c.Entra.Tenant == "" || c.Entra.ClientID == "" || c.Entra.Certificate == "" {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
+// A directory that answers "later" for too long is out of order: the doctor tells
+// since when, and the health check says that somebody has to look.
+func TestOutageOfTheDirectoryIsTold(t *testing.T) {
+	t.Parallel()
+	d := &fakeTenant{ids: []string{"a"}, err: &bot.WaitError{After: time.Hour, Asked: true, Err: errors.New("Graph answers 503")}}
+	cfg := installTenant(t, 130, d)
+	s := startService(t, cfg, secretEnv...)
+	doctor := func(want string) {
+		t.Helper()
+		var out, errs string
+		for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(50 * time.Millisecond) {
+			if _, out, errs = command(t, secretEnv, "doctor", "--config", cfg); strings.Contains(out, want) {
+				return
+			}
+		}
+		t.Fatalf("the doctor does not say %q:\n%s%s", want, out, errs)
+	}
+	doctor("people: the directory asks to wait until")
+	if code := s.end(); code != exitOK {
+		t.Fatal(code)
+	}
+	inStore(t, cfg, func(db *store.DB) { // it has asked so for an hour
+		err := db.Update(t.Context(), func(tx bot.Tx) error {
+			state, err := tx.SyncState(bot.PeopleReading)
+			state.AskedAt, state.Due = tx.Now().Add(-time.Hour), time.Time{}
+			return errors.Join(err, tx.PutSyncState(bot.PeopleReading, state))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if code, _, errs := syncPeople(t, cfg); code != exitError || !strings.Contains(errs, "Graph answers 503") {
+		t.Errorf("sync: %d %s", code, errs)
+	}
+	s = startService(t, cfg, secretEnv...)
+	doctor("BROKEN   people: the directory has asked to wait since")
+	r, err := http.Get("http://" + s.addr + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); err != nil || !strings.HasPrefix(string(b), "degraded") {
+		t.Errorf("health: %s %v", b, err)
+	}
 }

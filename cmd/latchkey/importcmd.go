@@ -51,7 +51,8 @@ People who are not in the list are counted and stay active, unless
 --missing disable switches their accounts off; the next list that has them
 switches them on again. An import that would switch off too many at once, or
 has no people in it, is refused without --yes. Where people come from a directory,
-too (people sync), a list never misses whom the directory has.
+too (people sync), a list never misses whom the directory has, and people are
+active only when neither of the two has their account off.
 
   latchkey people import staff.csv --config latchkey.yaml --dry-run
   latchkey people import staff.csv --config latchkey.yaml --map id="Badge No" --map name=Employee

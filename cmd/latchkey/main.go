@@ -73,6 +73,8 @@ type std struct {
 	dir   string   // where relative paths begin; empty: the working folder
 	house *house   // the running service, when it runs the command: see control.go
 	feeds bool     // the command reads in: a running service is sent it, too
+
+	goesOn string // what becomes of the command at a running service when whoever gave it goes away; empty: it ends
 }
 
 // getenv returns a variable of env, the last one of its name, or "".

@@ -273,7 +273,7 @@ func simple(s std, cmd *cobra.Command, did, would, already string, do func(*enro
 			return nil
 		})
 		if errors.Is(err, enroll.ErrDirectory) {
-			return fmt.Errorf("%s is disabled by the staff list, not here: enable the account there, then run `latchkey people import`", args[0])
+			return fmt.Errorf("%s is disabled by the staff list or in the directory, not here: `latchkey people show` says where; enable the account there, then run `latchkey people import` or `latchkey people sync`", args[0])
 		}
 		return err
 	}

@@ -12,9 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/bot"
@@ -353,7 +357,7 @@ func TestOperate(t *testing.T) {
 
 	// What is missing or wrong is said, and nothing happens.
 	o.bad(exitUsage, `--why "REASON"`, "freeze", "ann")
-	o.bad(exitUsage, `--why "REASON"`, "freeze", "ann", "--why", "  ")
+	o.bad(exitUsage, "--why is empty", "freeze", "ann", "--why", "  ")
 	o.bad(exitUsage, "one line", "freeze", "ann", "--why", "a\nb")
 	o.bad(exitUsage, "a user name or a work address", "freeze", "--why", "x")
 	o.bad(exitUsage, "a user name or a work address", "freeze", "ann", "carmen", "--why", "x")
@@ -573,4 +577,98 @@ func TestKilledOrders(t *testing.T) {
 			t.Errorf("rename-id: %d kills at a commit (%s)", kills, when)
 		}
 	}
+}
+
+// A flag with an empty value is not taken for no flag at all: of every command,
+// as a program gives it whose variable is not set.
+func TestEmptyFlags(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	var try func(cmd *cobra.Command)
+	try = func(cmd *cobra.Command) {
+		each := func(f *pflag.Flag) {
+			if !slices.Contains([]string{"string", "stringSlice", "stringArray"}, f.Value.Type()) {
+				return // these say themselves that they are empty
+			}
+			tried++
+			for _, value := range []string{"", " "} {
+				args := append(strings.Fields(cmd.CommandPath())[1:], "--"+f.Name+"="+value)
+				want := "--" + f.Name + " is empty: give it a value, or leave it out"
+				for n := range 3 { // arguments that the command wants
+					code, out, errs := command(t, nil, args...)
+					if strings.Contains(errs, want) && code == exitUsage && out == "" {
+						break
+					}
+					if n == 2 {
+						t.Errorf("%q: %d %s%s", args, code, out, errs)
+					}
+					args = append(args, "x")
+				}
+			}
+		}
+		if cmd.Runnable() {
+			cmd.LocalFlags().VisitAll(each)
+			cmd.InheritedFlags().VisitAll(each)
+		}
+		for _, c := range cmd.Commands() {
+			try(c)
+		}
+	}
+	try(rootCommand(std{}))
+	if tried < 30 {
+		t.Errorf("only %d flags were tried", tried)
+	}
+	cfg := readTenant(t, "")
+	if code, out, errs := command(t, entraEnv, "status", "entra", "--config", cfg, "--person", ""); code != exitUsage || out != "" || !strings.Contains(errs, "--person is empty: give it a value, or leave it out") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+}
+
+// An account that is off says who has it off, each of them; whoever only Microsoft
+// has methods of has none here.
+func TestWhoHasAnAccountOff(t *testing.T) {
+	t.Parallel()
+	cfg := installTenant(t, 131, &fakeTenant{ids: []string{"p-01"}})
+	for _, args := range [][]string{{"sync"}, {"import", writeFile(t, "id,username,name,status\np-01,ann,Ann,disabled\n")}, {"disable", "ann", "--why", "left"}} {
+		if code, out, errs := command(t, secretEnv, append([]string{"people", "--config", cfg}, args...)...); code != exitOK {
+			t.Fatalf("%q: %d %s%s", args, code, out, errs)
+		}
+	}
+	show := func(args ...string) string {
+		t.Helper()
+		code, out, errs := command(t, secretEnv, append(args, "--config", cfg)...)
+		if code != exitOK {
+			t.Fatalf("%q: %d %s%s", args, code, out, errs)
+		}
+		return strings.Join(strings.Fields(out), " ")
+	}
+	inStore(t, cfg, func(db *store.DB) {
+		err := db.Update(t.Context(), func(tx bot.Tx) error {
+			return tx.PutRegistration(&bot.Registration{Person: "p-01", ReadAt: tx.Now(), Methods: []string{"mobilePhone"}, MFACapable: true})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	here, list := "here since ", "(people disable), and by the staff list"
+	for _, out := range []string{show("people", "show", "ann"), show("status", "entra", "--person", "ann")} {
+		lacks(t, out, "disabled "+here, list)
+	}
+	lacks(t, show("people", "show", "ann"), "Methods none set up in Latchkey", "At Microsoft mobilePhone, as of ")
+	lacks(t, show("people", "list"), "(disabled "+here)
+	inStore(t, cfg, func(db *store.DB) { // the directory blocks it, and nobody else
+		one := bot.Person{ID: "p-01", Username: "ann", Name: "Ann", Kind: bot.Pupil}
+		_, err := db.ImportPeople(t.Context(), storetest.Rows(one), store.ImportOptions{Whose: store.BesideSync})
+		if one.Disabled = true; err == nil {
+			_, err = db.ImportPeople(t.Context(), storetest.Rows(one), store.ImportOptions{Whose: store.OfSync})
+		}
+		if err == nil {
+			err = db.Update(t.Context(), func(tx bot.Tx) error { return tx.SetStopped("p-01", time.Time{}) })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	lacks(t, show("people", "show", "ann"), "Account disabled in the directory (Microsoft Entra: sign-in blocked): nothing is enrolled")
+	lacks(t, show("status", "entra", "--person", "ann"), "Not counted: the account is disabled in the directory (Microsoft Entra: sign-in blocked).", "of the kind pupil, and only staff count")
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -541,5 +542,35 @@ func TestCallbacks(t *testing.T) {
 		if r.StatusCode != http.StatusUnauthorized && r.StatusCode != http.StatusForbidden {
 			t.Errorf("POST %s without a signature: %d", path, r.StatusCode)
 		}
+	}
+}
+
+// Whoever cleans up under a running service lets no second one in, and commands
+// still reach it.
+func TestLockAndSocketDeleted(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "store: {path: latchkey.db}\n")
+	s := startService(t, cfg)
+	db := filepath.Join(filepath.Dir(cfg), "latchkey.db")
+	for _, f := range []string{db + ".lock", db + ".sock"} {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runtime.GOOS == "linux" {
+		if code, _, errs := command(t, nil, "serve", "--config", cfg); code != exitError || !strings.Contains(errs, "in use by another Latchkey process") {
+			t.Errorf("a second service: %d %s", code, errs)
+		}
+	}
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(db + ".sock"); err == nil {
+			break
+		}
+	}
+	if code, _, errs := command(t, nil, "people", "list", "--config", cfg); code != exitOK || !strings.Contains(errs, "nobody is like this") {
+		t.Errorf("a command: %d %s", code, errs)
+	}
+	if code := s.end(); code != exitOK {
+		t.Errorf("the service ends with %d:\n%s", code, s.errs)
 	}
 }

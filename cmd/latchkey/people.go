@@ -61,7 +61,7 @@ Next: latchkey people show USER --config latchkey.yaml`,
 				case !p.FrozenAt.IsZero():
 					note = "  (frozen)"
 				case p.Disabled:
-					note = "  (disabled)"
+					note = "  (disabled " + strings.Join(offWhere(&p), ", ") + ")"
 				}
 				_, err := fmt.Fprintf(s.out, "%-14s %-16s %-30s %s%s\n", printable(string(p.ID)), printable(p.Username), printable(p.Name), p.Stage, note)
 				return err
@@ -87,7 +87,8 @@ func stageOf(s string) (bot.Stage, bool) {
 func showCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show PERSON", Short: "Show one person and their methods, masked", Args: exactly(1, "an id, a user name or a work address"),
-		Long: `Shows what is known about one person: from the list, and what they enrolled.
+		Long: `Shows what is known about one person: from the list, what they enrolled here, and
+what Microsoft Entra has of them when that was read.
 Numbers and addresses are masked; secrets are never shown.
 
   latchkey people show mgarcia --config latchkey.yaml`,
@@ -108,14 +109,20 @@ Numbers and addresses are masked; secrets are never shown.
 				if err != nil {
 					return err
 				}
-				return showPerson(s.out, tx.Now(), p, ms, ids)
+				g, err := tx.Registration(p.ID)
+				if err != nil && !errors.Is(err, bot.ErrNotFound) {
+					return err
+				}
+				return showPerson(s.out, tx.Now(), p, ms, ids, g)
 			})
 		})
 	}
 	return cmd
 }
 
-func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids []bot.Identity) error {
+// showPerson writes what is known of a person. g is what Microsoft Entra has of
+// them; nil: not known.
+func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids []bot.Identity, g *bot.Registration) error {
 	var b strings.Builder
 	line := func(label, value string) {
 		if value != "" {
@@ -137,13 +144,8 @@ func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids 
 	if !p.FrozenAt.IsZero() {
 		line("Account", "frozen since "+when(p.FrozenAt)+": nothing is shown, proven or changed for it")
 	}
-	switch {
-	case !p.StoppedAt.IsZero():
-		line("Account", "disabled here since "+when(p.StoppedAt)+": nothing is enrolled for it")
-	case p.Missing:
-		line("Account", "disabled, because the last staff list did not have it: nothing is enrolled for it")
-	case p.Disabled:
-		line("Account", "disabled by the staff list: nothing is enrolled for it")
+	if p.Disabled {
+		line("Account", "disabled "+strings.Join(offWhere(p), ", and ")+": nothing is enrolled for it")
 	}
 	if !p.UnlistedAt.IsZero() {
 		line("Account", "not in the staff list since "+when(p.UnlistedAt))
@@ -153,7 +155,7 @@ func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids 
 	line("Enrolled", when(p.DoneAt))
 	line("Next nudge", when(p.NextNudge))
 	if len(ms) == 0 {
-		line("Methods", "none")
+		line("Methods", "none set up in Latchkey")
 	}
 	for _, m := range ms {
 		state := "proven " + when(m.ProvenAt)
@@ -167,6 +169,14 @@ func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids 
 		}
 		line("Method", strings.TrimSpace(fmt.Sprintf("%s %s  %s", m.Kind, m.Label, state)))
 	}
+	if g != nil {
+		words, at := g.Has()
+		text := "nothing set up"
+		if len(words) > 0 {
+			text = strings.Join(words, ", ")
+		}
+		line("At Microsoft", text+", as of "+when(at)+" (latchkey status entra --person)")
+	}
 	for _, id := range ids {
 		held := ""
 		if id.HeldUntil.After(now) {
@@ -176,6 +186,24 @@ func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids 
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// offWhere says where an account is switched off, each place that has it so:
+// all of them must have it on again. Empty: it is on.
+func offWhere(p *bot.Person) (places []string) {
+	if !p.StoppedAt.IsZero() {
+		places = append(places, "here since "+when(p.StoppedAt)+" (people disable)")
+	}
+	if p.InDirectoryOff {
+		places = append(places, "in the directory (Microsoft Entra: sign-in blocked)")
+	}
+	if p.InListOff {
+		places = append(places, "by the staff list")
+	}
+	if p.Missing {
+		places = append(places, "because the last staff list, or the directory, did not have it")
+	}
+	return places
 }
 
 // when writes a time for people, or "" for none.

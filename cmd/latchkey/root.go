@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // rootCommand is `latchkey` with all its commands.
@@ -31,6 +33,7 @@ Run it for your organisation:
 	}
 	s.as = root.PersistentFlags().String("as", "", "`NAME` of the operator for the audit record, where the account is not a person's own")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return noEmptyFlag(cmd) }
 	root.AddCommand(
 		demoCommand(s),
 		chatCommand(s),
@@ -71,6 +74,25 @@ func group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(commands...)
 	return cmd
+}
+
+// noEmptyFlag refuses a flag whose value is empty, as that of a variable which is
+// not set: taken as no flag at all it would mean everything.
+func noEmptyFlag(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			if values = list.GetSlice(); len(values) == 0 {
+				values = []string{""}
+			}
+		}
+		for _, v := range values {
+			if strings.TrimSpace(v) == "" && err == nil {
+				err = usage(cmd, "--%s is empty: give it a value, or leave it out", f.Name)
+			}
+		}
+	})
+	return err
 }
 
 // exactly wants n arguments.

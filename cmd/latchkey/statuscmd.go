@@ -17,6 +17,7 @@ func statusCommand(s std) *cobra.Command {
 // statusFlags are how the answer is wanted.
 type statusFlags struct {
 	json, csv, list bool
+	appendix        bool
 	page, person    string
 	only            only
 }
@@ -28,6 +29,8 @@ func (f *statusFlags) clash() string {
 		return "--json, --csv and --page are three ways to say one thing; give one of them"
 	case f.person != "" && (f.csv || f.page != "" || f.list || f.only != only{}):
 		return "--person goes with --json, or with no other flag"
+	case f.appendix && f.page == "":
+		return "--appendix goes with --page, and comes behind it"
 	case f.list && (f.csv || f.page != ""):
 		return "--people goes with text and --json; --csv has everybody, and the page names nobody"
 	}
@@ -58,7 +61,8 @@ whom the report does not have is "not known", and never fine.
   latchkey status entra --config latchkey.yaml
   ... --person mgarcia       one person: each method, and why
   ... --people               and everybody at risk, with what to do
-  ... --page february.html   one page to print for the director
+  ... --page february.html   one sheet to print for the director; --appendix
+                             adds all schools, and how it was judged
   ... --csv > people.csv     one line a person, for a spreadsheet
   ... --json                 for a program
   ... --school "North High"  one school, or one --department: all of these
@@ -70,7 +74,8 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 	cmd.Flags().BoolVar(&f.json, "json", false, "write JSON")
 	cmd.Flags().BoolVar(&f.csv, "csv", false, "write CSV: one line a person")
 	cmd.Flags().BoolVar(&f.list, "people", false, "list the people at risk, too (text and JSON)")
-	cmd.Flags().StringVar(&f.page, "page", "", "write one page to print into this HTML `FILE`; - writes it to standard output")
+	cmd.Flags().StringVar(&f.page, "page", "", "write one sheet to print into this HTML `FILE`; - writes it to standard output")
+	cmd.Flags().BoolVar(&f.appendix, "appendix", false, "with --page: add an appendix on sheets of its own, with all schools and departments, settings to look at, and how it was judged")
 	cmd.Flags().StringVar(&f.person, "person", "", "explain one `PERSON`: an id, a user name or a work address")
 	cmd.Flags().StringVar(&f.only.school, "school", "", "only the people of this `SCHOOL`")
 	cmd.Flags().StringVar(&f.only.department, "department", "", "only the people of this `DEPARTMENT`")
@@ -98,9 +103,9 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 			case f.json:
 				return r.writeJSON(cmd.Context(), s.out, f.list)
 			case f.page == "-":
-				return r.writePage(s.out)
+				return r.writePage(s.out, f.appendix)
 			case f.page != "":
-				return savePage(r, s, f.page)
+				return savePage(r, s, f)
 			}
 			return r.writeText(cmd.Context(), s.out, f.list)
 		})
@@ -109,13 +114,13 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 }
 
 // savePage writes the page into a file, which is there in full or not at all.
-func savePage(r *readinessReport, s std, name string) error {
-	path := s.path(name)
+func savePage(r *readinessReport, s std, f statusFlags) error {
+	path := s.path(f.page)
 	out, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*") // mode 0600, and no link of somebody else's
 	if err != nil {
 		return err
 	}
-	err = r.writePage(out)
+	err = r.writePage(out, f.appendix)
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}

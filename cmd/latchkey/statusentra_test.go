@@ -162,7 +162,9 @@ func TestStatusEntraText(t *testing.T) {
 	list := status(t, cfg, "--people")
 	narrow(t, list)
 	lacks(t, list, "Ann Lee (ann, North, Kitchen)", "sign-in: no, Microsoft's texts and calls end on 1 February 2027", "reset: no, Microsoft's texts and calls end on 1 February 2027; 1 of 2 methods",
-		"do: add an authenticator app", "Cy Moss (cy, North, Office)", "do: get a device that shows codes (hardware token); add a private e-mail address")
+		"do: add an authenticator app", "Cy Moss (cy, North, Office)", "do: get a device that shows codes (hardware token), where the tenant has these switched on; add a private e-mail address",
+		"Judged by the tenant's policy of", "(less than an hour ago).")
+	inOrder(t, list, "Will neither sign in nor reset a password: 4 people", "Ann Lee (", "Cy Moss (", "=cmd", "Eva Ruiz (", "Will not reset a password: 2 people", "Dee Fox (", "Hal Poe (")
 	if strings.Contains(list, "e-mail resets") {
 		t.Errorf("whoever loses texts is told of mail, which never was a way in:\n%s", list)
 	}
@@ -171,6 +173,52 @@ func TestStatusEntraText(t *testing.T) {
 			t.Errorf("%s is on the list of those at risk", fine)
 		}
 	}
+}
+
+// inOrder wants texts one after the other.
+func inOrder(t *testing.T, text string, wanted ...string) {
+	t.Helper()
+	at := 0
+	for _, w := range wanted {
+		i := strings.Index(text[at:], w)
+		if i < 0 {
+			t.Fatalf("%q does not stand after what was before:\n%s", w, text)
+		}
+		at += i
+	}
+}
+
+// The age of the policy is told, and an old one warned of; where it does not tell
+// of hardware tokens, these are advised on a condition.
+func TestStatusEntraPolicy(t *testing.T) {
+	t.Parallel()
+	cfg := readTenant(t, "")
+	policy := func(age time.Duration, methods ...string) {
+		t.Helper()
+		inStore(t, cfg, func(db *store.DB) {
+			p := bot.TenantPolicy{ReadAt: db.Now().Add(-age), Migration: "migrationComplete"}
+			for _, id := range methods {
+				p.Methods = append(p.Methods, bot.PolicyMethod{ID: id, Enabled: true, Everyone: true})
+			}
+			if err := db.Update(context.Background(), func(tx bot.Tx) error { return tx.PutTenantPolicy(&p) }); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	const old, tokens = "That is too old: run `latchkey people sync --report`", "Whether hardware tokens are switched on in the tenant is not known"
+	policy(71*time.Hour, "hardwareOath")
+	for _, args := range [][]string{nil, {"--person", "cy"}, {"--page", "-"}} {
+		out := status(t, cfg, args...)
+		lacks(t, out, "policy of", "(71 hours ago)")
+		if flat := strings.Join(strings.Fields(out), " "); strings.Contains(flat, old) || strings.Contains(flat, tokens) {
+			t.Errorf("%q:\n%s", args, out)
+		}
+	}
+	policy(80*time.Hour, "email")
+	for _, args := range [][]string{nil, {"--person", "cy"}, {"--page", "-"}} {
+		lacks(t, status(t, cfg, args...), "(3 days ago). "+old)
+	}
+	lacks(t, status(t, cfg), tokens)
 }
 
 // narrow wants every line to fit into 80 columns.
@@ -481,7 +529,7 @@ func TestStatusEntraOfOtherIDs(t *testing.T) {
 
 func TestStatusEntraFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--json", "--csv"}, {"--csv", "--page", "x"}, {"--person", "ann", "--csv"}, {"--people", "--csv"}, {"--people", "--page", "x"}, {"--person", "ann", "--school", "x"}, {"ann"}} {
+	for _, args := range [][]string{{"--json", "--csv"}, {"--csv", "--page", "x"}, {"--person", "ann", "--csv"}, {"--people", "--csv"}, {"--people", "--page", "x"}, {"--person", "ann", "--school", "x"}, {"--appendix"}, {"ann"}} {
 		if code, _, errs := command(t, nil, append([]string{"status", "entra"}, args...)...); code != exitUsage || !strings.Contains(errs, "--help") {
 			t.Errorf("%q: %d %s", args, code, errs)
 		}

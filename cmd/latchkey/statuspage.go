@@ -22,6 +22,8 @@ const topUnits = 7
 // A pageView is what the page shows. Numbers are written out.
 type pageView struct {
 	Org, People, Left, Age, ShortAge, Settings, Printed string
+	Policy                                              string // how old it is
+	Appendix                                            bool
 	AtRisk, AtRiskShare, Loses                          string // empty: nobody
 	Sides                                               []pageSide
 	Trend                                               *pageTrend
@@ -59,12 +61,12 @@ type pageTrend struct{ Points, Text string }
 // answerClass is the colour of an answer.
 var answerClass = map[readiness.Answer]string{readiness.Yes: "yes", readiness.No: "no", readiness.Off: "off", readiness.Unprotected: "none", readiness.NotKnown: "unknown", readiness.NotJudged: "unknown"}
 
-// writePage writes one page to print, and an appendix. It has no program in it,
-// loads nothing and names nobody.
-func (r *readinessReport) writePage(w io.Writer) error {
+// writePage writes one sheet to print, and an appendix on sheets of its own if
+// that is wanted. It has no program in it, loads nothing and names nobody.
+func (r *readinessReport) writePage(w io.Writer, appendix bool) error {
 	c := &r.tally.All
 	v := pageView{Org: r.org + r.only.String(), People: countOf(c.People, "member of staff", "staff"), Left: countOf(r.daysLeft(), "day", "days") + " left", Age: r.ageText(), ShortAge: r.shortAge(), Settings: r.settingsText(),
-		Printed: r.now.Local().Format("2 January 2006, 15:04"), Nudging: readiness.Nudging(r.pol, c), Advice: readiness.Advice(r.pol, c), Differs: differences(c)}
+		Policy: r.policyText(), Appendix: appendix, Printed: r.now.Local().Format("2 January 2006, 15:04"), Nudging: readiness.Nudging(r.pol, c), Advice: readiness.Advice(r.pol, c), Differs: differences(c)}
 	if c.AtRisk > 0 {
 		v.AtRisk, v.AtRiskShare, v.Loses = readiness.Number(c.AtRisk), percent(c.AtRisk, c.People), losesText(c)
 	}
@@ -94,7 +96,10 @@ func (r *readinessReport) writePage(w io.Writer) error {
 	v.Top = all
 	if more := len(all.Rows) - topUnits; more > 1 {
 		v.Top.Rows, v.All = all.Rows[:topUnits], &all
-		v.TopMore = fmt.Sprintf("The %d with most people at risk; %d more stand in the appendix.", topUnits, more)
+		v.TopMore = fmt.Sprintf("The %d with most people at risk, of %d.", topUnits, len(all.Rows))
+		if appendix {
+			v.TopMore += " All of them stand in the appendix."
+		}
 	}
 	v.Trend = r.pageTrend()
 	if err := statusPage.Execute(w, v); err != nil {

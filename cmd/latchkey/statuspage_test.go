@@ -62,7 +62,7 @@ func district(t *testing.T) *readinessReport {
 func pageOf(t *testing.T, r *readinessReport) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := r.writePage(&b); err != nil {
+	if err := r.writePage(&b, true); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -74,7 +74,7 @@ func TestStatusEntraPage(t *testing.T) {
 	t.Parallel()
 	cfg := readTenant(t, "")
 	file := filepath.Join(t.TempDir(), "february.html")
-	if out := status(t, cfg, "--page", file); !strings.Contains(out, file+" is written") {
+	if out := status(t, cfg, "--page", file, "--appendix"); !strings.Contains(out, file+" is written") {
 		t.Error(out)
 	}
 	b, err := os.ReadFile(file)
@@ -82,8 +82,15 @@ func TestStatusEntraPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	if piped := status(t, cfg, "--page", "-"); len(piped) != len(text) {
+	if piped := status(t, cfg, "--page", "-", "--appendix"); len(piped) != len(text) {
 		t.Error("the page on standard output is another one")
+	}
+	one := status(t, cfg, "--page", "-")
+	lacks(t, one, "<b>6 of 10 staff (60%)</b>", "Made by Latchkey on", "policy of")
+	for _, more := range []string{"Appendix", "appendix\"", "How this was judged", "Buses"} {
+		if strings.Contains(one, more) || !strings.Contains(text, more) {
+			t.Errorf("%q belongs to the appendix, and to nothing else", more)
+		}
 	}
 	lacks(t, text, "<b>6 of 10 staff (60%)</b>", `<div class="big">40%</div> <p>will sign in`, `<div class="big">20%</div> <p>will be able to reset`, "(30 hours ago)",
 		`<span>will not</span> <b>4</b> <span class="of">40%</span>`, `<span>no second factor to lose</span> <b>1</b>`, "Microsoft's figure today: 8 (80%); report 30 h old.",
@@ -99,7 +106,7 @@ func TestStatusEntraPage(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	lacks(t, big, "Eastgate &lt;script&gt;", "9 more stand in the appendix", "At risk: 1,130 on 11 Oct, 920 on 29 Nov.", "since 22 Nov", "<td class=\"wide\">-3</td>", "no school known")
+	lacks(t, big, "Eastgate &lt;script&gt;", "The 7 with most people at risk, of 16. All of them stand in the appendix.", "At risk: 1,130 on 11 Oct, 920 on 29 Nov.", "since 22 Nov", "<td class=\"wide\">-3</td>", "no school known")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the page may be read by others: %v %v", info.Mode(), err)
 	}
@@ -119,6 +126,7 @@ func TestStatusEntraPageInABrowser(t *testing.T) {
 	calm := readTenant(t, "  sms_provider: true\n  voice_provider: true\n")
 	worst := district(t) // everything is as long as it gets
 	worst.org, worst.pol.Campaign = strings.Repeat("Unified School District of ", 4), bot.PolicyCampaign{State: "enabled", Target: "microsoftAuthenticator", Snooze: 14, Enforce: true}
+	worst.pol.ReadAt = worst.now.AddDate(0, 0, -30)
 	worst.tally.Oldest = worst.now.AddDate(0, 0, -40)
 	for _, rem := range readiness.Remedies() {
 		worst.tally.All.Do[rem] += 100
@@ -128,7 +136,7 @@ func TestStatusEntraPageInABrowser(t *testing.T) {
 		long[name+" of the Greater Metropolitan Area of Riverbend and Surroundings"] = c
 	}
 	worst.tally.Schools = long
-	for name, html := range map[string]string{"district": pageOf(t, district(t)), "worst": pageOf(t, worst), "small": status(t, calm, "--page", "-")} {
+	for name, html := range map[string]string{"district": pageOf(t, district(t)), "worst": pageOf(t, worst), "small": status(t, calm, "--page", "-"), "small and more": status(t, calm, "--page", "-", "--appendix")} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, html)
@@ -159,6 +167,12 @@ func TestStatusEntraPageInABrowser(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(dir, "status-"+name+"-"+paper.name+".pdf"), pdf, 0o644); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if !strings.Contains(html, "<h1>Appendix</h1>") {
+				if sheets != 1 {
+					t.Errorf("%s on %s takes %d sheets", name, paper.name, sheets)
+				}
+				continue
 			}
 			p.Eval("document.querySelector('.appendix').remove()", nil)
 			_, first := p.Printed(paper.width, paper.height)

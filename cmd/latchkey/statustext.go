@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/readiness"
+	"latchkey/bot/typed"
 )
 
 // textWidth is how wide a line of the text may be; shownUnits how many schools
@@ -29,6 +31,7 @@ func (r *readinessReport) writeText(ctx context.Context, w io.Writer, list bool)
 	c := &r.tally.All
 	fmt.Fprintf(&b, "Who will still get in after 1 February 2027\n%s, %s, %s left\n", printable(r.org+r.only.String()), countOf(c.People, "person", "people"), countOf(r.daysLeft(), "day", "days"))
 	paragraph(&b, "", r.ageText())
+	paragraph(&b, "", r.policyText())
 	paragraph(&b, "", r.settingsText())
 
 	fmt.Fprintf(&b, "\n%-34s %17s %19s\n", "Of the report "+r.shortAge(), "sign in", "reset a password")
@@ -195,33 +198,95 @@ func weekly(days []readinessDay) (kept []readinessDay) {
 	return kept
 }
 
-// list writes the people at risk.
+// A listed person is one at risk: what stands there, and what it is sorted by.
+type listed struct {
+	loses                    loss
+	school, department, name string // folded
+	text                     string
+}
+
+// A loss is what somebody at risk will not do, the worst first.
+type loss uint8
+
+const (
+	losesBoth loss = iota
+	losesSignIn
+	losesReset
+)
+
+func (l loss) String() string {
+	return [...]string{"Will neither sign in nor reset a password", "Will not sign in", "Will not reset a password"}[l]
+}
+
+func lossOf(v *readiness.Verdict) loss {
+	switch {
+	case v.SignIn.Answer != readiness.No:
+		return losesReset
+	case v.Reset.Answer != readiness.No:
+		return losesSignIn
+	}
+	return losesBoth
+}
+
+// list writes the people at risk, as somebody reads it who goes to them.
 func (r *readinessReport) list(ctx context.Context, w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "\nAt risk, by id, report %s\n", r.shortAge()); err != nil {
+	var all []listed
+	of := map[loss]int{}
+	err := r.atRisk(ctx, func(p *bot.Person, v *readiness.Verdict) error {
+		l := listed{lossOf(v), unknownLast(p.Site), unknownLast(p.Department), typed.Fold(p.Name), listedText(p, v)}
+		of[l.loses]++
+		all = append(all, l)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	return r.atRisk(ctx, func(p *bot.Person, v *readiness.Verdict) error {
-		var b strings.Builder
-		login := p.Username
-		if login == "" {
-			login = string(p.ID)
-		}
-		where := slices.DeleteFunc([]string{login, p.Site, p.Department}, func(s string) bool { return s == "" })
-		paragraph(&b, "", printable(p.Name+" ("+strings.Join(where, ", ")+")"))
-		for _, s := range []struct {
-			what string
-			side *readiness.Side
-		}{{"sign-in", &v.SignIn}, {"reset", &v.Reset}} {
-			text := s.what + ": " + s.side.Answer.String()
-			if reason := why(s.side); reason != "" {
-				text += ", " + reason
-			}
-			paragraph(&b, "    ", text)
-		}
-		paragraph(&b, "    ", "do: "+remedies(v.Plan()))
-		_, err := io.WriteString(w, b.String())
-		return err
+	slices.SortStableFunc(all, func(a, b listed) int {
+		return cmp.Or(cmp.Compare(a.loses, b.loses), strings.Compare(a.school, b.school), strings.Compare(a.department, b.department), strings.Compare(a.name, b.name))
 	})
+	if _, err := fmt.Fprintf(w, "\nAt risk, by school, department and name, report %s\n", r.shortAge()); err != nil {
+		return err
+	}
+	for i, l := range all {
+		if i == 0 || l.loses != all[i-1].loses {
+			l.text = fmt.Sprintf("\n%s: %s\n", l.loses, countOf(of[l.loses], "person", "people")) + l.text
+		}
+		if _, err := io.WriteString(w, l.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknownLast is what a school or department is sorted by.
+func unknownLast(name string) string {
+	if name == "" {
+		return "\uffff"
+	}
+	return typed.Fold(name)
+}
+
+// listedText is what the list says of a person.
+func listedText(p *bot.Person, v *readiness.Verdict) string {
+	var b strings.Builder
+	login := p.Username
+	if login == "" {
+		login = string(p.ID)
+	}
+	where := slices.DeleteFunc([]string{login, p.Site, p.Department}, func(s string) bool { return s == "" })
+	paragraph(&b, "", printable(p.Name+" ("+strings.Join(where, ", ")+")"))
+	for _, s := range []struct {
+		what string
+		side *readiness.Side
+	}{{"sign-in", &v.SignIn}, {"reset", &v.Reset}} {
+		text := s.what + ": " + s.side.Answer.String()
+		if reason := why(s.side); reason != "" {
+			text += ", " + reason
+		}
+		paragraph(&b, "    ", text)
+	}
+	paragraph(&b, "    ", "do: "+remedies(v.Plan()))
+	return b.String()
 }
 
 // explain says all about one person.
@@ -259,8 +324,11 @@ func (r *readinessReport) explain(ctx context.Context, w io.Writer, f statusFlag
 func (r *readinessReport) explained(p *bot.Person, v *readiness.Verdict) string {
 	var b strings.Builder
 	paragraph(&b, "", printable(p.Name+" ("+p.Username+"), "+string(p.ID)))
-	if !p.Enrolls() {
-		paragraph(&b, "", "Not counted: the account is off, or is no staff's.")
+	if p.Disabled {
+		paragraph(&b, "", "Not counted: the account is disabled "+strings.Join(offWhere(p), ", and ")+".")
+	}
+	if !p.Kind.Enrolls() {
+		paragraph(&b, "", fmt.Sprintf("Not counted: the account is of the kind %s, and only staff count.", printable(string(p.Kind))))
 	}
 	switch v.Source {
 	case readiness.FromReport:
@@ -270,9 +338,7 @@ func (r *readinessReport) explained(p *bot.Person, v *readiness.Verdict) string 
 	default:
 		paragraph(&b, "", "Microsoft's report does not have this person. It leaves out accounts that are disabled or deleted, so this does not mean that nothing is registered. A new account may take 36 hours. Read again: latchkey people sync --report")
 	}
-	if v.PolicyAt.IsZero() {
-		paragraph(&b, "", "The tenant's policy was never read, so nothing could be held against it.")
-	}
+	paragraph(&b, "", r.policyText())
 	if v.Admin {
 		paragraph(&b, "", "Administrator: needs two methods to reset. If a global administrator, texts and calls go on until 1 July 2027.")
 	}
@@ -338,6 +404,18 @@ func (r *readinessReport) ageText() string {
 	}
 	if late := r.entra.ReportEvery + 36*time.Hour; r.entra.ReportEvery > 0 && r.now.Sub(t.Newest) > late {
 		s += " That is too old: run `latchkey doctor`."
+	}
+	return s
+}
+
+// policyText says how old the policy is that people are judged by.
+func (r *readinessReport) policyText() string {
+	if r.pol == nil || r.pol.ReadAt.IsZero() {
+		return "The tenant's policy was never read, so nothing could be held against it."
+	}
+	s := "Judged by the tenant's policy of " + r.stamp(r.pol.ReadAt) + "."
+	if r.now.Sub(r.pol.ReadAt) > readiness.Stale {
+		s += " That is too old: run `latchkey people sync --report`."
 	}
 	return s
 }

@@ -33,8 +33,7 @@ enrolled. Too many people who would be switched off at once are refused, as by a
 import (of the service's own syncs, those of 24 hours count together): look with
 --dry-run, and say --yes if that is meant. Lists (people import)
 may be used beside: a sync leaves alone whom the directory never had. Of whom it
-has, it wins in what it says: an account that is off there, and active in a list,
-is on until the next sync.
+has, it wins in what it says. An account is on only when neither has it off.
 
   latchkey people sync --config latchkey.yaml --dry-run
   latchkey people sync --config latchkey.yaml
@@ -52,6 +51,11 @@ Next: latchkey people list --config latchkey.yaml`,
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "go on although many people would be switched off, or the directory has nobody")
 	cmd.Flags().BoolVar(&f.report, "report", false, "read the report of sign-in methods, too")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s := s
+		s.goesOn = "the running service goes on with the sync, and people change when all is read: the same command follows it again"
+		if f.dry {
+			s.goesOn = "the running service reads on, and people stay as they are (--dry-run)"
+		}
 		return withHouse(cmd, s, *file, func(h *house) error { return h.syncNow(cmd.Context(), s, f) })
 	}
 	return cmd
@@ -88,9 +92,9 @@ type syncRun struct {
 
 // people reads people and tells what has changed, or would.
 func (r *syncRun) people(ctx context.Context) error {
-	last, err := r.read(ctx, bot.PeopleReading, directory.Order{Full: r.f.full, Dry: r.f.dry, Force: r.f.yes && !r.f.dry, By: operatorActor(r.s)})
+	last, err := r.read(ctx, bot.PeopleReading, directory.Order{Full: r.f.full, Dry: r.f.dry, Force: r.f.yes && !r.f.dry, By: operatorActor(r.s), Alone: r.s.house == nil})
 	if errors.Is(err, directory.ErrRunning) {
-		return fmt.Errorf("%w; try --dry-run again when it has ended", err)
+		return fmt.Errorf("%w, and a dry run cannot hold it: `latchkey people sync` follows it to its end; after that, give --dry-run again", err)
 	}
 	if err != nil {
 		return err
@@ -182,7 +186,10 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 	if err != nil {
 		return nil, err
 	}
-	if !began {
+	switch {
+	case !began && o.Dry && !before.Dry:
+		fmt.Fprintf(r.s.err, "a sync of %s was interrupted; this reads on where it was, and people stay as they are (--dry-run)\n", reading)
+	case !began:
 		fmt.Fprintf(r.s.err, "a sync of %s is under way; this goes on with it\n", reading)
 	}
 	show := newProgress(r.s.err, 0)

@@ -176,7 +176,7 @@ func TestPeopleSync(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 			stop()
-			if code := <-ended; code != exitError || !strings.Contains(e.String(), "interrupted") {
+			if code := <-ended; code != exitError || !strings.Contains(e.String(), map[bool]string{true: "interrupted; the running service goes on with the sync", false: "interrupted; the sync keeps its place"}[running]) {
 				t.Errorf("exit %d\n%s%s", code, o.String(), e.String())
 			}
 		})
@@ -203,6 +203,42 @@ func TestPeopleSyncInterrupted(t *testing.T) {
 	close(d.hold)
 	code, out, errs := syncPeople(t, cfg)
 	if code != exitOK || !strings.Contains(out, "5 rows; added 5") || !strings.Contains(errs, "under way; this goes on with it") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// A dry run works also after a sync that was interrupted; beside one that goes
+// on in the service it says what to type.
+func TestDryRunAfterAnInterruptedSync(t *testing.T) {
+	t.Parallel()
+	d := &fakeTenant{ids: []string{"a", "b", "c", "d", "e"}, hold: make(chan bool)}
+	cfg := installTenant(t, 111, d)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, std{in: strings.NewReader(""), out: &lockedBuffer{}, err: &lockedBuffer{}, env: secretEnv}, []string{"people", "sync", "--config", cfg})
+	}()
+	d.hold <- true
+	d.hold <- true
+	stop()
+	<-ended
+	more := make(chan bool, 2)
+	more <- true
+	more <- true
+	d.hold = more
+	code, out, errs := syncPeople(t, cfg, "--dry-run")
+	if code != exitOK || !strings.Contains(out, "would add 5") || !strings.Contains(errs, "was interrupted; this reads on where it was") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if _, out, _ := command(t, secretEnv, "people", "list", "--config", cfg); out != "" {
+		t.Errorf("the dry run stored people: %s", out)
+	}
+	d.hold = make(chan bool)
+	startService(t, cfg, secretEnv...)
+	d.hold <- true // it has read a page of its own sync
+	code, out, errs = syncPeople(t, cfg, "--dry-run")
+	close(d.hold)
+	if code != exitError || !strings.Contains(errs, "`latchkey people sync` follows it to its end; after that, give --dry-run again") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }

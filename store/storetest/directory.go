@@ -23,7 +23,7 @@ func directoryHas(tx bot.Tx, p bot.Person, mark string) error {
 	if _, err := tx.LayEntries(1, []bot.DirectoryChange{{ID: p.ID, Body: body}, {ID: other, Body: []byte(`{"manager":{"id":"` + string(p.ID) + `"}}`)}}); err != nil {
 		return err
 	}
-	if err := tx.LayMembers("staff", 1, []bot.PersonID{p.ID}); err != nil {
+	if _, err := tx.LayMembers("staff", 1, []bot.PersonID{p.ID}); err != nil {
 		return err
 	}
 	return tx.PutRegistration(&bot.Registration{Person: p.ID, ReadAt: tx.Now(), Methods: []string{p.Name, mark}})
@@ -105,17 +105,21 @@ func testDirectory(t *testing.T, s bot.Store) {
 
 	// Groups.
 	lay(2, bot.Laid{Stored: 4}, said("b", `{}`), said("c", `{}`), said("d", `{}`), said("e", `{}`))
-	members := func(round int64, group string, ids ...bot.PersonID) {
+	members := func(round int64, group string, fresh int, ids ...bot.PersonID) {
 		t.Helper()
-		update(t, s, func(tx bot.Tx) error { return tx.LayMembers(group, round, ids) })
+		update(t, s, func(tx bot.Tx) error {
+			n, err := tx.LayMembers(group, round, ids)
+			is(t, "members not seen before", n, fresh)
+			return err
+		})
 	}
-	members(2, "g1", "a", "b", "c", "unknown")
-	members(2, "g2", "c", "d")
-	members(2, "old", "e")
+	members(2, "g1", 4, "a", "b", "c", "unknown", "a")
+	members(2, "g2", 2, "c", "d")
+	members(2, "old", 1, "e")
 	same(t, "members of both groups", entries(t, s, "g1", "g2"), []string{`a {"dept":"D","name":"Ann"}`, `b {}`, `c {}`, `d {}`})
 	same(t, "members of an old group", entries(t, s, "old"), []string{`e {}`})
-	members(3, "g1", "a", "b")
-	members(3, "g1", "b")
+	members(3, "g1", 2, "a", "b")
+	members(3, "g1", 0, "b")
 	update(t, s, func(tx bot.Tx) error {
 		n, err := tx.DropMembers("g1", 3)
 		is(t, "members not seen", n, 2)
@@ -198,7 +202,8 @@ func testErasedStayOut(t *testing.T, s bot.Store) {
 			if _, err := tx.LayEntries(1, page); err != nil {
 				return err
 			}
-			return tx.LayMembers("g", 1, []bot.PersonID{ann, bob})
+			_, err := tx.LayMembers("g", 1, []bot.PersonID{ann, bob})
+			return err
 		})
 	}
 	lay()
