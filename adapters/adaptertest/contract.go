@@ -64,8 +64,9 @@ type clause struct {
 	check func(*bench)
 }
 
-// contract is all of it. The checks are in in.go and out.go, in this order.
-var contract = slices.Concat(takesIn, givesOut)
+// contract is all of it. The checks are in in.go, out.go and reach.go, in this
+// order.
+var contract = slices.Concat(takesIn, givesOut, reaches)
 
 // A bench is one check at work: a running adapter, the house behind it and the
 // platform before it.
@@ -314,25 +315,34 @@ func (b *bench) send(g *guest, m bot.Message) bot.Receipt {
 	return b.deliver(b.delivery(g, m))
 }
 
-// sees waits until what a person has before them is as it should be.
-func (b *bench) sees(p Person, what string, ok func([]Shown) bool) []Shown {
+// await waits until something is as it should be; seen says how it is.
+func (b *bench) await(what string, ok func() bool, seen func() string) {
 	b.Helper()
 	limit := time.Now().Add(b.patience)
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		shown, err := p.Sees()
-		b.do("look", err)
-		if ok(shown) {
-			return shown
-		}
+	for pause := time.Millisecond; !ok(); pause = min(2*pause, 100*time.Millisecond) {
 		if time.Now().After(limit) {
-			var s strings.Builder
-			for _, m := range shown {
-				fmt.Fprintf(&s, "\n--- buttons %+v, links %+v, %d pictures, form %v, active %q\n%.2000s", m.Buttons, m.Links, len(m.Pictures), m.Form != nil, m.Active, m.Text)
-			}
-			b.Fatalf("waited %s for %s; what the person sees:%s", b.patience, what, s.String())
+			b.Fatalf("waited %s for %s; what there is:%s", b.patience, what, seen())
 		}
 		time.Sleep(pause)
 	}
+}
+
+// sees waits until what a person has before them is as it should be.
+func (b *bench) sees(p Person, what string, ok func([]Shown) bool) (shown []Shown) {
+	b.Helper()
+	b.await(what, func() bool {
+		var err error
+		shown, err = p.Sees()
+		b.do("look", err)
+		return ok(shown)
+	}, func() string {
+		var s strings.Builder
+		for _, m := range shown {
+			fmt.Fprintf(&s, "\n--- buttons %+v, links %+v, %d pictures, form %v, active %q\n%.2000s", m.Buttons, m.Links, len(m.Pictures), m.Form != nil, m.Active, m.Text)
+		}
+		return s.String()
+	})
+	return shown
 }
 
 // shown waits for the message with a text and returns it as it is now.

@@ -88,6 +88,23 @@ var bites = []struct{ wrong, clause string }{
 	{"returns any error", "out: a send that is called off"},
 	{"remembers addresses itself", "out: people are found again"},
 	{"cannot give a typing sign", "out: a typing sign"},
+
+	{"opens a conversation with nobody", "reach: who cannot"},
+	{"does not say why", "reach: who cannot"},
+	{"names whom it cannot reach", "reach: who cannot"},
+	{"opens another conversation each time", "reach: somebody who never wrote"},
+	{"greets by itself", "reach: somebody who never wrote"},
+	{"changes nothing", "reach: a message can be changed"},
+	{"leaves the buttons", "reach: a message can be changed"},
+	{"shows a secret in the place of a message", "reach: a message can be changed"},
+	{"changes the last message for an unknown receipt", "reach: an edit touches"},
+	{"answers beside the message", "reach: a room can be written to"},
+	{"takes any name for a room", "reach: a room can be written to"},
+	{"does not escape in rooms", "reach: what is said in a room is text"},
+	{"says everything in rooms", "reach: nothing private"},
+	{"takes nothing back in rooms", "reach: what was said in a room"},
+	{"changes nothing", "reach: what was said in a room"},
+	{"does not say why", "reach: a room that cannot"},
 }
 
 // TestContractBites shows that every clause can fail, and for the right reason.

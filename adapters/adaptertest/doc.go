@@ -8,8 +8,9 @@
 //
 // # The contract
 //
-// The two tables takesIn (in.go) and givesOut (out.go) are the contract, one
-// sentence to a line, and each sentence is a subtest:
+// The tables takesIn (in.go), givesOut (out.go) and reaches (reach.go: people who
+// never wrote, rooms, edits) are the contract, one sentence to a line, and each
+// sentence is a subtest:
 //
 //	go test ./adapters/web -run 'TestContract$' -v
 //
@@ -44,8 +45,8 @@
 //     too large. Put word where values go; no log may repeat it. Say of each
 //     how many events must come of it, nearly always none.
 //
-//  4. Wire, Forger, Renamer, Faulty, Staller, as far as the platform can do
-//     what they are for. Sign at delivery, not before, as the platform does. A
+//  4. Wire, Forger, Renamer, Faulty, Staller, Directory, RoomKeeper, as far as
+//     the platform can do what they are for. Sign at delivery, not before, as the platform does. A
 //     Forger needs every way in which a packet may be false: no signature, an
 //     old one, changed afterwards, the attacker in the victim's name.
 //

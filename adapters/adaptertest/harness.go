@@ -51,6 +51,10 @@ const (
 	Break    Ability = "break"    // sending fails before anything was sent [Faulty]
 	Doubt    Ability = "doubt"    // sending fails after the message was shown [Faulty]
 	Stall    Ability = "stall"    // sending to one person takes long [Staller]
+
+	Opening Ability = "opening" // a person who never wrote can be written to [Directory]
+	Editing Ability = "editing" // what was shown can be changed
+	Rooms   Ability = "rooms"   // several people read in one place [RoomKeeper]
 )
 
 // Pause is what a throttling platform asks for.

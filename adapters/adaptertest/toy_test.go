@@ -40,6 +40,7 @@ type toy struct {
 	held   *toyPacket // Hold is at work
 	faults map[string]Ability
 	stalls map[string]*toyStall
+	posts  []*toyPost // in the one room
 }
 
 // toyStall holds up what is sent to a user.
@@ -787,8 +788,11 @@ func (a *toyAdapter) render(d bot.Delivery) toyMessage {
 }
 
 func (a *toyAdapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
-	var address struct{ User string }
-	if json.Unmarshal(d.Address, &address) != nil || address.User == "" {
+	var address toyAddress
+	if json.Unmarshal(d.Address, &address) == nil && address.Room != "" {
+		return a.sendRoom(d, address)
+	}
+	if address.User == "" {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Err: errors.New("toy: no address")}
 	}
 	to := address.User
@@ -859,6 +863,11 @@ func (a *toyAdapter) classify(ctx context.Context, d bot.Delivery, err error) er
 
 func (a *toyAdapter) Delete(_ context.Context, d bot.Delivery, receipt string) error {
 	switch {
+	case a.wrong("takes nothing back in rooms") && d.User == "":
+		return nil
+	case d.User == "":
+		a.p.removePost(receipt)
+		return nil
 	case a.wrong("deletes nothing"):
 		return nil
 	case a.wrong("deletes the last message for an unknown receipt") && !strings.HasPrefix(receipt, "M"):

@@ -34,6 +34,9 @@ func TestRichContract(t *testing.T) {
 		Open:    openPane,
 		Mangled: 150, // each takes a start of tmux; the plain terminal takes all
 		Lacks: map[adaptertest.Ability]string{
+			adaptertest.Opening:  "whoever sits at a terminal has opened it; nobody is written to there",
+			adaptertest.Rooms:    "one person sits at a terminal",
+			adaptertest.Editing:  "what was read stands further up; a change is said as a new line",
 			adaptertest.People:   "one person sits at a terminal",
 			adaptertest.Repeats:  "a key is read once; who typed is told when it got lost",
 			adaptertest.Language: "text in a terminal has no language",

@@ -29,6 +29,9 @@ func TestPlainContract(t *testing.T) {
 			return &pipes{house: house, dir: filepath.Join(t.TempDir(), "pictures")}
 		},
 		Lacks: map[adaptertest.Ability]string{
+			adaptertest.Opening:  "whoever sits at a terminal has opened it; nobody is written to there",
+			adaptertest.Rooms:    "one person sits at a terminal",
+			adaptertest.Editing:  "what was read stands further up; a change is said as a new line",
 			adaptertest.Presses:  "a choice is typed, as its number or its label",
 			adaptertest.People:   "one person sits at a terminal",
 			adaptertest.Repeats:  "a line is read once; who typed it is told when it got lost",
