@@ -7,18 +7,37 @@ import (
 	"latchkey/bot"
 )
 
-// scanConversation reads conversationColumns.
+// A conversationRow is a row of the table conversation.
+type conversationRow struct {
+	bot.Conversation
+	updated int64
+}
+
+// conversationTable is the one list of the table's columns.
+var conversationTable = columns[conversationRow]{
+	{name: "id", text: func(v *conversationRow) *string { return (*string)(&v.ID) }},
+	{name: "channel", text: func(v *conversationRow) *string { return (*string)(&v.Channel) }},
+	{name: "user_id", text: func(v *conversationRow) *string { return &v.User }},
+	{name: "address", blob: func(v *conversationRow) *[]byte { return &v.Address }},
+	{name: "state", blob: func(v *conversationRow) *[]byte { return &v.State }},
+	{name: "out_seq", num: func(v *conversationRow) *int64 { return &v.OutSeq }},
+	{name: "version", num: func(v *conversationRow) *int64 { return &v.Version }},
+	{name: "updated", num: func(v *conversationRow) *int64 { return &v.updated }},
+}
+
+// conversationSaved are the columns that SaveConversation stores.
+var conversationSaved = conversationTable.only("address", "state", "out_seq", "updated")
+
+// scanConversation reads conversationColumns: the row, and whose it is.
 func scanConversation(r row, c *bot.Conversation) {
-	c.Channel = bot.ChannelID(r.text(0))
-	c.User = r.text(1)
-	c.Address = r.blob(2)
-	c.State = r.blob(3)
-	c.OutSeq = r.int(4)
-	c.Version = r.int(5)
-	c.Updated = fromMillis(r.int(6))
-	c.Person = bot.PersonID(r.text(7))
-	c.Level = bot.Level(r.int(8))
-	c.Frozen = r.int(9) != 0
+	var v conversationRow
+	conversationTable.scan(r, 0, &v)
+	v.Updated = fromMillis(v.updated)
+	n := len(conversationTable)
+	v.Person = bot.PersonID(r.text(n))
+	v.Level = bot.Level(r.int(n + 1))
+	v.Frozen = r.int(n+2) != 0
+	*c = v.Conversation
 }
 
 // known reads whose a conversation is from identityGet.
@@ -31,7 +50,7 @@ func known(r row, c *bot.Conversation) {
 func (t *tx) Conversation(id bot.ConversationID) (*bot.Conversation, error) {
 	var c *bot.Conversation
 	err := t.c.read(conversationGet, func(r row) {
-		c = &bot.Conversation{ID: id}
+		c = new(bot.Conversation)
 		scanConversation(r, c)
 	}, string(id))
 	if err != nil {
@@ -51,12 +70,17 @@ func (t *tx) SaveConversation(c *bot.Conversation) error {
 	if t.turn != nil && t.turn.ID == c.ID && t.held == c.Version {
 		return t.saveTurn(c)
 	}
-	n, err := t.change(conversationSave, string(c.ID), c.Version, c.Address, c.State, c.OutSeq, t.ms)
+	if t.g == nil {
+		return errReadOnly
+	}
+	v := conversationRow{Conversation: *c, updated: t.ms}
+	n, err := t.change(conversationSave, conversationSaved.args([]any{string(c.ID), c.Version}, &v)...)
 	if err != nil {
 		return wrap("save conversation", err)
 	}
 	if n == 0 && c.Version == 0 {
-		n, err = t.change(conversationInsert, string(c.ID), string(c.Channel), c.User, c.Address, c.State, c.OutSeq, int64(1), t.ms)
+		v.Version = 1
+		n, err = t.change(conversationInsert, conversationTable.args(nil, &v)...)
 		if err != nil {
 			return wrap("insert conversation", err)
 		}
@@ -78,7 +102,7 @@ func (t *tx) saveTurn(c *bot.Conversation) error {
 		}
 		t.turn.User, t.turn.Channel = c.User, c.Channel
 	}
-	if err := t.write(conversationSave, string(c.ID), c.Version, c.Address, c.State, c.OutSeq, t.ms); err != nil {
+	if err := t.c.save(&conversationRow{Conversation: *c, updated: t.ms}); err != nil {
 		return wrap("save conversation", err)
 	}
 	c.Version++
@@ -100,11 +124,8 @@ func (t *tx) Recent(ch bot.ChannelID, limit int) ([]bot.Conversation, error) {
 func (t *tx) conversations(which stmt, args ...any) ([]bot.Conversation, error) {
 	var cs []bot.Conversation
 	err := t.c.read(which, func(r row) {
-		cs = append(cs, bot.Conversation{
-			ID: bot.ConversationID(r.text(0)), Channel: bot.ChannelID(r.text(1)), User: r.text(2), Address: r.blob(3),
-			State: r.blob(4), OutSeq: r.int(5), Version: r.int(6), Updated: fromMillis(r.int(7)),
-			Person: bot.PersonID(r.text(8)), Level: bot.Level(r.int(9)),
-		})
+		cs = append(cs, bot.Conversation{})
+		scanConversation(r, &cs[len(cs)-1])
 	}, args...)
 	return cs, wrap("list conversations", err)
 }

@@ -15,6 +15,10 @@
 // has; dialectText opens or drops them. Columns are BIGINT (times are Unix
 // milliseconds, 0 is "never"), TEXT and BLOB (BYTEA in PostgreSQL).
 //
+// The tables outbox and conversation are read and written as structs: one list
+// of columns each (outboxTable, conversationTable) makes their statements, for
+// PostgreSQL also those that write a whole group at once (postgres_conn.go).
+//
 // # Group commit
 //
 // Turn and Update hand their function to a writer. A writer takes everything

@@ -9,17 +9,72 @@ import (
 	"latchkey/bot"
 )
 
-// Say implements bot.OutboxTx. It fails on a message that cannot be marshalled.
-func (t *tx) Say(o *bot.OutboxRow) error {
+// An outboxRow is a row of the table outbox.
+type outboxRow struct {
+	conversation              string
+	seq                       int64
+	message                   []byte
+	fleeting, state, attempts int64
+	notBefore                 int64
+	receipt, error            string
+	createdAt, kept, live     int64
+}
+
+// outboxTable is the one list of the table's columns, without the id, which the
+// database gives.
+var outboxTable = columns[outboxRow]{
+	{name: "conversation", text: func(v *outboxRow) *string { return &v.conversation }},
+	{name: "seq", num: func(v *outboxRow) *int64 { return &v.seq }},
+	{name: "message", blob: func(v *outboxRow) *[]byte { return &v.message }},
+	{name: "fleeting", num: func(v *outboxRow) *int64 { return &v.fleeting }},
+	{name: "state", num: func(v *outboxRow) *int64 { return &v.state }},
+	{name: "attempts", num: func(v *outboxRow) *int64 { return &v.attempts }},
+	{name: "not_before", num: func(v *outboxRow) *int64 { return &v.notBefore }},
+	{name: "receipt", text: func(v *outboxRow) *string { return &v.receipt }},
+	{name: "error", text: func(v *outboxRow) *string { return &v.error }},
+	{name: "created_at", num: func(v *outboxRow) *int64 { return &v.createdAt }},
+	{name: "kept", num: func(v *outboxRow) *int64 { return &v.kept }},
+	{name: "live", num: func(v *outboxRow) *int64 { return &v.live }},
+}
+
+// toRow is a message as it is stored. It fails on one that cannot be marshalled.
+func toRow(o *bot.OutboxRow) (outboxRow, error) {
 	body, err := json.Marshal(&o.Message)
 	if err != nil {
-		return fmt.Errorf("store: marshal message %d of conversation %q: %w", o.Seq, o.Conversation, err)
+		return outboxRow{}, fmt.Errorf("store: marshal message %d of conversation %q: %w", o.Seq, o.Conversation, err)
 	}
-	o.Attempts = 1
-	o.State = bot.OutboxPending
-	o.CreatedAt = t.now
-	err = t.write(outboxInsert, string(o.Conversation), o.Seq, body, flag(o.Message.Fleeting)|flag(o.Keep)<<1, int64(bot.OutboxPending), int64(1),
-		millis(o.NotBefore), o.Receipt, o.Error, t.ms)
+	return outboxRow{
+		conversation: string(o.Conversation), seq: o.Seq, message: body, fleeting: flag(o.Message.Fleeting),
+		state: int64(o.State), attempts: int64(o.Attempts), notBefore: millis(o.NotBefore), receipt: o.Receipt, error: o.Error,
+		createdAt: millis(o.CreatedAt), kept: flag(o.Keep), live: 1,
+	}, nil
+}
+
+// fromRow is a message as it was stored. One that cannot be decoded is empty,
+// and dead.
+func fromRow(v *outboxRow) bot.OutboxRow {
+	o := bot.OutboxRow{
+		Conversation: bot.ConversationID(v.conversation), Seq: v.seq, State: bot.OutboxState(v.state), Attempts: int(v.attempts),
+		NotBefore: fromMillis(v.notBefore), Receipt: v.receipt, Error: v.error, CreatedAt: fromMillis(v.createdAt), Keep: v.kept != 0,
+	}
+	if len(v.message) > 0 && json.Unmarshal(v.message, &o.Message) != nil {
+		o.Message, o.State, o.Error = bot.Message{}, bot.OutboxDead, unreadable
+	}
+	o.Message.Fleeting = v.fleeting != 0
+	return o
+}
+
+// Say implements bot.OutboxTx. It fails on a message that cannot be marshalled.
+func (t *tx) Say(o *bot.OutboxRow) error {
+	if t.g == nil {
+		return errReadOnly
+	}
+	o.Attempts, o.State, o.CreatedAt = 1, bot.OutboxPending, t.now
+	v, err := toRow(o)
+	if err != nil {
+		return err
+	}
+	err = t.c.say(&v)
 	return wrap("insert outbox row", err)
 }
 
@@ -72,18 +127,9 @@ func (t *tx) Said(c bot.ConversationID, after int64, limit int) ([]bot.OutboxRow
 func (t *tx) outbox(s stmt, args ...any) ([]bot.OutboxRow, error) {
 	var rows []bot.OutboxRow
 	err := t.c.read(s, func(r row) {
-		o := bot.OutboxRow{
-			Conversation: bot.ConversationID(r.text(0)), Seq: r.int(1), State: bot.OutboxState(r.int(4)), Attempts: int(r.int(5)),
-			NotBefore: fromMillis(r.int(6)), Receipt: r.text(7), Error: r.text(8), CreatedAt: fromMillis(r.int(9)),
-			Keep: r.int(10) != 0,
-		}
-		if body := r.blob(2); len(body) > 0 {
-			if json.Unmarshal(body, &o.Message) != nil {
-				o.Message, o.State, o.Error = bot.Message{}, bot.OutboxDead, unreadable
-			}
-		}
-		o.Message.Fleeting = r.int(3) != 0
-		rows = append(rows, o)
+		var v outboxRow
+		outboxTable.scan(r, 0, &v)
+		rows = append(rows, fromRow(&v))
 	}, args...)
 	return rows, wrap("read outbox", err)
 }

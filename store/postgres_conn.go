@@ -31,19 +31,42 @@ const (
 	pgConversationsNew = `INSERT INTO conversation (id, channel, user_id, address, out_seq, version, updated)
 		SELECT i, c, u, a, 0, 0, $5 FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) x(i, c, u, a)
 		ORDER BY i ON CONFLICT DO NOTHING`
-	pgConversations = `SELECT c.id, ` + conversationColumns + ` FROM conversation c WHERE c.id = ANY($1::text[]) ORDER BY c.id FOR UPDATE OF c`
-	// It travels in one pipeline with COMMIT, so the server itself must refuse
-	// when a row was not as it was read: it divides by zero.
-	pgConversationsSave = `WITH saved AS (UPDATE conversation c
-		SET address = u.address, state = u.state, out_seq = u.out_seq, updated = $7, version = u.next
-		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[]) u(id, held, address, state, out_seq, next)
-		WHERE c.id = u.id AND c.version = u.held RETURNING 1)
-		SELECT 1 / (CASE WHEN count(*) = cardinality($1::text[]) THEN 1 ELSE 0 END) FROM saved`
-	pgOutbox = `INSERT INTO outbox (` + outboxColumns + `, live)
-		SELECT c, s, m, f & 1, 0, 1, n, '', '', $6, f >> 1, 1
-		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[]) u(c, s, m, f, n)`
 	pgClock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`
 )
+
+var (
+	pgConversations = `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = ANY($1::text[]) ORDER BY c.id FOR UPDATE OF c`
+	// It travels in one pipeline with COMMIT, so the server itself must refuse
+	// when a row was not as it was read: it divides by zero.
+	pgConversationsSave = `WITH saved AS (UPDATE conversation c SET ` + conversationSaved.froms("u.") + `, version = u.next
+		FROM ` + pgSaved.unnest(1, "u") + ` WHERE c.id = u.id AND c.version = u.version RETURNING 1)
+		SELECT 1 / (CASE WHEN count(*) = cardinality($1::bigint[]) THEN 1 ELSE 0 END) FROM saved`
+	pgOutbox = `INSERT INTO outbox (` + outboxColumns + `) SELECT ` + outboxColumns + ` FROM ` + outboxTable.unnest(1, "u")
+)
+
+// A pgSave is a queued save: next is the version that it leaves.
+type pgSave struct {
+	conversationRow
+	next int64
+}
+
+// pgSaved are the columns of pgConversationsSave.
+var pgSaved = func() columns[pgSave] {
+	cs := columns[pgSave]{{name: "next", num: func(v *pgSave) *int64 { return &v.next }}}
+	for _, c := range append(conversationTable.only("id", "version"), conversationSaved...) {
+		p := column[pgSave]{name: c.name}
+		switch {
+		case c.num != nil:
+			p.num = func(v *pgSave) *int64 { return c.num(&v.conversationRow) }
+		case c.text != nil:
+			p.text = func(v *pgSave) *string { return c.text(&v.conversationRow) }
+		default:
+			p.blob = func(v *pgSave) *[]byte { return c.blob(&v.conversationRow) }
+		}
+		cs = append(cs, p)
+	}
+	return cs
+}()
 
 // pgConn is one connection to PostgreSQL inside a transaction. What nobody
 // waits for is queued and travels with the next read, or with COMMIT.
@@ -54,63 +77,38 @@ type pgConn struct {
 	first []string // texts that go before everything else: BEGIN, savepoints
 	batch pgx.Batch
 	row   pgRow
-	saves pgSaves
-	says  pgSays
+	saves []pgSave
+	says  []outboxRow
 	// failed is the first error since the last savepoint. The server has given
 	// the transaction up then, even if the function did not say so.
 	failed error
-}
-
-// pgSaves are queued conversationSave statements as the columns of one.
-type pgSaves struct {
-	id             []string
-	held, next     []int64
-	address, state [][]byte
-	outSeq         []int64
-	updated        int64
-}
-
-// pgSays are queued outboxInsert statements as the columns of one.
-type pgSays struct {
-	conversation []string
-	seq          []int64
-	message      [][]byte
-	flags        []int64 // 1 fleeting, 2 kept
-	notBefore    []int64
-	created      int64
 }
 
 func (p *pgConn) queue(text string, args ...any) { p.batch.Queue(text, args...) }
 
 // write implements conn.
 func (p *pgConn) write(s stmt, args ...any) error {
-	switch s {
-	case conversationSave:
-		p.saves.add(args)
-	case outboxInsert:
-		p.says.add(args)
-	default:
-		p.queue(p.texts[s], args...)
-	}
+	p.queue(p.texts[s], args...)
 	return nil
 }
 
-func (v *pgSaves) add(args []any) {
-	id, held := args[0].(string), args[1].(int64)
-	v.updated = args[5].(int64)
-	i := len(v.id) - 1
-	if i < 0 || v.id[i] != id || v.next[i] != held {
-		v.id, v.held = append(v.id, id), append(v.held, held)
-		v.address, v.state, v.outSeq, v.next = append(v.address, nil), append(v.state, nil), append(v.outSeq, 0), append(v.next, 0)
-		i++
+// save implements conn. A second save of a conversation takes the place of the
+// first.
+func (p *pgConn) save(v *conversationRow) error {
+	if i := len(p.saves) - 1; i >= 0 && p.saves[i].ID == v.ID && p.saves[i].next == v.Version {
+		held := p.saves[i].Version
+		p.saves[i] = pgSave{*v, v.Version + 1}
+		p.saves[i].Version = held
+		return nil
 	}
-	v.address[i], v.state[i], v.outSeq[i], v.next[i] = args[2].([]byte), args[3].([]byte), args[4].(int64), held+1
+	p.saves = append(p.saves, pgSave{*v, v.Version + 1})
+	return nil
 }
 
-func (v *pgSays) add(args []any) {
-	v.conversation, v.seq = append(v.conversation, args[0].(string)), append(v.seq, args[1].(int64))
-	v.message, v.flags = append(v.message, args[2].([]byte)), append(v.flags, args[3].(int64))
-	v.notBefore, v.created = append(v.notBefore, args[6].(int64)), args[9].(int64)
+// say implements conn.
+func (p *pgConn) say(v *outboxRow) error {
+	p.says = append(p.says, *v)
+	return nil
 }
 
 // send puts what is queued on the wire and reads all answers but the last.
@@ -119,11 +117,11 @@ func (p *pgConn) send() (pgx.BatchResults, error) {
 	for _, text := range p.first {
 		lead.Queue(text)
 	}
-	if v := &p.saves; len(v.id) > 0 {
-		lead.Queue(pgConversationsSave, v.id, v.held, v.address, v.state, v.outSeq, v.next, v.updated)
+	if len(p.saves) > 0 {
+		lead.Queue(pgConversationsSave, pgSaved.arrays(nil, p.saves)...)
 	}
-	if v := &p.says; len(v.conversation) > 0 {
-		lead.Queue(pgOutbox, v.conversation, v.seq, v.message, v.flags, v.notBefore, v.created)
+	if len(p.says) > 0 {
+		lead.Queue(pgOutbox, outboxTable.arrays(nil, p.says)...)
 	}
 	if p.failed != nil {
 		p.drop()
@@ -160,17 +158,19 @@ func (p *pgConn) send() (pgx.BatchResults, error) {
 func (p *pgConn) drop() {
 	p.first = p.first[:0]
 	p.batch = pgx.Batch{}
-	p.saves, p.says = pgSaves{}, pgSays{}
+	clear(p.saves)
+	clear(p.says)
+	p.saves, p.says = p.saves[:0], p.says[:0]
 }
 
 // empty reports whether nothing is queued.
 func (p *pgConn) empty() bool {
-	return len(p.first) == 0 && len(p.batch.QueuedQueries) == 0 && len(p.saves.id) == 0 && len(p.says.conversation) == 0
+	return len(p.first) == 0 && len(p.batch.QueuedQueries) == 0 && len(p.saves) == 0 && len(p.says) == 0
 }
 
 // idle reports whether no transaction was begun on the server and none has to be.
 func (p *pgConn) idle() bool {
-	return p.c.PgConn().TxStatus() == 'I' && len(p.batch.QueuedQueries) == 0 && len(p.saves.id) == 0 && len(p.says.conversation) == 0
+	return p.c.PgConn().TxStatus() == 'I' && len(p.batch.QueuedQueries) == 0 && len(p.saves) == 0 && len(p.says) == 0
 }
 
 // flush sends what is queued and waits until it is done.

@@ -315,8 +315,8 @@ func (w *pgWriter) opened() error {
 		return wrap("insert conversations", err)
 	}
 	err = w.pg.rows(br, func(r row) {
-		c := &bot.Conversation{ID: bot.ConversationID(r.text(0))}
-		scanConversation(shifted{r}, c)
+		c := new(bot.Conversation)
+		scanConversation(r, c)
 		w.found[c.ID] = c
 	})
 	if err != nil {
@@ -324,13 +324,6 @@ func (w *pgWriter) opened() error {
 	}
 	return br.Close()
 }
-
-// shifted is a row without its first column.
-type shifted struct{ r row }
-
-func (s shifted) int(i int) int64   { return s.r.int(i + 1) }
-func (s shifted) text(i int) string { return s.r.text(i + 1) }
-func (s shifted) blob(i int) []byte { return s.r.blob(i + 1) }
 
 // one runs one request.
 func (w *pgWriter) one(r *request) error {

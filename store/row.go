@@ -16,6 +16,11 @@ type conn interface {
 	// write runs a statement whose effect nobody asks for. It may wait until
 	// the next read or the commit, and fail only there.
 	write(s stmt, args ...any) error
+	// save stores conversationSaved of a conversation whose lock the turn holds,
+	// say inserts a row of the outbox. They may wait as write does, together with
+	// others of their kind.
+	save(v *conversationRow) error
+	say(v *outboxRow) error
 	// change runs a statement now and says how many rows it touched.
 	change(s stmt, args ...any) (int64, error)
 	// read runs a query and calls each for every row. each must not use the conn.

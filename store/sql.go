@@ -1,5 +1,7 @@
 package store
 
+import "strings"
+
 // A stmt numbers a statement of the table below. Connections keep prepared
 // statements by it.
 type stmt uint8
@@ -94,12 +96,10 @@ const (
 const (
 	// The two look-ups stand in the columns: for a LEFT JOIN, SQLite prepares
 	// the statement anew at every call, which costs five times the query.
-	conversationColumns = `c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated,
+	conversationOwner = `
 		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
 		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0),
 		coalesce((SELECT p.frozen_at FROM identity i JOIN person p ON p.id = i.person WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
-	outboxColumns    = `conversation, seq, message, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
-	outboxBare       = `conversation, seq, NULL, fleeting, state, attempts, not_before, receipt, error, created_at, kept`
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
@@ -108,27 +108,33 @@ const (
 	auditColumns     = `seq, at, ref, actor, action, subject, channel, evidence, prev, hash, key, was`
 )
 
+var (
+	// The two tables whose rows are structs: see column.
+	conversationColumns = conversationTable.names("c.") + `, ` + conversationOwner
+	outboxColumns       = outboxTable.names("")
+	outboxBare          = strings.Replace(outboxColumns, "message", "NULL", 1)
+)
+
 // statements is the one SQL text.
 var statements = [stmtCount]string{
 	eventInsert: `INSERT INTO event (channel, id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 
-	conversationInsert: `INSERT INTO conversation (id, channel, user_id, address, state, out_seq, version, updated)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+	conversationInsert: `INSERT INTO conversation (` + conversationTable.names("") + `)
+		VALUES (` + conversationTable.params(1) + `) ON CONFLICT DO NOTHING`,
 	conversationGet:  `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = $1 /*lock FOR UPDATE OF c*/`,
-	conversationSave: `UPDATE conversation SET address = $3, state = $4, out_seq = $5, updated = $6, version = version + 1 WHERE id = $1 AND version = $2`,
+	conversationSave: `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
 	conversationUser: `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
-	conversationsOf: `SELECT c.id, c.channel, c.user_id, c.address, c.state, c.out_seq, c.version, c.updated, i.person, i.level
+	conversationsOf: `SELECT ` + conversationTable.names("c.") + `, i.person, i.level, 0
 		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
-	conversationsRecent: `SELECT c.id, c.channel, c.user_id, c.address, NULL, c.out_seq, c.version, c.updated, COALESCE(i.person, ''), COALESCE(i.level, 0)
+	conversationsRecent: `SELECT ` + strings.Replace(conversationTable.names("c."), "c.state", "NULL", 1) + `, COALESCE(i.person, ''), COALESCE(i.level, 0), 0
 		FROM conversation c LEFT JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id
 		WHERE c.channel = $1 ORDER BY c.updated DESC, c.id LIMIT $2`,
 	// The ids come as one JSON array, which both can take apart.
 	conversationHeads: `SELECT id, out_seq FROM conversation WHERE id IN
 		(SELECT value FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text($1::json) ids(value)*/)`,
 
-	// $4 is two flags in one: 1 fleeting, 2 kept.
-	outboxInsert: `INSERT INTO outbox (` + outboxColumns + `, live) VALUES ($1, $2, $3, $4 & 1, $5, $6, $7, $8, $9, $10, $4 >> 1, 1)`,
+	outboxInsert: `INSERT INTO outbox (` + outboxColumns + `) VALUES (` + outboxTable.params(1) + `)`,
 	outboxPending: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 0
 		ORDER BY conversation, seq LIMIT $1`,
 	// The text of a message goes as soon as nobody needs it any more; that of

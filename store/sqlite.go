@@ -296,15 +296,15 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	if n == 0 {
 		return nil, errRepeat
 	}
-	c := &bot.Conversation{ID: ev.Conversation}
+	c := new(bot.Conversation)
 	found := false
 	err = l.w.read(conversationGet, func(r row) { found = true; scanConversation(r, c) }, string(ev.Conversation))
 	if err != nil {
 		return nil, wrap("read conversation", err)
 	}
 	if !found {
-		c.Channel, c.User, c.Address, c.Updated = ev.Channel, ev.From, ev.Address, l.t.now
-		if err := l.w.write(conversationInsert, string(c.ID), string(c.Channel), c.User, c.Address, c.State, int64(0), int64(0), l.t.ms); err != nil {
+		c.ID, c.Channel, c.User, c.Address, c.Updated = ev.Conversation, ev.Channel, ev.From, ev.Address, l.t.now
+		if err := l.w.write(conversationInsert, conversationTable.args(nil, &conversationRow{*c, l.t.ms})...); err != nil {
 			return nil, wrap("insert conversation", err)
 		}
 	}

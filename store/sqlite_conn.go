@@ -133,6 +133,14 @@ func (l *liteConn) write(s stmt, args ...any) error {
 	return rows.Close()
 }
 
+// save implements conn.
+func (l *liteConn) save(v *conversationRow) error {
+	return l.write(conversationSave, conversationSaved.args([]any{string(v.ID), v.Version}, v)...)
+}
+
+// say implements conn.
+func (l *liteConn) say(v *outboxRow) error { return l.write(outboxInsert, outboxTable.args(nil, v)...) }
+
 // change implements conn.
 func (l *liteConn) change(s stmt, args ...any) (int64, error) {
 	p, err := l.prepared(s)
