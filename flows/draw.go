@@ -70,22 +70,12 @@ func sketch(f *Flow, li int) ([]node, []arrow) {
 		if s.Ref != "" {
 			head = s.Ref + "  " + s.ID
 		}
-		var body string
-		switch s.Kind {
-		case Check:
-			body = s.Check + " ?"
-		case Call:
-			body = "call " + s.Check
-		case Branch:
-			body = s.Branch + " = ?"
-		case Run:
-			body = "run " + s.RunFlow
-		case End:
-			head, body = s.EndName, ""
-		case Form:
-			body = "form: " + s.Title.Source(li)
-		default:
-			body = s.Text.Source(li)
+		body := s.Text.Source(li)
+		if s.Kind.body != nil {
+			body = s.Kind.body(s, li)
+		}
+		if s.Kind == End {
+			head = s.EndName
 		}
 		nodes[i].lines = append([]string{head}, wrap(body, 30, 2)...)
 		if s.Page {
@@ -176,7 +166,7 @@ func mermaid(nodes []node, arrows []arrow) string {
 			lines[j] = quote(l)
 		}
 		text := `"` + strings.Join(lines, "<br>") + `"`
-		shape := map[Kind][2]string{Say: {"[", "]"}, Ask: {"(", ")"}, Form: {"[/", "/]"}, Check: {"{{", "}}"}, Call: {"{{", "}}"}, Branch: {"{", "}"}, Run: {"[[", "]]"}, End: {"([", "])"}}[n.step.Kind]
+		shape := n.step.Kind.shape
 		fmt.Fprintf(&b, "  s%d%s%s%s\n", i, shape[0], text, shape[1])
 	}
 	for _, a := range arrows {

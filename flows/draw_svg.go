@@ -392,19 +392,9 @@ func drawArrow(b, texts *strings.Builder, path []*place, a arrow, taken *[]rect)
 
 func drawBox(b *strings.Builder, p *place, n *node) {
 	x, y, w, h := p.x-p.w/2, p.y-p.h/2, p.w, p.h
-	stroke := `stroke="#1f2937" stroke-width="2"`
-	switch n.step.Kind {
-	case Ask:
-		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="9" fill="#eff6ff" %s/>`, x, y, w, h, stroke)
-	case Form:
-		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="9" fill="#eff6ff" %s/><rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="6" fill="none" stroke="#1f2937"/>`, x, y, w, h, stroke, x+4, y+4, w-8, h-8)
-	case Say:
-		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#f9fafb" stroke="#4b5563" stroke-width="1.2"/>`, x, y, w, h)
-	case Run:
-		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#fff" stroke="#4b5563" stroke-width="1.2"/><path d="M%.1f %.1fv%.1fM%.1f %.1fv%.1f" stroke="#4b5563"/>`, x, y, w, h, x+8, y, h, x+w-8, y, h)
-	case End:
-		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="%.1f" fill="#1f2937"/>`, x+w/4, y, w/2, h, h/2)
-	default: // check, branch
+	if box := n.step.Kind.box; box != nil {
+		box(b, x, y, w, h)
+	} else {
 		fmt.Fprintf(b, `<path d="M%.1f %.1fh%.1fl12 %.1fl-12 %.1fh-%.1fl-12 -%.1fz" fill="#fff7ed" stroke="#4b5563" stroke-width="1.2"/>`, x+12, y, w-24, h/2, h/2, w-24, h/2)
 	}
 	top := p.y - float64(len(n.lines)-1)*lineHigh/2 + 4

@@ -1175,31 +1175,7 @@ func (t *turn) enter(st *Step) {
 		f := t.s.Top()
 		f.Step = st.ID
 		t.lastStep = st
-		switch st.Kind {
-		case Say:
-			t.say(&st.Text)
-			st = t.via(&st.Next)
-		case Ask, Form:
-			t.prompt(st, false)
-			return
-		case Check, Call:
-			t.ask(st.Check, "")
-			t.out.Call = st.Kind == Call
-			return
-		case Branch:
-			st = t.pickCase(st)
-		case Run:
-			if len(t.s.Stack) >= maxDepth {
-				t.failSafe()
-				return
-			}
-			fl := st.run
-			t.s.Stack = append(t.s.Stack, bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash})
-			st = fl.start
-		case End:
-			t.say(&st.Text)
-			st = t.end(st)
-		}
+		st = t.act(st)
 	}
 }
 
@@ -1207,68 +1183,6 @@ func (t *turn) via(to *Target) *Step {
 	t.setAll(to.Set)
 	t.say(&to.Say)
 	return to.step
-}
-
-func (t *turn) pickCase(st *Step) *Step {
-	v := t.e.value(t.s, st.Branch)
-	for i := range st.Cases {
-		if st.Cases[i].Value == v {
-			return st.Cases[i].step
-		}
-	}
-	return st.otherwise
-}
-
-// end takes the flow off the stack and returns where the one below goes on.
-func (t *turn) end(st *Step) *Step {
-	f := *t.s.Top()
-	fl := t.flow(&f)
-	t.s.Stack = t.s.Stack[:len(t.s.Stack)-1]
-	switch st.EndName {
-	case endStop:
-		if st.Text.Empty() {
-			t.sayOwn(sayStopped)
-		}
-		t.s.Stack = t.s.Stack[:0]
-		t.done = true
-		return nil
-	case endRestart:
-		t.s.Stack = append(t.s.Stack[:0], bot.Frame{Flow: RestartFlow, Step: t.e.flows[RestartFlow].Start, Hash: t.e.flows[RestartFlow].Hash})
-		return t.e.flows[RestartFlow].start
-	case endPark:
-		t.s.Parked = len(t.s.Stack) > 0
-		t.done = true
-		return nil
-	}
-	below := t.s.Top()
-	if st.Rest && t.greeting() {
-		t.s.Stack = t.s.Stack[:0]
-		below = nil
-	}
-	if below == nil {
-		t.done = true
-		return nil
-	}
-	for _, name := range fl.Gives {
-		if v, ok := f.Slot(name); ok {
-			below.Set(name, v)
-		}
-	}
-	bs := t.step(below)
-	if bs == nil {
-		t.failSafe()
-		return nil
-	}
-	if bs.Kind != Run || bs.run != fl {
-		t.reprompt()
-		return nil
-	}
-	to := bs.outcomes[st.EndName]
-	if to == nil {
-		t.failSafe()
-		return nil
-	}
-	return t.via(&to.Target)
 }
 
 // greeting reports whether all that waits is what greets people, at its first

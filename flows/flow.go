@@ -4,28 +4,6 @@ import (
 	"latchkey/bot"
 )
 
-// Kind of a step.
-type Kind uint8
-
-// The step kinds.
-const (
-	Say Kind = iota + 1
-	Ask
-	Form
-	Check
-	Branch
-	Run
-	End
-	Call
-)
-
-var kindNames = [...]string{"", "say", "ask", "form", "check", "branch", "run", "end", "call"}
-
-func (k Kind) String() string { return kindNames[k] }
-
-// waits reports whether a session can rest at a step of this kind.
-func (k Kind) waits() bool { return k == Ask || k == Form || k == Call }
-
 // Pos is a place in a script.
 type Pos struct {
 	File string
@@ -59,7 +37,7 @@ type Flow struct {
 // A Step of a flow. Which fields are used depends on its kind.
 type Step struct {
 	ID    string
-	Kind  Kind
+	Kind  *Kind
 	Pos   Pos
 	Ref   string   // "P3"; only for steps a person sees
 	Guide []string // lines of the paper guide that it covers: "S27"

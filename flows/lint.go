@@ -2,7 +2,6 @@ package flows
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,25 +111,8 @@ func (l *linter) flow(f *Flow) {
 	for _, s := range f.Order {
 		l.keys(s)
 		l.guide(s)
-		switch s.Kind {
-		case Say:
-			if s.Text.Empty() {
-				l.bad(s.Pos, "step %s says nothing", s.ID)
-			}
-		case Ask:
-			l.ask(s)
-		case Form:
-			l.form(s)
-		case Check:
-			l.check(s, s.Check)
-		case Call:
-			l.call(s)
-		case Run:
-			l.run(s)
-		case End:
-			if s.EndName == endRestart && l.set.flows[RestartFlow] == nil {
-				l.bad(s.Pos, "step %s starts over, but there is no flow %q", s.ID, RestartFlow)
-			}
+		if s.Kind.lint != nil {
+			s.Kind.lint(l, s)
 		}
 		l.choices(s)
 		l.messages(s)
@@ -310,274 +292,63 @@ func (l *linter) guide(s *Step) {
 
 // keys finds keys that mean nothing in a step of this kind.
 func (l *linter) keys(s *Step) {
-	picks := s.Kind == Ask && (s.Options || s.List != "")
 	for _, k := range []struct {
 		name string
 		set  bool
-		ok   bool
 	}{
-		{"text", !s.Text.Empty(), s.Kind == Say || s.Kind.waits() || s.Kind == End},
-		{"short", !s.Short.Empty(), s.Kind.waits()},
-		{"why", !s.Why.Empty(), s.Kind.waits()},
-		{"help", !s.Help.Empty(), s.Kind.waits()},
-		{"typed", !s.Typed.Empty(), s.Kind == Form},
-		{"still", !s.Still.Empty(), s.Kind == Call},
-		{"picture", s.Picture != "", s.Kind.waits()},
-		{"alt", !s.Alt.Empty(), s.Picture != ""},
-		{"choices", len(s.Choices) > 0, s.Kind.waits()},
-		{"options", s.Options, s.Kind == Ask},
-		{"list", s.List != "", s.Kind == Ask},
-		{"except", len(s.Except) > 0, s.List != ""},
-		{"slot", s.Slot != "", picks},
-		{"answer", s.Answer.Kind != NoAnswer, s.Kind == Ask},
-		{"goto", s.Next.Goto != "", s.Kind == Say || picks},
-		{"fields", len(s.Fields) > 0, s.Kind == Form},
-		{"page", s.Page, s.Kind == Ask},
-		{"title", !s.Title.Empty(), s.Kind == Form || s.Page},
-		{"button", !s.Button.Empty(), s.Kind == Form || s.Page},
-		{"reveals", s.Reveals, s.Kind == Form},
-		{"outcomes", len(s.Outcome) > 0, s.Kind == Check || s.Kind == Call || s.Kind == Form || s.Kind == Run || s.Kind == Ask && s.Answer.Kind != NoAnswer},
-		{"signals", len(s.Signals) > 0, s.Kind.waits()},
-		{"cases", len(s.Cases) > 0, s.Kind == Branch},
-		{"otherwise", s.Otherwise != "", s.Kind == Branch},
-		{"skip", s.Skip != "", s.Kind.waits()},
-		{"resend", s.Resend != "", s.Kind.waits()},
-		{"back", s.Back != "", s.Kind.waits()},
-		{"refresh", s.Refresh != "", s.Kind.waits()},
-		{"fleeting", s.Fleeting, s.Kind.waits()},
+		{"text", !s.Text.Empty()},
+		{"short", !s.Short.Empty()},
+		{"why", !s.Why.Empty()},
+		{"help", !s.Help.Empty()},
+		{"typed", !s.Typed.Empty()},
+		{"still", !s.Still.Empty()},
+		{"picture", s.Picture != ""},
+		{"alt", !s.Alt.Empty()},
+		{"choices", len(s.Choices) > 0},
+		{"options", s.Options},
+		{"list", s.List != ""},
+		{"except", len(s.Except) > 0},
+		{"slot", s.Slot != ""},
+		{"answer", s.Answer.Kind != NoAnswer},
+		{"goto", s.Next.Goto != ""},
+		{"fields", len(s.Fields) > 0},
+		{"page", s.Page},
+		{"title", !s.Title.Empty()},
+		{"button", !s.Button.Empty()},
+		{"reveals", s.Reveals},
+		{"outcomes", len(s.Outcome) > 0},
+		{"signals", len(s.Signals) > 0},
+		{"cases", len(s.Cases) > 0},
+		{"otherwise", s.Otherwise != ""},
+		{"skip", s.Skip != ""},
+		{"resend", s.Resend != ""},
+		{"back", s.Back != ""},
+		{"refresh", s.Refresh != ""},
+		{"fleeting", s.Fleeting},
 	} {
-		if k.set && !k.ok {
-			why := ""
-			switch k.name {
-			case "goto":
-				if s.Kind == Ask {
-					why = "; only with options or list, choices have their own goto"
-				}
-			case "alt":
-				why = " without picture"
-			case "outcomes":
-				if s.Kind == Ask {
-					why = " without answer"
-				}
-			}
+		if !k.set {
+			continue
+		}
+		ok, why := has(s.Kind.keys, k.name), ""
+		switch {
+		case ok && k.name == "alt":
+			ok, why = s.Picture != "", " without picture"
+		case ok && k.name == "except":
+			ok = s.List != ""
+		case ok && s.Kind.apart != nil:
+			ok, why = s.Kind.apart(s, k.name)
+		}
+		if !ok {
 			l.bad(s.Pos, "%s has no meaning in %s step %s%s; remove it", k.name, article(s.Kind), s.ID, why)
 		}
 	}
 }
 
-func article(k Kind) string {
+func article(k *Kind) string {
 	if k == Ask || k == End {
 		return "an " + k.String()
 	}
 	return "a " + k.String()
-}
-
-func (l *linter) ask(s *Step) {
-	if s.Text.Empty() {
-		l.bad(s.Pos, "step %s asks nothing", s.ID)
-	}
-	forward := s.Options || s.List != "" || s.Answer.Kind != NoAnswer
-	for i := range s.Choices {
-		c := &s.Choices[i]
-		forward = forward || c.Verb == "" && c.Link == ""
-	}
-	if !forward {
-		l.bad(s.Pos, "step %s has no way forward; give it choices, a list, options or an answer", s.ID)
-	}
-	if s.Answer.Kind != NoAnswer {
-		if s.Answer.Kind == Digits6 && s.Answer.Format.Empty() {
-			l.bad(s.Pos, "step %s takes six digits but has no format: text for an answer that is not six digits", s.ID)
-		}
-		if s.Answer.Kind == Code8 && s.Answer.Format.Empty() {
-			l.bad(s.Pos, "step %s takes a code but has no format: text for an answer that is none", s.ID)
-		}
-		if s.Answer.Check == "" {
-			l.bad(s.Pos, "the answer of step %s has no check:", s.ID)
-		} else {
-			l.check(s, s.Answer.Check)
-			l.secret(s)
-		}
-	}
-	if s.Options {
-		l.options(s)
-	}
-	if s.Page {
-		l.page(s)
-	}
-}
-
-// page: whoever has signed in on the page comes back with a typed answer, or is
-// known when the step is shown again.
-func (l *linter) page(s *Step) {
-	for _, k := range []struct {
-		name  string
-		empty bool
-	}{{"form", s.FormID == ""}, {"title", s.Title.Empty()}, {"button", s.Button.Empty()}} {
-		if k.empty {
-			l.bad(s.Pos, "the page of step %s needs %s:", s.ID, k.name)
-		}
-	}
-	if s.Answer.Kind == NoAnswer && s.Refresh == "" {
-		l.bad(s.Pos, "step %s has a page but takes no answer; give it answer: for what the page tells the person to type, or refresh: for whoever went on elsewhere", s.ID)
-	}
-	if s.FormID != "" {
-		l.formName(s)
-	}
-}
-
-// formName compares the name of a form or a page with those of the program.
-func (l *linter) formName(s *Step) {
-	if _, ok := l.set.Catalogue.Forms[s.FormID]; !ok && l.full {
-		l.bad(s.Pos, "there is no form %q%s", s.FormID, hint(s.FormID, sortedKeys(l.set.Catalogue.Forms)))
-	}
-}
-
-// secret refuses typed answers that only a private form may take.
-func (l *linter) secret(s *Step) {
-	form := l.set.Catalogue.Checks[s.Answer.Check].Secret
-	for _, f := range l.set.order {
-		for _, o := range f.Order {
-			form = form || o.Kind == Form && o.Check == s.Answer.Check
-		}
-	}
-	if form {
-		l.bad(s.Pos, "step %s takes a secret as typed text (check %s); use a form step, so that it never stands in a chat", s.ID, s.Answer.Check)
-	}
-}
-
-// options: whoever comes to the step must have just got some.
-func (l *linter) options(s *Step) {
-	gives := func(o *Step) bool {
-		return o == s || !l.full || o.Kind == Check && l.set.Catalogue.Checks[o.Check].Options
-	}
-	for _, o := range s.flow.Order {
-		for _, e := range o.edges() {
-			if e.to == s && !gives(o) {
-				l.bad(e.pos, "step %s shows the options of a check, but %s of step %s leads to it without one", s.ID, e.what, o.ID)
-			}
-		}
-	}
-	if s.refresh == nil {
-		l.bad(s.Pos, `step %s needs refresh: with the check that gives its options, for "back" and "repeat"`, s.ID)
-	}
-}
-
-func (l *linter) form(s *Step) {
-	for _, k := range []struct {
-		name  string
-		empty bool
-	}{
-		{"text", s.Text.Empty()}, {"title", s.Title.Empty()}, {"button", s.Button.Empty()},
-		{"typed", s.Typed.Empty()}, {"check", s.Check == ""}, {"fields", len(s.Fields) == 0},
-	} {
-		if k.empty {
-			l.bad(s.Pos, "form step %s needs %s:", s.ID, k.name)
-		}
-	}
-	seen := map[string]bool{}
-	for i := range s.Fields {
-		ff := &s.Fields[i]
-		if !isName(ff.Name) {
-			l.bad(ff.Pos, "a field needs a name of small letters, digits and _")
-		} else if seen[ff.Name] {
-			l.bad(ff.Pos, "step %s has field %s twice", s.ID, ff.Name)
-		}
-		seen[ff.Name] = true
-		if ff.Label.Empty() {
-			l.bad(ff.Pos, "field %s needs a label", ff.Name)
-		}
-	}
-	l.formName(s)
-	if s.Check != "" {
-		l.check(s, s.Check)
-	}
-}
-
-// check compares the outcomes of a step with those that its check declares.
-func (l *linter) check(s *Step, name string) {
-	if !l.full {
-		return
-	}
-	spec, ok := l.set.Catalogue.Checks[name]
-	if !ok {
-		l.bad(s.Pos, "there is no check %q%s", name, hint(name, sortedKeys(l.set.Catalogue.Checks)))
-		return
-	}
-	answers := s.answers(spec)
-	for _, o := range sortedKeys(answers) {
-		if s.outcomes[o] == nil {
-			l.bad(s.Pos, "step %s does not say what follows outcome %q of check %s; add it to outcomes:", s.ID, o, name)
-		}
-	}
-	for i := range s.Outcome {
-		o := &s.Outcome[i]
-		if _, ok := answers[o.Name]; !ok {
-			l.bad(o.Pos, "check %s never gives outcome %q%s; it gives %s", name, o.Name, hint(o.Name, sortedKeys(answers)), strings.Join(sortedKeys(answers), ", "))
-		}
-	}
-}
-
-// answers are the outcomes of a step's check, with their facts. A call step
-// gives what the check began ends with in place of the outcome that it waits
-// after, and knows that one's facts all the time.
-func (s *Step) answers(spec bot.CheckSpec) map[string][]string {
-	if s.Kind != Call || spec.Waits == "" {
-		return spec.Answers()
-	}
-	all := maps.Clone(spec.Answers())
-	for _, end := range append([]string{bot.OutcomeLate}, spec.Signals...) {
-		all[end] = all[spec.Waits]
-	}
-	delete(all, spec.Waits)
-	return all
-}
-
-// call: whoever waits reads what for, and has a way to go on when it takes long
-// or when they come back later.
-func (l *linter) call(s *Step) {
-	if s.Text.Empty() || s.Still.Empty() {
-		l.bad(s.Pos, "call step %s needs text: for what is waited for, and still: for when it takes long", s.ID)
-	}
-	if s.Refresh == "" {
-		l.bad(s.Pos, "call step %s needs refresh: with where somebody goes on who comes back when it is over", s.ID)
-	}
-	if spec, ok := l.set.Catalogue.Checks[s.Check]; ok && spec.Waits == "" {
-		l.bad(s.Pos, "check %s of step %s begins nothing that takes time; make it a check step", s.Check, s.ID)
-	}
-	l.check(s, s.Check)
-}
-
-// run compares the outcomes of a step with the ends of the flow that it runs.
-func (l *linter) run(s *Step) {
-	ends := map[string]bool{}
-	for _, o := range s.run.Order {
-		if o.Kind == End && !has(engineEnds, o.EndName) {
-			ends[o.EndName] = true
-		}
-	}
-	for _, name := range sortedKeys(ends) {
-		if s.outcomes[name] == nil {
-			l.bad(s.Pos, "step %s does not say what follows end %q of flow %s; add it to outcomes:", s.ID, name, s.RunFlow)
-		}
-	}
-	for i := range s.Outcome {
-		if o := &s.Outcome[i]; !ends[o.Name] {
-			l.bad(o.Pos, "flow %s never ends with %q%s; it ends with %s", s.RunFlow, o.Name, hint(o.Name, sortedKeys(ends)), strings.Join(sortedKeys(ends), ", "))
-		}
-	}
-	seen := map[*Flow]bool{}
-	back := func(f *Flow) bool { // the first thing that f does is to run s.flow again
-		for st := f.start; st != nil && st.Kind == Run && !seen[st.run]; st = st.run.start {
-			seen[st.run] = true
-			if st.run == s.flow {
-				return true
-			}
-		}
-		return false
-	}
-	if s.flow.start == s && (s.run == s.flow || back(s.run)) {
-		l.bad(s.Pos, "flow %s begins by running itself", s.flow.Name)
-	}
 }
 
 // ---- choices ----

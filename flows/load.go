@@ -455,36 +455,13 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 		l.bad(file, k, "%q is not a step name; small letters, digits and _", s.ID)
 		return
 	}
-	kind := func(kd Kind) {
-		if s.Kind != 0 {
-			l.badAt(s.Pos, "step %s is both %s and %s; a step has one kind", s.ID, s.Kind, kd)
-		}
-		s.Kind = kd
-	}
-	l.fields(file, n, "step "+s.ID, map[string]func(*yaml.Node){
-		"say":  func(v *yaml.Node) { kind(Say); l.text(file, v, 0, &s.Text) },
-		"ask":  func(v *yaml.Node) { kind(Ask); l.text(file, v, 0, &s.Text) },
-		"form": func(v *yaml.Node) { kind(Form); l.str(file, v, &s.FormID) },
-		"check": func(v *yaml.Node) {
-			if s.Kind != Form {
-				if formed(n) {
-					l.str(file, v, &s.Check)
-					return
-				}
-				kind(Check)
-			}
-			l.str(file, v, &s.Check)
-		},
-		"call":     func(v *yaml.Node) { kind(Call); l.str(file, v, &s.Check) },
-		"still":    func(v *yaml.Node) { l.text(file, v, 0, &s.Still) },
-		"branch":   func(v *yaml.Node) { kind(Branch); l.str(file, v, &s.Branch) },
-		"run":      func(v *yaml.Node) { kind(Run); l.str(file, v, &s.RunFlow) },
-		"end":      func(v *yaml.Node) { kind(End); l.str(file, v, &s.EndName) },
+	keys := map[string]func(*yaml.Node){
 		"rest":     func(v *yaml.Node) { l.flag(file, v, &s.Rest) },
 		"text":     func(v *yaml.Node) { l.text(file, v, 0, &s.Text) },
 		"short":    func(v *yaml.Node) { l.text(file, v, 0, &s.Short) },
 		"why":      func(v *yaml.Node) { l.text(file, v, 0, &s.Why) },
 		"help":     func(v *yaml.Node) { l.text(file, v, 0, &s.Help) },
+		"still":    func(v *yaml.Node) { l.text(file, v, 0, &s.Still) },
 		"typed":    func(v *yaml.Node) { l.text(file, v, 0, &s.Typed) },
 		"title":    func(v *yaml.Node) { l.text(file, v, 0, &s.Title) },
 		"button":   func(v *yaml.Node) { l.text(file, v, 0, &s.Button) },
@@ -515,24 +492,27 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 		"back":      func(v *yaml.Node) { l.str(file, v, &s.Back) },
 		"refresh":   func(v *yaml.Node) { l.str(file, v, &s.Refresh) },
 		"fleeting":  func(v *yaml.Node) { l.flag(file, v, &s.Fleeting) },
-	})
-	if s.Kind == 0 {
-		l.badAt(s.Pos, "step %s has no kind; give it one of say, ask, form, check, call, branch, run, end", s.ID)
+	}
+	for _, k := range kinds {
+		keys[k.name] = func(v *yaml.Node) {
+			switch {
+			case k == Check && formed(n): // the check of the form
+			case s.Kind != nil:
+				l.badAt(s.Pos, "step %s is both %s and %s; a step has one kind", s.ID, s.Kind, k)
+				fallthrough
+			default:
+				s.Kind = k
+			}
+			k.read(l, file, s, v)
+		}
+	}
+	l.fields(file, n, "step "+s.ID, keys)
+	if s.Kind == nil {
+		l.badAt(s.Pos, "step %s has no kind; give it one of %s", s.ID, strings.Join(kindNames(), ", "))
 		return
 	}
 	f.Steps[s.ID] = s
 	f.Order = append(f.Order, s)
-}
-
-// formed reports whether the step's mapping has a form key: then "check" is
-// the form's check, not a kind of its own.
-func formed(n *yaml.Node) bool {
-	for i := 0; i < len(n.Content); i += 2 {
-		if n.Content[i].Value == "form" {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *loader) choices(file string, s *Step, n *yaml.Node) {
@@ -565,46 +545,6 @@ func (l *loader) choices(file string, s *Step, n *yaml.Node) {
 		}
 		s.needy = s.needy || c.Needs != ""
 		s.Choices = append(s.Choices, c)
-	}
-}
-
-func (l *loader) answer(file string, s *Step, n *yaml.Node) {
-	var kind string
-	l.fields(file, n, "answer", map[string]func(*yaml.Node){
-		"kind":   func(v *yaml.Node) { l.str(file, v, &kind) },
-		"check":  func(v *yaml.Node) { l.str(file, v, &s.Answer.Check) },
-		"format": func(v *yaml.Node) { l.text(file, v, 0, &s.Answer.Format) },
-	})
-	s.Answer.Kind = answerNames[kind]
-	if s.Answer.Kind == NoAnswer {
-		l.bad(file, n, "answer kind %q does not exist; use digits6, code8, phone, email, login or text", kind)
-	}
-}
-
-// page reads what a one-time page beside an ask step is called. Its texts are
-// translated as those of a form step are.
-func (l *loader) page(file string, s *Step, n *yaml.Node) {
-	s.Page = true
-	l.fields(file, n, "page", map[string]func(*yaml.Node){
-		"form":   func(v *yaml.Node) { l.str(file, v, &s.FormID) },
-		"title":  func(v *yaml.Node) { l.text(file, v, 0, &s.Title) },
-		"button": func(v *yaml.Node) { l.text(file, v, 0, &s.Button) },
-	})
-}
-
-func (l *loader) formFields(file string, s *Step, n *yaml.Node) {
-	if n.Kind != yaml.SequenceNode {
-		l.bad(file, n, "fields must be a list of {name, label, mask}")
-		return
-	}
-	for _, fn := range n.Content {
-		ff := FormField{Pos: Pos{file, fn.Line}}
-		l.fields(file, fn, "a field", map[string]func(*yaml.Node){
-			"name":  func(v *yaml.Node) { l.str(file, v, &ff.Name) },
-			"label": func(v *yaml.Node) { l.text(file, v, 0, &ff.Label) },
-			"mask":  func(v *yaml.Node) { l.flag(file, v, &ff.Mask) },
-		})
-		s.Fields = append(s.Fields, ff)
 	}
 }
 

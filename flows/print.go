@@ -198,32 +198,10 @@ func (p *printer) lead(g *guide) {
 // goesTo names the step that comes next, when that is always the same one. The
 // first outcome as written is the main way.
 func (p *printer) goesTo(s *Step, hops int) string {
-	if s == nil || hops > 8 {
+	if s == nil || hops > 8 || s.Kind.leads == nil {
 		return ""
 	}
-	switch s.Kind {
-	case Ask, Form, Call:
-		return s.Ref
-	case Say:
-		if s.Ref != "" && (len(s.Guide) > 0 || chosen(s)) {
-			return s.Ref
-		}
-		return p.goesTo(s.Next.step, hops+1)
-	case Check:
-		if len(s.Outcome) > 0 {
-			return p.goesTo(s.Outcome[0].step, hops+1)
-		}
-	case Run:
-		if s.run.Name == "prove" && len(s.Outcome) > 0 {
-			return p.goesTo(s.Outcome[0].step, hops+1)
-		}
-		for _, o := range s.run.Order { // the first step that people see
-			if o.Ref != "" && o.Kind.waits() {
-				return o.Ref
-			}
-		}
-	}
-	return ""
+	return s.Kind.leads(p, s, hops)
 }
 
 // fill makes the cards: steps on the guide's way first, the others as "it can

@@ -255,30 +255,8 @@ func (l *loader) linkFlow(f *Flow) {
 				target(&s.Choices[i].Next, "choice "+s.Choices[i].ID, s)
 			}
 		}
-		switch s.Kind {
-		case Say:
-			target(&s.Next, "step "+s.ID, s)
-		case Ask:
-			if s.Options || s.List != "" {
-				target(&s.Next, "step "+s.ID, s)
-				if s.Slot == "" {
-					l.badAt(s.Pos, "step %s offers options but has no slot: for the one that is picked", s.ID)
-				}
-			}
-			if s.List != "" && l.set.lists[s.List] == nil {
-				l.badAt(s.Pos, "there is no list %q", s.List)
-			}
-		case Branch:
-			for i := range s.Cases {
-				s.Cases[i].step = find(s.Cases[i].Pos, s.Cases[i].Goto, "case "+s.Cases[i].Value)
-			}
-			if s.Otherwise == "" {
-				l.badAt(s.Pos, "step %s needs otherwise: for every other value", s.ID)
-			}
-		case Run:
-			if s.run = l.set.flows[s.RunFlow]; s.run == nil {
-				l.badAt(s.Pos, "there is no flow %q", s.RunFlow)
-			}
+		if s.Kind.link != nil {
+			s.Kind.link(l, s, find, target)
 		}
 		s.outcomes = map[string]*OutcomeTarget{}
 		for i := range s.Outcome {

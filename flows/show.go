@@ -93,22 +93,11 @@ func (s *shower) step(st *Step) {
 	if st.Ref != "" {
 		head = st.Ref + " " + st.ID
 	}
-	switch st.Kind {
-	case Check:
-		head += ": check " + st.Check
-	case Call:
-		head += ": call " + st.Check
-	case Branch:
-		head += ": branch on " + st.Branch
-	case Run:
-		head += ": run " + st.RunFlow
-	case End:
-		head += ": end " + st.EndName
-	case Form:
-		head += ": form " + st.FormID + ", check " + st.Check
-	default:
-		head += ": " + st.Kind.String()
+	what := st.Kind.String()
+	if st.Kind.head != nil {
+		what = st.Kind.head(st)
 	}
+	head += ": " + what
 	s.line(0, "%s  (line %d)", head, st.Pos.Line)
 	if spec, ok := s.set.Catalogue.Checks[st.Check]; ok && spec.Doc != "" {
 		s.line(1, "asks    %s", spec.Doc)
