@@ -137,7 +137,7 @@ const (
 
 // String says it for operators.
 func (k ChangeKind) String() string {
-	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "active in the one of list and directory, off in the other: they stay off", "switched off", "not in the list", "no longer staff, so not enrolled any more", "user name changed", "login given to somebody else",
+	return [...]string{"added", "added, switched off in the list", "active again", "active in the list, stopped here", "active in one of list and directory, off in the other, so off", "switched off", "not in the list", "no longer staff, so not enrolled any more", "user name changed", "login given to somebody else",
 		"work address changed", "work address removed", "name changed", "kind changed", "other details changed"}[k]
 }
 

@@ -177,12 +177,12 @@ func (c *Client) examinePeople(ctx context.Context, s *seen) bot.Finding {
 		return featurePeople.result(ctx, s, "", err)
 	}
 	s.people, s.narrow = p.Changes, c.narrow.Load()
-	return featurePeople.result(ctx, s, fmt.Sprintf("%d accounts on the first page", len(p.Changes)), nil)
+	return featurePeople.result(ctx, s, many(len(p.Changes), "account", "accounts")+" on the first page", nil)
 }
 
 func (c *Client) examineGroup(ctx context.Context, s *seen, group string) bot.Finding {
 	ids, _, err := c.Members(ctx, group, "")
-	f := featureGroups.result(ctx, s, fmt.Sprintf("%d people on the first page", len(ids)), err)
+	f := featureGroups.result(ctx, s, many(len(ids), "person", "people")+" on the first page", err)
 	f.What = "group " + group
 	if err == nil {
 		s.members[group] = len(ids)
@@ -200,9 +200,9 @@ func (c *Client) examineReport(ctx context.Context, s *seen) bot.Finding {
 		_ = json.Unmarshal(v, &d) // what cannot be read is lacking
 		s.rows = append(s.rows, d)
 	}
-	text := fmt.Sprintf("the licence (P1 or P2) is there, %d people on the first page", len(s.rows))
+	text := "the licence (P1 or P2) is there, " + many(len(s.rows), "person", "people") + " on the first page"
 	if at := newest(s.rows); !at.IsZero() {
-		text += fmt.Sprintf(", %d hours old", int(s.now.Sub(at).Hours()))
+		text += ", " + many(int(s.now.Sub(at).Hours()), "hour", "hours") + " old"
 	}
 	f := featureReport.result(ctx, s, text, nil)
 	if len(s.rows) == 0 {

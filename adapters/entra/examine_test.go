@@ -58,8 +58,8 @@ func TestExamineOfATenantThatIsRight(t *testing.T) {
 	}
 	clean(t, "the log", s.logged())
 	wants(t, fs, "sign-in of the app", bot.Fine, "User.Read.All")
-	wants(t, fs, "people", bot.Fine, "1 accounts", "by User.Read.All")
-	wants(t, fs, "group "+group, bot.Fine, "1 people", "by GroupMember.ReadBasic.All")
+	wants(t, fs, "people", bot.Fine, "1 account on", "by User.Read.All")
+	wants(t, fs, "group "+group, bot.Fine, "1 person on", "by GroupMember.ReadBasic.All")
 	wants(t, fs, "report", bot.Fine, "licence", "21 hours old", "by AuditLog.Read.All")
 	wants(t, fs, "policy", bot.Fine, "by Policy.Read.AuthenticationMethod")
 	wants(t, fs, "own page", bot.Fine, "by UserAuthenticationMethod.Read.All")
@@ -181,10 +181,10 @@ func TestExaminePolicyInPlainWords(t *testing.T) {
 	s := newServer(t)
 	s.everything()
 	fs := s.client().Examine(ctx())
-	wants(t, fs, "your people can", bot.Fine, "passkeys (kept on one device only: attestation is enforced), text messages (members of one group only; not members of one group; until 1 February 2027", "phone calls (until 1 February 2027: no provider of your own is set in entra.voice_provider; not to office phones)")
+	wants(t, fs, "your people can", bot.Fine, "passkeys (kept on one device only: attestation is enforced), text messages (members of 1 group only; not members of 1 group; until 1 February 2027", "phone calls (until 1 February 2027: no provider of your own is set in entra.voice_provider; not to office phones)")
 	wants(t, fs, "your people cannot", bot.Fine, "e-mail")
 	wants(t, fs, "migration of the policy", bot.Doubtful, "not complete", "Manage migration")
-	wants(t, fs, "Microsoft's campaign", bot.Fine, "Microsoft decides whom it asks to set up a passkey; they may put it off for 1 days, as often as they like")
+	wants(t, fs, "Microsoft's campaign", bot.Fine, "Microsoft decides whom it asks to set up a passkey; they may put it off for 1 day, as often as they like")
 	s.json(policies, `{"policyMigrationState":"migrationComplete","registrationEnforcement":{"authenticationMethodsRegistrationCampaign":{"snoozeDurationInDays":3,"state":"enabled","enforceRegistrationAfterAllowedSnoozes":true,"includeTargets":[{"targetedAuthenticationMethod":"microsoftAuthenticator"}]}},
 		"authenticationMethodConfigurations":[{"id":"Voice","state":"enabled","isOfficePhoneAllowed":true,"includeTargets":[{"id":"all_users"}]},{"id":"Fido2","state":"enabled","includeTargets":[{"id":"all_users"}]},{"id":"MicrosoftAuthenticator","state":"enabled","includeTargets":[]}]}`)
 	fs = s.client(func(o *entra.Options) { o.Voice = true; o.Needed = 0 }).Examine(ctx())

@@ -78,11 +78,14 @@ func (c *Client) abilities(p *bot.TenantPolicy) (can, cannot string) {
 	return join(yes), join(no)
 }
 
-func groups(n int) string {
+func groups(n int) string { return many(n, "group", "groups") }
+
+// many counts things for a sentence.
+func many(n int, one, more string) string {
 	if n == 1 {
-		return "one group"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d groups", n)
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // nudging says in plain words what Microsoft's registration campaign does.
@@ -102,10 +105,10 @@ func nudging(p bot.PolicyCampaign) string {
 	if what == "" {
 		what = "to set up what it finds best"
 	}
-	often := fmt.Sprintf("they may put it off for %d days, as often as they like", p.Snooze)
+	often := fmt.Sprintf("they may put it off for %s, as often as they like", many(p.Snooze, "day", "days"))
 	switch {
 	case p.Enforce:
-		often = fmt.Sprintf("they may put it off for %d days, three times", p.Snooze)
+		often = fmt.Sprintf("they may put it off for %s, three times", many(p.Snooze, "day", "days"))
 	case p.Snooze == 0:
 		often = "it asks at every sign-in, and may be put off each time"
 	}
