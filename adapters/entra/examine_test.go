@@ -180,7 +180,7 @@ func TestExaminePolicyInPlainWords(t *testing.T) {
 	wants(t, fs, "your people can", bot.Fine, "passkeys (kept on one device only: attestation is enforced), text messages (members of one group only; not members of one group; until 1 February 2027", "phone calls (until 1 February 2027: no provider of your own is set in entra.voice_provider; not to office phones)")
 	wants(t, fs, "your people cannot", bot.Fine, "e-mail")
 	wants(t, fs, "migration of the policy", bot.Doubtful, "not complete", "Manage migration")
-	wants(t, fs, "Microsoft's campaign", bot.Fine, "Microsoft decides whom it asks to set up a passkey; they may put it off for 1 days, as often as they like")
+	wants(t, fs, "Microsoft's campaign", bot.Fine, "Microsoft decides whom it asks to set up a passkey; they may put it off for a day, as often as they like")
 	s.json(policies, `{"policyMigrationState":"migrationComplete","registrationEnforcement":{"authenticationMethodsRegistrationCampaign":{"snoozeDurationInDays":3,"state":"enabled","enforceRegistrationAfterAllowedSnoozes":true,"includeTargets":[{"targetedAuthenticationMethod":"microsoftAuthenticator"}]}},
 		"authenticationMethodConfigurations":[{"id":"Voice","state":"enabled","isOfficePhoneAllowed":true,"includeTargets":[{"id":"all_users"}]},{"id":"Fido2","state":"enabled","includeTargets":[{"id":"all_users"}]},{"id":"MicrosoftAuthenticator","state":"enabled","includeTargets":[]}]}`)
 	fs = s.client(func(o *entra.Options) { o.Voice = true; o.Needed = 0 }).Examine(ctx())

@@ -102,10 +102,14 @@ func nudging(p bot.PolicyCampaign) string {
 	if what == "" {
 		what = "to set up what it finds best"
 	}
-	often := fmt.Sprintf("they may put it off for %d days, as often as they like", p.Snooze)
+	days := fmt.Sprintf("%d days", p.Snooze)
+	if p.Snooze == 1 {
+		days = "a day"
+	}
+	often := fmt.Sprintf("they may put it off for %s, as often as they like", days)
 	switch {
 	case p.Enforce:
-		often = fmt.Sprintf("they may put it off for %d days, three times", p.Snooze)
+		often = fmt.Sprintf("they may put it off for %s, three times", days)
 	case p.Snooze == 0:
 		often = "it asks at every sign-in, and may be put off each time"
 	}
