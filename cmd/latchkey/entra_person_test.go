@@ -330,4 +330,5 @@ func (v *visitor) listsOf(n int) {
 		v.t.Errorf("%d lists with %d items, want %d lists:\n%s", len(lists), len(items), n, newest.Text())
 	}
 	v.Axe(fmt.Sprintf("%d lists", n))
+	v.Shot(fmt.Sprintf("get-in-%d-lists-%s", n, v.look.Language))
 }
