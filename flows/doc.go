@@ -48,6 +48,11 @@
 // sign-in. The step still waits for its typed answer, the code that the page
 // shows in the end.
 //
+// # Lists
+//
+// Lines of a text that begin with "- ", or with "1. ", "2. " and so on, are a
+// list. Where a platform has lists, they are one there; elsewhere they stay lines.
+//
 // # Questions
 //
 // A file with faq: holds questions that may come at any step: groups of the

@@ -62,7 +62,7 @@ func (c *Client) examineSignIn(ctx context.Context, s *seen) bot.Finding {
 	c.tokens.drop(c.tokens.kept())
 	token, err := c.tokens.get(ctx)
 	if err != nil {
-		f.State, f.Text = bot.Broken, err.Error()
+		f.State, f.Text = bot.Broken, strings.TrimPrefix(err.Error(), f.What+": ")
 		f.Fix = "compare tenant, client_id and credential with the app registration, and see that this machine may reach " + c.o.LoginURL
 		return f
 	}

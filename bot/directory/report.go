@@ -111,7 +111,7 @@ func (r *Room) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err erro
 	}
 	limit := max(r.GonePeople, int(r.GoneShare*float64(all)))
 	if !s.Force && (s.Read == 0 || limit > 0 && n > limit) {
-		return 0, fmt.Sprintf("the report has %d of the %d people any more whom it had, and more than %d fewer at once is hardly meant, so what was known of the others stays: "+
+		return 0, fmt.Sprintf("the report has only %d of the %d people whom it had, and more than %d fewer at once is hardly meant, so what was known of the others stays: "+
 			"look whether the licence (Entra ID P1) and the permission (AuditLog.Read.All) are still there. If it is meant, say `latchkey people sync --report --yes`", all-n, all, limit), nil
 	}
 	for {

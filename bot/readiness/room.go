@@ -351,7 +351,7 @@ func (w writer) known() string {
 	if w.v.Source == FromReport {
 		parts = append(parts, w.say("entra.lag"))
 	}
-	age := func(d time.Duration) string { return bot.Wait(w.ps, w.lang, d) }
+	age := func(d time.Duration) string { return bot.Wait(w.ps, w.lang, d.Truncate(24*time.Hour)) } // a wait is rounded up
 	if w.old() > Stale {
 		parts = append(parts, w.say("entra.stale", "age", age(w.old())))
 	}

@@ -115,17 +115,17 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 		if err != nil {
 			return nil, err
 		}
-		f, command := bot.Finding{What: string(x.reading)}, "`latchkey people sync`"
+		f, command, refused := bot.Finding{What: string(x.reading)}, "`latchkey people sync`", "`latchkey people sync --dry-run` shows what would change"
 		if x.reading == bot.ReportReading {
-			command = "`latchkey people sync --report`"
+			command, refused = "`latchkey people sync --report`", "see what has become of the report; if that is meant, `latchkey people sync --report --yes` takes it"
 		}
 		switch last := s.Last; {
 		case s.Failures > 0 && !s.AskedAt.IsZero():
 			f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("the directory has asked to wait since %s and gives nothing: %s", when(s.AskedAt), s.Error), "look at Microsoft's service health; it is tried again at "+when(s.Due)
 		case s.Refused != "":
-			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, "`latchkey people sync --dry-run` shows what would change"
+			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, refused
 		case s.Failures > 0:
-			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("cannot be read, tried %d times: %s", s.Failures, s.Error), "it is tried again at "+when(s.Due)
+			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("cannot be read, tried %s: %s", countTimes(s.Failures), s.Error), "it is tried again at "+when(s.Due)
 			if s.Failures >= syncFailures {
 				f.State = bot.Broken
 			}
@@ -139,10 +139,28 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 			f.State, f.Text, f.Fix = bot.Doubtful, "not read yet", "start the service, or run "+command
 		case now.Sub(last.At) > 3*x.every:
 			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and that should be every %s", when(last.At), x.every), "see whether the service runs"
+		case x.reading == bot.ReportReading && last.Rows == 0:
+			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and it has nobody of the people here, so nobody can be told whether they will still get in", when(last.At)), h.unreported()
 		default:
 			f.Text = fmt.Sprintf("last read %s: %d rows", when(last.At), last.Rows)
 		}
 		fs = append(fs, f)
 	}
 	return fs, nil
+}
+
+// unreported is what to do where the report has nobody of the people here.
+func (h *house) unreported() string {
+	if h.syncsPeople() {
+		return "people who came in the last 36 hours are not in it yet, and those who are switched off never are: if others are here, see that entra.tenant is their tenant"
+	}
+	return "the ids of the staff list must be Entra's object ids, in lower case: set directory.kind to entra, or import a list that has them (column objectId), then run `latchkey people sync --report`"
+}
+
+// countTimes is a count in words: "once", "3 times".
+func countTimes(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

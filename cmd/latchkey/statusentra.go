@@ -30,6 +30,8 @@ type readinessReport struct {
 	tally *readiness.Tally
 	only  only
 
+	unreported string // what to do where the report has nobody of the people here
+
 	trend  []readinessDay
 	before string                      // an earlier day to compare with; empty: none
 	then   map[string]readiness.Counts // what was counted on it, by unit
@@ -92,7 +94,7 @@ const (
 )
 
 func newReadinessReport(h *house) *readinessReport {
-	return &readinessReport{db: h.db, org: h.cfg.Org.Name, entra: h.cfg.Entra, now: h.db.Now()}
+	return &readinessReport{db: h.db, org: h.cfg.Org.Name, entra: h.cfg.Entra, now: h.db.Now(), unreported: h.unreported()}
 }
 
 // settings are what the operator has said about the tenant.
@@ -255,7 +257,7 @@ func (r *readinessReport) unread(ctx context.Context) error {
 	case err != nil:
 		return err
 	case read && n == 0:
-		return errors.New("the report of sign-in methods (Microsoft Entra) was read and has nobody of the staff list: the list's ids must be Entra's object ids, in lower case; set directory.kind to entra, or import a list that has them (column objectId), then run `latchkey people sync --report`")
+		return fmt.Errorf("the report of sign-in methods (Microsoft Entra) was read and has nobody of the people here, so nothing can be told: %s; `latchkey doctor` looks at the rest", r.unreported)
 	}
 	if r.entra.Tenant == "" {
 		return errors.New("no Microsoft 365 tenant is configured, so nothing is known of anybody's sign-in methods; set entra.tenant, entra.client_id and a credential (`latchkey config describe`), then run `latchkey people sync --report`")

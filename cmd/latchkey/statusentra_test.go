@@ -522,7 +522,7 @@ func TestStatusEntraOfOtherIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg); code != exitError || !strings.Contains(errs, "has nobody of the staff list: the list's ids must be Entra's object ids") {
+	if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg); code != exitError || !strings.Contains(errs, "has nobody of the people here, so nothing can be told: the ids of the staff list must be Entra's object ids") {
 		t.Errorf("%d %s", code, errs)
 	}
 }

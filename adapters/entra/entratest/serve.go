@@ -38,6 +38,7 @@ func (t *Tenant) mux(login, graph bool) http.Handler {
 		m.HandleFunc("POST /{tenant}/oauth2/v2.0/authorize", t.authorize)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", t.o.Now().UTC().Format(http.TimeFormat)) // of the tenant's clock, as its tokens are
 		switch toGraph := strings.HasPrefix(r.URL.Path, "/v1.0/"); {
 		case toGraph && graph:
 			t.graph(w, r)
