@@ -213,7 +213,7 @@ func (r *Room) Schedule(ctx context.Context) error {
 					return err
 				}
 				if s.Running() {
-					s.HeldAt = tx.Now()
+					s.Holder, s.HeldAt = "", tx.Now() // it has been silent for longer than a hold lasts
 				} else {
 					r.begin(tx, reading, &s, Order{By: bySystem})
 				}
