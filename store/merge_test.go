@@ -147,8 +147,8 @@ func TestBrakeOfWhatWasCutOff(t *testing.T) {
 		for i := range all {
 			all[i].Title = "Teacher"
 		}
-		for i := 0; i < len(all); i += 25 {
-			all[i].Disabled = true
+		for i := 0; i < len(all); i += 50 {
+			all[i].Disabled, all[i+25].Kind = true, bot.Guest
 		}
 		o := named("change", brake(store.ImportOptions{Key: "sync 1"})) // 250 at most
 		cutOff(t, db, o, all)
