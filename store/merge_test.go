@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +95,23 @@ func TestImportCutOff(t *testing.T) {
 			t.Errorf("it is told twice: %q", got)
 		}
 	})
+}
+
+// A list without news writes nothing at all.
+func TestImportWithoutNews(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "bot.db"))
+	all := school(3000)
+	o := store.ImportOptions{Missing: store.DisableMissing, Key: "sync 1"}
+	importAll(t, db, o, all...)
+	before, err := db.WALPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Key = "sync 2"
+	importAll(t, db, o, all...)
+	if after, err := db.WALPages(); err != nil || after != before {
+		t.Errorf("the WAL went from %d to %d pages, %v", before, after, err)
+	}
 }
 
 // Logins that change hands do so at once, in whatever steps the rest is stored.
