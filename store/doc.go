@@ -56,6 +56,13 @@
 // read once for a group, together with the person's reference, which is made
 // at the person's first line, and written once. Package audit has the format.
 //
+// # Imports
+//
+// A list or a sync is staged in temporary tables and decided as a whole while
+// turns go on. Then people are changed in steps of their own transactions, each
+// right in itself, so that no turn waits for more than one of them. What a step
+// has stored stands in the meta table until the import is told as a whole.
+//
 // # Retention
 //
 // Prune deletes what has done its work, of every table that grows, in pages

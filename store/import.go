@@ -97,6 +97,10 @@ type ImportOptions struct {
 	// GoneBefore counts for the brake on accounts that are switched off, beside
 	// those of this import: imports of the last day have switched them off.
 	GoneBefore int
+	// Key names an import that is begun anew when it was cut off, such as that of
+	// a sync: what it had stored by then counts for its report and its line, and
+	// it ends between two steps with ctx. Empty: none.
+	Key string
 	// Audit gives the line that stands for the import in the audit record, in
 	// the transaction that stores the people. Nil, or a line without an Action:
 	// none.
@@ -204,40 +208,47 @@ const (
 	rowSame   = 3 // equal to what is stored
 )
 
-// The texts of an import. import_person is a temporary table of one connection.
+// goodRow is the condition for rows that are taken.
+const goodRow = `bad IN (0, 3)`
+
+// The texts of an import. Its tables are temporary ones of one connection:
+// import_row has the rows as they are read, import_person with what is stored
+// put where they say nothing.
 const (
-	stageCreate = `CREATE TEMP TABLE import_person (line BIGINT NOT NULL, id TEXT NOT NULL, username TEXT NOT NULL, email TEXT NOT NULL,
+	stageCreate = `CREATE TEMP TABLE %s (line BIGINT NOT NULL, id TEXT NOT NULL, username TEXT NOT NULL, email TEXT NOT NULL,
 		name TEXT NOT NULL, given_name TEXT NOT NULL, department TEXT NOT NULL, title TEXT NOT NULL, manager TEXT NOT NULL,
 		work_phone TEXT NOT NULL, lang TEXT NOT NULL, time_zone TEXT NOT NULL, disabled BIGINT NOT NULL, kind TEXT NOT NULL,
 		site TEXT NOT NULL, hired_on TEXT NOT NULL, unsaid BIGINT NOT NULL, bad BIGINT NOT NULL)`
-	stageInsert = `INSERT INTO import_person (line, ` + stageColumns + `, unsaid, bad)
+	stageInsert = `INSERT INTO import_row (line, ` + stageColumns + `, unsaid, bad)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
-	stageIndex = `CREATE INDEX /*sqlite temp.*/import_person_%[1]s ON import_person (%[1]s)`
-	stageDrop  = `DROP TABLE IF EXISTS import_person`
+	stageIndex   = `CREATE INDEX /*sqlite temp.*/%[1]s_%[2]s ON %[1]s (%[2]s, line, bad)` // SQLite finds repeats in it alone
+	stageAnalyze = `/*postgres ANALYZE %[1]s (%[2]s)*/ /*sqlite SELECT 1*/`
+	stageDrop    = `DROP TABLE IF EXISTS import_row, import_person, import_work`
 
 	// A GUID that was stored in capitals or braces keeps that spelling: it is
 	// the same id. CROSS keeps SQLite from reading all people for each row.
-	stageSpelled = `CREATE TEMP TABLE import_spelled AS SELECT p.id AS id, s.id AS plain FROM person p /*sqlite CROSS*/ JOIN import_person s
+	stageSpelled = `CREATE TEMP TABLE import_spelled AS SELECT p.id AS id, s.id AS plain FROM person p /*sqlite CROSS*/ JOIN import_row s
 		ON s.id = lower(trim(p.id, '{}')) WHERE p.id LIKE '%________-____-____-____-____________%' AND p.id <> lower(trim(p.id, '{}'))
 		AND NOT EXISTS (SELECT 1 FROM person q WHERE q.id = s.id)`
 	stageSpelledIndex = `CREATE INDEX /*sqlite temp.*/import_spelled_plain ON import_spelled (plain)`
-	stageKnown        = `UPDATE import_person SET id = (SELECT min(k.id) FROM import_spelled k WHERE k.plain = import_person.id)
+	stageKnown        = `UPDATE import_row SET id = (SELECT min(k.id) FROM import_spelled k WHERE k.plain = import_row.id)
 		WHERE id IN (SELECT plain FROM import_spelled)`
 	stageSpelledDrop = `DROP TABLE import_spelled`
-	// What a row leaves unsaid is what is stored.
-	stageFill = `UPDATE import_person SET %s FROM person p WHERE p.id = import_person.id AND import_person.unsaid <> 0`
-	// What only another list has a word on stays. %s is Whose.others.
-	stageOthers = `UPDATE import_person SET disabled = import_person.disabled | (p.disabled & (%[1]s)) FROM person p
-		WHERE p.id = import_person.id AND p.disabled & (%[1]s) <> 0`
+	// What a row leaves unsaid is what is stored. Most rows of most lists are then
+	// equal to it, and nothing after this looks at them one by one; StillStopped
+	// and StillOff are told each time.
+	stageFill = `INSERT INTO import_person SELECT s.line, s.id, %s, s.unsaid, CASE WHEN s.bad = 0 AND p.stopped_at = 0 AND %s THEN 3 ELSE s.bad END
+		FROM import_row s LEFT JOIN person p ON p.id = s.id`
+	stageFilled = `DROP TABLE import_row`
 
 	// An account that is off in the list gives its login to an active one.
-	stageYield = `UPDATE import_person SET %[1]s = '' WHERE disabled <> 0 AND bad = 0 AND %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person a
-		WHERE a.%[1]s = import_person.%[1]s AND a.id <> import_person.id AND a.disabled = 0 AND a.bad = 0)`
+	stageYield = `UPDATE import_person SET %[1]s = '', bad = 0 WHERE disabled <> 0 AND ` + goodRow + ` AND %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person a
+		WHERE a.%[1]s = import_person.%[1]s AND a.id <> import_person.id AND a.disabled = 0 AND a.` + goodRow + `)`
 
 	// %s is the column. A repeat within the file: every row but the first.
 	stageRepeats = `SELECT s.line, s.id, s.%[1]s, f.first, (SELECT x.id FROM import_person x WHERE x.line = f.first) FROM import_person s
-		JOIN (SELECT %[1]s, min(line) AS first FROM import_person WHERE bad = 0 AND %[1]s <> '' GROUP BY %[1]s HAVING count(*) > 1) f
-		ON f.%[1]s = s.%[1]s WHERE s.bad = 0 AND s.line <> f.first`
+		JOIN (SELECT %[1]s, min(line) AS first FROM import_person WHERE ` + goodRow + ` AND %[1]s <> '' GROUP BY %[1]s HAVING count(*) > 1) f
+		ON f.%[1]s = s.%[1]s WHERE s.` + goodRow + ` AND s.line <> f.first`
 	// Another person's user name or address, who does not get a new one here.
 	stageHeld = ` FROM import_person s JOIN person p ON p.%[1]s = s.%[1]s AND p.%[1]s <> ''
 		LEFT JOIN import_person l ON l.id = p.id
@@ -256,7 +267,7 @@ const (
 
 	// Rows with a known id; rows with a new one and the login of somebody who
 	// is not in the list.
-	stageSame    = `SELECT count(*) FROM import_person s JOIN person p ON p.id = s.id`
+	stageSame    = `SELECT count(*) FROM (SELECT 1 FROM import_person s JOIN person p ON p.id = s.id LIMIT 1) x`
 	stageStrange = `SELECT count(*) FROM (SELECT s.line FROM import_person s JOIN person p ON p.username = s.username AND p.username <> ''
 			WHERE s.bad <> 2 AND p.id <> s.id AND NOT EXISTS (SELECT 1 FROM import_person l WHERE l.id = p.id)
 		UNION SELECT s.line FROM import_person s JOIN person p ON p.email = s.email AND p.email <> ''
@@ -270,35 +281,10 @@ const (
 	stageCounts  = `SELECT coalesce(sum(CASE WHEN p.id IS NULL THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
 		coalesce(sum(CASE WHEN p.id IS NOT NULL AND ` + stageDiffers + ` THEN 1 ELSE 0 END), 0) /*postgres ::bigint*/,
 		count(*)%s FROM import_person s LEFT JOIN person p ON p.id = s.id WHERE s.bad = 0`
-	stageUnlisted = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
-	stageActive   = `SELECT count(*) FROM person p WHERE disabled = 0 AND stopped_at = 0 AND (%s OR EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id))`
-	stageKinds    = `SELECT kind, bad, count(*) FROM import_person WHERE bad <> 1 GROUP BY kind, bad`
-
-	// What the merge need not look at, while turns wait.
-	stageEqual  = `UPDATE import_person AS s SET bad = 3 WHERE bad = 0 AND EXISTS (SELECT 1 FROM person p WHERE p.id = s.id AND NOT ` + stageDiffers + `)`
-	stageAbsent = `SELECT count(*) FROM person p WHERE %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
-
-	// Whom the list does not have any more, and who is back.
-	noteUnlisted = `UPDATE person AS p SET unlisted_at = $1 WHERE unlisted_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
-	noteListed   = `UPDATE person SET unlisted_at = 0 WHERE unlisted_at <> 0 AND EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
-
-	// Whom the directory's sync has.
-	noteSynced   = `UPDATE person SET synced = 1 WHERE synced = 0 AND EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
-	noteUnsynced = `UPDATE person SET synced = 0 WHERE synced = 1 AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = person.id)`
-	// Who was erased since the rows were read has no entry any more.
-	stageErased = `DELETE FROM import_person WHERE bad = 0 AND NOT EXISTS (SELECT 1 FROM person p WHERE p.id = import_person.id)
-		AND NOT EXISTS (SELECT 1 FROM directory_entry e WHERE e.id = import_person.id)`
-
-	// Names that change hands are put down first, so that the unique indexes
-	// hold at every row of the merge.
-	stageRelease = `UPDATE person SET username = '', email = '' WHERE id IN (SELECT s.id FROM import_person s JOIN person p ON p.id = s.id
-		WHERE s.bad = 0 AND (p.username <> s.username OR p.email <> s.email))`
-	stageGive = `UPDATE person SET %[1]s = '' WHERE %[1]s <> '' AND EXISTS (SELECT 1 FROM import_person s
-		WHERE s.%[1]s = person.%[1]s AND s.id <> person.id AND s.bad = 0)`
-	stageDisable = `UPDATE person AS p SET disabled = disabled | 2 WHERE disabled & 2 = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
-	stageMerge   = `INSERT INTO person (` + stageColumns + `, stage, started_at, done_at, next_nudge)
-		SELECT ` + stageColumns + `, 0, 0, 0, 0 FROM import_person WHERE bad = 0 ORDER BY id
-		ON CONFLICT (id) DO UPDATE SET %s WHERE %s`
+	stageUnchanged = `SELECT count(*) FROM import_person WHERE bad = 3`
+	stageUnlisted  = ` FROM person p WHERE p.disabled = 0 AND p.stopped_at = 0 AND %s AND NOT EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id)`
+	stageActive    = `SELECT count(*) FROM person p WHERE disabled = 0 AND stopped_at = 0 AND (%s OR EXISTS (SELECT 1 FROM import_person s WHERE s.id = p.id))`
+	stageKinds     = `SELECT kind, bad, count(*) FROM import_person WHERE bad <> 1 GROUP BY kind, bad`
 )
 
 // stageFields are the columns of a person that a list may leave unsaid.
@@ -337,6 +323,18 @@ var changed = []struct {
 	{DetailChanged, stageDetail, `''`, `''`},
 }
 
+// turnsOff is when a row switches an active account off, or takes it from those
+// who enroll.
+var turnsOff = func() string {
+	var when []string
+	for _, ch := range changed {
+		if ch.kind == TurnedOff || ch.kind == StaffNoMore {
+			when = append(when, ch.when)
+		}
+	}
+	return strings.Join(when, " OR ")
+}()
+
 // when is the condition of a change. {off} is the list's own word.
 func (im *importer) when(condition string) string {
 	return strings.NewReplacer("{off}", fmt.Sprint(im.o.Whose.off()), "{status}", fmt.Sprint(uint32(bot.FieldDisabled))).Replace(condition)
@@ -349,9 +347,12 @@ func (im *importer) when(condition string) string {
 // not say (ImportOptions.Unsaid) stays as it is. User names and addresses are
 // stored in lower case.
 //
-// The rows pass through a temporary table, so memory stays bounded whatever
-// their number. Turns go on meanwhile; on SQLite they wait during the merge
-// (some seconds for a million rows).
+// The rows pass through temporary tables, so memory stays bounded whatever
+// their number. Turns go on meanwhile: nothing is stored until all rows are
+// looked at and the import as a whole is decided, and then it is stored in steps
+// of mergeStep people, each right in itself. What is cut off between two steps,
+// by a crash or an error of the database, is made whole by the same rows once
+// more, and the record of changes tells both parts (see ImportOptions.Key).
 //
 // An id, user name or work address that stands twice in the rows, or belongs to
 // another active person who is not renamed in the same rows, is a problem of its
@@ -370,6 +371,9 @@ func (db *DB) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int],
 		im.o.Missing = ReportMissing
 	}
 	if err := db.back.importPeople(ctx, im); err != nil {
+		if im.stored {
+			return ImportReport{}, fmt.Errorf("store: import people: it was cut off, and a part of it is stored; the same import once more stores the rest: %w", err)
+		}
 		return ImportReport{}, fmt.Errorf("store: import people: nothing was stored: %w", err)
 	}
 	slices.SortFunc(im.report.Problems, func(a, b RowProblem) int { return a.Row - b.Row })
@@ -386,7 +390,8 @@ type importer struct {
 	now    int64
 	erased tombstones
 	report ImportReport
-	absent int // people whom the list can miss, and has not
+	before importMark // what this import has stored before it was cut off
+	stored bool       // a step of it is stored
 }
 
 // stage yields the columns of every row. It stops at the end of ctx.
@@ -501,17 +506,7 @@ func (im *importer) check(c texter) (bool, error) {
 	if im.o.DryRun || im.report.Refused != "" || im.o.Mode != SkipBad && im.report.Bad > 0 {
 		return false, nil
 	}
-	return true, im.lighten(c)
-}
-
-// lighten finds out what the merge need not look at. On SQLite turns go on
-// meanwhile, and wait for the merge.
-func (im *importer) lighten(c texter) error {
-	if _, err := c.do(stageEqual); err != nil {
-		return wrap("find what has changed", err)
-	}
-	err := c.ask(fmt.Sprintf(stageAbsent, im.o.Whose.misses()), func(r row) { im.absent = int(r.int(0)) })
-	return wrap("count who is not in the list", err)
+	return true, nil
 }
 
 // sayTaken says that a login of a row is somebody else's.
@@ -542,27 +537,29 @@ func (im *importer) complete(c texter) error {
 			return wrap("find known ids", err)
 		}
 	}
-	var set []string
+	var filled, same []string
 	for _, f := range stageFields {
 		stored := "p." + f.column
 		if f.bit == bot.FieldDisabled {
 			stored = fmt.Sprintf("p.disabled & %d", offSaid|offBeside) // being listed ends the third reason
 		}
-		left := fmt.Sprintf("import_person.unsaid & %d <> 0", f.bit)
+		left := fmt.Sprintf("s.unsaid & %d <> 0", f.bit)
 		if f.bit == bot.FieldKind {
-			left += fmt.Sprintf(" OR import_person.unsaid & %d <> 0 AND p.kind <> '%s'", bot.FieldKindButGuest, bot.Guest)
+			left += fmt.Sprintf(" OR s.unsaid & %d <> 0 AND p.kind <> '%s'", bot.FieldKindButGuest, bot.Guest)
 		}
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN %[2]s THEN %[3]s ELSE import_person.%[1]s END", f.column, left, stored))
+		value := fmt.Sprintf("CASE WHEN p.id IS NOT NULL AND (%s) THEN %s ELSE s.%s END", left, stored, f.column)
+		if f.bit == bot.FieldDisabled && im.o.Whose != Everybodys { // what only another list has a word on stays
+			value = fmt.Sprintf("(%s | CASE WHEN p.id IS NULL THEN 0 ELSE p.disabled & (%s) END)", value, im.o.Whose.others())
+			same = append(same, fmt.Sprintf("NOT (p.disabled <> 0 AND p.disabled & %d = 0 AND s.unsaid & %d = 0)", im.o.Whose.off(), f.bit))
+		}
+		filled, same = append(filled, value), append(same, fmt.Sprintf("p.%s = %s", f.column, value))
 	}
-	if _, err := c.do(fmt.Sprintf(stageFill, strings.Join(set, ", "))); err != nil {
-		return wrap("complete the rows", err)
-	}
-	if im.o.Whose != Everybodys {
-		if _, err := c.do(fmt.Sprintf(stageOthers, im.o.Whose.others())); err != nil {
-			return wrap("keep what another list says", err)
+	for _, text := range []string{fmt.Sprintf(stageCreate, "import_person"), fmt.Sprintf(stageFill, strings.Join(filled, ", "), strings.Join(same, " AND ")), stageFilled} {
+		if _, err := c.do(text); err != nil {
+			return wrap("complete the rows", err)
 		}
 	}
-	if err := im.index(c, "username", "email"); err != nil {
+	if err := im.index(c, "import_person", "id", "username", "email"); err != nil {
 		return err
 	}
 	for _, column := range []string{"username", "email"} {
@@ -589,6 +586,9 @@ func (im *importer) count(c texter) error {
 			n[ch.kind] = int(v.int(3 + i))
 		}
 	})
+	if err == nil {
+		err = c.ask(stageUnchanged, func(v row) { r.Unchanged += int(v.int(0)) })
+	}
 	if err == nil {
 		err = c.ask(`SELECT count(*)`+unlisted, func(v row) { n[Missing] = int(v.int(0)) })
 	}
@@ -628,7 +628,7 @@ func (im *importer) count(c texter) error {
 	r.Others = map[bot.PersonKind][]ChangeExample{}
 	for k := range r.Kinds {
 		if err == nil && !k.Enrolls() {
-			err = c.ask(fmt.Sprintf(`SELECT id, name FROM import_person WHERE kind = $1 AND bad = 0 ORDER BY id LIMIT %d`, most), func(v row) {
+			err = c.ask(fmt.Sprintf(`SELECT id, name FROM import_person WHERE kind = $1 AND `+goodRow+` ORDER BY id LIMIT %d`, most), func(v row) {
 				r.Others[k] = append(r.Others[k], ChangeExample{ID: v.text(0), Name: v.text(1)})
 			}, string(k))
 		}
@@ -702,80 +702,6 @@ func (im *importer) brake(c texter, newScheme bool, strange int) error {
 	return nil
 }
 
-// merge moves the staged rows to the people. c is inside a transaction.
-func (im *importer) merge(c texter) error {
-	if im.o.Whose == OfSync && im.report.Inserted > 0 {
-		if _, err := c.do(stageErased); err != nil {
-			return wrap("leave out who was erased meanwhile", err)
-		}
-	}
-	if im.report.Updated > 0 {
-		if _, err := c.do(stageRelease); err != nil {
-			return wrap("release names", err)
-		}
-	}
-	if im.report.Count(LoginMoved) > 0 {
-		for _, column := range []string{"username", "email"} {
-			if _, err := c.do(fmt.Sprintf(stageGive, column)); err != nil {
-				return wrap("give logins away", err)
-			}
-		}
-	}
-	if im.report.Updated+im.report.Inserted > 0 {
-		var set, differs []string
-		for _, f := range stageFields {
-			set = append(set, fmt.Sprintf("%[1]s = excluded.%[1]s", f.column))
-			differs = append(differs, fmt.Sprintf("person.%[1]s <> excluded.%[1]s", f.column))
-		}
-		if _, err := c.do(fmt.Sprintf(stageMerge, strings.Join(set, ", "), strings.Join(differs, " OR "))); err != nil {
-			return wrap("merge", err)
-		}
-	}
-	if im.o.Missing == DisableMissing && im.absent > 0 {
-		if _, err := c.do(fmt.Sprintf(stageDisable, im.o.Whose.misses())); err != nil {
-			return wrap("switch missing people off", err)
-		}
-	}
-	if _, err := c.do(noteListed); err != nil {
-		return wrap("note who is listed again", err)
-	}
-	if !im.o.Incomplete && im.absent > 0 { // else nobody can be said to be missing
-		if _, err := c.do(fmt.Sprintf(noteUnlisted, im.o.Whose.misses()), im.now); err != nil {
-			return wrap("note who is not listed", err)
-		}
-	}
-	if im.o.Whose == OfSync {
-		notes := []string{noteSynced}
-		if im.absent > 0 {
-			notes = append(notes, noteUnsynced)
-		}
-		for _, text := range notes {
-			if _, err := c.do(text); err != nil {
-				return wrap("note whom the sync has", err)
-			}
-		}
-	}
-	return im.record(c)
-}
-
-// record writes the import's line of the audit record.
-func (im *importer) record(c conn) error {
-	if im.o.Audit == nil {
-		return nil
-	}
-	line := im.o.Audit(im.report)
-	if line.Action == "" {
-		return nil
-	}
-	t := im.db.newTx(c, &group{})
-	if _, err := t.Audit(line); err != nil {
-		return err
-	}
-	err := t.g.head.settle(c)
-	im.head = t.g.head
-	return err
-}
-
 func columnWord(c string) string {
 	switch c {
 	case "username":
@@ -788,6 +714,7 @@ func columnWord(c string) string {
 
 // find reports and marks the rows that a query gives: line, id, ...
 func (im *importer) find(c texter, text string, say func(row) (column, text string), args ...any) error {
+	found := len(im.report.Problems)
 	err := c.ask(fmt.Sprintf("%s ORDER BY s.line LIMIT %d", text, max(im.o.Problems-len(im.report.Problems), 0)), func(r row) {
 		column, sentence := say(r)
 		im.report.Problems = append(im.report.Problems, RowProblem{int(r.int(0)), r.text(1), column, sentence})
@@ -795,15 +722,22 @@ func (im *importer) find(c texter, text string, say func(row) (column, text stri
 	if err != nil {
 		return wrap("check", err)
 	}
+	if len(im.report.Problems) == found && im.o.Problems > found {
+		return nil
+	}
 	n, err := c.do(fmt.Sprintf(stageMark, text), args...)
 	im.report.Bad += int(n)
 	return wrap("mark bad rows", err)
 }
 
 // index prepares what was staged for the checks.
-func (im *importer) index(c texter, columns ...string) error {
+func (im *importer) index(c texter, table string, columns ...string) error {
+	texts := []string{fmt.Sprintf(stageAnalyze, table, strings.Join(append(columns, "bad"), ", "))}
 	for _, column := range columns {
-		if _, err := c.do(fmt.Sprintf(stageIndex, column)); err != nil {
+		texts = append(texts, fmt.Sprintf(stageIndex, table, column))
+	}
+	for _, text := range texts {
+		if _, err := c.do(text); err != nil {
 			return wrap("index the staged rows", err)
 		}
 	}
@@ -818,7 +752,7 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 		return err
 	}
 	defer c.close()
-	if _, err := c.do(stageCreate); err != nil {
+	if _, err := c.do(fmt.Sprintf(stageCreate, "import_row")); err != nil {
 		return wrap("make the staging table", err)
 	}
 	if im.erased, err = readTombstones(c); err != nil {
@@ -830,22 +764,24 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := im.index(c, "id"); err != nil {
+	if err := im.index(c, "import_row", "id"); err != nil {
 		return err
 	}
 	// Names and addresses change by imports only, so one import at a time may
 	// check them while turns go on.
 	l.importing.Lock()
 	defer l.importing.Unlock()
-	if im.report.Stored, err = im.check(c); err != nil || !im.report.Stored {
-		return err
-	}
+	return im.finish(c, func(fn func() error) error { return l.importStep(c, im, fn) })
+}
+
+// importStep runs fn in a transaction of its own, under the gate.
+func (l *lite) importStep(c *liteConn, im *importer, fn func() error) error {
 	l.gate.Lock()
 	defer l.gate.Unlock()
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return wrap("begin", err)
 	}
-	if err := im.merge(c); err != nil {
+	if err := fn(); err != nil {
 		c.exec("ROLLBACK")
 		return err
 	}
@@ -856,7 +792,6 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 	}
 	failpoint.Hit("store.commit.after")
 	l.db.noteAudit(&im.head)
-	l.ck.long.Store(true) // the WAL holds the whole merge
 	l.ck.mark()
 	return nil
 }
@@ -885,7 +820,7 @@ func (l *liteConn) stageRows(im *importer) error {
 	return wrap("stage", l.exec("COMMIT"))
 }
 
-// importPeople implements backend: staged with COPY, merged in one transaction.
+// importPeople implements backend: staged with COPY.
 func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
@@ -897,7 +832,7 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	if _, err := c.do(stageDrop); err != nil {
 		return err
 	}
-	if _, err := c.do(stageCreate); err != nil {
+	if _, err := c.do(fmt.Sprintf(stageCreate, "import_row")); err != nil {
 		return wrap("make the staging table", err)
 	}
 	if im.erased, err = readTombstones(c); err != nil {
@@ -906,7 +841,7 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	next, stop := iter.Pull(im.stage())
 	defer stop()
 	columns := append([]string{"line"}, strings.Split(stageColumns, ", ")...)
-	_, err = conn.Conn().CopyFrom(ctx, pgx.Identifier{"import_person"}, append(columns, "unsaid", "bad"), pgx.CopyFromFunc(func() ([]any, error) {
+	_, err = conn.Conn().CopyFrom(ctx, pgx.Identifier{"import_row"}, append(columns, "unsaid", "bad"), pgx.CopyFromFunc(func() ([]any, error) {
 		v, ok := next()
 		if !ok {
 			return nil, ctx.Err()
@@ -916,45 +851,44 @@ func (p *postgres) importPeople(ctx context.Context, im *importer) error {
 	if err != nil {
 		return wrap("stage", err)
 	}
-	if err := im.index(c, "id"); err != nil {
+	// Joins of all rows with all people.
+	if _, err := c.run(`SET work_mem = '64MB'`); err != nil {
+		return wrap("prepare the merge", err)
+	}
+	defer c.run(`RESET work_mem`)
+	if err := im.index(c, "import_row", "id"); err != nil {
 		return err
 	}
-	if _, err := c.run("ANALYZE import_person"); err != nil {
-		return err
+	// One import at a time, of all processes.
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(1819636331, 2)`); err != nil {
+		return wrap("wait for another import", err)
 	}
-	staged := im.report
+	defer c.run(`SELECT pg_advisory_unlock(1819636331, 2)`)
+	return im.finish(c, func(fn func() error) error { return p.importStep(c, im, fn) })
+}
+
+// importStep runs fn in a transaction of its own, once more when it met another
+// one.
+func (p *postgres) importStep(c *pgConn, im *importer, fn func() error) (err error) {
 	for try := 0; ; try++ {
-		im.report = staged
-		im.report.Problems = slices.Clone(staged.Problems)
-		err := p.mergePeople(c, im)
-		if err == nil || try == retries || !again(err) {
+		c.first = append(c.first, "BEGIN")
+		if err = fn(); err == nil {
+			failpoint.Hit("store.commit.before")
+			err = c.commit()
+		}
+		if err == nil {
+			failpoint.Hit("store.commit.after")
+			p.db.noteAudit(&im.head)
+			return nil
+		}
+		c.drop()
+		c.failed = nil
+		if c.c.PgConn().TxStatus() != 'I' {
+			c.run("ROLLBACK")
+		}
+		if try == retries || !again(err) {
 			return err
 		}
 		pause(try)
 	}
-}
-
-func (p *postgres) mergePeople(c *pgConn, im *importer) error {
-	c.first = append(c.first, "BEGIN")
-	commit, err := im.check(c)
-	if err == nil && commit {
-		err = im.merge(c)
-	}
-	if err == nil && commit {
-		err = c.flush()
-	}
-	if err == nil && commit {
-		im.report.Stored = true
-		failpoint.Hit("store.commit.before")
-		_, err = c.run("COMMIT")
-		failpoint.Hit("store.commit.after")
-	}
-	if err == nil && commit {
-		p.db.noteAudit(&im.head)
-	}
-	if c.c.PgConn().TxStatus() != 'I' {
-		c.drop()
-		c.run("ROLLBACK")
-	}
-	return err
 }

@@ -173,7 +173,7 @@ func (r *Room) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
 	var done Merged
 	if !s.Dry {
 		err := r.give(ctx, s.Groups, func(ctx context.Context, m Merge) (err error) {
-			m.Force, m.By, m.Before = s.Force, s.By, before(s)
+			m.Run, m.Force, m.By, m.Before = s.Run, s.Force, s.By, before(s)
 			done, err = r.Merge(ctx, m)
 			return err
 		})

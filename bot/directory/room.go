@@ -44,6 +44,7 @@ type Merge struct {
 	Rows   iter.Seq2[bot.Person, int] // with their number, from 1
 	Unsaid func() bot.PersonFields    // of the row that was just yielded
 	Unread func() bool                // the row that was just yielded could not be read
+	Run    int64                      // number of the sync: one that was cut off in its merge comes again with the same
 	Force  bool                       // without the brake
 	Before int                        // accounts that count for the brake, too: syncs have switched them off in the last day
 	By     string                     // who asked for it, as AuditEntry.Actor
@@ -212,7 +213,7 @@ func (r *Room) Schedule(ctx context.Context) error {
 					return err
 				}
 				if s.Running() {
-					s.HeldAt = tx.Now()
+					s.Holder, s.HeldAt = "", tx.Now() // it has been silent for longer than a hold lasts
 				} else {
 					r.begin(tx, reading, &s, Order{By: bySystem})
 				}

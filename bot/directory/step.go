@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/failpoint"
 )
 
 // Step is the job that reads one page.
@@ -110,6 +111,7 @@ func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Dur
 	if err != nil {
 		return r.failed(ctx, reading, &s, err, stopped)
 	}
+	failpoint.Hit(failpoint.SyncPage)
 	var after bot.SyncState
 	err = r.update(ctx, reading, &s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Pages++

@@ -28,4 +28,7 @@ const (
 	NoticeBefore      = "notice.before"       // a notice, before the mail server is called
 	NoticeAfter       = "notice.after"        // the mail server took it, not noted yet
 	OutboxMark        = "outbox.mark"         // an outbox row is about to be marked
+	SyncPage          = "sync.page"           // a page of the directory was read, nothing of it is stored yet
+	ImportBefore      = "import.before"       // a step of an import is done, not durable yet
+	ImportAfter       = "import.after"        // the step is durable, the next one or the end has not begun
 )

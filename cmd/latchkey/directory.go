@@ -40,6 +40,9 @@ func (h *house) syncsPeople() bool { return h.cfg.Directory == "entra" }
 // importSynced makes people of what a sync has read.
 func (h *house) importSynced(ctx context.Context, m directory.Merge, dry bool) (store.ImportReport, error) {
 	o := store.ImportOptions{Mode: store.SkipBad, DryRun: dry, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync}
+	if m.Run > 0 {
+		o.Key = fmt.Sprintf("sync %d", m.Run)
+	}
 	if p := h.cfg.Policy; !m.Force {
 		o.GonePeople, o.GoneShare, o.GoneBefore = p.ImportGonePeople, p.ImportGoneShare, m.Before
 	}

@@ -37,7 +37,8 @@ spreadsheet exports it: commas, semicolons or tabs, UTF-8, UTF-16 or Windows-125
 columns found by their names in English or Spanish. Needed are an id that never
 changes and a user name or an address. It says which columns it uses, which not,
 and what changes for whom. Every problem is reported with its row. Nothing is
-stored when a row is wrong, unless --skip-bad is given.
+stored when a row is wrong, unless --skip-bad is given. A large list is stored in
+steps after that: if the power fails meanwhile, import it once more.
 
 What the list has no column for stays as it is, and so does a status in an empty
 cell; any other empty cell of a column that is there empties the field (but the

@@ -97,10 +97,11 @@ finished, in at most 20 seconds. A second SIGTERM ends it at once.
 	return cmd
 }
 
-func serve(ctx context.Context, s std, cfg *config.Config) error {
+// serve runs the service, with what more plugs connect.
+func serve(ctx context.Context, s std, cfg *config.Config, more ...plug) error {
 	log := newLog(s.err, cfg.Log)
 	draining.Store(int64(cfg.HTTP.Drain))
-	h, err := build(ctx, cfg, log, configured()...)
+	h, err := build(ctx, cfg, log, append(configured(), more...)...)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,15 @@ import (
 func testCommands(s std) []*cobra.Command {
 	cmd := &cobra.Command{Use: "sweep-peer", Hidden: true, Args: exactly(0, "")}
 	dir := cmd.Flags().String("data", "", "data `FOLDER`")
+	file := cmd.Flags().String("config", "", "serve with this configuration instead")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *file != "" {
+			cfg, err := loadConfig(cmd, s, *file)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), s, cfg, plugPipe(s.in, s.out))
+		}
 		return sweepPeer(cmd.Context(), s.in, s.out, *dir)
 	}
 	return []*cobra.Command{cmd}
@@ -109,6 +117,15 @@ func (p *pipe) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 	return bot.Receipt{ID: d.Key}, nil
 }
 
+// plugPipe connects the platform.
+func plugPipe(in io.Reader, out io.Writer) plug {
+	return plug{"pipe", func(h *house) error {
+		h.outside.addChannel(&pipe{in: bufio.NewScanner(in), out: json.NewEncoder(out)})
+		h.outside.attended = true
+		return nil
+	}}
+}
+
 func sweepPeer(ctx context.Context, in io.Reader, out io.Writer, dir string) error {
 	if err := dataFolder(dir); err != nil {
 		return err
@@ -118,9 +135,7 @@ func sweepPeer(ctx context.Context, in io.Reader, out io.Writer, dir string) err
 	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	plugPipe := plug{"pipe", func(h *house) (err error) {
-		h.outside.addChannel(&pipe{in: bufio.NewScanner(in), out: json.NewEncoder(out)})
-		h.outside.attended = true
+	plugDemo := plug{"directory", func(h *house) (err error) {
 		h.outside.directory, err = localdir.New(localdir.Options{Demo: true})
 		return err
 	}}
@@ -130,7 +145,7 @@ func sweepPeer(ctx context.Context, in io.Reader, out io.Writer, dir string) err
 	}
 	defer logFile.Close()
 	log := slog.New(slog.NewTextHandler(logFile, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h, err := build(ctx, cfg, log, plugPretend(filepath.Clean(dir)), plugPipe)
+	h, err := build(ctx, cfg, log, plugPretend(filepath.Clean(dir)), plugPipe(in, out), plugDemo)
 	if err != nil {
 		return err
 	}
