@@ -41,8 +41,8 @@ func (p *toy) Absent() map[string]bot.Recipient {
 	return map[string]bot.Recipient{bot.WhyNotFound: {Email: "U999@toy.example"}}
 }
 
-// Room implements RoomKeeper.
-func (p *toy) Room() string { return toyRoom }
+// RoomID implements RoomKeeper.
+func (p *toy) RoomID() string { return toyRoom }
 
 // NoRooms implements RoomKeeper.
 func (p *toy) NoRooms() map[string]string { return map[string]string{bot.WhyNotFound: "R2"} }

@@ -36,6 +36,7 @@ type Config struct {
 	Twilio    Twilio
 	HTTP      HTTP
 	Alerts    []string // mail addresses of operators
+	Desk      Desk
 	Directory string   // "none", "demo", "oidc" or "entra"
 	OIDC      OIDC
 	Entra     Entra
@@ -165,6 +166,11 @@ type HTTP struct {
 	Addr      string
 	PublicURL string   // as the outside reaches Addr, without a slash at its end
 	Proxies   []string // addresses or networks whose X-Forwarded-For counts
+}
+
+// Desk is the desk for agents.
+type Desk struct {
+	Enabled bool // people are written to who never wrote, and channels of a team
 }
 
 // Secrets says how secrets are shown to people.

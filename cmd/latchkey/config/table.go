@@ -35,6 +35,7 @@ func Sections() []Section {
 		{"smtp", "The mail server for codes and notices."},
 		{"twilio", "Texts and phone calls."},
 		{"alerts", "Who is told when something goes wrong that no user can mend."},
+		{"desk", "The help desk inside the chat platforms."},
 		{"http", "The server for the web chat, one-time pages, health checks and Twilio's callbacks."},
 		{"directory", "Who people are and whether they may sign in."},
 		{"oidc", "The OpenID provider of the organisation, for directory.kind oidc. Register there: a web application, its redirect address http.public_url + /signin/callback."},
@@ -145,6 +146,9 @@ func Keys() []Key {
 
 		{Path: "alerts.mail", Kind: "list", list: true, Doc: "Mail addresses of operators: told when nobody could be told of a change on an account, and when the tripwire is pulled.", Example: "security@example.org, oncall@example.org",
 			at: func(c *Config) any { return &c.Alerts }, bad: badMail},
+
+		{Path: "desk.enabled", Kind: "switch", Doc: "Let the bot write to people who never wrote, and into channels of a team: `latchkey manifest` and `latchkey doctor` then ask for the rights that this needs.",
+			at: func(c *Config) any { return &c.Desk.Enabled }},
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
