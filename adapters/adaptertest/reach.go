@@ -313,6 +313,9 @@ func inRoom(b *bench) {
 			b.Errorf("the room %.40q: %v; want SendPermanent", id, se)
 		}
 	}
+	if to, err := w.Thread(threads[0].Address, first.ID, "x"); err == nil {
+		b.Errorf("the thread in a thread is %+v", to)
+	}
 	for _, r := range []string{"", "../x", "x\x00y", strings.Repeat("9", 5000), "{}"} {
 		if to, err := w.Thread(room.Address, r, "x"); err == nil {
 			b.Errorf("the thread of %.40q is %+v", r, to)

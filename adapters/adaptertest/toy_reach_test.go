@@ -119,7 +119,7 @@ func (a *toyAdapter) Room(id string) (bot.Opened, error) {
 // Thread implements bot.RoomWriter.
 func (a *toyAdapter) Thread(room []byte, receipt, _ string) (bot.Opened, error) {
 	var at toyAddress
-	if json.Unmarshal(room, &at) != nil || at.Room == "" || !strings.HasPrefix(receipt, "M") {
+	if json.Unmarshal(room, &at) != nil || at.Room == "" || at.Under != "" || !strings.HasPrefix(receipt, "M") {
 		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("toy: no message of a room")}
 	}
 	at.Under = receipt

@@ -37,7 +37,7 @@ type Config struct {
 	HTTP      HTTP
 	Alerts    []string // mail addresses of operators
 	Desk      Desk
-	Directory string   // "none", "demo", "oidc" or "entra"
+	Directory string // "none", "demo", "oidc" or "entra"
 	OIDC      OIDC
 	Entra     Entra
 	Secrets   Secrets
@@ -61,6 +61,8 @@ type Org struct {
 	AppName    string // of the entry in authenticator apps; empty: as much of Name as fits
 	TroubleURL string
 	ResetURL   string
+	PrivacyURL string // page with the organisation's privacy statement
+	TermsURL   string // page with its terms of use
 	StoreIOS   string // where people get an authenticator app
 	StoreDroid string
 }
