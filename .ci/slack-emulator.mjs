@@ -46,7 +46,7 @@ slackPlugin.register = function (app, store, webhooks, ...rest) {
   return register.call(this, app, store, webhooks, ...rest);
 };
 
-const scopes = ['app_mentions:read', 'chat:write', 'commands', 'files:write', 'im:history', 'im:read', 'im:write', 'files:read', 'reactions:write', 'users:read', 'users:read.email'];
+const scopes = ['app_mentions:read', 'channels:history', 'chat:write', 'commands', 'files:write', 'groups:history', 'im:history', 'im:read', 'im:write', 'files:read', 'reactions:write', 'users:read', 'users:read.email'];
 const people = [['ada', 'Ada Okafor'], ['carmen', 'Carmen Ruiz'], ['ben', 'Ben Hale'], ['dora', 'Dora Lind']];
 const slack = await createEmulator({
   service: 'slack',

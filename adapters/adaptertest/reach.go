@@ -22,8 +22,8 @@ type Directory interface {
 
 // A RoomKeeper is a platform with a room in which several people read.
 type RoomKeeper interface {
-	// Room is the platform's id of a room that the bot may write into.
-	Room() string
+	// RoomID is the platform's id of a room that the bot may write into.
+	RoomID() string
 	// Posts are what the bot has said in the room, oldest first.
 	Posts() ([]Post, error)
 	// NoRooms are rooms that the bot cannot write into, by why; see
@@ -200,7 +200,7 @@ func editedElsewhere(b *bench) {
 	offers[bot.Editor](b, "bot.Editor")
 	g := b.meet(0)
 	d := b.delivery(g, bot.Message{Text: "I stay."})
-	b.deliver(d)
+	receipt := b.deliver(d).ID
 	b.shown(g, "I stay.")
 	for _, r := range []string{"", "0", "-1", "9999999999999999999", "../../etc/passwd", "x\x00y", "m 1\n2", strings.Repeat("9", 5000), "{}", "' OR 1=1"} {
 		if err := b.edit(d, bot.Message{Text: "Wrong."}, r); err == nil {
@@ -210,6 +210,10 @@ func editedElsewhere(b *bench) {
 	if ms := b.sees(g, "", always); times(ms, "I stay.") != 1 || times(ms, "Wrong.") != 0 {
 		b.Errorf("what the person sees: %+v", ms)
 	}
+	if err := b.edit(d, bot.Message{Text: "I go."}, receipt); err != nil {
+		b.Errorf("Edit: %v", err)
+	}
+	b.shown(g, "I go.")
 }
 
 // room gives a room of the platform, and how to write there.
@@ -217,7 +221,7 @@ func (b *bench) room() (RoomKeeper, bot.RoomWriter, bot.Opened) {
 	b.Helper()
 	w := offers[bot.RoomWriter](b, "bot.RoomWriter")
 	k := need[RoomKeeper](b)
-	to, err := w.Room(k.Room())
+	to, err := w.Room(k.RoomID())
 	if err != nil {
 		b.Fatalf("Room: %v", err)
 	}
@@ -308,6 +312,9 @@ func inRoom(b *bench) {
 		} else if se := b.sendError("Room", err); se.Kind != bot.SendPermanent {
 			b.Errorf("the room %.40q: %v; want SendPermanent", id, se)
 		}
+	}
+	if to, err := w.Thread(threads[0].Address, first.ID, "x"); err == nil {
+		b.Errorf("the thread in a thread is %+v", to)
 	}
 	for _, r := range []string{"", "../x", "x\x00y", strings.Repeat("9", 5000), "{}"} {
 		if to, err := w.Thread(room.Address, r, "x"); err == nil {

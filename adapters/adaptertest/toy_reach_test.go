@@ -41,8 +41,8 @@ func (p *toy) Absent() map[string]bot.Recipient {
 	return map[string]bot.Recipient{bot.WhyNotFound: {Email: "U999@toy.example"}}
 }
 
-// Room implements RoomKeeper.
-func (p *toy) Room() string { return toyRoom }
+// RoomID implements RoomKeeper.
+func (p *toy) RoomID() string { return toyRoom }
 
 // NoRooms implements RoomKeeper.
 func (p *toy) NoRooms() map[string]string { return map[string]string{bot.WhyNotFound: "R2"} }
@@ -119,7 +119,7 @@ func (a *toyAdapter) Room(id string) (bot.Opened, error) {
 // Thread implements bot.RoomWriter.
 func (a *toyAdapter) Thread(room []byte, receipt, _ string) (bot.Opened, error) {
 	var at toyAddress
-	if json.Unmarshal(room, &at) != nil || at.Room == "" || !strings.HasPrefix(receipt, "M") {
+	if json.Unmarshal(room, &at) != nil || at.Room == "" || at.Under != "" || !strings.HasPrefix(receipt, "M") {
 		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("toy: no message of a room")}
 	}
 	at.Under = receipt

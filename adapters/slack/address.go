@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 // a letter that tells the kind, then capitals and digits.
 var (
 	userID    = regexp.MustCompile(`^[UW][A-Z0-9]{2,30}$`)
+	roomID    = regexp.MustCompile(`^[CG][A-Z0-9]{2,30}$`)
 	dmID      = regexp.MustCompile(`^D[A-Z0-9]{2,30}$`)
 	anyRoomID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,30}$`)
 	fileID    = regexp.MustCompile(`^F[A-Z0-9]{2,30}$`)
@@ -24,6 +27,8 @@ var (
 type address struct {
 	Channel string `json:"c,omitempty"` // of the direct messages, "D..."; empty: not known yet
 	Last    string `json:"m,omitempty"` // time stamp of the message that is worked on
+	Room    string `json:"r,omitempty"` // a channel of the workspace, "C..." or "G..."; then it is no direct message
+	Thread  string `json:"t,omitempty"` // time stamp of the message of Room whose thread it is
 }
 
 func (v address) encode() []byte {
@@ -42,6 +47,9 @@ func readAddress(b []byte) address {
 	}
 	if !stamp.MatchString(v.Last) {
 		v.Last = ""
+	}
+	if !roomID.MatchString(v.Room) || v.Thread != "" && !stamp.MatchString(v.Thread) {
+		v.Room, v.Thread = "", ""
 	}
 	return v
 }
@@ -62,7 +70,7 @@ func readReceipt(s string) (receipt, bool) {
 		return receipt{}, false
 	}
 	p := strings.Split(s, "/")
-	if len(p) < 2 || len(p) > 3 || !dmID.MatchString(p[0]) || !stamp.MatchString(p[1]) {
+	if len(p) < 2 || len(p) > 3 || !anyRoomID.MatchString(p[0]) || !stamp.MatchString(p[1]) {
 		return receipt{}, false
 	}
 	r := receipt{channel: p[0], ts: p[1]}
@@ -73,6 +81,20 @@ func readReceipt(s string) (receipt, bool) {
 		r.file = p[2]
 	}
 	return r, true
+}
+
+// of gives the message of a receipt, if it is one of the place that an address
+// leads to. doing says what for, in its error.
+func (v address) of(id, doing string) (receipt, *bot.SendError) {
+	r, ok := readReceipt(id)
+	place := cmp.Or(v.Room, v.Channel)
+	switch {
+	case !ok:
+		return r, &bot.SendError{Kind: bot.SendPermanent, Err: fmt.Errorf("slack: %s: the receipt names no message", doing)}
+	case place != "" && place != r.channel, place == "" && !dmID.MatchString(r.channel):
+		return r, &bot.SendError{Kind: bot.SendPermanent, Err: fmt.Errorf("slack: %s: the receipt is of another conversation", doing)}
+	}
+	return r, nil
 }
 
 // conversation is the one that a member of the workspace has with the bot. A

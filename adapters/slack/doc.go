@@ -34,6 +34,13 @@
 // Slack has no key for idempotent sends. A message carries its delivery key as
 // metadata, and a repeated attempt looks for it in the history first.
 //
+// # What nobody asked for
+//
+// Open (open.go) finds somebody who never wrote by the linked account or the
+// work address. In channels and threads (channel.go) messages are the same
+// blocks; nothing private is said there. Both need scopes that only an app with
+// the desk asks for.
+//
 // # That something takes time
 //
 // Slack shows no typing for bots. assistant.threads.setStatus is for apps of

@@ -54,6 +54,7 @@ type emulated struct {
 	people  map[int]*member
 	holding bool
 	held    *packet
+	channel string // see RoomID
 }
 
 func openEmulator(t testing.TB, house *adaptertest.House) adaptertest.Platform {
@@ -158,6 +159,63 @@ func (e *emulated) Person(n int) adaptertest.Person {
 	p.room = dm.Channel.ID
 	e.people[n] = p
 	return p
+}
+
+// Newcomer implements adaptertest.Directory. (The emulator knows the direct
+// messages of both, since it asks who they are.)
+func (e *emulated) Newcomer(n int) (adaptertest.Person, bot.Recipient) {
+	who := e.Person(2 + n)
+	if n > 0 {
+		return who, bot.Recipient{User: who.ID()}
+	}
+	return who, bot.Recipient{Email: "ben.hale@riverbend.example"}
+}
+
+// Absent implements adaptertest.Directory.
+func (e *emulated) Absent() map[string]bot.Recipient {
+	return map[string]bot.Recipient{bot.WhyNotFound: {Email: "erik@riverbend.example"}, bot.WhyNotOurs: {User: rigs.SlackBot}}
+}
+
+// RoomID implements adaptertest.RoomKeeper.
+func (e *emulated) RoomID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.channel == "" {
+		var made struct{ Channel struct{ ID string } }
+		e.slack.Ask(e.t, rigs.SlackPersons+"ada", "conversations.create", map[string]any{"name": "desk"}, &made)
+		e.slack.Ask(e.t, rigs.SlackPersons+"ada", "conversations.invite", map[string]any{"channel": made.Channel.ID, "users": rigs.SlackBot}, nil)
+		e.channel = made.Channel.ID
+	}
+	return e.channel
+}
+
+// NoRooms implements adaptertest.RoomKeeper. (The emulator lets the bot write
+// into public channels without being there.)
+func (e *emulated) NoRooms() map[string]string {
+	return map[string]string{bot.WhyNotFound: "C0NOSUCHROOM"}
+}
+
+// Posts implements adaptertest.RoomKeeper.
+func (e *emulated) Posts() (all []adaptertest.Post, err error) {
+	var got, under struct{ Messages []slacktest.Message }
+	ask := func(method string, args map[string]any, into any) {
+		e.slack.Ask(e.t, rigs.SlackPersons+"ada", method, args, into)
+	}
+	ask("conversations.history", map[string]any{"channel": e.RoomID(), "limit": 1000}, &got)
+	for _, m := range slices.Backward(got.Messages) {
+		if m.User != rigs.SlackBot {
+			continue
+		}
+		p := adaptertest.Post{Shown: show(e.forms, m)}
+		ask("conversations.replies", map[string]any{"channel": e.RoomID(), "ts": m.TS}, &under)
+		for _, o := range under.Messages {
+			if o.TS != m.TS {
+				p.Answers = append(p.Answers, show(e.forms, o))
+			}
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // Mangle implements adaptertest.Platform, as for the double.

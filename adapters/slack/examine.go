@@ -87,7 +87,7 @@ func (a *Adapter) examineScopes(header string) bot.Finding {
 	}
 	have := strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })
 	var lacks []string
-	for _, s := range scopes(a.o.SSO) {
+	for _, s := range scopes(a.o.SSO, a.o.Desk) {
 		if !slices.Contains(have, s) {
 			lacks = append(lacks, s)
 		}

@@ -27,6 +27,14 @@ var Scopes = []Scope{
 // ScopeEmail is needed where single sign-on is declared: a member's address.
 var ScopeEmail = Scope{"users:read.email", "to show members their own status, where everybody signs in at the organisation"}
 
+// DeskScopes are needed beside these where the desk is switched on: it writes to
+// people first, and into channels.
+var DeskScopes = []Scope{
+	{"users:read.email", "to find, by their work address, people who never wrote"},
+	{"channels:history", "to find in a public channel what was sent before"},
+	{"groups:history", "the same in a private channel"},
+}
+
 // A Scope is a right of the bot token.
 type Scope struct{ Name, Why string }
 
@@ -39,19 +47,31 @@ type ManifestOptions struct {
 	Socket      bool   // Socket Mode; else events over HTTP
 	CallbackURL string // for HTTP
 	SSO         bool   // members' addresses are asked for
+	Desk        bool   // people are written to who never wrote, and channels
 }
 
-// Needs lists the scopes of an app; sso: members' addresses are asked for.
-func Needs(sso bool) []Scope {
+// Needs lists the scopes of an app; sso: members' addresses are asked for, desk:
+// see ManifestOptions.
+func Needs(sso, desk bool) []Scope {
+	all := slices.Clone(Scopes)
 	if sso {
-		return append(slices.Clip(Scopes), ScopeEmail)
+		all = append(all, ScopeEmail)
 	}
-	return Scopes
+	if desk {
+		for _, s := range DeskScopes {
+			if i := slices.IndexFunc(all, func(o Scope) bool { return o.Name == s.Name }); i >= 0 {
+				all[i].Why += "; " + s.Why
+			} else {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
 }
 
 // scopes lists their names.
-func scopes(sso bool) (names []string) {
-	for _, s := range Needs(sso) {
+func scopes(sso, desk bool) (names []string) {
+	for _, s := range Needs(sso, desk) {
 		names = append(names, s.Name)
 	}
 	return names
@@ -77,7 +97,7 @@ func Manifest(o ManifestOptions) ([]byte, error) {
 			BotUser:       slack.BotUser{DisplayName: cut(o.Name, 80), AlwaysOnline: true},
 			SlashCommands: []slack.ManifestSlashCommand{{Command: o.Command, Description: cut(o.Description, 100), UsageHint: "[" + o.Hint + "]"}},
 		},
-		OAuthConfig: slack.OAuthConfig{Scopes: slack.OAuthScopes{Bot: scopes(o.SSO)}},
+		OAuthConfig: slack.OAuthConfig{Scopes: slack.OAuthScopes{Bot: scopes(o.SSO, o.Desk)}},
 		Settings: slack.Settings{
 			EventSubscriptions: &slack.EventSubscriptions{BotEvents: events},
 			Interactivity:      &slack.Interactivity{IsEnabled: true},

@@ -58,12 +58,18 @@ func TestManifest(t *testing.T) {
 	if m.Settings.SocketModeEnabled || m.Settings.EventSubscriptions.RequestUrl != o.CallbackURL || m.Settings.Interactivity.RequestUrl != o.CallbackURL || m.Features.SlashCommands[0].Url != o.CallbackURL {
 		t.Errorf("events over HTTP: %s", raw)
 	}
-	// With single sign-on, these are all the scopes that the double knows.
+	if slices.Contains(m.OAuthConfig.Scopes.Bot, "channels:history") {
+		t.Error("channels are read, and there is no desk")
+	}
+	// With single sign-on and the desk, these are all the scopes that the double
+	// knows.
+	o.Desk = true
+	m, _ = manifest(t, o)
 	have := slices.Sorted(slices.Values(m.OAuthConfig.Scopes.Bot))
 	if want := strings.Split(slacktest.AllScopes, ","); !slices.Equal(have, want) {
 		t.Errorf("scopes %q, want %q", have, want)
 	}
-	for _, s := range slack.Needs(true) {
+	for _, s := range slack.Needs(true, true) {
 		if s.Why == "" {
 			t.Errorf("nobody knows what %s is for", s.Name)
 		}

@@ -52,6 +52,10 @@ type Options struct {
 	// good for level L1. Without it, addresses are not asked for.
 	SSO bool
 
+	// Desk says that people are written to who never wrote, and channels: the
+	// doctor asks for the scopes of that, too.
+	Desk bool
+
 	APIURL string // another address of the Web API; default https://slack.com/api/
 	// Unhurried leaves the limiter out. It is for an emulator, which has no
 	// limits, and refused when APIURL is not on this machine.
@@ -67,8 +71,8 @@ type Options struct {
 const defaultAPI = "https://slack.com/api/"
 
 // An Adapter is one workspace. It implements bot.Adapter, bot.Pager,
-// bot.Deleter, bot.Typer, bot.Healther and bot.Examiner, and is safe for
-// concurrent use.
+// bot.Deleter, bot.Typer, bot.Opener, bot.RoomWriter, bot.Editor, bot.Healther
+// and bot.Examiner, and is safe for concurrent use.
 type Adapter struct {
 	o       Options
 	client  *http.Client // for the Web API: no redirects, answers of bounded size

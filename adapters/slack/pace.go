@@ -24,6 +24,8 @@ var tiers = map[string]float64{
 	"chat.delete":                  48,
 	"conversations.open":           48,
 	"conversations.history":        48,
+	"conversations.replies":        48,
+	"users.lookupByEmail":          48,
 	"users.info":                   95,
 	"views.open":                   95,
 	"views.publish":                95,

@@ -45,6 +45,9 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	if err := ctx.Err(); err != nil {
 		return receipt{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %w", err)}
 	}
+	if to := readAddress(d.Address); to.Room != "" {
+		return a.say(ctx, d, to)
+	}
 	if !userID.MatchString(d.User) {
 		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: the conversation is with nobody of Slack")}
 	}
@@ -263,12 +266,9 @@ func (a *Adapter) put(ctx context.Context, to string, png []byte) *bot.SendError
 // Delete implements bot.Deleter: the file goes first, then the message. What is
 // gone already is no error.
 func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, id string) error {
-	r, ok := readReceipt(id)
-	if !ok {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: delete: the receipt names no message")}
-	}
-	if room := readAddress(d.Address).Channel; room != "" && room != r.channel {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: delete: the receipt is of another conversation")}
+	r, wrong := readAddress(d.Address).of(id, "delete")
+	if wrong != nil {
+		return wrong
 	}
 	if r.file != "" {
 		if err := a.dropFile(ctx, r.file); err != nil {

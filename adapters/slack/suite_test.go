@@ -30,9 +30,6 @@ var lacks = map[adaptertest.Ability]string{
 	adaptertest.Forms:    "nothing private is typed into a modal, whose fields cannot be masked: a button leads to a one-time page",
 	adaptertest.Reveals:  "what is shown once is shown on a one-time page: Slack keeps what was deleted in its exports",
 	adaptertest.Language: "a message of Slack does not say which language it is in",
-	adaptertest.Opening:  "not written yet",
-	adaptertest.Rooms:    "not written yet",
-	adaptertest.Editing:  "not written yet",
 }
 
 // TestContractEvents holds the adapter to the contract with events over HTTP.
@@ -112,6 +109,7 @@ type workspace struct {
 
 	mu      sync.Mutex
 	people  map[int]*person
+	channel string                          // see room
 	holding map[string]*slacktest.Happening // by user; present while held
 }
 
@@ -119,7 +117,7 @@ func openWorkspace(t testing.TB, house *adaptertest.House, socket bool) *workspa
 	t.Helper()
 	w := &workspace{Workspace: slacktest.New(t), t: t, house: house, socket: socket, people: map[int]*person{}, holding: map[string]*slacktest.Happening{}}
 	// The contract is kept with the scopes of the manifest, and no others.
-	m, _ := manifest(t, slack.ManifestOptions{Socket: true})
+	m, _ := manifest(t, slack.ManifestOptions{Socket: true, Desk: true})
 	w.Scopes = strings.Join(m.OAuthConfig.Scopes.Bot, ",")
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if a := w.adapter.Load(); a != nil {

@@ -18,6 +18,7 @@ type Adapter struct {
 	client     *http.Client
 	keys       *keys
 	credential *credential
+	graph      *credential // for Microsoft Graph, with Options.CatalogApp
 	pace       *pace
 
 	people  acquaintances
@@ -53,6 +54,7 @@ func New(o Options) (*Adapter, error) {
 	a.pace.off = o.Emulator
 	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
+	a.graph = newGraph(&a.o, a.client)
 	a.health.since = o.Now()
 	a.waiting.late = a.typeTo
 	return a, nil
@@ -132,6 +134,9 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	if err != nil {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: err}
 	}
+	if to.Channel != "" {
+		return a.say(ctx, &d, to)
+	}
 	m := d.Message
 	out, err := render(&m, frame{phrases: a.o.Phrases, lang: a.o.Lang, revealed: d.Revealed, page: d.Page, inline: a.o.Emulator, picture: a.o.Picture})
 	if err != nil {
@@ -201,6 +206,7 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
 		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
 	}
+	to = to.with(receipt)
 	if err := a.myTurn(ctx, to); err != nil {
 		return err
 	}
@@ -236,6 +242,9 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 	x, err := a.readAddress(to)
 	if err != nil {
 		return err
+	}
+	if x.Channel != "" { // Teams shows none there
+		return nil
 	}
 	if !a.pace.spare(x.Conversation, time.Now()) {
 		return nil

@@ -32,11 +32,11 @@ func newClient(o *Options) *http.Client {
 	guard := dial.Guard{Private: true, Loopback: true}
 	if !o.Emulator {
 		c := clouds[o.Cloud]
-		own := []string{o.LoginURL, o.KeysURL}
+		own := []string{o.LoginURL, o.KeysURL, o.GraphURL}
 		for _, h := range o.ServiceHosts {
 			own = append(own, "https://"+strings.TrimPrefix(h, "*."))
 		}
-		usual := []string{c.login, c.metadata}
+		usual := []string{c.login, c.metadata, c.graph}
 		for _, h := range c.hosts {
 			usual = append(usual, "https://"+strings.TrimPrefix(h, "*."))
 		}
@@ -52,6 +52,9 @@ type refusal struct {
 	status int
 	code   string        // error.code, or the name in front of errorCode's message
 	after  time.Duration // Retry-After
+	// licence: Microsoft Graph says in words that the account has none. It has
+	// no code for that.
+	licence bool
 }
 
 func (r *refusal) Error() string {
@@ -74,6 +77,10 @@ type address struct {
 	Conversation string `json:"c"`
 	User         string `json:"u"` // "29:...", unique to this bot
 	Bot          string `json:"b"` // "28:<app id>"
+
+	// Of a channel of a team, and of a thread in it, see channel.go.
+	Channel string `json:"n,omitempty"` // its id; Conversation is it, or the thread's
+	Root    string `json:"r,omitempty"` // of a thread: the id of its first message
 }
 
 func (a *Adapter) readAddress(b []byte) (*address, error) {
@@ -148,7 +155,8 @@ func (a *Adapter) once(ctx context.Context, method, address, token string, body 
 	defer r.Body.Close()
 	if r.StatusCode < 200 || r.StatusCode > 299 {
 		b, _ := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
-		return &refusal{status: r.StatusCode, code: refusalCode(b), after: retryAfter(r.Header.Get("Retry-After"), a.o.Wall())}
+		return &refusal{status: r.StatusCode, code: refusalCode(b), after: retryAfter(r.Header.Get("Retry-After"), a.o.Wall()),
+			licence: bytes.Contains(b, []byte("license"))}
 	}
 	if into == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxAnswer)) // so that the connection is used again

@@ -5,7 +5,8 @@
 // (inbound.go, verify.go, keys.go), what an activity means (activity.go,
 // people.go), how a message looks as an Adaptive Card (render.go, card.go),
 // what is sent to the connector and how often (connector.go, token.go,
-// pace.go), and what an operator uploads and asks (manifest.go, examine.go).
+// pace.go), whom it writes to first (open.go, channel.go), and what an operator
+// uploads and asks (manifest.go, examine.go).
 //
 // It must not decide anything about a conversation, it knows neither the
 // database nor another adapter, and it sends a token of ours to no host that is
@@ -24,6 +25,13 @@
 // (bot.Entry) has a button that opens a dialog; where there are no dialogs, as
 // in Microsoft's Agents Playground, the field stands in the card itself. What
 // must not stand in a chat is behind a button that opens a one-time page.
+//
+// # What nobody asked for
+//
+// Open (open.go) makes the chat with somebody who never wrote, by their object id
+// in Entra. It needs the app to be installed for them, which an administrator's
+// policy does, or, only where it is configured, Microsoft Graph. In channels of a
+// team (channel.go) each message begins a thread; nothing private is said there.
 //
 // # Sources
 //

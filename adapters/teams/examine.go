@@ -2,11 +2,14 @@ package teams
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +30,7 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	for _, h := range a.o.ServiceHosts {
 		found = append(found, a.examineHost(ctx, h))
 	}
+	found = append(found, a.examineReach(ctx)...)
 	return append(found, a.examineCallback(ctx))
 }
 
@@ -118,6 +122,52 @@ func (a *Adapter) examineHost(ctx context.Context, host string) bot.Finding {
 	}
 	f.Text = "answers"
 	return f
+}
+
+// examineReach looks at what it takes to write first, where that is switched on.
+func (a *Adapter) examineReach(ctx context.Context) (found []bot.Finding) {
+	if a.o.Desk {
+		f := bot.Finding{What: "writing first", Text: "by " + a.o.ServiceURL + "; who has the app, and which team has it, shows when they are written to"}
+		if _, err := a.service(a.o.ServiceURL); err != nil {
+			f.State, f.Text, f.Fix = bot.Broken, a.o.ServiceURL+" is not one of service_hosts", "set service_url to an address of one of them"
+		}
+		found = append(found, f)
+	}
+	if a.o.CatalogApp == "" {
+		return found
+	}
+	f := bot.Finding{What: "installing the app"}
+	token, err := newGraph(&a.o, a.client).token(ctx)
+	switch roles := rolesOf(token); {
+	case err != nil:
+		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "check app_id, tenant and client_secret, and that this machine may reach "+a.o.LoginURL
+	case !slices.Contains(roles, installPermission):
+		f.State, f.Text = bot.Broken, "the app registration lacks the permission "+installPermission
+		f.Fix = "add it under API permissions of the app registration " + a.o.AppID + " as an application permission of Microsoft Graph, and grant admin consent; or leave catalog_app out"
+	case len(roles) > 1:
+		f.State, f.Text = bot.Doubtful, fmt.Sprintf("the app registration has %d permissions of Microsoft Graph, and needs one", len(roles))
+		f.Fix = "take all but " + installPermission + " away, unless another part of the organisation uses the registration"
+	default:
+		f.Text = "the app registration may install its own app for people, and nothing else"
+	}
+	return append(found, f)
+}
+
+// rolesOf are the application permissions that a token of Entra's names. It is
+// looked at, not believed: Graph checks it.
+func rolesOf(token string) []string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	var claims struct {
+		Roles []string `json:"roles"`
+	}
+	b, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(b, &claims) != nil {
+		return nil
+	}
+	return claims.Roles
 }
 
 // examineCallback calls our own messaging endpoint as the connector does, as

@@ -54,6 +54,13 @@ func TestExamine(t *testing.T) {
 		{"a whole domain", "service host *.", func(o *teams.Options) { o.ServiceHosts = append(o.ServiceHosts, "*.botframework.com") }, nil, bot.Skipped, "domain"},
 		{"no public address", "messaging endpoint", func(o *teams.Options) { o.PublicURL = "http://127.0.0.1:8080" }, nil, bot.Broken, "cannot be reached by Microsoft"},
 		{"an address that nobody can reach", "messaging endpoint", func(o *teams.Options) { o.PublicURL = "https://latchkey.invalid" }, nil, bot.Doubtful, "cannot be reached from here"},
+		{"writing first", "writing first", func(o *teams.Options) { o.Desk = true }, nil, bot.Fine, "/amer"},
+		{"by another host", "writing first", func(o *teams.Options) { o.Desk, o.ServiceURL = true, "https://smba.trafficmanager.net/teams" }, nil, bot.Broken, "service_hosts"},
+		{"installing", "installing the app", func(o *teams.Options) { o.CatalogApp = teamstest.CatalogApp }, nil, bot.Fine, "may install"},
+		{"installing without the right", "installing the app", func(o *teams.Options) { o.CatalogApp = teamstest.CatalogApp }, func(c *teamstest.Cloud) { c.Roles() }, bot.Broken, "lacks the permission TeamsAppInstallation"},
+		{"installing with more rights", "installing the app", func(o *teams.Options) { o.CatalogApp = teamstest.CatalogApp }, func(c *teamstest.Cloud) {
+			c.Roles("TeamsAppInstallation.ReadWriteSelfForUser.All", "User.ReadWrite.All")
+		}, bot.Doubtful, "2 permissions"},
 	} {
 		t.Run(fmt.Sprint(c.name, ", ", c.what), func(t *testing.T) {
 			t.Parallel()

@@ -24,8 +24,10 @@ type App struct {
 	Long    string
 	Org     string // the developer
 	Site    string // https page about the bot, or its public address
-	Privacy string // https page, default Site
-	Terms   string // https page, default Site
+	Privacy string // https page of the organisation's own words, default Site
+	Terms   string // the same
+	Desk    bool   // the bot writes into channels: the package can be added to teams
+	Install bool   // the app is installed through Microsoft Graph, see Options.CatalogApp
 	// Commands that are offered beside the box to write in: title and description.
 	Commands [][2]string
 }
@@ -48,6 +50,14 @@ type manifest struct {
 	Bots        []manifestBot `json:"bots"`
 	Permissions []string      `json:"permissions"`
 	Domains     []string      `json:"validDomains"`
+	Web         *webApp       `json:"webApplicationInfo,omitempty"`
+}
+
+// webApp ties the package to the app registration: Graph lets a registration
+// install its own app, and no other.
+type webApp struct {
+	ID       string `json:"id"`
+	Resource string `json:"resource"` // any; it must be there
 }
 
 type developer struct {
@@ -88,8 +98,9 @@ type command struct {
 }
 
 // Manifest makes the app package: a zip with manifest.json and two icons. The
-// bot is personal only, asks for no permission of Microsoft Graph, and takes no
-// files. Source: the page on the app manifest schema.
+// bot is personal only unless it writes into channels, asks for no permission of
+// Microsoft Graph, and takes no files. Source: the page on the app manifest
+// schema.
 func Manifest(app App) ([]byte, error) {
 	if app.Privacy == "" {
 		app.Privacy = app.Site
@@ -111,9 +122,9 @@ func Manifest(app App) ([]byte, error) {
 			wrong = append(wrong, fmt.Sprintf("the %s has %d characters; Teams takes 1 to %d", t.what, n, t.most))
 		}
 	}
-	for _, u := range []struct{ what, text string }{{"site", app.Site}, {"privacy page", app.Privacy}, {"terms page", app.Terms}} {
+	for _, u := range []struct{ what, text, key string }{{"site", app.Site, "http.public_url"}, {"privacy page", app.Privacy, "org.privacy_url"}, {"terms page", app.Terms, "org.terms_url"}} {
 		if p, err := url.Parse(u.text); err != nil || p.Scheme != "https" || p.Host == "" {
-			wrong = append(wrong, fmt.Sprintf("the address of the %s is not https; set http.public_url", u.what))
+			wrong = append(wrong, fmt.Sprintf("the address of the %s is not https; set %s", u.what, u.key))
 		}
 	}
 	if !idShape.MatchString(app.AppID) {
@@ -132,6 +143,12 @@ func Manifest(app App) ([]byte, error) {
 		Icons: icons{"color.png", "outline.png"}, Accent: "#1F4E79",
 		Bots:        []manifestBot{{ID: app.AppID, Scopes: []string{"personal"}}},
 		Permissions: []string{"identity", "messageTeamMembers"},
+	}
+	if app.Desk {
+		m.Bots[0].Scopes = append(m.Bots[0].Scopes, "team")
+	}
+	if app.Install {
+		m.Web = &webApp{app.AppID, "https://graph.microsoft.com"}
 	}
 	if u, err := url.Parse(app.Site); err == nil {
 		m.Domains = []string{u.Hostname()}
@@ -173,12 +190,33 @@ func Manifest(app App) ([]byte, error) {
 }
 
 // Steps tells an operator what to do with the package, and what the bot may do.
-func Steps(appID, tenant, endpoint string) string {
+// tenant is the organisation's, endpoint the messaging endpoint.
+func Steps(app App, tenant, endpoint string) string {
+	permission := "No API permission is needed: the bot reads no directory and no chat."
+	asks := "What the package asks for: a bot in the personal scope (one person, one chat)."
+	never := "No files, no calls, no channels or group chats, no Microsoft Graph."
+	if app.Desk {
+		asks = "What the package asks for: a bot in the personal scope (one person, one chat),\nand in the team scope, to write into the channel of the help desk."
+		never = "No files, no calls, no group chats, no Microsoft Graph."
+	}
+	var more strings.Builder
+	if app.Install {
+		permission = "Under API permissions add one of Microsoft Graph, as an application permission:\n   " + installPermission + ", and grant admin consent.\n   It installs this app for people who do not have it, and no other app."
+		never = strings.Replace(never, "no Microsoft Graph", "of Microsoft Graph that one permission", 1)
+	}
+	if app.Desk {
+		more.WriteString("5. In the team of the help desk: Manage team, Apps, add this app. It can write into\n   the team's channels then. People who do not have the app cannot be written to.\n")
+	}
+	for _, p := range []struct{ address, key, what string }{{app.Privacy, "org.privacy_url", "privacy statement"}, {app.Terms, "org.terms_url", "terms of use"}} {
+		if p.address == "" {
+			fmt.Fprintf(&more, "!  %s is not set, so Teams shows %s as the %s.\n   Set it to the page with the organisation's own words before others use the package.\n", p.key, app.Site, p.what)
+		}
+	}
 	return fmt.Sprintf(`Microsoft Teams: how to let people meet the bot
 
 1. Entra admin center, App registrations: the app %[1]s, single tenant. Make a
    client secret under Certificates & secrets and put it into client_secret.
-   No API permission is needed: the bot reads no directory and no chat.
+   %[4]s
 2. Azure portal, Azure Bot: make one with this app id (type Single Tenant, tenant
    %[2]s), messaging endpoint
      %[3]s
@@ -187,8 +225,8 @@ func Steps(appID, tenant, endpoint string) string {
    Then Setup policies, Installed apps: add it for everybody who is to enroll.
 4. A person can also open the chat by this link, once the app is allowed:
      https://teams.microsoft.com/l/app/%[1]s?tenantId=%[2]s
-
-What the package asks for: a bot in the personal scope (one person, one chat).
-No files, no calls, no channels or group chats, no Microsoft Graph.
-`, appID, tenant, endpoint)
+%[5]s
+%[6]s
+%[7]s
+`, app.AppID, tenant, endpoint, permission, more.String(), asks, never)
 }

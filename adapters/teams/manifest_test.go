@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image/png"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,37 @@ func TestManifest(t *testing.T) {
 		m.Bots[0].SupportsFiles || m.Bots[0].NotificationOnly || m.Bots[0].CommandLists[0].Commands[0].Title != "start" || len(m.ValidDomains) != 1 || m.ValidDomains[0] != "help.contoso.example" || m.Web != nil {
 		t.Errorf("manifest:\n%s", files["manifest.json"])
 	}
+	with := app()
+	with.Desk, with.Install, with.Privacy = true, true, "https://contoso.example/privacy"
+	if raw, err = teams.Manifest(with); err != nil {
+		t.Fatal(err)
+	}
+	if z, err = zip.NewReader(bytes.NewReader(raw), int64(len(raw))); err != nil {
+		t.Fatal(err)
+	}
+	r, err := z.Open("manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _ := io.ReadAll(r)
+	if err := json.Unmarshal(all, &m); err != nil || !slices.Equal(m.Bots[0].Scopes, []string{"personal", "team"}) || m.Web == nil ||
+		!strings.Contains(string(all), `"privacyUrl": "https://contoso.example/privacy"`) || !strings.Contains(string(all), `"termsOfUseUrl": "https://help.contoso.example"`) {
+		t.Errorf("with the desk, and installing itself: %v\n%s", err, all)
+	}
+	plain, desk := teams.Steps(app(), teamstest.Tenant, "https://x"), teams.Steps(with, teamstest.Tenant, "https://x")
+	for _, s := range []string{"org.privacy_url is not set", "org.terms_url is not set", "No API permission", "no channels"} {
+		if !strings.Contains(plain, s) {
+			t.Errorf("the steps do not say %q:\n%s", s, plain)
+		}
+	}
+	for _, s := range []string{"TeamsAppInstallation.ReadWriteSelfForUser.All", "Manage team", "org.terms_url is not set"} {
+		if !strings.Contains(desk, s) {
+			t.Errorf("the steps do not say %q:\n%s", s, desk)
+		}
+	}
+	if strings.Contains(desk, "org.privacy_url") || strings.Contains(desk, "No API permission") || strings.Contains(plain, "TeamsAppInstallation") {
+		t.Errorf("the steps say too much:\n%s\n%s", plain, desk)
+	}
 	for what, spoil := range map[string]func(*teams.App){
 		"name": func(a *teams.App) { a.Name = strings.Repeat("x", 31) }, "short description": func(a *teams.App) { a.Short = "" }, "https": func(a *teams.App) { a.Site = "http://x" },
 		"app_id": func(a *teams.App) { a.AppID = "" }, "organisation": func(a *teams.App) { a.Org = strings.Repeat("x", 33) }, "commands": func(a *teams.App) { a.Commands = make([][2]string, 11) },
@@ -97,7 +129,7 @@ func TestManifest(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if s := teams.Steps(teamstest.AppID, teamstest.Tenant, "https://help.contoso.example/in/teams-x"); !strings.Contains(s, "/in/teams-x") || !strings.Contains(s, "https://teams.microsoft.com/l/app/"+teamstest.AppID) || strings.Contains(s, "%!") {
+	if s := teams.Steps(app(), teamstest.Tenant, "https://help.contoso.example/in/teams-x"); !strings.Contains(s, "/in/teams-x") || !strings.Contains(s, "https://teams.microsoft.com/l/app/"+teamstest.AppID) || strings.Contains(s, "%!") {
 		t.Errorf("steps:\n%s", s)
 	}
 }

@@ -60,6 +60,15 @@ type Options struct {
 	LoginURL     string   // instead of the cloud's identity service, without a slash at the end
 	KeysURL      string   // instead of the cloud's OpenID metadata of the connector
 	ServiceHosts []string // instead of the cloud's hosts that a token of ours may be sent to: "host", "host:port", "*.domain"
+	ServiceURL   string   // instead of the cloud's connector for whom nothing has come from yet
+	GraphURL     string   // instead of the cloud's Microsoft Graph, without a slash at the end
+
+	// Desk says that people are written to who never wrote, and channels.
+	Desk bool
+	// CatalogApp is the id of the app in the organisation's catalogue of Teams
+	// apps. Set, the app is installed through Microsoft Graph for people who do
+	// not have it when they are to be written to.
+	CatalogApp string
 
 	// Picture gives a shipped picture as PNG; nil, or !ok: it is told in words.
 	Picture func(name string) (png []byte, ok bool)
@@ -88,23 +97,27 @@ type Options struct {
 type cloud struct {
 	login, scope, issuer, metadata, multi string
 	hosts                                 []string
+	service, graph                        string
 }
 
 var clouds = map[Cloud]cloud{
 	Public: {
 		login: "https://login.microsoftonline.com", scope: "https://api.botframework.com/.default", issuer: "https://api.botframework.com",
 		metadata: "https://login.botframework.com/v1/.well-known/openidconfiguration", multi: "botframework.com",
-		hosts: []string{"smba.trafficmanager.net", "*.botframework.com"},
+		hosts:   []string{"smba.trafficmanager.net", "*.botframework.com"},
+		service: "https://smba.trafficmanager.net/teams", graph: "https://graph.microsoft.com",
 	},
 	GCC: {
 		login: "https://login.microsoftonline.com", scope: "https://api.botframework.com/.default", issuer: "https://api.botframework.com",
 		metadata: "https://login.botframework.com/v1/.well-known/openidconfiguration", multi: "botframework.com",
-		hosts: []string{"smba.infra.gcc.teams.microsoft.com", "*.botframework.com"},
+		hosts:   []string{"smba.infra.gcc.teams.microsoft.com", "*.botframework.com"},
+		service: "https://smba.infra.gcc.teams.microsoft.com/gcc", graph: "https://graph.microsoft.com",
 	},
 	GCCH: {
 		login: "https://login.microsoftonline.us", scope: "https://api.botframework.us/.default", issuer: "https://api.botframework.us",
 		metadata: "https://login.botframework.azure.us/v1/.well-known/openidconfiguration", multi: "MicrosoftServices.onmicrosoft.us",
-		hosts: []string{"smba.infra.gov.teams.microsoft.us", "*.botframework.azure.us"},
+		hosts:   []string{"smba.infra.gov.teams.microsoft.us", "*.botframework.azure.us"},
+		service: "https://smba.infra.gov.teams.microsoft.us/gcch", graph: "https://graph.microsoft.us",
 	},
 }
 
@@ -151,11 +164,18 @@ func (o *Options) check() error {
 	if len(o.ServiceHosts) == 0 {
 		o.ServiceHosts = c.hosts
 	}
-	for _, u := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"keys_url", o.KeysURL}} {
+	if o.ServiceURL == "" {
+		o.ServiceURL = c.service
+	}
+	if o.GraphURL == "" {
+		o.GraphURL = c.graph
+	}
+	need(o.CatalogApp == "" || idShape.MatchString(o.CatalogApp), "catalog_app %q is not the id of an app; copy it from the app's page in the Teams admin center", o.CatalogApp)
+	for _, u := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"keys_url", o.KeysURL}, {"service_url", o.ServiceURL}, {"graph_url", o.GraphURL}} {
 		p, err := url.Parse(u.value)
 		need(err == nil && p.User == nil && p.Host != "" && secure(p), "%s must be an https address (http only on this machine)", u.key)
 	}
-	o.LoginURL = strings.TrimRight(o.LoginURL, "/")
+	o.LoginURL, o.GraphURL = strings.TrimRight(o.LoginURL, "/"), strings.TrimRight(o.GraphURL, "/")
 	for i, h := range o.ServiceHosts {
 		name := strings.TrimPrefix(h, "*.")
 		if host, _, err := net.SplitHostPort(name); err == nil {

@@ -43,9 +43,6 @@ func TestContract(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Harness{Name: "teams", Open: openTenant, Lacks: map[adaptertest.Ability]string{
 		adaptertest.Forms:   "nothing private is typed into a card or a dialog, which show it: a button leads to a one-time page",
 		adaptertest.Reveals: "what is shown once is shown on a one-time page",
-		adaptertest.Opening: "not written yet",
-		adaptertest.Rooms:   "not written yet",
-		adaptertest.Editing: "not written yet",
 		adaptertest.Once:    "the connector takes no key with a message, so one whose answer was lost may be shown twice",
 	}})
 }
@@ -57,6 +54,7 @@ type tenant struct {
 	cloud   *teamstest.Cloud
 	server  *httptest.Server
 	adapter atomic.Pointer[teams.Adapter]
+	channel func() *teamstest.Channel // the one that the bot may write into
 }
 
 func openTenant(t testing.TB, house *adaptertest.House) adaptertest.Platform {
@@ -69,6 +67,7 @@ func openTenant(t testing.TB, house *adaptertest.House) adaptertest.Platform {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	p.cloud.Endpoint(p.server.URL)
+	p.channel = sync.OnceValue(func() *teamstest.Channel { return p.cloud.Channel("") })
 	t.Cleanup(func() { p.server.CloseClientConnections(); p.server.Close() })
 	return p
 }
@@ -85,7 +84,7 @@ func options(cloud *teamstest.Cloud, house teams.House) teams.Options {
 	return teams.Options{
 		Channel: "teams-contoso", House: house, Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en",
 		AppID: teamstest.AppID, Tenant: teamstest.Tenant, ClientSecret: func() []bot.Secret { return []bot.Secret{teamstest.Secret} },
-		LoginURL: cloud.LoginURL(), KeysURL: cloud.KeysURL(), ServiceHosts: []string{cloud.Host()}, PublicURL: "https://latchkey.example",
+		LoginURL: cloud.LoginURL(), KeysURL: cloud.KeysURL(), ServiceHosts: []string{cloud.Host()}, ServiceURL: cloud.Service(), GraphURL: cloud.GraphURL(), PublicURL: "https://latchkey.example",
 	}
 }
 

@@ -36,7 +36,7 @@ func slackOptions(h *house, c config.Slack, pictures func(string) ([]byte, bool)
 	}
 	return slack.Options{
 		Channel: c.Channel(), House: rooms{h}, Phrases: h.set, Org: h.cfg.Org.Name, BotName: h.cfg.Org.BotName, Lang: h.cfg.Org.Language,
-		Team: c.Team, SSO: c.SSO, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
+		Team: c.Team, SSO: c.SSO, Desk: h.cfg.Desk.Enabled, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
 		BotToken:      of(func(a *config.Slack) []bot.Secret { return a.BotToken }),
 		AppToken:      of(func(a *config.Slack) []bot.Secret { return a.AppToken }),
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
@@ -65,7 +65,7 @@ func slackManifest(c *config.Config, account string) (*appFile, error) {
 	say := func(key string) string { return set.Phrase(c.Org.Language, key) }
 	o := slack.ManifestOptions{
 		Name: c.Org.BotName, Description: say("chat.command.about"), Command: a.Command, Hint: say("chat.command.hint"),
-		Socket: len(a.SigningSecret) == 0 || len(a.AppToken) > 0, CallbackURL: hookURL(c, a.Account), SSO: a.SSO,
+		Socket: len(a.SigningSecret) == 0 || len(a.AppToken) > 0, CallbackURL: hookURL(c, a.Account), SSO: a.SSO, Desk: c.Desk.Enabled,
 	}
 	body, err := slack.Manifest(o)
 	if err != nil {
@@ -73,7 +73,7 @@ func slackManifest(c *config.Config, account string) (*appFile, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "The app for %s, in the workspace %s. Open this link, or choose \"From a manifest\" at https://api.slack.com/apps:\n\n%s\n\nThe scopes of the bot token:\n", a.Channel(), account, slack.InstallLink(body))
-	for _, s := range slack.Needs(a.SSO) {
+	for _, s := range slack.Needs(a.SSO, c.Desk.Enabled) {
 		fmt.Fprintf(&b, "  %-18s %s\n", s.Name, s.Why)
 	}
 	b.WriteString("\nThen:\n  1. Install App: copy the bot token (xoxb-) to bot_token.\n")

@@ -20,7 +20,8 @@ func plugTeams(h *house) error {
 				}
 				return nil
 			}),
-			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts,
+			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts, ServiceURL: t.ServiceURL, GraphURL: t.GraphURL,
+			Desk: h.cfg.Desk.Enabled, CatalogApp: t.CatalogApp,
 			Picture: h.drawings(), PublicURL: h.cfg.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.cfg.HTTP.Addr,
 			Now: h.db.Now, Wall: h.db.Wall, Log: h.log.With("adapter", t.Channel()),
 		})
@@ -39,19 +40,21 @@ func teamsManifest(c *config.Config, account string) (*appFile, error) {
 		t = &config.Teams{Account: config.Account{Name: account, Platform: "teams"}}
 	}
 	org, name := c.Org.Name, c.Org.BotName
-	zip, err := teams.Manifest(teams.App{
+	app := teams.App{
 		AppID: t.AppID, Name: cut(name, 30), Full: cut(name+" - "+org, 100), Org: cut(org, 32),
 		Short: "Sets up ways to prove that it is you",
 		Long:  "Guides you step by step through setting up an authenticator app, a phone and more, so that you can prove that it is you when you need help with your account. It talks with you alone, and shows nothing of it to anybody else.",
-		Site:  c.HTTP.PublicURL,
+		Site:  c.HTTP.PublicURL, Privacy: c.Org.PrivacyURL, Terms: c.Org.TermsURL,
+		Desk: c.Desk.Enabled, Install: t.CatalogApp != "",
 		Commands: [][2]string{
 			{"start", "Begin, or go on where you were"}, {"status", "What is set up"}, {"help", "What I can do"}, {"human", "Ask for a person"}, {"stop", "Leave it for now"},
 		},
-	})
+	}
+	zip, err := teams.Manifest(app)
 	if err != nil {
 		return nil, err
 	}
-	return &appFile{name: "latchkey-teams.zip", body: zip, notes: teams.Steps(t.AppID, t.Tenant, c.HTTP.PublicURL+t.HookPath())}, nil
+	return &appFile{name: "latchkey-teams.zip", body: zip, notes: teams.Steps(app, t.Tenant, c.HTTP.PublicURL+t.HookPath())}, nil
 }
 
 // cut shortens a name to what a platform takes.

@@ -75,7 +75,7 @@ func (w *Workspace) api(out http.ResponseWriter, r *http.Request) {
 	case refused == "ratelimited":
 		out.Header().Set("Retry-After", strconv.Itoa(RetryAfter))
 		http.Error(out, `{"ok":false,"error":"ratelimited"}`, http.StatusTooManyRequests)
-	case refused != "":
+	case refused != "" && refused != Cut:
 		answer(out, scopes, fail(refused))
 	case token == "":
 		answer(out, scopes, fail("not_authed"))
@@ -85,15 +85,37 @@ func (w *Workspace) api(out http.ResponseWriter, r *http.Request) {
 		answer(out, scopes, fail("invalid_auth"))
 	case methods[method].do == nil:
 		answer(out, scopes, fail("unknown_method"))
-	case !slices.Contains(strings.Split(scopes, ","), methods[method].scope) && methods[method].scope != "":
-		answer(out, scopes, result{"ok": false, "error": "missing_scope", "needed": methods[method].scope, "provided": scopes})
+	case !slices.Contains(strings.Split(scopes, ","), scopeOf(method, a)) && scopeOf(method, a) != "":
+		answer(out, scopes, result{"ok": false, "error": "missing_scope", "needed": scopeOf(method, a), "provided": scopes})
 	case method == "chat.postMessage":
 		w.post(out, a)
 	default:
 		w.mu.Lock()
 		res := methods[method].do(w, a)
 		w.mu.Unlock()
+		if refused == Cut {
+			cut(out)
+			return
+		}
 		answer(out, scopes, res)
+	}
+}
+
+// scopeOf is the scope that a call needs: each kind of conversation has its own.
+func scopeOf(method string, a args) string {
+	scope := methods[method].scope
+	if kind, what, _ := strings.Cut(scope, ":"); kind == "im" && strings.HasPrefix(a["channel"], "C") {
+		return "channels:" + what
+	} else if kind == "im" && strings.HasPrefix(a["channel"], "G") {
+		return "groups:" + what
+	}
+	return scope
+}
+
+// cut ends the connection without an answer.
+func cut(out http.ResponseWriter) {
+	if c, _, err := http.NewResponseController(out).Hijack(); err == nil {
+		_ = c.Close()
 	}
 }
 
@@ -124,8 +146,10 @@ func init() {
 		"auth.test":                    {"", (*Workspace).authTest},
 		"apps.connections.open":        {"", (*Workspace).connectionsOpen},
 		"users.info":                   {"users:read", (*Workspace).usersInfo},
+		"users.lookupByEmail":          {"users:read.email", (*Workspace).usersLookup},
 		"conversations.open":           {"im:write", (*Workspace).conversationsOpen},
 		"conversations.history":        {"im:history", (*Workspace).history},
+		"conversations.replies":        {"im:history", (*Workspace).replies},
 		"chat.postMessage":             {"chat:write", func(*Workspace, args) result { return nil }},
 		"chat.postEphemeral":           {"chat:write", (*Workspace).postEphemeral},
 		"chat.update":                  {"chat:write", (*Workspace).update},
@@ -149,6 +173,21 @@ func (w *Workspace) usersInfo(a args) result {
 	if u == nil {
 		return fail("user_not_found")
 	}
+	return w.about(u, a)
+}
+
+// usersLookup does not find who is switched off
+// (https://docs.slack.dev/reference/methods/users.lookupByEmail).
+func (w *Workspace) usersLookup(a args) result {
+	for _, u := range w.users {
+		if u.Email != "" && strings.EqualFold(u.Email, a["email"]) && !u.Deleted {
+			return w.about(u, args{})
+		}
+	}
+	return fail("users_not_found")
+}
+
+func (w *Workspace) about(u *User, a args) result {
 	v := result{"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": u.Name, "is_bot": u.Bot, "deleted": u.Deleted,
 		"is_restricted": u.Restricted, "is_ultra_restricted": u.UltraRestricted, "is_stranger": u.Stranger, "is_invited_user": u.In}
 	if a["include_locale"] == "true" {
@@ -178,9 +217,57 @@ func (w *Workspace) conversationsOpen(a args) result {
 	return result{"channel": result{"id": w.room(u.ID)}}
 }
 
+// bars says why the bot cannot look into a conversation, or write there.
+func (w *Workspace) bars(channel string, write bool) string {
+	c, ok := w.channels[channel]
+	switch {
+	case !ok && w.userOf(channel) == "", c.Hidden:
+		return "channel_not_found"
+	case c.Without:
+		return "not_in_channel"
+	case c.Archived && write:
+		return "is_archived"
+	case c.Locked && write:
+		return "restricted_action_read_only_channel"
+	}
+	return ""
+}
+
+// replies is a thread, its first message first.
+func (w *Workspace) replies(a args) result {
+	if why := w.bars(a["channel"], false); why != "" {
+		return fail(why)
+	}
+	var list []result
+	for _, m := range w.messages[a["channel"]] {
+		if m.TS == a["ts"] || m.Thread == a["ts"] {
+			list = append(list, m.json())
+		}
+	}
+	if len(list) == 0 {
+		return fail("thread_not_found")
+	}
+	for _, v := range list {
+		if a["include_all_metadata"] != "true" && a["include_all_metadata"] != "1" {
+			delete(v, "metadata")
+		}
+	}
+	from, _ := strconv.Atoi(a["cursor"])
+	limit, err := strconv.Atoi(a["limit"])
+	if err != nil || limit <= 0 {
+		limit = 1000
+	}
+	to := min(len(list), from+limit)
+	next := ""
+	if to < len(list) {
+		next = strconv.Itoa(to)
+	}
+	return result{"messages": list[min(from, to):to], "has_more": next != "", "response_metadata": result{"next_cursor": next}}
+}
+
 func (w *Workspace) history(a args) result {
-	if w.userOf(a["channel"]) == "" {
-		return fail("channel_not_found")
+	if why := w.bars(a["channel"], false); why != "" {
+		return fail(why)
 	}
 	limit, err := strconv.Atoi(a["limit"])
 	if err != nil || limit <= 0 {
@@ -191,6 +278,9 @@ func (w *Workspace) history(a args) result {
 	for _, m := range slices.Backward(all) {
 		if len(list) == limit {
 			break
+		}
+		if m.Thread != "" {
+			continue
 		}
 		v := m.json()
 		if m.Metadata != nil && a["include_all_metadata"] != "true" && a["include_all_metadata"] != "1" {
@@ -208,6 +298,9 @@ func (m *Message) json() result {
 	}
 	if len(m.Files) > 0 {
 		v["files"] = m.Files
+	}
+	if m.Thread != "" {
+		v["thread_ts"] = m.Thread
 	}
 	if m.User == BotUser {
 		v["bot_id"], v["app_id"], v["team"] = BotID, AppID, Team
@@ -236,6 +329,9 @@ func (w *Workspace) post(out http.ResponseWriter, a args) {
 	if w.users[channel] != nil { // a user's id opens the direct messages
 		user, channel = channel, w.room(channel)
 	}
+	if user == "" { // of a channel of the workspace
+		user = channel
+	}
 	fault, hold, scopes := w.faults[user], w.stalls[user], w.Scopes
 	w.mu.Unlock()
 	if hold != nil {
@@ -260,21 +356,22 @@ func (w *Workspace) post(out http.ResponseWriter, a args) {
 	var res result
 	if fault != Lost {
 		w.mu.Lock()
-		res = w.store(channel, user, a)
+		res = w.store(channel, a)
 		w.mu.Unlock()
 	}
 	if fault == Doubt || fault == Lost {
-		if c, _, err := http.NewResponseController(out).Hijack(); err == nil {
-			_ = c.Close()
-		}
+		cut(out)
 		return
 	}
 	answer(out, scopes, res)
 }
 
-func (w *Workspace) store(channel, user string, a args) result {
-	if user == "" {
-		return fail("channel_not_found")
+func (w *Workspace) store(channel string, a args) result {
+	if why := w.bars(channel, true); why != "" {
+		return fail(why)
+	}
+	if a["thread_ts"] != "" && w.find(channel, a["thread_ts"]) == nil {
+		return fail("thread_not_found")
 	}
 	blocks, bad := w.readBlocks(a["blocks"], 50)
 	switch {
@@ -285,7 +382,7 @@ func (w *Workspace) store(channel, user string, a args) result {
 	case utf8.RuneCountInString(a["text"]) > 40000:
 		return fail("msg_too_long")
 	}
-	m := &Message{TS: w.ts(), Channel: channel, User: BotUser, Text: a["text"], Blocks: blocks}
+	m := &Message{TS: w.ts(), Channel: channel, User: BotUser, Thread: a["thread_ts"], Text: a["text"], Blocks: blocks}
 	if a["metadata"] != "" {
 		var meta struct {
 			Type    string         `json:"event_type"`

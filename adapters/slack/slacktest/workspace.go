@@ -25,7 +25,7 @@ const (
 )
 
 // AllScopes are what a token may do unless it is told otherwise.
-const AllScopes = "app_mentions:read,chat:write,commands,files:write,im:history,im:read,im:write,reactions:write,users:read,users:read.email"
+const AllScopes = "app_mentions:read,channels:history,chat:write,commands,files:write,groups:history,im:history,im:read,im:write,reactions:write,users:read,users:read.email"
 
 // A Workspace is one. Its fields may be changed before it is used, and later by
 // Set.
@@ -45,6 +45,7 @@ type Workspace struct {
 	seq      int64
 	users    map[string]*User
 	rooms    map[string]string // user -> direct messages
+	channels map[string]Channel
 	messages map[string][]*Message
 	files    map[string]*File
 	triggers map[string]*trigger
@@ -68,14 +69,23 @@ type User struct {
 	Bot, Deleted, Restricted, UltraRestricted, Stranger, In bool
 }
 
+// A Channel of the workspace: who is in it does not matter, but whether the bot is.
+type Channel struct {
+	Without  bool // the bot is not in it
+	Hidden   bool // it is private, too, so that the bot does not see it
+	Archived bool
+	Locked   bool // apps may not write into it
+}
+
 // A Message stands in a conversation.
 type Message struct {
 	TS, Channel, User, Text string
+	Thread                  string // time stamp of the message that it answers, or empty
 	Blocks                  []json.RawMessage
 	Metadata                json.RawMessage
 	Files                   json.RawMessage
 	Reactions               []string
-	Edited                  bool
+	Edited                  bool `json:"-"`
 }
 
 // A File was uploaded.
@@ -113,7 +123,7 @@ func New(t testing.TB) *Workspace {
 	w := &Workspace{
 		Now: time.Now, Scopes: AllScopes, Life: 3 * time.Second, Wait: 10 * time.Second,
 		t: t, closed: make(chan struct{}), secret: SigningSecret, socketOn: true,
-		users: map[string]*User{}, rooms: map[string]string{}, messages: map[string][]*Message{}, files: map[string]*File{},
+		users: map[string]*User{}, rooms: map[string]string{}, channels: map[string]Channel{}, messages: map[string][]*Message{}, files: map[string]*File{},
 		triggers: map[string]*trigger{}, modals: map[string]*View{}, homes: map[string]json.RawMessage{}, calls: map[string]int{},
 		refused: map[string]string{}, revoked: map[string]bool{}, hooks: map[string]func(string){}, faults: map[string]string{}, stalls: map[string]*stall{}, acks: map[string]chan json.RawMessage{},
 	}
@@ -194,6 +204,22 @@ func (w *Workspace) Change(id string, how func(*User)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	how(w.users[id])
+}
+
+// AddChannel makes a channel and gives its id.
+func (w *Workspace) AddChannel(c Channel) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := w.id("C")
+	w.channels[id] = c
+	return id
+}
+
+// Rooms is how many direct messages were opened.
+func (w *Workspace) Rooms() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.rooms)
 }
 
 // Room is the channel of a user's direct messages with the bot.
@@ -307,8 +333,11 @@ func (w *Workspace) Calls(method string) int {
 	return w.calls[method]
 }
 
+// Cut makes a method do what it does, and the connection end before the answer.
+const Cut = "(cut)"
+
 // Refuse makes a method answer with an error ("ratelimited" as Slack does, with a
-// status and a pause); "" ends that.
+// status and a pause; Cut); "" ends that.
 func (w *Workspace) Refuse(method, code string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

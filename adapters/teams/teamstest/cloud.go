@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -56,6 +57,14 @@ type Cloud struct {
 	secrets                []string // that the identity service takes
 	tokens                 map[string]time.Time
 	people                 map[string]*Person // by conversation
+	channels               map[string]*Channel
+	created                map[string]int // conversations that were made, by object id
+	installs               []string       // object ids that the app was installed for
+	creating               Fault          // of making a conversation with a person
+	graphAsked             int
+	graph                  int // status that Graph answers with, 0: it does what it is asked for
+	graphSays              string
+	roles                  []string // of a token for Graph
 	order                  []*Person
 	faults                 map[string]Fault
 	stalls                 map[string]*stall
@@ -97,7 +106,7 @@ type stall struct{ begun, gate chan struct{} }
 
 // New starts one, with nobody in it. It ends with t.
 func New(t testing.TB) *Cloud {
-	c := &Cloud{t: t, secrets: []string{Secret}, tokens: map[string]time.Time{}, people: map[string]*Person{}, faults: map[string]Fault{}, stalls: map[string]*stall{},
+	c := &Cloud{t: t, secrets: []string{Secret}, tokens: map[string]time.Time{}, people: map[string]*Person{}, channels: map[string]*Channel{}, created: map[string]int{}, roles: []string{"TeamsAppInstallation.ReadWriteSelfForUser.All"}, faults: map[string]Fault{}, stalls: map[string]*stall{},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 60 * time.Second}}
 	c.PublishKey(KeyID, ConnectorKey(), "msteams", "webchat")
 	mux := http.NewServeMux()
@@ -105,6 +114,8 @@ func New(t testing.TB) *Cloud {
 	mux.HandleFunc("GET /keys/jwks", c.jwks)
 	mux.HandleFunc("POST /login/{tenant}/oauth2/v2.0/token", c.token)
 	mux.HandleFunc("GET /amer/v3/conversations/{conv}/members/{user}", c.authorized(c.member))
+	mux.HandleFunc("POST /amer/v3/conversations", c.authorized(c.create))
+	mux.HandleFunc("POST /graph/v1.0/users/{user}/teamwork/installedApps", c.install)
 	mux.HandleFunc("POST /amer/v3/conversations/{conv}/activities", c.authorized(c.post))
 	mux.HandleFunc("POST /amer/v3/conversations/{conv}/activities/{id}", c.authorized(c.post))
 	mux.HandleFunc("PUT /amer/v3/conversations/{conv}/activities/{id}", c.authorized(c.put))
@@ -245,7 +256,7 @@ func (c *Cloud) token(w http.ResponseWriter, r *http.Request) {
 	}
 	f := r.PostForm
 	switch {
-	case r.PathValue("tenant") != Tenant && r.PathValue("tenant") != "botframework.com", f.Get("grant_type") != "client_credentials", f.Get("scope") != "https://api.botframework.com/.default":
+	case r.PathValue("tenant") != Tenant && r.PathValue("tenant") != "botframework.com", f.Get("grant_type") != "client_credentials", f.Get("scope") != "https://api.botframework.com/.default" && f.Get("scope") != c.GraphURL()+"/.default":
 		reply(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": "AADSTS90002"})
 	case f.Get("client_id") != AppID:
 		reply(w, http.StatusBadRequest, map[string]any{"error": "unauthorized_client", "error_description": "AADSTS700016"})
@@ -253,6 +264,12 @@ func (c *Cloud) token(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
 	default:
 		t := random(24)
+		if f.Get("scope") == c.GraphURL()+"/.default" { // it says what it is good for
+			claims, _ := json.Marshal(map[string]any{"aud": c.GraphURL(), "roles": c.roles})
+			t = "e30." + base64.RawURLEncoding.EncodeToString(claims) + "." + t
+			reply(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": 3599, "access_token": t})
+			return
+		}
 		c.tokens[t] = time.Now().Add(time.Hour)
 		reply(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": t})
 	}
@@ -299,6 +316,10 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	p, s := c.people[conv], c.stalls[conv]
 	c.mu.Unlock()
+	if strings.HasPrefix(conv, "19:") {
+		c.answer(w, r)
+		return
+	}
 	if p == nil {
 		fail(w, http.StatusNotFound, "ConversationNotFound")
 		return
@@ -321,28 +342,7 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.faults[conv] {
-	case Throttle:
-		w.Header().Set("Retry-After", "7")
-		fail(w, http.StatusTooManyRequests, "TooManyRequests")
-		return
-	case Refuse:
-		fail(w, http.StatusBadRequest, "BadSyntax")
-		return
-	case Blocked:
-		reply(w, http.StatusForbidden, map[string]any{"errorCode": 209, "message": `{"subCode":"MessageWritesBlocked","details":null,"errorCode":null,"errorSubCode":null}`})
-		return
-	case Away:
-		fail(w, http.StatusBadGateway, "")
-		return
-	case Removed:
-		fail(w, http.StatusForbidden, "BotNotInConversationRoster")
-		return
-	case Lost:
-		w.WriteHeader(http.StatusNotFound)
-		return
-	case Early:
-		fail(w, http.StatusPreconditionFailed, "")
+	if c.fails(w, c.faults[conv]) {
 		return
 	}
 	a, why := read(b)
@@ -368,6 +368,30 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	reply(w, http.StatusCreated, map[string]any{"id": id})
+}
+
+// fails answers as a fault wants it. c.mu is held.
+func (c *Cloud) fails(w http.ResponseWriter, f Fault) bool {
+	switch f {
+	case Throttle:
+		w.Header().Set("Retry-After", "7")
+		fail(w, http.StatusTooManyRequests, "TooManyRequests")
+	case Refuse:
+		fail(w, http.StatusBadRequest, "BadSyntax")
+	case Blocked:
+		reply(w, http.StatusForbidden, map[string]any{"errorCode": 209, "message": `{"subCode":"MessageWritesBlocked","details":null,"errorCode":null,"errorSubCode":null}`})
+	case Away:
+		fail(w, http.StatusBadGateway, "")
+	case Removed:
+		fail(w, http.StatusForbidden, "BotNotInConversationRoster")
+	case Lost:
+		w.WriteHeader(http.StatusNotFound)
+	case Early:
+		fail(w, http.StatusPreconditionFailed, "")
+	default:
+		return false
+	}
+	return true
 }
 
 func (c *Cloud) put(w http.ResponseWriter, r *http.Request) {
@@ -401,14 +425,26 @@ func (c *Cloud) remove(w http.ResponseWriter, r *http.Request) {
 	case m == nil:
 		fail(w, http.StatusNotFound, "ActivityNotFoundInConversation")
 	default:
-		p := c.people[r.PathValue("conv")]
-		p.screen = slices.DeleteFunc(p.screen, func(o *message) bool { return o == m })
+		if p := c.people[r.PathValue("conv")]; p != nil {
+			p.screen = slices.DeleteFunc(p.screen, func(o *message) bool { return o == m })
+		}
+		for _, ch := range c.channels {
+			ch.messages = slices.DeleteFunc(ch.messages, func(o *posted) bool { return o.message == m })
+		}
 		w.WriteHeader(http.StatusOK)
 	}
 }
 
 // find gives the bot's message of a path. c.mu is held.
 func (c *Cloud) find(r *http.Request) *message {
+	if id, root, ok := strings.Cut(r.PathValue("conv"), ";messageid="); ok && c.channels[id] != nil {
+		for _, m := range c.channels[id].messages {
+			if m.id == r.PathValue("id") && (m.root == root || m.root == "" && m.id == root) {
+				return m.message
+			}
+		}
+		return nil
+	}
 	p := c.people[r.PathValue("conv")]
 	if p == nil {
 		return nil

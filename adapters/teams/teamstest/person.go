@@ -23,6 +23,7 @@ type Person struct {
 	Role         string // "user", "guest", "anonymous"
 	Lang         string
 	Kind         string // of the conversation: "personal", "groupChat", "channel"
+	Bars         string // code with which the connector refuses to make the conversation; "": the app is installed
 
 	name      string
 	installed bool

@@ -48,6 +48,9 @@ type Teams struct {
 	LoginURL     string       // instead of the cloud's
 	KeysURL      string       // instead of the cloud's
 	ServiceHosts []string     // instead of the cloud's
+	ServiceURL   string       // instead of the cloud's
+	GraphURL     string       // instead of the cloud's
+	CatalogApp   string       // the app's id in the catalogue; set: it is installed for people through Graph
 	Emulator     bool
 }
 
@@ -216,6 +219,12 @@ func teamsKeys(name string) []Key {
 			at: onTeams(name, func(a *Teams) any { return &a.KeysURL }), bad: badURL},
 		{Path: p + "service_hosts", Kind: "list", list: true, Doc: "Hosts that the bot's token may be sent to; unset, the cloud's.", Example: "smba.infra.gov.teams.microsoft.us",
 			at: onTeams(name, func(a *Teams) any { return &a.ServiceHosts }), bad: badServiceHost},
+		{Path: p + "service_url", Kind: "address", Doc: "Connector by which people are written to who never wrote, and channels; unset, the cloud's. Its host must be one of service_hosts.", Example: "https://smba.trafficmanager.net/emea",
+			at: onTeams(name, func(a *Teams) any { return &a.ServiceURL }), bad: badURL},
+		{Path: p + "catalog_app", Kind: "text", Doc: "Id of the app in the organisation's catalogue (Teams admin center, Manage apps, the app, App ID): whoever does not have the app and is to be written to gets it through Microsoft Graph. Unset, the bot installs nothing, and such people are not reachable in Teams.", Example: "00000000-0000-0000-0000-000000000003",
+			at: onTeams(name, func(a *Teams) any { return &a.CatalogApp }), bad: badGUID},
+		{Path: p + "graph_url", Kind: "address", Doc: "Where Microsoft Graph is, for catalog_app; unset, the cloud's.", Example: "https://graph.microsoft.us",
+			at: onTeams(name, func(a *Teams) any { return &a.GraphURL }), bad: badURL},
 		{Path: p + "emulator", Kind: "switch", Doc: "Take requests without any proof of who sends them, from a test client on this machine only.",
 			at: onTeams(name, func(a *Teams) any { return &a.Emulator })},
 	}
@@ -373,6 +382,9 @@ func (r *reader) accounts() {
 		lacks(a.Account, "copy it from the app registration in Microsoft Entra", "app_id", "tenant")
 		if !a.Emulator {
 			lacks(a.Account, "make one under Certificates & secrets of the app registration", "client_secret")
+		}
+		if a.CatalogApp != "" && !c.Desk.Enabled {
+			r.badKey("channels.teams."+a.Name+".catalog_app", "is set, but nobody is written to first; set desk.enabled to true, or remove it")
 		}
 	}
 	for i := range c.Discord {

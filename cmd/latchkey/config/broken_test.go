@@ -140,6 +140,8 @@ func brokenConfigs(dir string) []broken {
 		{"command without a slash", org + site + "channels:\n  slack:\n    acme:\n      command: sspr\n", nil, "channels.slack.acme.command", 8, "not a slash command"},
 		{"tenant by name", org + site + "channels:\n  teams:\n    d:\n      tenant: example.org\n", nil, "channels.teams.d.tenant", 8, "Microsoft's kind"},
 		{"tenant without an app", org + site + "channels:\n  teams:\n    d:\n      tenant: 00000000-0000-0000-0000-000000000002\n", nil, "channels.teams.d", 7, "needs app_id"},
+		{"an app to install, and nobody to write to", org + site + "channels:\n  teams:\n    d:\n      catalog_app: 00000000-0000-0000-0000-000000000003\n", nil, "channels.teams.d.catalog_app", 8, "set desk.enabled"},
+		{"desk as a word", org + "desk:\n  enabled: small\n", nil, "desk.enabled", 4, ""},
 		{"emulator for everybody", org + site + "channels:\n  teams:\n    d:\n      emulator: true\n", nil, "channels.teams.d.emulator", 8, "takes requests from anybody"},
 		{"service host as an address", org + site + "channels:\n  teams:\n    d:\n      service_hosts: [https://smba.trafficmanager.net]\n", nil, "channels.teams.d.service_hosts", 8, "not the name of a host"},
 		{"public key too short", org + site + "channels:\n  discord:\n    s:\n      public_key: abcd\n", nil, "channels.discord.s.public_key", 8, "not a public key"},

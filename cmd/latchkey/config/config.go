@@ -36,7 +36,8 @@ type Config struct {
 	Twilio    Twilio
 	HTTP      HTTP
 	Alerts    []string // mail addresses of operators
-	Directory string   // "none", "demo", "oidc" or "entra"
+	Desk      Desk
+	Directory string // "none", "demo", "oidc" or "entra"
 	OIDC      OIDC
 	Entra     Entra
 	Secrets   Secrets
@@ -60,6 +61,8 @@ type Org struct {
 	AppName    string // of the entry in authenticator apps; empty: as much of Name as fits
 	TroubleURL string
 	ResetURL   string
+	PrivacyURL string // page with the organisation's privacy statement
+	TermsURL   string // page with its terms of use
 	StoreIOS   string // where people get an authenticator app
 	StoreDroid string
 }
@@ -166,6 +169,11 @@ type HTTP struct {
 	PublicURL string        // as the outside reaches Addr, without a slash at its end
 	Drain     time.Duration // at a stop: how long GET /readyz says "stopping" before the port is closed
 	Proxies   []string      // addresses or networks whose X-Forwarded-For counts
+}
+
+// Desk is the desk for agents.
+type Desk struct {
+	Enabled bool // people are written to who never wrote, and channels of a team
 }
 
 // Secrets says how secrets are shown to people.

@@ -35,6 +35,7 @@ func Sections() []Section {
 		{"smtp", "The mail server for codes and notices."},
 		{"twilio", "Texts and phone calls."},
 		{"alerts", "Who is told when something goes wrong that no user can mend."},
+		{"desk", "The help desk inside the chat platforms."},
 		{"http", "The server for the web chat, one-time pages, health checks and Twilio's callbacks."},
 		{"directory", "Who people are and whether they may sign in."},
 		{"oidc", "The OpenID provider of the organisation, for directory.kind oidc. Register there: a web application, its redirect address http.public_url + /signin/callback."},
@@ -74,6 +75,10 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Org.TroubleURL }, bad: badLink},
 		{Path: "org.reset_url", Kind: "address", Doc: "Page where people of the organisation reset a forgotten password; told at the end of the enrollment. Latchkey itself resets none.", Example: "https://passwordreset.example.org",
 			at: func(c *Config) any { return &c.Org.ResetURL }, bad: badLink},
+		{Path: "org.privacy_url", Kind: "address", Doc: "Page with the organisation's own privacy statement, which Teams shows beside the app; unset, Teams shows http.public_url there, and `latchkey manifest teams` says so.", Example: "https://www.example.org/privacy",
+			at: func(c *Config) any { return &c.Org.PrivacyURL }, bad: badURL},
+		{Path: "org.terms_url", Kind: "address", Doc: "Page with the organisation's own terms of use, likewise.", Example: "https://www.example.org/terms",
+			at: func(c *Config) any { return &c.Org.TermsURL }, bad: badURL},
 		{Path: "org.store_ios", Kind: "address", Doc: "Where people get the authenticator app for an iPhone.",
 			at: func(c *Config) any { return &c.Org.StoreIOS }, bad: badLink},
 		{Path: "org.store_android", Kind: "address", Doc: "Where people get the authenticator app for an Android phone.",
@@ -145,6 +150,9 @@ func Keys() []Key {
 
 		{Path: "alerts.mail", Kind: "list", list: true, Doc: "Mail addresses of operators: told when nobody could be told of a change on an account, and when the tripwire is pulled.", Example: "security@example.org, oncall@example.org",
 			at: func(c *Config) any { return &c.Alerts }, bad: badMail},
+
+		{Path: "desk.enabled", Kind: "switch", Doc: "Let the bot write to people who never wrote, and into channels of a team: `latchkey manifest` and `latchkey doctor` then ask for the rights that this needs.",
+			at: func(c *Config) any { return &c.Desk.Enabled }},
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},

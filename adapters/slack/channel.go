@@ -1,0 +1,196 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// What is said in channels of the workspace, and in their threads.
+
+// Room implements bot.RoomWriter: a channel by its id, as it stands at the end
+// of the channel's details in Slack.
+func (a *Adapter) Room(id string) (bot.Opened, error) {
+	if !roomID.MatchString(id) {
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: this is no id of a channel; it looks like C0123ABCD and stands at the end of the channel's details")}
+	}
+	return a.place(address{Room: id}), nil
+}
+
+// Thread implements bot.RoomWriter. A thread of Slack's has no name.
+func (a *Adapter) Thread(room []byte, id, _ string) (bot.Opened, error) {
+	to := readAddress(room)
+	r, err := to.of(id, "thread")
+	switch {
+	case err != nil:
+		return bot.Opened{}, err
+	case to.Room == "" || to.Thread != "":
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: thread: the address is not a channel's")}
+	}
+	to.Thread = r.ts
+	return a.place(to), nil
+}
+
+// place is a channel or a thread.
+func (a *Adapter) place(to address) bot.Opened {
+	conv := a.conversation(to.Room)
+	if to.Thread != "" {
+		conv += bot.ConversationID("|" + to.Thread)
+	}
+	return bot.Opened{Conversation: conv, Address: to.encode()}
+}
+
+// say is Send into a channel or a thread.
+func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to address) (receipt, *bot.SendError) {
+	if d.Private() {
+		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: something private is not said in a channel")}
+	}
+	x := Extras{Lang: a.o.Lang}
+	if _, err := Render(&d.Message, x, a.o.Phrases); err != nil {
+		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	mark := deliveryMark(d.Key)
+	if d.Attempt > 1 {
+		if r, err := a.saidIn(ctx, to, mark); err != nil || r.ts != "" {
+			return r, err
+		}
+	}
+	if err := a.turn(ctx, "chat.postMessage", to.Room); err != nil {
+		return receipt{}, err
+	}
+	r := receipt{channel: to.Room}
+	err := a.withDrawing(ctx, &d.Message, func(w Wire) *bot.SendError {
+		return a.call(ctx, "chat.postMessage", func(ctx context.Context, api *slack.Client) (err error) {
+			r.channel, r.ts, err = api.PostMessageContext(ctx, to.Room, slack.MsgOptionTS(to.Thread), slack.MsgOptionText(w.Text, false), slack.MsgOptionBlocks(w.Blocks...), quiet,
+				slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metaType, EventPayload: map[string]any{"key": mark}}))
+			return err
+		})
+	})
+	switch {
+	case err != nil:
+		return receipt{}, closedRoom(err)
+	case r.channel != to.Room || !stamp.MatchString(r.ts):
+		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
+	}
+	return r, nil
+}
+
+// withDrawing gives a message as Slack takes it to do, with its picture as a
+// file where Slack takes that, else in words.
+func (a *Adapter) withDrawing(ctx context.Context, m *bot.Message, do func(Wire) *bot.SendError) *bot.SendError {
+	x := Extras{Lang: a.o.Lang}
+	if p := m.Picture; p != nil && p.Name != "" {
+		x.File = a.drawing(ctx, p)
+	}
+	for {
+		w, err := Render(m, x, a.o.Phrases)
+		if err != nil {
+			return &bot.SendError{Kind: bot.SendPermanent, Err: err}
+		}
+		failed := do(w)
+		if failed == nil || x.File == "" || !strings.HasSuffix(failed.Err.Error(), ": invalid_blocks") {
+			return failed
+		}
+		a.shelf.drop(m.Picture.Name)
+		x.File = ""
+	}
+}
+
+// roomReasons are Slack's codes for channels that cannot be written to, see the
+// errors of https://docs.slack.dev/reference/methods/chat.postMessage.
+var roomReasons = map[string]struct{ why, text string }{
+	"channel_not_found":       {bot.WhyNotFound, "the workspace has no such channel, or it is a private one without the bot; check its id, and write /invite with the bot's name there"},
+	"not_in_channel":          {bot.WhyNotInstalled, "the bot is not in the channel; write /invite with its name there"},
+	"is_archived":             {bot.WhyClosed, "the channel is archived"},
+	"restricted_action":       {bot.WhyClosed, "a setting of the workspace keeps apps from writing into the channel; its owner can change that"},
+	"thread_not_found":        {bot.WhyNotFound, "the message whose thread it is has been deleted"},
+	"cannot_reply_to_message": {bot.WhyNotFound, "the message whose thread it is has been deleted"},
+}
+
+// closedRoom is an error of writing into a channel, with what an operator can do.
+func closedRoom(err *bot.SendError) *bot.SendError {
+	text := err.Err.Error()
+	code := text[strings.LastIndexByte(text, ' ')+1:]
+	r, known := roomReasons[code]
+	switch {
+	case known:
+		return notReached(r.why, r.text+" ("+code+")")
+	case strings.HasPrefix(code, "restricted_action_"): // read only, threads only, thread locked
+		return notReached(bot.WhyClosed, "a setting of the channel keeps the bot from writing there ("+code+")")
+	}
+	return err
+}
+
+// roomBack is how many messages of a channel are looked at for one that was sent
+// before: other people write there, too.
+const roomBack = 200
+
+// saidIn is sent for a channel or a thread
+// (https://docs.slack.dev/reference/methods/conversations.replies).
+func (a *Adapter) saidIn(ctx context.Context, to address, mark string) (receipt, *bot.SendError) {
+	cursor := ""
+	for {
+		var ms []slack.Message
+		more := ""
+		method := "conversations.history"
+		if to.Thread != "" {
+			method = "conversations.replies"
+		}
+		err := a.ask(ctx, method, func(ctx context.Context, api *slack.Client) (err error) {
+			if to.Thread != "" {
+				ms, _, more, err = api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{ChannelID: to.Room, Timestamp: to.Thread, Cursor: cursor, Limit: roomBack, IncludeAllMetadata: true})
+				return err
+			}
+			h, err := api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: to.Room, Limit: roomBack, IncludeAllMetadata: true})
+			if err == nil {
+				ms = h.Messages
+			}
+			return err
+		})
+		if err != nil {
+			if err = closedRoom(err); err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
+				err.Kind = bot.SendRetry // of asking, nothing was shown
+			}
+			return receipt{}, err
+		}
+		for i := range ms {
+			if m := &ms[i]; m.Metadata.EventType == metaType && m.Metadata.EventPayload["key"] == mark && stamp.MatchString(m.Timestamp) {
+				return receipt{channel: to.Room, ts: m.Timestamp}, nil
+			}
+		}
+		if cursor = more; cursor == "" { // a thread begins with the oldest
+			return receipt{}, nil
+		}
+	}
+}
+
+// Edit implements bot.Editor (https://docs.slack.dev/reference/methods/chat.update).
+func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, id string) error {
+	r, err := readAddress(d.Address).of(id, "edit")
+	switch {
+	case err != nil:
+		return err
+	case d.Private() || r.file != "":
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: edit: a secret is taken back, never changed")}
+	}
+	err = a.withDrawing(ctx, &d.Message, func(w Wire) *bot.SendError {
+		return a.ask(ctx, "chat.update", func(ctx context.Context, api *slack.Client) error {
+			_, _, _, err := api.UpdateMessageContext(ctx, r.channel, r.ts, slack.MsgOptionText(w.Text, false), slack.MsgOptionBlocks(w.Blocks...), slack.MsgOptionParse(false))
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+var (
+	_ bot.Opener     = (*Adapter)(nil)
+	_ bot.RoomWriter = (*Adapter)(nil)
+	_ bot.Editor     = (*Adapter)(nil)
+)

@@ -1,0 +1,101 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"net/mail"
+	"net/url"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// Open implements bot.Opener. Who is linked is asked about by their id, anybody
+// else by their work address: Slack knows no other directory. conversations.open
+// gives the direct messages that there are, so it may be repeated
+// (https://docs.slack.dev/reference/methods/conversations.open).
+func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error) {
+	u, err := a.find(ctx, p)
+	if err != nil {
+		return bot.Opened{}, err
+	}
+	room, err := a.room(ctx, u.ID)
+	if err != nil {
+		return bot.Opened{}, unreachable(err)
+	}
+	return bot.Opened{Conversation: a.conversation(u.ID), User: u.ID, Address: address{Channel: room}.encode(), Locale: u.Locale}, nil
+}
+
+// find gives the account of a person that can be written to.
+func (a *Adapter) find(ctx context.Context, p bot.Recipient) (*account, *bot.SendError) {
+	var u *account
+	var err *bot.SendError
+	look := func(method string, form url.Values) {
+		var got struct {
+			User account `json:"user"`
+		}
+		form.Set("include_locale", "true")
+		err = a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, &got) })
+		u = &got.User
+	}
+	switch {
+	case userID.MatchString(p.User):
+		look("users.info", url.Values{"user": {p.User}})
+	case p.Email != "":
+		if at, e := mail.ParseAddress(p.Email); e != nil || at.Address != p.Email {
+			return nil, notReached(bot.WhyNotFound, "what the directory has as this person's address is none; mend it there")
+		}
+		look("users.lookupByEmail", url.Values{"email": {p.Email}})
+	default:
+		return nil, notReached(bot.WhyNotFound, "Slack finds people by their work address, and the directory has none for this person; add it there")
+	}
+	switch {
+	case err != nil:
+		return nil, unreachable(err)
+	case u.Deleted:
+		return nil, notReached(bot.WhyDeactivated, reasons["user_disabled"].text)
+	case a.standing(u, u.ID) != member, !userID.MatchString(u.ID):
+		return nil, notReached(bot.WhyNotOurs, "the account is a bot's, a guest's, or of another workspace, and only members are written to")
+	}
+	return u, nil
+}
+
+// notReached says why nobody is written to.
+func notReached(why, text string) *bot.SendError {
+	return &bot.SendError{Kind: bot.SendGone, Code: why, Err: errors.New("slack: " + text)}
+}
+
+// reasons are Slack's codes for people that cannot be written to, by what they
+// mean and what an operator is told
+// (https://docs.slack.dev/reference/methods/users.lookupByEmail#errors and the
+// like of users.info and conversations.open).
+var reasons = map[string]struct{ why, text string }{
+	"users_not_found":    {bot.WhyNotFound, "no account of the workspace that is switched on has this address; check it in the directory, and that the person was invited to Slack"},
+	"user_not_found":     {bot.WhyNotFound, "the workspace has no such account any more; the person has to be linked anew"},
+	"user_disabled":      {bot.WhyDeactivated, "the account is switched off in Slack; the workspace's owner can switch it on"},
+	"user_not_visible":   {bot.WhyNotOurs, "the account is not of this workspace, and cannot be written to from it"},
+	"cannot_dm_bot":      {bot.WhyNotOurs, "the account is a bot's"},
+	"user_is_bot":        {bot.WhyNotOurs, "the account is a bot's"},
+	"user_is_restricted": {bot.WhyNotOurs, "the account is a guest's that may not be written to"},
+	"restricted_action":  {bot.WhyClosed, "a setting of the workspace keeps apps from opening direct messages; its owner can change that"},
+	"access_denied":      {bot.WhyClosed, "the workspace does not let this app write to the person; its owner can change that"},
+}
+
+// unreachable is an error of asking, as Open tells it. Nothing was said, so
+// nothing is uncertain: what is not refused is tried again.
+func unreachable(err *bot.SendError) *bot.SendError {
+	text := err.Err.Error()
+	code := text[strings.LastIndexByte(text, ' ')+1:]
+	r, known := reasons[code]
+	switch {
+	case known:
+		return notReached(r.why, r.text+" ("+code+")")
+	case err.Kind == bot.SendGone || err.Kind == bot.SendPermanent:
+		return notReached(bot.WhyClosed, "Slack does not let the bot write to this person, and says no more than "+code)
+	case err.Kind == bot.SendUncertain:
+		err.Kind = bot.SendRetry
+	}
+	return err
+}

@@ -1,0 +1,169 @@
+package teams
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// What is said in channels of a team. A message into a channel begins a thread:
+// the connector makes a conversation of it, whose id is the channel's with
+// ";messageid=" and the message's behind it (the page on proactive messages).
+
+var (
+	channelShape = regexp.MustCompile(`^19:[A-Za-z0-9_-]{1,200}@thread\.(tacv2|skype)$`)
+	rootShape    = regexp.MustCompile(`^[0-9]{1,20}$`)
+)
+
+// Room implements bot.RoomWriter: a channel by its id, as it stands in the
+// address that "Get link to channel" gives, unescaped.
+func (a *Adapter) Room(id string) (bot.Opened, error) {
+	if !channelShape.MatchString(id) {
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: this is no id of a channel; it looks like 19:…@thread.tacv2 and stands in the channel's link (Get link to channel)")}
+	}
+	return a.place(&address{Service: a.o.ServiceURL, Conversation: id, User: id, Bot: a.botID(), Channel: id})
+}
+
+// Thread implements bot.RoomWriter. A thread of Teams has no name.
+func (a *Adapter) Thread(room []byte, receipt, _ string) (bot.Opened, error) {
+	to, err := a.readAddress(room)
+	if err != nil || to.Channel == "" || to.Root != "" || !rootShape.MatchString(receipt) {
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: thread: not a message of a channel")}
+	}
+	to = to.with(receipt)
+	to.Root = receipt
+	return a.place(to)
+}
+
+// place is a channel or a thread.
+func (a *Adapter) place(to *address) (bot.Opened, error) {
+	b, err := json.Marshal(to)
+	if err != nil {
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	return bot.Opened{Conversation: bot.ConversationID(string(a.o.Channel) + "|" + to.Conversation), Address: b}, nil
+}
+
+// with is where a message of ours stands: one of a channel is a thread of its own.
+func (to *address) with(receipt string) *address {
+	if to.Channel == "" || to.Root != "" {
+		return to
+	}
+	at := *to
+	at.Conversation = to.Channel + ";messageid=" + receipt
+	return &at
+}
+
+// say is Send into a channel or a thread.
+func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to *address) (bot.Receipt, error) {
+	out, err := a.public(d)
+	if err != nil {
+		return bot.Receipt{}, err
+	}
+	if err := a.myTurn(ctx, to); err != nil {
+		return bot.Receipt{}, err
+	}
+	id := ""
+	if to.Root == "" {
+		id, err = a.begin(ctx, to, out)
+	} else {
+		id, err = a.answer(ctx, to, out)
+	}
+	if err != nil {
+		e := fault(err)
+		_ = a.noted(e)
+		return bot.Receipt{}, closedRoom(err, e)
+	}
+	a.well("connector")
+	return bot.Receipt{ID: id}, nil
+}
+
+// public renders what several people are to read. It fails with *bot.SendError.
+func (a *Adapter) public(d *bot.Delivery) (*outgoing, error) {
+	if d.Private() {
+		return nil, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: something private is not said in a channel, and never changed")}
+	}
+	m := d.Message
+	out, err := render(&m, frame{phrases: a.o.Phrases, lang: a.o.Lang, inline: a.o.Emulator, picture: a.o.Picture})
+	if err != nil {
+		return nil, &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
+	}
+	return out, nil
+}
+
+// begin begins a thread in a channel.
+func (a *Adapter) begin(ctx context.Context, to *address, out *outgoing) (id string, err error) {
+	b := a.newOpening()
+	b.Group, b.Data.Channel, b.Activity = true, &party{ID: to.Channel}, out
+	conv, id, err := a.create(ctx, to.Service, b)
+	if id == "" && err == nil {
+		_, id, _ = strings.Cut(conv, ";messageid=")
+	}
+	return id, err
+}
+
+// answer answers in a thread (Reply to Activity).
+func (a *Adapter) answer(ctx context.Context, to *address, out *outgoing) (id string, err error) {
+	body, err := to.envelope(out, a.o.BotName)
+	if err != nil {
+		return "", &unsent{err}
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	err = a.call(ctx, http.MethodPost, to.Service, to.activities(to.Root), body, &made)
+	return made.ID, err
+}
+
+// roomReasons are the connector's codes for channels that cannot be written to.
+var roomReasons = map[string]reason{
+	"BotNotInConversationRoster": {bot.WhyNotInstalled, "the app is not in the team of this channel; add it there (the team's menu, Manage team, Apps), with a package that has the team scope"},
+	"BotDisabledByAdmin":         reasons["BotDisabledByAdmin"],
+	"ConversationBlockedByUser":  {bot.WhyClosed, "the moderation of the channel keeps the bot from writing there"},
+	"MessageWritesBlocked":       {bot.WhyClosed, "the moderation of the channel keeps the bot from writing there"},
+	"ConversationNotFound":       {bot.WhyNotFound, "there is no such channel or thread any more; check the channel's id"},
+	"NotFound":                   {bot.WhyNotFound, "there is no such channel or thread any more; check the channel's id"},
+}
+
+// closedRoom is an error of writing into a channel, with what an operator can do.
+func closedRoom(err error, e *bot.SendError) *bot.SendError {
+	var r *refusal
+	if errors.As(err, &r) && roomReasons[r.code].why != "" {
+		return notReached(roomReasons[r.code].why, fmt.Sprintf("%s (%d %s)", roomReasons[r.code].text, r.status, r.code))
+	}
+	return e
+}
+
+// Edit implements bot.Editor (Update Activity).
+func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) error {
+	to, err := a.readAddress(d.Address)
+	if err != nil {
+		return &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: err}
+	}
+	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
+	}
+	out, err := a.public(&d)
+	if err != nil {
+		return err
+	}
+	to = to.with(receipt)
+	if err := a.myTurn(ctx, to); err != nil {
+		return err
+	}
+	if err := a.replace(ctx, to, receipt, out); err != nil {
+		return a.noted(fault(err))
+	}
+	return nil
+}
+
+var (
+	_ bot.RoomWriter = (*Adapter)(nil)
+	_ bot.Editor     = (*Adapter)(nil)
+)
