@@ -22,6 +22,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/audit"
+	"latchkey/bot/delivery"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
@@ -49,7 +50,8 @@ type house struct {
 	head headKeeper
 	set  *flows.Live // scripts and languages
 
-	outside outside // channels, senders, the directory: see adapters.go
+	outside outside         // channels, senders, the directory: see adapters.go
+	watch   *delivery.Watch // whether the senders work
 
 	passes *pass.Room
 	enroll *enroll.Room
@@ -93,6 +95,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
+	h.watch = delivery.New(log.With("room", "senders"), h.db.Now)
+	h.watchSenders()
 
 	// The rooms. Verifying asks enrolling what a proven method changes.
 	pool := vault.NewPool(cfg.Policy)
@@ -150,6 +154,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	// What is done later.
 	store.Handle(h.jobs, h.turn.HandleWait)
 	store.Handle(h.jobs, h.verify.HandleSendCode)
+	store.Handle(h.jobs, h.verify.HandleLate)
+	store.Handle(h.jobs, h.verify.HandleAgain)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
 	store.Handle(h.jobs, h.enroll.HandleMoved)
