@@ -156,6 +156,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	store.Handle(h.jobs, h.verify.HandleSendCode)
 	store.Handle(h.jobs, h.verify.HandleLate)
 	store.Handle(h.jobs, h.verify.HandleAgain)
+	store.Handle(h.jobs, h.turn.HandleTakeBack)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
 	store.Handle(h.jobs, h.enroll.HandleMoved)
