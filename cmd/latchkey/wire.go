@@ -364,10 +364,11 @@ func (h *house) ages() store.Ages {
 	}
 }
 
-// pruneIfDue prunes once an hour. The store remembers when that was, so that a
-// process which is started anew every few minutes prunes too.
+// pruneIfDue prunes once an hour, in one of the processes that share the store.
+// The store remembers when that was, so that a process which is started anew
+// every few minutes prunes too.
 func (h *house) pruneIfDue(ctx context.Context) {
-	due, err := h.db.PruneDue(ctx, pruneEvery)
+	due, err := h.db.Claim(ctx, "pruned", pruneEvery)
 	var n store.Pruned
 	if err == nil && due {
 		n, err = h.db.Prune(ctx, h.ages())
