@@ -85,7 +85,8 @@ type SendError struct {
 	After time.Duration // SendThrottled
 	Here  bool          // SendThrottled: only this conversation must wait, the others of the channel go on
 	Code  string        // what a script may tell the person: "landline", "opted_out", "unreachable", "refused"; may be empty
-	Err   error         // for the log; without secrets
+	Fix   string        // what an operator can do, where the fault is not the destination's: all sends meet it; may be empty
+	Err   error         // for the log; without secrets, numbers and addresses
 }
 
 // Error implements error.

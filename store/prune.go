@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -44,22 +42,7 @@ const (
 	prunePage = 5000
 	// prunePause is left to the turns between two pages.
 	prunePause = 20 * time.Millisecond
-	// pruneKey is when the last Prune ended, in Unix milliseconds.
-	pruneKey = "store.pruned"
 )
-
-// PruneDue reports whether the last Prune, of any process, ended longer ago
-// than every.
-func (db *DB) PruneDue(ctx context.Context, every time.Duration) (bool, error) {
-	v, err := db.Meta(ctx, pruneKey)
-	if errors.Is(err, bot.ErrNotFound) || err == nil && len(v) != 8 {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return db.Now().Sub(fromMillis(int64(binary.BigEndian.Uint64(v)))) >= every, nil
-}
 
 // Prune deletes what is older than ages, in small transactions that ride with
 // the turns. When ctx ends, what was done stays done.
@@ -123,7 +106,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 			return n, err
 		}
 	}
-	return n, db.SetMeta(ctx, pruneKey, binary.BigEndian.AppendUint64(nil, uint64(db.Now().UnixMilli())))
+	return n, nil
 }
 
 // pruneAlong walks a table along its key of one or two texts and deletes the

@@ -215,7 +215,7 @@ func TestPruneIsDueOnceAnHour(t *testing.T) {
 		pruned := 0
 		for range 19 { // three hours
 			db := openClock(t, dsn, func() time.Time { return now })
-			due, err := db.PruneDue(t.Context(), time.Hour)
+			due, err := db.Claim(t.Context(), "pruned", time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}

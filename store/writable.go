@@ -47,7 +47,7 @@ type prober struct {
 // asked (once a second while the last write failed), and waits 2 seconds for it
 // at most. The error is a *WriteError. The first failure is logged, and the end
 // of the trouble.
-func (db *DB) Writable(ctx context.Context) error {
+func (db *DB) Writable() error {
 	p := &db.probe
 	p.mu.Lock()
 	if p.running == nil {
@@ -70,8 +70,6 @@ func (db *DB) Writable(ctx context.Context) error {
 	case <-running:
 	case <-wait.C:
 		db.met(errSlow)
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

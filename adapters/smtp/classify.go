@@ -18,8 +18,7 @@ func permanent(code string, err error) *bot.SendError {
 	return &bot.SendError{Kind: bot.SendPermanent, Code: code, Err: err}
 }
 
-// trouble is a failure before any recipient was named: nothing was sent. What
-// only the operator can mend is logged at level error.
+// trouble is a failure before any recipient was named: nothing was sent.
 func (m *Mailer) trouble(doing string, err error) *bot.SendError {
 	code := replyCode(err)
 	hint := ""
@@ -36,11 +35,7 @@ func (m *Mailer) trouble(doing string, err error) *bot.SendError {
 		hint = "the server does not want us; ask its operator"
 	}
 	text := m.scrub(err.Error())
-	if hint != "" {
-		m.o.Log.Error("mail cannot be sent", "host", m.o.Host, "port", m.o.Port, "while", doing, "reply", code, "error", text, "fix", hint)
-		text += ": " + hint
-	}
-	return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("smtp: %s to %s:%d: %s", doing, m.o.Host, m.o.Port, text)}
+	return &bot.SendError{Kind: bot.SendRetry, Fix: hint, Err: fmt.Errorf("smtp: %s to %s:%d: %s", doing, m.o.Host, m.o.Port, text)}
 }
 
 // classify says what became of a message that the server did not confirm. The
@@ -59,9 +54,7 @@ func (m *Mailer) classify(err error, l letter) *bot.SendError {
 		// The final dot may have arrived, the answer did not.
 		return &bot.SendError{Kind: bot.SendUncertain, Err: what}
 	case code >= 500 && se.Reason == gomail.ErrSMTPMailFrom:
-		m.o.Log.Error("mail cannot be sent", "host", m.o.Host, "port", m.o.Port, "while", "naming the sender", "reply", code,
-			"fix", "the server refuses the from address for this user; check from and user")
-		return &bot.SendError{Kind: bot.SendRetry, Err: what}
+		return &bot.SendError{Kind: bot.SendRetry, Fix: "the server refuses the from address for this user; check from and user", Err: what}
 	case code >= 500:
 		return permanent("refused", what)
 	case se.Reason == gomail.ErrGetSender || se.Reason == gomail.ErrGetRcpts || se.Reason == gomail.ErrNoUnencoded:

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -29,9 +30,10 @@ type Mailer struct {
 var (
 	_ bot.Sender   = (*Mailer)(nil)
 	_ bot.Notifier = (*Mailer)(nil)
+	_ bot.Examiner = (*Mailer)(nil)
 )
 
-// New makes a Mailer. It connects to nothing; see Check.
+// New makes a Mailer. It connects to nothing; see Examine.
 func New(o Options) (*Mailer, error) {
 	conf, err := o.complete()
 	if err != nil {
@@ -86,17 +88,23 @@ func (m *Mailer) SendNotice(ctx context.Context, n bot.NoticeMessage) error {
 	})
 }
 
-// Check connects, changes to TLS and signs in, and sends nothing. It is for
-// `latchkey config check`.
-func (m *Mailer) Check(ctx context.Context) error {
+// Examine implements bot.Examiner: it connects, changes to TLS and signs in, and
+// sends nothing.
+func (m *Mailer) Examine(ctx context.Context) []bot.Finding {
 	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
 	defer cancel()
+	f := bot.Finding{What: "mail server", Text: "it takes us"}
 	s, err := m.connect(ctx)
 	if err != nil {
-		return err
+		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see whether it runs, and whether host and port are right and can be reached from here"
+		var se *bot.SendError
+		if errors.As(err, &se) {
+			f.Text, f.Fix = se.Err.Error(), cmp.Or(se.Fix, f.Fix)
+		}
+		return []bot.Finding{f}
 	}
 	s.close()
-	return nil
+	return []bot.Finding{f}
 }
 
 // messageID is the same for every attempt at one message (RFC 5322 3.6.4). The

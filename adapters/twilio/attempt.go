@@ -37,6 +37,7 @@ type refusal struct {
 	status int
 	code   int // Twilio's error code, 0 when the answer had none
 	after  time.Duration
+	asked  bool // Twilio said after how long
 }
 
 func (r *refusal) Error() string { return fmt.Sprintf("status %d, error %d", r.status, r.code) }
@@ -72,7 +73,7 @@ func (a *attempt) SendRequest(method, rawURL string, data url.Values, headers ma
 		return res, nil
 	}
 	defer res.Body.Close()
-	r := &refusal{status: res.StatusCode, after: retryAfter(res.Header.Get("Retry-After"), a.s.o.Now())}
+	r := &refusal{status: res.StatusCode, after: retryAfter(res.Header.Get("Retry-After"), a.s.o.Now()), asked: res.Header.Get("Retry-After") != ""}
 	var told struct {
 		Code int `json:"code"`
 	}
@@ -113,21 +114,21 @@ func (a *attempt) refused(r *refusal) *bot.SendError {
 	switch {
 	case r.status == http.StatusTooManyRequests:
 		return &bot.SendError{Kind: bot.SendThrottled, After: r.after, Err: err}
+	case r.status == http.StatusServiceUnavailable && r.asked:
+		return &bot.SendError{Kind: bot.SendThrottled, After: r.after, Err: err}
 	case r.status == http.StatusUnauthorized || r.code == 20003:
-		a.s.o.Log.Error("twilio: signing in failed", "status", r.status, "error", r.code, "fix", "check account_sid and the auth token")
-		return &bot.SendError{Kind: bot.SendRetry, Err: err}
+		return &bot.SendError{Kind: bot.SendRetry, Fix: verdictOf(20003).operator, Err: err}
 	case r.status == http.StatusGatewayTimeout:
 		return &bot.SendError{Kind: bot.SendUncertain, Err: err}
 	case r.status >= 500:
 		return &bot.SendError{Kind: bot.SendRetry, Err: err}
 	case r.status < 400:
-		a.s.o.Log.Error("twilio: answered with a redirect", "status", r.status, "fix", "check base_url")
-		return &bot.SendError{Kind: bot.SendRetry, Err: err}
+		return &bot.SendError{Kind: bot.SendRetry, Fix: "it answers with a redirect; check base_url", Err: err}
 	}
-	if v.operator != "" {
-		a.s.o.Log.Error("twilio: refused", "status", r.status, "error", r.code, "fix", v.operator)
+	if r.code == 0 {
+		v.operator = "what answers is not Twilio; check base_url, and what stands between"
 	}
-	return &bot.SendError{Kind: v.kind, Code: v.code, After: r.after, Err: err}
+	return &bot.SendError{Kind: v.kind, Code: v.code, Fix: v.operator, After: r.after, Err: err}
 }
 
 // defaultAfter is used when Twilio says "too many" and not until when.

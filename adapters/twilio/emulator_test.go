@@ -130,8 +130,8 @@ func TestAgainstTheEmulator(t *testing.T) {
 		o := o
 		o.AuthToken = "ffffffffffffffffffffffffffffffff"
 		_, err := sender(t, o).SendCode(t.Context(), message(bot.SMS, "en"))
-		if se := kindOf(t, err); se.Kind != bot.SendRetry || !strings.Contains(log.String(), "check account_sid") {
-			t.Errorf("got %v, log %s", err, log.String())
+		if se := kindOf(t, err); se.Kind != bot.SendRetry || !strings.Contains(se.Fix, "check account_sid") {
+			t.Errorf("got %v, fix %s", err, se.Fix)
 		}
 	})
 
@@ -139,8 +139,8 @@ func TestAgainstTheEmulator(t *testing.T) {
 		o := o
 		o.From = "+15559999999"
 		_, err := sender(t, o).SendCode(t.Context(), message(bot.SMS, "en"))
-		if se := kindOf(t, err); se.Kind != bot.SendPermanent || se.Code != "refused" || !strings.Contains(log.String(), "not yours") {
-			t.Errorf("got %v, log %s", err, log.String())
+		if se := kindOf(t, err); se.Kind != bot.SendPermanent || se.Code != "refused" || !strings.Contains(se.Fix, "not yours") {
+			t.Errorf("got %v, fix %s", err, se.Fix)
 		}
 	})
 

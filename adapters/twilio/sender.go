@@ -85,8 +85,7 @@ func (s *Sender) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 		}
 	} else {
 		if s.o.VoiceFrom == "" {
-			s.o.Log.Error("twilio: calls cannot be made", "fix", "set voice_from to an E.164 number of yours")
-			return "", dead("refused", errors.New("twilio: no number to call from; set voice_from"))
+			return "", &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Fix: "set voice_from to an E.164 number of yours", Err: errors.New("twilio: no number to call from; set voice_from")}
 		}
 		var r *api.ApiV2010Call
 		if r, err = service.CreateCall(s.call(m)); err == nil {

@@ -40,26 +40,27 @@ func TestWhatTwilioAnswers(t *testing.T) {
 		kind   bot.SendErrorKind
 		code   string
 		after  time.Duration
-		log    string
+		fix    string // for the operator
 	}{
 		{name: "too many", status: 429, header: "7", body: `{"code":20429}`, kind: bot.SendThrottled, after: 7 * time.Second},
 		{name: "too many, until a date", status: 429, header: now.Add(90 * time.Second).Format(http.TimeFormat), body: ``, kind: bot.SendThrottled, after: 90 * time.Second},
 		{name: "too many, no word until when", status: 429, kind: bot.SendThrottled, after: 5 * time.Second},
 		{name: "too many, for ever", status: 429, header: "999999999", kind: bot.SendThrottled, after: time.Hour},
-		{name: "signed in wrongly", status: 401, body: `{"code":20003,"message":"Authenticate"}`, kind: bot.SendRetry, log: "auth token"},
+		{name: "signed in wrongly", status: 401, body: `{"code":20003,"message":"Authenticate"}`, kind: bot.SendRetry, fix: "auth token"},
 		{name: "broken", status: 500, body: `<html>`, kind: bot.SendRetry},
-		{name: "away", status: 503, header: "30", kind: bot.SendRetry},
+		{name: "away", status: 503, kind: bot.SendRetry},
+		{name: "away for a while", status: 503, header: "30", kind: bot.SendThrottled, after: 30 * time.Second},
 		{name: "gateway gave up", status: 504, kind: bot.SendUncertain},
-		{name: "redirect", status: 301, kind: bot.SendRetry, log: "base_url"},
+		{name: "redirect", status: 301, kind: bot.SendRetry, fix: "base_url"},
 		{name: "invalid number", status: 400, body: `{"code":21211,"message":"The 'To' number ` + phone + ` is not valid"}`, kind: bot.SendPermanent, code: "refused"},
 		{name: "landline", status: 400, body: `{"code":21635}`, kind: bot.SendPermanent, code: "landline"},
 		{name: "no mobile", status: 400, body: `{"code":21614}`, kind: bot.SendPermanent, code: "landline"},
 		{name: "opted out", status: 400, body: `{"code":21610}`, kind: bot.SendPermanent, code: "opted_out"},
-		{name: "region", status: 403, body: `{"code":21408}`, kind: bot.SendPermanent, code: "refused", log: "geo permissions"},
-		{name: "trial", status: 400, body: `{"code":21608}`, kind: bot.SendPermanent, code: "refused", log: "trial"},
-		{name: "fraud guard", status: 403, body: `{"code":60410}`, kind: bot.SendPermanent, code: "refused", log: "pumping"},
+		{name: "region", status: 403, body: `{"code":21408}`, kind: bot.SendPermanent, code: "refused", fix: "geo permissions"},
+		{name: "trial", status: 400, body: `{"code":21608}`, kind: bot.SendPermanent, code: "refused", fix: "trial"},
+		{name: "fraud guard", status: 403, body: `{"code":60410}`, kind: bot.SendPermanent, code: "refused", fix: "pumping"},
 		{name: "unknown", status: 400, body: `{"code":99999}`, kind: bot.SendPermanent, code: "refused"},
-		{name: "a page of a proxy", status: 407, body: `<html>`, kind: bot.SendPermanent, code: "refused"},
+		{name: "a page of a proxy", status: 407, body: `<html>`, kind: bot.SendPermanent, code: "refused", fix: "base_url"},
 		{name: "accepted, unreadable", status: 201, body: `<html>`, kind: bot.SendUncertain},
 		{name: "accepted, no sid", status: 201, body: `{}`, kind: bot.SendUncertain},
 	}
@@ -88,13 +89,44 @@ func TestWhatTwilioAnswers(t *testing.T) {
 				if se.Kind != tt.kind || se.Code != tt.code || tt.kind == bot.SendThrottled && se.After != tt.after {
 					t.Errorf("got %v (code %q, after %v), want kind %d code %q after %v", err, se.Code, se.After, tt.kind, tt.code, tt.after)
 				}
-				if tt.log == "" && log.Len() != 0 || !strings.Contains(log.String(), tt.log) {
-					t.Errorf("log %q, want %q", log.String(), tt.log)
+				if tt.fix == "" && se.Fix != "" || !strings.Contains(se.Fix, tt.fix) || log.Len() != 0 {
+					t.Errorf("fix %q, want %q; log %s", se.Fix, tt.fix, log.String())
 				}
 				if calls != 1 {
 					t.Errorf("%d requests, want one attempt", calls)
 				}
 			})
+		}
+	}
+}
+
+func TestExamine(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+		want   bot.FindingState
+		fix    string
+	}{
+		{200, `{"status":"active"}`, bot.Fine, ""},
+		{200, `{"status":"suspended"}`, bot.Broken, "console"},
+		{401, `{"code":20003}`, bot.Broken, "auth token"},
+		{503, `<html>`, bot.Skipped, ""},
+		{200, `<html>`, bot.Skipped, ""},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if user, pass, _ := r.BasicAuth(); user != account || pass != token || r.Method != http.MethodGet || r.URL.Path != "/2010-04-01/Accounts/"+account+".json" {
+				t.Errorf("%s %s as %q", r.Method, r.URL.Path, user)
+			}
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		}))
+		f := sender(t, options(srv.URL, io.Discard)).Examine(t.Context())
+		if len(f) != 1 || f[0].State != c.want || !strings.Contains(f[0].Fix, c.fix) {
+			t.Errorf("%d %s: %+v", c.status, c.body, f)
+		}
+		srv.Close()
+		if f := sender(t, options(srv.URL, io.Discard)).Examine(t.Context()); len(f) != 1 || f[0].State != bot.Broken || !strings.Contains(f[0].Fix, "base_url") {
+			t.Errorf("nobody there: %+v", f)
 		}
 	}
 }
@@ -197,9 +229,12 @@ func TestOutcome(t *testing.T) {
 		{"partially_delivered", "", bot.SendQueued, ""},
 	}
 	for _, tt := range tests {
-		if state, code := twilio.Outcome(tt.status, tt.errorCode); state != tt.state || code != tt.code {
-			t.Errorf("%s %s: got %d %q, want %d %q", tt.status, tt.errorCode, state, code, tt.state, tt.code)
+		if state, code, fix := twilio.Outcome(tt.status, tt.errorCode); state != tt.state || code != tt.code || fix != "" {
+			t.Errorf("%s %s: got %d %q %q, want %d %q", tt.status, tt.errorCode, state, code, fix, tt.state, tt.code)
 		}
+	}
+	if state, code, fix := twilio.Outcome("undelivered", "30034"); state != bot.SendFailed || code != "refused" || !strings.Contains(fix, "10DLC") {
+		t.Errorf("an operator's fault is a number's: %d %q %q", state, code, fix)
 	}
 }
 

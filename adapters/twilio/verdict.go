@@ -54,27 +54,29 @@ func verdictOf(code int) verdict {
 // Outcome reads a status callback: the state of the send (bot.SendQueued for a
 // status that says nothing) and, when it failed, the word for the script:
 // "landline", "opted_out", "unreachable", "refused", or empty for a failure
-// without a known reason. States only grow and callbacks come out of order and
+// without a known reason; and what an operator can do where the fault is not the
+// number's, or empty. States only grow and callbacks come out of order and
 // twice: bot.ChallengeTx.MarkSend takes care of that.
 //
 // Text: accepted, scheduled, queued, sending, sent -> handed over; delivered,
 // read; undelivered, failed, canceled -> failed. Call: queued, ringing,
 // in-progress -> handed over; completed -> delivered; busy, no-answer, failed,
 // canceled -> failed.
-func Outcome(status, errorCode string) (state bot.SendState, code string) {
+func Outcome(status, errorCode string) (state bot.SendState, code, fix string) {
 	switch status {
 	case "accepted", "scheduled", "queued", "sending", "sent", "initiated", "ringing", "in-progress", "answered":
-		return bot.SendHandedOver, ""
+		return bot.SendHandedOver, "", ""
 	case "delivered", "read", "completed":
-		return bot.SendDelivered, ""
+		return bot.SendDelivered, "", ""
 	case "busy", "no-answer", "canceled":
-		return bot.SendFailed, ""
+		return bot.SendFailed, "", ""
 	case "undelivered", "failed":
 		n, err := strconv.Atoi(errorCode)
 		if err != nil || n == 0 {
-			return bot.SendFailed, ""
+			return bot.SendFailed, "", ""
 		}
-		return bot.SendFailed, verdictOf(n).code
+		v := verdictOf(n)
+		return bot.SendFailed, v.code, v.operator
 	}
-	return bot.SendQueued, ""
+	return bot.SendQueued, "", ""
 }

@@ -307,6 +307,8 @@ func (s *scene) work() {
 			if e := s.Verify.HandleSendCode(s.Context(), j); e != nil && !dropped(e) {
 				err = e
 			}
+		case verify.Late:
+			err = s.Verify.HandleLate(s.Context(), j)
 		case enroll.Moved:
 			err = s.Enroll.HandleMoved(s.Context(), j)
 		case enroll.Lapse:

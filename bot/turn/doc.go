@@ -21,5 +21,7 @@
 //     that cannot be read is replaced by a fresh one.
 //   - Who answers is decided before anything else. Where the help desk owns the
 //     conversation, it sees every event, and says whether the engine is to run.
+//   - What a turn takes back is gone from the platform soon, also when the
+//     process dies right after the commit: the order is a job (TakeBack).
 //   - A database error is never answered: it undoes the turn and is returned.
 package turn

@@ -456,6 +456,43 @@ func TestRetract(t *testing.T) {
 	}
 }
 
+// TestTakeBackOutlivesACrash: the order to take back is committed with the turn
+// that gives it. A process that dies before it is carried out leaves the job, and
+// what was shown since then stays.
+func TestTakeBackOutlivesACrash(t *testing.T) {
+	h := newHouse(t, nil)
+	c := h.talk("a")
+	c.Say("fleet").Expect("1: fleet")
+	dying := turn.New(turn.Options{Store: h.mem, Engine: toy{}, Outbox: sink{}})
+	if err := dying.Accept(t.Context(), bot.Event{ID: "dying", Channel: ch, Conversation: "a", From: "user-a", Text: "retract"}); err != nil {
+		t.Fatal(err)
+	}
+	c.Say("fleet").Expect("3: fleet")
+	var job turn.TakeBack
+	for _, j := range h.mem.Jobs() {
+		if j, ok := j.(turn.TakeBack); ok {
+			job = j
+		}
+	}
+	if job.Conversation != "a" || job.Before != 2 {
+		t.Fatalf("job %+v", job)
+	}
+	if got := h.chat.Deleted(); len(got) > 0 {
+		t.Fatalf("deleted already: %v", got)
+	}
+	for range 2 {
+		if err := h.room.HandleTakeBack(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := h.chat.Deleted(); len(got) != 1 || got[0].Receipt != "m:a/1" {
+		t.Errorf("deleted %v", got)
+	}
+	if err := h.room.HandleTakeBack(t.Context(), turn.TakeBack{Conversation: "nobody", Before: 2}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBudget(t *testing.T) {
 	clock := bottest.NewClock(time.Time{})
 	h := newHouse(t, func(o *turn.Options) {

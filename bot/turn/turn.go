@@ -353,6 +353,11 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
 			return fmt.Errorf("store message %d: %w", t.rows[i].Seq, err)
 		}
 	}
+	if t.out.Retract {
+		if err := t.takeBack(tx, c); err != nil {
+			return err
+		}
+	}
 	if r.marker != nil {
 		t.marks = r.marker.Unmarked(t.marks, c.ID)
 		for i := range t.marks {

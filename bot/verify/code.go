@@ -128,7 +128,7 @@ func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
-	if err := tx.Enqueue(SendCode{Challenge: ch.ID}, time.Time{}); err != nil {
+	if err := errors.Join(tx.Enqueue(SendCode{Challenge: ch.ID}, time.Time{}), tx.Enqueue(Late{Challenge: ch.ID}, ch.CreatedAt.Add(lateAfter))); err != nil {
 		return bot.Outcome{}, fmt.Errorf("verify: enqueue code: %w", err)
 	}
 	if m.Kind == bot.Phone && m.State == bot.Pending && m.Via != string(via) {

@@ -33,5 +33,9 @@
 // attempt is not known (a time-out after the request, a crash) the provider is
 // asked, if its Sender is an Asker. If it cannot be asked, the same code is
 // sent once more and never again: a person may see one text twice, with the
-// same code, and nobody is called for ever.
+// same code, and nobody is called for ever. Who cannot be told whether it came
+// is told that, and the code goes on counting.
+//
+// A code that has not gone out after some seconds is told to the person who
+// waits, while its job goes on.
 package verify

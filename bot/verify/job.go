@@ -142,19 +142,19 @@ func (r *Room) begin(ctx context.Context, id string) (*attempt, error) {
 		case !ch.ClosedAt.IsZero(), ch.Sent >= bot.SendHandedOver:
 			a.stop = done
 			return wipe(tx, ch)
+		case a.unsure >= mayDouble && a.now.Before(ch.ExpiresAt):
+			a.stop = unsure
 		case ch.SealedCode == nil: // replaced by a newer one
 			a.stop = done
 		case !a.now.Before(ch.ExpiresAt):
 			a.stop = tooOld
-		case a.unsure >= mayDouble:
-			a.stop = unsure
 		default:
 			return r.unseal(a)
 		}
 		return nil
 	})
 	if errors.Is(err, bot.ErrNotFound) {
-		return nil, &bot.DropJob{Err: fmt.Errorf("verify: code %s: %w", id, err)}
+		return nil, &bot.DropJob{Err: fmt.Errorf("verify: code %s: %w", id, err), Quiet: true}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("verify: begin code %s: %w", id, err)
@@ -227,7 +227,7 @@ func (r *Room) classify(ctx context.Context, a *attempt, err error) error {
 		}
 		return err
 	case bot.SendUncertain:
-		if a.unsure+1 >= mayDouble {
+		if a.unsure++; a.unsure >= mayDouble {
 			return r.giveUp(ctx, a, "undelivered", err)
 		}
 		return err
@@ -250,13 +250,22 @@ func signalOf(code string, gone bool) string {
 // giveUp tells the conversation, marks the send as failed and drops the job.
 // The signal goes first: a repeat of it is dropped by its id, while a failure
 // that nobody was told of would leave the person waiting.
+//
+// Where an attempt may have come through, that is what the person is told, and
+// the send is not marked as failed: the code counts as long as it lives.
 func (r *Room) giveUp(ctx context.Context, a *attempt, name string, cause error) error {
+	doubt := name == "undelivered" && a.unsure > 0
+	if doubt {
+		name = "doubtful"
+	}
 	if err := r.raise(ctx, a.ch, name); err != nil {
 		return errors.Join(err, cause)
 	}
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
-		if _, err := tx.MarkSend(a.ch.ID, bot.SendFailed, ""); err != nil {
-			return err
+		if !doubt {
+			if _, err := tx.MarkSend(a.ch.ID, bot.SendFailed, ""); err != nil {
+				return err
+			}
 		}
 		ch, err := tx.Challenge(a.ch.ID)
 		if err != nil {
@@ -267,7 +276,71 @@ func (r *Room) giveUp(ctx context.Context, a *attempt, name string, cause error)
 	if err != nil {
 		return fmt.Errorf("verify: mark code %s as failed: %w", a.ch.ID, errors.Join(err, cause))
 	}
-	return &bot.DropJob{Err: cause}
+	var se *bot.SendError
+	refused := errors.As(cause, &se) && (se.Kind == bot.SendPermanent || se.Kind == bot.SendGone) && se.Fix == ""
+	return &bot.DropJob{Err: cause, Quiet: refused}
+}
+
+// Late is the job that looks at a code some time after it was asked for. One
+// that has not gone out by then is told to the person.
+type Late struct {
+	Challenge string `json:"challenge"`
+}
+
+// Kind implements bot.Job.
+func (Late) Kind() string { return "code_late" }
+
+// lateAfter is how long a person waits for a code that does not go out until
+// they are told. With the seconds by which a job may be late itself (see
+// store.DB.StartJobs) that is less than half a minute.
+const lateAfter = 20 * time.Second
+
+// HandleLate tells the person who waits for a code that it has not gone out, as
+// far as is known. The job that sends it goes on.
+func (r *Room) HandleLate(ctx context.Context, j Late) error {
+	var ch *bot.Challenge
+	var now time.Time
+	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
+		now = tx.Now()
+		ch, err = tx.Challenge(j.Challenge)
+		return err
+	})
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("verify: look after code %s: %w", j.Challenge, err)
+	case ch.Sent >= bot.SendHandedOver, ch.SealedCode == nil, !now.Before(ch.ExpiresAt): // gone out, given up, replaced or dead
+		return nil
+	}
+	r.Log.Warn("a code has not gone out; the person who waits for it is told", "via", ch.Via, "code", ch.ID)
+	return r.raise(ctx, ch, "late")
+}
+
+// Again is the job that has a new code sent in place of one that was given up.
+type Again struct {
+	Challenge string `json:"challenge"`
+}
+
+// Kind implements bot.Job.
+func (Again) Kind() string { return "code_again" }
+
+// HandleAgain has the conversation ask for a new code as if the person had, so
+// that every limit counts. Where the person does not wait for it any more
+// nothing happens.
+func (r *Room) HandleAgain(ctx context.Context, j Again) error {
+	var ch *bot.Challenge
+	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
+		ch, err = tx.Challenge(j.Challenge)
+		return err
+	})
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("verify: ask for code %s again: %w", j.Challenge, err)
+	}
+	return r.raise(ctx, ch, "again")
 }
 
 // raise tells the conversation what became of a code. One challenge has at most

@@ -130,10 +130,123 @@ func TestCrashRepeatsOnceWithTheSameCode(t *testing.T) {
 	if len(s.codes) != 2 || s.codes[0].Code != s.codes[1].Code || s.codes[0].ID != s.codes[1].ID {
 		t.Fatalf("%d sends", len(s.codes))
 	}
-	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"undelivered"}) {
+	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"doubtful"}) { // it may have come, so nothing else is true
 		t.Errorf("signals %v", got)
 	}
+	if ch := r.challenge(j.Challenge); ch.SealedCode != nil || ch.SealedTo != nil {
+		t.Error("a code that is not sent again is not wiped")
+	}
+	if err := run(); !dropped(err) || len(s.codes) != 2 || len(r.Inbox.Events) != 1 {
+		t.Errorf("another run: %v, %d sends, %d signals", err, len(s.codes), len(r.Inbox.Events))
+	}
+	r.Want("code.state", "", "live")
 	r.Want("code.check", string(s.codes[0].Code), "ok") // it may have come all the same
+}
+
+// TestDoubtIsTold: however the sending of a code ends, who has perhaps got it is
+// not told that it could not be delivered.
+func TestDoubtIsTold(t *testing.T) {
+	lost := &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("no answer")}
+	for name, then := range map[string]func(r *rig, j verify.SendCode) error{
+		"twice without an answer": func(r *rig, j verify.SendCode) error { r.Texts.FailNext(lost); return r.send(j) },
+		"then put off for too long": func(r *rig, j verify.SendCode) error {
+			r.Texts.FailNext(&bot.SendError{Kind: bot.SendThrottled, After: time.Hour, Err: errors.New("too many")})
+			return r.send(j)
+		},
+		"then too old": func(r *rig, j verify.SendCode) error { r.Clock.Advance(10 * time.Minute); return r.send(j) },
+		"then refused without a reason": func(r *rig, j verify.SendCode) error {
+			r.Texts.FailNext(&bot.SendError{Kind: bot.SendPermanent, Err: errors.New("no")})
+			return r.send(j)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, j := sending(t)
+			r.Texts.FailNext(lost)
+			if err := r.send(j); err == nil || dropped(err) {
+				t.Fatal(err)
+			}
+			if err := then(r, j); !dropped(err) {
+				t.Fatal(err)
+			}
+			if got := r.Inbox.Signals(); !slices.Equal(got, []string{"doubtful"}) {
+				t.Errorf("signals %v", got)
+			}
+			if ch := r.challenge(j.Challenge); ch.Sent == bot.SendFailed || ch.SealedCode != nil {
+				t.Errorf("state %d, sealed %v", ch.Sent, ch.SealedCode != nil)
+			}
+		})
+	}
+	r, j := sending(t) // the number's own fault is certain, whatever became of the first
+	r.Texts.FailNext(lost, &bot.SendError{Kind: bot.SendPermanent, Code: "landline", Err: errors.New("no")})
+	r.send(j)
+	r.send(j)
+	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"landline"}) {
+		t.Errorf("signals %v", got)
+	}
+}
+
+// TestLateCode: who waits for a code that does not go out is told once, whether
+// its job was tried or not, and nobody else is.
+func TestLateCode(t *testing.T) {
+	retry := &bot.SendError{Kind: bot.SendRetry, Err: errors.New("down")}
+	for _, c := range []struct {
+		name    string
+		before  func(r *rig, j verify.SendCode)
+		signals []string
+	}{
+		{"not tried", func(*rig, verify.SendCode) {}, []string{"late"}},
+		{"tried in vain", func(r *rig, j verify.SendCode) { r.Texts.FailNext(retry); r.send(j) }, []string{"late"}},
+		{"gone out", func(r *rig, j verify.SendCode) { r.send(j) }, nil},
+		{"used", func(r *rig, j verify.SendCode) {
+			r.send(j)
+			r.Want("code.check", string(r.Texts.Sent()[0].Code), "ok")
+		}, nil},
+		{"given up", func(r *rig, j verify.SendCode) {
+			r.Texts.FailNext(&bot.SendError{Kind: bot.SendPermanent, Code: "landline", Err: errors.New("no")})
+			r.send(j)
+		}, []string{"landline"}},
+		{"replaced", func(r *rig, j verify.SendCode) {
+			r.Clock.Advance(31 * time.Second)
+			r.Want("code.send", "", "sent")
+		}, nil},
+		{"dead", func(r *rig, _ verify.SendCode) { r.Clock.Advance(10 * time.Minute) }, nil},
+		{"taken back", func(r *rig, _ verify.SendCode) { r.Want("person.cancel", "", "ok") }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, j := sending(t)
+			c.before(r, j)
+			for range 2 {
+				if err := r.Verify.HandleLate(r.Context(), verify.Late(j)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := r.Inbox.Signals(); !slices.Equal(got, c.signals) {
+				t.Errorf("signals %v, want %v", got, c.signals)
+			}
+		})
+	}
+	r := newRig(t)
+	if err := r.Verify.HandleLate(r.Context(), verify.Late{Challenge: "nobody"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAskAgain: an operator has a code asked for again where somebody waits.
+func TestAskAgain(t *testing.T) {
+	r, j := sending(t)
+	for _, id := range []string{j.Challenge, j.Challenge, "nobody"} {
+		if err := r.Verify.HandleAgain(r.Context(), verify.Again{Challenge: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"again"}) || r.Inbox.Events[0].Signal.Ref != j.Challenge {
+		t.Errorf("signals %v", got)
+	}
+	r, j = sending(t)
+	r.Want("person.cancel", "", "ok")
+	if err := r.Verify.HandleAgain(r.Context(), verify.Again(j)); err != nil || len(r.Inbox.Events) > 0 {
+		t.Errorf("a code that is over is asked for: %v, %v", r.Inbox.Signals(), err)
+	}
 }
 
 // asking is a provider that can be asked.
@@ -228,11 +341,14 @@ func TestJobHoldsIDsOnly(t *testing.T) {
 	r := begun(t)
 	r.Jobs = nil
 	r.Want("code.send", "", "sent")
-	if len(r.Jobs) != 1 {
+	if len(r.Jobs) != 2 {
 		t.Fatalf("jobs %v", r.Jobs)
 	}
 	if j, ok := r.Jobs[0].(verify.SendCode); !ok || j.Kind() != "send_code" || j.Challenge == "" {
 		t.Errorf("job %#v", r.Jobs[0])
+	}
+	if j, ok := r.Jobs[1].(verify.Late); !ok || j.Kind() != "code_late" || j.Challenge == "" {
+		t.Errorf("job %#v", r.Jobs[1])
 	}
 }
 

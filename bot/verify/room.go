@@ -80,7 +80,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Changes: bot.Change, Run: r.totpProve,
 			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed off left", "used", "expired", "set_up", "elsewhere", "paused wait soon")},
 		{Name: "code.send", Doc: "send a code to a phone or a mailbox", Takes: []string{"method"}, Changes: bot.ChangeIfPending, Run: r.codeSend,
-			Signals:  []string{"delivered", "undelivered", "unreachable", "landline", "opted_out", "refused"},
+			Signals:  []string{"late", "again", "doubtful", "delivered", "undelivered", "unreachable", "landline", "opted_out", "refused"},
 			Outcomes: bot.Outcomes("sent masked ref minutes", "wait wait masked", "limit wait", "busy", "landline", "gone")},
 		{Name: "code.check", Doc: "is this the code that was sent", Takes: []string{"method", "ref"}, Changes: bot.ChangeIfPending, Run: r.codeCheck,
 			Outcomes: bot.Outcomes("ok masked", "wrong left", "expired", "used", "void", "paused wait soon")},

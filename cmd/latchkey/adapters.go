@@ -54,6 +54,7 @@ type outside struct {
 	senders   map[bot.Via]bot.Sender
 	notifier  bot.Notifier
 	texter    bot.Texter
+	examined  []bot.Examiner // the senders
 	directory bot.Directory
 	source    bot.DirectorySource                                    // people and their registrations are read from it; nil: from nothing
 	provider  *oidc.Provider                                         // people sign in there; nil: with a password
@@ -134,6 +135,7 @@ func plugSMTP(h *house) error {
 		return err
 	}
 	h.outside.senders[bot.Mail], h.outside.notifier = m, m
+	h.outside.examined = append(h.outside.examined, m)
 	return nil
 }
 
@@ -152,18 +154,49 @@ func plugTwilio(h *house) error {
 		return err
 	}
 	h.outside.senders[bot.SMS], h.outside.senders[bot.Voice], h.outside.texter = t, t, t
+	h.outside.examined = append(h.outside.examined, t)
 	h.outside.pages = append(h.outside.pages,
 		page{twilio.StatusPath, t.Handler(func(ctx context.Context, ref, status, code string) error {
-			state, reason := twilio.Outcome(status, code)
+			state, reason, fix := twilio.Outcome(status, code)
 			if state == bot.SendQueued {
 				return nil
 			}
+			h.heard(ref, state, fix)
 			return h.verify.HandleStatus(ctx, ref, state, reason)
 		})},
 		page{twilio.VoicePath, t.VoicePage(func(ctx context.Context, id string) (bot.Secret, string, error) {
 			return h.verify.CodeOf(ctx, id)
 		})})
 	return nil
+}
+
+// heard notes what Twilio says of a text or a call that it had taken. Its SID
+// begins with CA for a call.
+func (h *house) heard(ref string, state bot.SendState, fix string) {
+	via := bot.SMS
+	if strings.HasPrefix(ref, "CA") {
+		via = bot.Voice
+	}
+	switch {
+	case state == bot.SendDelivered:
+		h.watch.Told(via, nil)
+	case fix != "":
+		h.watch.Told(via, &bot.SendError{Kind: bot.SendPermanent, Fix: fix, Err: errors.New("twilio: taken, and refused later")})
+	}
+}
+
+// watchSenders has every sender watched, whoever uses it.
+func (h *house) watchSenders() {
+	o := &h.outside
+	for via, s := range o.senders {
+		o.senders[via] = h.watch.Sender(s)
+	}
+	if o.notifier != nil {
+		o.notifier = h.watch.Notifier(o.notifier)
+	}
+	if o.texter != nil {
+		o.texter = h.watch.Texter(o.texter)
+	}
 }
 
 func plugDirectory(h *house) error {

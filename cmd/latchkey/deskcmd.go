@@ -74,39 +74,54 @@ func requestReason(r *bot.Request) string {
 
 func outboxCommand(s std) *cobra.Command {
 	list := &cobra.Command{
-		Use: "list", Short: "List messages that could not be delivered yet", Args: exactly(0, ""),
+		Use: "list", Short: "List what could not be delivered yet, and what was given up", Args: exactly(0, ""),
 		Long: `Lists messages on their way: conversation, number, tries, when the next try is due
-and why the last one failed.
+and why the last one failed. Then codes, notices and other jobs that were given up
+in the last 14 days: a name for retry and drop, what it was, when, why, and what to
+do about it.
 
   latchkey outbox list --config latchkey.yaml`,
 	}
 	file := configFlag(list, s)
-	limit := list.Flags().Int("limit", 100, "at most `N` messages")
+	limit := list.Flags().Int("limit", 100, "at most `N` of each")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withOutbox(cmd, s, *file, func(_ *house, o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *file, func(h *house, o *outbox.Outbox) error {
 			rows, err := o.List(cmd.Context(), *limit)
 			if err != nil {
 				return err
 			}
-			if len(rows) == 0 {
-				fmt.Fprintln(s.err, "nothing is waiting")
-			}
 			for _, r := range rows {
 				fmt.Fprintf(s.out, "%s %d  tried %d  next %s  %s\n", printable(string(r.Conversation)), r.Seq, r.Attempts, when(r.NotBefore), r.Error)
+			}
+			jobs, err := h.listGivenUp(cmd.Context(), *limit)
+			if err != nil {
+				return err
+			}
+			for _, g := range jobs {
+				fmt.Fprintf(s.out, "%s  %s  given up %s  tried %d  %s\n  %s\n", g.name(), g.what, when(g.At), g.Tries, printable(g.Error), g.remedy)
+			}
+			if len(rows)+len(jobs) == 0 {
+				fmt.Fprintln(s.err, "nothing is waiting")
 			}
 			return nil
 		})
 	}
 	retry := &cobra.Command{
-		Use: "retry CONVERSATION", Short: "Make a conversation's waiting messages due now", Args: exactly(1, "a conversation, as `latchkey outbox list` prints it"),
+		Use: "retry CONVERSATION|JOB", Short: "Make a conversation's waiting messages due now, or do a job again that was given up", Args: exactly(1, "a conversation or a job, as `latchkey outbox list` prints it"),
 		Long: `Makes the waiting messages of a conversation due now; the running service sends
-them at its next look, within half a minute.
+them at its next look, within half a minute. A job that was given up is done once
+more. A code is not sent again, since it may be old: the person who still waits for
+it gets a new one, as if they had asked for it, within the limits of codes.
 
-  latchkey outbox retry terminal:ada --config latchkey.yaml`,
+  latchkey outbox retry terminal:ada --config latchkey.yaml
+  latchkey outbox retry job-123 --config latchkey.yaml`,
 	}
 	retryFile := configFlag(retry, s)
 	retry.RunE = func(cmd *cobra.Command, args []string) error {
 		return withOutbox(cmd, s, *retryFile, func(h *house, o *outbox.Outbox) error {
+			if id, ok := jobID(args[0]); ok {
+				return h.retryJob(cmd.Context(), s, id)
+			}
 			err := o.Retry(cmd.Context(), bot.ConversationID(args[0]))
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("nothing waits for %s; see `latchkey outbox list`", args[0])
@@ -118,13 +133,25 @@ them at its next look, within half a minute.
 		})
 	}
 	drop := &cobra.Command{
-		Use: "drop CONVERSATION NUMBER", Short: "Give a message up", Args: exactly(2, "a conversation and a number, as `latchkey outbox list` prints them"),
-		Long: `Gives a message up, so that the next ones of its conversation go on.
+		Use: "drop CONVERSATION NUMBER | JOB", Short: "Give a message up, or take a job from the list", Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if _, ok := jobID(args[0]); ok {
+					return nil
+				}
+			}
+			return exactly(2, "a conversation and a number, or a job, as `latchkey outbox list` prints them")(cmd, args)
+		},
+		Long: `Gives a message up, so that the next ones of its conversation go on, or takes a job
+that was given up from the list.
 
-  latchkey outbox drop terminal:ada 7 --config latchkey.yaml`,
+  latchkey outbox drop terminal:ada 7 --config latchkey.yaml
+  latchkey outbox drop job-123 --config latchkey.yaml`,
 	}
 	dropFile := configFlag(drop, s)
 	drop.RunE = func(cmd *cobra.Command, args []string) error {
+		if id, ok := jobID(args[0]); ok && len(args) == 1 {
+			return withHouse(cmd, s, *dropFile, func(h *house) error { return h.dropJob(cmd.Context(), s, id) })
+		}
 		seq, err := strconv.ParseInt(strings.TrimSpace(args[1]), 10, 64)
 		if err != nil {
 			return usage(cmd, "%q is not a message's number", args[1])
@@ -140,8 +167,8 @@ them at its next look, within half a minute.
 			return h.record(cmd.Context(), s, "outbox.dropped", fmt.Sprintf("message %d of a conversation on %s", seq, channelOf(args[0])))
 		})
 	}
-	return group("outbox", "List, retry or drop messages that wait to be delivered",
-		"What the bot said is stored before it is sent; what could not be sent waits here.", list, retry, drop)
+	return group("outbox", "List, retry or drop what waits to be delivered or was given up",
+		"What the bot said is stored before it is sent; what could not be sent waits here, and codes\nand notices that were given up stand here, too.", list, retry, drop)
 }
 
 // withOutbox gives fn the running outbox, or one that sends nothing.

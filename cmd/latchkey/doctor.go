@@ -20,11 +20,13 @@ import (
 
 func doctorCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check the store's clock, Microsoft Entra's permissions and policy, and tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
+		Use: "doctor", Short: "Check the store's clock, the senders of mail and texts, Microsoft Entra's permissions and policy, and tokens, scopes, reachability, clock and callback address of each chat platform", Args: exactly(0, ""),
 		Long: `Asks each configured chat platform about its tokens and their scopes, whether the
 clock here is right, and whether the callback address is one that the platform
-can reach, and says what to fix. It asks the provider that people sign in at, too, and writes to nobody. While the service runs, it
-is the service that looks, so its connections are told, too. It also says whether
+can reach, and says what to fix. It asks the mail server, Twilio and the provider
+that people sign in at, too, and writes to nobody. While the service runs, it is
+the service that looks, so its connections are told, too, and since when mail,
+texts or calls do not leave. It also says whether
 this machine's clock, or the database's, was set while the service ran.
 
 Of Microsoft Entra it says for each thing that is read which permission is there,
@@ -93,6 +95,11 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 	}
 	show("alerts", open)
 	show("store", []bot.Finding{h.lookAtClock()})
+	sends, err := h.lookAtSenders(ctx, running)
+	if err != nil {
+		return err
+	}
+	show("senders", sends)
 	show("entra", source)
 	dir, err := h.lookAtDirectory(ctx)
 	if err != nil {

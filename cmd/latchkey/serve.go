@@ -8,12 +8,11 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -72,8 +71,9 @@ func serveCommand(s std) *cobra.Command {
 		Long: `Runs without a terminal: connects the chat platforms (channels.slack,
 channels.teams, channels.discord), serves the web chat (channels.web.enabled)
 and one-time pages, sends what waits, does the jobs, and answers Twilio's
-callbacks, GET /healthz (the process and its store work; "degraded" when an
-operator has to look, and a line about a clock that was set), /healthz/CHANNEL
+callbacks, GET /healthz (the process and its store work; "degraded" and why when
+an operator has to look: mail, texts or calls that do not leave, what was given
+up, alerts; and a line about a clock that was set), /healthz/CHANNEL
 (the connection of one channel, for example /healthz/slack-acme) and /readyz (it
 takes work). While the store takes no writes (disk full, locked, PostgreSQL down)
 /healthz and /readyz answer 503 with the reason. A platform that fails is tried
@@ -182,7 +182,7 @@ func (h *house) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
-		if err := h.db.Writable(ctx); err != nil {
+		if err := h.db.Writable(); err != nil {
 			answer(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
@@ -193,10 +193,8 @@ func (h *house) routes() http.Handler {
 		}
 		text := "ok"
 		// Whoever watches has to look; the service itself works, so it is no 503.
-		open, err := h.alerts(ctx, freshAlert)
-		dir, derr := h.lookAtDirectory(ctx)
-		if err != nil || derr != nil || len(open) > 0 || slices.ContainsFunc(dir, func(f bot.Finding) bool { return f.State == bot.Broken }) {
-			text = "degraded: something needs an operator; see `latchkey doctor`"
+		if lines, err := h.needsOperator(ctx); err != nil || len(lines) > 0 {
+			text = strings.Join(append([]string{"degraded: something needs an operator; see `latchkey doctor`"}, lines...), "\n")
 		}
 		if clock := h.db.Clock().String(); clock != "" {
 			text += "\nclock: " + clock
@@ -204,12 +202,12 @@ func (h *house) routes() http.Handler {
 		answer(w, http.StatusOK, text)
 	})
 	mux.HandleFunc("GET /healthz/{channel}", h.channelHealth)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !h.ready.Load() {
 			answer(w, http.StatusServiceUnavailable, "starting or stopping")
 			return
 		}
-		if err := h.db.Writable(r.Context()); err != nil {
+		if err := h.db.Writable(); err != nil {
 			answer(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}

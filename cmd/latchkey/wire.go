@@ -22,6 +22,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/audit"
+	"latchkey/bot/delivery"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
@@ -49,7 +50,8 @@ type house struct {
 	head headKeeper
 	set  *flows.Live // scripts and languages
 
-	outside outside // channels, senders, the directory: see adapters.go
+	outside outside         // channels, senders, the directory: see adapters.go
+	watch   *delivery.Watch // whether the senders work
 
 	passes *pass.Room
 	enroll *enroll.Room
@@ -93,6 +95,8 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
+	h.watch = delivery.New(log.With("room", "senders"), h.db.Now)
+	h.watchSenders()
 
 	// The rooms. Verifying asks enrolling what a proven method changes.
 	pool := vault.NewPool(cfg.Policy)
@@ -150,6 +154,9 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	// What is done later.
 	store.Handle(h.jobs, h.turn.HandleWait)
 	store.Handle(h.jobs, h.verify.HandleSendCode)
+	store.Handle(h.jobs, h.verify.HandleLate)
+	store.Handle(h.jobs, h.verify.HandleAgain)
+	store.Handle(h.jobs, h.turn.HandleTakeBack)
 	store.Handle(h.jobs, h.enroll.HandleNotify)
 	store.Handle(h.jobs, h.enroll.HandleLapse)
 	store.Handle(h.jobs, h.enroll.HandleMoved)
@@ -357,10 +364,11 @@ func (h *house) ages() store.Ages {
 	}
 }
 
-// pruneIfDue prunes once an hour. The store remembers when that was, so that a
-// process which is started anew every few minutes prunes too.
+// pruneIfDue prunes once an hour, in one of the processes that share the store.
+// The store remembers when that was, so that a process which is started anew
+// every few minutes prunes too.
 func (h *house) pruneIfDue(ctx context.Context) {
-	due, err := h.db.PruneDue(ctx, pruneEvery)
+	due, err := h.db.Claim(ctx, "pruned", pruneEvery)
 	var n store.Pruned
 	if err == nil && due {
 		n, err = h.db.Prune(ctx, h.ages())

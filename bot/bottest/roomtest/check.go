@@ -170,7 +170,8 @@ func (r *Rig) TrySubmit(form, check string, kv ...string) (bot.Outcome, error) {
 }
 
 // Work runs every job that waits, and returns what it made of them. The end of
-// a key's life is left waiting: a test runs it when its time is over.
+// a key's life and the look after a code are left waiting: a test runs them when
+// it is their time.
 func (r *Rig) Work() (errs []error) {
 	r.Helper()
 	r.mu.Lock()
@@ -187,7 +188,7 @@ func (r *Rig) Work() (errs []error) {
 			errs = append(errs, r.Enroll.HandleMoved(r.Context(), j))
 		case enroll.Alerts:
 			errs = append(errs, r.Enroll.HandleAlerts(r.Context(), j))
-		case enroll.Lapse:
+		case enroll.Lapse, verify.Late:
 			r.Jobs = append(r.Jobs, j)
 		default:
 			r.Fatalf("unknown job %T", j)
