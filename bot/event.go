@@ -56,6 +56,7 @@ type Event struct {
 	Form         *FormReply     // Submit
 	Signal       *Signal        // Notice
 	Locale       string         // the platform's hint, a BCP 47 tag, may be empty
+	First        bool           // only when nothing has been said in the conversation yet: for a platform that tells of each time that somebody looks at it
 	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
 
 	// Set by turn, never by an adapter.
