@@ -20,7 +20,7 @@ type Adapter struct {
 	credential *credential
 	pace       *pace
 
-	people  acquaintances
+	people  table[acquaintance]
 	prompts table[uint32]    // the newest prompt that was sent to a conversation
 	told    table[time.Time] // who was told something beside the conversation, and when
 	waiting waiting          // for the typing sign
@@ -37,6 +37,7 @@ type Adapter struct {
 
 var (
 	_ bot.Adapter  = (*Adapter)(nil)
+	_ bot.Resumer  = (*Adapter)(nil)
 	_ bot.Deleter  = (*Adapter)(nil)
 	_ bot.Pager    = (*Adapter)(nil)
 	_ bot.Typer    = (*Adapter)(nil)

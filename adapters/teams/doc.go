@@ -25,6 +25,12 @@
 // in Microsoft's Agents Playground, the field stands in the card itself. What
 // must not stand in a chat is behind a button that opens a one-time page.
 //
+// # Who writes
+//
+// The object id in an activity is the person's in the directory. Who is not there
+// is looked up in the conversation, since a guest has an object id, too. That is
+// asked of Microsoft, so the activity is stored and acknowledged first.
+//
 // # Sources
 //
 //	authentication  learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-authentication
