@@ -21,6 +21,7 @@
 // # Rooms
 //
 //	bot/turn     one event, one transaction
+//	bot/inbound  events that wait until it is known who wrote them
 //	bot/outbox   delivery in order, retries, retraction
 //	bot/verify   codes, one-time passwords, counters and locks
 //	bot/enroll   the methods a person has: begin, prove, replace, remove

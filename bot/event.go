@@ -71,6 +71,7 @@ type Event struct {
 	Agent        *AgentAct      // Agent
 	Locale       string         // the platform's hint, a BCP 47 tag, may be empty
 	Flow         string         // Open: the script that the person asked for before it was known who they are; empty: what greets people
+	First        bool           // only when nothing has been said in the conversation yet: for a platform that tells of each time that somebody looks at it
 	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
 
 	// Set by turn, never by an adapter.

@@ -37,6 +37,7 @@ type Tx interface {
 	Wall() time.Time
 	ConversationTx
 	OutboxTx
+	InboundTx
 	PeopleTx
 	MethodTx
 	ChallengeTx

@@ -252,6 +252,8 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration, actor, not
 				message = CASE WHEN kept = 1 THEN message END WHERE live = 1 AND state = 0`, nil},
 			// What a kept one showed for a while is not shown again.
 			{nil, `UPDATE outbox SET live = 0, state = CASE WHEN kept = 1 THEN 3 ELSE state END WHERE live = 1`, nil},
+			// What people wrote before the copy was made is not answered now.
+			{nil, `DELETE FROM inbound`, nil},
 			// What was proven, or signed in to, before the copy says nothing now.
 			{nil, `DELETE FROM tally WHERE bucket IN ('proof', 'signed_in')`, nil},
 			// The copy does not know which were spent or ended since.

@@ -12,7 +12,7 @@ import (
 	"latchkey/store/storetest"
 )
 
-// before2, before3 and before4 take a migration back, the newest first, so that a store
+// before2, before3, before4 and before7 take a migration back, the newest first, so that a store
 // is as the program before it left it.
 const (
 	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
@@ -30,6 +30,7 @@ const (
 	before4 = `ALTER TABLE person DROP COLUMN ref_key; ALTER TABLE person DROP COLUMN ref_seal; DROP TABLE registration; DROP TABLE directory_entry; DROP TABLE directory_member; DROP TABLE readiness_day;
 		ALTER TABLE person DROP COLUMN synced;
 		UPDATE latchkey_schema SET version = 3;`
+	before7 = `DROP TABLE inbound; UPDATE latchkey_schema SET version = 4;`
 )
 
 // run runs a text on a database that nobody has open.
@@ -65,7 +66,7 @@ func TestMigrateOld(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before4+before3+before2)
+		run(t, dsn, before7+before4+before3+before2)
 		for again := range 2 { // migrated, then as it is
 			db = open(t, dsn)
 			err := db.Update(ctx, func(tx bot.Tx) error {

@@ -338,6 +338,7 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		arg  string
 	}{
 		{&n.Messages, `DELETE FROM outbox WHERE conversation IN ` + among, convs},
+		{nil, `DELETE FROM inbound WHERE conversation IN ` + among, convs},
 		{&n.Conversations, `DELETE FROM conversation WHERE id IN ` + among, convs},
 		{nil, `DELETE FROM method_secret WHERE method IN ` + among, methods},
 		{&n.Methods, `DELETE FROM method WHERE person = $1`, person},

@@ -15,7 +15,7 @@ import (
 // link in use, the time of a person's first method.
 type Ages struct {
 	Events     time.Duration // ids of events; as long as a platform may repeat one
-	Outbox     time.Duration // rows that are sent, dead or retracted
+	Outbox     time.Duration // rows that are sent, dead or retracted; deferred events that were given up
 	Challenges time.Duration // after they were closed or ran out
 	Tallies    time.Duration // at least the longest window of a limit
 	Passes     time.Duration // after they ran out; until then people are told that they did
@@ -32,7 +32,7 @@ type Ages struct {
 
 // Pruned counts what Prune deleted.
 type Pruned struct {
-	Events, Outbox, Challenges, Tallies, Passes int
+	Events, Outbox, Inbound, Challenges, Tallies, Passes int
 
 	Conversations, Browsers, Links, Methods, Requests, Audit int
 }
@@ -74,6 +74,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		{ages.Events, &n.Events, "event", []string{"channel", "id"}, `at < $%[1]d`},
 		{ages.Tallies, &n.Tallies, "tally", []string{"bucket", "key"}, `at < $%[1]d`},
 		{ages.Outbox, &n.Outbox, "outbox", nil, `created_at < $%[1]d AND state <> 0`},
+		{ages.Outbox, &n.Inbound, "inbound", []string{"channel", "id"}, `given_up <> 0 AND given_up < $%[1]d`},
 		{ages.Challenges, &n.Challenges, "challenge", []string{"id"}, `(expires_at < $%[1]d OR closed_at <> 0 AND closed_at < $%[1]d)`},
 		{ages.Passes, &n.Passes, "pass", nil, `expires_at < $%[1]d`},
 		{ages.Removed, &n.Requests, "request", []string{"id"}, `closed_at <> 0 AND closed_at < $%[1]d`},

@@ -30,6 +30,7 @@ const (
 	resealMethods    = "method"
 	resealSecrets    = "secret"
 	resealChallenges = "challenge"
+	resealInbound    = "inbound"
 	resealRefs       = "reference" // of people in the audit record: bound by a key, not sealed
 )
 
@@ -61,6 +62,8 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			done, after, err = w.secrets(after)
 		case resealChallenges:
 			done, after, err = w.challenges(after)
+		case resealInbound:
+			done, after, err = w.inbound(after)
 		case resealRefs:
 			done, after, err = w.refs(after)
 		default:
@@ -70,7 +73,7 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			return err
 		}
 		if done < batch { // this table is through
-			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealRefs}
+			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealRefs}
 			table, after = next[table], ""
 		}
 		more = table != ""
@@ -187,6 +190,25 @@ func (w *resealWalk) challenges(after string) (int, string, error) {
 		}
 	}
 	return len(cs), after, err
+}
+
+func (w *resealWalk) inbound(after string) (int, string, error) {
+	no, _ := strconv.ParseInt(after, 10, 64)
+	var rows []bot.InboundRow
+	err := w.c.ask(`SELECT `+inboundColumns+` FROM inbound WHERE no > $1 ORDER BY no LIMIT $2 /*postgres FOR UPDATE*/`,
+		func(r row) { rows = append(rows, scanInbound(r)) }, no, int64(w.batch))
+	for i := range rows {
+		if err != nil {
+			break
+		}
+		r := &rows[i]
+		after = strconv.FormatInt(r.No, 10)
+		var changed bool
+		if r.Body, changed, err = w.renew(r.Place(), r.Body); err == nil && changed {
+			_, err = w.c.do(`UPDATE inbound SET body = $3 WHERE channel = $1 AND id = $2`, string(r.Channel), r.ID, r.Body)
+		}
+	}
+	return len(rows), after, err
 }
 
 // refs binds references with the newest key that are bound with another one.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,11 @@ func TestReseal(t *testing.T) {
 					c.SealedCode, c.SealedTo = seal("old", c.Place("code"), "1"), seal("old", c.Place("to"), "2")
 				}
 				if err := tx.PutChallenge(c); err != nil {
+					return err
+				}
+				in := &bot.InboundRow{Channel: "c", ID: fmt.Sprint("e", i), Conversation: "x"}
+				in.Body = seal("old", in.Place(), "hi")
+				if _, err := tx.PutInbound(in); err != nil {
 					return err
 				}
 			}
@@ -92,7 +98,7 @@ func TestReseal(t *testing.T) {
 				db = open(t, dsn)
 			}
 		}
-		if total != n*5 || opened != n-1+3*n+2*((n+1)/2) {
+		if total != n*6 || opened != n-1+3*n+2*((n+1)/2)+n {
 			t.Errorf("%d rows, %d values", total, opened)
 		}
 		err = db.View(ctx, func(tx bot.Tx) error {
@@ -118,6 +124,16 @@ func TestReseal(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		err = db.Update(ctx, func(tx bot.Tx) error {
+			rows, err := tx.ClaimInbound("me", time.Time{}, true, n+1)
+			if len(rows) != n || slices.ContainsFunc(rows, func(r bot.InboundRow) bool { return !bytes.HasPrefix(r.Body, []byte("new|")) }) {
+				t.Errorf("deferred events %+v", rows)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 		if done, more, err := db.Reseal(ctx, 1000, r); done != n || !more || err != nil { // the next walk begins anew
 			t.Errorf("next walk: %d %v %v", done, more, err)
 		}
@@ -139,7 +155,10 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 	put := func(id string) {
 		say(t, db, id, "a")
 		err := db.Update(ctx, func(tx bot.Tx) error {
-			return errors.Join(tx.Tally("b", id),
+			in := &bot.InboundRow{Channel: "c", ID: id, Conversation: "a", Body: []byte("sealed")}
+			_, err := tx.PutInbound(in)
+			in.GivenUp = tx.Now()
+			return errors.Join(err, tx.MarkInbound(in), tx.Tally("b", id),
 				tx.PutPass(&bot.Pass{Hash: []byte(id), ExpiresAt: tx.Now().Add(10 * time.Minute)}),
 				tx.PutChallenge(&bot.Challenge{ID: id, Person: "p", Purpose: "x", ExpiresAt: tx.Now().Add(10 * time.Minute)}))
 		})
@@ -173,7 +192,7 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 		t.Fatal(err)
 	}
 	got, err := db.Prune(ctx, ages)
-	if want := (store.Pruned{Events: 2, Outbox: 2, Challenges: 2, Tallies: 2, Passes: 2}); err != nil || got != want {
+	if want := (store.Pruned{Events: 2, Outbox: 2, Inbound: 2, Challenges: 2, Tallies: 2, Passes: 2}); err != nil || got != want {
 		t.Errorf("pruned %+v %v, want %+v", got, err, want)
 	}
 	if got, err := db.Prune(ctx, ages); err != nil || got != (store.Pruned{}) {

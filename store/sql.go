@@ -21,6 +21,13 @@ const (
 	outboxFleeting
 	outboxFleetingAll
 	outboxSaid
+	inboundPut
+	inboundDrop
+	inboundClaim
+	inboundRenew
+	inboundMark
+	inboundRetry
+	inboundList
 	personGet
 	personByLogin
 	personStage
@@ -100,6 +107,8 @@ const (
 		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
 		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0),
 		coalesce((SELECT p.frozen_at FROM identity i JOIN person p ON p.id = i.person WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
+	inboundColumns   = `channel, id, conversation, body, at, no, owner, until, given_up, error`
+	inboundBare      = `channel, id, conversation, NULL, at, no, owner, until, given_up, error`
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
@@ -149,6 +158,17 @@ var statements = [stmtCount]string{
 		ORDER BY conversation, seq`,
 	outboxSaid: `SELECT ` + outboxColumns + ` FROM outbox WHERE kept = 1 AND conversation = $1 AND seq > $2
 		ORDER BY seq DESC LIMIT $3`,
+
+	inboundPut: `INSERT INTO inbound (` + inboundColumns + `) VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(no), 0) + 1 FROM inbound), $6, $7, 0, '')
+		ON CONFLICT DO NOTHING RETURNING no`,
+	inboundDrop: `DELETE FROM inbound WHERE channel = $1 AND id = $2`,
+	// What another process has claimed meanwhile does not match any more.
+	inboundClaim: `UPDATE inbound SET owner = $1, until = $2 WHERE no IN (SELECT no FROM inbound WHERE given_up = 0 AND owner <> $1 AND until <= $3 ORDER BY no LIMIT $4)
+		AND given_up = 0 AND owner <> $1 AND until <= $3 RETURNING ` + inboundColumns,
+	inboundRenew: `UPDATE inbound SET until = $2 WHERE owner = $1 AND given_up = 0`,
+	inboundMark:  `UPDATE inbound SET error = $3, given_up = $4 WHERE channel = $1 AND id = $2`,
+	inboundRetry: `UPDATE inbound SET given_up = 0, at = $2, owner = '', until = 0 WHERE conversation = $1 AND given_up <> 0`,
+	inboundList:  `SELECT ` + inboundBare + ` FROM inbound ORDER BY no LIMIT $1`,
 
 	personGet:     `SELECT ` + personColumns + ` FROM person WHERE id = $1`,
 	personByLogin: `SELECT ` + personColumns + ` FROM person WHERE username = $1 AND username <> '' UNION ALL SELECT ` + personColumns + ` FROM person WHERE email = $1 AND email <> ''`,

@@ -108,7 +108,7 @@ func (b *bench) connect() {
 	ctx, stop := context.WithCancel(context.Background())
 	over := make(chan error, 1)
 	a := b.a
-	go func() { over <- a.Run(ctx, b.house) }()
+	go func() { over <- b.house.later.Run(ctx, a, b.house, b.house.Log) }()
 	b.stop, b.over = stop, over
 }
 

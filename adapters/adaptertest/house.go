@@ -38,13 +38,14 @@ type House struct {
 	once     map[string][]bot.Secret
 	canaries []string
 	logged   bytes.Buffer
+	later    *Later
 }
 
 // NewHouse makes a house in which nothing has happened yet. Run makes its own.
 func NewHouse() *House {
 	h := &House{
 		changed: make(chan struct{}), seen: map[string]bool{}, holds: map[string]chan struct{}{},
-		rows: map[bot.ConversationID][]bot.OutboxRow{}, secrets: map[bot.MethodID]*bot.Revealed{}, once: map[string][]bot.Secret{},
+		rows: map[bot.ConversationID][]bot.OutboxRow{}, secrets: map[bot.MethodID]*bot.Revealed{}, once: map[string][]bot.Secret{}, later: NewLater(),
 	}
 	h.Log = slog.New(slog.NewJSONHandler(logbook{h}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return h
@@ -86,12 +87,32 @@ func (h *House) Accept(ctx context.Context, ev bot.Event) error {
 		return errors.New("the house is closed")
 	}
 	key := string(ev.Channel) + "\x00" + ev.ID
+	if ev.First && len(h.rows[ev.Conversation]) > 0 {
+		return nil // nothing follows from it
+	}
 	if !h.seen[key] {
 		h.seen[key] = true
 		h.events = append(h.events, ev)
 	}
 	return nil
 }
+
+// Defer implements bot.Deferrer.
+func (h *House) Defer(ctx context.Context, d bot.Deferred) error {
+	h.mu.Lock()
+	closed := h.fails > 0
+	if closed {
+		h.fails--
+	}
+	h.mu.Unlock()
+	if closed {
+		return errors.New("the house is closed")
+	}
+	return h.later.Defer(ctx, d)
+}
+
+// Deferred implements bot.Deferrer.
+func (h *House) Deferred(c bot.ConversationID) bool { return h.later.Deferred(c) }
 
 // Say stores a message in a conversation, as turn does, and returns its Seq. It
 // is for adapters that read the rows of the outbox: what a real bot would have

@@ -36,8 +36,11 @@ type Adapter struct {
 	opened  chan struct{} // closed when Run first takes interactions in
 	opening sync.Once
 
-	mu     sync.Mutex
-	health bot.Health
+	self atomic.Value // the bot's user id, a string, once the gateway has told it
+
+	mu       sync.Mutex
+	health   bot.Health
+	answered map[string]time.Time // whose mention in a server was answered, and when
 
 	pace pace
 }
@@ -48,6 +51,7 @@ type pace struct {
 	identify time.Duration // between two new sessions
 	most     time.Duration // longest wait
 	open     time.Duration // a connection that is not up by then is given up
+	resume   time.Duration // longest wait when the session can be resumed
 	quiet    time.Duration // a connection that says nothing for so long is dead
 	later    time.Duration // an interaction that is not taken in by then is deferred
 	sign     time.Duration // a typing sign, when nothing was said by then
@@ -55,7 +59,7 @@ type pace struct {
 }
 
 var usual = pace{
-	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, open: 30 * time.Second, quiet: 100 * time.Second,
+	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, quiet: 100 * time.Second,
 	later: 2 * time.Second, sign: 700 * time.Millisecond, repeat: 100 * time.Millisecond,
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,6 +30,7 @@ type incoming struct {
 	Content     string            `json:"content"`
 	Attachments []json.RawMessage `json:"attachments"`
 	Stickers    []json.RawMessage `json:"sticker_items"`
+	Mentions    []user            `json:"mentions"`
 }
 
 var errShape = errors.New("not of the documented shape")
@@ -50,6 +52,13 @@ func decodeMessage(raw []byte) (*incoming, error) {
 // personal reports whether a person wrote it to the bot in a direct message.
 func (m *incoming) personal() bool {
 	return m.Guild == "" && (m.Where == nil || *m.Where == 1) && m.Webhook == "" && !m.Author.Bot && (m.Type == 0 || m.Type == 19)
+}
+
+// mentions reports whether a person wrote it in a server and mentioned somebody in
+// it: by a name, not by a role or with everybody.
+func (m *incoming) mentions(id string) bool {
+	return m.Guild != "" && m.Webhook == "" && !m.Author.Bot && (m.Type == 0 || m.Type == 19) &&
+		slices.ContainsFunc(m.Mentions, func(u user) bool { return u.ID == id })
 }
 
 // clip cuts text that is too long, one rune beyond what is looked at, so that it

@@ -21,6 +21,15 @@
 // for the first time while nobody listened cannot be found: a bot cannot list its
 // direct message channels. They are heard when they write again.
 //
+// Of servers it tells that something was written, with a content only where the bot
+// is mentioned: that is answered briefly there, and goes on in private. Whatever
+// else is written in a server is looked at by nobody.
+//
+// A heartbeat that is not acknowledged when the next one is due means that the
+// connection is half open (guard.go); it is cut, and the session resumed. What can
+// be resumed is tried again after ten seconds at most, a new session after five
+// minutes at most, and without end.
+//
 // # Acknowledging
 //
 // Discord waits three seconds for an answer to an interaction. The answer that

@@ -163,7 +163,7 @@ func TestManifest(t *testing.T) {
 	if m.Link != "https://discord.com/oauth2/authorize?client_id="+discordtest.ApplicationID+"&integration_type=0&permissions=0&scope=bot+applications.commands" {
 		t.Errorf("link %s", m.Link)
 	}
-	if fmt.Sprint(m.Scopes) != "[bot applications.commands]" || m.Bits != 4096 || m.Priv == nil || len(m.Priv) != 0 || len(m.Commands) != 1 {
+	if fmt.Sprint(m.Scopes) != "[bot applications.commands]" || m.Bits != 4608 || m.Priv == nil || len(m.Priv) != 0 || len(m.Commands) != 1 {
 		t.Errorf("%+v", m)
 	}
 	if s := m.Settings["General Information / Interactions Endpoint URL"]; !strings.HasPrefix(s, "https://bot.example.org/in/discord-acme ") {

@@ -9,7 +9,7 @@ import (
 // a wait.
 func (a *Adapter) Hurry(quiet, later time.Duration) {
 	a.pace = pace{
-		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, quiet: quiet,
+		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, resume: 50 * time.Millisecond, quiet: quiet,
 		open: 4 * time.Second, later: later, sign: 20 * time.Millisecond, repeat: 10 * time.Millisecond,
 	}
 }

@@ -19,9 +19,10 @@ import (
 	"latchkey/bot"
 )
 
-// intents are the events that the gateway is asked for: direct messages, and
-// nothing that needs Discord's leave. Interactions come without any.
-const intents = discordgo.IntentDirectMessages
+// intents are the events that the gateway is asked for: direct messages, and those
+// of servers, of which only mentions of the bot have a content. Nothing needs
+// Discord's leave, and interactions come without any.
+const intents = discordgo.IntentDirectMessages | discordgo.IntentGuildMessages
 
 // A line is one of the library's sessions with the connection under it. The
 // library resumes only with the same session; whatever the library cannot get
@@ -114,6 +115,13 @@ func (l *line) where() string {
 		return l.resume
 	}
 	return ""
+}
+
+// resumes reports whether there is a session to go on with.
+func (l *line) resumes() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready && l.resume != ""
 }
 
 // resumable keeps the address to resume at, if it is Discord's: the token goes
@@ -248,8 +256,12 @@ func (a *Adapter) supervise(r *run) {
 			}
 		}
 		// Somewhere between half of it and all of it, so that not all of Discord's
-		// bots are back at once.
-		if !sleep(r.ctx, wait/2+rand.N(wait/2+1)) {
+		// bots are back at once. A session that can be resumed costs Discord nothing.
+		pause := wait
+		if l != nil && l.resumes() {
+			pause = min(wait, a.pace.resume)
+		}
+		if !sleep(r.ctx, pause/2+rand.N(pause/2+1)) {
 			break
 		}
 		wait = min(2*wait, a.pace.most)
@@ -271,9 +283,16 @@ func (a *Adapter) standBy(ctx context.Context, used bot.Secret) {
 // watch returns when a connection is lost, or says nothing any more, or the
 // context ends.
 func (a *Adapter) watch(r *run, l *line) {
-	look := time.NewTicker(max(a.pace.quiet/8, time.Millisecond))
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	every := a.pace.quiet
+	if beat := time.Duration(conn.beat.Load()); beat > 0 {
+		every = min(every, beat)
+	}
+	look := time.NewTicker(max(every/8, time.Millisecond))
 	defer look.Stop()
-	heard := time.Now()
+	began := time.Now()
 	for {
 		select {
 		case <-r.ctx.Done():
@@ -282,13 +301,7 @@ func (a *Adapter) watch(r *run, l *line) {
 			return
 		case <-look.C:
 		}
-		if l.s.TryRLock() { // a library that holds its lock for good is silent, too
-			if at := l.s.LastHeartbeatAck; at.After(heard) {
-				heard = at
-			}
-			l.s.RUnlock()
-		}
-		if time.Since(heard) > a.pace.quiet {
+		if conn.dead(began, a.pace.quiet) {
 			a.o.Log.Warn("Discord is silent; the connection is made anew")
 			l.cut()
 			select { // the library notices, and closes
@@ -340,8 +353,12 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 	case "READY":
 		var ready struct {
 			Resume string `json:"resume_gateway_url"`
+			User   user   `json:"user"`
 		}
 		_ = json.Unmarshal(e.RawData, &ready)
+		if snowflake(ready.User.ID) {
+			a.self.Store(ready.User.ID)
+		}
 		l.resumable(ready.Resume)
 		a.catchUp(r)
 		go a.register(r)
@@ -353,7 +370,15 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 			a.o.Log.Debug("an event of Discord cannot be read", "type", eventName(e.Type), "err", err)
 			return
 		}
-		if m.personal() && !r.lanes.add(m.Author.ID, func() { a.message(r, m) }) {
+		do := a.message
+		switch self, _ := a.self.Load().(string); {
+		case m.personal():
+		case m.mentions(self) && a.seldom(m.Author.ID):
+			do = a.mentioned
+		default:
+			return
+		}
+		if !r.lanes.add(m.Author.ID, func() { do(r, m) }) {
 			a.o.Log.Warn("a message is dropped: too many of this person wait", "id", m.ID)
 		}
 	case "INTERACTION_CREATE":

@@ -249,14 +249,16 @@ func TestLostSessionBeginsANewOne(t *testing.T) {
 	}
 }
 
-// TestSilentConnection: heartbeats are not acknowledged any more.
+// TestSilentConnection: a heartbeat is not acknowledged until the next one is due;
+// then the connection is made anew, long before the library notices, and the
+// session goes on.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
 	s := func(_ *discord.Options, s *discordtest.Server) { s.SetHeartbeat(time.Second) }
-	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(1500*time.Millisecond, time.Second) }) // the library gives up after five intervals, with 1000
+	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(time.Hour, time.Second) }) // the library gives up after five intervals, with 1000
 	st.up()
 	st.s.Deaf(true)
-	st.until("it to connect again", func() bool { return st.count("resume") > 0 })
+	st.until("it to connect again", func() bool { return st.count("resume") > 0 || st.count("identify") > 1 })
 	st.s.Deaf(false)
 	st.up()
 	ann := st.s.Person(1)
@@ -264,6 +266,67 @@ func TestSilentConnection(t *testing.T) {
 	st.heard(ann, []string{"hello"})
 	if n := st.count("identify"); n != 1 {
 		t.Errorf("%d sessions; a silent connection is cut and resumed, not ended with 1000", n)
+	}
+}
+
+// TestOftenBroken: however often the connection breaks, a session that can be
+// resumed is resumed soon.
+func TestOftenBroken(t *testing.T) {
+	t.Parallel()
+	st := perform(t, nil, func(a *discord.Adapter) { a.Patient() }) // the longest wait is an hour
+	st.up()
+	ann := st.s.Person(1)
+	var want []string
+	for n := range 20 { // doubled each time, the wait would be hours by now
+		st.s.Cut()
+		want = append(want, fmt.Sprint("number ", n))
+		st.do(ann.Say(want[n]))
+		st.heard(ann, want)
+	}
+	if n := st.count("identify"); n != 1 {
+		t.Errorf("%d sessions, want one that is resumed", n)
+	}
+}
+
+// TestMention: in a server the bot answers a mention briefly, to whoever made it,
+// once a minute, and goes on in private. What else is written there is none of
+// ours.
+func TestMention(t *testing.T) {
+	t.Parallel()
+	st := perform(t, nil, nil)
+	st.up()
+	ann, bob, eve := st.s.Person(1), st.s.Person(2), st.s.Person(3)
+	_, err := eve.Chat("who is at lunch?", false)
+	st.do(err)
+	var ids []string
+	for range 3 {
+		id, err := ann.Chat("my password is hunter2", true)
+		st.do(err)
+		ids = append(ids, id)
+	}
+	st.until("an answer", func() bool { return len(ann.InGuild()) > 0 })
+	bob.TooFast(true)
+	_, err = bob.Chat("hello?", true)
+	st.do(err)
+	st.until("an answer", func() bool { return len(bob.InGuild()) > 0 })
+	if m := ann.InGuild(); len(m) != 1 || m[0].Content != phrases["en chat.in_channel"] || m[0].ReplyTo != ids[0] {
+		t.Errorf("answered with %+v", m)
+	}
+	if m := bob.InGuild(); len(m) != 1 || m[0].Content != phrases["en chat.in_channel.ask"] {
+		t.Errorf("to whom one cannot write: %+v", m)
+	}
+	if m := eve.InGuild(); len(m) > 0 {
+		t.Errorf("to others: %+v", m)
+	}
+	evs := st.box.all()
+	if len(evs) != 1 || evs[0].Kind != bot.Open || evs[0].From != ann.ID() || evs[0].Text != "" || string(evs[0].Conversation) != "discord-acme|"+ann.ID() {
+		t.Errorf("%+v", evs)
+	}
+	if _, err := st.deliver(ann, 1, bot.Message{Text: "Welcome."}, nil); err != nil || len(ann.Messages()) != 1 {
+		t.Errorf("in private: %+v, %v", ann.Messages(), err)
+	}
+	if strings.Contains(st.box.logged(), "hunter2") {
+		t.Error("what is written in a server stands in the log")
 	}
 }
 

@@ -32,6 +32,8 @@ type guard struct {
 	// request to connect again, or an acknowledged heartbeat: it would wait for a
 	// lock that it holds.
 	listening *atomic.Bool
+	beat      atomic.Int64 // nanoseconds between two heartbeats, as the gateway wants them; 0: not said yet
+	acked     atomic.Int64 // when the gateway last said that it is there, in Unix nanoseconds
 	state     guardState
 	ended     chan struct{} // closed when there is nothing more to read
 	end       sync.Once
@@ -63,6 +65,20 @@ func (g *guard) Read(p []byte) (int, error) {
 		g.over()
 	}
 	return n, err
+}
+
+// dead reports whether a heartbeat was not acknowledged until the next one was
+// due (Gateway, Sending Heartbeats): the connection is half open then. As long as
+// the gateway has not said how often it wants one, quiet is how long it may be
+// silent since a time.
+func (g *guard) dead(since time.Time, quiet time.Duration) bool {
+	if beat := time.Duration(g.beat.Load()); beat > 0 {
+		quiet = 2 * beat
+	}
+	if at := time.Unix(0, g.acked.Load()); at.After(since) {
+		since = at
+	}
+	return time.Since(since) > quiet
 }
 
 // over notes that nothing more comes.
@@ -176,6 +192,19 @@ func (g *guard) frame() error {
 	whole := g.part
 	g.part = nil
 	clean, what := launder(whole, g.kind == 2)
+	switch what {
+	case 10:
+		var hello struct {
+			D struct {
+				Interval int64 `json:"heartbeat_interval"`
+			} `json:"d"`
+		}
+		_ = json.Unmarshal(clean, &hello) // written by launder
+		g.beat.Store(int64(time.Duration(hello.D.Interval) * time.Millisecond))
+		g.acked.Store(time.Now().UnixNano())
+	case 11:
+		g.acked.Store(time.Now().UnixNano())
+	}
 	if !g.listening.Load() {
 		switch what {
 		case 7: // connect again: the end of this connection says the same
@@ -246,11 +275,18 @@ func launder(raw []byte, compressed bool) (clean []byte, op int) {
 		switch *in.T {
 		case "READY":
 			var d struct {
-				Session string `json:"session_id"`
-				Resume  string `json:"resume_gateway_url"`
+				Session string          `json:"session_id"`
+				Resume  string          `json:"resume_gateway_url"`
+				User    json.RawMessage `json:"user,omitempty"`
 			}
 			if unmarshal(in.D, &d) != nil || d.Session == "" {
 				return nil, -1
+			}
+			var me user // whoever it is, the session does not depend on it
+			if unmarshal(d.User, &me) == nil && snowflake(me.ID) {
+				d.User = encode(me)
+			} else {
+				d.User = nil
 			}
 			out.T, out.D = "READY", encode(d)
 		case "RESUMED":

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// permissions that the bot asks for in servers: none. It writes direct messages
-// only, and answers commands, which needs none.
+// permissions that the bot asks for in servers: none. It writes direct messages,
+// answers commands, which needs none, and answers a mention where everybody may
+// write.
 const permissions = "0"
 
 // InstallLink is where an administrator of a server adds the bot. Source: OAuth2,
@@ -47,7 +48,7 @@ func Manifest(o Options, callback string) ([]byte, error) {
 	}
 	m := manifest{
 		Name: o.BotName, InstallLink: InstallLink(id), Scopes: []string{"bot", "applications.commands"}, Permissions: permissions,
-		Intents: []string{"DIRECT_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
+		Intents: []string{"DIRECT_MESSAGES", "GUILD_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
 		Settings: map[string]string{
 			"General Information / Name":                       o.BotName,
 			"General Information / Interactions Endpoint URL":  endpoint,
@@ -78,7 +79,7 @@ func Notes(applicationID string) string {
 	}
 	return strings.Join([]string{
 		"Discord takes no manifest. Make an application at https://discord.com/developers/applications and set what stands under developer_portal.",
-		"Scopes: bot, applications.commands. Permissions: none. Intents: direct messages (4096), none privileged.",
+		"Scopes: bot, applications.commands. Permissions: none. Intents: direct messages and messages of servers (4608), none privileged: of what is written in a server, only mentions of the bot have a content.",
 		"Add it to your server: " + link,
 		"The command /setup is registered by the bot itself when it connects.",
 		"Next: latchkey doctor",

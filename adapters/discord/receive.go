@@ -30,6 +30,63 @@ func (a *Adapter) message(r *run, m *incoming) {
 	}
 }
 
+// mentioned takes in that somebody mentioned the bot in a server: it answers
+// briefly there, and goes on in private. It runs in the person's lane.
+func (a *Adapter) mentioned(r *run, m *incoming) {
+	who, key := m.Author.ID, "chat.in_channel"
+	channel := a.places.get(who).Channel
+	var err error
+	if channel == "" {
+		channel, err = a.openChannel(r.ctx, who)
+	}
+	if err != nil {
+		a.o.Log.Warn("a direct conversation could not be opened", "err", err)
+		if key = "chat.in_channel.ask"; classify(err).Kind == bot.SendGone {
+			key = "chat.dm_closed"
+		}
+	} else {
+		at := a.places.note(who, func(pl *place) {
+			pl.Channel = channel
+			if pl.Seen == "" {
+				pl.Seen = m.ID
+			}
+		})
+		if !a.accept(r, bot.Event{ID: m.ID, Kind: bot.Open, Address: encode(at.address)}, who, "", func() {}) {
+			return
+		}
+	}
+	answer := message{
+		Content: cut(escape(a.phrase(a.places.get(who).locale, key)), maxContent), Components: []row{},
+		Nonce: nonce("mention|" + m.ID), Enforce: true, ReplyTo: &reference{Message: m.ID},
+	}
+	if _, err := a.post(r.ctx, m.Channel, answer, nil); err != nil {
+		a.o.Log.Info("a mention in a server is answered in private only", "err", err)
+	}
+}
+
+// mentionPause is how often a mention of the same person is answered.
+const mentionPause = time.Minute
+
+// seldom reports whether somebody's mention is to be answered.
+func (a *Adapter) seldom(who string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	for w, at := range a.answered {
+		if now.Sub(at) >= mentionPause {
+			delete(a.answered, w)
+		}
+	}
+	if _, ok := a.answered[who]; ok {
+		return false
+	}
+	if a.answered == nil {
+		a.answered = map[string]time.Time{}
+	}
+	a.answered[who] = now
+	return true
+}
+
 // accept gives an event to the house until it is taken in, and reports whether
 // it was. ID, Kind, Address and what the kind needs are set. Discord does not
 // deliver again, so what the house refuses is tried again here; the person is

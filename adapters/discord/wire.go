@@ -15,6 +15,14 @@ type message struct {
 	Nonce       string       `json:"nonce,omitempty"` // at most 25 characters
 	Enforce     bool         `json:"enforce_nonce,omitempty"`
 	Flags       int          `json:"flags,omitempty"`
+	ReplyTo     *reference   `json:"message_reference,omitempty"`
+}
+
+// A reference says which message another one answers. Source: Message Resource,
+// Message Reference.
+type reference struct {
+	Message    string `json:"message_id"`
+	FailIfGone bool   `json:"fail_if_not_exists"`
 }
 
 // mentions is who may be mentioned. Its zero value is nobody.

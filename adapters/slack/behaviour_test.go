@@ -192,28 +192,112 @@ func TestNotOurs(t *testing.T) {
 	s.nothing("people who are not ours")
 }
 
-// TestSlackDoesNotTell: when Slack cannot be asked who somebody is, nobody is
-// heard and nothing is acknowledged; it is delivered again.
+// TestSlackDoesNotTell: whatever Slack says, or does not, when it is asked who
+// somebody is, what they do is acknowledged and nobody is heard before it is
+// known; then all of it is, in order.
 func TestSlackDoesNotTell(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what string
+		sick func(s *stage) (well func())
+	}{
+		{"an error", func(s *stage) func() {
+			s.Refuse("users.info", "internal_error")
+			return func() { s.Refuse("users.info", "") }
+		}},
+		{"too many", func(s *stage) func() {
+			s.Refuse("users.info", "ratelimited")
+			return func() { s.Refuse("users.info", "") }
+		}},
+		{"no answer", func(s *stage) func() {
+			release := make(chan struct{})
+			s.Hook("users.info", func(string) { <-release })
+			t.Cleanup(sync.OnceFunc(func() { close(release) }))
+			return func() { s.Hook("users.info", nil); release <- struct{}{} }
+		}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, nil)
+			u := s.Person(0).ID()
+			well := c.sick(s)
+			s.says(u, "hello")
+			m := &slacktest.Message{TS: "1700000000.000100", Channel: s.Room(u), User: slacktest.BotUser}
+			s.does(s.Presses(u, m, map[string]any{"block_id": "choices", "action_id": "choice:1", "value": "7 on", "text": map[string]any{"type": "plain_text", "text": "On"}}))
+			s.says(u, "are you there?")
+			s.until("Slack to be asked", func() bool { return s.Calls("users.info") > 0 })
+			s.nothing("somebody unknown")
+			well()
+			for _, want := range []string{"hello", "on", "are you there?"} {
+				if ev := s.took(); ev.From != u || ev.Text+ev.Choice != want {
+					t.Errorf("took %+v, want %q", ev, want)
+				}
+			}
+			s.Refuse("users.info", "internal_error") // known for a while
+			s.says(u, "still here")
+			if ev := s.took(); ev.Text != "still here" {
+				t.Errorf("took %+v", ev)
+			}
+		})
+	}
+}
+
+// TestRestartWhileUnknown: what was acknowledged before the program ended is taken
+// in by the next one, first of all, and once.
+func TestRestartWhileUnknown(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	u := s.Person(0).ID()
 	s.Refuse("users.info", "internal_error")
-	h, _ := s.Says(u, "hello")
-	if ok, _, _ := s.Post(s.server.URL, h, 0); ok {
-		t.Error("acknowledged, and nobody knows who it is")
-	}
+	s.says(u, "hello")
+	h, _ := s.Says(u, "again")
+	s.does(h)
+	s.restart()
+	s.does(h) // Slack had not read the acknowledgement
+	s.says(u, "and now")
 	s.nothing("somebody unknown")
 	s.Refuse("users.info", "")
-	s.does(h)
-	if ev := s.took(); ev.Text != "hello" {
-		t.Errorf("took %+v", ev)
+	for _, want := range []string{"hello", "again", "and now"} {
+		if ev := s.took(); ev.Text != want {
+			t.Errorf("took %+v, want %q", ev, want)
+		}
 	}
-	s.Refuse("users.info", "internal_error") // known for a while
-	s.says(u, "still here")
-	if ev := s.took(); ev.Text != "still here" {
-		t.Errorf("took %+v", ev)
+	s.nothing("a repeat")
+}
+
+// TestManyUnknown: when many write at once, the list of members says who they are
+// in a few answers; who is not in it is asked about.
+func TestManyUnknown(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	s.Set(func(w *slacktest.Workspace) { w.Page = 7 })
+	release := make(chan struct{})
+	s.Hook("users.info", func(string) { <-release })
+	t.Cleanup(sync.OnceFunc(func() { close(release) }))
+	var users []string
+	for i := range 40 {
+		users = append(users, s.Add(slacktest.User{Name: fmt.Sprint("person ", i), Locale: "es-ES"}).ID)
 	}
+	guest := s.Add(slacktest.User{Name: "guest", Restricted: true}).ID
+	for _, u := range append(users, guest) {
+		s.says(u, "hi from "+u)
+	}
+	heard := map[string]bool{}
+	for range users {
+		ev := s.took()
+		if heard[ev.From] || ev.Text != "hi from "+ev.From || ev.Locale != "es-ES" {
+			t.Errorf("took %+v", ev)
+		}
+		heard[ev.From] = true
+	}
+	s.until("the guest to be told", func() bool { return len(s.sees(guest)) == 1 })
+	if n := s.Calls("users.list"); n == 0 || n > 2*7 {
+		t.Errorf("the list was asked for %d times", n)
+	}
+	if n := s.Calls("users.info"); n > 8 {
+		t.Errorf("%d people were asked about, and the list tells of all", n)
+	}
+	s.nothing("nobody else")
 }
 
 // TestVouch: a member's address is asked for and passed on only where single
@@ -307,8 +391,14 @@ func TestOpened(t *testing.T) {
 	}
 	s.sends(u, bot.Message{Text: "Welcome."})
 	s.does(s.Opens(u, "messages"))
+	if ev := s.took(); ev.Kind != bot.Open || !ev.First {
+		t.Errorf("looking at the messages again, which is none if something has been said: %+v", ev)
+	}
 	s.does(s.Opens(u, "about"))
-	s.nothing("looking at the messages again")
+	s.nothing("another tab")
+	if n := s.Calls("conversations.history"); n > 0 {
+		t.Errorf("Slack is asked %d times for what the house knows", n)
+	}
 }
 
 // TestHome: App Home tells one's own status, and its buttons lead to the chat.
@@ -392,19 +482,34 @@ func TestCommand(t *testing.T) {
 // direct messages. It says nothing there that others see.
 func TestMention(t *testing.T) {
 	t.Parallel()
+	for _, known := range []bool{true, false} {
+		t.Run(map[bool]string{true: "known", false: "not known yet"}[known], func(t *testing.T) {
+			t.Parallel()
+			mentioned(t, known)
+		})
+	}
+}
+
+func mentioned(t *testing.T, known bool) {
 	s := start(t, nil)
 	u := s.Person(1).ID()
 	what := func() *slacktest.Happening {
 		return s.Event(u, map[string]any{"type": "app_mention", "user": u, "text": "<@" + slacktest.BotUser + "> my password is hunter2", "ts": "1700000000.000100", "channel": "C0GENERAL", "event_ts": "1700000000.000100"})
 	}
 	mention := func() { s.does(what()) }
+	if known {
+		s.does(s.Commands(u, s.Room(u), "/sspr", "help"))
+		s.took()
+	}
 	s.inbox.shut.Store(true)
 	first := what()
-	if ok, _, _ := s.Post(s.server.URL, first, 0); ok {
-		t.Error("a mention that was not taken in is acknowledged")
+	if ok, _, _ := s.Post(s.server.URL, first, 0); ok == known {
+		t.Errorf("a mention that was not taken in is acknowledged: %t, and is stored only of somebody who is not known", ok)
 	}
 	s.inbox.shut.Store(false)
-	s.does(first)
+	if known {
+		s.does(first)
+	}
 	if ev := s.took(); ev.Kind != bot.Open || ev.Text != "" || string(ev.Conversation) != "slack-acme|"+slacktest.Team+"|"+u {
 		t.Errorf("mentioned: %+v", ev)
 	}
@@ -791,11 +896,18 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// storing stores whatever it is given.
+type storing struct{ bot.Deferrer }
+
+func (storing) Defer(context.Context, bot.Deferred) error { return nil }
+
 // A request that comes while the program starts is taken, not refused.
 func TestRequestBeforeRunWaits(t *testing.T) {
 	t.Parallel()
 	w := openWorkspace(t, adaptertest.NewHouse(), false)
-	a, err := slack.New(w.options())
+	o := w.options()
+	o.House = &rooms{Deferrer: storing{}}
+	a, err := slack.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,52 @@ type arrival struct {
 	entry   entry  // asks
 	message *standingMessage
 	why     string // gone: what happened
+	source  source
+}
+
+// A source is what Slack told, as it came: how it is to be decoded, and the bytes.
+type source struct {
+	How string `json:"how"`
+	Raw string `json:"raw"`
+}
+
+// The ways of decoding.
+const (
+	fromEvent       = "event"
+	fromForm        = "form"
+	fromInteraction = "interaction"
+	fromCommand     = "command" // by Socket Mode, as JSON
+)
+
+// decode reads what Slack told.
+func (s source) decode() (v arrival, err error) {
+	switch raw := []byte(s.Raw); s.How {
+	case fromEvent:
+		v, err = decodeEvent(raw)
+	case fromForm:
+		v, err = decodeForm(raw)
+	case fromInteraction:
+		v, err = decodeInteraction(raw)
+	case fromCommand:
+		var c slack.SlashCommand
+		if json.Unmarshal(raw, &c) != nil {
+			return arrival{}, fmt.Errorf("%w: no command", errUndecodable)
+		}
+		v, err = decodeCommand(c)
+	}
+	v.source = s
+	return v, err
+}
+
+// once names what is done once in a while for arrivals like this one.
+func (v *arrival) once() string {
+	switch v.what {
+	case pressed:
+		return "settled " + v.id
+	case mentioned:
+		return "channel " + v.channel + v.user
+	}
+	return ""
 }
 
 // A standingMessage is a message of ours as it stands, with what one needs to

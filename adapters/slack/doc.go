@@ -12,13 +12,15 @@
 //
 // # In
 //
-//	Socket Mode ─┐                                   ┌─ Accept ─ acknowledged
-//	             ├─ decode ─ arrival ─ lane of user ─┤
+//	Socket Mode ─┐                                   ┌─ known: Accept ─ acknowledged
+//	             ├─ decode ─ arrival ─ lane of user ─┼─ not known: Defer ─ acknowledged ─ Resume
 //	Events API ──┘                                   └─ error: Slack delivers again
 //
 // decode.go reads what Slack sends into an arrival, whichever way it came.
 // Socket Mode is two lines, so that one may be renewed while the other goes on.
-// take.go asks whether its author is one of ours and makes the Event. What only
+// take.go makes the Event of somebody who is known to be one of ours. Slack is
+// asked for nothing before it has its acknowledgement, which is due within three
+// seconds: who is not known is looked up afterwards (asking.go). What only
 // decorates (the used buttons of a message, App Home, the sign that something
 // takes time) happens afterwards, and nothing is lost when it fails.
 //

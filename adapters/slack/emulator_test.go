@@ -130,7 +130,7 @@ func (e *emulated) once(p *packet) bool {
 // Connect implements adaptertest.Platform.
 func (e *emulated) Connect(t testing.TB) bot.Adapter {
 	a, err := slack.New(slack.Options{
-		Channel: "slack-acme", House: &rooms{}, Phrases: phrases, Org: "Contoso", Lang: "en", Team: rigs.SlackTeam,
+		Channel: "slack-acme", House: &rooms{Deferrer: e.house}, Phrases: phrases, Org: "Contoso", Lang: "en", Team: rigs.SlackTeam,
 		BotToken: secrets(rigs.SlackToken), SigningSecret: secrets(rigs.SlackSecret), APIURL: e.slack.URL + "/api/", Unhurried: true, Log: e.house.Log,
 		Picture: func(name string) ([]byte, bool) { return dot, name == adaptertest.PictureName },
 	})

@@ -94,17 +94,13 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "refused", http.StatusUnauthorized)
 		return
 	}
-	var v arrival
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch kind {
-	case "application/json":
-		v, err = decodeEvent(body)
-	case "application/x-www-form-urlencoded":
-		v, err = decodeForm(body)
-	default:
+	how := map[string]string{"application/json": fromEvent, "application/x-www-form-urlencoded": fromForm}[kind]
+	if how == "" {
 		http.Error(w, "neither JSON nor a form", http.StatusUnsupportedMediaType)
 		return
 	}
+	v, err := source{how, string(body)}.decode()
 	switch {
 	case err != nil:
 		// Truly from Slack, and not understood: no repeat helps.

@@ -17,8 +17,10 @@ import (
 	"latchkey/bot"
 )
 
-// House is what an Adapter asks of the rooms behind it.
+// House is what an Adapter asks of the rooms behind it. What it defers comes back
+// by Resume.
 type House interface {
+	bot.Deferrer
 	// Vouch gives the level that a platform's word for an account is worth. It
 	// fails with bot.ErrNotFound when the directory has no such person, and with
 	// bot.ErrDisabled.
@@ -70,7 +72,7 @@ type Options struct {
 // defaultAPI is where Slack is (https://docs.slack.dev/apis/web-api).
 const defaultAPI = "https://slack.com/api/"
 
-// An Adapter is one workspace. It implements bot.Adapter, bot.Pager,
+// An Adapter is one workspace. It implements bot.Adapter, bot.Resumer, bot.Pager,
 // bot.Deleter, bot.Typer, bot.Opener, bot.RoomWriter, bot.Editor, bot.Healther
 // and bot.Examiner, and is safe for concurrent use.
 type Adapter struct {
@@ -83,6 +85,7 @@ type Adapter struct {
 	lanes   lanes
 	lines   lines
 	people  people
+	asking  asking
 	rooms   rooms
 	seldom  seldom
 	shelf   shelf

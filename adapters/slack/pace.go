@@ -27,12 +27,13 @@ var tiers = map[string]float64{
 	"conversations.replies":        48,
 	"users.lookupByEmail":          48,
 	"users.info":                   95,
+	"users.list":                   19,
 	"views.open":                   95,
 	"views.publish":                95,
 	"files.getUploadURLExternal":   95,
 	"files.completeUploadExternal": 95,
 	"files.delete":                 48,
-	"reactions.add":                48,
+	"reactions.add":                19, // not more than can be taken away again
 	"reactions.remove":             19,
 }
 

@@ -2,13 +2,10 @@ package slack
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/slack-go/slack"
 
 	"latchkey/bot"
 )
@@ -36,7 +33,7 @@ type profile struct {
 const (
 	profileFresh = time.Hour
 	profileStale = 12 * time.Hour
-	maxProfiles  = 20_000
+	maxProfiles  = 50_000
 )
 
 // people remembers profiles.
@@ -61,38 +58,34 @@ func (p *people) put(user string, v profile) {
 	p.m[user] = v
 }
 
-// profile asks Slack about a user (users.info). Who cannot be asked about is
-// nobody we talk to: the error keeps the event from being acknowledged.
+// fresh is what is known of somebody and need not be asked again.
+func (p *people) fresh(user string, now time.Time) (profile, bool) {
+	v, ok := p.get(user)
+	return v, ok && now.Sub(v.at) < profileFresh
+}
+
+// profile asks Slack about a user, unless it is known. It may take long: nothing
+// that Slack waits for may wait for it. Who cannot be asked about is nobody we
+// talk to.
 func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 	now := a.o.Now()
+	if p, ok := a.people.fresh(user, now); ok {
+		return p, nil
+	}
 	old, known := a.people.get(user)
-	if known && now.Sub(old.at) < profileFresh {
-		return old, nil
-	}
-	var got struct {
-		User account `json:"user"`
-	}
-	err := a.ask(ctx, "users.info", func(ctx context.Context, _ *slack.Client) error {
-		return a.read(ctx, "users.info", url.Values{"user": {user}, "include_locale": {"true"}}, &got)
-	})
+	p, err := a.lookUp(ctx, user)
 	switch {
-	case err != nil && err.Kind == bot.SendGone:
-		v := profile{standing: machine, at: now} // no such user: nobody to answer to
-		a.people.put(user, v)
-		return v, nil
-	case err != nil && known && now.Sub(old.at) < profileStale:
+	case err == nil:
+		return p, nil
+	case known && now.Sub(old.at) < profileStale:
 		return old, nil
-	case err != nil:
-		return profile{}, err
 	}
-	v := a.profileOf(&got.User, user, now)
-	a.people.put(user, v)
-	return v, nil
+	return profile{}, err
 }
 
 // profileOf is what an account of Slack's says about the user who was asked about.
-func (a *Adapter) profileOf(u *account, user string, now time.Time) profile {
-	v := profile{standing: a.standing(u, user), locale: u.Locale, at: now}
+func (a *Adapter) profileOf(u *account, user string) profile {
+	v := profile{standing: a.standing(u, user), locale: u.Locale}
 	if len(v.locale) > 35 || strings.ContainsFunc(v.locale, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		v.locale = ""
 	}

@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"sync"
@@ -15,9 +14,8 @@ import (
 // rooms remembers where people's direct messages are. What is forgotten is
 // asked for again.
 type rooms struct {
-	mu    sync.Mutex
-	m     map[string]string // by user
-	begun map[string]bool   // users whose direct messages are not empty
+	mu sync.Mutex
+	m  map[string]string // by user
 }
 
 // maxRooms bounds what is remembered.
@@ -36,21 +34,6 @@ func (r *rooms) get(user string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.m[user]
-}
-
-func (r *rooms) begin(user string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.begun == nil || len(r.begun) >= maxRooms {
-		r.begun = map[string]bool{}
-	}
-	r.begun[user] = true
-}
-
-func (r *rooms) hasBegun(user string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.begun[user]
 }
 
 // room is the channel of a person's direct messages, opened when it is not known
@@ -78,27 +61,4 @@ func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError
 	}
 	a.rooms.put(user, c.Channel.ID)
 	return c.Channel.ID, nil
-}
-
-// empty reports whether nothing has been said in somebody's direct messages yet
-// (https://docs.slack.dev/reference/methods/conversations.history). Slack tells
-// of each time that they are looked at; only the first one is an arrival.
-func (a *Adapter) empty(ctx context.Context, user, channel string) (bool, error) {
-	if a.rooms.hasBegun(user) {
-		return false, nil
-	}
-	var h struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	err := a.ask(ctx, "conversations.history", func(ctx context.Context, _ *slack.Client) error {
-		return a.read(ctx, "conversations.history", url.Values{"channel": {channel}, "limit": {"1"}}, &h)
-	})
-	if err != nil {
-		return false, err
-	}
-	if len(h.Messages) > 0 {
-		a.rooms.begin(user)
-		return false, nil
-	}
-	return true, nil
 }

@@ -22,8 +22,11 @@ type stage struct {
 	t     *testing.T
 	a     *slack.Adapter
 	rooms *rooms
+	later *adaptertest.Later
 	inbox *inbox
 	log   *diary
+
+	restart func() // ends the adapter and runs another one, in the same house
 }
 
 // A diary is what was logged.
@@ -61,9 +64,12 @@ func (i *inbox) Accept(_ context.Context, ev bot.Event) error {
 // start runs an adapter in a workspace of its own; set changes its options.
 func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
 	t.Helper()
-	s := &stage{workspace: openWorkspace(t, adaptertest.NewHouse(), false), t: t, rooms: &rooms{}, inbox: &inbox{ch: make(chan bot.Event, 1000)}}
+	s := &stage{workspace: openWorkspace(t, adaptertest.NewHouse(), false), t: t, rooms: &rooms{}, later: adaptertest.NewLater(), inbox: &inbox{ch: make(chan bot.Event, 1000)}}
 	o := s.options()
-	o.House = s.rooms
+	s.rooms.Deferrer, o.House = s.later, s.rooms
+	s.later.Vouch = func(ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error) {
+		return s.rooms.Vouch(t.Context(), ch, user, v)
+	}
 	log := &diary{}
 	s.log = log
 	o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -78,15 +84,22 @@ func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
 		set(s.workspace, &o)
 	}
 	s.socket = o.AppToken != nil
-	var err error
+	s.run(o)
+	return s
+}
+
+// run makes the adapter and runs it.
+func (s *stage) run(o slack.Options) {
+	s.t.Helper()
+	t, err := s.t, error(nil)
 	if s.a, err = slack.New(o); err != nil {
 		t.Fatal(err)
 	}
 	s.adapter.Store(s.a)
 	ctx, stop := context.WithCancel(context.Background())
 	over := make(chan error, 1)
-	go func() { over <- s.a.Run(ctx, s.inbox) }()
-	t.Cleanup(func() {
+	go func() { over <- s.later.Run(ctx, s.a, s.inbox, o.Log) }()
+	end := sync.OnceFunc(func() {
 		stop()
 		select {
 		case err := <-over:
@@ -97,8 +110,9 @@ func start(t *testing.T, set func(w *workspace, o *slack.Options)) *stage {
 			t.Error("Run does not end")
 		}
 	})
+	t.Cleanup(end)
+	s.restart = func() { end(); s.run(o) }
 	s.until("the adapter to be up", func() bool { return s.a.Health().OK })
-	return s
 }
 
 func (s *stage) until(what string, ok func() bool) {

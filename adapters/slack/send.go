@@ -144,7 +144,6 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
 	}
 	a.rooms.put(d.User, r.channel)
-	a.rooms.begin(d.User)
 	a.answered(d.User, d.Message.Prompt)
 	return r, nil
 }

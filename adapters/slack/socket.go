@@ -150,19 +150,10 @@ func (a *Adapter) happened(ctx context.Context, i int, line *socketmode.Client, 
 	if request == nil || !opaqueID.MatchString(request.EnvelopeID) {
 		return
 	}
-	var v arrival
-	var err error
-	switch request.Type {
-	case socketmode.RequestTypeEventsAPI:
-		v, err = decodeEvent(request.Payload)
-	case socketmode.RequestTypeInteractive:
-		v, err = decodeInteraction(request.Payload)
-	case socketmode.RequestTypeSlashCommands:
-		var c slack.SlashCommand
-		if err = json.Unmarshal(request.Payload, &c); err == nil {
-			v, err = decodeCommand(c)
-		}
-	}
+	how := map[string]string{
+		socketmode.RequestTypeEventsAPI: fromEvent, socketmode.RequestTypeInteractive: fromInteraction, socketmode.RequestTypeSlashCommands: fromCommand,
+	}[request.Type]
+	v, err := source{how, string(request.Payload)}.decode()
 	ack := func(reply answer) {
 		var payload any
 		if reply != nil && request.AcceptsResponsePayload {

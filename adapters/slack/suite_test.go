@@ -67,6 +67,7 @@ func init() {
 
 // rooms answers for the rooms behind the adapter.
 type rooms struct {
+	bot.Deferrer
 	mu       sync.Mutex
 	vouched  []bot.Vouch
 	overview bot.Overview
@@ -136,7 +137,7 @@ func openWorkspace(t testing.TB, house *adaptertest.House, socket bool) *workspa
 // options are those of an adapter for this workspace.
 func (w *workspace) options() slack.Options {
 	o := slack.Options{
-		Channel: "slack-acme", House: &rooms{}, Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en",
+		Channel: "slack-acme", House: &rooms{Deferrer: w.house}, Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en",
 		Team: slacktest.Team, BotToken: secrets(slacktest.BotToken), APIURL: w.API(), Unhurried: true, Log: w.house.Log,
 		Picture: func(name string) ([]byte, bool) { return dot, name == adaptertest.PictureName },
 	}

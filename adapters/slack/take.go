@@ -32,8 +32,8 @@ const (
 // not any more: the engine says what follows.
 func known(err error) bool { return errors.Is(err, bot.ErrNotFound) || errors.Is(err, bot.ErrDisabled) }
 
-// take does what follows from an arrival. An error means that it is not
-// acknowledged.
+// take does what follows from an arrival, and asks Slack for nothing: who is not
+// known is looked up later. An error means that it is not acknowledged.
 func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, error) {
 	switch v.what {
 	case nothing:
@@ -48,36 +48,120 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 	if v.team != a.o.Team && !slices.Contains(v.teams, a.o.Team) {
 		return nil, nil // of another workspace that has the app, too
 	}
-	p, err := a.profile(ctx, v.user)
+	if v.what == asks || v.what == homeSeen { // nothing is to be remembered of these
+		a.later(func(ctx context.Context) { a.show(ctx, v) })
+		return nil, nil
+	}
+	p, known := a.people.fresh(v.user, a.o.Now())
+	if !known || a.o.House.Deferred(a.conversation(v.user)) {
+		return a.postpone(ctx, v)
+	}
+	f := a.follows(v, p)
+	if f.ev == nil {
+		if f.reply == nil {
+			a.after(f)
+		}
+		return f.reply, nil
+	}
+	a.vouch(ctx, v.user, p)
+	a.waiting.expect(a, v)
+	err := in.Accept(ctx, *f.ev)
+	if errors.Is(err, bot.ErrEvent) {
+		a.o.Log.Error("slack: an event is not well formed", "err", err)
+		err = nil // no repeat mends it
+	}
 	if err != nil {
+		a.waiting.forget(v.user)
+		a.seldom.undo(v.once())
 		return nil, err
 	}
+	a.after(f)
+	return f.reply, nil
+}
+
+// postpone stores an arrival until it is known who its author is.
+func (a *Adapter) postpone(ctx context.Context, v arrival) (answer, error) {
+	body, err := json.Marshal(v.source)
+	if err != nil {
+		return nil, fmt.Errorf("slack: %w", err)
+	}
+	if err := a.o.House.Defer(ctx, bot.Deferred{Channel: a.o.Channel, ID: v.id, Conversation: a.conversation(v.user), Body: bot.Secret(body)}); err != nil {
+		return nil, err
+	}
+	a.waiting.expect(a, v)
+	if v.what != commanded {
+		return nil, nil
+	}
+	return a.follows(v, profile{}).reply, nil // a command has its answer now or never
+}
+
+// Resume implements bot.Resumer.
+func (a *Adapter) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, error) {
+	var s source
+	v, err := arrival{}, json.Unmarshal([]byte(d.Body), &s)
+	if err == nil {
+		v, err = s.decode()
+	}
+	if err != nil || v.id != d.ID {
+		a.o.Log.Warn("slack: a deferred event is not understood any more, and is dropped")
+		return bot.Arrival{}, nil
+	}
+	p, err := a.profile(ctx, v.user)
+	if err != nil {
+		return bot.Arrival{}, err
+	}
+	a.seldom.undo(v.once()) // of a try before this one
+	f := a.follows(v, p)
+	if f.ev == nil {
+		a.waiting.forget(v.user)
+		return bot.Arrival{After: func() { a.after(f) }}, nil
+	}
+	if p.email == "" || p.vouched {
+		return bot.Arrival{Event: f.ev, After: func() { a.after(f) }}, nil
+	}
+	return bot.Arrival{Event: f.ev, Vouch: &bot.Vouch{Email: p.email, Evidence: "slack"}, After: func() {
+		p.vouched = true
+		a.people.put(v.user, p)
+		a.after(f)
+	}}, nil
+}
+
+// consequences are what follows from an arrival.
+type consequences struct {
+	ev    *bot.Event                // nil: nothing is taken in
+	reply answer                    // with the acknowledgement
+	after func(ctx context.Context) // what decorates, or tells why nothing is taken in; may be nil
+}
+
+func (a *Adapter) after(f consequences) {
+	if f.after != nil {
+		a.later(f.after)
+	}
+}
+
+// follows says what follows from an arrival of somebody.
+func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 	lang := a.language(p.locale)
 	switch p.standing {
 	case machine:
-		return nil, nil
+		return f
 	case outside:
-		return a.turnAway(v, lang), nil
+		return a.turnAway(v, lang)
 	}
 	if dmID.MatchString(v.channel) && v.what != commanded {
 		a.rooms.put(v.user, v.channel)
 	}
-
-	ev := bot.Event{
+	ev := &bot.Event{
 		ID: v.id, Channel: a.o.Channel, Conversation: a.conversation(v.user), From: v.user, At: a.o.Now().UTC(),
 		Locale: p.locale, Prompt: v.prompt, Address: address{Channel: a.rooms.get(v.user), Last: v.ts}.encode(),
 	}
-	var reply answer
-	var after func(context.Context)
-	once := "" // what is done once in a while, unless nothing comes of it
+	f.ev = ev
 	switch v.what {
 	case said:
 		if strings.TrimSpace(v.text) == "" && v.files {
-			a.later(func(ctx context.Context) { a.tell(ctx, v.user, a.phrase(lang, "chat.no_files")) })
-			return nil, nil
+			return consequences{after: func(ctx context.Context) { a.tell(ctx, v.user, a.phrase(lang, "chat.no_files")) }}
 		}
 		ev.Kind, ev.Text = bot.Text, v.text
-		a.rooms.begin(v.user)
 	case entered:
 		ev.Kind, ev.Text = bot.Text, v.text
 	case pressed:
@@ -85,42 +169,27 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		if v.lang != "" {
 			lang = a.language(v.lang)
 		}
-		once = "settled " + v.id
-		if stale := a.waiting.stale(v.user, v.prompt); a.seldom.ok(once, a.o.Now(), time.Hour) {
-			after = func(ctx context.Context) { a.settle(ctx, v, lang, stale) }
+		if stale := a.waiting.stale(v.user, v.prompt); a.seldom.ok(v.once(), a.o.Now(), time.Hour) {
+			f.after = func(ctx context.Context) { a.settle(ctx, v, lang, stale) }
 		}
-	case asks:
-		a.later(func(ctx context.Context) { a.openModal(ctx, v, lang) })
-		return nil, nil
 	case opened:
-		fresh, err := a.empty(ctx, v.user, v.channel)
-		if err != nil {
-			return nil, err
-		}
-		if !fresh {
-			return nil, nil
-		}
-		ev.Kind = bot.Open
-	case homeSeen:
-		a.later(func(ctx context.Context) {
-			a.vouch(ctx, v.user, p)
-			a.publish(ctx, v.user, lang)
-		})
-		return nil, nil
+		// Slack tells of each time that the direct messages are looked at; only
+		// the first one is an arrival.
+		ev.Kind, ev.First = bot.Open, true
 	case homeUsed:
 		ev.Kind = bot.Text
 		switch ev.Text = v.choice; v.choice {
 		case homeStart:
 			ev.Kind, ev.Text = bot.Open, ""
 		}
-		after = func(ctx context.Context) { a.publish(ctx, v.user, lang) }
+		f.after = func(ctx context.Context) { a.publish(ctx, v.user, lang) }
 	case mentioned:
 		ev.Kind = bot.Open
 		ev.Address = address{Channel: a.rooms.get(v.user)}.encode()
-		if once = "channel " + v.channel + v.user; !a.seldom.ok(once, a.o.Now(), channelPause) {
-			return nil, nil
+		if !a.seldom.ok(v.once(), a.o.Now(), channelPause) {
+			return consequences{}
 		}
-		after = func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, a.phrase(lang, "chat.in_channel")) }
+		f.after = func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, a.phrase(lang, "chat.in_channel")) }
 	case commanded:
 		switch word := strings.ToLower(strings.TrimSpace(v.text)); word {
 		case "", "start":
@@ -128,32 +197,34 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		case "status", "help", "stop":
 			ev.Kind, ev.Text = bot.Text, word
 		default:
-			return ephemeral(a.o.Command + " " + a.phrase(lang, "chat.command.hint")), nil
+			return consequences{reply: ephemeral(a.o.Command + " " + a.phrase(lang, "chat.command.hint"))}
 		}
 		ev.Address = address{Channel: a.rooms.get(v.user)}.encode()
 		if v.channel != a.rooms.get(v.user) {
-			reply = ephemeral(a.phrase(lang, "chat.command.moved"))
+			f.reply = ephemeral(a.phrase(lang, "chat.command.moved"))
 		}
-	default:
-		return nil, fmt.Errorf("slack: arrival %d", v.what)
 	}
+	return f
+}
 
-	a.vouch(ctx, v.user, p)
-	a.waiting.expect(a, v)
-	err = in.Accept(ctx, ev)
-	if errors.Is(err, bot.ErrEvent) {
-		a.o.Log.Error("slack: an event is not well formed", "err", err)
-		err = nil // no repeat mends it
-	}
+// show opens the form, or App Home, that somebody wants to see.
+func (a *Adapter) show(ctx context.Context, v arrival) {
+	p, err := a.profile(ctx, v.user)
 	if err != nil {
-		a.waiting.forget(v.user)
-		a.seldom.undo(once)
-		return nil, err
+		a.o.Log.Info("slack: nothing is shown to somebody of whom Slack does not tell", "err", err)
+		return
 	}
-	if after != nil {
-		a.later(after)
+	lang := a.language(p.locale)
+	switch {
+	case p.standing == outside:
+		a.after(a.turnAway(v, lang))
+	case p.standing == machine:
+	case v.what == asks:
+		a.openModal(ctx, v, lang)
+	default:
+		a.vouch(ctx, v.user, p)
+		a.publish(ctx, v.user, lang)
 	}
-	return reply, nil
 }
 
 // later does what decorates, after the turn. It fails silently.
@@ -171,25 +242,25 @@ func (a *Adapter) later(do func(ctx context.Context)) {
 }
 
 // turnAway tells a person who is no member, once in a while.
-func (a *Adapter) turnAway(v arrival, lang string) answer {
+func (a *Adapter) turnAway(v arrival, lang string) (f consequences) {
 	text := a.phrase(lang, "chat.not_ours", "org", a.o.Org)
 	if v.what == commanded {
-		return ephemeral(text)
+		f.reply = ephemeral(text)
 	}
 	if !a.seldom.ok("foreign "+v.user, a.o.Now(), foreignPause) {
-		return nil
+		return f
 	}
-	a.later(func(ctx context.Context) {
+	f.after = func(ctx context.Context) {
 		if v.what == mentioned {
 			a.whisper(ctx, v.channel, v.user, text)
 			return
 		}
-		if dmID.MatchString(v.channel) {
+		if dmID.MatchString(v.channel) && v.what != commanded {
 			a.rooms.put(v.user, v.channel)
 		}
 		a.tell(ctx, v.user, text)
-	})
-	return nil
+	}
+	return f
 }
 
 // tell says something by the way in somebody's direct messages.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+
+	"latchkey/bot"
 )
 
 // The sign that something takes time, see the package's comment.
@@ -95,14 +97,17 @@ func (w *waiting) stale(user string, prompt uint32) bool {
 func (a *Adapter) sign(ctx context.Context, user string, x *wait) {
 	w := &a.waiting
 	w.mu.Lock()
-	if x.over || x.shown {
-		w.mu.Unlock()
-		return
-	}
-	x.shown = true
+	over := x.over
 	w.mu.Unlock()
-	if err := a.react(ctx, "reactions.add", x.channel, x.ts); err != nil {
-		return // it was only a sign
+	if over || a.react(ctx, "reactions.add", x.channel, x.ts) != nil {
+		return // it is only a sign
+	}
+	w.mu.Lock()
+	x.shown, over = true, x.over
+	w.mu.Unlock()
+	if over { // answered while the sign was being put up
+		a.takeDown(x)
+		return
 	}
 	time.AfterFunc(signLife, func() {
 		w.mu.Lock()
@@ -115,12 +120,6 @@ func (a *Adapter) sign(ctx context.Context, user string, x *wait) {
 			a.unsign(x)
 		}
 	})
-	w.mu.Lock()
-	over := x.over
-	w.mu.Unlock()
-	if over { // answered while the sign was being put up
-		_ = a.react(ctx, "reactions.remove", x.channel, x.ts)
-	}
 }
 
 // unsign takes the reaction away again, if there is one.
@@ -132,21 +131,35 @@ func (a *Adapter) unsign(x *wait) {
 	shown := x.shown
 	a.waiting.mu.Unlock()
 	if shown {
-		a.later(func(ctx context.Context) { _ = a.react(ctx, "reactions.remove", x.channel, x.ts) })
+		a.takeDown(x)
 	}
 }
 
-func (a *Adapter) react(ctx context.Context, method, channel, ts string) error {
-	err := a.ask(ctx, method, func(ctx context.Context, api *slack.Client) error {
+// takeDown takes the sign away. It waits while Slack wants to be left alone: a
+// sign that stays says for ever that something is being done.
+func (a *Adapter) takeDown(x *wait) {
+	ctx, _, ok := a.begin()
+	if !ok {
+		return
+	}
+	go func() {
+		defer a.work.Done()
+		for range 30 {
+			err := a.react(ctx, "reactions.remove", x.channel, x.ts)
+			if err == nil || err.Kind != bot.SendThrottled || !sleep(ctx, jitter(2*max(err.After, time.Second))) {
+				return
+			}
+		}
+	}()
+}
+
+func (a *Adapter) react(ctx context.Context, method, channel, ts string) *bot.SendError {
+	return a.ask(ctx, method, func(ctx context.Context, api *slack.Client) error {
 		if method == "reactions.add" {
 			return api.AddReactionContext(ctx, workSign, slack.NewRefToMessage(channel, ts))
 		}
 		return api.RemoveReactionContext(ctx, workSign, slack.NewRefToMessage(channel, ts))
 	})
-	if err != nil {
-		return err
-	}
-	return nil
 }
 
 // Typing implements bot.Typer: the sign, on the person's last message.

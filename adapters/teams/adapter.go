@@ -21,7 +21,7 @@ type Adapter struct {
 	graph      *credential // for Microsoft Graph, with Options.CatalogApp
 	pace       *pace
 
-	people  acquaintances
+	people  table[acquaintance]
 	prompts table[uint32]    // the newest prompt that was sent to a conversation
 	told    table[time.Time] // who was told something beside the conversation, and when
 	waiting waiting          // for the typing sign
@@ -38,6 +38,7 @@ type Adapter struct {
 
 var (
 	_ bot.Adapter  = (*Adapter)(nil)
+	_ bot.Resumer  = (*Adapter)(nil)
 	_ bot.Deleter  = (*Adapter)(nil)
 	_ bot.Pager    = (*Adapter)(nil)
 	_ bot.Typer    = (*Adapter)(nil)

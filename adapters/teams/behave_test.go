@@ -181,8 +181,52 @@ func TestStrangers(t *testing.T) {
 	// Somebody of the organisation who is not in the directory proves who they are.
 	p := b.cloud.Person(6)
 	b.do("say", p.Say("hello"))
-	if n := len(b.house.all()); n != 1 {
-		t.Errorf("%d events of somebody who is not in the directory", n)
+	b.until("the event of somebody who is not in the directory", func() bool { return len(b.house.all()) == 1 })
+}
+
+// TestMemberLookup: whatever the connector says when it is asked who writes, it has
+// its acknowledgement. Whom it does not know, or does not tell of, is told that we
+// are not for them; of anything else people learn nothing, and are heard when it
+// is over, in order, dialogs and buttons included.
+func TestMemberLookup(t *testing.T) {
+	t.Parallel()
+	for status, refused := range map[int]bool{http.StatusNotFound: true, http.StatusForbidden: true, http.StatusTooManyRequests: false, http.StatusInternalServerError: false} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			b.house.vouch = fmt.Errorf("no such person: %w", bot.ErrNotFound)
+			b.cloud.Members(status)
+			p := b.cloud.Person(0)
+			for _, text := range []string{"one", "two"} {
+				b.do("say", p.Say(text))
+			}
+			data := map[string]any{"latchkey": map[string]any{"p": 7, "e": "code", "i": "1"}, "value": "123456"}
+			answer, err := p.Do("invoke", map[string]any{"name": "task/submit", "value": map[string]any{"data": data}})
+			if err != nil || len(answer) > 0 && !refused {
+				t.Errorf("what is entered is answered with %q, %v", answer, err)
+			}
+			b.until("the connector to be asked", func() bool { return b.cloud.MembersAsked() > 0 })
+			if n := len(b.house.all()); n > 0 {
+				t.Errorf("%d events of somebody of whom nothing is known", n)
+			}
+			if refused {
+				b.view(p, "Solo ayudo a Contoso.")
+				if n := len(p.Views()); n != 1 {
+					t.Errorf("told %d times", n)
+				}
+				return
+			}
+			b.cloud.Members(0)
+			b.until("the events", func() bool { return len(b.house.all()) == 3 })
+			for i, ev := range b.house.all() {
+				if want := []string{"one", "two", "123456"}[i]; ev.Text != want || ev.From != p.ObjectID {
+					t.Errorf("event %d: %+v, want %q", i, ev, want)
+				}
+			}
+			if n := len(p.Views()); n > 0 {
+				t.Errorf("told %d things meanwhile", n)
+			}
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest"
 	"latchkey/adapters/teams"
 	"latchkey/adapters/teams/teamstest"
 	"latchkey/bot"
@@ -32,6 +33,7 @@ type bench struct {
 
 // house takes events in, and vouches as it is told.
 type house struct {
+	*adaptertest.Later
 	mu      sync.Mutex
 	events  []bot.Event
 	vouched []bot.Vouch
@@ -77,7 +79,7 @@ func (l *lines) String() string              { l.mu.Lock(); defer l.mu.Unlock();
 // newBench starts one. change may change the options.
 func newBench(t *testing.T, change func(*teams.Options)) *bench {
 	t.Helper()
-	b := &bench{T: t, cloud: teamstest.New(t), house: &house{}, log: &lines{}}
+	b := &bench{T: t, cloud: teamstest.New(t), house: &house{Later: adaptertest.NewLater()}, log: &lines{}}
 	o := options(b.cloud, b.house)
 	o.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if change != nil {
@@ -93,7 +95,7 @@ func newBench(t *testing.T, change func(*teams.Options)) *bench {
 	b.cloud.Endpoint(s.URL)
 	ctx, stop := context.WithCancel(context.Background())
 	over := make(chan error, 1)
-	go func() { over <- a.Run(ctx, b.house) }()
+	go func() { over <- b.house.Run(ctx, a, b.house, o.Log) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-over; err != nil {
@@ -103,7 +105,7 @@ func newBench(t *testing.T, change func(*teams.Options)) *bench {
 	})
 	b.until("the adapter to run", func() bool {
 		status, _, err := b.cloud.Deliver(teamstest.Delivery{Body: b.cloud.Person(0).Body("typing", nil)})
-		return err == nil && status == http.StatusOK
+		return err == nil && status == http.StatusOK && !b.house.Deferred("")
 	})
 	return b
 }

@@ -1,7 +1,6 @@
 package teams
 
 import (
-	"context"
 	"net/http"
 
 	"latchkey/bot"
@@ -33,38 +32,36 @@ type (
 // invoke answers what a client waits for: the dialog of an Entry, what was
 // entered in it, and the button of an Action.Execute (there is none on our
 // cards; a client may make one of a button). The answer is given after Accept.
-func (a *Adapter) invoke(ctx context.Context, in bot.Inbox, v *visit) (int, any) {
+func (a *Adapter) invoke(v *visit) (f consequences) {
 	p, value, ok := v.act.submitted()
 	lang := a.lang(v.act.locale())
 	if ok && p.Lang != "" {
 		lang = p.Lang
 	}
+	expired := a.o.Phrases.Phrase(lang, "chat.expired")
 	switch v.act.Name {
 	case "task/fetch":
 		if !ok || p.Entry == "" {
-			return http.StatusOK, taskReply{task{"message", a.o.Phrases.Phrase(lang, "chat.expired")}}
+			return consequences{reply: taskReply{task{"message", expired}}}
 		}
 		p.Card = v.act.ReplyToID
-		return http.StatusOK, taskReply{task{"continue", taskCard{
+		return consequences{reply: taskReply{task{"continue", taskCard{
 			Title: bot.Harmless(p.Title), Height: "small", Width: "small",
 			Card: attachment{cardType, dialog(p, a.o.Phrases.Phrase(lang, "chat.send"))},
-		}}}
+		}}}}
 	case "task/submit":
 		if !ok || p.Entry == "" {
-			return http.StatusOK, taskReply{task{"message", a.o.Phrases.Phrase(lang, "chat.expired")}}
+			return consequences{reply: taskReply{task{"message", expired}}}
 		}
-		p.Choice = "" // a dialog has a field
-		status, _ := a.press(ctx, in, v, p, value, p.Card)
-		return status, nil // an empty answer closes the dialog
+		p.Choice = ""                       // a dialog has a field
+		return a.press(v, p, value, p.Card) // an empty answer closes the dialog
 	case "adaptiveCard/action":
 		if !ok {
-			return http.StatusOK, actionReply{http.StatusOK, "application/vnd.microsoft.activity.message", a.o.Phrases.Phrase(lang, "chat.expired")}
+			return consequences{reply: actionReply{http.StatusOK, "application/vnd.microsoft.activity.message", expired}}
 		}
-		status, _ := a.press(ctx, in, v, p, value, v.act.ReplyToID)
-		if status != http.StatusOK {
-			return status, nil
-		}
-		return status, actionReply{http.StatusOK, cardType, settled(p, a.frame(), p.Label).Attachments[0].Content}
+		f = a.press(v, p, value, v.act.ReplyToID)
+		f.reply = actionReply{http.StatusOK, cardType, settled(p, a.frame(), p.Label).Attachments[0].Content}
+		return f
 	}
-	return http.StatusOK, struct{}{}
+	return consequences{reply: struct{}{}}
 }

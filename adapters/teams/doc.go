@@ -33,6 +33,12 @@
 // policy does, or, only where it is configured, Microsoft Graph. In channels of a
 // team (channel.go) each message begins a thread; nothing private is said there.
 //
+// # Who writes
+//
+// The object id in an activity is the person's in the directory. Who is not there
+// is looked up in the conversation, since a guest has an object id, too. That is
+// asked of Microsoft, so the activity is stored and acknowledged first.
+//
 // # Sources
 //
 //	authentication  learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-authentication

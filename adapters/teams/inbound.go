@@ -25,8 +25,9 @@ const (
 
 // Handler takes activities in: POST, JSON, with the connector's bearer token.
 // It answers 2xx once an activity and all that follows from it are committed, or
-// when there is nothing to do; 401 and 403 to who cannot be believed; 503 when
-// it should be delivered again.
+// the activity is stored because it has to be looked up who wrote it, or when
+// there is nothing to do; 401 and 403 to who cannot be believed; 503 when it
+// should be delivered again.
 func (a *Adapter) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +109,7 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 		return http.StatusServiceUnavailable, nil
 	}
 	defer a.under.Done()
-	return a.handle(ctx, in, act, service)
+	return a.handle(ctx, in, act, service, body)
 }
 
 // refuse says with which status a caller is refused, and tells the operator
@@ -152,12 +153,12 @@ type visit struct {
 	conv    bot.ConversationID
 }
 
-func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, service string) (int, any) {
+func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, service string, body []byte) (int, any) {
 	relevant := act.Type == "message" || act.Type == "invoke" || act.arrival()
 	if !relevant || act.bot() || act.ChannelID != "msteams" {
 		return http.StatusOK, act.nothing()
 	}
-	v := &visit{act: act, to: &address{Service: service, Conversation: act.Conversation.ID, User: act.From.ID, Bot: act.Recipient.ID}}
+	v := newVisit(act, service)
 	if !act.personal() {
 		key := "chat.group"
 		if act.Conversation.Type == "channel" {
@@ -165,30 +166,115 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 		}
 		return a.turnAway(v, key, tellChannel)
 	}
-	var err error
-	if v.user, err = a.user(act); err == nil {
-		err = a.known(ctx, v.user, service, act)
+	if !a.whose(v) {
+		return a.turnAway(v, "chat.not_ours", tellStranger)
+	}
+	who, err := a.known(ctx, v.user)
+	if err == nil && who == unknown && a.o.Emulator { // its answer may have to carry what is said
+		who, err = a.lookUp(ctx, v)
 	}
 	switch {
-	case errors.Is(err, errStranger):
-		return a.turnAway(v, "chat.not_ours", tellStranger)
 	case err != nil:
 		if ctx.Err() == nil {
-			a.o.Log.Error("it cannot be found out who writes; Teams shall deliver again", "err", err)
+			a.o.Log.Error("it cannot be stored who writes; Teams shall deliver again", "err", err)
+		}
+		return http.StatusServiceUnavailable, nil
+	case who == stranger:
+		return a.turnAway(v, "chat.not_ours", tellStranger)
+	}
+	f := a.follows(v)
+	switch {
+	case f.ev == nil:
+		f.then()
+		return http.StatusOK, f.reply
+	case who == unknown || a.o.House.Deferred(v.conv):
+		return a.postpone(ctx, v, f, body)
+	}
+	return a.accept(ctx, in, v, f)
+}
+
+// newVisit is an activity whose service has been checked.
+func newVisit(act *activity, service string) *visit {
+	return &visit{act: act, to: &address{Service: service, Conversation: act.Conversation.ID, User: act.From.ID, Bot: act.Recipient.ID}}
+}
+
+// whose fills in whose visit it is. It reports false for a stranger.
+func (a *Adapter) whose(v *visit) (ours bool) {
+	v.user, ours = a.user(v.act)
+	v.conv = bot.ConversationID(string(a.o.Channel) + "|" + v.user)
+	v.address, _ = json.Marshal(v.to) // of texts
+	return ours
+}
+
+// postpone stores an activity until it is known who wrote it.
+func (a *Adapter) postpone(ctx context.Context, v *visit, f consequences, body []byte) (int, any) {
+	err := a.o.House.Defer(ctx, bot.Deferred{Channel: a.o.Channel, ID: f.ev.ID, Conversation: v.conv, Body: bot.Secret(body)})
+	if err != nil {
+		if ctx.Err() == nil {
+			a.o.Log.Error("an activity was not stored; Teams shall deliver again", "err", err)
 		}
 		return http.StatusServiceUnavailable, nil
 	}
-	v.conv = bot.ConversationID(string(a.o.Channel) + "|" + v.user)
-	if v.address, err = json.Marshal(v.to); err != nil {
-		return http.StatusInternalServerError, nil
+	a.waiting.begin(string(v.conv), v.address)
+	return http.StatusOK, f.reply
+}
+
+// Resume implements bot.Resumer.
+func (a *Adapter) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, error) {
+	act, err := decode([]byte(d.Body))
+	service := ""
+	if err == nil {
+		service, err = a.service(act.ServiceURL)
 	}
+	if err != nil {
+		a.o.Log.Warn("a stored activity is not understood any more, and is dropped", "err", err)
+		return bot.Arrival{}, nil
+	}
+	v := newVisit(act, service)
+	if !a.whose(v) { // the tenant was changed meanwhile
+		return bot.Arrival{}, nil
+	}
+	who, err := a.lookUp(ctx, v)
+	if err != nil {
+		return bot.Arrival{}, err
+	}
+	if who == stranger {
+		a.waiting.answered(string(v.conv))
+		return bot.Arrival{After: func() { a.turnAway(v, "chat.not_ours", tellStranger) }}, nil
+	}
+	f := a.follows(v)
+	return bot.Arrival{Event: f.ev, After: f.then}, nil
+}
+
+// consequences are what follows from an activity of one of us.
+type consequences struct {
+	ev    *bot.Event // nil: nothing is taken in
+	reply any        // in the HTTP response
+	after func()     // what decorates, afterwards; may be nil
+}
+
+func (f consequences) then() {
+	if f.after != nil {
+		f.after()
+	}
+}
+
+// follows says what follows from a visit.
+func (a *Adapter) follows(v *visit) (f consequences) {
+	f.reply = v.act.nothing()
 	switch {
-	case act.arrival():
-		return a.accept(ctx, in, v, bot.Event{ID: act.opening(), Kind: bot.Open})
-	case act.Type == "invoke":
-		return a.invoke(ctx, in, v)
+	case v.act.arrival():
+		f.ev = &bot.Event{ID: v.act.opening(), Kind: bot.Open}
+	case v.act.Type == "invoke":
+		f = a.invoke(v)
+	default:
+		f = a.message(v)
 	}
-	return a.message(ctx, in, v)
+	if f.ev != nil {
+		f.ev.Channel, f.ev.Conversation, f.ev.From, f.ev.At = a.o.Channel, v.conv, v.user, a.o.Now()
+		f.ev.Locale, f.ev.Address = v.act.locale(), v.address
+	}
+	return f
 }
 
 // arrival reports whether it says that the bot was added to a conversation.
@@ -259,41 +345,37 @@ func (a *Adapter) lang(locale string) string {
 }
 
 // message is typed text, or a card's button.
-func (a *Adapter) message(ctx context.Context, in bot.Inbox, v *visit) (int, any) {
+func (a *Adapter) message(v *visit) consequences {
 	text := v.act.said()
 	if strings.TrimSpace(text) != "" {
-		return a.accept(ctx, in, v, bot.Event{ID: v.act.key(), Kind: bot.Text, Text: text})
+		return consequences{ev: &bot.Event{ID: v.act.key(), Kind: bot.Text, Text: text}}
 	}
 	if p, value, ok := v.act.submitted(); ok {
-		return a.press(ctx, in, v, p, value, v.act.ReplyToID)
+		return a.press(v, p, value, v.act.ReplyToID)
 	}
 	switch {
 	case len(v.act.Value) > 0 && v.act.Value[0] == '{':
 		// A button of a card that nobody knows any more: say where we are.
-		return a.accept(ctx, in, v, bot.Event{ID: v.act.key(), Kind: bot.Open})
+		return consequences{ev: &bot.Event{ID: v.act.key(), Kind: bot.Open}}
 	case v.act.files():
-		a.tell(v, "chat.no_files", v.user, tellFiles)
+		return consequences{after: func() { a.tell(v, "chat.no_files", v.user, tellFiles) }}
 	}
-	return http.StatusOK, nil
+	return consequences{}
 }
 
 // press is a button or the answer in a field; then the card loses its buttons.
-func (a *Adapter) press(ctx context.Context, in bot.Inbox, v *visit, p *pressed, value, card string) (int, any) {
+func (a *Adapter) press(v *visit, p *pressed, value, card string) consequences {
 	newest, known := a.prompts.peek(string(v.conv))
-	ev := bot.Event{ID: v.act.key(), Kind: bot.Press, Choice: p.Choice, Prompt: p.Prompt}
+	ev := &bot.Event{ID: v.act.key(), Kind: bot.Press, Choice: p.Choice, Prompt: p.Prompt}
 	if p.Choice == "" {
 		cut := activity{Text: value}
 		ev.Kind, ev.Text = bot.Text, cut.said()
 	}
-	status, reply := a.accept(ctx, in, v, ev)
-	if status == http.StatusOK {
-		label := p.Label
-		if known && p.Prompt < newest {
-			label = "" // too late: nothing was chosen by it
-		}
-		a.settle(v, p, label, card)
+	label := p.Label
+	if known && p.Prompt < newest {
+		label = "" // too late: nothing was chosen by it
 	}
-	return status, reply
+	return consequences{ev: ev, after: func() { a.settle(v, p, label, card) }}
 }
 
 // settle takes the buttons of a card away, in the background. Nobody loses
@@ -319,21 +401,21 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.Lang} }
 
 // accept hands an event in. It is acknowledged only when it was taken.
-func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, ev bot.Event) (int, any) {
-	ev.Channel, ev.Conversation, ev.From, ev.At = a.o.Channel, v.conv, v.user, a.o.Now()
-	ev.Locale, ev.Address = v.act.locale(), v.address
+func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences) (int, any) {
 	a.waiting.begin(string(v.conv), v.address)
 	var c *carrier
 	if a.o.Emulator && v.act.DeliveryMode == "expectReplies" && v.act.Type != "invoke" {
 		c = a.replies.begin(v.conv)
 		defer a.replies.end(v.conv, c)
 	}
-	err := in.Accept(ctx, ev)
-	if err == nil && c != nil {
-		return http.StatusOK, a.replies.wait(ctx, v.conv, c)
-	}
+	err := in.Accept(ctx, *f.ev)
 	if err == nil {
-		return http.StatusOK, v.act.nothing()
+		reply := f.reply
+		if c != nil {
+			reply = a.replies.wait(ctx, v.conv, c)
+		}
+		f.then()
+		return http.StatusOK, reply
 	}
 	a.waiting.answered(string(v.conv))
 	if errors.Is(err, bot.ErrEvent) {

@@ -15,8 +15,10 @@ import (
 	"latchkey/bot"
 )
 
-// House is what the adapter asks of the rooms behind it.
+// House is what the adapter asks of the rooms behind it. What it defers comes back
+// by Resume.
 type House interface {
+	bot.Deferrer
 	// Vouch links a chat account to the person that the platform says it
 	// belongs to. Errors wrap bot.ErrNotFound and bot.ErrDisabled.
 	Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error)

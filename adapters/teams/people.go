@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -13,54 +14,71 @@ import (
 
 // How long it is believed who somebody is, before it is asked again.
 const (
-	knownFor = time.Hour
-	knownMax = 50_000 // people in one generation of a table
+	knownFor   = time.Hour
+	refusedFor = 5 * time.Minute // of whom the connector does not tell
+	knownMax   = 50_000          // people in one generation of a table
 )
-
-var errStranger = errors.New("not of this organisation")
 
 // user is the immutable id of who wrote an activity: the object id in the
 // organisation's directory. The tenant must be the configured one: people of
 // other tenants, guests of nobody, and whoever has no object id are strangers
 // (security 1.1). Names and addresses are not looked at.
-func (a *Adapter) user(act *activity) (string, error) {
-	id := strings.ToLower(act.From.AadID)
-	if !strings.EqualFold(act.tenant(), a.o.Tenant) || !idShape.MatchString(id) {
-		return "", errStranger
-	}
-	return id, nil
+func (a *Adapter) user(act *activity) (id string, ok bool) {
+	id = strings.ToLower(act.From.AadID)
+	return id, strings.EqualFold(act.tenant(), a.o.Tenant) && idShape.MatchString(id)
 }
 
-// known makes sure that the rooms know whose account this is, at most once an
-// hour for each. Who is not in the directory by this id is looked up in the
-// conversation: a guest of the organisation has an object id of its tenant too.
-// Others are let in without a level, and prove who they are.
-func (a *Adapter) known(ctx context.Context, user, service string, act *activity) error {
+// A standing is what is known of somebody.
+type standing uint8
+
+const (
+	unknown  standing = iota // has to be looked up in the conversation
+	ours                     // one of us
+	stranger                 // not of this organisation
+)
+
+// known says who somebody is, as far as the rooms know, and tells them whose
+// account it is, at most once an hour for each. Microsoft is not asked.
+func (a *Adapter) known(ctx context.Context, user string) (standing, error) {
 	now := a.o.Now()
-	if at, stranger, ok := a.people.get(user); ok && now.Sub(at) < knownFor {
-		if stranger {
-			return errStranger
-		}
-		return nil
+	if k, ok := a.people.peek(user); ok && now.Before(k.until) {
+		return k.who, nil
 	}
 	_, err := a.o.House.Vouch(ctx, a.o.Channel, user, bot.Vouch{Person: bot.PersonID(user), Evidence: "teams"})
 	switch {
 	case err == nil || errors.Is(err, bot.ErrDisabled):
-		a.people.put(user, now, false)
-		return nil
-	case !errors.Is(err, bot.ErrNotFound):
-		return fmt.Errorf("vouch: %w", err)
+		a.people.set(user, acquaintance{ours, now.Add(knownFor)})
+		return ours, nil
+	case errors.Is(err, bot.ErrNotFound):
+		return unknown, nil
 	}
-	m, err := a.member(ctx, service, act.Conversation.ID, act.From.ID)
-	if err != nil {
-		return fmt.Errorf("look up a member of the conversation: %w", err)
+	return unknown, fmt.Errorf("vouch: %w", err)
+}
+
+// lookUp is known, and asks Microsoft where the rooms do not know: a guest of the
+// organisation has an object id of its tenant, too. Who is one of us and not in
+// the directory is let in without a level, and proves who they are. Whom the
+// connector does not know in their own conversation, or does not tell us of, is a
+// stranger; any other failure is an error, and is to be repeated.
+func (a *Adapter) lookUp(ctx context.Context, v *visit) (standing, error) {
+	who, err := a.known(ctx, v.user)
+	if err != nil || who != unknown {
+		return who, err
 	}
-	stranger := m.guest(a.o.Tenant)
-	a.people.put(user, now, stranger)
-	if stranger {
-		return errStranger
+	m, err := a.member(ctx, v.to.Service, v.to.Conversation, v.to.User)
+	var r *refusal
+	found, life := ours, knownFor
+	switch {
+	case errors.As(err, &r) && (r.status == http.StatusForbidden || r.status == http.StatusNotFound && r.code != ""):
+		a.o.Log.Warn("the connector does not tell who writes, so they are turned away", "err", err)
+		found, life = stranger, refusedFor
+	case err != nil:
+		return unknown, fmt.Errorf("look up a member of the conversation: %w", err)
+	case m.guest(a.o.Tenant):
+		found = stranger
 	}
-	return nil
+	a.people.set(v.user, acquaintance{found, a.o.Now().Add(life)})
+	return found, nil
 }
 
 // member is somebody in a conversation, as the connector tells it.
@@ -122,19 +140,8 @@ func (t *table[V]) take(k string, fresh func() V) V {
 	return v
 }
 
-// acquaintance is when somebody was found to be one of us, or not.
+// acquaintance is what somebody was found to be, and until when that is believed.
 type acquaintance struct {
-	at       time.Time
-	stranger bool
-}
-
-type acquaintances struct{ table[acquaintance] }
-
-func (t *acquaintances) get(user string) (at time.Time, stranger, ok bool) {
-	k, ok := t.peek(user)
-	return k.at, k.stranger, ok
-}
-
-func (t *acquaintances) put(user string, at time.Time, stranger bool) {
-	t.set(user, acquaintance{at, stranger})
+	who   standing
+	until time.Time
 }

@@ -3,6 +3,7 @@ package bottest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -12,7 +13,7 @@ import (
 )
 
 // Store is a bot.Store in memory for the tests of turn and outbox. It keeps
-// events, conversations, outbox rows, jobs and tallies, and nothing else: any
+// events, conversations, outbox rows, deferred events, jobs and tallies, and nothing else: any
 // other call of its Tx panics, and the test belongs to the real store. One
 // transaction runs at a time and an error undoes it. Like the real ones it may
 // call fn twice, see Twice.
@@ -32,6 +33,8 @@ type state struct {
 	rows    map[rowKey]bot.OutboxRow
 	jobs    []bot.Job
 	tallies map[[2]string][]time.Time
+	inbound map[[2]string]bot.InboundRow
+	no      int64 // of the last one of inbound
 }
 
 type rowKey struct {
@@ -43,7 +46,7 @@ type rowKey struct {
 func NewStore() *Store {
 	return &Store{now: state{
 		seen: map[[2]string]bool{}, convs: map[bot.ConversationID]bot.Conversation{},
-		rows: map[rowKey]bot.OutboxRow{}, tallies: map[[2]string][]time.Time{},
+		rows: map[rowKey]bot.OutboxRow{}, tallies: map[[2]string][]time.Time{}, inbound: map[[2]string]bot.InboundRow{},
 	}}
 }
 
@@ -212,6 +215,11 @@ func (tx *memTx) Conversation(id bot.ConversationID) (*bot.Conversation, error) 
 	return &c, nil
 }
 
+// Identity finds nobody: people are not kept here.
+func (tx *memTx) Identity(ch bot.ChannelID, user string) (*bot.Identity, error) {
+	return nil, fmt.Errorf("identity of %s on %s: %w", user, ch, bot.ErrNotFound)
+}
+
 func (tx *memTx) SaveConversation(c *bot.Conversation) error {
 	if err := tx.write(); err != nil {
 		return err
@@ -355,4 +363,96 @@ func (tx *memTx) Tallied(bucket, key string, since time.Time) (n int, oldest tim
 		}
 	}
 	return n, oldest, nil
+}
+
+// putInbound stores a row, or drops it, until the transaction is undone.
+func (tx *memTx) putInbound(key [2]string, r bot.InboundRow, drop bool) {
+	old, ok := tx.s.now.inbound[key]
+	tx.undo = append(tx.undo, func() {
+		if ok {
+			tx.s.now.inbound[key] = old
+		} else {
+			delete(tx.s.now.inbound, key)
+		}
+	})
+	if drop {
+		delete(tx.s.now.inbound, key)
+	} else {
+		tx.s.now.inbound[key] = r
+	}
+}
+
+func inboundKey(ch bot.ChannelID, id string) [2]string { return [2]string{string(ch), id} }
+
+func (tx *memTx) PutInbound(r *bot.InboundRow) (bool, error) {
+	if err := tx.write(); err != nil {
+		return false, err
+	}
+	key := inboundKey(r.Channel, r.ID)
+	if _, ok := tx.s.now.inbound[key]; ok {
+		return false, nil
+	}
+	tx.s.now.no++
+	r.At, r.No = tx.at, tx.s.now.no
+	tx.putInbound(key, *r, false)
+	return true, nil
+}
+
+func (tx *memTx) DropInbound(ch bot.ChannelID, id string) error {
+	tx.putInbound(inboundKey(ch, id), bot.InboundRow{}, true)
+	return tx.write()
+}
+
+func (tx *memTx) ClaimInbound(owner string, until time.Time, all bool, limit int) ([]bot.InboundRow, error) {
+	var rows []bot.InboundRow
+	for _, r := range tx.s.now.inbound {
+		if r.GivenUp.IsZero() && r.Owner != owner && (all || !r.Until.After(tx.at)) {
+			r.Owner, r.Until = owner, until
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b bot.InboundRow) int { return int(a.No - b.No) })
+	rows = rows[:min(limit, len(rows))]
+	for _, r := range rows {
+		tx.putInbound(inboundKey(r.Channel, r.ID), r, false)
+	}
+	return rows, tx.write()
+}
+
+func (tx *memTx) RenewInbound(owner string, until time.Time) error {
+	for key, r := range tx.s.now.inbound {
+		if r.Owner == owner {
+			r.Until = until
+			tx.putInbound(key, r, false)
+		}
+	}
+	return tx.write()
+}
+
+func (tx *memTx) MarkInbound(m *bot.InboundRow) error {
+	key := inboundKey(m.Channel, m.ID)
+	if r, ok := tx.s.now.inbound[key]; ok {
+		r.Error, r.GivenUp = m.Error, m.GivenUp
+		tx.putInbound(key, r, false)
+	}
+	return tx.write()
+}
+
+func (tx *memTx) RetryInbound(c bot.ConversationID) (n int, err error) {
+	for key, r := range tx.s.now.inbound {
+		if r.Conversation == c && !r.GivenUp.IsZero() {
+			r.GivenUp, r.At, r.Owner, r.Until = time.Time{}, tx.at, "", time.Time{}
+			tx.putInbound(key, r, false)
+			n++
+		}
+	}
+	return n, tx.write()
+}
+
+func (tx *memTx) Inbound(limit int) ([]bot.InboundRow, error) {
+	rows := slices.SortedFunc(maps.Values(tx.s.now.inbound), func(a, b bot.InboundRow) int { return int(a.No - b.No) })
+	for i := range rows {
+		rows[i].Body = nil
+	}
+	return rows[:min(limit, len(rows))], nil
 }

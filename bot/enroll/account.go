@@ -29,41 +29,44 @@ func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.V
 		return bot.L0, errors.New("enroll: vouch: a channel, a user, and a person or an address are needed")
 	}
 	err = r.Store.Update(ctx, func(tx bot.Tx) error {
-		level = bot.L0
-		known, err := tx.Identity(ch, user)
-		if err != nil && !errors.Is(err, bot.ErrNotFound) {
-			return err
-		}
-		if known != nil {
-			if level = known.Level; level >= bot.L2 {
-				return nil
-			}
-		}
-		p, err := vouched(tx, v)
-		if err != nil {
-			return err
-		}
-		gone, _, err := tx.Tallied(takenAway, signInKey(p.ID, ch, user), tx.Now().Add(-TakenAwayFor))
-		if err != nil {
-			return err
-		}
-		if gone > 0 {
-			return fmt.Errorf("the account was taken away from person %s: %w", p.ID, bot.ErrNotFound)
-		}
-		if v.Person != "" {
-			level = bot.L2
-			return r.linkUser(tx, ch, user, "", p, v.Evidence)
-		}
-		level = bot.L1
-		if known != nil && known.Person == p.ID && known.Level == bot.L1 {
-			return nil
-		}
-		return tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L1, LinkedAt: tx.Now()})
+		level, err = r.VouchIn(tx, ch, user, v)
+		return err
 	})
 	if err != nil {
 		return level, fmt.Errorf("enroll: vouch: %w", err)
 	}
 	return level, nil
+}
+
+// VouchIn is Vouch in a transaction of the caller's.
+func (r *Room) VouchIn(tx bot.Tx, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
+	known, err := tx.Identity(ch, user)
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return bot.L0, err
+	}
+	if known != nil {
+		if level = known.Level; level >= bot.L2 {
+			return level, nil
+		}
+	}
+	p, err := vouched(tx, v)
+	if err != nil {
+		return level, err
+	}
+	gone, _, err := tx.Tallied(takenAway, signInKey(p.ID, ch, user), tx.Now().Add(-TakenAwayFor))
+	if err != nil {
+		return level, err
+	}
+	if gone > 0 {
+		return level, fmt.Errorf("the account was taken away from person %s: %w", p.ID, bot.ErrNotFound)
+	}
+	if v.Person != "" {
+		return bot.L2, r.linkUser(tx, ch, user, "", p, v.Evidence)
+	}
+	if known != nil && known.Person == p.ID && known.Level == bot.L1 {
+		return bot.L1, nil
+	}
+	return bot.L1, tx.Link(bot.Identity{Channel: ch, User: user, Person: p.ID, Level: bot.L1, LinkedAt: tx.Now()})
 }
 
 // takeAway unlinks a chat account from a person who shall not have it back

@@ -135,8 +135,17 @@ func (r *Room) Stats() Stats {
 // returns nil: a platform that repeated it would only add to the load. The
 // first such event is answered (Event.TooFast).
 func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
-	_, err := r.take(ctx, &ev, false)
+	_, _, err := r.take(ctx, &ev, false, nil)
 	return err
+}
+
+// AcceptWith is Accept for an event that brings more with it: with runs in the
+// turn's transaction before the engine is asked, and its error undoes the turn.
+// done reports that this was committed. It is false without an error when there
+// was no turn: for a repeat, and for an event beyond its author's budget.
+func (r *Room) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *bot.Conversation) error) (done bool, err error) {
+	_, done, err = r.take(ctx, &ev, false, with)
+	return done, err
 }
 
 // Answer is Accept for whoever shows the answer itself, such as a page that
@@ -144,12 +153,16 @@ func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
 // sent on the channel, too; nil when it said nothing: a repeat, an event that
 // was dropped, a conversation that a person of the desk owns.
 func (r *Room) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error) {
-	return r.take(ctx, &ev, true)
+	said, _, err := r.take(ctx, &ev, true, nil)
+	return said, err
 }
 
-func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool) (*bot.Message, error) {
+// extra is what runs in a turn's transaction before the engine is asked.
+type extra = func(bot.Tx, *bot.Conversation) error
+
+func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool, with extra) (_ *bot.Message, done bool, err error) {
 	if err := clean(ev); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	who := author{}
 	if !ev.Kind.Ours() {
@@ -160,28 +173,29 @@ func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool) (*bot.Messa
 			r.log.Warn("event over the inbound budget, answered once", "channel", ev.Channel)
 		case drop:
 			r.count.dropped.Add(1)
-			return nil, nil
+			return nil, false, nil
 		}
 	}
-	said, err := r.accept(ctx, ev, answer)
+	said, done, err := r.accept(ctx, ev, answer, with)
 	if err != nil {
 		r.budget.refund(who)
 	}
-	return said, err
+	return said, done, err
 }
 
-func (r *Room) accept(ctx context.Context, ev *bot.Event, answer bool) (said *bot.Message, err error) {
+func (r *Room) accept(ctx context.Context, ev *bot.Event, answer bool, with extra) (said *bot.Message, done bool, err error) {
 	if err := r.gates.enter(ctx, ev.Conversation); err != nil {
-		return nil, fmt.Errorf("turn: event not taken in: %w", err)
+		return nil, false, fmt.Errorf("turn: event not taken in: %w", err)
 	}
 	defer r.gates.leave(ev.Conversation)
 
 	t := r.turns.Get().(*turn)
 	t.begin(ev)
+	t.with = with
 	if ev.Kind == bot.Submit {
 		ok, err := r.prepare(ctx, &t.ev)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if !ok {
 			t.failAt = 0
@@ -197,16 +211,17 @@ func (r *Room) accept(ctx context.Context, ev *bot.Event, answer bool) (said *bo
 		}
 		if !t.again(ctx) {
 			// t is not reused: the store may still hold it.
-			return nil, fmt.Errorf("turn: event not taken in: %w", err)
+			return nil, false, fmt.Errorf("turn: event not taken in: %w", err)
 		}
 	}
 	if answer {
 		said = t.said()
 	}
+	done = t.called
 	t.finish(ctx)
 	t.clear()
 	r.turns.Put(t)
-	return said, nil
+	return said, done, nil
 }
 
 // Signal raises a signal to a conversation: what became of a code that was

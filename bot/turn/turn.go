@@ -29,6 +29,7 @@ type turn struct {
 	room *Room
 	fn   func(bot.Tx, *bot.Conversation) error
 	ev   bot.Event
+	with extra // of AcceptWith, or nil
 
 	// What the tries before this one have learnt.
 	undated   bool // the event came without a time
@@ -39,6 +40,7 @@ type turn struct {
 	// What this try does.
 	called  bool
 	refused bool
+	moot    bool // nothing follows from the event: Event.First, and it is not the first
 	used    bool // a check got what a form's slow part prepared
 	fault   *fault
 	at      string // "engine" or the name of the running check
@@ -83,7 +85,7 @@ func (t *turn) begin(ev *bot.Event) {
 
 // clear lets go of everything that came with the event.
 func (t *turn) clear() {
-	t.ev, t.call, t.conv, t.fault = bot.Event{}, bot.Call{}, nil, nil
+	t.ev, t.with, t.call, t.conv, t.fault = bot.Event{}, nil, bot.Call{}, nil, nil
 	t.session = bot.Session{}
 	clear(t.out.Scratch)
 	t.out.Reset() // keeps the buffer
@@ -95,13 +97,22 @@ func (t *turn) clear() {
 // run is the turn inside its transaction.
 func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 	r := t.room
-	t.called, t.refused, t.used, t.fault = true, false, false, nil
+	t.called, t.refused, t.moot, t.used, t.fault = true, false, false, false, nil
 	t.conv, t.rows, t.marks = c, t.rows[:0], t.marks[:0]
 	t.out.Reset()
+	if t.with != nil {
+		if err := t.with(tx, c); err != nil {
+			return err
+		}
+	}
 	if t.ev.From != "" && c.User != "" && t.ev.From != c.User {
 		// A direct conversation has one author. Whoever else writes in it
 		// must not act as that person.
 		t.refused = true
+		return nil
+	}
+	if t.ev.First && c.OutSeq > 0 {
+		t.moot = true
 		return nil
 	}
 	now := tx.Now()
@@ -372,7 +383,7 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
 // said is a copy of what this turn has said, or nil. The engine may use what a
 // message points to for others, so nothing of it is shared.
 func (t *turn) said() *bot.Message {
-	if !t.called || t.refused || len(t.rows) == 0 {
+	if !t.called || t.refused || t.moot || len(t.rows) == 0 {
 		return nil
 	}
 	m := t.rows[0].Message
@@ -404,6 +415,8 @@ func (t *turn) finish(ctx context.Context) {
 	switch {
 	case !t.called:
 		r.count.repeats.Add(1)
+		return
+	case t.moot:
 		return
 	case t.refused:
 		r.count.dropped.Add(1)

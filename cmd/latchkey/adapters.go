@@ -84,6 +84,17 @@ func (o *outside) addChannel(a bot.Adapter) {
 	o.channels[a.Channel()] = a
 }
 
+// resumers are the channels that defer events.
+func (o *outside) resumers() map[bot.ChannelID]bot.Resumer {
+	rs := map[bot.ChannelID]bot.Resumer{}
+	for id, a := range o.channels {
+		if r, ok := a.(bot.Resumer); ok {
+			rs[id] = r
+		}
+	}
+	return rs
+}
+
 // signIn says how people prove who they are; see enroll.Deps.
 func (o *outside) signIn() string {
 	switch {

@@ -47,7 +47,7 @@ const (
 )
 
 // ordered are the commands that may be run for somebody else.
-var ordered = []string{"people", "audit", "outbox", "requests", "tripwire", "backup", "keys", "doctor", "status"}
+var ordered = []string{"people", "audit", "inbox", "outbox", "requests", "tripwire", "backup", "keys", "doctor", "status"}
 
 // maxOrder is the size of an order in bytes.
 const maxOrder = 64 << 10

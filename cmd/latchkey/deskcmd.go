@@ -184,6 +184,8 @@ func withOutbox(cmd *cobra.Command, s std, file string, fn func(*house, *outbox.
 // channelOf is the channel of a conversation. The rest of its name may name
 // the person, which the audit record never does.
 func channelOf(conversation string) string {
-	ch, _, _ := strings.Cut(conversation, ":")
-	return printable(ch)
+	if i := strings.IndexAny(conversation, ":|"); i >= 0 {
+		conversation = conversation[:i]
+	}
+	return printable(conversation)
 }

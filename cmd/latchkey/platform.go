@@ -84,6 +84,12 @@ func (r rooms) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.V
 	return r.h.enroll.Vouch(ctx, ch, user, v)
 }
 
+// Defer stores an event whose author has to be looked up first.
+func (r rooms) Defer(ctx context.Context, d bot.Deferred) error { return r.h.later.Defer(ctx, d) }
+
+// Deferred reports whether events of a conversation wait.
+func (r rooms) Deferred(c bot.ConversationID) bool { return r.h.later.Deferred(c) }
+
 // Overview is what an account may be shown of its own person.
 func (r rooms) Overview(ctx context.Context, ch bot.ChannelID, user, lang string) (bot.Overview, error) {
 	return r.h.enroll.Overview(ctx, ch, user, lang)
@@ -190,10 +196,16 @@ func (h *house) health(id bot.ChannelID) (bot.Health, bool) {
 	if down, ok := h.stopped.Load(id); ok {
 		return down.(bot.Health), true
 	}
+	state := bot.Health{OK: true}
 	if w, ok := a.(bot.Healther); ok {
-		return w.Health(), true
+		state = w.Health()
 	}
-	return bot.Health{OK: true}, true
+	if state.OK && h.later != nil {
+		if held := h.later.Health(id); !held.OK {
+			return held, true
+		}
+	}
+	return state, true
 }
 
 // channelHealth answers GET /healthz/{channel}.

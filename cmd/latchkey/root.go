@@ -49,6 +49,7 @@ Run it for your organisation:
 		verifyCommand(s),
 		backupCommand(s),
 		restoreCommand(s),
+		inboxCommand(s),
 		outboxCommand(s),
 		requestsCommand(s),
 		tripwireCommand(s),

@@ -147,7 +147,7 @@ func (s *slackHouse) rest() {
 	defer db.Close()
 	rigs.Until(s.t, "everything to be sent", func() bool {
 		var n int
-		return db.QueryRow("SELECT count(*) FROM outbox WHERE state = 0").Scan(&n) == nil && n == 0
+		return db.QueryRow("SELECT (SELECT count(*) FROM outbox WHERE state = 0) + (SELECT count(*) FROM inbound)").Scan(&n) == nil && n == 0
 	})
 }
 

@@ -26,6 +26,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
+	"latchkey/bot/inbound"
 	"latchkey/bot/outbox"
 	"latchkey/bot/pass"
 	"latchkey/bot/policy"
@@ -58,6 +59,7 @@ type house struct {
 	verify *verify.Room
 	outbox *outbox.Outbox
 	turn   *turn.Room
+	later  *inbound.Room // events that wait for who wrote them
 	jobs   *store.Workers
 
 	directory *directory.Room // without a source it does nothing
@@ -147,6 +149,11 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
+	held := inbound.Options{Store: h.db, Vault: h.ring, Turns: h.turn, Vouch: h.enroll.VouchIn, Adapters: h.outside.resumers(), Now: h.db.Now, Logger: log.With("room", "inbound")}
+	if lease > 0 {
+		held.Lease = inboundLease
+	}
+	h.later = inbound.New(held)
 	h.enroll.Connect(h.turn)
 	h.verify.Connect(h.turn)
 	h.directory.Connect(h.turn)
@@ -167,6 +174,10 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	}
 	return h, nil
 }
+
+// inboundLease is how long a deferred event belongs to a process that does not
+// say that it still works on it.
+const inboundLease = 15 * time.Second
 
 // enrollDeps is what the room of methods needs to change something and to
 // enqueue its notices. Whoever runs the jobs adds the rest; see build.
@@ -252,6 +263,7 @@ func (h *house) run(until context.Context) error {
 	begin("operators", func(ctx context.Context) error { return h.takeOrders(ctx, orders) })
 	begin("upkeep", h.upkeep)
 	begin("outbox", h.outbox.Run)
+	begin("inbound", h.later.Run)
 	for id, a := range h.outside.channels {
 		begin(string(id), func(ctx context.Context) error {
 			if !h.outside.attended {

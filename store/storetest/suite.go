@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"kept", testKept},
 		{"kept and taken back", testKeptFleeting},
 		{"heads", testHeads},
+		{"inbound", testInbound},
 		{"people", testPeople},
 		{"methods", testMethods},
 		{"secrets", testSecrets},

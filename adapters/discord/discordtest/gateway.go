@@ -14,6 +14,7 @@ import (
 
 // Intents of the gateway (Gateway, List of Intents).
 const (
+	intentGuild    = 1 << 9
 	intentDirect   = 1 << 12
 	privileged     = 1<<1 | 1<<8 | 1<<15
 	allIntents     = 1<<26 - 1

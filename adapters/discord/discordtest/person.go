@@ -149,6 +149,24 @@ func (p *Person) Write(fields M) (id string, err error) {
 	return m.id, s.deliver(Packet{Type: "MESSAGE_CREATE", Intent: intentDirect, Data: d})
 }
 
+// Chat writes in the server, where a bot without Discord's leave sees the text only
+// when it is mentioned. It gives the message's id.
+func (p *Person) Chat(text string, mention bool) (id string, err error) {
+	s := p.s
+	s.mu.Lock()
+	m := &posted{id: s.snowflake(), channel: p.inGuild(s).id, author: p.id, at: time.Now()}
+	if mention {
+		m.content = "<@" + BotID + "> " + text
+	}
+	d := m.json(s)
+	d["guild_id"], d["channel_type"], d["member"] = GuildID, 0, M{"roles": []any{}}
+	if mention {
+		d["mentions"] = []any{botUser()}
+	}
+	s.mu.Unlock()
+	return m.id, s.deliver(Packet{Type: "MESSAGE_CREATE", Intent: intentGuild, Data: d})
+}
+
 // Press presses the newest button with a label.
 func (p *Person) Press(label string) error {
 	s := p.s
@@ -241,6 +259,7 @@ type Message struct {
 	Content   string // with its markup
 	Bot       bool
 	Ephemeral bool
+	ReplyTo   string // the id of the message that it answers
 	Buttons   []Button
 	Files     []File
 }
@@ -281,7 +300,7 @@ func (p *posted) buttons() (all []Button) {
 }
 
 func (p *posted) seen() Message {
-	v := Message{ID: p.id, Content: p.content, Bot: p.author == BotID, Ephemeral: p.only != "", Buttons: p.buttons()}
+	v := Message{ID: p.id, Content: p.content, Bot: p.author == BotID, Ephemeral: p.only != "", ReplyTo: p.replyTo, Buttons: p.buttons()}
 	for _, a := range p.attachments {
 		v.Files = append(v.Files, File{text(a, "filename"), text(a, "description"), text(a, "url")})
 	}

@@ -434,6 +434,9 @@ func (s *Server) createMessage(c *call) (any, error) {
 // post puts a message into a channel. s.mu is held.
 func (s *Server) post(ch *channel, author string, in *messageIn, files map[int]file) (*posted, error) {
 	m := &posted{id: s.snowflake(), channel: ch.id, author: author, content: in.Content, components: in.Components, flags: in.Flags, at: time.Now()}
+	if in.Reference != nil {
+		m.replyTo = in.Reference.ID
+	}
 	told := map[int]attachmentIn{}
 	for _, a := range in.Attachments {
 		told[int(a.ID)] = a

@@ -96,6 +96,7 @@ type posted struct {
 	nonce               any
 	flags               int
 	only                string // ephemeral: who sees it
+	replyTo             string // the message that it answers
 	at                  time.Time
 }
 

@@ -22,6 +22,9 @@ type messageIn struct {
 	Mentions    *struct {
 		Parse []string `json:"parse"`
 	} `json:"allowed_mentions"`
+	Reference *struct {
+		ID string `json:"message_id"`
+	} `json:"message_reference"`
 	Embeds []any `json:"embeds"`
 	TTS    bool  `json:"tts"`
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -63,6 +65,9 @@ func (w *Workspace) api(out http.ResponseWriter, r *http.Request) {
 	w.calls[method]++
 	refused, revoked := w.refused[method], w.revoked[token]
 	hook, scopes := w.hooks[method], w.Scopes
+	if refused == "" && w.tooMany(method) {
+		refused = "ratelimited"
+	}
 	w.mu.Unlock()
 	if hook != nil {
 		hook(a["user"])
@@ -119,6 +124,18 @@ func cut(out http.ResponseWriter) {
 	}
 }
 
+// tooMany notes a call, and reports whether it is more than the method's rate.
+func (w *Workspace) tooMany(method string) bool {
+	most, limited := w.Rates[method]
+	if !limited {
+		return false
+	}
+	now := w.Now()
+	recent := slices.DeleteFunc(w.recent[method], func(at time.Time) bool { return now.Sub(at) >= time.Minute })
+	w.recent[method] = append(recent, now)
+	return len(recent) >= most
+}
+
 type result map[string]any
 
 func fail(code string) result { return result{"ok": false, "error": code} }
@@ -147,6 +164,7 @@ func init() {
 		"apps.connections.open":        {"", (*Workspace).connectionsOpen},
 		"users.info":                   {"users:read", (*Workspace).usersInfo},
 		"users.lookupByEmail":          {"users:read.email", (*Workspace).usersLookup},
+		"users.list":                   {"users:read", (*Workspace).usersList},
 		"conversations.open":           {"im:write", (*Workspace).conversationsOpen},
 		"conversations.history":        {"im:history", (*Workspace).history},
 		"conversations.replies":        {"im:history", (*Workspace).replies},
@@ -173,7 +191,7 @@ func (w *Workspace) usersInfo(a args) result {
 	if u == nil {
 		return fail("user_not_found")
 	}
-	return w.about(u, a)
+	return result{"user": w.userObject(u, a)}
 }
 
 // usersLookup does not find who is switched off
@@ -181,13 +199,39 @@ func (w *Workspace) usersInfo(a args) result {
 func (w *Workspace) usersLookup(a args) result {
 	for _, u := range w.users {
 		if u.Email != "" && strings.EqualFold(u.Email, a["email"]) && !u.Deleted {
-			return w.about(u, args{})
+			return result{"user": w.userObject(u, args{})}
 		}
 	}
 	return fail("users_not_found")
 }
 
-func (w *Workspace) about(u *User, a args) result {
+// usersList gives the members in the order of their ids, page by page. Who is of
+// another workspace is not among them.
+func (w *Workspace) usersList(a args) result {
+	limit, _ := strconv.Atoi(a["limit"])
+	if limit <= 0 || limit > 1000 {
+		return fail("invalid_limit")
+	}
+	if w.Page > 0 {
+		limit = min(limit, w.Page)
+	}
+	members, next := []result{}, ""
+	for _, id := range slices.Sorted(maps.Keys(w.users)) {
+		u := w.users[id]
+		if u.Team != Team || id < a["cursor"] {
+			continue
+		}
+		if len(members) == limit {
+			next = id
+			break
+		}
+		members = append(members, w.userObject(u, a))
+	}
+	return result{"members": members, "cache_ts": w.Now().Unix(), "response_metadata": result{"next_cursor": next}}
+}
+
+// userObject is what Slack tells of a user.
+func (w *Workspace) userObject(u *User, a args) result {
 	v := result{"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": u.Name, "is_bot": u.Bot, "deleted": u.Deleted,
 		"is_restricted": u.Restricted, "is_ultra_restricted": u.UltraRestricted, "is_stranger": u.Stranger, "is_invited_user": u.In}
 	if a["include_locale"] == "true" {
@@ -201,7 +245,7 @@ func (w *Workspace) about(u *User, a args) result {
 		p["email"] = u.Email
 	}
 	v["profile"] = p
-	return result{"user": v}
+	return v
 }
 
 func (w *Workspace) conversationsOpen(a args) result {

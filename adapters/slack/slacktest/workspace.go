@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -35,6 +36,10 @@ type Workspace struct {
 	Life   time.Duration // of a trigger
 	Wait   time.Duration // for an acknowledgement, before it counts as none
 	Ready  bool          // files are there at once; else only when they are shown a second time
+	// Rates are the calls a minute that it takes of a method; what is more is
+	// throttled. Of one that is not there it takes any number.
+	Rates map[string]int
+	Page  int // most members in an answer of users.list; 0: as many as are asked for
 
 	t      testing.TB
 	server *httptest.Server
@@ -53,6 +58,7 @@ type Workspace struct {
 	homes    map[string]json.RawMessage
 	whispers []Whisper
 	calls    map[string]int
+	recent   map[string][]time.Time       // calls of the last minute, of methods in Rates
 	refused  map[string]string            // method -> error, for as long as it is set
 	revoked  map[string]bool              // tokens
 	hooks    map[string]func(user string) // method -> before it is done
@@ -118,13 +124,16 @@ type stall struct {
 }
 
 // New makes a workspace that ends with the test.
-func New(t testing.TB) *Workspace {
+func New(t testing.TB) *Workspace { return NewOn(t, nil) }
+
+// NewOn is New with the Web API on a listener; nil: a port of this machine.
+func NewOn(t testing.TB, l net.Listener) *Workspace {
 	t.Helper()
 	w := &Workspace{
 		Now: time.Now, Scopes: AllScopes, Life: 3 * time.Second, Wait: 10 * time.Second,
 		t: t, closed: make(chan struct{}), secret: SigningSecret, socketOn: true,
 		users: map[string]*User{}, rooms: map[string]string{}, channels: map[string]Channel{}, messages: map[string][]*Message{}, files: map[string]*File{},
-		triggers: map[string]*trigger{}, modals: map[string]*View{}, homes: map[string]json.RawMessage{}, calls: map[string]int{},
+		triggers: map[string]*trigger{}, modals: map[string]*View{}, homes: map[string]json.RawMessage{}, calls: map[string]int{}, recent: map[string][]time.Time{},
 		refused: map[string]string{}, revoked: map[string]bool{}, hooks: map[string]func(string){}, faults: map[string]string{}, stalls: map[string]*stall{}, acks: map[string]chan json.RawMessage{},
 	}
 	w.users[BotUser] = &User{ID: BotUser, Team: Team, Name: "latchkey", Bot: true}
@@ -133,6 +142,10 @@ func New(t testing.TB) *Workspace {
 	mux.HandleFunc("/upload/{file}", w.upload)
 	mux.HandleFunc("/link/", w.link)
 	w.server = httptest.NewUnstartedServer(mux) // its answers name it
+	if l != nil {
+		_ = w.server.Listener.Close()
+		w.server.Listener = l
+	}
 	w.server.Start()
 	t.Cleanup(w.close)
 	return w
@@ -342,6 +355,14 @@ func (w *Workspace) Refuse(method, code string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused[method] = code
+}
+
+// Hook has something done before a method is; user is the argument of that name.
+// Nil ends it.
+func (w *Workspace) Hook(method string, do func(user string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hooks[method] = do
 }
 
 // Revoke makes a token no good, or good again.

@@ -76,6 +76,8 @@ type Cloud struct {
 	answers                [][]byte  // bodies with which the bot answered invokes
 	keys                   []map[string]any
 	keysAsked, tokensAsked int
+	membersAsked           int
+	members                int  // status with which members are not told of; 0: they are
 	AnyToken               bool // the connector wants no token, as an emulator's
 	keysDown               bool
 	NoDelete               bool // DELETE is not there, as in the Agents Playground
@@ -191,6 +193,20 @@ func (c *Cloud) PublishKey(id string, k *rsa.PrivateKey, endorsements ...string)
 	c.keys = append(slices.DeleteFunc(c.keys, func(k map[string]any) bool { return k["kid"] == id }), one)
 }
 
+// Members makes the connector refuse to tell of members, with a status; 0: it tells.
+func (c *Cloud) Members(status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members = status
+}
+
+// MembersAsked is how often it was asked for a member.
+func (c *Cloud) MembersAsked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.membersAsked
+}
+
 // KeysDown makes the key server fail, or answer again.
 func (c *Cloud) KeysDown(down bool) {
 	c.mu.Lock()
@@ -300,6 +316,11 @@ func (c *Cloud) authorized(next http.HandlerFunc) http.HandlerFunc {
 func (c *Cloud) member(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.membersAsked++
+	if c.members != 0 {
+		fail(w, c.members, "ServiceError")
+		return
+	}
 	p := c.people[r.PathValue("conv")]
 	if p == nil || p.UserID != r.PathValue("user") {
 		fail(w, http.StatusNotFound, "ConversationNotFound")

@@ -94,6 +94,12 @@ func (vouching) Vouch(context.Context, bot.ChannelID, string, bot.Vouch) (bot.Le
 	return bot.L2, nil
 }
 
+func (vouching) Defer(context.Context, bot.Deferred) error {
+	return errors.New("load: nobody is looked up here")
+}
+
+func (vouching) Deferred(bot.ConversationID) bool { return false }
+
 // TeamsPeer is the other end of Teams: store, rooms and the Teams adapter in
 // emulator mode, behind HTTP, with the dialogue of Run. It tells its address,
 // and its state for each line of in, and returns at the end of in.

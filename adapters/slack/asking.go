@@ -1,0 +1,232 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"latchkey/bot"
+)
+
+// How people are looked up. One question for each (users.info) is fine while they
+// are few; when a whole school writes at once, the list of all members
+// (users.list) tells hundreds in one answer.
+const (
+	askAtOnce = 8   // questions under way
+	askMany   = 12  // unknown people from which on the list is read, too
+	listPage  = 500 // members in one answer; Slack takes up to 1,000
+)
+
+// asking is who is being looked up.
+type asking struct {
+	mu      sync.Mutex
+	wanted  map[string]*question // by user
+	queue   []*question          // not asked yet, in the order in which they came
+	workers int
+	listing bool
+}
+
+// A question is about one user. Whoever waits reads its outcome when done is closed.
+type question struct {
+	user   string
+	listed bool // the list did not have them
+	over   bool // answered; asking.mu
+	done   chan struct{}
+	p      profile
+	err    *bot.SendError
+}
+
+// lookUp asks Slack about a user and waits for the answer. Many may ask about the
+// same one.
+func (a *Adapter) lookUp(ctx context.Context, user string) (profile, *bot.SendError) {
+	k := &a.asking
+	k.mu.Lock()
+	q := k.wanted[user]
+	if q == nil {
+		q = &question{user: user, done: make(chan struct{})}
+		if k.wanted == nil {
+			k.wanted = map[string]*question{}
+		}
+		k.wanted[user] = q
+		k.queue = append(k.queue, q)
+		a.askMore()
+	}
+	k.mu.Unlock()
+	select {
+	case <-q.done:
+		return q.p, q.err
+	case <-ctx.Done():
+		return profile{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: who somebody is: %w", ctx.Err())}
+	}
+}
+
+// askMore sees to it that somebody asks. k.mu is held.
+func (a *Adapter) askMore() {
+	k := &a.asking
+	if len(k.queue) > 0 && k.workers < askAtOnce {
+		if ctx, _, ok := a.begin(); ok {
+			k.workers++
+			go func() {
+				defer a.work.Done()
+				a.askEach(ctx)
+			}()
+		} else {
+			for _, q := range k.queue {
+				k.answer(q, profile{}, &bot.SendError{Kind: bot.SendRetry, Err: errShut})
+			}
+			k.queue = nil
+		}
+	}
+	unlisted := 0
+	for _, q := range k.queue {
+		if !q.listed {
+			unlisted++
+		}
+	}
+	if unlisted >= askMany && !k.listing {
+		if ctx, _, ok := a.begin(); ok {
+			k.listing = true
+			go func() {
+				defer a.work.Done()
+				a.askList(ctx)
+			}()
+		}
+	}
+}
+
+// answer gives a question its outcome. k.mu is held.
+func (k *asking) answer(q *question, p profile, err *bot.SendError) {
+	if q.over {
+		return
+	}
+	q.over, q.p, q.err = true, p, err
+	delete(k.wanted, q.user)
+	close(q.done)
+}
+
+// askEach asks about one after the other until nobody is left. What Slack does
+// not take now is asked again when it does.
+func (a *Adapter) askEach(ctx context.Context) {
+	k := &a.asking
+	for {
+		k.mu.Lock()
+		for len(k.queue) > 0 && k.queue[0].over {
+			k.queue = k.queue[1:]
+		}
+		if len(k.queue) == 0 {
+			k.workers--
+			k.mu.Unlock()
+			return
+		}
+		q := k.queue[0]
+		k.queue = k.queue[1:]
+		a.askMore()
+		k.mu.Unlock()
+		p, err := a.askOne(ctx, q)
+		if err != nil && err.Kind == bot.SendThrottled && ctx.Err() == nil {
+			k.mu.Lock()
+			k.queue = slices.Insert(k.queue, 0, q)
+			k.mu.Unlock()
+			sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute))
+			continue
+		}
+		k.mu.Lock()
+		k.answer(q, p, err)
+		k.mu.Unlock()
+	}
+}
+
+// askOne asks about one user (https://docs.slack.dev/reference/methods/users.info).
+func (a *Adapter) askOne(ctx context.Context, q *question) (profile, *bot.SendError) {
+	var got struct {
+		User account `json:"user"`
+	}
+	err := a.ask(ctx, "users.info", func(ctx context.Context, _ *slack.Client) error {
+		return a.read(ctx, "users.info", url.Values{"user": {q.user}, "include_locale": {"true"}}, &got)
+	})
+	switch {
+	case err != nil && err.Kind == bot.SendGone: // no such user: nobody to answer to
+		return a.know(profile{standing: machine}, q.user), nil
+	case err != nil:
+		return profile{}, err
+	}
+	return a.know(a.profileOf(&got.User, q.user), q.user), nil
+}
+
+// know remembers what Slack has just said of somebody.
+func (a *Adapter) know(p profile, user string) profile {
+	p.at = a.o.Now()
+	a.people.put(user, p)
+	return p
+}
+
+// askList reads the list of all members, page by page, until nobody is wanted any
+// more (https://docs.slack.dev/reference/methods/users.list).
+func (a *Adapter) askList(ctx context.Context) {
+	k := &a.asking
+	k.mu.Lock()
+	wanted := make([]*question, 0, len(k.wanted))
+	for _, q := range k.wanted {
+		wanted = append(wanted, q)
+	}
+	k.mu.Unlock()
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.listing = false
+		for _, q := range wanted { // the list does not have them, or cannot be had
+			q.listed = true
+		}
+	}()
+	for cursor := ""; ; {
+		var page struct {
+			Members []json.RawMessage `json:"members"`
+			Meta    struct {
+				Cursor string `json:"next_cursor"`
+			} `json:"response_metadata"`
+		}
+		err := a.ask(ctx, "users.list", func(ctx context.Context, _ *slack.Client) error {
+			return a.read(ctx, "users.list", url.Values{"limit": {strconv.Itoa(listPage)}, "cursor": {cursor}, "include_locale": {"true"}}, &page)
+		})
+		switch {
+		case err == nil:
+		case err.Kind == bot.SendThrottled && sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute)):
+			continue
+		default:
+			a.o.Log.Warn("slack: the list of members is not read; people are looked up one by one", "err", err)
+			return
+		}
+		left := a.tellAll(page.Members)
+		if cursor = page.Meta.Cursor; cursor == "" || left == 0 || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// tellAll takes down who stands in a page of the list, and returns how many
+// people are wanted still.
+func (a *Adapter) tellAll(members []json.RawMessage) (left int) {
+	k := &a.asking
+	for _, raw := range members {
+		var u account
+		if json.Unmarshal(raw, &u) != nil || !userID.MatchString(u.ID) {
+			continue
+		}
+		p := a.know(a.profileOf(&u, u.ID), u.ID)
+		k.mu.Lock()
+		if q := k.wanted[u.ID]; q != nil {
+			k.answer(q, p, nil)
+		}
+		k.mu.Unlock()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.wanted)
+}
