@@ -29,12 +29,17 @@ func entraNowhere(t *testing.T) string {
   tenant: 3f1c9e42-6a0b-4c55-9d1e-2b7f80a4c6d1
   client_id: 8b2d7f10-94c3-4e6a-b5f2-7c1d3e9a0b64
   client_secret_file: %s
-  login_url: http://127.0.0.1:9
-  graph_url: http://127.0.0.1:9
-`, secret)
+  login_url: %s
+  graph_url: %s
+`, secret, entraNobody, entraNobody)
 }
 
-const entraSecret = "canary-entra-secret-41"
+const (
+	entraSecret = "canary-entra-secret-41"
+	// entraNobody is where nobody answers. After three failures, which a slow
+	// machine gets to see, the log tells it as an error.
+	entraNobody = "http://127.0.0.1:9"
+)
 
 // reported stores what the report of last night has of a person, and the policy
 // of a tenant that allows everything to everybody.
