@@ -215,6 +215,36 @@ func TestQuestionIsShownAsAsked(t *testing.T) {
 	}
 }
 
+// TestEveryQuestionIsShown: a question that is answered stands in the chat as a
+// question, and not as dots, in every language.
+func TestEveryQuestionIsShown(t *testing.T) {
+	cat := catalogue()
+	cat.Facts["entra"] = "yes"
+	set, err := flows.Load(library.FS, nil, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ lang, at, text, heard string }{
+		{"en", "enroll.welcome", "what does it cost", "What does it cost?"},
+		{"es", "enroll.welcome", "cuánto cuesta", "¿Cuánto cuesta?"},
+		{"en", "get_in.which", "i have no email at home", "I have no private e-mail address"},
+		{"es", "get_in.missing", "si olvido mi contraseña en febrero", "¿Podré entrar después del 1 de febrero?"},
+		{"en", "get_in.app", "that did not work", "It does not work"},
+		{"en", "trouble.menu", "can someone help me", "Can somebody help me?"},
+	} {
+		flow, step, _ := strings.Cut(c.at, ".")
+		s := bot.Session{Lang: c.lang, Chosen: true, Prompt: 2, Stack: []bot.Frame{{Flow: flow, Step: step, Hash: set.Flow(flow).Hash}}}
+		var out bot.Output
+		set.Turn(&s, &bot.Event{Kind: bot.Text, Text: c.text}, &out)
+		if out.Message.Heard != c.heard {
+			t.Errorf("%s at %s: %q is shown as %q", c.lang, c.at, c.text, out.Message.Heard)
+		}
+	}
+	for name, lang := range set.UntitledQuestions() {
+		t.Errorf("the answer %s has neither title: nor run:, so the question is shown as dots (%s)", name, lang)
+	}
+}
+
 // TestHeadingIsAnAnswer: where February is offered, its heading as it stands
 // there, and without the day, takes the choice; where nothing of Microsoft is
 // read, neither it nor its number is there.
