@@ -18,7 +18,7 @@ func Replay(set *Set, name, text, lang string) (Coverage, error) {
 }
 
 // Words is everything that Message.Heard may hold of a set besides greetings
-// and logins, read from the scripts: labels, titles, names of languages.
+// and logins, read from the scripts: labels, titles, questions, names of languages.
 func Words(set *Set) map[string]bool {
 	words := map[string]bool{"": true, bot.Unheard: true}
 	sess := &bot.Session{}
@@ -31,6 +31,9 @@ func Words(set *Set) map[string]bool {
 			for i := range list.Entries {
 				words[list.Entries[i].Text.Source(li)] = true
 			}
+		}
+		for _, a := range set.faq {
+			words[a.Title.Source(li)] = true
 		}
 		for _, f := range set.order {
 			words[f.Title.Source(li)] = true
@@ -53,4 +56,18 @@ func Greets(set *Set, text string) bool {
 		}
 	}
 	return false
+}
+
+// UntitledQuestions names the answers of a set whose question would be shown as
+// dots, with the language.
+func (e *Set) UntitledQuestions() map[string]string {
+	bad := map[string]string{}
+	for _, a := range e.faq {
+		for li, l := range e.langs {
+			if a.run == nil && !a.Title.Has(li) {
+				bad[a.ID] = l.code
+			}
+		}
+	}
+	return bad
 }

@@ -30,6 +30,9 @@ func TestAboutFebruary(t *testing.T) {
 				"What is a passkey?", "will I be able to sign in without texts", "are texts going away", "microsoft says sms is ending", "am i ready for february?",
 				"What changes in February?", "Will I lose access on Feb 1?", "can I still log in after February", "does my Microsoft sign in still work in february",
 				"what happens to my text codes", "What will happen to my text codes?", "can I wait until January", "will they lock me out in February",
+				"will i be able to reset my password after february", "what if I forget my password in February", "will outlook still work in febuary", "am i ok for february",
+				"can i keep using text messages", "what happens to people who only have texts", "teh texts r stoping what do i do", "what does microsoft know about me",
+				"what is registered for me at microsoft", "show me my microsoft methods",
 			},
 			not: []string{
 				"the text never came", "my texts stopped coming", "I can't log in", "I still cant log in", "I cannot sign in to my computer", "no code", "is this safe",
@@ -37,6 +40,8 @@ func TestAboutFebruary(t *testing.T) {
 				"when do you open on monday", "is the help desk open in february", "what is the code", "my passkeyboard is broken", "I am going away next week",
 				"Microsoft texted me a number", "the microsoft sms does not arrive", "microsoft stopped asking me",
 				"what happens if the text never comes", "what happened to my code", "my smartphone does not scan the code",
+				"I need a new password", "can you reset my password", "what is this for", "microsoft sent me an email about texts, is that real",
+				"the email from microsoft did not come", "I still get no text", "can someone help me in person",
 			},
 		},
 		"es": {
@@ -46,11 +51,13 @@ func TestAboutFebruary(t *testing.T) {
 				"oí que Microsoft deja de mandar mensajes", "¿qué cambia en febrero?", "¿necesito una clave de acceso?", "qué es una clave de acceso",
 				"¿voy a perder el acceso en febrero?", "¿estoy lista para febrero?",
 				"que pasa con mis codigos de texto", "qué pasa con mis mensajes de texto", "me van a bloquear en febrero", "¿puedo esperar hasta enero?",
+				"podre cambiar mi contraseña en febrero", "si olvido mi contraseña en febrero", "estoy lista para febrero verdad", "que sabe microsoft de mi",
 			},
 			not: []string{
 				"no puedo entrar", "no llegó el mensaje", "¿cuánto cuesta?", "perdí mi teléfono", "olvidé mi contraseña", "qué aplicación es", "no tengo internet",
 				"no me llegan los mensajes", "¿está abierta la mesa de ayuda en febrero?", "la impresora no funciona", "¿puedo usar Microsoft Authenticator?",
 				"el mensaje de Microsoft no llega", "Microsoft me deja esperando", "qué pasa con mi código",
+				"cambiar mi contraseña", "me llego un correo de microsoft es verdad", "me puede ayudar alguien",
 			},
 		},
 	} {
@@ -95,6 +102,9 @@ func TestSaidInGetIn(t *testing.T) {
 	steps := []string{"missing", "unsure", "unknown", "which", "app", "other_app", "passkey", "email", "phone", "fails", "nothing", "token"}
 	adding := []string{"which", "app", "other_app", "passkey", "email", "phone"}
 	everywhere := append([]string{"fine", "off", "guest", "mine", "elsewhere", "look"}, steps...)
+	judged := []string{"february", "am i ok", "is my account ready", "just tell me yes or no", "will my email still work", "I have everything, right?", "does this apply to me",
+		"will i be able to reset my password after february", "what if i forget my password in february", "do I still get my texts"}
+	judgedES := []string{"febrero", "¿estoy bien?", "solo dígame sí o no", "¿va a funcionar mi correo?", "tengo todo", "¿me aplica?", "¿podré cambiar mi contraseña en febrero?"}
 	for _, c := range []struct {
 		steps []string
 		lang  string
@@ -119,6 +129,29 @@ func TestSaidInGetIn(t *testing.T) {
 		{everywhere, "es", "No lo puedo hacer por usted.", []string{"¿puede agregarlo por mí?"}},
 		{everywhere, "en", "On 1 February 2027 Microsoft stops", []string{"what if I do nothing", "will I be locked out", "can I wait until January"}},
 		{everywhere, "es", "El 1 de febrero de 2027 Microsoft deja", []string{"me van a bloquear en febrero", "¿puedo esperar hasta enero?"}},
+		{[]string{"fine", "missing", "unsure", "off"}, "en", "readiness.again", judged},
+		{[]string{"fine", "missing", "unsure", "off"}, "es", "readiness.again", judgedES},
+		{slices.DeleteFunc(append([]string{"mine"}, steps...), func(s string) bool { return s == "missing" || s == "unsure" }), "en", "readiness.mine", judged},
+		{slices.DeleteFunc(append([]string{"mine"}, steps...), func(s string) bool { return s == "missing" || s == "unsure" }), "es", "readiness.mine", judgedES},
+		{[]string{"fine"}, "en", "readiness.again", []string{"how do I add an authenticator app", "I don't want an app", "i already have the app"}},
+		{steps, "en", "readiness.ways none", []string{"i dont want an app"}},
+		{steps, "es", "readiness.ways none", []string{"no quiero una aplicación"}},
+		{steps, "en", "readiness.ways ", []string{"how do i add an authenticator app"}},
+		{steps, "es", "readiness.ways ", []string{"cómo agrego la aplicación"}},
+		{everywhere, "en", "A token is a small device that shows six digits. You type", []string{"what is a token", "where do i get a token"}},
+		{everywhere, "es", "Un token es un aparato pequeño que muestra seis cifras. Usted", []string{"qué es un token", "dónde consigo un token"}},
+		{everywhere, "en", "A private address helps only", []string{"i have no email at home", "I don't have an e-mail address"}},
+		{everywhere, "es", "Un correo personal ayuda solo", []string{"no tengo correo en casa"}},
+		{everywhere, "en", "Codes by text and call are easier to steal", []string{"why is microsoft doing this"}},
+		{everywhere, "es", "Los códigos por mensaje y por llamada", []string{"por que hace esto microsoft"}},
+		{everywhere, "en", "On 1 February 2027 Microsoft stops its own texts", []string{"when does it end exactly"}},
+		{everywhere, "es", "El 1 de febrero de 2027 Microsoft deja", []string{"cuándo termina exactamente"}},
+		{everywhere, "en", "On 1 February 2027 Microsoft stops its own calls", []string{"do phone calls also stop", "does the code by call also end"}},
+		{everywhere, "es", "El 1 de febrero de 2027 Microsoft también", []string{"las llamadas también se acaban"}},
+		{everywhere, "en", "What you have at Microsoft you change", []string{"i got a new phone last week", "i changed my number"}},
+		{everywhere, "es", "Lo que tiene en Microsoft se cambia", []string{"tengo celular nuevo", "cambié de número"}},
+		{everywhere, "en", "It is true that Microsoft stops", []string{"microsoft sent me an email about texts, is that real"}},
+		{everywhere, "es", "Es verdad que el 1 de febrero", []string{"me llegó un correo de Microsoft, ¿es verdad?"}},
 		{append([]string{"fine", "off"}, steps...), "en", "readiness.mine", []string{"do I have to do something", "what do I have to do"}},
 		{append([]string{"fine", "off"}, steps...), "es", "readiness.mine", []string{"qué me falta", "tengo que hacer algo"}},
 	} {
@@ -179,6 +212,36 @@ func TestQuestionIsShownAsAsked(t *testing.T) {
 		if out.Message.Heard != c.heard || !strings.HasPrefix(out.Message.Text, c.says) {
 			t.Errorf("below the answer: %q: heard %q, says %q", c.text, out.Message.Heard, out.Message.Text)
 		}
+	}
+}
+
+// TestEveryQuestionIsShown: a question that is answered stands in the chat as a
+// question, and not as dots, in every language.
+func TestEveryQuestionIsShown(t *testing.T) {
+	cat := catalogue()
+	cat.Facts["entra"] = "yes"
+	set, err := flows.Load(library.FS, nil, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ lang, at, text, heard string }{
+		{"en", "enroll.welcome", "what does it cost", "What does it cost?"},
+		{"es", "enroll.welcome", "cuánto cuesta", "¿Cuánto cuesta?"},
+		{"en", "get_in.which", "i have no email at home", "I have no private e-mail address"},
+		{"es", "get_in.missing", "si olvido mi contraseña en febrero", "¿Podré entrar después del 1 de febrero?"},
+		{"en", "get_in.app", "that did not work", "It does not work"},
+		{"en", "trouble.menu", "can someone help me", "Can somebody help me?"},
+	} {
+		flow, step, _ := strings.Cut(c.at, ".")
+		s := bot.Session{Lang: c.lang, Chosen: true, Prompt: 2, Stack: []bot.Frame{{Flow: flow, Step: step, Hash: set.Flow(flow).Hash}}}
+		var out bot.Output
+		set.Turn(&s, &bot.Event{Kind: bot.Text, Text: c.text}, &out)
+		if out.Message.Heard != c.heard {
+			t.Errorf("%s at %s: %q is shown as %q", c.lang, c.at, c.text, out.Message.Heard)
+		}
+	}
+	for name, lang := range set.UntitledQuestions() {
+		t.Errorf("the answer %s has neither title: nor run:, so the question is shown as dots (%s)", name, lang)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestHeard(t *testing.T) {
 		{"typed code", nil, text("123456"), bot.Unheard},
 		{"typed wrong code", nil, text("12345"), bot.Unheard},
 		{"typed eight characters", []string{"resend"}, text("7F3K9QXD"), bot.Unheard},
-		{"typed question", nil, text("is this safe?"), bot.Unheard},
+		{"typed question", nil, text("is this safe?"), "Is this safe?"},
 		{"typed nonsense", nil, text("qwertz uiop"), bot.Unheard},
 		{"typed nothing", nil, text(" \u200b"), bot.Unheard},
 		{"typed too much", nil, bot.Event{Kind: bot.Text, Text: "help", TooLong: true}, bot.Unheard},

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,8 +53,19 @@ func (device) Password() string { return roomtest.Password }
 func (device) Number() string   { return "(704) 555-0148" }
 func (device) Mailbox() string  { return "my.own@mailbox.example" }
 
+// pageDevice is the same where people sign in on a page.
+type pageDevice struct{ device }
+
+func (pageDevice) People() []web.Pretend { return nil }
+func (pageDevice) Password() string      { return "" }
+
 // demo is a house with a pretend phone, and a visitor before its page.
 func demo(t *testing.T) (*house, *tab) {
+	t.Helper()
+	return demoWith(t, func(d device) web.Device { return d })
+}
+
+func demoWith(t *testing.T, as func(device) web.Device) (*house, *tab) {
 	t.Helper()
 	h := newHouse(t, func(h *house) {
 		d, err := pretend.New(pretend.Options{Demo: true, Dir: t.TempDir(), Facts: bot.Facts("org", "Contoso"), Phrases: h.Scripts, Now: h.Clock.Now})
@@ -61,7 +73,7 @@ func demo(t *testing.T) (*house, *tab) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = d.Close() })
-		h.Options.Device = device{d}
+		h.Options.Device = as(device{d})
 		h.Verify.Senders = map[bot.Via]bot.Sender{bot.SMS: d, bot.Voice: d, bot.Mail: d}
 		h.Enroll.Notifier = d
 	})
@@ -327,6 +339,25 @@ func TestNoDemoWithoutDevice(t *testing.T) {
 		if _, err := web.New(o); (err == nil) != ok {
 			t.Errorf("a pretend phone at %s: %v", public, err)
 		}
+	}
+}
+
+// TestDemoWithSignInPage: where people sign in on a page, the phone offers no
+// names to type and no password; the rest of it is there.
+func TestDemoWithSignInPage(t *testing.T) {
+	pads := func(c *tab) (names []string) {
+		for _, n := range all(c.Page, class("pad")) {
+			names = append(names, attr(n, "data-pad"))
+		}
+		return names
+	}
+	_, c := demo(t)
+	if got := pads(c); !slices.Equal(got, []string{"people", "reach", "private"}) || !strings.Contains(c.got.Body, roomtest.Password) {
+		t.Errorf("with names: %q", got)
+	}
+	_, c = demoWith(t, func(d device) web.Device { return pageDevice{d} })
+	if got := pads(c); !slices.Equal(got, []string{"reach", "private"}) || strings.Contains(c.got.Body, "Pick a user name") || strings.Contains(c.got.Body, "Password of everybody") {
+		t.Errorf("with a page: %q", got)
 	}
 }
 

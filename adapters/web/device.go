@@ -19,9 +19,11 @@ type Device interface {
 	// Scan adds an entry from an otpauth address, as a camera would, and
 	// returns the name of the entry.
 	Scan(uri bot.Secret) (name string, err error)
-	// People lists who one may pretend to be.
+	// People lists who one may pretend to be by typing a name in the chat; none
+	// where people sign in on a page.
 	People() []Pretend
-	// Password opens every account of the demo.
+	// Password opens every account of the demo; empty where people sign in on a
+	// page.
 	Password() string
 	// Number is the phone's own, as people write it.
 	Number() string

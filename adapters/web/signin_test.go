@@ -412,7 +412,7 @@ func TestSignInThatDoesNotComeAbout(t *testing.T) {
 			if c.begin == nil {
 				g = b.back(came(b.toProvider(g), c.answer...))
 			}
-			b.want(g, c.status, c.text, `action="/signin"`, "(704) 296-3143", `href="/chat"`)
+			b.want(g, c.status, "You are not signed in here", c.text, `action="/signin"`, "(704) 296-3143", `href="/chat"`)
 			if b.cookie("session") != session || h.state(s.Conversation) != before || strings.Contains(g.Body, "canary") {
 				t.Error("something changed, or was told")
 			}

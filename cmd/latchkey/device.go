@@ -75,8 +75,12 @@ func (p phone) Scan(uri bot.Secret) (string, error) {
 }
 
 // webPhone shows the pretend phone beside the web chat, with what its owner
-// knows by heart.
-type webPhone struct{ phone }
+// knows by heart. With page, people sign in on a page: nobody types a name or a
+// password.
+type webPhone struct {
+	phone
+	page bool
+}
 
 // The phone's own number and its owner's private mailbox. The number is one
 // that is kept free for fiction (+1 201 555 0100 to 0199) and that a mobile
@@ -118,7 +122,10 @@ func (p webPhone) Codes(at time.Time) []web.Code {
 	return codes
 }
 
-func (webPhone) People() []web.Pretend {
+func (p webPhone) People() []web.Pretend {
+	if p.page {
+		return nil
+	}
 	var out []web.Pretend
 	for _, p := range demoStaff() {
 		out = append(out, web.Pretend{Username: p.Username, Name: p.Name, Lang: p.Lang, Disabled: p.Disabled})
@@ -126,9 +133,15 @@ func (webPhone) People() []web.Pretend {
 	return out
 }
 
-func (webPhone) Password() string { return string(localdir.DemoPassword) }
-func (webPhone) Number() string   { return demoNumber }
-func (webPhone) Mailbox() string  { return demoMailbox }
+func (webPhone) Number() string  { return demoNumber }
+func (webPhone) Mailbox() string { return demoMailbox }
+
+func (p webPhone) Password() string {
+	if p.page {
+		return ""
+	}
+	return string(localdir.DemoPassword)
+}
 
 // demoStaff is the demo's staff list.
 func demoStaff() []bot.Person {

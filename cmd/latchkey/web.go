@@ -38,7 +38,7 @@ func plugWeb(h *house) error {
 		o.Provider, o.Second = h.outside.provider, c.SecondFactor() != ""
 	}
 	if d := h.outside.device; d != nil {
-		o.Device = webPhone{phone{d, c.Org.Name}}
+		o.Device = webPhone{phone{d, c.Org.Name}, o.Provider != nil}
 	}
 	for _, p := range c.HTTP.Proxies {
 		network, err := netip.ParsePrefix(p)

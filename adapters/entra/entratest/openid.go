@@ -364,7 +364,7 @@ func (t *Tenant) entered(r *http.Request, a asked) (*session, string, *oops) {
 	}
 	i, found := -1, false
 	for n := range t.size() {
-		if s := t.current(n); s.gone == "" && (strings.EqualFold(s.UPN, who) || strings.EqualFold(s.Mail, who) || s.ID == strings.ToLower(who)) {
+		if s := t.current(n); s.gone == "" && (strings.EqualFold(s.UPN, who) || strings.EqualFold(s.UPN, who+"@"+Domain) || strings.EqualFold(s.Mail, who) || s.ID == strings.ToLower(who)) {
 			i, found = n, true
 			break
 		}

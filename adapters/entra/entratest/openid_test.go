@@ -330,6 +330,10 @@ func TestSignInsThatFail(t *testing.T) {
 			t.Errorf("%s: %s", who, page)
 		}
 	}
+	short, _, _ := strings.Cut(p.UPN, "@")
+	if page, back := b.enter(short, "password"); back.Get("code") == "" {
+		t.Errorf("by the user name alone: %s", page)
+	}
 	if _, back := b.enter("", "cancel"); back.Get("error") != "access_denied" || back.Get("code") != "" {
 		t.Errorf("%v", back)
 	}

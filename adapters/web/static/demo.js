@@ -195,9 +195,10 @@
     const pads = Object.fromEntries(all('.pad').map((p) => [p.dataset.pad, p]));
     const known = all('progress', chat).some((p) => p.value > 1); // past the question who one is
     pads.private.classList.toggle('now', needed);
-    const names = known ? ['reach', 'people'] : ['people', 'reach'];
+    let names = known ? ['reach', 'people'] : ['people', 'reach'];
     if (needed) names.unshift('private');
     else names.push('private');
+    names = names.filter((n) => pads[n]); // nobody to pick where people sign in on a page
     if (all('.pad').map((p) => p.dataset.pad).join() === names.join()) return;
     app('notes').append(...names.map((n) => pads[n]));
   }
