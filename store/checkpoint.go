@@ -23,6 +23,7 @@ type checkpointer struct {
 	stop  chan struct{}
 	done  chan struct{}
 	long  atomic.Bool
+	steps atomic.Bool // an import carries over what it writes: the writer need not help
 }
 
 const (
@@ -85,7 +86,7 @@ func (k *checkpointer) run() {
 		pages, err := k.pass(k.c)
 		if err != nil {
 			k.l.db.log.Warn("store: checkpoint failed", "err", err)
-		} else if pages > longWAL {
+		} else if pages > longWAL && !k.steps.Load() {
 			k.long.Store(true)
 		}
 	}

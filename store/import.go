@@ -350,7 +350,7 @@ func (im *importer) when(condition string) string {
 // The rows pass through temporary tables, so memory stays bounded whatever
 // their number. Turns go on meanwhile: nothing is stored until all rows are
 // looked at and the import as a whole is decided, and then it is stored in steps
-// of mergeStep people, each right in itself. What is cut off between two steps,
+// of some thousand people, each right in itself. What is cut off between two steps,
 // by a crash or an error of the database, is made whole by the same rows once
 // more, and the record of changes tells both parts (see ImportOptions.Key).
 //
@@ -771,13 +771,22 @@ func (l *lite) importPeople(ctx context.Context, im *importer) (err error) {
 	// check them while turns go on.
 	l.importing.Lock()
 	defer l.importing.Unlock()
+	l.ck.steps.Store(true)
+	defer l.ck.steps.Store(false)
 	return im.finish(c, func(fn func() error) error { return l.importStep(c, im, fn) })
 }
 
-// importStep runs fn in a transaction of its own, under the gate.
+// importStep runs fn in a transaction of its own, under the gate. What the step
+// before has left in the WAL is carried over first, while turns go on; only what
+// they have written meanwhile is left for the gate, so that the WAL starts again
+// from its beginning.
 func (l *lite) importStep(c *liteConn, im *importer, fn func() error) error {
+	pages := l.importCheckpoint(c)
 	l.gate.Lock()
 	defer l.gate.Unlock()
+	if pages > longWAL {
+		l.importCheckpoint(c)
+	}
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return wrap("begin", err)
 	}
@@ -794,6 +803,15 @@ func (l *lite) importStep(c *liteConn, im *importer, fn func() error) error {
 	l.db.noteAudit(&im.head)
 	l.ck.mark()
 	return nil
+}
+
+// importCheckpoint carries the WAL over and returns its length in pages.
+func (l *lite) importCheckpoint(c *liteConn) int64 {
+	pages, err := l.ck.pass(c)
+	if err != nil {
+		l.db.log.Warn("store: checkpoint by an import failed", "err", err)
+	}
+	return pages
 }
 
 // stageRows writes the rows to the temporary table.

@@ -5,14 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/failpoint"
 )
 
-// mergeStep is how many people one transaction of a merge changes. Turns wait
-// for it, some hundredths of a second on SQLite.
-const mergeStep = 2000
+// mergeStep is how many people the first transaction of a merge changes, and
+// each at least. While one takes less than half of stepTime the next has twice as
+// many, up to mergeMost: the more people, the less often a page of an index is
+// written. On SQLite turns wait for a step.
+const (
+	mergeStep = 1000
+	mergeMost = 16000
+	stepTime  = 250 * time.Millisecond
+)
 
 // What is to be done for a person of import_work.
 const (
@@ -132,8 +139,8 @@ func (im *importer) merge(c texter, within func(func() error) error) error {
 	}
 	done := im.before
 	done.Key, done.Ended = im.o.Key, false
-	for from := 0; ; {
-		to := min(from+mergeStep, early)
+	for from, size := 0, mergeStep; ; {
+		to := min(from+size, early)
 		last := to == early
 		if last {
 			to = all
@@ -146,7 +153,9 @@ func (im *importer) merge(c texter, within func(func() error) error) error {
 		for _, w := range what {
 			done.Gone += w.off
 		}
+		var begin time.Time
 		err = within(func() error {
+			begin = time.Now()
 			if err := im.step(c, from, to, what, to > early); err != nil {
 				return err
 			}
@@ -174,6 +183,12 @@ func (im *importer) merge(c texter, within func(func() error) error) error {
 			return err
 		}
 		from = to
+		switch took := time.Since(begin); {
+		case took < stepTime/2:
+			size = min(2*size, mergeMost)
+		case took > stepTime:
+			size = max(size/2, mergeStep)
+		}
 	}
 }
 

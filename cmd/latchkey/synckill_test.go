@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	killedPeople = 9000 // made in five steps
+	killedPeople = 9000 // made in four steps at least
 	killedPage   = 200  // accounts on a page of the pretend tenant
 )
 
