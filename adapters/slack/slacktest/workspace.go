@@ -36,6 +36,8 @@ type Workspace struct {
 	Life   time.Duration // of a trigger
 	Wait   time.Duration // for an acknowledgement, before it counts as none
 	Ready  bool          // files are there at once; else only when they are shown a second time
+	// Missing: files are never there when they are shown.
+	Missing bool
 	// Rates are the calls a minute that it takes of a method; what is more is
 	// throttled. Of one that is not there it takes any number.
 	Rates map[string]int
@@ -320,7 +322,7 @@ func (w *Workspace) Calls(method string) int {
 	return w.calls[method]
 }
 
-// Refuse makes a method answer with an error ("ratelimited" as Slack does, with a
+// Refuse makes a method, or with "upload" the storage of files, answer with an error ("ratelimited" as Slack does, with a
 // status and a pause); "" ends that.
 func (w *Workspace) Refuse(method, code string) {
 	w.mu.Lock()

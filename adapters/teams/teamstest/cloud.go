@@ -93,6 +93,7 @@ const (
 	Early                     // 412
 	Removed                   // 403 BotNotInConversationRoster: it was uninstalled
 	Lost                      // 404 of something in between
+	Large                     // 413, of what has a picture inside
 )
 
 type stall struct{ begun, gate chan struct{} }
@@ -365,6 +366,11 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request) {
 	case Early:
 		fail(w, http.StatusPreconditionFailed, "")
 		return
+	case Large:
+		if bytes.Contains(b, []byte("data:image/")) {
+			fail(w, http.StatusRequestEntityTooLarge, "MessageSizeTooBig")
+			return
+		}
 	}
 	a, why := read(b)
 	if why == "" && a["conversation"].(map[string]any)["id"] != conv {
