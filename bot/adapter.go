@@ -57,6 +57,27 @@ type Delivery struct {
 	Attempt      int       // 1 for the first
 }
 
+// WithoutPicture is the delivery as it goes out when the platform refuses its
+// picture: what a picture of the scripts shows is told in words, and in place of a
+// QR code stands that it could not be shown (the phrase chat.no_picture), beside
+// the key to type and the link. lang is used when the message has no language.
+func (d Delivery) WithoutPicture(ps Phrases, lang string) Delivery {
+	if p := d.Message.Picture; p != nil {
+		told := *p
+		told.Name = ""
+		d.Message.Picture = &told
+	}
+	if d.Revealed != nil {
+		if d.Message.Lang != "" {
+			lang = d.Message.Lang
+		}
+		bare := *d.Revealed
+		bare.PNG = nil
+		d.Revealed, d.Message.Picture = &bare, &Picture{Alt: ps.Phrase(lang, "chat.no_picture")}
+	}
+	return d
+}
+
 // A Receipt says what the platform made of a delivery.
 type Receipt struct {
 	ID string // the platform's id of the message, for deletion

@@ -48,9 +48,11 @@ const (
 	codeUnknownInteraction = 10062
 	codeFlagged            = 20026
 	codeTooManyDMs         = 40003
+	codeTooLarge           = 40005
 	codeAnswered           = 40060
 	codeNoAccess           = 50001
 	codeClosed             = 50007
+	codeNoPermission       = 50013
 	codeNoCommonServer     = 50278
 )
 

@@ -25,6 +25,15 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
 	}
 	id, err := a.post(ctx, at.Channel, w.Message, w.File)
+	var no *refusal
+	if w.File != nil && errors.As(err, &no) && (no.Status == http.StatusRequestEntityTooLarge || no.Code == codeTooLarge || no.Code == codeNoPermission) {
+		a.o.Log.Warn("Discord refuses a picture; the message goes without it", "err", err)
+		bare := d.WithoutPicture(a.o.Phrases, a.o.Lang)
+		if w, err = render(&bare, a.o.Phrases, a.o.Lang, a.o.Picture); err != nil {
+			return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+		}
+		id, err = a.post(ctx, at.Channel, w.Message, nil)
+	}
 	if err == nil {
 		return bot.Receipt{ID: id}, nil
 	}

@@ -334,3 +334,41 @@ func TestTokenIsAskedForAtEachUse(t *testing.T) {
 		t.Errorf("with the new one: %v", err)
 	}
 }
+
+// TestRefusedPicture: a message whose picture Discord does not take goes out without
+// it in the same attempt, with the key, the link and a word about the picture.
+func TestRefusedPicture(t *testing.T) {
+	t.Parallel()
+	for what, refuse := range map[string][2]int{"too large": {http.StatusRequestEntityTooLarge, 40005}, "a proxy's 413": {http.StatusRequestEntityTooLarge, 0}, "no permission": {http.StatusForbidden, 50013}} {
+		st := perform(t, nil, nil)
+		st.up()
+		ann := st.s.Person(1)
+		st.do(ann.Say("hello"))
+		st.heard(ann, []string{"hello"})
+		st.s.Fault(ann.Channel(), func(w http.ResponseWriter, _ *http.Request, c *discordtest.Call) bool {
+			if c.File == nil {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(refuse[0])
+			fmt.Fprintf(w, `{"code":%d,"message":"no"}`, refuse[1])
+			return true
+		})
+		_, err := st.deliver(ann, 1, bot.Message{Text: "Scan.", Lang: "en", Picture: &bot.Picture{Alt: "The code."}}, func(d *bot.Delivery) {
+			d.Revealed = &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: []byte("the picture")}
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		m := find(t, ann, "Scan.")
+		shown, _ := discordtest.Markdown(m.Content)
+		for _, want := range []string{"ABCD", "otpauth://totp/x?secret=ABCD", "No picture. Type the key."} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("%s: %q is missing in %q", what, want, shown)
+			}
+		}
+		if len(m.Files) > 0 {
+			t.Errorf("%s: %d files", what, len(m.Files))
+		}
+	}
+}

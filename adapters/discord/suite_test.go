@@ -493,7 +493,7 @@ var phrases = adaptertest.Phrases{
 	"en web.chat.page.qr": "Show the picture on a private page",
 	"en chat.pressed":     "✓ {label}", "es chat.pressed": "✓ {label}",
 	"en chat.key": "Key to type: {key}", "en chat.same_phone": "Link for an app on this phone: {link}",
-	"en chat.picture.alt": "QR code for adding the account.", "en chat.open_page": "This opens a private page.", "en chat.no_page": "No page can be opened.",
+	"en chat.picture.alt": "QR code for adding the account.", "en chat.no_picture": "No picture. Type the key.", "es chat.no_picture": "Sin imagen.", "en chat.open_page": "This opens a private page.", "en chat.no_page": "No page can be opened.",
 	"en chat.wait": "One moment, please.", "es chat.wait": "Un momento, por favor.",
 	"en chat.in_channel": "Let us talk in private. I have written you a direct message.", "es chat.in_channel": "Hablemos en privado.",
 	"en chat.in_channel.ask": "Please send me a direct message.", "es chat.in_channel.ask": "Por favor, escríbame.",

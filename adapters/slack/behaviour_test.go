@@ -448,6 +448,7 @@ func TestCommand(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	u := s.Person(1).ID()
+	s.knows(u)
 	for text, want := range map[string]*bot.Event{
 		"": {Kind: bot.Open}, "start": {Kind: bot.Open}, " Status ": {Kind: bot.Text, Text: "status"}, "help": {Kind: bot.Text, Text: "help"}, "stop": {Kind: bot.Text, Text: "stop"},
 		"my password is hunter2": nil,
@@ -498,8 +499,7 @@ func mentioned(t *testing.T, known bool) {
 	}
 	mention := func() { s.does(what()) }
 	if known {
-		s.does(s.Commands(u, s.Room(u), "/sspr", "help"))
-		s.took()
+		s.knows(u)
 	}
 	s.inbox.shut.Store(true)
 	first := what()
@@ -816,6 +816,63 @@ func TestPictureInDoubt(t *testing.T) {
 			t.Errorf("%s: something is left", fault)
 		}
 	}
+}
+
+// TestRefusedPicture: a picture that Slack does not take costs nobody the message: it
+// goes out in the same attempt, with the key and the link and a word about the
+// picture. Health tells why, until a picture is taken. A picture that has to wait
+// is waited for.
+func TestRefusedPicture(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	s.Set(func(w *slacktest.Workspace) { w.Ready = true })
+	n := 0
+	send := func() (adaptertest.Shown, error) {
+		n++
+		u := s.Person(n).ID()
+		_, err := s.a.Send(context.Background(), bot.Delivery{
+			Key: fmt.Sprint("c/", n), Conversation: "c", Seq: int64(n), User: u, Attempt: 1, Message: bot.Message{Text: "Scan.", Fleeting: true, Picture: &bot.Picture{Alt: "The code."}},
+			Revealed: &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: dot},
+		})
+		all := s.sees(u)
+		if len(all) != 1 {
+			return adaptertest.Shown{}, err
+		}
+		return all[0], err
+	}
+	for _, c := range []struct{ method, code, health string }{
+		{"files.getUploadURLExternal", "missing_scope", "add the scopes"}, {"files.completeUploadExternal", "storage_limit_reached", "make room"},
+		{"files.getUploadURLExternal", "file_uploads_disabled", "uploads are off"}, {"files.completeUploadExternal", "internal_error", "internal_error"}, {"upload", "x", "status 500"},
+	} {
+		s.Refuse(c.method, c.code)
+		m, err := send()
+		if err != nil || len(m.Pictures) > 0 {
+			t.Errorf("%s: %v, %d pictures", c.code, err, len(m.Pictures))
+		}
+		for _, want := range []string{"Scan.", "ABCD", "otpauth://totp/x?secret=ABCD", "No picture. Type the key."} {
+			if !strings.Contains(m.Text, want) {
+				t.Errorf("%s: %q is missing in %q", c.code, want, m.Text)
+			}
+		}
+		if h := s.a.Health(); h.OK || !strings.Contains(h.Text, c.health) {
+			t.Errorf("%s: health %+v", c.code, h)
+		}
+		s.Refuse(c.method, "")
+	}
+	s.Refuse("files.getUploadURLExternal", "ratelimited")
+	var se *bot.SendError
+	if m, err := send(); !errors.As(err, &se) || se.Kind != bot.SendThrottled || m.Text != "" {
+		t.Errorf("a picture that has to wait: %v, %q", err, m.Text)
+	}
+	s.Refuse("files.getUploadURLExternal", "")
+	if m, err := send(); err != nil || len(m.Pictures) != 1 || strings.Contains(m.Text, "No picture") || !s.a.Health().OK {
+		t.Errorf("mended: %v, %+v, health %+v", err, m, s.a.Health())
+	}
+	s.Set(func(w *slacktest.Workspace) { w.Ready, w.Missing = false, true })
+	if m, err := send(); err != nil || len(m.Pictures) > 0 || !strings.Contains(m.Text, "No picture. Type the key.") {
+		t.Errorf("a file that Slack took and does not find: %v, %+v", err, m)
+	}
+	s.until("the file to go", func() bool { return len(s.Files()) == 1 })
 }
 
 // TestPictureTooLate: when there is nothing to reveal any more at the next

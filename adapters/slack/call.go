@@ -177,7 +177,7 @@ func (a *Adapter) classify(method string, err error, written bool) *bot.SendErro
 		if v.kind == bot.SendThrottled {
 			after = 5 * time.Second
 		}
-		return &bot.SendError{Kind: v.kind, Code: v.code, After: after, Err: fmt.Errorf("slack: %s: %s", method, printable(code))}
+		return &bot.SendError{Kind: v.kind, Code: v.code, After: after, Err: &answered{method, printable(code)}}
 	case errors.As(err, &status):
 		kind := bot.SendUncertain
 		if status.Code == http.StatusTooManyRequests {
@@ -194,6 +194,12 @@ func (a *Adapter) classify(method string, err error, written bool) *bot.SendErro
 	}
 	return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %s: not reached: %w", method, bare(err))}
 }
+
+// answered is an answer of Slack's that is not ok.
+type answered struct{ method, code string }
+
+// Error implements error.
+func (e *answered) Error() string { return "slack: " + e.method + ": " + e.code }
 
 // bare takes the address out of an error of net/http: that of an upload is as
 // good as a key.

@@ -13,6 +13,9 @@ type health struct {
 	line bot.Health // of the way in
 	out  string     // what is wrong with the bot token, or empty
 	at   time.Time
+
+	files   string // why pictures are refused, or empty
+	filesAt time.Time
 }
 
 // Health implements bot.Healther.
@@ -23,7 +26,20 @@ func (a *Adapter) Health() bot.Health {
 	if h.out != "" {
 		return bot.Health{Since: h.at, Text: h.out}
 	}
+	if h.line.OK && h.files != "" {
+		return bot.Health{Since: h.filesAt, Text: h.files}
+	}
 	return h.line
+}
+
+// pictures notes why a picture was refused, or that one was taken.
+func (h *health) pictures(now time.Time, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.files == "" {
+		h.filesAt = now
+	}
+	h.files = text
 }
 
 // say notes trouble with the token, or that the way in is open again.

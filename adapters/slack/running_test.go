@@ -162,6 +162,14 @@ func (s *stage) took() bot.Event {
 	return bot.Event{}
 }
 
+// knows has somebody looked up.
+func (s *stage) knows(user string) {
+	s.t.Helper()
+	s.does(s.Commands(user, s.Room(user), "/sspr", "help"))
+	s.took()
+	s.until("nothing to wait", func() bool { return !s.later.Deferred(bot.ConversationID("slack-acme|" + slacktest.Team + "|" + user)) })
+}
+
 // nothing checks that nothing was taken in.
 func (s *stage) nothing(why string) {
 	s.t.Helper()

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,8 +87,11 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	case secret && left != "":
 		x.File = left
 	case secret:
+		var refused bool
 		var err *bot.SendError
-		if x.File, err = a.uploadPNG(ctx, d.Revealed.PNG, bot.Harmless(a.alt(&d.Message))); err != nil {
+		if x.File, refused, err = a.uploadPNG(ctx, d.Revealed.PNG, bot.Harmless(a.alt(&d.Message))); refused {
+			return a.sendWithout(ctx, d, err)
+		} else if err != nil {
 			return receipt{}, err
 		}
 	case left != "": // there is nothing to reveal any more
@@ -130,6 +134,11 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 					continue
 				}
 			}
+			if secret && ctx.Err() == nil { // Slack has the file and does not show it
+				file := x.File
+				a.later(func(ctx context.Context) { _ = a.dropFile(ctx, file) })
+				return a.sendWithout(ctx, d, failed)
+			}
 			failed.Kind, failed.Code = bot.SendRetry, ""
 		}
 		switch file := x.File; {
@@ -146,6 +155,14 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	a.rooms.put(d.User, r.channel)
 	a.answered(d.User, d.Message.Prompt)
 	return r, nil
+}
+
+// sendWithout sends a message whose picture Slack refuses: what it leads to stands
+// in words, and nothing that follows waits for somebody to mend it.
+func (a *Adapter) sendWithout(ctx context.Context, d *bot.Delivery, why *bot.SendError) (receipt, *bot.SendError) {
+	a.o.Log.Warn("slack: a picture is refused; the message goes without it", "err", why)
+	bare := d.WithoutPicture(a.o.Phrases, a.o.Lang)
+	return a.send(ctx, &bare)
 }
 
 // alt is what a screen reader says for the QR picture.
@@ -207,18 +224,24 @@ func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.Se
 // (https://slack.com/blog/developers/uploading-private-images-blockkit). The bytes
 // go raw; slack-go's own helper ends its body with the boundary twice, which
 // strict parsers refuse, and would send the token to the upload address.
-func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (string, *bot.SendError) {
+//
+// refused says that Slack is there and does not take the picture (a scope is
+// missing, the workspace is full, uploads are off, its storage fails): a message
+// would go out all the same. Health tells, until a picture is taken.
+func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file string, refused bool, err *bot.SendError) {
 	name := rand.Text() + ".png" // says nothing
 	var to *slack.GetUploadURLExternalResponse
-	err := a.ask(ctx, "files.getUploadURLExternal", func(ctx context.Context, api *slack.Client) (err error) {
+	err = a.ask(ctx, "files.getUploadURLExternal", func(ctx context.Context, api *slack.Client) (err error) {
 		to, err = api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: name, FileSize: len(png), AltTxt: cut(alt, 1000)})
 		return err
 	})
 	if err == nil && !fileID.MatchString(to.FileID) {
-		err = &bot.SendError{Kind: bot.SendRetry, Err: errors.New("slack: files.getUploadURLExternal: the answer names no file")}
+		err = &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: files.getUploadURLExternal: the answer names no file")}
 	}
 	if err == nil {
-		err = a.put(ctx, to.UploadURL, png)
+		if err = a.put(ctx, to.UploadURL, png); err != nil {
+			err.Kind = bot.SendUncertain // of the storage; messages go elsewhere
+		}
 	}
 	if err == nil {
 		err = a.ask(ctx, "files.completeUploadExternal", func(ctx context.Context, api *slack.Client) error {
@@ -226,13 +249,35 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (string
 			return err
 		})
 	}
-	if err != nil {
-		if err.Kind == bot.SendUncertain { // nobody has seen it
-			err.Kind = bot.SendRetry
-		}
-		return "", err
+	if err == nil {
+		a.health.pictures(a.o.Now(), "")
+		return to.FileID, false, nil
 	}
-	return to.FileID, nil
+	var said *answered
+	switch {
+	case ctx.Err() != nil, err.Kind == bot.SendThrottled:
+	case errors.As(err.Err, &said):
+		refused = !slices.Contains(refusedTokens, said.code) // without a token, nothing goes out
+	case err.Kind == bot.SendUncertain:
+		refused = true
+	}
+	if err.Kind == bot.SendUncertain { // nobody has seen it
+		err.Kind = bot.SendRetry
+	}
+	if refused {
+		a.health.pictures(a.o.Now(), pictureTrouble(err))
+	}
+	return "", refused, err
+}
+
+// pictureTrouble tells an operator why pictures are refused.
+func pictureTrouble(err *bot.SendError) string {
+	text := "Slack refuses pictures, and people get the key to type instead (" + err.Err.Error() + ")"
+	var said *answered
+	if errors.As(err.Err, &said) && verdictOf(said.code).fix != "" {
+		text += "; " + verdictOf(said.code).fix
+	}
+	return text
 }
 
 // put sends the bytes. The address is Slack's; it is as good as a key.

@@ -83,7 +83,7 @@ func (a *Adapter) drawing(ctx context.Context, p *bot.Picture) string {
 	if file := a.shelf.get(p.Name, sum); file != "" {
 		return file
 	}
-	file, err := a.uploadPNG(ctx, png, bot.Harmless(p.Alt))
+	file, _, err := a.uploadPNG(ctx, png, bot.Harmless(p.Alt))
 	if err != nil {
 		a.o.Log.Info("slack: a picture is told in words", "picture", p.Name, "err", err)
 		return ""

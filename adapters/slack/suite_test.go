@@ -56,7 +56,7 @@ func init() {
 		"chat.send": "Send", "chat.cancel": "Cancel", "chat.pressed": "✓ {label}", "chat.expired": "That took too long. Press again.",
 		"chat.in_channel": "Let us talk in private.", "chat.not_ours": "Only for people of {org}.", "chat.no_files": "I cannot open files.",
 		"chat.open_page": "Opens a private page.", "chat.no_page": "This cannot be shown here now.", "chat.key": "Key to type: {key}", "chat.same_phone": "Link for an app on this phone: {link}",
-		"chat.picture.alt": "QR code.", "choice.recommended": "recommended", "web.chat.page.form": "{title}: open the private page", "web.chat.page.qr": "Show the picture on a private page", "web.chat.page.open": "Open the private page",
+		"chat.picture.alt": "QR code.", "chat.no_picture": "No picture. Type the key.", "choice.recommended": "recommended", "web.chat.page.form": "{title}: open the private page", "web.chat.page.qr": "Show the picture on a private page", "web.chat.page.open": "Open the private page",
 		"chat.home.title": "Your ways", "chat.home.signed_out": "Who are you?", "chat.home.open": "{name}, not complete.", "chat.home.done": "{name}, you are set up.", "chat.home.list": "This is set up:",
 		"chat.home.none": "Nothing yet.", "chat.home.start": "Set up now", "chat.home.methods": "My methods", "chat.home.help": "Get help",
 		"chat.command.hint": "start | status | help | stop", "chat.command.moved": "I have answered you in private.",

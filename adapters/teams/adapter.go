@@ -130,6 +130,22 @@ func (a *Adapter) enter() (ctx context.Context, in bot.Inbox, ok bool) {
 
 // Send implements bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
+	r, err := a.send(ctx, d)
+	shows := d.Message.Picture != nil && d.Message.Picture.Name != "" || d.Revealed != nil && len(d.Revealed.PNG) > 0
+	var no *refusal
+	switch {
+	case !shows:
+	case err == nil:
+		a.well("pictures")
+	case errors.As(err, &no) && no.status == http.StatusRequestEntityTooLarge:
+		// The picture is what makes it large; the words are within the limits.
+		a.ill("pictures", fmt.Errorf("a message with its picture is refused, so people get it in words, and the key to type in place of a QR code: %w", err))
+		return a.send(ctx, d.WithoutPicture(a.o.Phrases, a.o.Lang))
+	}
+	return r, err
+}
+
+func (a *Adapter) send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
 	a.waiting.answered(string(d.Conversation))
 	to, err := a.readAddress(d.Address)
 	if err != nil {

@@ -585,3 +585,39 @@ func TestRequestBeforeRunWaits(t *testing.T) {
 		return status
 	})
 }
+
+// TestRefusedPicture: a message that Teams finds too large goes out without its
+// picture in the same attempt, with the key, the link and a word about it; health
+// tells, until a picture is taken.
+func TestRefusedPicture(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.cloud.Person(0)
+	b.do("say", p.Say("hello"))
+	mend := b.cloud.Fault(p, teamstest.Large)
+	m := bot.Message{Text: "Scan.", Lang: "en", Picture: &bot.Picture{Alt: "The code."}}
+	send := func() error {
+		_, err := b.send(p, m, func(d *bot.Delivery) {
+			d.Revealed = &bot.Revealed{URI: "otpauth://totp/x?secret=ABCD", Key: "ABCD", PNG: []byte("the picture")}
+		})
+		return err
+	}
+	b.do("send", send())
+	v := b.view(p, "Scan.")
+	if len(v.Images) > 0 {
+		t.Errorf("%d pictures", len(v.Images))
+	}
+	for _, want := range []string{"ABCD", "otpauth://totp/x?secret=ABCD", "No picture. Type the key."} {
+		if !strings.Contains(v.Text, want) {
+			t.Errorf("%q is missing in %q", want, v.Text)
+		}
+	}
+	if h := b.a.Health(); h.OK || !strings.Contains(h.Text, "pictures") {
+		t.Errorf("health %+v", h)
+	}
+	mend()
+	b.do("send", send())
+	if all := p.Views(); len(all) != 2 || len(all[1].Images) != 1 || !b.a.Health().OK {
+		t.Errorf("mended: %+v, health %+v", all, b.a.Health())
+	}
+}

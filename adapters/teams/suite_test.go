@@ -30,7 +30,7 @@ var phrases = adaptertest.Phrases{
 	"en web.chat.page.form": "{title}: open the private page", "en web.chat.page.open": "Open the private page",
 	"es web.chat.page.form": "{title}: abrir la página privada", "es web.chat.page.open": "Abrir la página privada", "es web.chat.page.qr": "Mostrar la imagen en una página privada",
 	"en chat.key": "Key to type: {key}", "en chat.same_phone": "Link for an app on this phone: {link}", "en chat.pressed": "✓ {label}",
-	"es chat.pressed": "✓ {label}", "en chat.send": "Send", "es chat.send": "Enviar", "en chat.no_page": "No page can be opened.", "en chat.open_page": "This opens a private page.",
+	"es chat.pressed": "✓ {label}", "en chat.no_picture": "No picture. Type the key.", "es chat.no_picture": "Sin imagen.", "en chat.send": "Send", "es chat.send": "Enviar", "en chat.no_page": "No page can be opened.", "en chat.open_page": "This opens a private page.",
 	"en web.chat.page.qr": "Show the picture on a private page", "en chat.picture.gone": "(The picture was taken away.)", "en chat.expired": "That took too long.", "es chat.expired": "Eso tardó demasiado.",
 	"en chat.not_ours": "I can only help people of {org}.", "es chat.not_ours": "Solo ayudo a {org}.", "en chat.no_files": "No files.", "es chat.no_files": "Sin archivos.",
 	"en chat.group": "One at a time.", "es chat.group": "De uno en uno.", "en chat.in_channel.ask": "In private, please.", "es chat.in_channel.ask": "En privado, por favor.",

@@ -542,6 +542,10 @@ func (w *Workspace) upload(out http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.refused["upload"] != "" {
+		http.Error(out, "no", http.StatusInternalServerError)
+		return
+	}
 	f := w.files[r.PathValue("file")]
 	if err != nil || f == nil || f.Done || r.Method != http.MethodPost || r.Header.Get("Authorization") != "" {
 		http.Error(out, "no", http.StatusBadRequest)

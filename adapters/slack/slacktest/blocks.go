@@ -115,7 +115,7 @@ func (w *Workspace) badBlock(raw json.RawMessage, ids map[string]bool) string {
 			if f == nil || !f.Done || f.Deleted || !strings.HasSuffix(f.Name, ".png") {
 				return "invalid slack file"
 			}
-			if f.posts++; f.posts == 1 && !w.Ready { // Slack works on it for a moment
+			if f.posts++; f.posts == 1 && !w.Ready || w.Missing { // Slack works on it for a moment
 				return "invalid slack file"
 			}
 		}

@@ -36,6 +36,8 @@ type Workspace struct {
 	Life   time.Duration // of a trigger
 	Wait   time.Duration // for an acknowledgement, before it counts as none
 	Ready  bool          // files are there at once; else only when they are shown a second time
+	// Missing: files are never there when they are shown.
+	Missing bool
 	// Rates are the calls a minute that it takes of a method; what is more is
 	// throttled. Of one that is not there it takes any number.
 	Rates map[string]int
@@ -349,8 +351,8 @@ func (w *Workspace) Calls(method string) int {
 // Cut makes a method do what it does, and the connection end before the answer.
 const Cut = "(cut)"
 
-// Refuse makes a method answer with an error ("ratelimited" as Slack does, with a
-// status and a pause; Cut); "" ends that.
+// Refuse makes a method, or with "upload" the storage of files, answer with an
+// error ("ratelimited" as Slack does, with a status and a pause; Cut); "" ends that.
 func (w *Workspace) Refuse(method, code string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -102,6 +102,7 @@ const (
 	Early                     // 412
 	Removed                   // 403 BotNotInConversationRoster: it was uninstalled
 	Lost                      // 404 of something in between
+	Large                     // 413, of what has a picture inside
 )
 
 type stall struct{ begun, gate chan struct{} }
@@ -364,6 +365,10 @@ func (c *Cloud) post(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fails(w, c.faults[conv]) {
+		return
+	}
+	if c.faults[conv] == Large && bytes.Contains(b, []byte("data:image/")) {
+		fail(w, http.StatusRequestEntityTooLarge, "MessageSizeTooBig")
 		return
 	}
 	a, why := read(b)
