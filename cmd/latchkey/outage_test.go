@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -166,6 +167,98 @@ twilio:
 	}
 }
 
+// challenge is a code by text on its way to Ann.
+func (h *house) challenge(t *testing.T) *bot.Challenge {
+	t.Helper()
+	ch := &bot.Challenge{ID: "ch1", Person: "e1", Conversation: "c1", Method: "m1", Purpose: "enroll.phone", Tier: bot.T1, Via: bot.SMS, Lang: "en", ExpiresAt: h.db.Now().Add(time.Hour)}
+	for part, to := range map[string]*[]byte{"code": &ch.SealedCode, "to": &ch.SealedTo} {
+		var err error
+		if *to, err = h.ring.Seal([]byte("123456"), ch.Place(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ch
+}
+
+// hung is a mail server that takes everything and never answers.
+type hung struct{ taken atomic.Int64 }
+
+func (s *hung) SendNotice(ctx context.Context, _ bot.NoticeMessage) error {
+	s.taken.Add(1)
+	<-ctx.Done()
+	return &bot.SendError{Kind: bot.SendUncertain, Err: ctx.Err()}
+}
+
+// prompt is a provider of texts.
+type prompt chan string
+
+func (s prompt) SendCode(_ context.Context, m bot.CodeMessage) (string, error) {
+	s <- m.ID
+	return "ref", nil
+}
+
+// A mail server that hangs, and any number of notices before it, hold up no code.
+func TestHungMailHoldsUpNoCode(t *testing.T) {
+	t.Parallel()
+	path := install(t, "")
+	if code, _, errs := command(t, nil, "people", "import", writeFile(t, staffList), "--config", path); code != exitOK {
+		t.Fatal(errs)
+	}
+	cfg, err := config.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail, texts := &hung{}, make(prompt, 1)
+	h, err := build(t.Context(), cfg, discard(), plug{"rig", func(h *house) error {
+		h.outside.notifier, h.outside.senders[bot.SMS] = mail, texts
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
+		ann, err := tx.Person("e1")
+		if err != nil {
+			return err
+		}
+		for range 200 {
+			if err := h.enroll.Tell(tx, ann, enroll.News{Change: "method.removed"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = h.db.StartJobs(t.Context(), h.jobs)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // in a hurry
+		h.db.StopJobs(ctx)
+		h.close()
+	}()
+	ch := h.challenge(t)
+	for end := time.Now().Add(bottest.Patience); mail.taken.Load() < 8; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no notice is sent")
+		}
+	}
+	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
+		return errors.Join(tx.PutChallenge(ch), tx.Enqueue(verify.SendCode{Challenge: "ch1"}, time.Time{}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-texts:
+	case <-time.After(bottest.Patience / 2): // the notices are cut off after a minute
+		t.Fatal("a code waits for a mail server that hangs")
+	}
+}
+
 // What was given up is listed with reason and remedy, counted by health, and can
 // be done once more: a notice as it is, a code as a new one.
 func TestGivenUpIsListed(t *testing.T) {
@@ -183,12 +276,7 @@ func TestGivenUpIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.close()
-	ch := &bot.Challenge{ID: "ch1", Person: "e1", Conversation: "c1", Method: "m1", Purpose: "enroll.phone", Tier: bot.T1, Via: bot.SMS, Lang: "en", ExpiresAt: h.db.Now().Add(time.Hour)}
-	for part, to := range map[string]*[]byte{"code": &ch.SealedCode, "to": &ch.SealedTo} {
-		if *to, err = h.ring.Seal([]byte("123456"), ch.Place(part)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ch := h.challenge(t)
 	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
 		ann, err := tx.Person("e1")
 		if err != nil {
