@@ -277,6 +277,10 @@ func TestGivenUpIsListed(t *testing.T) {
 	}
 	defer h.close()
 	ch := h.challenge(t)
+	address, err := h.ring.Seal([]byte("ann@example.net"), (&bot.Method{ID: "m2", Person: "e1"}).Place())
+	if err != nil {
+		t.Fatal(err)
+	}
 	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
 		ann, err := tx.Person("e1")
 		if err != nil {
@@ -291,6 +295,12 @@ func TestGivenUpIsListed(t *testing.T) {
 		if err := tx.Enqueue(verify.SendCode{Challenge: "gone"}, time.Time{}); err != nil { // nobody has to look
 			return err
 		}
+		if err := tx.PutMethod(&bot.Method{ID: "m2", Person: "e1", Kind: bot.Email, State: bot.Removed, Label: "a•••@example.net", Sealed: address}); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(enroll.Notify{ID: "n2", News: "n2", Ways: 1, Change: "method.removed", Person: "e1", Method: "m2", To: "m2", Last: true, At: tx.Now()}, time.Time{}); err != nil {
+			return err
+		}
 		return h.enroll.Tell(tx, ann, enroll.News{Change: "method.removed"})
 	})
 	if err == nil {
@@ -300,7 +310,7 @@ func TestGivenUpIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	health := ""
-	for end := time.Now().Add(bottest.Patience); !strings.Contains(health, "\ngiven up in the last day: 1 code, 1 notice\n"); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(bottest.Patience); !strings.Contains(health, "\ngiven up in the last day: 1 code, 2 notices\n"); time.Sleep(50 * time.Millisecond) {
 		w := httptest.NewRecorder()
 		h.routes().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 		if health = w.Body.String(); w.Code != http.StatusOK || time.Now().After(end) {
@@ -318,8 +328,18 @@ func TestGivenUpIsListed(t *testing.T) {
 	}
 	out := list()
 	jobs := regexp.MustCompile(`(?m)^(job-\d+)  (code by sms|notice of method.removed to the work address) for Ann \(ann, id e1\)  given up \S+ \S+  tried 1  .*(nothing sends by "sms"; configure it|no mail server is configured; set smtp.host)\n  mend what it says, then `+"`latchkey outbox retry job-").FindAllStringSubmatch(out, -1)
-	if len(jobs) != 2 || strings.Count(out, "job-") != 4 {
+	if len(jobs) != 2 || strings.Count(out, "job-") != 6 {
 		t.Fatalf("listed %q:\n%s", jobs, out)
+	}
+	wiped := regexp.MustCompile(`(?m)^(job-\d+)  notice of method.removed to a phone or mailbox of theirs for Ann \(ann, id e1\)  .*\n  the address is wiped, so tell the person yourself; ` + "`latchkey outbox drop job-").FindStringSubmatch(out)
+	if wiped == nil || strings.Contains(out, "ann@example.net") {
+		t.Fatalf("listed:\n%s", out)
+	}
+	if code, _, errs := command(t, nil, "outbox", "retry", wiped[1], "--config", path); code != exitError || !strings.Contains(errs, "the address is wiped") {
+		t.Errorf("retry of a notice without an address: %d %s", code, errs)
+	}
+	if code, _, errs := command(t, nil, "outbox", "drop", wiped[1], "--config", path); code != exitOK {
+		t.Error(errs)
 	}
 	if _, out, _ := command(t, nil, "doctor", "--config", path); !strings.Contains(out, "look     given up: 1 code, 1 notice in the last 14 days") {
 		t.Errorf("doctor:\n%s", out)
@@ -359,7 +379,7 @@ func TestGivenUpIsListed(t *testing.T) {
 	if out := list(); !strings.Contains(out, "nothing is waiting") {
 		t.Errorf("still listed:\n%s", out)
 	}
-	if _, out, _ := command(t, nil, "audit", "list", "--config", path); strings.Count(out, "outbox.retried") != 2 || strings.Count(out, "outbox.dropped") != 1 {
+	if _, out, _ := command(t, nil, "audit", "list", "--config", path); strings.Count(out, "outbox.retried") != 2 || strings.Count(out, "outbox.dropped") != 2 {
 		t.Errorf("audit:\n%s", out)
 	}
 }
