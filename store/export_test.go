@@ -48,6 +48,16 @@ func (db *DB) LeaveRunning(ctx context.Context) error {
 	})
 }
 
+// BusyTimeout is how long the SQLite writer waits for a lock, in milliseconds.
+func (db *DB) BusyTimeout() (int64, error) {
+	l := db.back.(*lite)
+	l.gate.Lock()
+	defer l.gate.Unlock()
+	v, err := l.w.value("PRAGMA busy_timeout")
+	ms, _ := v.(int64)
+	return ms, err
+}
+
 // LastTry gives every job that waits only one try more.
 func (db *DB) LastTry(ctx context.Context) error {
 	return db.update(ctx, func(t *tx) error {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -107,6 +108,43 @@ func TestLostConnections(t *testing.T) {
 	if err != nil || len(rows) != people*turns {
 		t.Errorf("%d messages, want %d (%v)", len(rows), people*turns, err)
 	}
+}
+
+// Who has waited in vain for another program's lock lets the next ones wait a
+// second only, until it is gone.
+func TestNobodyWaitsForALockAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	db := open(t, path)
+	other, err := sql.Open("sqlite3", path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(ms int64) {
+		t.Helper()
+		if got, err := db.BusyTimeout(); err != nil || got != ms {
+			t.Errorf("the writer waits %d ms for a lock, want %d (%v)", got, ms, err)
+		}
+	}
+	want(10_000)
+	for range 2 {
+		if err := db.SetMeta(t.Context(), "a", nil); err == nil {
+			t.Fatal("written in spite of the lock")
+		}
+		want(1000)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SetMeta(t.Context(), "a", nil); err != nil {
+		t.Fatal(err)
+	}
+	want(10_000)
 }
 
 // A long run of large writes leaves a short WAL, and what it says is right.

@@ -214,6 +214,9 @@ func (e errLost) Error() string { return e.why }
 // to that phone for now.
 var ErrTexts error = errLost{"the budget of texts is used up, or the number takes none"}
 
+// errOthers ends the job of a notice in a chat that is not the person's any more.
+var errOthers error = errLost{"the conversation is not the person's any more"}
+
 // HandleNotify sends one notice. A nil error ends the job; a *bot.DropJob ends
 // it as failed; any other error asks for a retry, which sends the same message
 // id again. When every way to reach the person has failed, operators are
@@ -241,7 +244,7 @@ func (r *Room) HandleNotify(ctx context.Context, j Notify) error {
 		return err
 	})
 	if errors.Is(err, bot.ErrNotFound) {
-		return &bot.DropJob{Err: fmt.Errorf("enroll: notice %s: %w", j.ID, err)}
+		return &bot.DropJob{Err: fmt.Errorf("enroll: notice %s: %w", j.ID, err), Quiet: true}
 	}
 	if err != nil {
 		return fmt.Errorf("enroll: notice %s: %w", j.ID, err)
@@ -272,7 +275,8 @@ func (r *Room) HandleNotify(ctx context.Context, j Notify) error {
 	if e := r.lost(ctx, j); e != nil {
 		return errors.Join(e, err)
 	}
-	return &bot.DropJob{Err: err}
+	// Who has another way is told by that; whom nobody can tell is an alert.
+	return &bot.DropJob{Err: err, Quiet: errors.Is(err, ErrTexts) || errors.Is(err, errOthers)}
 }
 
 // tryLater ends a job that has been tried for long and asks for another one.
@@ -363,7 +367,7 @@ func (r *Room) tellChat(ctx context.Context, j Notify, p *bot.Person, m *bot.Met
 	})
 	switch {
 	case errors.Is(err, bot.ErrNotFound), err == nil && (conv.Person != p.ID || conv.Level < bot.L2):
-		return errLost{"the conversation is not the person's any more"}
+		return errOthers
 	case err != nil:
 		return err
 	case r.inbox == nil, r.Serves != nil && !r.Serves(conv.Channel):

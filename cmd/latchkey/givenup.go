@@ -22,6 +22,7 @@ type givenUp struct {
 	what   string // "code by sms for Ann (ann, id e1)"
 	remedy string
 	code   string // the challenge of a code, else empty
+	over   string // why it cannot be done again, or empty
 }
 
 // name is how commands call the job.
@@ -75,15 +76,15 @@ func (g *givenUp) describe(tx bot.Tx) error {
 		g.what, g.code = "code", j.Challenge
 		ch, err := tx.Challenge(j.Challenge)
 		if errors.Is(err, bot.ErrNotFound) {
-			g.remedy = "nobody waits for it any more"
-			return nil
+			g.over = "nobody waits for it any more"
+			break
 		}
 		if err != nil {
 			return err
 		}
 		g.what, who = "code by "+string(ch.Via), ch.Person
 		if !ch.ClosedAt.IsZero() {
-			g.remedy = "nobody waits for it any more"
+			g.over = "nobody waits for it any more"
 		} else {
 			g.remedy += " sends a new code, if the person still waits"
 		}
@@ -100,9 +101,17 @@ func (g *givenUp) describe(tx bot.Tx) error {
 			g.what += " to the work address"
 		default:
 			g.what += " to a phone or mailbox of theirs"
+			if m, err := tx.Method(j.To); err == nil && m.Sealed == nil || errors.Is(err, bot.ErrNotFound) {
+				g.over = "the address is wiped, so tell the person yourself"
+			} else if err != nil {
+				return err
+			}
 		}
 	case enroll.Alerts{}.Kind():
 		g.what = "alert to operators"
+	}
+	if g.over != "" {
+		g.remedy = g.over + "; `latchkey outbox drop " + g.name() + "` takes it from the list"
 	}
 	if who == "" {
 		return nil
@@ -126,10 +135,15 @@ func (h *house) retryJob(ctx context.Context, s std, id int64) error {
 		if g.ID != id {
 			continue
 		}
-		if g.code == "" {
+		switch {
+		case g.over != "":
+			return fmt.Errorf("%s cannot be done again: %s", g.name(), g.remedy)
+		case g.code == "":
 			err = h.db.Revive(ctx, id)
-		} else if err = h.askAgain(ctx, g.code); err == nil {
-			err = h.db.Forget(ctx, id)
+		default:
+			if err = h.askAgain(ctx, g.code); err == nil {
+				err = h.db.Forget(ctx, id)
+			}
 		}
 		if err != nil {
 			return err
@@ -157,16 +171,7 @@ func notListed(id int64) error {
 
 // askAgain has the service ask the conversation of a code for a new one.
 func (h *house) askAgain(ctx context.Context, challenge string) error {
-	return h.db.Update(ctx, func(tx bot.Tx) error {
-		ch, err := tx.Challenge(challenge)
-		if errors.Is(err, bot.ErrNotFound) || err == nil && !ch.ClosedAt.IsZero() {
-			return fmt.Errorf("nobody waits for this code any more; `latchkey outbox drop` takes it from the list")
-		}
-		if err != nil {
-			return err
-		}
-		return tx.Enqueue(verify.Again{Challenge: challenge}, time.Time{})
-	})
+	return h.db.Update(ctx, func(tx bot.Tx) error { return tx.Enqueue(verify.Again{Challenge: challenge}, time.Time{}) })
 }
 
 // countGivenUp counts the codes, the notices and the rest that were given up

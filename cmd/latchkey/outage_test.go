@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -166,6 +167,98 @@ twilio:
 	}
 }
 
+// challenge is a code by text on its way to Ann.
+func (h *house) challenge(t *testing.T) *bot.Challenge {
+	t.Helper()
+	ch := &bot.Challenge{ID: "ch1", Person: "e1", Conversation: "c1", Method: "m1", Purpose: "enroll.phone", Tier: bot.T1, Via: bot.SMS, Lang: "en", ExpiresAt: h.db.Now().Add(time.Hour)}
+	for part, to := range map[string]*[]byte{"code": &ch.SealedCode, "to": &ch.SealedTo} {
+		var err error
+		if *to, err = h.ring.Seal([]byte("123456"), ch.Place(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ch
+}
+
+// hung is a mail server that takes everything and never answers.
+type hung struct{ taken atomic.Int64 }
+
+func (s *hung) SendNotice(ctx context.Context, _ bot.NoticeMessage) error {
+	s.taken.Add(1)
+	<-ctx.Done()
+	return &bot.SendError{Kind: bot.SendUncertain, Err: ctx.Err()}
+}
+
+// prompt is a provider of texts.
+type prompt chan string
+
+func (s prompt) SendCode(_ context.Context, m bot.CodeMessage) (string, error) {
+	s <- m.ID
+	return "ref", nil
+}
+
+// A mail server that hangs, and any number of notices before it, hold up no code.
+func TestHungMailHoldsUpNoCode(t *testing.T) {
+	t.Parallel()
+	path := install(t, "")
+	if code, _, errs := command(t, nil, "people", "import", writeFile(t, staffList), "--config", path); code != exitOK {
+		t.Fatal(errs)
+	}
+	cfg, err := config.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail, texts := &hung{}, make(prompt, 1)
+	h, err := build(t.Context(), cfg, discard(), plug{"rig", func(h *house) error {
+		h.outside.notifier, h.outside.senders[bot.SMS] = mail, texts
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
+		ann, err := tx.Person("e1")
+		if err != nil {
+			return err
+		}
+		for range 200 {
+			if err := h.enroll.Tell(tx, ann, enroll.News{Change: "method.removed"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = h.db.StartJobs(t.Context(), h.jobs)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // in a hurry
+		h.db.StopJobs(ctx)
+		h.close()
+	}()
+	ch := h.challenge(t)
+	for end := time.Now().Add(bottest.Patience); mail.taken.Load() < 8; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no notice is sent")
+		}
+	}
+	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
+		return errors.Join(tx.PutChallenge(ch), tx.Enqueue(verify.SendCode{Challenge: "ch1"}, time.Time{}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-texts:
+	case <-time.After(bottest.Patience / 2): // the notices are cut off after a minute
+		t.Fatal("a code waits for a mail server that hangs")
+	}
+}
+
 // What was given up is listed with reason and remedy, counted by health, and can
 // be done once more: a notice as it is, a code as a new one.
 func TestGivenUpIsListed(t *testing.T) {
@@ -183,11 +276,10 @@ func TestGivenUpIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.close()
-	ch := &bot.Challenge{ID: "ch1", Person: "e1", Conversation: "c1", Method: "m1", Purpose: "enroll.phone", Tier: bot.T1, Via: bot.SMS, Lang: "en", ExpiresAt: h.db.Now().Add(time.Hour)}
-	for part, to := range map[string]*[]byte{"code": &ch.SealedCode, "to": &ch.SealedTo} {
-		if *to, err = h.ring.Seal([]byte("123456"), ch.Place(part)); err != nil {
-			t.Fatal(err)
-		}
+	ch := h.challenge(t)
+	address, err := h.ring.Seal([]byte("ann@example.net"), (&bot.Method{ID: "m2", Person: "e1"}).Place())
+	if err != nil {
+		t.Fatal(err)
 	}
 	err = h.db.Update(t.Context(), func(tx bot.Tx) error {
 		ann, err := tx.Person("e1")
@@ -203,6 +295,12 @@ func TestGivenUpIsListed(t *testing.T) {
 		if err := tx.Enqueue(verify.SendCode{Challenge: "gone"}, time.Time{}); err != nil { // nobody has to look
 			return err
 		}
+		if err := tx.PutMethod(&bot.Method{ID: "m2", Person: "e1", Kind: bot.Email, State: bot.Removed, Label: "a•••@example.net", Sealed: address}); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(enroll.Notify{ID: "n2", News: "n2", Ways: 1, Change: "method.removed", Person: "e1", Method: "m2", To: "m2", Last: true, At: tx.Now()}, time.Time{}); err != nil {
+			return err
+		}
 		return h.enroll.Tell(tx, ann, enroll.News{Change: "method.removed"})
 	})
 	if err == nil {
@@ -212,7 +310,7 @@ func TestGivenUpIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	health := ""
-	for end := time.Now().Add(bottest.Patience); !strings.Contains(health, "\ngiven up in the last day: 1 code, 1 notice\n"); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(bottest.Patience); !strings.Contains(health, "\ngiven up in the last day: 1 code, 2 notices\n"); time.Sleep(50 * time.Millisecond) {
 		w := httptest.NewRecorder()
 		h.routes().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 		if health = w.Body.String(); w.Code != http.StatusOK || time.Now().After(end) {
@@ -230,8 +328,18 @@ func TestGivenUpIsListed(t *testing.T) {
 	}
 	out := list()
 	jobs := regexp.MustCompile(`(?m)^(job-\d+)  (code by sms|notice of method.removed to the work address) for Ann \(ann, id e1\)  given up \S+ \S+  tried 1  .*(nothing sends by "sms"; configure it|no mail server is configured; set smtp.host)\n  mend what it says, then `+"`latchkey outbox retry job-").FindAllStringSubmatch(out, -1)
-	if len(jobs) != 2 || strings.Count(out, "job-") != 4 {
+	if len(jobs) != 2 || strings.Count(out, "job-") != 6 {
 		t.Fatalf("listed %q:\n%s", jobs, out)
+	}
+	wiped := regexp.MustCompile(`(?m)^(job-\d+)  notice of method.removed to a phone or mailbox of theirs for Ann \(ann, id e1\)  .*\n  the address is wiped, so tell the person yourself; ` + "`latchkey outbox drop job-").FindStringSubmatch(out)
+	if wiped == nil || strings.Contains(out, "ann@example.net") {
+		t.Fatalf("listed:\n%s", out)
+	}
+	if code, _, errs := command(t, nil, "outbox", "retry", wiped[1], "--config", path); code != exitError || !strings.Contains(errs, "the address is wiped") {
+		t.Errorf("retry of a notice without an address: %d %s", code, errs)
+	}
+	if code, _, errs := command(t, nil, "outbox", "drop", wiped[1], "--config", path); code != exitOK {
+		t.Error(errs)
 	}
 	if _, out, _ := command(t, nil, "doctor", "--config", path); !strings.Contains(out, "look     given up: 1 code, 1 notice in the last 14 days") {
 		t.Errorf("doctor:\n%s", out)
@@ -271,7 +379,7 @@ func TestGivenUpIsListed(t *testing.T) {
 	if out := list(); !strings.Contains(out, "nothing is waiting") {
 		t.Errorf("still listed:\n%s", out)
 	}
-	if _, out, _ := command(t, nil, "audit", "list", "--config", path); strings.Count(out, "outbox.retried") != 2 || strings.Count(out, "outbox.dropped") != 1 {
+	if _, out, _ := command(t, nil, "audit", "list", "--config", path); strings.Count(out, "outbox.retried") != 2 || strings.Count(out, "outbox.dropped") != 2 {
 		t.Errorf("audit:\n%s", out)
 	}
 }
