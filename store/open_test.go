@@ -46,6 +46,7 @@ func TestOpenRefuses(t *testing.T) {
 		{foreign, "migrate"},
 		{filepath.Join(file, "x.db"), "make the data folder"},
 		{"postgres://127.0.0.1:1/x?connect_timeout=1", "connect to PostgreSQL"},
+		{"postgres://127.0.0.1:1/x?connect_timeout=1", "; see whether PostgreSQL runs and lets this machine in, and whether its address (store.postgres_env) is right"},
 		{"host=/nowhere dbname=x", "connect to PostgreSQL"},
 		{"postgres://%zz", "PostgreSQL address"},
 	} {

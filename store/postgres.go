@@ -97,6 +97,9 @@ func (db *DB) openPostgres(ctx context.Context) error {
 			w.disconnect()
 		}
 		pool.Close()
+		if unreached := (*pgconn.ConnectError)(nil); errors.As(err, &unreached) {
+			return fmt.Errorf("%w; see whether PostgreSQL runs and lets this machine in, and whether its address (store.postgres_env) is right", err)
+		}
 		return err
 	}
 	db.back = p

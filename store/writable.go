@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -142,6 +143,28 @@ func (e *WriteError) Error() string {
 // Unwrap gives the cause.
 func (e *WriteError) Unwrap() error { return e.Err }
 
+// Remedy says what an operator does about an error of a store that takes no
+// writes, such as a full disk; empty: nothing that is known here.
+func Remedy(err error) string {
+	var lite sqlite3.Error
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &lite) && full(&lite), errors.As(err, &pg) && pg.Code == "53100":
+		return "make room on the disk of the store, and give the command again: what was not committed is not there"
+	case errors.As(err, &lite) && lite.Code == sqlite3.ErrReadonly:
+		return "see that this account may write to the database file and its folder, and give the command again"
+	case errors.As(err, &pg) && pg.Code == "25006":
+		return "see that the address is that of the PostgreSQL that takes writes, and give the command again"
+	}
+	return ""
+}
+
+// full reports whether a disk has no room. SQLite says so of its database, and
+// takes it for an error of the disk where it makes a file beside it.
+func full(err *sqlite3.Error) bool {
+	return err.Code == sqlite3.ErrFull || err.SystemErrno == syscall.ENOSPC
+}
+
 // reason says in a few words why a write failed.
 func reason(err error) string {
 	var lite sqlite3.Error
@@ -152,10 +175,10 @@ func reason(err error) string {
 		return errSlow.Error()
 	case errors.Is(err, ErrClosed):
 		return "it is closed"
+	case errors.As(err, &lite) && full(&lite):
+		return "the disk is full"
 	case errors.As(err, &lite):
 		switch lite.Code {
-		case sqlite3.ErrFull:
-			return "the disk is full"
 		case sqlite3.ErrBusy, sqlite3.ErrLocked:
 			return "another program holds a lock on the database file"
 		case sqlite3.ErrReadonly:

@@ -192,7 +192,7 @@ func (f *feature) problem(r *refusal, token string) string {
 	roles, known := rolesOf(token)
 	switch {
 	case r.is(noLicence):
-		return "the tenant has no Microsoft Entra ID P1 or P2 licence, without which there is no report of sign-in methods; buy one, or set directory.kind without entra's report"
+		return "the tenant has no Microsoft Entra ID P1 or P2 licence, without which there is no report of sign-in methods; buy one; everything but the report works without"
 	case r.status >= 300 && r.status < 400:
 		return "this is a redirect, and none is followed; check entra.graph_url"
 	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:

@@ -32,6 +32,28 @@ type plug struct {
 	in   func(h *house) error
 }
 
+// failed says which outside system could not be connected.
+func (p *plug) failed(err error) error {
+	if strings.HasPrefix(err.Error(), p.name+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", p.name, err)
+}
+
+// patient goes on without a system that cannot be connected, and notes why: the
+// doctor tells of that and of everything else.
+func patient(plugs []plug) []plug {
+	for i, p := range plugs {
+		plugs[i].in = func(h *house) error {
+			if err := p.in(h); err != nil {
+				h.unplugged = append(h.unplugged, bot.Finding{What: p.name, State: bot.Broken, Text: p.failed(err).Error(), Fix: "the service does not start until this is mended; one that runs goes on with what it has"})
+			}
+			return nil
+		}
+	}
+	return plugs
+}
+
 // configured lists every outside system that a configuration may ask for. One
 // more is one line here.
 func configured() []plug {

@@ -287,12 +287,13 @@ func (h *house) exportAudit(ctx context.Context, s std, path string, m *audit.Ma
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s exists already: choose another name or move it away", path)
 	}
+	failed := func(err error) error { return notWritten(path, err, "another file with --out") }
 	if err != nil {
-		return err
+		return failed(err)
 	}
 	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
+		if cerr := f.Close(); err == nil && cerr != nil {
+			err = failed(cerr)
 		}
 		if err != nil {
 			os.Remove(path)
@@ -323,7 +324,11 @@ func (h *house) exportAudit(ctx context.Context, s std, path string, m *audit.Ma
 		return err
 	}
 	m.Head = head.String()
-	return audit.WriteExport(f, h.ring, m, h.auditLines(ctx, keep))
+	err = audit.WriteExport(f, h.ring, m, h.auditLines(ctx, keep))
+	if at := (*os.PathError)(nil); errors.As(err, &at) && at.Path == path {
+		return failed(err)
+	}
+	return err
 }
 
 // auditLines are the lines of the record that keep takes, in order.

@@ -102,8 +102,9 @@ func backup(ctx context.Context, h *house, path string) (head audit.Head, err er
 		return head, err
 	}
 	out, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	failed := func(err error) error { return notWritten(path, err, "another FILE for the backup") }
 	if err != nil {
-		return head, fmt.Errorf("backup: %w", err)
+		return head, failed(err)
 	}
 	defer os.Remove(path + ".part")
 	defer out.Close()
@@ -129,6 +130,9 @@ func backup(ctx context.Context, h *house, path string) (head audit.Head, err er
 	}
 	if err == nil {
 		err = w.Close()
+	}
+	if at := (*os.PathError)(nil); errors.As(err, &at) && at.Path == path+".part" {
+		return head, failed(err)
 	}
 	if err != nil {
 		return head, fmt.Errorf("backup: encrypt %s: %w", path, err)

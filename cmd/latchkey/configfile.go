@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"latchkey/adapters/dial"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -38,7 +40,7 @@ Next: edit it, then latchkey config check --config latchkey.yaml`,
 	check := &cobra.Command{
 		Use: "check", Short: "Check a configuration file, the key ring and the scripts it names", Args: exactly(0, ""),
 		Long: `Reads the configuration as the service would, with the environment over it, and
-opens the key ring and the scripts that it names. It connects to nothing. All
+opens the key ring, the certificates and the scripts that it names. It connects to nothing. All
 problems are listed at once as FILE:LINE: key: problem; fix, and the exit code
 is 1.
 
@@ -74,7 +76,24 @@ func checkHouse(_ context.Context, cfg *config.Config) error {
 	if _, err := loadScripts(cfg, discard()); err != nil {
 		return err
 	}
-	return nil
+	return checkFiles(cfg)
+}
+
+// checkFiles reads the certificates that the configuration names, without which
+// the service would not start, and gives all that is wrong with them.
+func checkFiles(cfg *config.Config) error {
+	var all []error
+	for _, f := range []struct{ key, file string }{{"smtp.ca_file", cfg.SMTP.CAFile}, {"oidc.ca_file", cfg.OIDC.CAFile}} {
+		if _, err := dial.TLS(f.file); err != nil {
+			all = append(all, fmt.Errorf("%s: %s: %w; put the authorities' certificates into it, or leave the key out", cfg.File, f.key, err))
+		}
+	}
+	if cfg.Entra.Tenant != "" {
+		if _, err := entraSource(&house{cfg: cfg, log: discard()}); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", cfg.File, err))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // missing names what a good configuration goes without.

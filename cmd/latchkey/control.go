@@ -14,11 +14,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"latchkey/cmd/latchkey/config"
+	"latchkey/store"
 )
 
 // Only one process may have an SQLite file. So a running service takes
@@ -155,10 +157,9 @@ func (h *house) obey(ctx context.Context, c net.Conn) {
 	f := &frames{w: c}
 	code := exitError
 	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
-		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service does not run this command\n")
+		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service (version %s) does not know this command: it is of another version than the program that sends it; start the service anew with that program, and give the command again\n", version)
 	} else {
-		// No more of it: whoever is erased must not stay in the log.
-		h.log.Info("operator's command", "command", strings.Join(o.Args[:min(2, len(o.Args))], " "), "user", o.User)
+		h.log.Info("operator's command", "command", commandName(o.Args), "user", o.User)
 		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, house: h}, o.Args)
 		if err := h.noteHead(context.WithoutCancel(ctx)); err != nil {
 			h.log.Error(err.Error())
@@ -261,7 +262,11 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 			if head[0] == frameErr {
 				w = s.err
 			}
-			if _, err := io.CopyN(w, c, n); err != nil {
+			_, err := io.CopyN(w, c, n)
+			switch {
+			case errors.Is(err, syscall.EPIPE): // whoever read it has enough: `... | head`
+				return true, codeError(exitError)
+			case err != nil:
 				return true, err
 			}
 		case frameExit:
@@ -277,6 +282,16 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 			return true, errors.New("the running service is another version; use the same program for both")
 		}
 	}
+}
+
+// commandName is the command in its arguments, and nothing of what it is given:
+// whoever is erased must not stay in the log. "people sync", "doctor".
+func commandName(args []string) string {
+	name := args[:min(2, len(args))]
+	if len(name) == 2 && strings.HasPrefix(name[1], "-") {
+		name = name[:1]
+	}
+	return strings.Join(name, " ")
 }
 
 // codeError ends with a code; everything was said already.
@@ -296,7 +311,7 @@ func (s std) path(p string) string {
 // service when this is its process, else opened for this command alone.
 func withHouse(cmd *cobra.Command, s std, file string, fn func(*house) error) error {
 	if s.house != nil {
-		return fn(s.house)
+		return remedied(fn(s.house))
 	}
 	cfg, err := loadConfig(cmd, s, file)
 	if err != nil {
@@ -307,8 +322,16 @@ func withHouse(cmd *cobra.Command, s std, file string, fn func(*house) error) er
 	}
 	h, err := ground(cmd.Context(), cfg, newLog(s.err, cfg.Log))
 	if err != nil {
-		return err
+		return remedied(err)
 	}
 	defer h.close()
-	return fn(h)
+	return remedied(fn(h))
+}
+
+// remedied says what to do about a store that takes no writes, too.
+func remedied(err error) error {
+	if fix := store.Remedy(err); fix != "" {
+		return fmt.Errorf("%w; %s", err, fix)
+	}
+	return err
 }

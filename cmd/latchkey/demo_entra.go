@@ -57,7 +57,7 @@ func (t *demoTenant) write(c *config.Config, dir string) error {
 		url = "http://127.0.0.1:8080" // where the page would be
 	}
 	text := fmt.Sprintf(`# Written by latchkey demo --with entra at each start: pretend people of a
-# pretend Microsoft 365 tenant.
+# pretend Microsoft 365 tenant, which is there while the demo runs.
 org:
   name: %q
   department: %q

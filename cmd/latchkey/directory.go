@@ -123,21 +123,23 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 			command, refused = "`latchkey people sync --report`", "see what has become of the report; if that is meant, `latchkey people sync --report --yes` takes it"
 		}
 		switch last := s.Last; {
-		case s.Failures > 0 && !s.AskedAt.IsZero():
+		case s.Failures > 0 && !s.AskedAt.IsZero() && !asksToWait(s):
 			f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("the directory has asked to wait since %s and gives nothing: %s", when(s.AskedAt), s.Error), "look at Microsoft's service health; it is tried again at "+when(s.Due)
 		case s.Refused != "":
 			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, refused
-		case s.Failures > 0:
-			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("cannot be read, tried %s: %s", countTimes(s.Failures), s.Error), "it is tried again at "+when(s.Due)
-			if s.Failures >= syncFailures {
-				f.State = bot.Broken
+		case asksToWait(s) && s.Due.After(now):
+			f.Text, f.Fix = "the directory asks to wait until "+when(s.Due), "it is tried again then"
+			if s.Failures > 0 {
+				f.State, f.Text = failedState(s.Failures), fmt.Sprintf("%s; before that it could not be read, tried %s: %s", f.Text, countTimes(s.Failures), s.Error)
 			}
-		case s.Running() && !s.AskedAt.IsZero() && s.Due.After(now):
-			f.Text = "the directory asks to wait until " + when(s.Due)
+		case s.Failures > 0:
+			f.State, f.Text, f.Fix = failedState(s.Failures), fmt.Sprintf("cannot be read, tried %s: %s", countTimes(s.Failures), s.Error), "it is tried again at "+when(s.Due)+"; once it is mended, "+command+" does so at once"
 		case s.Running() && s.Restarts > 1:
 			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("the directory asked %d times to begin anew", s.Restarts), "see whether something between this machine and entra.graph_url changes addresses or answers"
 		case s.Warning != "":
 			f.State, f.Text, f.Fix = bot.Doubtful, "read without a part of it: "+s.Warning, "grant what is missing; the next reading tries it again"
+		case s.Running() && last == nil:
+			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("not read to its end yet: begun %s, %s", when(s.StartedAt), syncProgress(s, now)), "the service goes on with it, and so does "+command
 		case last == nil:
 			f.State, f.Text, f.Fix = bot.Doubtful, "not read yet", "start the service, or run "+command
 		case now.Sub(last.At) > 3*x.every:
@@ -145,7 +147,7 @@ func (h *house) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err erro
 		case x.reading == bot.ReportReading && last.Rows == 0:
 			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and it has nobody of the people here, so nobody can be told whether they will still get in", when(last.At)), h.unreported()
 		default:
-			f.Text = fmt.Sprintf("last read %s: %d rows", when(last.At), last.Rows)
+			f.Text = fmt.Sprintf("last read %s: %s", when(last.At), countRows(last.Rows))
 		}
 		fs = append(fs, f)
 	}
@@ -158,6 +160,20 @@ func (h *house) unreported() string {
 		return "people who came in the last 36 hours are not in it yet, and those who are switched off never are: if others are here, see that entra.tenant is their tenant"
 	}
 	return "the ids of the staff list must be Entra's object ids, in lower case: set directory.kind to entra, or import a list that has them (column objectId), then run `latchkey people sync --report`"
+}
+
+// asksToWait reports whether the directory asks to wait, and has not done so for
+// so long that it counts as a failure (directory.Room notes that as one).
+func asksToWait(s bot.SyncState) bool {
+	return !s.AskedAt.IsZero() && (s.Failures == 0 || s.ErrorAt.Before(s.AskedAt))
+}
+
+// failedState is what so many failures in a row are.
+func failedState(failures int) bot.FindingState {
+	if failures >= syncFailures {
+		return bot.Broken
+	}
+	return bot.Doubtful
 }
 
 // countTimes is a count in words: "once", "3 times".

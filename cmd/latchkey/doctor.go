@@ -48,7 +48,7 @@ The exit code is 1 when something is broken.`,
 		if done, err := giveOrder(cmd.Context(), s, cfg); done {
 			return err
 		}
-		h, err := build(cmd.Context(), cfg, newLog(s.err, cfg.Log), configured()...)
+		h, err := build(cmd.Context(), cfg, newLog(s.err, cfg.Log), patient(configured())...)
 		if err != nil {
 			return err
 		}
@@ -94,6 +94,7 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 		return err
 	}
 	show("alerts", open)
+	show("configuration", h.unplugged)
 	show("store", []bot.Finding{h.lookAtClock()})
 	sends, err := h.lookAtSenders(ctx, running)
 	if err != nil {
@@ -246,7 +247,7 @@ func writeApp(s std, app *appFile, out string) error {
 		}
 	} else {
 		if err := os.WriteFile(s.path(out), app.body, 0o644); err != nil {
-			return fmt.Errorf("%w; choose another file with --out", err)
+			return notWritten(s.path(out), err, "another file with --out")
 		}
 		fmt.Fprintf(s.err, "%s written\n", out)
 	}

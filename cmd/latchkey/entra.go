@@ -7,11 +7,16 @@ import (
 )
 
 // plugEntra connects the Microsoft 365 tenant, which is only read.
-func plugEntra(h *house) (err error) {
-	if h.cfg.Entra.Tenant != "" {
-		h.outside.source, err = entraSource(h)
+func plugEntra(h *house) error {
+	if h.cfg.Entra.Tenant == "" {
+		return nil
 	}
-	return err
+	source, err := entraSource(h)
+	if err != nil {
+		return err
+	}
+	h.outside.source = source // never a nil client in an interface
+	return nil
 }
 
 // entraSource makes the client of the tenant. Tests give another one.

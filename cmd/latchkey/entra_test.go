@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -83,7 +88,7 @@ func TestSetUpGuideOfEntra(t *testing.T) {
 	}
 	dir := t.TempDir()
 	cfg := filepath.Join(dir, "latchkey.yaml")
-	for name, text := range map[string]string{"latchkey.yaml": snippet, "entra.pem": "the key and the certificate"} {
+	for name, text := range map[string]string{"latchkey.yaml": snippet, "entra.pem": certificatePEM(t)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -142,5 +147,108 @@ func TestOutageOfTheDirectoryIsTold(t *testing.T) {
 	defer r.Body.Close()
 	if b, err := io.ReadAll(r.Body); err != nil || !strings.HasPrefix(string(b), "degraded") {
 		t.Errorf("health: %s %v", b, err)
+	}
+}
+
+// certificatePEM is a key and its certificate, as the set-up guide makes them.
+func certificatePEM(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})) + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// A certificate that is none is told by the check and not at the start; the
+// doctor tells of it, and goes on with everything else.
+func TestCertificateThatIsNone(t *testing.T) {
+	t.Parallel()
+	const id = "00000000-0000-4000-8000-000000000141"
+	cfg := install(t, "entra: {tenant: "+id+", client_id: "+id+", certificate_file: entra.pem}\nsmtp: {host: mail.example.org, from: it@example.org, ca_file: ca.pem}\n")
+	for _, name := range []string{"entra.pem", "ca.pem"} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(cfg), name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := command(t, nil, "config", "check", "--config", cfg)
+	if code != exitError || strings.Contains(out, "good") {
+		t.Errorf("%d %s", code, out)
+	}
+	lacks(t, errs, "smtp.ca_file: ", "holds no certificate in PEM form", "certificate_file: ", "holds no private key in PEM form; put the key and its certificate into it")
+	code, out, errs = command(t, nil, "doctor", "--config", cfg)
+	if code != exitError {
+		t.Errorf("doctor: %d", code)
+	}
+	lacks(t, out, "configuration", "BROKEN   entra: entra: certificate_file: ", "the service does not start until this is mended", "good     clock: no step seen")
+	lacks(t, errs, "broken; see above what to do")
+}
+
+// What the doctor says of a reading that did not come to its end is true of now,
+// and names what to do.
+func TestDoctorOnAReadingUnderWay(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	running := bot.SyncState{Run: 1, Step: 3, Phase: bot.SyncAccounts, StartedAt: now.Add(-time.Minute), Pages: 1, Read: 2}
+	with := func(change func(s *bot.SyncState)) bot.SyncState {
+		s := running
+		change(&s)
+		return s
+	}
+	failed := func(times int) func(s *bot.SyncState) {
+		return func(s *bot.SyncState) {
+			s.Failures, s.Error, s.ErrorAt, s.Due = times, "Graph answers 403", now.Add(-time.Minute), now.Add(time.Hour)
+		}
+	}
+	asked := func(since time.Duration) func(s *bot.SyncState) {
+		return func(s *bot.SyncState) { s.AskedAt, s.Due = now.Add(-since), now.Add(time.Hour) }
+	}
+	states := []struct {
+		state bot.SyncState
+		want  string
+	}{
+		{running, "look     people: not read to its end yet: begun "},
+		{running, ", 1 page, 2 accounts\n           the service goes on with it, and so does `latchkey people sync`"},
+		{with(failed(1)), "look     people: cannot be read, tried once: Graph answers 403\n           it is tried again at "},
+		{with(failed(3)), "BROKEN   people: cannot be read, tried 3 times: Graph answers 403"},
+		{with(failed(3)), "; once it is mended, `latchkey people sync` does so at once"},
+		{with(asked(time.Second)), "good     people: the directory asks to wait until "},
+		{with(func(s *bot.SyncState) { failed(1)(s); asked(time.Second)(s) }), "look     people: the directory asks to wait until "},
+		{with(func(s *bot.SyncState) { failed(1)(s); asked(time.Second)(s) }), "; before that it could not be read, tried once: Graph answers 403\n           it is tried again then"},
+		{with(func(s *bot.SyncState) { failed(3)(s); asked(time.Hour)(s) }), "BROKEN   people: the directory has asked to wait since "},
+		{bot.SyncState{Last: &bot.SyncResult{At: now, Rows: 1}}, "good     people: last read "},
+	}
+	cfg := installTenant(t, 142, &fakeTenant{})
+	for _, c := range states {
+		inStore(t, cfg, func(db *store.DB) {
+			err := db.Update(t.Context(), func(tx bot.Tx) error {
+				return errors.Join(tx.PutSyncState(bot.PeopleReading, c.state), tx.PutSyncState(bot.ReportReading, bot.SyncState{Last: &bot.SyncResult{At: now}}))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		_, out, _ := command(t, secretEnv, "doctor", "--config", cfg)
+		if !strings.Contains(out, c.want) {
+			t.Errorf("%+v: lacks %q:\n%s", c.state, c.want, out)
+		}
+	}
+	// Whoever follows the sync sees that it waits, whatever was before.
+	wait := with(func(s *bot.SyncState) { failed(1)(s); asked(time.Second)(s) })
+	if got := syncProgress(wait, now); !strings.HasPrefix(got, "1 page, 2 accounts; the directory asks to wait until ") {
+		t.Error(got)
+	}
+	if got := syncProgress(with(failed(1)), now); got != "1 page, 2 accounts" {
+		t.Error(got)
 	}
 }

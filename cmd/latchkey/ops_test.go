@@ -242,7 +242,7 @@ func TestServe(t *testing.T) {
 	fmt.Fprintln(c, `{"args":["demo"]}`)
 	b, _ := io.ReadAll(c)
 	c.Close()
-	if !bytes.Contains(b, []byte("does not run this command")) || b[len(b)-1] != exitError {
+	if !bytes.Contains(b, []byte("(version "+version+") does not know this command: it is of another version")) || b[len(b)-1] != exitError {
 		t.Errorf("order for demo: %q", b)
 	}
 	if st, err := os.Stat(filepath.Join(filepath.Dir(cfg), "latchkey.db.sock")); err != nil || st.Mode().Perm() != 0o600 {

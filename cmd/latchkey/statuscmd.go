@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -116,9 +118,13 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 // savePage writes the page into a file, which is there in full or not at all.
 func savePage(r *readinessReport, s std, f statusFlags) error {
 	path := s.path(f.page)
+	failed := func(err error) error { return notWritten(path, err, "another file with --page") }
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return failed(syscall.EISDIR)
+	}
 	out, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*") // mode 0600, and no link of somebody else's
 	if err != nil {
-		return err
+		return failed(err)
 	}
 	err = r.writePage(out, f.appendix)
 	if cerr := out.Close(); err == nil {
@@ -129,8 +135,28 @@ func savePage(r *readinessReport, s std, f statusFlags) error {
 	}
 	if err != nil {
 		os.Remove(out.Name())
-		return fmt.Errorf("write the page: %w", err)
+		return failed(err)
 	}
 	_, err = io.WriteString(s.out, printable(path)+" is written; open it in a browser and print it\n")
 	return err
+}
+
+// notWritten says of a file which one could not be written, why, and what to do:
+// the temporary name that it had meanwhile helps nobody. other is what to choose
+// instead, "another file with --page".
+func notWritten(path string, err error, other string) error {
+	cause := err
+	var at *os.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &at):
+		cause = at.Err
+	case errors.As(err, &link):
+		cause = link.Err
+	}
+	fix := "choose " + other
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		fix = "make room there, or " + fix
+	}
+	return fmt.Errorf("%s cannot be written: %w; %s", printable(path), cause, fix)
 }

@@ -15,6 +15,7 @@ import (
 	"latchkey/adapters/csv"
 	"latchkey/bot"
 	"latchkey/bot/readiness"
+	"latchkey/bot/typed"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
 )
@@ -31,6 +32,7 @@ type readinessReport struct {
 	only  only
 
 	unreported string // what to do where the report has nobody of the people here
+	synced     bool   // people come from the directory, and not from lists alone
 
 	trend  []readinessDay
 	before string                      // an earlier day to compare with; empty: none
@@ -94,7 +96,7 @@ const (
 )
 
 func newReadinessReport(h *house) *readinessReport {
-	return &readinessReport{db: h.db, org: h.cfg.Org.Name, entra: h.cfg.Entra, now: h.db.Now(), unreported: h.unreported()}
+	return &readinessReport{db: h.db, org: h.cfg.Org.Name, entra: h.cfg.Entra, now: h.db.Now(), unreported: h.unreported(), synced: h.syncsPeople()}
 }
 
 // settings are what the operator has said about the tenant.
@@ -180,7 +182,14 @@ func (r *readinessReport) read(ctx context.Context) (err error) {
 		return err
 	}
 	if r.tally.All.People == 0 && r.only != (only{}) {
-		return fmt.Errorf("nobody of the staff is in%s; `latchkey status entra` lists schools and departments as the staff list writes them", strings.TrimPrefix(r.only.String(), ","))
+		near, err := r.nearUnits(ctx)
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("nobody of the staff is in%s%s; `latchkey status entra` lists schools and departments as the staff list writes them", strings.TrimPrefix(r.only.String(), ","), near)
+	}
+	if r.tally.All.People == 0 && !r.synced {
+		return errors.New("nobody is on the staff list; import one with `latchkey people import FILE.csv`")
 	}
 	if r.tally.All.People == 0 {
 		return errors.New("nobody is on the staff list; read it with `latchkey people sync`, or import one with `latchkey people import FILE.csv`")
@@ -210,6 +219,32 @@ func (r *readinessReport) read(ctx context.Context) (err error) {
 		return nil // within a part, nothing was noted by school
 	}
 	return r.readBefore(ctx)
+}
+
+// nearUnits asks whether one of up to three schools or departments was meant
+// that are written much like what was asked for; empty: there is none.
+func (r *readinessReport) nearUnits(ctx context.Context) (string, error) {
+	all, err := tallyReadiness(ctx, r.db, r.pol, r.entra, only{})
+	if err != nil {
+		return "", err
+	}
+	var near []string
+	for _, x := range []struct {
+		want  string
+		units map[string]*readiness.Counts
+	}{{r.only.school, all.Schools}, {r.only.department, all.Departments}} {
+		want := strings.ToLower(x.want)
+		for _, u := range readiness.Units(x.units) {
+			have := strings.ToLower(u.Name)
+			if want != "" && have != want && (strings.Contains(have, want) || typed.Distance(want, have) <= min(2, len(have)/3)) {
+				near = append(near, strconv.Quote(printable(u.Name)))
+			}
+		}
+	}
+	if len(near) == 0 {
+		return "", nil
+	}
+	return "; did you mean " + strings.Join(near[:min(3, len(near))], " or ") + "?", nil
 }
 
 // readBefore reads the counts of the day to compare with: a week ago, or the

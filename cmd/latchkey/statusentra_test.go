@@ -485,7 +485,7 @@ func TestStatusEntraNothingRead(t *testing.T) {
 	for _, c := range []struct {
 		more, list, want string
 	}{
-		{entraConfig, "", "nobody is on the staff list; read it with `latchkey people sync`"},
+		{entraConfig, "", "nobody is on the staff list; import one with `latchkey people import FILE.csv`"},
 		{entraConfig, tenantStaff, "was never read; run `latchkey people sync --report`"},
 		{"store: {path: latchkey.db}\n", tenantStaff, "no Microsoft 365 tenant is configured"},
 	} {
@@ -547,5 +547,33 @@ func TestPercentNeverHidesAnybody(t *testing.T) {
 		if got := percent(c.n, c.of); got != c.want {
 			t.Errorf("%d of %d: %s, want %s", c.n, c.of, got, c.want)
 		}
+	}
+}
+
+// Where people come from the directory, they can be read from it; where they do
+// not, nobody is sent there.
+func TestStatusEntraOfNobodyNamesTheSync(t *testing.T) {
+	t.Parallel()
+	cfg := installTenant(t, 140, &fakeTenant{})
+	if code, _, errs := command(t, secretEnv, "status", "entra", "--config", cfg); code != exitError || !strings.Contains(errs, "read it with `latchkey people sync`, or import one") {
+		t.Errorf("%d %s", code, errs)
+	}
+}
+
+// Who writes a school's name nearly right is told it.
+func TestStatusEntraOfAPartNearlyRight(t *testing.T) {
+	t.Parallel()
+	cfg := readTenant(t, "")
+	for _, c := range []struct{ flag, name, want string }{
+		{"--school", "nort", `nobody of the staff is in nort; did you mean "North"?; `},
+		{"--school", "Norht", `did you mean "North"?`},
+		{"--department", "bus", `did you mean "Buses"?`},
+	} {
+		if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg, c.flag, c.name); code != exitError || !strings.Contains(errs, c.want) {
+			t.Errorf("%s %s: %d %s", c.flag, c.name, code, errs)
+		}
+	}
+	if _, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg, "--school", "Atlantis"); strings.Contains(errs, "did you mean") {
+		t.Error(errs)
 	}
 }

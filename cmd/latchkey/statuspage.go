@@ -17,7 +17,7 @@ var statusPageHTML string
 var statusPage = template.Must(template.New("status").Parse(statusPageHTML))
 
 // topUnits is how many schools stand on the first page, so that it is one.
-const topUnits = 7
+const topUnits = 5
 
 // A pageView is what the page shows. Numbers are written out.
 type pageView struct {
@@ -37,6 +37,7 @@ type pageView struct {
 type pageSide struct {
 	Title, Share, Lead, Microsoft string
 	Parts                         []pagePart
+	Notes                         string // what the less plain of the parts mean
 }
 
 type pagePart struct {
@@ -81,6 +82,7 @@ func (r *readinessReport) writePage(w io.Writer, appendix bool) error {
 			reset.Parts = append(reset.Parts, pagePart{answerClass[l.answer], text, readiness.Number(l.reset), percent(l.reset, c.People), l.reset})
 		}
 	}
+	signIn.Notes, reset.Notes = answerNotes(&c.SignIn), answerNotes(&c.Reset)
 	v.Sides = []pageSide{signIn, reset}
 	for _, rem := range readiness.Remedies() {
 		if n := c.Do[rem]; n > 0 {
@@ -106,6 +108,26 @@ func (r *readinessReport) writePage(w io.Writer, appendix bool) error {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
+}
+
+// answerNotes says what those answers mean that nobody can guess, as far as
+// there are any. The sheet goes alone from hand to hand.
+func answerNotes(s *readiness.Split) string {
+	var notes []string
+	for _, x := range []struct {
+		answer readiness.Answer
+		note   string
+	}{
+		{readiness.Unprotected, "No second factor to lose: only a password protects them."},
+		{readiness.Off, "Switched off: in the tenant, whatever they add."},
+		{readiness.NotKnown, "Not known: the report lacks them, or says too little."},
+		{readiness.NotJudged, "External users: their own organization decides."},
+	} {
+		if s.Of(x.answer) > 0 {
+			notes = append(notes, x.note)
+		}
+	}
+	return strings.Join(notes, " ")
 }
 
 // countShare is a count with its part of all: "8 (80%)".

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,12 +107,33 @@ func TestStatusEntraPage(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	lacks(t, big, "Eastgate &lt;script&gt;", "The 7 with most people at risk, of 16. All of them stand in the appendix.", "At risk: 1,130 on 11 Oct, 920 on 29 Nov.", "since 22 Nov", "<td class=\"wide\">-3</td>", "no school known")
+	lacks(t, big, "Eastgate &lt;script&gt;", "The 5 with most people at risk, of 16. All of them stand in the appendix.", "At risk: 1,130 on 11 Oct, 920 on 29 Nov.", "since 22 Nov", "<td class=\"wide\">-3</td>", "no school known")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the page may be read by others: %v %v", info.Mode(), err)
 	}
-	if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg, "--page", filepath.Join(file, "no")); code != exitError || !strings.Contains(errs, "no") {
-		t.Errorf("a page that cannot be written: %d %s", code, errs)
+	// The sheet goes alone from hand to hand.
+	lacks(t, one, "No second factor to lose: only a password protects them.", "Switched off: in the tenant, whatever they add.", "Not known: the report lacks them", "One person may have to do two of these.")
+	if strings.Contains(one, "External users") {
+		t.Error("the sheet explains what it does not have")
+	}
+	missing, folder := filepath.Join(t.TempDir(), "no", "page.html"), t.TempDir()
+	for path, want := range map[string]string{
+		missing: missing + " cannot be written: no such file or directory; choose another file with --page\n",
+		folder:  folder + " cannot be written: is a directory; choose another file with --page\n",
+	} {
+		if code, _, errs := command(t, entraEnv, "status", "entra", "--config", cfg, "--page", path); code != exitError || errs != "latchkey: "+want {
+			t.Errorf("a page that cannot be written: %d %s", code, errs)
+		}
+	}
+	if code, _, errs := command(t, entraEnv, "audit", "export", "--config", cfg, "--out", missing); code != exitError || !strings.Contains(errs, missing+" cannot be written: no such file or directory; choose another file with --out") {
+		t.Errorf("an export that cannot be written: %d %s", code, errs)
+	}
+	if code, _, errs := command(t, entraEnv, "backup", missing, "--config", cfg); code != exitError || !strings.Contains(errs, missing+" cannot be written: no such file or directory; choose another FILE for the backup") {
+		t.Errorf("a backup that cannot be written: %d %s", code, errs)
+	}
+	full := &os.PathError{Op: "write", Path: "page.html.part-1", Err: syscall.ENOSPC}
+	if err := notWritten("page.html", full, "another file with --page"); err.Error() != "page.html cannot be written: no space left on device; make room there, or choose another file with --page" {
+		t.Error(err)
 	}
 }
 

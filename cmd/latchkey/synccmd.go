@@ -162,8 +162,13 @@ func (r *syncRun) report(ctx context.Context) error {
 		fmt.Fprintf(r.s.err, "latchkey: the report: %s\n", printable(state.Refused))
 		return codeError(exitError)
 	}
-	_, err = fmt.Fprintf(r.s.out, "the report: %s on people here; not in it any more: %d\n", countRows(last.Rows), last.Off)
-	return err
+	if _, err = fmt.Fprintf(r.s.out, "the report: %s on people here; not in it any more: %d\n", countRows(last.Rows), last.Off); err != nil {
+		return err
+	}
+	if last.Rows == 0 {
+		fmt.Fprintf(r.s.err, "the report has nobody of the people here: %s\n", r.h.unreported())
+	}
+	return nil
 }
 
 const (
@@ -244,10 +249,14 @@ func (r *syncRun) advance(ctx context.Context, reading bot.Reading) (time.Durati
 
 // syncProgress says how far a sync is.
 func syncProgress(s bot.SyncState, now time.Time) string {
-	text := fmt.Sprintf("%d pages, %d %s", s.Pages, s.Read, map[bot.SyncPhase]string{
+	pages := "1 page"
+	if s.Pages != 1 {
+		pages = fmt.Sprintf("%d pages", s.Pages)
+	}
+	text := fmt.Sprintf("%s, %d %s", pages, s.Read, map[bot.SyncPhase]string{
 		bot.SyncAccounts: "accounts", bot.SyncMembers: "accounts and members", bot.SyncMerge: "accounts; people are made of them",
 		bot.SyncPolicy: "lines", bot.SyncReport: "lines"}[s.Phase])
-	if s.Failures == 0 && s.Due.After(now) {
+	if (s.Failures == 0 || asksToWait(s)) && s.Due.After(now) {
 		text += "; the directory asks to wait until " + s.Due.Local().Format("15:04:05")
 	}
 	return text

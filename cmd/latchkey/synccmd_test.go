@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -310,5 +311,51 @@ func TestPeopleSyncWithoutAnAnswer(t *testing.T) {
 	d.err = nil
 	if code, out, errs := syncPeople(t, cfg); code != exitOK || !strings.Contains(out, "1 row; added 1") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// A report of other people than those of the staff list is told where it is read.
+func TestReportOfNobodyHere(t *testing.T) {
+	t.Parallel()
+	cfg := installTenant(t, 143, &fakeTenant{ids: []string{"a"}, report: []string{"b"}})
+	code, out, errs := syncPeople(t, cfg, "--report")
+	if code != exitOK || !strings.Contains(out, "the report: 0 rows on people here") || !strings.Contains(errs, "the report has nobody of the people here: people who came in the last 36 hours are not in it yet") {
+		t.Errorf("%d\n%s%s", code, out, errs)
+	}
+}
+
+// Whoever reads only the beginning of what a running service says is not told of
+// a pipe.
+func TestOutputThatNobodyReadsToItsEnd(t *testing.T) {
+	t.Parallel()
+	cfg := installTenant(t, 144, &fakeTenant{ids: []string{"a", "b"}})
+	if code, _, errs := syncPeople(t, cfg); code != exitOK {
+		t.Fatal(errs)
+	}
+	s := startService(t, cfg, secretEnv...)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	var errs bytes.Buffer
+	if code := run(t.Context(), std{in: strings.NewReader(""), out: w, err: &errs, env: secretEnv}, []string{"people", "list", "--config", cfg}); code != exitError || errs.Len() > 0 {
+		t.Errorf("%d %s", code, errs.String())
+	}
+	if code := s.end(); code != exitOK {
+		t.Error(code)
+	}
+}
+
+func TestCommandName(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"people sync": {"people", "sync", "--full"}, "people erase": {"people", "erase", "mgarcia"},
+		"doctor": {"doctor", "--config", "latchkey.yaml"}, "": nil,
+	} {
+		if got := commandName(args); got != want {
+			t.Errorf("%q: %q, want %q", args, got, want)
+		}
 	}
 }

@@ -67,6 +67,8 @@ type house struct {
 	listener net.Listener // for health and callbacks; nil: none
 	ready    atomic.Bool
 
+	unplugged []bot.Finding // outside systems that the doctor goes on without
+
 	current atomic.Pointer[config.Config] // as read last; only secrets of accounts are taken from it
 	stopped sync.Map                      // bot.ChannelID -> bot.Health of channels that wait to start again
 }
@@ -94,7 +96,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	h.passes = pass.New(pass.Options{Store: h.db, Policy: cfg.Policy})
 	for _, p := range plugs {
 		if err = p.in(h); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			return nil, p.failed(err)
 		}
 	}
 	h.watch = delivery.New(log.With("room", "senders"), h.db.Now)
