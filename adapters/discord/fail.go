@@ -52,6 +52,9 @@ const (
 	codeNoAccess           = 50001
 	codeClosed             = 50007
 	codeNoCommonServer     = 50278
+	codeNoRight            = 50013
+	codeHasThread          = 160004
+	codeLocked             = 160005
 )
 
 var hints = map[int]string{
