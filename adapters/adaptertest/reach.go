@@ -40,7 +40,7 @@ type Post struct {
 // reaches is the contract for what nobody has asked for: bot.Opener,
 // bot.RoomWriter and bot.Editor.
 var reaches = []clause{
-	{"reach: who cannot be written to is not reachable, and why is said", []Ability{Opening}, absent},
+	{"reach: who cannot be written to is not reachable, and why is said", nil, absent},
 	{"reach: somebody who never wrote can be written to, and answers in the same conversation", []Ability{Opening}, newcomer},
 	{"reach: a message can be changed", []Ability{Editing}, edited},
 	{"reach: an edit touches nothing but its message", []Ability{Editing}, editedElsewhere},

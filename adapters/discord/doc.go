@@ -46,6 +46,13 @@
 // that a repeat shows nothing twice. A send waits two seconds at most for its
 // rate limit; a longer wait is bot.SendThrottled, of that conversation alone.
 //
+// # What nobody asked for
+//
+// Open (open.go) opens direct messages with whoever has linked their account;
+// Discord asks to do so seldom, and only with people who did something. In
+// channels of a server, and in the thread of a message there, nothing private is
+// said. That needs rights which only a bot with the desk asks for.
+//
 // Sources: https://discord.com/developers/docs, the pages Gateway, Receiving and
 // Responding to Interactions, Component Reference, Message, Rate Limits, Opcodes
 // and Status Codes.

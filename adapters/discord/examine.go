@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,11 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	}
 	application, callback := a.examineApplication(ctx)
 	found = append(found, application...)
-	found = append(found, a.examineGateway(ctx), a.examineCommand(ctx), a.examineClock())
+	found = append(found, a.examineGateway(ctx), a.examineCommand(ctx))
+	if a.o.Desk {
+		found = append(found, a.examineRights(ctx))
+	}
+	found = append(found, a.examineClock())
 	return append(found, a.examineCallback(callback))
 }
 
@@ -151,6 +156,59 @@ func (a *Adapter) examineCommand(ctx context.Context) bot.Finding {
 	}
 	f.State, f.Text, f.Fix = bot.Doubtful, "/"+commandName+" is not registered yet", "start the service: it registers it when it connects"
 	return f
+}
+
+// examineRights looks whether the bot may write in its servers (Get Current User
+// Guilds). A channel can allow more, or less.
+func (a *Adapter) examineRights(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "channels"}
+	var servers []struct {
+		ID          string `json:"id"`
+		Name        string `json:"name"`
+		Permissions string `json:"permissions"`
+	}
+	if err := a.ask(ctx, discordgo.EndpointUserGuilds("@me"), &servers); err != nil {
+		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host
+		return f
+	}
+	link := InstallLink(a.o.ApplicationID, true)
+	var lacks []string
+	for _, s := range servers {
+		if a.o.Guild != "" && s.ID != a.o.Guild {
+			continue
+		}
+		has, err := strconv.ParseUint(s.Permissions, 10, 64)
+		if err == nil && has&discordgo.PermissionAdministrator != 0 {
+			f.State, f.Text = bot.Doubtful, "the bot is an administrator of "+printable(s.Name)
+			f.Fix = "take that from its role: it needs " + rightNames(0)
+			return f
+		}
+		if miss := rightNames(has); miss == "" {
+			f.Text = "the bot may write in " + printable(s.Name)
+			return f
+		} else if err == nil {
+			lacks = append(lacks, printable(s.Name)+" ("+miss+")")
+		}
+	}
+	switch {
+	case len(lacks) > 0:
+		f.State, f.Text = bot.Doubtful, "the bot may not write everywhere in "+strings.Join(lacks, ", ")
+		f.Fix = "let its role do so in the channel of the help desk, or add it again: " + link
+	default:
+		f.State, f.Text, f.Fix = bot.Broken, "the bot is in no server, or not in the one of guild", "add it: "+link
+	}
+	return f
+}
+
+// rightNames names the rights that are not among some.
+func rightNames(has uint64) string {
+	var miss []string
+	for _, r := range rights {
+		if has&r.bit == 0 {
+			miss = append(miss, r.name)
+		}
+	}
+	return strings.Join(miss, ", ")
 }
 
 // farOff is when a clock is wrong enough to matter: signatures are good for

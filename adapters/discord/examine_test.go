@@ -169,7 +169,7 @@ func TestManifest(t *testing.T) {
 	if s := m.Settings["General Information / Interactions Endpoint URL"]; !strings.HasPrefix(s, "https://bot.example.org/in/discord-acme ") {
 		t.Errorf("endpoint %q", s)
 	}
-	if n := discord.Notes(discordtest.ApplicationID); !strings.Contains(n, m.Link) {
+	if n := discord.Notes(discordtest.ApplicationID, false); !strings.Contains(n, m.Link) {
 		t.Errorf("notes %s", n)
 	}
 }

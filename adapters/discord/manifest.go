@@ -4,18 +4,44 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
+
+	"github.com/bwmarrin/discordgo"
 )
 
-// permissions that the bot asks for in servers: none. It writes direct messages,
-// answers commands, which needs none, and answers a mention where everybody may
-// write.
-const permissions = "0"
+// rights that the bot asks for in servers where the desk is switched on. Else it
+// asks for none: it writes direct messages, answers commands, which needs none,
+// and answers a mention where everybody may write. Source: Permissions.
+var rights = []struct {
+	bit  uint64
+	name string
+}{
+	{discordgo.PermissionViewChannel, "View Channels"},
+	{discordgo.PermissionSendMessages, "Send Messages"},
+	{discordgo.PermissionCreatePublicThreads, "Create Public Threads"},
+	{discordgo.PermissionSendMessagesInThreads, "Send Messages in Threads"},
+}
 
-// InstallLink is where an administrator of a server adds the bot. Source: OAuth2,
-// Bot Authorization Flow.
-func InstallLink(applicationID string) string {
-	v := url.Values{"client_id": {applicationID}, "scope": {"bot applications.commands"}, "permissions": {permissions}, "integration_type": {"0"}}
+// permissions are the rights as Discord writes them, and their names.
+func permissions(desk bool) (bits, names string) {
+	if !desk {
+		return "0", "none"
+	}
+	var all uint64
+	var said []string
+	for _, r := range rights {
+		all |= r.bit
+		said = append(said, r.name)
+	}
+	return strconv.FormatUint(all, 10), strings.Join(said, ", ")
+}
+
+// InstallLink is where an administrator of a server adds the bot; desk: it writes
+// into channels. Source: OAuth2, Bot Authorization Flow.
+func InstallLink(applicationID string, desk bool) string {
+	bits, _ := permissions(desk)
+	v := url.Values{"client_id": {applicationID}, "scope": {"bot applications.commands"}, "permissions": {bits}, "integration_type": {"0"}}
 	return "https://discord.com/oauth2/authorize?" + v.Encode()
 }
 
@@ -46,9 +72,10 @@ func Manifest(o Options, callback string) ([]byte, error) {
 	if callback != "" {
 		endpoint = callback + " (save it while the service runs: Discord asks it at once)"
 	}
+	bits, _ := permissions(o.Desk)
 	m := manifest{
-		Name: o.BotName, InstallLink: InstallLink(id), Scopes: []string{"bot", "applications.commands"}, Permissions: permissions,
-		Intents: []string{"DIRECT_MESSAGES", "GUILD_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
+		Name: o.BotName, InstallLink: InstallLink(id, o.Desk), Scopes: []string{"bot", "applications.commands"}, Permissions: bits,
+		Intents: []string{"DIRECT_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
 		Settings: map[string]string{
 			"General Information / Name":                       o.BotName,
 			"General Information / Interactions Endpoint URL":  endpoint,
@@ -72,14 +99,15 @@ func Manifest(o Options, callback string) ([]byte, error) {
 }
 
 // Notes tell the person who sets the application up what to do with it.
-func Notes(applicationID string) string {
+func Notes(applicationID string, desk bool) string {
 	link := "the install_link, with the application's id in it"
 	if applicationID != "" {
-		link = InstallLink(applicationID)
+		link = InstallLink(applicationID, desk)
 	}
+	_, names := permissions(desk)
 	return strings.Join([]string{
 		"Discord takes no manifest. Make an application at https://discord.com/developers/applications and set what stands under developer_portal.",
-		"Scopes: bot, applications.commands. Permissions: none. Intents: direct messages and messages of servers (4608), none privileged: of what is written in a server, only mentions of the bot have a content.",
+		"Scopes: bot, applications.commands. Permissions: " + names + ". Intents: direct messages (4096), none privileged.",
 		"Add it to your server: " + link,
 		"The command /setup is registered by the bot itself when it connects.",
 		"Next: latchkey doctor",

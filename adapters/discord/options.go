@@ -37,6 +37,7 @@ type Options struct {
 	Token         bot.Secrets // of the bot; newest first; asked at each use
 	PublicKey     string      // 64 hex digits; set: interactions come to Handler by HTTP
 	Guild         string      // id of a server; set: slash commands are registered there only
+	Desk          bool        // the bot writes into channels, and first: it needs rights in its servers
 	PublicURL     string      // under which Handler is reached, for Examine; may be empty
 	// APIURL is another address of Discord's API: "http://127.0.0.1:8081/api".
 	// A version at its end is not looked at. Without TLS only on the loopback

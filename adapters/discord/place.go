@@ -8,13 +8,20 @@ import (
 // An address is Event.Address: where to write to a person, and what was taken
 // in last.
 type address struct {
-	Channel string `json:"c"`           // the direct message channel
+	Channel string `json:"c"`           // the direct message channel, the channel of a server, or the thread
 	Seen    string `json:"m,omitempty"` // id of the last message that was taken in
+
+	// Of a channel of a server, and of a thread in it, see open.go.
+	Room  string `json:"r,omitempty"` // the channel; of a thread, the one that it is in
+	Title string `json:"t,omitempty"` // of a thread
 }
 
 // readAddress reads an address; ok: it leads somewhere.
 func readAddress(b []byte) (a address, ok bool) {
 	if json.Unmarshal(b, &a) != nil || !snowflake(a.Channel) {
+		return address{}, false
+	}
+	if a.Room != "" && !snowflake(a.Room) {
 		return address{}, false
 	}
 	if a.Seen != "" && !snowflake(a.Seen) {

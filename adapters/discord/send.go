@@ -20,6 +20,9 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	if !ok {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: errNoAddress}
 	}
+	if at.Room != "" {
+		return a.say(ctx, &d, at)
+	}
 	w, err := render(&d, a.o.Phrases, a.o.Lang, a.o.Picture)
 	if err != nil {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}

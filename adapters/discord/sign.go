@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -77,5 +78,9 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 	if !ok {
 		return &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: errNoAddress}
 	}
-	return a.typing(ctx, at.Channel)
+	err := a.typing(ctx, at.Channel)
+	if se := new(bot.SendError); at.Room != "" && errors.As(err, &se) && se.Kind == bot.SendGone { // a thread in which nothing was said yet is not there
+		return nil
+	}
+	return err
 }

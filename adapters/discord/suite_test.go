@@ -31,9 +31,6 @@ var lacks = map[adaptertest.Ability]string{
 	adaptertest.Repeats:  "the gateway delivers an event once; what the house does not take in, the adapter offers again by itself, and fetches after a restart",
 	adaptertest.Forgery:  "events come over a connection that we opened to Discord; nobody else can write into it",
 	adaptertest.Language: "a message of Discord's has no language",
-	adaptertest.Opening:  "not written yet",
-	adaptertest.Rooms:    "not written yet",
-	adaptertest.Editing:  "not written yet",
 }
 
 // TestContract holds the adapter to the contract, with all events by the gateway.
@@ -80,12 +77,16 @@ type platform struct {
 	adapter atomic.Pointer[discord.Adapter]
 	runs    atomic.Int64
 
+	room func() *discordtest.Room // the one that the bot may write into
+
 	mu    sync.Mutex
 	known map[string]bool
 }
 
 func open(t testing.TB, house *adaptertest.House) *platform {
-	return &platform{t: t, house: house, s: discordtest.New(t), known: map[string]bool{}}
+	p := &platform{t: t, house: house, s: discordtest.New(t), known: map[string]bool{}}
+	p.room = sync.OnceValue(func() *discordtest.Room { return p.s.Room(0) })
+	return p
 }
 
 // Connect implements adaptertest.Platform.
@@ -170,24 +171,27 @@ func (m *member) Fill(...string) error { return errors.New("there is no such for
 
 func (m *member) Sees() (out []adaptertest.Shown, err error) {
 	for _, x := range m.Messages() {
-		if !x.Bot {
-			continue
+		if x.Bot {
+			out = append(out, show(x))
 		}
-		s := adaptertest.Shown{}
-		s.Text, s.Active = discordtest.Markdown(x.Content)
-		for _, b := range x.Buttons {
-			if b.URL != "" {
-				s.Links = append(s.Links, adaptertest.Link{Label: b.Label, To: b.URL})
-				continue
-			}
-			s.Buttons = append(s.Buttons, adaptertest.Button{Label: b.Label, Primary: b.Style == 1 && b.Emoji != ""})
-		}
-		for _, f := range x.Files {
-			s.Pictures = append(s.Pictures, adaptertest.Picture{Alt: f.Alt, Name: f.Name + " " + f.URL, Fetch: f.Fetch})
-		}
-		out = append(out, s)
 	}
 	return out, nil
+}
+
+// show is a message as the program shows it.
+func show(x discordtest.Message) (s adaptertest.Shown) {
+	s.Text, s.Active = discordtest.Markdown(x.Content)
+	for _, b := range x.Buttons {
+		if b.URL != "" {
+			s.Links = append(s.Links, adaptertest.Link{Label: b.Label, To: b.URL})
+			continue
+		}
+		s.Buttons = append(s.Buttons, adaptertest.Button{Label: b.Label, Primary: b.Style == 1 && b.Emoji != ""})
+	}
+	for _, f := range x.Files {
+		s.Pictures = append(s.Pictures, adaptertest.Picture{Alt: f.Alt, Name: f.Name + " " + f.URL, Fetch: f.Fetch})
+	}
+	return s
 }
 
 func (m *member) Screen() (string, error) {

@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // An Adapter is the terminal as a channel. It implements bot.Adapter,
-// bot.Deleter and bot.Pager.
+// bot.Deleter, bot.Opener and bot.Pager.
 type Adapter struct {
 	o    Options
 	run  string // random, so that event ids differ from run to run

@@ -114,8 +114,8 @@ type Options struct {
 	Log *slog.Logger     // default: discard
 }
 
-// An Adapter is the web chat as a channel. It implements bot.Adapter and
-// bot.Deleter.
+// An Adapter is the web chat as a channel. It implements bot.Adapter,
+// bot.Deleter and bot.Opener.
 type Adapter struct {
 	o      Options
 	origin *url.URL

@@ -36,7 +36,7 @@ func plugDiscord(h *house) error {
 func discordOptions(cfg *config.Config, c *config.Discord, phrases bot.Phrases) discord.Options {
 	return discord.Options{
 		Channel: c.Channel(), Phrases: phrases, Org: cfg.Org.Name, BotName: cfg.Org.BotName, Lang: cfg.Org.Language,
-		ApplicationID: c.ApplicationID, PublicKey: c.PublicKey, Guild: c.Guild, APIURL: c.APIURL,
+		ApplicationID: c.ApplicationID, PublicKey: c.PublicKey, Guild: c.Guild, APIURL: c.APIURL, Desk: cfg.Desk.Enabled,
 		PublicURL: strings.TrimSuffix(cfg.HTTP.PublicURL, "/") + c.HookPath(),
 	}
 }
@@ -60,5 +60,5 @@ func discordManifest(cfg *config.Config, account string) (*appFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &appFile{name: "discord-" + account + ".json", body: body, notes: discord.Notes(c.ApplicationID)}, nil
+	return &appFile{name: "discord-" + account + ".json", body: body, notes: discord.Notes(c.ApplicationID, cfg.Desk.Enabled)}, nil
 }

@@ -67,6 +67,8 @@ http: {addr: "127.0.0.1:1", public_url: "https://help.riverbend.example"}
 	asked := map[string][]string{
 		"slack": {"users:read.email", "channels:history", "groups:history"},
 		"teams": {`"team"`, "team scope", "Manage team"},
+		// View Channels, Send Messages, Create Public Threads, Send Messages in Threads
+		"discord": {`"permissions": "309237648384"`, "permissions=309237648384", "Create Public Threads"},
 	}
 	for _, desk := range []string{"", "desk: {enabled: false}\n"} {
 		write(t, "", desk, "")

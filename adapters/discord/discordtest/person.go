@@ -20,6 +20,7 @@ type Person struct {
 
 	closed  bool // takes no direct messages
 	tooFast bool // the bot opens direct messages too fast
+	opening int  // code with which Discord refuses to open them, or 0
 	signs   int  // typing signs
 	modal   *openModal
 	guild   *channel

@@ -81,6 +81,7 @@ var pages = []route{
 	page("GET", "/gateway/bot", true, func(s *Server, _ *call) (any, error) {
 		return M{"url": s.gateway(), "shards": 1, "session_start_limit": M{"total": 1000, "remaining": 998, "reset_after": 14_400_000, "max_concurrency": 1}}, nil
 	}),
+	page("GET", "/users/@me/guilds", true, (*Server).guilds),
 	page("GET", "/users/@me", true, func(*Server, *call) (any, error) { return botUser(), nil }),
 	page("GET", "/(?:oauth2/)?applications/@me", true, (*Server).application),
 	page("POST", "/users/@me/channels", true, (*Server).openChannel),
@@ -89,6 +90,7 @@ var pages = []route{
 	page("POST", "/channels/{id}/messages", true, (*Server).createMessage),
 	page("PATCH", "/channels/{id}/messages/{id}", true, (*Server).editMessage),
 	page("DELETE", "/channels/{id}/messages/{id}", true, (*Server).deleteMessage),
+	page("POST", "/channels/{id}/messages/{id}/threads", true, (*Server).startThread),
 	page("POST", "/channels/{id}/typing", true, (*Server).typing),
 	page("GET", "/applications/{id}/commands", true, (*Server).getCommands),
 	page("PUT", "/applications/{id}/commands", true, (*Server).putCommands),
@@ -175,6 +177,13 @@ func (s *Server) handle(w http.ResponseWriter, q *http.Request, made *Call) (int
 	}
 	if err := c.read(body, made); err != nil {
 		return fail(err)
+	}
+	s.mu.Lock()
+	_, path, _ := strings.Cut(strings.TrimPrefix(q.URL.Path, "/api/"), "/")
+	f := s.faults["/"+path]
+	s.mu.Unlock()
+	if f != nil && f(w, q, made) {
+		return 0, nil
 	}
 	if len(c.args) > 0 {
 		s.mu.Lock()
@@ -337,6 +346,9 @@ func (s *Server) openChannel(c *call) (any, error) {
 	if p == nil {
 		return nil, unknownUser
 	}
+	if p.opening != 0 {
+		return nil, &problem{403, p.opening, "Cannot send messages to this user"}
+	}
 	if p.tooFast {
 		return nil, &problem{400, 40003, "You are opening direct messages too fast"}
 	}
@@ -344,6 +356,9 @@ func (s *Server) openChannel(c *call) (any, error) {
 }
 
 func (ch *channel) json() M {
+	if ch.person == nil {
+		return M{"id": ch.id, "type": map[bool]int{true: 0, false: 11}[ch.parent == ""], "guild_id": GuildID, "parent_id": ch.parent, "name": ch.name}
+	}
 	var last any
 	if n := len(ch.messages); n > 0 {
 		last = ch.messages[n-1].id
@@ -409,7 +424,10 @@ func (s *Server) createMessage(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ch.person.closed {
+	if ch.bars != nil {
+		return nil, ch.bars
+	}
+	if ch.person != nil && ch.person.closed {
 		return nil, cannotSend
 	}
 	key := ""
@@ -427,7 +445,9 @@ func (s *Server) createMessage(c *call) (any, error) {
 	if key != "" {
 		s.nonces[key] = m
 	}
-	c.after = func() { s.announce(m) }
+	if ch.person != nil {
+		c.after = func() { s.announce(m) }
+	}
 	return m.json(s), nil
 }
 
@@ -520,6 +540,9 @@ func (s *Server) edit(m *posted, body []byte) (any, error) {
 	if has["components"] != nil {
 		m.components = in.Components
 	}
+	if a := has["attachments"]; a != nil && string(a) != "null" && len(in.Attachments) == 0 {
+		s.removeFiles(m)
+	}
 	return m.json(s), nil
 }
 
@@ -535,11 +558,16 @@ func (s *Server) deleteMessage(c *call) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) remove(at *channelMessage) {
-	for _, a := range at.m.attachments {
+func (s *Server) removeFiles(m *posted) {
+	for _, a := range m.attachments {
 		_, path, _ := strings.Cut(a["url"].(string), s.ln.Addr().String())
 		delete(s.files, path)
 	}
+	m.attachments = nil
+}
+
+func (s *Server) remove(at *channelMessage) {
+	s.removeFiles(at.m)
 	at.ch.messages = slices.Delete(at.ch.messages, at.n, at.n+1)
 }
 
@@ -548,7 +576,9 @@ func (s *Server) typing(c *call) (any, error) {
 	if ch == nil {
 		return nil, unknownChannel
 	}
-	ch.person.signs++
+	if ch.person != nil {
+		ch.person.signs++
+	}
 	return nil, nil
 }
 

@@ -40,6 +40,7 @@ type Server struct {
 	public    bool          // anybody may add the bot to a server
 	skew      time.Duration // of the Date header
 	rate      Limit         // of each bucket
+	guild     string        // permissions of the bot in its server; "-": it is in none
 	last      uint64        // snowflake
 	people    map[string]*Person
 	channels  map[string]*channel
@@ -80,11 +81,14 @@ type bucket struct {
 	reset time.Time
 }
 
-// channel is a direct message channel.
+// channel is a direct message channel, or one of the server.
 type channel struct {
 	id       string
-	person   *Person
+	person   *Person // nil: a channel of the server, or a thread there
 	messages []*posted
+	parent   string   // of a thread
+	name     string   // of a thread
+	bars     *problem // why the bot cannot write
 }
 
 // posted is a message in a channel.
@@ -229,6 +233,11 @@ func (s *Server) Fault(channel string, f func(w http.ResponseWriter, q *http.Req
 		return
 	}
 	s.faults[channel] = f
+}
+
+// FaultPath is Fault for one page of the API: "/users/@me/channels".
+func (s *Server) FaultPath(path string, f func(w http.ResponseWriter, q *http.Request, c *Call) bool) {
+	s.Fault(path, f)
 }
 
 // bot is the bot as a user.

@@ -1,0 +1,199 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/bwmarrin/discordgo"
+
+	"latchkey/bot"
+)
+
+// Open implements bot.Opener, for people whose account is linked: Discord tells
+// a bot no address and finds nobody by one. Create DM gives the channel that
+// there is (User Resource), so it may be asked again. Whether the person takes
+// direct messages shows only when something is said.
+func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error) {
+	if !snowflake(p.User) {
+		return bot.Opened{}, notReached(bot.WhyNotLinked, "no account in Discord is known of this person, and Discord finds nobody by an address; they have to write to the bot and sign in first")
+	}
+	channel, err := a.openChannel(ctx, p.User)
+	if err != nil {
+		return bot.Opened{}, unreachable(err)
+	}
+	at := a.places.note(p.User, func(pl *place) { pl.Channel = channel })
+	return bot.Opened{Conversation: a.conversation(p.User), User: p.User, Address: encode(at.address), Locale: at.locale}, nil
+}
+
+// notReached says why nobody is written to.
+func notReached(why, text string) *bot.SendError {
+	return &bot.SendError{Kind: bot.SendGone, Code: why, Err: errors.New("discord: " + text)}
+}
+
+type reason struct{ why, text string }
+
+// reasons are Discord's codes for people that cannot be written to.
+var reasons = map[int]reason{
+	codeUnknownUser:    {bot.WhyNotFound, "Discord has no such account any more; the person has to be linked anew"},
+	codeClosed:         {bot.WhyClosed, "the person takes no direct messages of the bot; they can allow them in the privacy settings of the server"},
+	codeNoAccess:       {bot.WhyClosed, "the person takes no direct messages of the bot; they can allow them in the privacy settings of the server"},
+	codeNoCommonServer: {bot.WhyNotInstalled, "the person is in no server that has the bot; invite them, or add the bot to theirs"},
+}
+
+// unreachable is an error of asking, as Open tells it. Nothing was said, so
+// nothing is uncertain: what is not refused is tried again.
+func unreachable(err error) *bot.SendError {
+	se := classify(err)
+	var no *refusal
+	switch known := errors.As(err, &no); {
+	case known && reasons[no.Code].why != "":
+		return notReached(reasons[no.Code].why, fmt.Sprintf("%s (%d)", reasons[no.Code].text, no.Code))
+	case known && no.Code == codeFlagged: // it is about the bot, and an operator can mend it
+		se.Kind, se.Code = bot.SendRetry, ""
+	case se.Kind == bot.SendPermanent || se.Kind == bot.SendGone:
+		return notReached(bot.WhyClosed, "Discord does not let the bot write to this person, and says no more than "+err.Error())
+	case se.Kind == bot.SendUncertain:
+		se.Kind = bot.SendRetry
+	}
+	return se
+}
+
+// Room implements bot.RoomWriter: a text channel of a server by its id.
+func (a *Adapter) Room(id string) (bot.Opened, error) {
+	if !snowflake(id) {
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: this is no id of a channel; switch on Developer Mode and choose Copy Channel ID")}
+	}
+	return bot.Opened{Conversation: a.conversation("#" + id), Address: encode(address{Channel: id, Room: id})}, nil
+}
+
+// maxName is how long the name of a thread may be (Start Thread from Message).
+const maxName = 100
+
+// Thread implements bot.RoomWriter. The thread of a message has the id of the
+// message, and a message has one (Start Thread from Message); it is made when
+// something is said in it.
+func (a *Adapter) Thread(room []byte, receipt, title string) (bot.Opened, error) {
+	at, ok := readAddress(room)
+	if !ok || at.Room == "" || at.Channel != at.Room || !snowflake(receipt) {
+		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: thread: not a message of a server's channel")}
+	}
+	at.Channel, at.Title = receipt, cut(oneLine(title), maxName)
+	return bot.Opened{Conversation: a.conversation("#" + at.Room + "|" + receipt), Address: encode(at)}, nil
+}
+
+// say is Send into a channel of a server or a thread.
+func (a *Adapter) say(ctx context.Context, d *bot.Delivery, at address) (bot.Receipt, error) {
+	m, err := a.public(d)
+	if err != nil {
+		return bot.Receipt{}, err
+	}
+	id, err := a.post(ctx, at.Channel, m, nil)
+	var no *refusal
+	if at.Channel != at.Room && errors.As(err, &no) && no.Code == codeUnknownChannel {
+		if err = a.startThread(ctx, at); err == nil {
+			id, err = a.post(ctx, at.Channel, m, nil)
+		}
+	}
+	if err != nil {
+		return bot.Receipt{}, closedRoom(err)
+	}
+	return bot.Receipt{ID: id}, nil
+}
+
+// public renders what several people are to read. A picture is told in words:
+// sending files would take a right more. It fails with *bot.SendError.
+func (a *Adapter) public(d *bot.Delivery) (message, error) {
+	if d.Private() {
+		return message{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: something private is not said in a channel, and never changed")}
+	}
+	w, err := render(d, a.o.Phrases, a.o.Lang, func(string) ([]byte, bool) { return nil, false })
+	if err != nil {
+		return message{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	return w.Message, nil
+}
+
+// week is how long a thread without a message stays in the list, in minutes.
+const week = 10080
+
+// startThread makes the thread of a message. That there is one already is no
+// error: an attempt before this one was not answered.
+func (a *Adapter) startThread(ctx context.Context, at address) error {
+	name := at.Title
+	if utf8.RuneCountInString(name) == 0 {
+		name = a.o.BotName
+	}
+	_, err := a.do(ctx, request{
+		method: http.MethodPost, address: discordgo.EndpointChannelMessageThread(at.Room, at.Channel), bucket: discordgo.EndpointChannelMessageThread(at.Room, ""),
+		body: encode(map[string]any{"name": name, "auto_archive_duration": week}),
+	})
+	var no *refusal
+	if errors.As(err, &no) && no.Code == codeHasThread {
+		return nil
+	}
+	return err
+}
+
+// roomReasons are Discord's codes for channels that cannot be written to.
+var roomReasons = map[int]reason{
+	codeUnknownChannel: {bot.WhyNotFound, "there is no such channel; check its id"},
+	codeUnknownMessage: {bot.WhyNotFound, "the message whose thread it is has been deleted"},
+	codeNoAccess:       {bot.WhyNotInstalled, "the bot does not see this channel; add it to the server, and let its role view the channel"},
+	codeNoRight:        {bot.WhyClosed, "the bot may not write in this channel; let its role send messages, create public threads and send messages in threads there"},
+	codeLocked:         {bot.WhyClosed, "the thread is locked"},
+}
+
+// closedRoom is an error of writing into a channel, with what an operator can do.
+func closedRoom(err error) *bot.SendError {
+	var no *refusal
+	if errors.As(err, &no) && roomReasons[no.Code].why != "" {
+		return notReached(roomReasons[no.Code].why, fmt.Sprintf("%s (%d)", roomReasons[no.Code].text, no.Code))
+	}
+	return classify(err)
+}
+
+// Edit implements bot.Editor (Edit Message). Files of the message go: a picture
+// that was there is not what the message says now.
+func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) error {
+	at, ok := readAddress(d.Address)
+	if !ok || !snowflake(receipt) {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: a receipt that is none, or no address")}
+	}
+	m, err := a.public(&d)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(struct {
+		message
+		Attachments []attachment `json:"attachments"`
+	}{m, []attachment{}})
+	if err != nil {
+		return &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	}
+	if _, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(at.Channel, receipt), bucket: discordgo.EndpointChannelMessage(at.Channel, ""), body: body}); err != nil {
+		var no *refusal
+		if errors.As(err, &no) && no.Code == codeUnknownMessage {
+			return &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: no}
+		}
+		return closedEdit(at, err)
+	}
+	return nil
+}
+
+// closedEdit is an error of changing a message.
+func closedEdit(at address, err error) *bot.SendError {
+	if at.Room != "" {
+		return closedRoom(err)
+	}
+	return classify(err)
+}
+
+var (
+	_ bot.Opener     = (*Adapter)(nil)
+	_ bot.RoomWriter = (*Adapter)(nil)
+	_ bot.Editor     = (*Adapter)(nil)
+)
