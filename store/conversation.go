@@ -22,11 +22,17 @@ var conversationTable = columns[conversationRow]{
 	{name: "state", blob: func(v *conversationRow) *[]byte { return &v.State }},
 	{name: "out_seq", num: func(v *conversationRow) *int64 { return &v.OutSeq }},
 	{name: "version", num: func(v *conversationRow) *int64 { return &v.Version }},
+	{name: "kind", num: func(v *conversationRow) *int64 { return (*int64)(&v.Kind) }},
+	{name: "parent", text: func(v *conversationRow) *string { return (*string)(&v.Parent) }},
+	{name: "route", num: func(v *conversationRow) *int64 { return (*int64)(&v.Route) }},
 	{name: "updated", num: func(v *conversationRow) *int64 { return &v.updated }},
 }
 
 // conversationSaved are the columns that SaveConversation stores.
-var conversationSaved = conversationTable.only("address", "state", "out_seq", "updated")
+var conversationSaved = conversationTable.only("address", "state", "out_seq", "route", "updated")
+
+// conversationWidth is how many columns scanConversation reads.
+var conversationWidth = len(conversationTable) + 3
 
 // scanConversation reads conversationColumns: the row, and whose it is.
 func scanConversation(r row, c *bot.Conversation) {
@@ -63,7 +69,7 @@ func (t *tx) Conversation(id bot.ConversationID) (*bot.Conversation, error) {
 }
 
 // SaveConversation implements bot.ConversationTx. It stores the address, the
-// state and OutSeq, sets Updated and counts Version up; Person and Level belong
+// state, the route and OutSeq, sets Updated and counts Version up; Person and Level belong
 // to the identity and are changed by Link and Unlink. It fails with
 // bot.ErrConflict when c is older than the stored row.
 func (t *tx) SaveConversation(c *bot.Conversation) error {

@@ -81,7 +81,8 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		{ages.Links, &n.Links, "identity", []string{"channel", "user_id"}, `channel NOT IN (` + passing + `) AND ` + idle},
 		{talks, &n.Browsers, "identity", []string{"channel", "user_id"}, `channel IN (` + passing + `) AND ` + idle},
 		{talks, &n.Conversations, "conversation", []string{"id"}, `updated < $%[1]d
-			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1)
+			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1 AND o.owner = 0)
+			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1 AND o.owner <> 0)
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.kept = 1)
 			AND NOT EXISTS (SELECT 1 FROM request r WHERE r.conversation = conversation.id AND r.closed_at = 0)
 			AND (NOT EXISTS (SELECT 1 FROM identity i WHERE i.channel = conversation.channel AND i.user_id = conversation.user_id)

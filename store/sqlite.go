@@ -191,9 +191,10 @@ func (l *lite) run() {
 		}
 		l.gate.Lock()
 		l.commit(batch)
-		nudge, queued := len(l.g.jobs) > 0, len(l.g.queues) > 0
+		nudge, queued, news := len(l.g.jobs) > 0, len(l.g.queues) > 0, l.g.news
 		l.gate.Unlock()
 		answer(batch)
+		l.db.mail.tell(news)
 		if nudge {
 			l.db.jobs.nudge(queued)
 		}
@@ -268,7 +269,7 @@ func (l *lite) attemptEach(batch []*request) error {
 
 // one runs one request.
 func (l *lite) one(r *request) error {
-	l.t.turn = nil
+	l.t.turn, l.t.mine = nil, nil
 	var c *bot.Conversation
 	if r.ev != nil {
 		var err error
@@ -298,7 +299,14 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	}
 	c := new(bot.Conversation)
 	found := false
-	err = l.w.read(conversationGet, func(r row) { found = true; scanConversation(r, c) }, string(ev.Conversation))
+	l.t.behind = behind{}
+	err = l.w.read(conversationOpen, func(r row) {
+		found = true
+		scanConversation(r, c)
+		if until := r.int(conversationWidth); until > 0 {
+			l.t.behind = behind{true, until - 1}
+		}
+	}, string(ev.Conversation))
 	if err != nil {
 		return nil, wrap("read conversation", err)
 	}
@@ -317,7 +325,7 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 			return nil, wrap("read identity", err)
 		}
 	}
-	l.t.turn, l.t.held = &stored, c.Version
+	l.t.turn, l.t.held, l.t.mine = &stored, c.Version, c
 	return c, nil
 }
 

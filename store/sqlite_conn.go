@@ -141,6 +141,11 @@ func (l *liteConn) save(v *conversationRow) error {
 // say implements conn.
 func (l *liteConn) say(v *outboxRow) error { return l.write(outboxInsert, outboxTable.args(nil, v)...) }
 
+// mark implements conn.
+func (l *liteConn) mark(v *outboxRow) error {
+	return l.write(outboxMark, append(outboxMarked.args(nil, v), v.owner)...)
+}
+
 // change implements conn.
 func (l *liteConn) change(s stmt, args ...any) (int64, error) {
 	p, err := l.prepared(s)

@@ -128,12 +128,9 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	h.directory = h.newDirectory()
 
 	// The way out and the way in.
-	lease := time.Duration(0) // one process has the SQLite file
-	if cfg.Store.Path == "" {
-		lease = 2 * time.Minute
-	}
+	h.db.KeepTranscripts(h.outside.keeps)
 	h.outbox = outbox.New(outbox.Options{
-		Store: h.db, Adapters: h.outside.channels, Revealer: h.verify.Reveal, Lease: lease, Clock: h.db.Now,
+		Store: h.db, Adapters: h.outside.channels, Revealer: h.verify.Reveal, Phrases: h.set, Clock: h.db.Now,
 		Linker: h.outside.link, QRPage: cfg.Secrets.QR == "page",
 		Logger: log.With("room", "outbox"),
 	})
@@ -144,7 +141,7 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	ready := &readiness.Room{Phrases: h.set, Settings: readinessSettings(cfg.Entra)}
 	h.turn = turn.New(turn.Options{
 		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New(), h.directory, ready), Outbox: h.outbox,
-		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
+		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
 	h.enroll.Connect(h.turn)
