@@ -175,7 +175,8 @@ type OutboxTx interface {
 	// the caller sends it after the commit. It does not when something still
 	// waits there before it, nor when no process of this store sends (see
 	// MailStore): then, and in any other conversation, the row waits until it
-	// is claimed.
+	// is claimed. One that is kept in such a turn has its Seq all the same,
+	// unless something without one is before it: it is read from the table.
 	//
 	// Say sets Channel, Seq, State, Attempts, Owner and CreatedAt; in a turn it
 	// raises the conversation's OutSeq, so it comes before SaveConversation. A

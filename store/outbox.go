@@ -123,8 +123,15 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	case worker != bot.Nobody && !t.behind.waits:
 		t.mine.OutSeq++
 		o.Seq, o.Attempts, o.Owner = t.mine.OutSeq, 1, worker
-	case t.behind.until > t.ms: // what is before it waits until then
-		o.Due = fromMillis(t.behind.until)
+	default:
+		if o.Keep && !t.behind.unplaced { // it is read from the table: nobody has to send it first
+			t.mine.OutSeq++
+			o.Seq = t.mine.OutSeq
+		}
+		if t.behind.until > t.ms { // what is before it waits until then
+			o.Due = fromMillis(t.behind.until)
+		}
+		t.behind.waits, t.behind.unplaced = true, t.behind.unplaced || o.Seq == 0
 	}
 	if o.Owner == bot.Nobody && o.Due.IsZero() {
 		o.Due = t.now
@@ -194,7 +201,7 @@ func (t *tx) MarkOutbox(o *bot.OutboxRow) error {
 		return nil
 	}
 	if t.mine != nil && t.mine.ID == o.Conversation { // what this turn says comes after it
-		t.behind = behind{true, max(t.behind.until, millis(o.Due))}
+		t.behind.waits, t.behind.until = true, max(t.behind.until, millis(o.Due))
 	}
 	return wrap("hold what waits behind an outbox row", t.c.write(outboxHold, string(o.Conversation), millis(o.Due)))
 }

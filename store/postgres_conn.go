@@ -48,9 +48,9 @@ var (
 	// Under the locks of the conversations: where something waits before what
 	// their turns will say, and until when. What another process sends is
 	// before it, too.
-	pgBehind = `SELECT b.conversation, max(b.due) FROM (
-		SELECT o.conversation, o.due FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner = 0 AND o.lane < 2
-		UNION ALL SELECT o.conversation, 0 FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner <> 0
+	pgBehind = `SELECT b.conversation, max(b.due), min(b.seq) FROM (
+		SELECT o.conversation, o.due, o.seq FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner = 0 AND o.lane < 2
+		UNION ALL SELECT o.conversation, 0, o.seq FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner <> 0
 			AND o.owner <> $2 AND o.state = 0) b GROUP BY b.conversation`
 )
 

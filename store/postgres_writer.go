@@ -332,7 +332,7 @@ func (w *pgWriter) opened(behinds bool) error {
 		return wrap("read conversations", err)
 	}
 	if behinds {
-		err = w.pg.rows(br, func(r row) { w.queue[bot.ConversationID(r.text(0))] = behind{true, r.int(1)} })
+		err = w.pg.rows(br, func(r row) { w.queue[bot.ConversationID(r.text(0))] = behind{true, r.int(1), r.int(2) == 0} })
 		if err != nil {
 			return wrap("look for messages that wait", err)
 		}

@@ -185,9 +185,9 @@ var statements = [stmtCount]string{
 		VALUES (` + conversationTable.params(1) + `) ON CONFLICT DO NOTHING`,
 	conversationGet: `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = $1 /*lock FOR UPDATE OF c*/`,
 	// How a turn reads its conversation on SQLite: with what waits there before
-	// what it will say, as one more than the time until which that waits.
+	// what it will say, see behindOf.
 	conversationOpen: `SELECT ` + conversationColumns + `,
-		coalesce((SELECT max(w.due) + 1 FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 AND w.lane < 2), 0)
+		coalesce((SELECT max(w.due) * 2 + 1 + (min(w.seq) = 0) FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 AND w.lane < 2), 0)
 		FROM conversation c WHERE c.id = $1`,
 	conversationChannel: `SELECT channel FROM conversation WHERE id = $1`,
 	conversationGrow:    `UPDATE conversation SET out_seq = out_seq + 1, version = version + 1 WHERE id IN ` + among,

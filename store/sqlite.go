@@ -303,9 +303,7 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	err = l.w.read(conversationOpen, func(r row) {
 		found = true
 		scanConversation(r, c)
-		if until := r.int(conversationWidth); until > 0 {
-			l.t.behind = behind{true, until - 1}
-		}
+		l.t.behind = behindOf(r.int(conversationWidth))
 	}, string(ev.Conversation))
 	if err != nil {
 		return nil, wrap("read conversation", err)
@@ -327,6 +325,15 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	}
 	l.t.turn, l.t.held, l.t.mine = &stored, c.Version, c
 	return c, nil
+}
+
+// behindOf reads the last column of conversationOpen: 0, or twice the time, one,
+// and one more when a row has no place.
+func behindOf(v int64) behind {
+	if v == 0 {
+		return behind{}
+	}
+	return behind{true, (v - 1) / 2, (v-1)%2 == 1}
 }
 
 // busyAgain is how long, in milliseconds, the writer waits for a lock that it

@@ -28,8 +28,9 @@ type tx struct {
 
 // behind is what waits in the turn's conversation before what the turn will say.
 type behind struct {
-	waits bool
-	until int64 // it is not due before, in Unix milliseconds
+	waits    bool
+	until    int64 // it is not due before, in Unix milliseconds
+	unplaced bool  // some of it has no place yet
 }
 
 // group is what the functions of one transaction share. Nil in a View.

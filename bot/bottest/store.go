@@ -402,14 +402,20 @@ func (tx *memTx) Say(row *bot.OutboxRow) error {
 	if !row.Due.IsZero() && row.Expires.IsZero() {
 		row.Expires = row.Due.Add(24 * time.Hour)
 	}
-	waits, until := tx.behind(row.Conversation)
+	waits, unplaced, until := tx.behind(row.Conversation)
 	switch {
 	case placed || !mine || !row.Lane.Dialogue() || row.Due.After(tx.at):
 	case tx.s.worker != bot.Nobody && !waits:
 		tx.mine.OutSeq++
 		row.Seq, row.Attempts, row.Owner = tx.mine.OutSeq, 1, tx.s.worker
-	case until.After(tx.at):
-		row.Due = until
+	default:
+		if row.Keep && !unplaced {
+			tx.mine.OutSeq++
+			row.Seq = tx.mine.OutSeq
+		}
+		if until.After(tx.at) {
+			row.Due = until
+		}
 	}
 	if row.Owner == bot.Nobody {
 		if row.Due.IsZero() {
@@ -426,17 +432,18 @@ func (tx *memTx) Say(row *bot.OutboxRow) error {
 
 // behind tells whether something waits in a conversation before what is said
 // now, and until when.
-func (tx *memTx) behind(c bot.ConversationID) (waits bool, until time.Time) {
+func (tx *memTx) behind(c bot.ConversationID) (waits, unplaced bool, until time.Time) {
 	for _, id := range tx.s.now.in[c] {
 		r := tx.s.now.rows[id]
-		if r.State != bot.OutboxPending || r.Owner == tx.s.worker || r.Owner == bot.Nobody && !r.Lane.Dialogue() {
+		if r.State != bot.OutboxPending || r.Owner != bot.Nobody && r.Owner == tx.s.worker || r.Owner == bot.Nobody && !r.Lane.Dialogue() {
 			continue
 		}
-		if waits = true; r.Owner == bot.Nobody && r.Due.After(until) {
+		waits, unplaced = true, unplaced || r.Seq == 0
+		if r.Owner == bot.Nobody && r.Due.After(until) {
 			until = r.Due
 		}
 	}
-	return waits, until
+	return waits, unplaced, until
 }
 
 // put stores a row so that an error takes it back.
