@@ -139,11 +139,11 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	if o.Owner == bot.Nobody || o.Keep {
 		t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: o.Owner == bot.Nobody, Due: o.Due})
 	}
-	v, err := toRow(o)
-	if err != nil {
+	var err error
+	if t.said, err = toRow(o); err != nil {
 		return err
 	}
-	return wrap("insert outbox row", t.c.say(&v))
+	return wrap("insert outbox row", t.c.say(&t.said))
 }
 
 // address finds the channel of a conversation that is not the turn's own.
@@ -177,23 +177,23 @@ func (t *tx) MarkOutbox(o *bot.OutboxRow) error {
 	if t.g == nil {
 		return errReadOnly
 	}
-	v := outboxRow{
+	t.said = outboxRow{
 		conversation: string(o.Conversation), seq: o.Seq, owner: int64(o.Owner), state: int64(o.State), attempts: int64(o.Attempts),
 		due: millis(o.Due), expires: millis(o.Expires), doubt: int64(o.Doubt), receipt: o.Receipt, error: o.Error,
 	}
 	if o.State.GivenUp() && o.Error != bot.OutboxDropped {
-		v.live = liveListed
+		t.said.live = liveListed
 		if o.Untold {
-			v.live = liveUntold
+			t.said.live = liveUntold
 		}
 	}
 	if o.Owner == bot.Nobody && o.State != bot.OutboxRetracted {
 		if o.State == bot.OutboxPending {
 			t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: true, Due: o.Due})
 		}
-		return wrap("mark outbox row", t.c.write(outboxMarkWaiting, append(outboxMarked.args(nil, &v), o.ID)...))
+		return wrap("mark outbox row", t.c.write(outboxMarkWaiting, append(outboxMarked.args(nil, &t.said), o.ID)...))
 	}
-	if err := t.c.mark(&v); err != nil || o.State != bot.OutboxPending {
+	if err := t.c.mark(&t.said); err != nil || o.State != bot.OutboxPending {
 		return wrap("mark outbox row", err)
 	}
 	t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: true, Due: o.Due})

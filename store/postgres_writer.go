@@ -324,8 +324,7 @@ func (w *pgWriter) opened(behinds bool) error {
 		return wrap("insert conversations", err)
 	}
 	err = w.pg.rows(br, func(r row) {
-		c := new(bot.Conversation)
-		scanConversation(r, c)
+		c := scanConversation(r)
 		w.found[c.ID] = c
 	})
 	if err != nil {

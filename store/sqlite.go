@@ -297,19 +297,19 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	if n == 0 {
 		return nil, errRepeat
 	}
-	c := new(bot.Conversation)
+	var c *bot.Conversation
 	found := false
 	l.t.behind = behind{}
 	err = l.w.read(conversationOpen, func(r row) {
 		found = true
-		scanConversation(r, c)
+		c = scanConversation(r)
 		l.t.behind = behindOf(r.int(conversationWidth))
 	}, string(ev.Conversation))
 	if err != nil {
 		return nil, wrap("read conversation", err)
 	}
 	if !found {
-		c.ID, c.Channel, c.User, c.Address, c.Updated = ev.Conversation, ev.Channel, ev.From, ev.Address, l.t.now
+		c = &bot.Conversation{ID: ev.Conversation, Channel: ev.Channel, User: ev.From, Address: ev.Address, Updated: l.t.now}
 		if err := l.w.write(conversationInsert, conversationTable.args(nil, &conversationRow{*c, l.t.ms})...); err != nil {
 			return nil, wrap("insert conversation", err)
 		}

@@ -22,6 +22,9 @@ type tx struct {
 	turn *bot.Conversation // the conversation that a turn holds the lock of, as loaded
 	held int64             // its version in the database
 
+	saved conversationRow // what save, say and mark are given, used again
+	said  outboxRow
+
 	mine   *bot.Conversation // the turn's own conversation, as its function has it
 	behind behind
 }
