@@ -15,7 +15,8 @@ import (
 // link in use, the time of a person's first method.
 type Ages struct {
 	Events     time.Duration // ids of events; as long as a platform may repeat one
-	Outbox     time.Duration // rows that are sent, dead or retracted
+	Outbox     time.Duration // rows that are sent, given up or retracted
+	GivenUp    time.Duration // the text of rows that were given up, and their place in the list
 	Challenges time.Duration // after they were closed or ran out
 	Tallies    time.Duration // at least the longest window of a limit
 	Passes     time.Duration // after they ran out; until then people are told that they did
@@ -34,7 +35,7 @@ type Ages struct {
 type Pruned struct {
 	Events, Outbox, Challenges, Tallies, Passes int
 
-	Conversations, Browsers, Links, Methods, Requests, Audit int
+	GivenUp, Conversations, Browsers, Links, Methods, Requests, Audit int
 }
 
 const (
@@ -99,6 +100,16 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		}
 		if err != nil {
 			return n, err
+		}
+	}
+	if ages.GivenUp > 0 {
+		err := db.update(ctx, func(t *tx) error {
+			k, err := t.c.(texter).do(`UPDATE outbox SET live = 0, message = CASE WHEN kept = 1 THEN message END WHERE live > 1 AND created_at < $1`, cutOf(ages.GivenUp))
+			n.GivenUp = int(k)
+			return err
+		})
+		if err != nil {
+			return n, wrap("prune messages that were given up", err)
 		}
 	}
 	if ages.Audit > 0 {

@@ -231,6 +231,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (string
 		if err.Kind == bot.SendUncertain { // nobody has seen it
 			err.Kind = bot.SendRetry
 		}
+		err.Content = err.Kind != bot.SendThrottled // the message may go without it
 		return "", err
 	}
 	return to.FileID, nil

@@ -27,3 +27,10 @@ func Explain(row *bot.OutboxRow) (why, remedy string) {
 	}
 	return "it was given up", retry
 }
+
+// Gone reports whether a row was given up because the person left the channel or
+// blocked the bot there: that needs nobody's attention.
+func Gone(row *bot.OutboxRow) bool {
+	class, _, _ := strings.Cut(row.Error, ":")
+	return row.State.GivenUp() && class == classGone
+}

@@ -355,7 +355,7 @@ func (h *house) upkeep(ctx context.Context) error {
 func (h *house) ages() store.Ages {
 	p := h.cfg.Policy
 	return store.Ages{
-		Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour,
+		Events: p.EventIDs, Outbox: p.Outbox, GivenUp: p.GivenUp, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour,
 		Conversations: p.Conversations, Links: p.LinksUnused, Removed: p.RemovedKeep, Audit: p.Audit,
 		Passing: slices.Sorted(maps.Keys(h.outside.keeps)),
 	}
