@@ -142,7 +142,7 @@ func (h *house) lookAtMail(ctx context.Context) bot.Finding {
 	f := bot.Finding{What: "given up", Text: "none since yesterday"}
 	var lost []bot.OutboxRow
 	err := h.db.View(ctx, func(tx bot.Tx) (err error) {
-		lost, err = tx.GivenUp(mostGivenUp)
+		lost, err = tx.GivenUp(mostMail)
 		lost = slices.DeleteFunc(lost, func(r bot.OutboxRow) bool {
 			return tx.Now().Sub(r.CreatedAt) > freshMail || outbox.Gone(&r)
 		})
@@ -162,8 +162,8 @@ const (
 	// freshMail is how long a message that was given up counts, from when it
 	// was said; one may be tried for a day.
 	freshMail = 48 * time.Hour
-	// mostGivenUp bounds how many are looked at.
-	mostGivenUp = 1000
+	// mostMail bounds how many are looked at.
+	mostMail = 1000
 )
 
 // look asks an outside system that examines itself; a panic of its adapter is
