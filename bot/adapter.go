@@ -36,6 +36,23 @@ type Pager interface {
 	WantsPage(m *Message) bool
 }
 
+// A Finder can tell whether a delivery that may have been sent is there. Optional.
+type Finder interface {
+	// Find looks for what an earlier attempt made of a delivery, by its Key. The
+	// error wraps ErrNotFound when it is not there; a *SendError that is
+	// SendPermanent says that nobody can tell, any other that it cannot be told
+	// now.
+	Find(ctx context.Context, d Delivery) (Receipt, error)
+}
+
+// A Watched adapter shows what was said to people who look at a conversation,
+// in whatever process they do. Optional.
+type Watched interface {
+	// Said tells that another process may have said something in a conversation.
+	// It returns at once.
+	Said(conv ConversationID)
+}
+
 // Limits of a platform. Zero means no limit.
 type Limits struct {
 	Text    int // runes in one message
@@ -51,6 +68,7 @@ type Delivery struct {
 	Seq          int64 // of the outbox row: grows by one from message to message of a conversation
 	User         string
 	Address      []byte
+	Author       string // who says it; empty: the bot
 	Message      Message
 	Revealed     *Revealed // resolved Message.Reveal, or nil; always nil on a channel whose rows are kept, which opens it when it is looked at
 	Page         Secret    // address of a one-time page for the message's form or secret, for a Pager that wanted one; else empty
@@ -105,9 +123,18 @@ type SendError struct {
 	Kind  SendErrorKind
 	After time.Duration // SendThrottled
 	Here  bool          // SendThrottled: only this conversation must wait, the others of the channel go on
-	Code  string        // what a script may tell the person: "landline", "opted_out", "unreachable", "refused"; may be empty
-	Fix   string        // what an operator can do, where the fault is not the destination's: all sends meet it; may be empty
-	Err   error         // for the log; without secrets, numbers and addresses
+	// Method, of SendThrottled, is what was throttled where the rest of the
+	// platform was not: only messages that need it wait, and the adapter refuses
+	// them itself as long as it has to. Empty, without Here: nothing of the
+	// channel goes on.
+	Method string
+	// Content, of SendRetry and SendPermanent: nothing was sent because of what
+	// the message carries, such as a picture that cannot be uploaded. Others
+	// would go, and this one may without it.
+	Content bool
+	Code    string // what a script may tell the person: "landline", "opted_out", "unreachable", "refused"; may be empty
+	Fix     string // what an operator can do, where the fault is not the destination's: all sends meet it; may be empty
+	Err     error  // for the log; without secrets, numbers and addresses
 }
 
 // Error implements error.

@@ -149,19 +149,42 @@ type Identity struct {
 	Evidence  string // what made the link: "sign-in", "oidc", "oidc code", "platform"
 }
 
+// ConversationKind says who can read a conversation.
+type ConversationKind int64
+
+// The kinds of conversations.
+const (
+	Direct     ConversationKind = iota // one person and the bot
+	SharedRoom                         // a channel or group
+	Thread                             // a thread of the conversation Parent
+)
+
+// Route says who answers in a conversation.
+type Route int64
+
+// The routes.
+const (
+	RouteBot  Route = iota // the engine
+	RouteDesk              // a person of the desk
+	RouteNone              // nobody
+)
+
 // A Conversation is one row of the store: whose it is, where to send, and the
 // session.
 type Conversation struct {
 	ID      ConversationID
 	Channel ChannelID
-	User    string   // the platform's user id
-	Address []byte   // the adapter's own, opaque
-	Person  PersonID // of the linked identity; empty when not linked
-	Level   Level    // of the linked identity
-	Frozen  bool     // Person.FrozenAt of the linked identity's person is set
-	State   []byte   // the session as JSON; nil for a new conversation
-	OutSeq  int64    // number of the last outbox row
-	Version int64    // counts turns
+	Kind    ConversationKind
+	Parent  ConversationID // of a Thread
+	Route   Route          // follows the session's Owner
+	User    string         // the platform's user id
+	Address []byte         // the adapter's own, opaque
+	Person  PersonID       // of the linked identity; empty when not linked
+	Level   Level          // of the linked identity
+	Frozen  bool           // Person.FrozenAt of the linked identity's person is set
+	State   []byte         // the session as JSON; nil for a new conversation
+	OutSeq  int64          // Seq of the last outbox row that has one
+	Version int64          // counts turns
 	Updated time.Time
 }
 

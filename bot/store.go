@@ -66,42 +66,159 @@ type ConversationTx interface {
 	Heads(ids []ConversationID) (map[ConversationID]int64, error)
 }
 
+// A WorkerID names one start of a process that sends messages. None is given
+// twice, so that it tells who owns a row and, at the same time, whether that one
+// may still write to it.
+type WorkerID int64
+
+const (
+	// Nobody owns a row that waits to be claimed.
+	Nobody WorkerID = 0
+	// NoWorker owns what was settled while it waited, and what was sent before
+	// there were owners.
+	NoWorker WorkerID = -1
+)
+
+// A Lane says how urgent a message is. Within a conversation replies and relays
+// are one dialogue: they go out in the order in which they were said. Notices,
+// and campaigns, each keep an order of their own. What is of a lower lane goes
+// first.
+type Lane uint8
+
+// The lanes.
+const (
+	LaneReply    Lane = iota // an answer to what somebody did
+	LaneRelay                // what one person says to another through the bot
+	LaneNotice               // news that somebody did not ask for
+	LaneCampaign             // one of many, to many
+	Lanes        = iota
+)
+
+// Dialogue reports whether a lane is part of the dialogue.
+func (l Lane) Dialogue() bool { return l <= LaneRelay }
+
+// OutboxOp is what is to be done with a message.
+type OutboxOp uint8
+
+// What can be done.
+const (
+	OpSay      OutboxOp = iota
+	OpEdit              // the message Target becomes this one
+	OpTakeBack          // the message Target is taken back
+)
+
 // An OutboxRow is one message on its way.
 type OutboxRow struct {
+	ID           int64 // grows in the order of saying; 0: not read from the store
 	Conversation ConversationID
-	Seq          int64 // Conversation.OutSeq, in order
-	Message      Message
-	State        OutboxState
-	Keep         bool      // the message stays readable after it was sent (see OutboxTx.Said), until retention ends
-	Attempts     int       // noted before each I/O
-	NotBefore    time.Time // earliest next attempt
-	Receipt      string    // the platform's id of the sent message
-	Error        string    // class of the last failure
-	CreatedAt    time.Time
+	Channel      ChannelID // of the conversation
+	// Seq is the message's place in its conversation. It is 0 until somebody
+	// owns the row: what nobody sends yet has no place between what was said.
+	Seq       int64
+	Author    string // who says it; empty: the bot
+	Lane      Lane
+	Message   Message
+	State     OutboxState
+	Keep      bool      // the message stays readable after it was sent (see OutboxTx.Said), until retention ends
+	Attempts  int       // noted before each I/O
+	Due       time.Time // not to be sent before; zero: now
+	Expires   time.Time // not to be sent any more from then on; zero: see outbox.Options.GiveUp
+	Owner     WorkerID  // who sends it
+	Op        OutboxOp
+	Target    int64 // Seq of the message that Op is about
+	Doubt     int   // how often it may have been sent although nobody saw that it was
+	Campaign  string
+	Listed    bool   // it was given up, and operators see it
+	Untold    bool   // the same, and the person is to be told that something is missing
+	Receipt   string // the platform's id of the sent message
+	Error     string // class of the last failure
+	CreatedAt time.Time
 }
 
 // OutboxState of a row.
 type OutboxState uint8
 
-// The states of an outbox row. Sent and Dead are terminal.
+// The states of an outbox row. All but Pending are terminal, save that what was
+// sent may be retracted.
 const (
 	OutboxPending OutboxState = iota
 	OutboxSent
-	OutboxDead
+	OutboxDead      // not sent, and given up
 	OutboxRetracted // sent, and taken back again
+	OutboxUnknown   // given up, and nobody knows whether it was sent
 )
+
+// OutboxDropped is the Error of a row that an operator gave up.
+const OutboxDropped = "dropped"
+
+// GivenUp reports whether nobody tries to send the message any more although it
+// was not seen to be sent.
+func (s OutboxState) GivenUp() bool { return s == OutboxDead || s == OutboxUnknown }
+
+// A Claimed row is the claimer's to send.
+type Claimed struct {
+	OutboxRow
+	To   Conversation // where it goes: ID, Channel, User and Address only
+	More bool         // more waits in the conversation
+}
+
+// A DueLane is a lane of a channel in which something waits.
+type DueLane struct {
+	Channel ChannelID
+	Lane    Lane
+	At      time.Time // when the first of it is due; the zero time: since ever
+}
 
 // OutboxTx keeps what is to be said.
 type OutboxTx interface {
-	// Say stores a row; the first attempt is counted at once (Attempts is 1),
-	// since the outbox sends right after the commit.
+	// Say stores a message. In a turn, a reply or relay to the turn's own
+	// conversation is owned by this process at once, and gets the next Seq:
+	// the caller sends it after the commit. It does not when something still
+	// waits there before it, nor when no process of this store sends (see
+	// MailStore): then, and in any other conversation, the row waits until it
+	// is claimed. One that is kept in such a turn has its Seq all the same,
+	// unless something without one is before it: it is read from the table.
+	//
+	// Say sets Channel, Seq, State, Attempts, Owner and CreatedAt; in a turn it
+	// raises the conversation's OutSeq, so it comes before SaveConversation. A
+	// row that brings a Seq had its place before and keeps it, and its Owner.
+	// The error wraps ErrNotFound when there is no such conversation.
 	Say(row *OutboxRow) error
-	// Pending lists undelivered rows in order of conversation and Seq. A row
-	// whose message cannot be decoded comes as OutboxDead, so that it holds
-	// up nobody; whoever sends marks it so.
+	// Claim makes w the owner of rows of a channel that wait and are due: of at
+	// most limit conversations in which nobody sends, the first row each, a
+	// lower lane before lane. Their attempt is noted.
+	Claim(w WorkerID, ch ChannelID, lane Lane, limit int) ([]Claimed, error)
+	// DueLanes tells in which lanes of the channels something waits.
+	DueLanes(chs []ChannelID) ([]DueLane, error)
+	// Owned lists undelivered rows of w that were said before a time.
+	Owned(w WorkerID, said time.Time, limit int) ([]OutboxRow, error)
+	// Orphans lists owners of undelivered rows that do not live any more.
+	Orphans() ([]WorkerID, error)
+	// Free makes rows of such owners wait again, as Doubt 1 at least, at most
+	// limit of them, and returns how many it were.
+	Free(dead []WorkerID, limit int) (int, error)
+	// Pending lists undelivered rows in order of conversation and Seq; what
+	// has none comes last. A row whose message cannot be decoded comes as
+	// OutboxDead.
 	Pending(limit int) ([]OutboxRow, error)
-	// MarkOutbox stores State, Attempts, NotBefore, Receipt and Error.
+	// PendingOf lists the undelivered rows of one conversation.
+	PendingOf(c ConversationID) ([]OutboxRow, error)
+	// MarkOutbox stores State, Attempts, Due, Expires, Doubt, Receipt and Error of a row
+	// that its Owner owns; the row of another one stays as it is. A row that
+	// is still pending waits again from Due on, and what waits behind it in
+	// the dialogue is not due before it.
 	MarkOutbox(row *OutboxRow) error
+	// GivenUp lists rows that were given up, the newest first, until they are
+	// said again, dropped or pruned.
+	GivenUp(limit int) ([]OutboxRow, error)
+	// GivenUpOf lists those of one conversation, the oldest first.
+	GivenUpOf(c ConversationID) ([]OutboxRow, error)
+	// Unlist takes a row that was given up off the list, with its text.
+	Unlist(row *OutboxRow) error
+	// Untold lists conversations with a row that is OutboxRow.Untold; Told ends
+	// that.
+	Untold() ([]ConversationID, error)
+	Told(c ConversationID) error
 	// Fleeting lists sent fleeting rows of one conversation, or of all
 	// conversations that were created before the given time.
 	Fleeting(c ConversationID, before time.Time) ([]OutboxRow, error)
@@ -109,6 +226,43 @@ type OutboxTx interface {
 	// first; of more than limit, the newest. What was taken back, and what is
 	// dead, comes without Message.Reveal.
 	Said(c ConversationID, after int64, limit int) ([]OutboxRow, error)
+}
+
+// News is what a commit means for whoever sends or watches.
+type News struct {
+	Channel      ChannelID
+	Conversation ConversationID
+	// Waits: a row waits there to be claimed. Else one was said whose channel
+	// keeps what is said (OutboxRow.Keep).
+	Waits bool
+	Due   time.Time // of a row that waits; zero: now
+}
+
+// A Worker is a process that sends, as the others see it.
+type Worker struct {
+	ID WorkerID
+	// Alone: no other process can have the store open, so this one lives
+	// without beats.
+	Alone bool
+}
+
+// A MailStore is a Store whose messages are sent, by one process or by several.
+type MailStore interface {
+	Store
+	// NewWorker makes this process, under a new id, the owner of what its
+	// turns say. It takes the place of an id that it had before, and may make
+	// rows of such ids wait again. The worker counts as dead when it has not
+	// beaten for life. heard is called for what commits of this process, and of
+	// others while both live, have for it; with nil for something that was
+	// missed. It must return at once.
+	NewWorker(ctx context.Context, life time.Duration, heard func([]News)) (Worker, error)
+	// Beat says that the worker lives, for life from now on, and ends those
+	// whose time is over when bury is set. It returns how many others live. The
+	// error wraps ErrNotFound when another one has ended this one: it must not
+	// send, and needs a new id.
+	Beat(ctx context.Context, id WorkerID, life time.Duration, bury bool) (others int, err error)
+	// EndWorker says that the worker leaves by itself.
+	EndWorker(ctx context.Context, id WorkerID) error
 }
 
 // PeopleTx reads the directory's copy and links identities.

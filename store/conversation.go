@@ -22,22 +22,28 @@ var conversationTable = columns[conversationRow]{
 	{name: "state", blob: func(v *conversationRow) *[]byte { return &v.State }},
 	{name: "out_seq", num: func(v *conversationRow) *int64 { return &v.OutSeq }},
 	{name: "version", num: func(v *conversationRow) *int64 { return &v.Version }},
+	{name: "kind", num: func(v *conversationRow) *int64 { return (*int64)(&v.Kind) }},
+	{name: "parent", text: func(v *conversationRow) *string { return (*string)(&v.Parent) }},
+	{name: "route", num: func(v *conversationRow) *int64 { return (*int64)(&v.Route) }},
 	{name: "updated", num: func(v *conversationRow) *int64 { return &v.updated }},
 }
 
 // conversationSaved are the columns that SaveConversation stores.
-var conversationSaved = conversationTable.only("address", "state", "out_seq", "updated")
+var conversationSaved = conversationTable.only("address", "state", "out_seq", "route", "updated")
+
+// conversationWidth is how many columns scanConversation reads.
+var conversationWidth = len(conversationTable) + 3
 
 // scanConversation reads conversationColumns: the row, and whose it is.
-func scanConversation(r row, c *bot.Conversation) {
-	var v conversationRow
-	conversationTable.scan(r, 0, &v)
+func scanConversation(r row) *bot.Conversation {
+	v := new(conversationRow)
+	conversationTable.scan(r, 0, v)
 	v.Updated = fromMillis(v.updated)
 	n := len(conversationTable)
 	v.Person = bot.PersonID(r.text(n))
 	v.Level = bot.Level(r.int(n + 1))
 	v.Frozen = r.int(n+2) != 0
-	*c = v.Conversation
+	return &v.Conversation
 }
 
 // known reads whose a conversation is from identityGet.
@@ -49,10 +55,7 @@ func known(r row, c *bot.Conversation) {
 // Conversation implements bot.ConversationTx. Outside a View it locks the row.
 func (t *tx) Conversation(id bot.ConversationID) (*bot.Conversation, error) {
 	var c *bot.Conversation
-	err := t.c.read(conversationGet, func(r row) {
-		c = new(bot.Conversation)
-		scanConversation(r, c)
-	}, string(id))
+	err := t.c.read(conversationGet, func(r row) { c = scanConversation(r) }, string(id))
 	if err != nil {
 		return nil, wrap("read conversation", err)
 	}
@@ -63,7 +66,7 @@ func (t *tx) Conversation(id bot.ConversationID) (*bot.Conversation, error) {
 }
 
 // SaveConversation implements bot.ConversationTx. It stores the address, the
-// state and OutSeq, sets Updated and counts Version up; Person and Level belong
+// state, the route and OutSeq, sets Updated and counts Version up; Person and Level belong
 // to the identity and are changed by Link and Unlink. It fails with
 // bot.ErrConflict when c is older than the stored row.
 func (t *tx) SaveConversation(c *bot.Conversation) error {
@@ -102,7 +105,8 @@ func (t *tx) saveTurn(c *bot.Conversation) error {
 		}
 		t.turn.User, t.turn.Channel = c.User, c.Channel
 	}
-	if err := t.c.save(&conversationRow{Conversation: *c, updated: t.ms}); err != nil {
+	t.saved = conversationRow{Conversation: *c, updated: t.ms}
+	if err := t.c.save(&t.saved); err != nil {
 		return wrap("save conversation", err)
 	}
 	c.Version++
@@ -124,8 +128,7 @@ func (t *tx) Recent(ch bot.ChannelID, limit int) ([]bot.Conversation, error) {
 func (t *tx) conversations(which stmt, args ...any) ([]bot.Conversation, error) {
 	var cs []bot.Conversation
 	err := t.c.read(which, func(r row) {
-		cs = append(cs, bot.Conversation{})
-		scanConversation(r, &cs[len(cs)-1])
+		cs = append(cs, *scanConversation(r))
 	}, args...)
 	return cs, wrap("list conversations", err)
 }

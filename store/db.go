@@ -48,6 +48,8 @@ type DB struct {
 	back  backend
 	jobs  jobs
 	probe prober
+	mail  mail
+	keeps map[bot.ChannelID]bool // see KeepTranscripts
 
 	stopLooking context.CancelFunc
 	looking     sync.WaitGroup             // lookAtClock
@@ -64,6 +66,9 @@ type backend interface {
 	view(ctx context.Context, fn func(*tx) error) error
 	startJobs(ctx context.Context, w *Workers) (stop func(context.Context) error, err error)
 	importPeople(ctx context.Context, im *importer) error
+	// newWorker and beat: see bot.MailStore.
+	newWorker(ctx context.Context, life time.Duration) (bot.Worker, error)
+	beat(ctx context.Context, id bot.WorkerID, life time.Duration, bury bool) (others int, err error)
 	close() error
 }
 

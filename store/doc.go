@@ -36,6 +36,19 @@
 // Order: the turns of one conversation always go to the same writer and are
 // run in the order in which Turn was called.
 //
+// # Messages
+//
+// A message of the outbox is owned by a worker, which is one start of a process,
+// or waits. Tx.Say, Tx.Claim and Tx.MarkOutbox keep three rules: in one
+// conversation only one worker owns what is not sent yet; a mark touches a row
+// of its own worker only; a row gets its place in the conversation (seq) when it
+// is owned. A turn learns in the round trip that locks its conversation whether
+// something waits there. Free gives back what workers had that live no more.
+//
+// After a commit other processes are notified (mail.go): on a connection of its
+// own, since a notification inside the transaction would hold a lock on the
+// whole database through the sync, and only while others live.
+//
 // # Time
 //
 // Tx.Now is the store's clock: the machine's on SQLite, the database's on
@@ -44,8 +57,8 @@
 //
 // # Connections to PostgreSQL
 //
-// A process opens up to twelve (more with pool_max_conns in the address), each
-// a session of its own: directly, or through PgBouncer with pool_mode=session.
+// A process opens up to twelve (more with pool_max_conns in the address), two of
+// them to beat, notify and listen, each a session of its own: directly, or through PgBouncer with pool_mode=session.
 // Settings are made after connecting and read back. Transaction and statement
 // pooling are refused: LISTEN, advisory locks and settings need a session. The
 // mode in which pgx runs statements is ours, whatever the address says.

@@ -8,6 +8,14 @@ import (
 // RiverVersion is riverVersion, for tests.
 const RiverVersion = riverVersion
 
+// OnMigrationStep has f called after each statement of a migration, until the
+// test ends.
+func OnMigrationStep(t testing.TB, f func(version int64, statement int)) {
+	was := migrationStep
+	migrationStep = f
+	t.Cleanup(func() { migrationStep = was })
+}
+
 // SaidText is the statement of Said as SQLite gets it.
 var SaidText = sqliteText(statements[outboxSaid])
 

@@ -18,7 +18,7 @@ func TestUnreadableKept(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		ctx := context.Background()
 		db := open(t, dsn)
-		if err := db.Update(ctx, func(tx bot.Tx) error {
+		if err := db.Turn(ctx, &bot.Event{ID: "1", Channel: "test", Conversation: "a", From: "u"}, func(tx bot.Tx, _ *bot.Conversation) error {
 			var errs []error
 			for seq := int64(1); seq <= 3; seq++ {
 				errs = append(errs, tx.Say(&bot.OutboxRow{Conversation: "a", Seq: seq, Keep: true, Message: bot.Message{Text: "hello"}}))

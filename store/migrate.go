@@ -12,7 +12,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the newest migration in the folder.
-const schemaVersion = 7
+const schemaVersion = 6
 
 // sealedVersion is the migration after which the audit record has keys.
 const sealedVersion = 3
@@ -33,6 +33,27 @@ func migrationText(n int64) (string, error) {
 	}
 	b, err := fs.ReadFile(migrations, names[0])
 	return string(b), err
+}
+
+// migrationStep is called after each statement of a migration. Tests set it.
+var migrationStep = func(version int64, statement int) {}
+
+// runMigration runs the statements of migration n.
+func runMigration(n int64, dialect func(string) string, exec func(string) error) error {
+	text, err := migrationText(n)
+	if err != nil {
+		return err
+	}
+	for i, s := range strings.SplitAfter(dialect(stripComments(text)), ";\n") {
+		if strings.TrimSpace(s) == "" {
+			continue
+		}
+		if err := exec(s); err != nil {
+			return err
+		}
+		migrationStep(n, i)
+	}
+	return nil
 }
 
 // tooNew refuses a database of a newer program.
@@ -62,10 +83,7 @@ func (l *lite) migrate(ctx context.Context) error {
 		err = l.w.exec(`CREATE TABLE latchkey_schema (version BIGINT NOT NULL); INSERT INTO latchkey_schema VALUES (0)`)
 	}
 	for n := version + 1; err == nil && n <= schemaVersion; n++ {
-		var text string
-		if text, err = migrationText(n); err == nil {
-			err = l.w.exec(dialectText(stripComments(text), "sqlite"))
-		}
+		err = runMigration(n, func(text string) string { return dialectText(text, "sqlite") }, l.w.exec)
 		if err != nil {
 			err = fmt.Errorf("store: migrate %s to version %d: %w", l.path, n, err)
 		}

@@ -12,7 +12,7 @@ import (
 	"latchkey/store/storetest"
 )
 
-// before2, before3, before4 and before7 take a migration back, the newest first, so that a store
+// before2 to before6 take a migration back, the newest first, so that a store
 // is as the program before it left it.
 const (
 	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
@@ -30,7 +30,14 @@ const (
 	before4 = `ALTER TABLE person DROP COLUMN ref_key; ALTER TABLE person DROP COLUMN ref_seal; DROP TABLE registration; DROP TABLE directory_entry; DROP TABLE directory_member; DROP TABLE readiness_day;
 		ALTER TABLE person DROP COLUMN synced;
 		UPDATE latchkey_schema SET version = 3;`
-	before7 = `DROP TABLE inbound; UPDATE latchkey_schema SET version = 4;`
+	before5 = `DROP TABLE worker; ALTER TABLE conversation DROP COLUMN kind; ALTER TABLE conversation DROP COLUMN parent; ALTER TABLE conversation DROP COLUMN route;
+		DROP INDEX outbox_owned; DROP INDEX outbox_wait; DROP INDEX outbox_due; DROP INDEX outbox_given_up;
+		ALTER TABLE outbox RENAME COLUMN due TO not_before; ALTER TABLE outbox DROP COLUMN account; ALTER TABLE outbox DROP COLUMN author;
+		ALTER TABLE outbox DROP COLUMN lane; ALTER TABLE outbox DROP COLUMN expires; ALTER TABLE outbox DROP COLUMN owner; ALTER TABLE outbox DROP COLUMN op;
+		ALTER TABLE outbox DROP COLUMN target; ALTER TABLE outbox DROP COLUMN doubt; ALTER TABLE outbox DROP COLUMN campaign;
+		CREATE INDEX outbox_live ON outbox (conversation, seq) WHERE live = 1;
+		UPDATE latchkey_schema SET version = 4;`
+	before6 = `DROP TABLE inbound; UPDATE latchkey_schema SET version = 5;`
 )
 
 // run runs a text on a database that nobody has open.
@@ -66,7 +73,7 @@ func TestMigrateOld(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before7+before4+before3+before2)
+		run(t, dsn, before6+before5+before4+before3+before2)
 		for again := range 2 { // migrated, then as it is
 			db = open(t, dsn)
 			err := db.Update(ctx, func(tx bot.Tx) error {

@@ -11,13 +11,19 @@ import (
 
 // An outboxRow is a row of the table outbox.
 type outboxRow struct {
-	conversation              string
-	seq                       int64
-	message                   []byte
-	fleeting, state, attempts int64
-	notBefore                 int64
-	receipt, error            string
-	createdAt, kept, live     int64
+	conversation, account, author, campaign string
+
+	message []byte
+	seq     int64
+	lane    int64
+	op      int64
+	target  int64
+
+	state, attempts, doubt int64
+	owner, due, expires    int64
+	fleeting, kept, live   int64
+	receipt, error         string
+	createdAt              int64
 }
 
 // outboxTable is the one list of the table's columns, without the id, which the
@@ -29,13 +35,29 @@ var outboxTable = columns[outboxRow]{
 	{name: "fleeting", num: func(v *outboxRow) *int64 { return &v.fleeting }},
 	{name: "state", num: func(v *outboxRow) *int64 { return &v.state }},
 	{name: "attempts", num: func(v *outboxRow) *int64 { return &v.attempts }},
-	{name: "not_before", num: func(v *outboxRow) *int64 { return &v.notBefore }},
+	{name: "due", num: func(v *outboxRow) *int64 { return &v.due }},
 	{name: "receipt", text: func(v *outboxRow) *string { return &v.receipt }},
 	{name: "error", text: func(v *outboxRow) *string { return &v.error }},
 	{name: "created_at", num: func(v *outboxRow) *int64 { return &v.createdAt }},
 	{name: "kept", num: func(v *outboxRow) *int64 { return &v.kept }},
 	{name: "live", num: func(v *outboxRow) *int64 { return &v.live }},
+	{name: "account", text: func(v *outboxRow) *string { return &v.account }},
+	{name: "author", text: func(v *outboxRow) *string { return &v.author }},
+	{name: "lane", num: func(v *outboxRow) *int64 { return &v.lane }},
+	{name: "expires", num: func(v *outboxRow) *int64 { return &v.expires }},
+	{name: "owner", num: func(v *outboxRow) *int64 { return &v.owner }},
+	{name: "op", num: func(v *outboxRow) *int64 { return &v.op }},
+	{name: "target", num: func(v *outboxRow) *int64 { return &v.target }},
+	{name: "doubt", num: func(v *outboxRow) *int64 { return &v.doubt }},
+	{name: "campaign", text: func(v *outboxRow) *string { return &v.campaign }},
 }
+
+// Values of outboxRow.live. Zero: nobody has to do anything with it any more.
+const (
+	liveNow    = 1 // pending, or sent and to be taken back
+	liveListed = 2 // given up, and listed
+	liveUntold = 3 // the same, and the person was not told
+)
 
 // toRow is a message as it is stored. It fails on one that cannot be marshalled.
 func toRow(o *bot.OutboxRow) (outboxRow, error) {
@@ -44,18 +66,27 @@ func toRow(o *bot.OutboxRow) (outboxRow, error) {
 		return outboxRow{}, fmt.Errorf("store: marshal message %d of conversation %q: %w", o.Seq, o.Conversation, err)
 	}
 	return outboxRow{
-		conversation: string(o.Conversation), seq: o.Seq, message: body, fleeting: flag(o.Message.Fleeting),
-		state: int64(o.State), attempts: int64(o.Attempts), notBefore: millis(o.NotBefore), receipt: o.Receipt, error: o.Error,
-		createdAt: millis(o.CreatedAt), kept: flag(o.Keep), live: 1,
+		conversation: string(o.Conversation), account: string(o.Channel), author: o.Author, campaign: o.Campaign,
+		message: body, seq: o.Seq, lane: int64(o.Lane), op: int64(o.Op), target: o.Target,
+		state: int64(o.State), attempts: int64(o.Attempts), doubt: int64(o.Doubt),
+		owner: int64(o.Owner), due: millis(o.Due), expires: millis(o.Expires),
+		fleeting: flag(o.Message.Fleeting), kept: flag(o.Keep), live: liveNow,
+		receipt: o.Receipt, error: o.Error, createdAt: millis(o.CreatedAt),
 	}, nil
 }
 
+// unreadable is the Error of a row whose message cannot be decoded.
+const unreadable = "unreadable"
+
 // fromRow is a message as it was stored. One that cannot be decoded is empty,
 // and dead.
-func fromRow(v *outboxRow) bot.OutboxRow {
+func fromRow(id int64, v *outboxRow) bot.OutboxRow {
 	o := bot.OutboxRow{
-		Conversation: bot.ConversationID(v.conversation), Seq: v.seq, State: bot.OutboxState(v.state), Attempts: int(v.attempts),
-		NotBefore: fromMillis(v.notBefore), Receipt: v.receipt, Error: v.error, CreatedAt: fromMillis(v.createdAt), Keep: v.kept != 0,
+		ID: id, Conversation: bot.ConversationID(v.conversation), Channel: bot.ChannelID(v.account), Author: v.author, Campaign: v.campaign,
+		Seq: v.seq, Lane: bot.Lane(v.lane), Op: bot.OutboxOp(v.op), Target: v.target,
+		State: bot.OutboxState(v.state), Attempts: int(v.attempts), Doubt: int(v.doubt),
+		Owner: bot.WorkerID(v.owner), Due: fromMillis(v.due), Expires: fromMillis(v.expires),
+		Keep: v.kept != 0, Listed: v.live >= liveListed, Untold: v.live == liveUntold, Receipt: v.receipt, Error: v.error, CreatedAt: fromMillis(v.createdAt),
 	}
 	if len(v.message) > 0 && json.Unmarshal(v.message, &o.Message) != nil {
 		o.Message, o.State, o.Error = bot.Message{}, bot.OutboxDead, unreadable
@@ -64,34 +95,115 @@ func fromRow(v *outboxRow) bot.OutboxRow {
 	return o
 }
 
+// laterLife is how long after it is due a message that is said for later is
+// worth sending, unless it says so itself.
+const laterLife = 24 * time.Hour
+
 // Say implements bot.OutboxTx. It fails on a message that cannot be marshalled.
 func (t *tx) Say(o *bot.OutboxRow) error {
 	if t.g == nil {
 		return errReadOnly
 	}
-	o.Attempts, o.State, o.CreatedAt = 1, bot.OutboxPending, t.now
-	v, err := toRow(o)
-	if err != nil {
+	placed := o.Seq != 0
+	o.ID, o.Attempts, o.State, o.CreatedAt = 0, int(flag(placed)), bot.OutboxPending, t.now
+	if !placed {
+		o.Owner = bot.Nobody
+	}
+	mine := t.mine != nil && t.mine.ID == o.Conversation
+	if mine {
+		o.Channel = t.mine.Channel
+	} else if err := t.address(o); err != nil {
 		return err
 	}
-	err = t.c.say(&v)
-	return wrap("insert outbox row", err)
+	if !o.Due.IsZero() && o.Expires.IsZero() {
+		o.Expires = o.Due.Add(laterLife)
+	}
+	switch worker := bot.WorkerID(t.db.mail.worker.Load()); {
+	case placed || !mine || !o.Lane.Dialogue() || o.Due.After(t.now):
+	case worker != bot.Nobody && !t.behind.waits:
+		t.mine.OutSeq++
+		o.Seq, o.Attempts, o.Owner = t.mine.OutSeq, 1, worker
+	default:
+		if o.Keep && !t.behind.unplaced { // it is read from the table: nobody has to send it first
+			t.mine.OutSeq++
+			o.Seq = t.mine.OutSeq
+		}
+		if t.behind.until > t.ms { // what is before it waits until then
+			o.Due = fromMillis(t.behind.until)
+		}
+		t.behind.waits, t.behind.unplaced = true, t.behind.unplaced || o.Seq == 0
+	}
+	if o.Owner == bot.Nobody && o.Due.IsZero() {
+		o.Due = t.now
+	}
+	if o.Owner == bot.Nobody || o.Keep {
+		t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: o.Owner == bot.Nobody, Due: o.Due})
+	}
+	var err error
+	if t.said, err = toRow(o); err != nil {
+		return err
+	}
+	return wrap("insert outbox row", t.c.say(&t.said))
 }
 
-// unreadable is the Error of a row whose message cannot be decoded.
-const unreadable = "unreadable"
+// address finds the channel of a conversation that is not the turn's own.
+func (t *tx) address(o *bot.OutboxRow) error {
+	o.Channel = ""
+	err := t.c.read(conversationChannel, func(r row) { o.Channel = bot.ChannelID(r.text(0)) }, string(o.Conversation))
+	if err != nil {
+		return wrap("read the channel of a conversation", err)
+	}
+	if o.Channel == "" {
+		return notFound("conversation", string(o.Conversation))
+	}
+	o.Keep = o.Keep || t.db.keeps[o.Channel]
+	return nil
+}
 
 // Pending implements bot.OutboxTx.
 func (t *tx) Pending(limit int) ([]bot.OutboxRow, error) {
 	return t.outbox(outboxPending, int64(limit))
 }
 
-// MarkOutbox implements bot.OutboxTx. A row that is dead, retracted, or sent
-// and not fleeting stays as it is. The message's text is wiped as soon as the
-// row is not pending any more, unless the row is kept.
+// PendingOf implements bot.OutboxTx.
+func (t *tx) PendingOf(c bot.ConversationID) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxPendingOf, string(c))
+}
+
+// MarkOutbox implements bot.OutboxTx. A row that is given up, retracted, or sent
+// and not fleeting stays as it is. The message's text is wiped as soon as it was
+// sent, unless the row is kept, and when it was dropped.
 func (t *tx) MarkOutbox(o *bot.OutboxRow) error {
-	err := t.write(outboxMark, string(o.Conversation), o.Seq, int64(o.State), int64(o.Attempts), millis(o.NotBefore), o.Receipt, o.Error)
-	return wrap("mark outbox row", err)
+	if t.g == nil {
+		return errReadOnly
+	}
+	t.said = outboxRow{
+		conversation: string(o.Conversation), seq: o.Seq, owner: int64(o.Owner), state: int64(o.State), attempts: int64(o.Attempts),
+		due: millis(o.Due), expires: millis(o.Expires), doubt: int64(o.Doubt), receipt: o.Receipt, error: o.Error,
+	}
+	if o.State.GivenUp() && o.Error != bot.OutboxDropped {
+		t.said.live = liveListed
+		if o.Untold {
+			t.said.live = liveUntold
+		}
+	}
+	if o.Owner == bot.Nobody && o.State != bot.OutboxRetracted {
+		if o.State == bot.OutboxPending {
+			t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: true, Due: o.Due})
+		}
+		return wrap("mark outbox row", t.c.write(outboxMarkWaiting, append(outboxMarked.args(nil, &t.said), o.ID)...))
+	}
+	if err := t.c.mark(&t.said); err != nil || o.State != bot.OutboxPending {
+		return wrap("mark outbox row", err)
+	}
+	t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: true, Due: o.Due})
+	if !o.Lane.Dialogue() {
+		return nil
+	}
+	if t.mine != nil && t.mine.ID == o.Conversation { // what this turn says comes after it
+		t.behind.waits, t.behind.until = true, max(t.behind.until, millis(o.Due))
+	}
+	return wrap("hold what waits behind an outbox row", t.c.write(outboxHold, string(o.Conversation), millis(o.Due)))
 }
 
 // Fleeting implements bot.OutboxTx. The rows' messages are empty but for
@@ -108,28 +220,135 @@ func (t *tx) Fleeting(c bot.ConversationID, before time.Time) ([]bot.OutboxRow, 
 }
 
 // Said implements bot.OutboxTx. A message that was taken back, or that nobody
-// will take back because its row is dead, shows no secret any more; one that
+// will take back because its row is given up, shows no secret any more; one that
 // cannot be decoded is empty and its row is dead.
 func (t *tx) Said(c bot.ConversationID, after int64, limit int) ([]bot.OutboxRow, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
-	rows, err := t.outbox(outboxSaid, string(c), after, int64(limit))
+	rows, err := t.outbox(outboxSaid, string(c), max(0, after), int64(limit))
 	slices.Reverse(rows)
 	for i := range rows {
-		if s := rows[i].State; s == bot.OutboxRetracted || s == bot.OutboxDead {
+		if s := rows[i].State; s == bot.OutboxRetracted || s.GivenUp() {
 			rows[i].Message.Reveal = nil
 		}
 	}
 	return rows, err
 }
 
+// GivenUp implements bot.OutboxTx.
+func (t *tx) GivenUp(limit int) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxGivenUp, int64(limit))
+}
+
+// GivenUpOf implements bot.OutboxTx.
+func (t *tx) GivenUpOf(c bot.ConversationID) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxGivenUpOf, string(c))
+}
+
+// Untold implements bot.OutboxTx.
+func (t *tx) Untold() ([]bot.ConversationID, error) {
+	var convs []bot.ConversationID
+	err := t.c.read(outboxUntold, func(r row) { convs = append(convs, bot.ConversationID(r.text(0))) })
+	return convs, wrap("look for people who were not told", err)
+}
+
+// Told implements bot.OutboxTx.
+func (t *tx) Told(c bot.ConversationID) error {
+	return wrap("note that somebody was told", t.write(outboxTold, string(c)))
+}
+
+// Unlist implements bot.OutboxTx.
+func (t *tx) Unlist(o *bot.OutboxRow) error {
+	return wrap("take a message off the list", t.write(outboxUnlist, o.ID))
+}
+
 func (t *tx) outbox(s stmt, args ...any) ([]bot.OutboxRow, error) {
 	var rows []bot.OutboxRow
-	err := t.c.read(s, func(r row) {
-		var v outboxRow
-		outboxTable.scan(r, 0, &v)
-		rows = append(rows, fromRow(&v))
-	}, args...)
+	err := t.c.read(s, func(r row) { rows = append(rows, scanOutbox(r)) }, args...)
 	return rows, wrap("read outbox", err)
+}
+
+// scanOutbox reads outboxColumns.
+func scanOutbox(r row) bot.OutboxRow {
+	var v outboxRow
+	outboxTable.scan(r, 1, &v)
+	return fromRow(r.int(0), &v)
+}
+
+// Claim implements bot.OutboxTx.
+func (t *tx) Claim(w bot.WorkerID, ch bot.ChannelID, lane bot.Lane, limit int) ([]bot.Claimed, error) {
+	if t.g == nil {
+		return nil, errReadOnly
+	}
+	to, more := map[bot.ConversationID]bot.Conversation{}, map[bot.ConversationID]bool{}
+	var convs []bot.ConversationID
+	err := t.c.read(outboxClaimable, func(r row) {
+		c := bot.Conversation{ID: bot.ConversationID(r.text(0)), Channel: ch, User: r.text(1), Address: r.blob(2), OutSeq: r.int(3)}
+		to[c.ID] = c
+		more[c.ID] = r.int(4) > 1
+		convs = append(convs, c.ID)
+	}, string(ch), int64(lane), t.ms, int64(limit))
+	if err != nil || len(convs) == 0 {
+		return nil, wrap("look for messages to claim", err)
+	}
+	// A statement of its own: under the locks of the conversations it sees what
+	// was committed before they were taken.
+	var rows []bot.Claimed
+	var grown []bot.ConversationID // those that got a message with a new place
+	err = t.c.read(outboxClaim, func(r row) {
+		o := scanOutbox(r)
+		c := to[o.Conversation]
+		if o.Seq > c.OutSeq {
+			grown = append(grown, c.ID)
+		}
+		rows = append(rows, bot.Claimed{OutboxRow: o, To: c, More: more[c.ID]})
+	}, array(convs), int64(w), t.ms)
+	if err == nil && len(grown) > 0 {
+		err = t.c.write(conversationGrow, array(grown))
+	}
+	return rows, wrap("claim messages", err)
+}
+
+// DueLanes implements bot.OutboxTx.
+func (t *tx) DueLanes(chs []bot.ChannelID) ([]bot.DueLane, error) {
+	var due []bot.DueLane
+	err := t.c.read(outboxDueLanes, func(r row) {
+		due = append(due, bot.DueLane{Channel: bot.ChannelID(r.text(0)), Lane: bot.Lane(r.int(1)), At: fromMillis(r.int(2))})
+	}, array(chs))
+	return due, wrap("look for due messages", err)
+}
+
+// Owned implements bot.OutboxTx.
+func (t *tx) Owned(w bot.WorkerID, said time.Time, limit int) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxOwnedBy, int64(w), said.UnixMilli(), int64(limit))
+}
+
+// Orphans implements bot.OutboxTx.
+func (t *tx) Orphans() ([]bot.WorkerID, error) {
+	var dead []bot.WorkerID
+	err := t.c.read(outboxOrphans, func(r row) { dead = append(dead, bot.WorkerID(r.int(0))) })
+	return dead, wrap("look for messages of dead processes", err)
+}
+
+// Free implements bot.OutboxTx. Ids are given once, so whoever was dead stays
+// so, whatever else was committed in the meantime.
+func (t *tx) Free(dead []bot.WorkerID, limit int) (int, error) {
+	if t.g == nil {
+		return 0, errReadOnly
+	}
+	n := 0
+	for _, w := range dead {
+		if n >= limit {
+			break
+		}
+		err := t.c.read(outboxFree, func(r row) {
+			n++
+			t.g.news = append(t.g.news, bot.News{Channel: bot.ChannelID(r.text(0)), Conversation: bot.ConversationID(r.text(1)), Waits: true})
+		}, int64(w), int64(limit-n))
+		if err != nil {
+			return 0, wrap("free messages of a dead process", err)
+		}
+	}
+	return n, nil
 }

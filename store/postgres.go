@@ -23,7 +23,10 @@ const (
 	pgWriters = 2
 	// pgSessions is how many connections a process opens at most, unless the
 	// address asks for more with pool_max_conns.
-	pgSessions = pgWriters + 10
+	pgSessions = pgWriters + pgMails + 8
+	// pgMails are the connections that a process which sends has to the others:
+	// see pgMail.
+	pgMails = 2
 	// clockAge is how old the measured offset of the database's clock may be.
 	clockAge = time.Minute
 	// retries of a transaction that met another one (40001, 40P01), or whose
@@ -34,7 +37,8 @@ const (
 // postgres is the PostgreSQL backend.
 type postgres struct {
 	db      *DB
-	pool    *pgxpool.Pool // Views, imports, River
+	pool    *pgxpool.Pool   // Views, imports, River
+	mailing *pgx.ConnConfig // of pgMail
 	writers [pgWriters]*pgWriter
 	next    atomic.Uint32
 	seed    maphash.Seed
@@ -59,7 +63,7 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	set(params, "application_name", "latchkey")
 	set(params, "timezone", "UTC")
 	set(params, "jit", "off") // compiling costs more than any statement here
-	conf.MaxConns = max(conf.MaxConns, pgSessions-pgWriters)
+	conf.MaxConns = max(conf.MaxConns, pgSessions-pgWriters-pgMails)
 	writing := conf.ConnConfig.Copy()
 	// Every statement of a writer goes through an index. Without this, a
 	// plan made while a table was empty would scan it for ever.
@@ -69,14 +73,17 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	set(writing.RuntimeParams, "plan_cache_mode", "force_generic_plan")
 	set(writing.RuntimeParams, "statement_timeout", "60000")
 	set(writing.RuntimeParams, "lock_timeout", "10000")
+	mailing := conf.ConnConfig.Copy()
+	mailing.RuntimeParams["synchronous_commit"] = "off" // a beat that is lost was not needed
 	prepareSessions(conf.ConnConfig)
 	prepareSessions(writing)
+	prepareSessions(mailing)
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
 	}
 	db.clock.database = db.opts.Clock == nil
-	p := &postgres{db: db, pool: pool, seed: maphash.MakeSeed(), read: newPGTexts(false), write: newPGTexts(true)}
+	p := &postgres{db: db, pool: pool, mailing: mailing, seed: maphash.MakeSeed(), read: newPGTexts(false), write: newPGTexts(true)}
 	p.insert, err = river.NewClient(riverpgxv5.New(nil), &river.Config{Logger: riverLog(db.log), Test: river.TestConfig{Time: jobClock{db}}})
 	for i := range p.writers {
 		w := &pgWriter{p: p, q: newQueue(), done: make(chan struct{}), conf: writing}
@@ -159,10 +166,10 @@ func (p *postgres) migrate(ctx context.Context) error {
 		}
 	}
 	for n := v + 1; n <= schemaVersion; n++ {
-		text, err := migrationText(n)
-		if err == nil {
-			_, err = t.Exec(ctx, postgresText(stripComments(text), false))
-		}
+		err := runMigration(n, func(text string) string { return postgresText(text, false) }, func(text string) error {
+			_, err := t.Exec(ctx, text)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("store: migrate PostgreSQL to version %d: %w", n, err)
 		}
@@ -215,6 +222,9 @@ func (p *postgres) view(ctx context.Context, fn func(*tx) error) error {
 func (p *postgres) close() error {
 	if p.closed.Swap(true) {
 		return nil
+	}
+	if m := p.db.mail.line(); m != nil {
+		m.close()
 	}
 	for _, w := range p.writers {
 		w.q.close()

@@ -41,7 +41,17 @@ var (
 	pgConversationsSave = `WITH saved AS (UPDATE conversation c SET ` + conversationSaved.froms("u.") + `, version = u.next
 		FROM ` + pgSaved.unnest(1, "u") + ` WHERE c.id = u.id AND c.version = u.version RETURNING 1)
 		SELECT 1 / (CASE WHEN count(*) = cardinality($1::bigint[]) THEN 1 ELSE 0 END) FROM saved`
-	pgOutbox = `INSERT INTO outbox (` + outboxColumns + `) SELECT ` + outboxColumns + ` FROM ` + outboxTable.unnest(1, "u")
+	pgOutbox = `INSERT INTO outbox (` + outboxTable.names("") + `) SELECT ` + outboxTable.names("") + ` FROM ` + outboxTable.unnest(1, "u")
+	pgMarked = append(outboxTable.only("owner"), outboxMarked...)
+	pgMarks  = `UPDATE outbox o SET ` + markText("o.owner", func(c string) string { return "u." + c }) + ` FROM ` + pgMarked.unnest(1, "u") + `
+		WHERE o.conversation = u.conversation AND o.seq = u.seq AND o.live = 1 AND o.owner <> 0 AND ` + markFence("u.owner", "u.state")
+	// Under the locks of the conversations: where something waits before what
+	// their turns will say, and until when. What another process sends is
+	// before it, too.
+	pgBehind = `SELECT b.conversation, max(b.due), min(b.seq) FROM (
+		SELECT o.conversation, o.due, o.seq FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner = 0 AND o.lane < 2
+		UNION ALL SELECT o.conversation, 0, o.seq FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner <> 0
+			AND o.owner <> $2 AND o.state = 0) b GROUP BY b.conversation`
 )
 
 // A pgSave is a queued save: next is the version that it leaves.
@@ -79,6 +89,7 @@ type pgConn struct {
 	row   pgRow
 	saves []pgSave
 	says  []outboxRow
+	marks []outboxRow
 	// failed is the first error since the last savepoint. The server has given
 	// the transaction up then, even if the function did not say so.
 	failed error
@@ -111,6 +122,20 @@ func (p *pgConn) say(v *outboxRow) error {
 	return nil
 }
 
+// mark implements conn. A second mark of a row must find what the first has left.
+func (p *pgConn) mark(v *outboxRow) error {
+	for i := range p.marks {
+		if p.marks[i].conversation == v.conversation && p.marks[i].seq == v.seq {
+			if err := p.flush(); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	p.marks = append(p.marks, *v)
+	return nil
+}
+
 // send puts what is queued on the wire and reads all answers but the last.
 func (p *pgConn) send() (pgx.BatchResults, error) {
 	var lead pgx.Batch
@@ -122,6 +147,9 @@ func (p *pgConn) send() (pgx.BatchResults, error) {
 	}
 	if len(p.says) > 0 {
 		lead.Queue(pgOutbox, outboxTable.arrays(nil, p.says)...)
+	}
+	if len(p.marks) > 0 {
+		lead.Queue(pgMarks, pgMarked.arrays(nil, p.marks)...)
 	}
 	if p.failed != nil {
 		p.drop()
@@ -160,17 +188,18 @@ func (p *pgConn) drop() {
 	p.batch = pgx.Batch{}
 	clear(p.saves)
 	clear(p.says)
-	p.saves, p.says = p.saves[:0], p.says[:0]
+	clear(p.marks)
+	p.saves, p.says, p.marks = p.saves[:0], p.says[:0], p.marks[:0]
 }
 
 // empty reports whether nothing is queued.
 func (p *pgConn) empty() bool {
-	return len(p.first) == 0 && len(p.batch.QueuedQueries) == 0 && len(p.saves) == 0 && len(p.says) == 0
+	return len(p.first) == 0 && len(p.batch.QueuedQueries) == 0 && len(p.saves) == 0 && len(p.says) == 0 && len(p.marks) == 0
 }
 
 // idle reports whether no transaction was begun on the server and none has to be.
 func (p *pgConn) idle() bool {
-	return p.c.PgConn().TxStatus() == 'I' && len(p.batch.QueuedQueries) == 0 && len(p.saves) == 0 && len(p.says) == 0
+	return p.c.PgConn().TxStatus() == 'I' && len(p.batch.QueuedQueries) == 0 && len(p.saves) == 0 && len(p.says) == 0 && len(p.marks) == 0
 }
 
 // flush sends what is queued and waits until it is done.

@@ -26,6 +26,7 @@ type pgWriter struct {
 	// What the first round trip of a group found out.
 	fresh map[eventKey]bool
 	found map[bot.ConversationID]*bot.Conversation
+	queue map[bot.ConversationID]behind
 	args  pgTurns
 }
 
@@ -66,7 +67,9 @@ func (w *pgWriter) run() {
 			return
 		}
 		w.commit(batch)
+		news := w.g.news
 		answer(batch)
+		w.p.db.mail.tell(news)
 		runtime.Gosched()
 	}
 }
@@ -109,6 +112,7 @@ func (w *pgWriter) commit(batch []*request) {
 		if lost || sent {
 			w.p.db.met(err)
 		}
+		w.g = group{}
 		for _, r := range batch {
 			r.err = wrap("PostgreSQL", err)
 		}
@@ -269,10 +273,11 @@ func (w *pgWriter) open(batch []*request) error {
 	a := &w.args
 	*a = pgTurns{a.channel[:0], a.event[:0], a.conversation[:0], a.user[:0], a.address[:0]}
 	if w.fresh == nil {
-		w.fresh, w.found = map[eventKey]bool{}, map[bot.ConversationID]*bot.Conversation{}
+		w.fresh, w.found, w.queue = map[eventKey]bool{}, map[bot.ConversationID]*bot.Conversation{}, map[bot.ConversationID]behind{}
 	}
 	clear(w.fresh)
 	clear(w.found)
+	clear(w.queue)
 	for _, r := range batch {
 		if ev := r.ev; ev != nil {
 			a.channel, a.event = append(a.channel, string(ev.Channel)), append(a.event, ev.ID)
@@ -286,11 +291,15 @@ func (w *pgWriter) open(batch []*request) error {
 	w.pg.queue(pgEvents, a.channel, a.event, w.t.ms)
 	w.pg.queue(pgConversationsNew, a.conversation, a.channel, a.user, a.address, w.t.ms)
 	w.pg.queue(pgConversations, a.conversation)
-	return w.opened()
+	worker := w.p.db.mail.worker.Load()
+	if worker != 0 { // else all that is said waits
+		w.pg.queue(pgBehind, a.conversation, worker)
+	}
+	return w.opened(worker != 0)
 }
 
 // opened sends what open queued, and reads it.
-func (w *pgWriter) opened() error {
+func (w *pgWriter) opened(behinds bool) error {
 	begin := len(w.pg.first)
 	var out pgx.Batch
 	for _, text := range w.pg.first {
@@ -298,7 +307,7 @@ func (w *pgWriter) opened() error {
 	}
 	out.QueuedQueries = append(out.QueuedQueries, w.pg.batch.QueuedQueries...)
 	w.pg.drop()
-	w.pg.count.statements.Add(int64(begin + 3))
+	w.pg.count.statements.Add(int64(len(out.QueuedQueries)))
 	w.pg.count.trips.Add(1)
 	br := w.pg.c.SendBatch(context.Background(), &out)
 	defer br.Close()
@@ -315,19 +324,24 @@ func (w *pgWriter) opened() error {
 		return wrap("insert conversations", err)
 	}
 	err = w.pg.rows(br, func(r row) {
-		c := new(bot.Conversation)
-		scanConversation(r, c)
+		c := scanConversation(r)
 		w.found[c.ID] = c
 	})
 	if err != nil {
 		return wrap("read conversations", err)
+	}
+	if behinds {
+		err = w.pg.rows(br, func(r row) { w.queue[bot.ConversationID(r.text(0))] = behind{true, r.int(1), r.int(2) == 0} })
+		if err != nil {
+			return wrap("look for messages that wait", err)
+		}
 	}
 	return br.Close()
 }
 
 // one runs one request.
 func (w *pgWriter) one(r *request) error {
-	w.t.turn = nil
+	w.t.turn, w.t.mine = nil, nil
 	if r.ev == nil {
 		return w.call(r, nil)
 	}
@@ -347,7 +361,7 @@ func (w *pgWriter) one(r *request) error {
 			return wrap("read identity", err)
 		}
 	}
-	w.t.turn, w.t.held = &stored, c.Version
+	w.t.turn, w.t.held, w.t.mine, w.t.behind = &stored, c.Version, c, w.queue[c.ID]
 	return w.call(r, c)
 }
 

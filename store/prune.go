@@ -15,7 +15,8 @@ import (
 // link in use, the time of a person's first method.
 type Ages struct {
 	Events     time.Duration // ids of events; as long as a platform may repeat one
-	Outbox     time.Duration // rows that are sent, dead or retracted; deferred events that were given up
+	Outbox     time.Duration // rows that are sent, given up or retracted; deferred events that were given up
+	GivenUp    time.Duration // the text of rows that were given up, and their place in the list
 	Challenges time.Duration // after they were closed or ran out
 	Tallies    time.Duration // at least the longest window of a limit
 	Passes     time.Duration // after they ran out; until then people are told that they did
@@ -34,7 +35,7 @@ type Ages struct {
 type Pruned struct {
 	Events, Outbox, Inbound, Challenges, Tallies, Passes int
 
-	Conversations, Browsers, Links, Methods, Requests, Audit int
+	GivenUp, Conversations, Browsers, Links, Methods, Requests, Audit int
 }
 
 const (
@@ -82,7 +83,8 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		{ages.Links, &n.Links, "identity", []string{"channel", "user_id"}, `channel NOT IN (` + passing + `) AND ` + idle},
 		{talks, &n.Browsers, "identity", []string{"channel", "user_id"}, `channel IN (` + passing + `) AND ` + idle},
 		{talks, &n.Conversations, "conversation", []string{"id"}, `updated < $%[1]d
-			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1)
+			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1 AND o.owner = 0)
+			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1 AND o.owner <> 0)
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.kept = 1)
 			AND NOT EXISTS (SELECT 1 FROM request r WHERE r.conversation = conversation.id AND r.closed_at = 0)
 			AND (NOT EXISTS (SELECT 1 FROM identity i WHERE i.channel = conversation.channel AND i.user_id = conversation.user_id)
@@ -99,6 +101,16 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		}
 		if err != nil {
 			return n, err
+		}
+	}
+	if ages.GivenUp > 0 {
+		err := db.update(ctx, func(t *tx) error {
+			k, err := t.c.(texter).do(`UPDATE outbox SET live = 0, message = CASE WHEN kept = 1 THEN message END WHERE live > 1 AND created_at < $1`, cutOf(ages.GivenUp))
+			n.GivenUp = int(k)
+			return err
+		})
+		if err != nil {
+			return n, wrap("prune messages that were given up", err)
 		}
 	}
 	if ages.Audit > 0 {

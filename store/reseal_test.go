@@ -170,7 +170,7 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 	put("old2")
 	kept := func(seq int64) error { // a transcript goes when its time is over, as everything does
 		return db.Update(ctx, func(tx bot.Tx) error {
-			row := bot.OutboxRow{Conversation: "b", Seq: seq, Keep: true}
+			row := bot.OutboxRow{Conversation: "a", Seq: 100 + seq, Keep: true}
 			err := tx.Say(&row)
 			row.State = bot.OutboxSent
 			return errors.Join(err, tx.MarkOutbox(&row))
@@ -213,8 +213,8 @@ func prune(t *testing.T, dsn string, now *time.Time, ages store.Ages) {
 				t.Errorf("pass %s: %v", id, err)
 			}
 		}
-		rows, err = tx.Said("b", 0, 10)
-		if err != nil || len(rows) != 1 || rows[0].Seq != 2 {
+		rows, err = tx.Said("a", 0, 10)
+		if err != nil || len(rows) != 1 || rows[0].Seq != 102 {
 			t.Errorf("transcript %+v %v", rows, err)
 		}
 		_, err = tx.Challenge("new")

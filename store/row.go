@@ -21,6 +21,8 @@ type conn interface {
 	// others of their kind.
 	save(v *conversationRow) error
 	say(v *outboxRow) error
+	// mark stores outboxMarked of a row that v.owner owns. It may wait, too.
+	mark(v *outboxRow) error
 	// change runs a statement now and says how many rows it touched.
 	change(s stmt, args ...any) (int64, error)
 	// read runs a query and calls each for every row. each must not use the conn.

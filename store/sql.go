@@ -1,6 +1,10 @@
 package store
 
-import "strings"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // A stmt numbers a statement of the table below. Connections keep prepared
 // statements by it.
@@ -15,9 +19,21 @@ const (
 	conversationsOf
 	conversationsRecent
 	conversationHeads
+	conversationOpen
+	conversationChannel
+	conversationGrow
 	outboxInsert
 	outboxPending
+	outboxPendingOf
 	outboxMark
+	outboxMarkWaiting
+	outboxHold
+	outboxClaimable
+	outboxClaim
+	outboxDueLanes
+	outboxOwnedBy
+	outboxOrphans
+	outboxFree
 	outboxFleeting
 	outboxFleetingAll
 	outboxSaid
@@ -28,6 +44,11 @@ const (
 	inboundMark
 	inboundRetry
 	inboundList
+	outboxGivenUp
+	outboxGivenUpOf
+	outboxUnlist
+	outboxUntold
+	outboxTold
 	personGet
 	personByLogin
 	personStage
@@ -120,9 +141,50 @@ const (
 var (
 	// The two tables whose rows are structs: see column.
 	conversationColumns = conversationTable.names("c.") + `, ` + conversationOwner
-	outboxColumns       = outboxTable.names("")
+	outboxColumns       = `id, ` + outboxTable.names("")
 	outboxBare          = strings.Replace(outboxColumns, "message", "NULL", 1)
 )
+
+const (
+	// The rows that nobody has sent yet stand in two small indices: outbox_wait
+	// has those that wait, outbox_owned those that somebody sends.
+	outboxWaits = `live = 1 AND owner = 0`
+	outboxOwned = `live = 1 AND owner <> 0 AND state = 0`
+	// What of a conversation goes out in which order. What has a place keeps it.
+	outboxOrder = `CASE WHEN seq > 0 THEN 0 ELSE 1 END, seq, id`
+	// noneOwned: nobody sends anything of the conversation of row %s.
+	noneOwned = `NOT EXISTS (SELECT 1 FROM outbox q WHERE q.conversation = %s.conversation AND q.live = 1 AND q.owner <> 0 AND q.state = 0)`
+)
+
+// outboxMarked are the columns that a mark finds its row by and stores.
+var outboxMarked = outboxTable.only("conversation", "seq", "state", "attempts", "due", "expires", "doubt", "receipt", "error", "live")
+
+// markText stores a mark; the values stand at val(column). The text of a message
+// goes as soon as nobody needs it any more; that of a kept one is somebody's
+// only transcript, and one that was given up can be said again.
+func markText(owner string, val func(column string) string) string {
+	state, live := `CAST(`+val("state")+` AS BIGINT)`, `CAST(`+val("live")+` AS BIGINT)`
+	return `state = ` + val("state") + `, attempts = ` + val("attempts") + `, due = ` + val("due") + `, expires = ` + val("expires") + `, doubt = ` + val("doubt") + `,
+		receipt = ` + val("receipt") + `, error = ` + val("error") + `, owner = CASE WHEN ` + state + ` = 0 THEN 0 ELSE ` + owner + ` END,
+		message = CASE WHEN ` + state + ` = 0 OR ` + live + ` > 0 OR kept = 1 THEN message END,
+		live = CASE WHEN ` + state + ` = 0 OR (` + state + ` = 1 AND fleeting = 1) THEN 1 ELSE ` + live + ` END`
+}
+
+// place is where the value of a column of outboxMarked stands.
+func place(column string) string {
+	for i, c := range outboxMarked {
+		if c.name == column {
+			return "$" + strconv.Itoa(i+1)
+		}
+	}
+	panic("store: no column " + column)
+}
+
+// markFence lets a mark touch a row only as long as its owner still has it. What
+// was sent may be taken back by anybody.
+func markFence(owner, state string) string {
+	return `(o.state = 0 AND o.owner = ` + owner + ` OR o.state = 1 AND CAST(` + state + ` AS BIGINT) > 1)`
+}
 
 // statements is the one SQL text.
 var statements = [stmtCount]string{
@@ -130,9 +192,16 @@ var statements = [stmtCount]string{
 
 	conversationInsert: `INSERT INTO conversation (` + conversationTable.names("") + `)
 		VALUES (` + conversationTable.params(1) + `) ON CONFLICT DO NOTHING`,
-	conversationGet:  `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = $1 /*lock FOR UPDATE OF c*/`,
-	conversationSave: `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
-	conversationUser: `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
+	conversationGet: `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = $1 /*lock FOR UPDATE OF c*/`,
+	// How a turn reads its conversation on SQLite: with what waits there before
+	// what it will say, see behindOf.
+	conversationOpen: `SELECT ` + conversationColumns + `,
+		coalesce((SELECT max(w.due) * 2 + 1 + (min(w.seq) = 0) FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 AND w.lane < 2), 0)
+		FROM conversation c WHERE c.id = $1`,
+	conversationChannel: `SELECT channel FROM conversation WHERE id = $1`,
+	conversationGrow:    `UPDATE conversation SET out_seq = out_seq + 1, version = version + 1 WHERE id IN ` + among,
+	conversationSave:    `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
+	conversationUser:    `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
 	conversationsOf: `SELECT ` + conversationTable.names("c.") + `, i.person, i.level, 0
 		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
@@ -143,18 +212,50 @@ var statements = [stmtCount]string{
 	conversationHeads: `SELECT id, out_seq FROM conversation WHERE id IN
 		(SELECT value FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text($1::json) ids(value)*/)`,
 
-	outboxInsert: `INSERT INTO outbox (` + outboxColumns + `) VALUES (` + outboxTable.params(1) + `)`,
-	outboxPending: `SELECT ` + outboxColumns + ` FROM outbox WHERE live = 1 AND state = 0
-		ORDER BY conversation, seq LIMIT $1`,
-	// The text of a message goes as soon as nobody needs it any more; that of
-	// a kept one is somebody's only transcript.
-	outboxMark: `UPDATE outbox SET state = $3, attempts = $4, not_before = $5, receipt = $6, error = $7,
-		message = CASE WHEN CAST($3 AS BIGINT) = 0 OR kept = 1 THEN message END,
-		live = CASE WHEN CAST($3 AS BIGINT) = 0 OR (CAST($3 AS BIGINT) = 1 AND fleeting = 1) THEN 1 ELSE 0 END
-		WHERE conversation = $1 AND seq = $2 AND live = 1`,
-	outboxFleeting: `SELECT ` + outboxBare + ` FROM outbox WHERE live = 1 AND state = 1 AND conversation = $1 AND created_at < $2
+	outboxInsert: `INSERT INTO outbox (` + outboxTable.names("") + `) VALUES (` + outboxTable.params(1) + `)`,
+	outboxPending: `SELECT * FROM (SELECT ` + outboxColumns + ` FROM outbox WHERE ` + outboxWaits + `
+		UNION ALL SELECT ` + outboxColumns + ` FROM outbox WHERE ` + outboxOwned + `) o ORDER BY conversation, ` + outboxOrder + ` LIMIT $1`,
+	outboxPendingOf: `SELECT * FROM (SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxWaits + `
+		UNION ALL SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxOwned + `) o ORDER BY ` + outboxOrder,
+	outboxMark: `UPDATE outbox AS o SET ` + markText("owner", place) + `
+		WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0 AND ` + markFence("$11", place("state")),
+	outboxMarkWaiting: `UPDATE outbox SET ` + markText("-1", place) + `
+		WHERE conversation = $1 AND ` + outboxWaits + ` AND (id = $11 OR CAST($11 AS BIGINT) = 0 AND seq = $2)`,
+	outboxHold: `UPDATE outbox SET due = $2 WHERE conversation = $1 AND ` + outboxWaits + ` AND lane < 2 AND due < $2`,
+	// Candidates, with the lock of their conversations.
+	outboxClaimable: `SELECT c.id, c.user_id, c.address, c.out_seq,
+		(SELECT count(*) FROM (SELECT 1 FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 LIMIT 2) two)
+		FROM conversation c WHERE c.id IN (SELECT d.conversation FROM (
+		SELECT o.conversation FROM outbox o WHERE o.live = 1 AND o.owner = 0 AND o.account = $1 AND o.lane = $2 AND o.due <= $3
+		AND ` + fmt.Sprintf(noneOwned, "o") + ` ORDER BY o.due, o.id LIMIT $4) d)
+		/*lock ORDER BY c.id FOR UPDATE OF c SKIP LOCKED*/`,
+	// Of each, the first. A notice for tomorrow holds up none of today, but one
+	// that was tried already keeps its place.
+	outboxClaim: `UPDATE outbox SET owner = $2, attempts = attempts + 1,
+		seq = CASE WHEN seq > 0 THEN seq ELSE 1 + (SELECT c.out_seq FROM conversation c WHERE c.id = outbox.conversation) END
+		WHERE id IN (SELECT (SELECT w.id FROM outbox w WHERE w.conversation = v.value AND w.live = 1 AND w.owner = 0
+			AND (w.lane < 2 OR w.due <= $3 OR w.attempts > 0)
+			ORDER BY CASE WHEN w.lane > 1 THEN w.lane ELSE 0 END, ` + outboxOrder + ` LIMIT 1)
+			FROM /*sqlite json_each($1) v*/ /*postgres json_array_elements_text(CAST($1 AS json)) v(value)*/)
+		AND due <= $3 AND ` + fmt.Sprintf(noneOwned, "outbox") + ` RETURNING ` + outboxColumns,
+	outboxDueLanes: `SELECT d.account, d.lane, d.due FROM (SELECT a.value AS account, l.lane AS lane,
+		(SELECT o.due FROM outbox o WHERE o.live = 1 AND o.owner = 0 AND o.account = a.value AND o.lane = l.lane ORDER BY o.due, o.id LIMIT 1) AS due
+		FROM /*sqlite json_each($1) a*/ /*postgres json_array_elements_text(CAST($1 AS json)) a(value)*/
+		CROSS JOIN (SELECT 0 AS lane UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) l) d WHERE d.due IS NOT NULL`,
+	outboxOwnedBy: `SELECT ` + outboxColumns + ` FROM outbox WHERE ` + outboxOwned + ` AND owner = $1 AND created_at < $2 ORDER BY conversation, seq LIMIT $3`,
+	outboxOrphans: `SELECT DISTINCT o.owner FROM outbox o WHERE o.live = 1 AND o.owner <> 0 AND o.state = 0
+		AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = o.owner)`,
+	outboxFree: `UPDATE outbox SET owner = 0, due = 0, doubt = CASE WHEN doubt > 0 THEN doubt ELSE 1 END
+		WHERE id IN (SELECT o.id FROM outbox o WHERE o.live = 1 AND o.owner <> 0 AND o.owner = $1 AND o.state = 0
+		ORDER BY o.conversation, o.seq LIMIT $2 /*lock FOR UPDATE SKIP LOCKED*/) RETURNING account, conversation`,
+	outboxGivenUp:   `SELECT ` + outboxColumns + ` FROM outbox WHERE live > 1 ORDER BY id DESC LIMIT $1`,
+	outboxGivenUpOf: `SELECT ` + outboxColumns + ` FROM outbox WHERE live > 1 AND conversation = $1 ORDER BY id`,
+	outboxUnlist:    `UPDATE outbox SET live = 0, message = CASE WHEN kept = 1 THEN message END WHERE id = $1 AND live > 1`,
+	outboxUntold:    `SELECT DISTINCT conversation FROM outbox WHERE live > 1 AND live = 3`,
+	outboxTold:      `UPDATE outbox SET live = 2 WHERE live > 1 AND live = 3 AND conversation = $1`,
+	outboxFleeting: `SELECT ` + outboxBare + ` FROM outbox WHERE live = 1 AND owner <> 0 AND state = 1 AND conversation = $1 AND created_at < $2
 		ORDER BY seq`,
-	outboxFleetingAll: `SELECT ` + outboxBare + ` FROM outbox WHERE live = 1 AND state = 1 AND created_at < $1
+	outboxFleetingAll: `SELECT ` + outboxBare + ` FROM outbox WHERE live = 1 AND owner <> 0 AND state = 1 AND created_at < $1
 		ORDER BY conversation, seq`,
 	outboxSaid: `SELECT ` + outboxColumns + ` FROM outbox WHERE kept = 1 AND conversation = $1 AND seq > $2
 		ORDER BY seq DESC LIMIT $3`,

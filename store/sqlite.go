@@ -191,9 +191,10 @@ func (l *lite) run() {
 		}
 		l.gate.Lock()
 		l.commit(batch)
-		nudge, queued := len(l.g.jobs) > 0, len(l.g.queues) > 0
+		nudge, queued, news := len(l.g.jobs) > 0, len(l.g.queues) > 0, l.g.news
 		l.gate.Unlock()
 		answer(batch)
+		l.db.mail.tell(news)
 		if nudge {
 			l.db.jobs.nudge(queued)
 		}
@@ -268,7 +269,7 @@ func (l *lite) attemptEach(batch []*request) error {
 
 // one runs one request.
 func (l *lite) one(r *request) error {
-	l.t.turn = nil
+	l.t.turn, l.t.mine = nil, nil
 	var c *bot.Conversation
 	if r.ev != nil {
 		var err error
@@ -296,14 +297,19 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 	if n == 0 {
 		return nil, errRepeat
 	}
-	c := new(bot.Conversation)
+	var c *bot.Conversation
 	found := false
-	err = l.w.read(conversationGet, func(r row) { found = true; scanConversation(r, c) }, string(ev.Conversation))
+	l.t.behind = behind{}
+	err = l.w.read(conversationOpen, func(r row) {
+		found = true
+		c = scanConversation(r)
+		l.t.behind = behindOf(r.int(conversationWidth))
+	}, string(ev.Conversation))
 	if err != nil {
 		return nil, wrap("read conversation", err)
 	}
 	if !found {
-		c.ID, c.Channel, c.User, c.Address, c.Updated = ev.Conversation, ev.Channel, ev.From, ev.Address, l.t.now
+		c = &bot.Conversation{ID: ev.Conversation, Channel: ev.Channel, User: ev.From, Address: ev.Address, Updated: l.t.now}
 		if err := l.w.write(conversationInsert, conversationTable.args(nil, &conversationRow{*c, l.t.ms})...); err != nil {
 			return nil, wrap("insert conversation", err)
 		}
@@ -317,8 +323,17 @@ func (l *lite) open(ev *bot.Event) (*bot.Conversation, error) {
 			return nil, wrap("read identity", err)
 		}
 	}
-	l.t.turn, l.t.held = &stored, c.Version
+	l.t.turn, l.t.held, l.t.mine = &stored, c.Version, c
 	return c, nil
+}
+
+// behindOf reads the last column of conversationOpen: 0, or twice the time, one,
+// and one more when a row has no place.
+func behindOf(v int64) behind {
+	if v == 0 {
+		return behind{}
+	}
+	return behind{true, (v - 1) / 2, (v-1)%2 == 1}
 }
 
 // busyAgain is how long, in milliseconds, the writer waits for a lock that it

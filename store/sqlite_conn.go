@@ -20,6 +20,7 @@ type liteConn struct {
 	stmts [stmtCount]*sqlite3.SQLiteStmt
 	cols  [stmtCount]int
 	args  []driver.NamedValue
+	vals  []any // of save, say and mark
 	row   liteRow
 	count *counters
 }
@@ -135,11 +136,21 @@ func (l *liteConn) write(s stmt, args ...any) error {
 
 // save implements conn.
 func (l *liteConn) save(v *conversationRow) error {
-	return l.write(conversationSave, conversationSaved.args([]any{string(v.ID), v.Version}, v)...)
+	l.vals = conversationSaved.args(append(l.vals[:0], string(v.ID), v.Version), v)
+	return l.write(conversationSave, l.vals...)
 }
 
 // say implements conn.
-func (l *liteConn) say(v *outboxRow) error { return l.write(outboxInsert, outboxTable.args(nil, v)...) }
+func (l *liteConn) say(v *outboxRow) error {
+	l.vals = outboxTable.args(l.vals[:0], v)
+	return l.write(outboxInsert, l.vals...)
+}
+
+// mark implements conn.
+func (l *liteConn) mark(v *outboxRow) error {
+	l.vals = append(outboxMarked.args(l.vals[:0], v), v.owner)
+	return l.write(outboxMark, l.vals...)
+}
 
 // change implements conn.
 func (l *liteConn) change(s stmt, args ...any) (int64, error) {

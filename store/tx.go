@@ -21,6 +21,19 @@ type tx struct {
 	keys audit.Keys        // of the audit record; nil: none
 	turn *bot.Conversation // the conversation that a turn holds the lock of, as loaded
 	held int64             // its version in the database
+
+	saved conversationRow // what save, say and mark are given, used again
+	said  outboxRow
+
+	mine   *bot.Conversation // the turn's own conversation, as its function has it
+	behind behind
+}
+
+// behind is what waits in the turn's conversation before what the turn will say.
+type behind struct {
+	waits    bool
+	until    int64 // it is not due before, in Unix milliseconds
+	unplaced bool  // some of it has no place yet
 }
 
 // group is what the functions of one transaction share. Nil in a View.
@@ -29,6 +42,7 @@ type group struct {
 	jobs   []pendingJob
 	queues []string // of the jobs that have a queue of their own
 	gated  bool     // counting is ours until the commit
+	news   []bot.News
 }
 
 var errReadOnly = errors.New("store: a View cannot write; use Update")

@@ -167,7 +167,7 @@ func (a *Adapter) classify(method string, err error, written bool) *bot.SendErro
 	code := slackCode(err)
 	switch {
 	case errors.As(err, &limited):
-		return &bot.SendError{Kind: bot.SendThrottled, After: min(max(limited.RetryAfter, time.Second), time.Hour), Err: fmt.Errorf("slack: %s: too many", method)}
+		return &bot.SendError{Kind: bot.SendThrottled, After: min(max(limited.RetryAfter, time.Second), time.Hour), Method: method, Err: fmt.Errorf("slack: %s: too many", method)}
 	case code != "":
 		v := verdictOf(code)
 		if v.fix != "" {
@@ -181,7 +181,7 @@ func (a *Adapter) classify(method string, err error, written bool) *bot.SendErro
 	case errors.As(err, &status):
 		kind := bot.SendUncertain
 		if status.Code == http.StatusTooManyRequests {
-			return &bot.SendError{Kind: bot.SendThrottled, After: 5 * time.Second, Err: fmt.Errorf("slack: %s: too many", method)}
+			return &bot.SendError{Kind: bot.SendThrottled, After: 5 * time.Second, Method: method, Err: fmt.Errorf("slack: %s: too many", method)}
 		}
 		if status.Code < 500 { // refused before anything was done
 			kind = bot.SendRetry

@@ -107,7 +107,7 @@ func (a *Adapter) turn(ctx context.Context, method, conversation string) *bot.Se
 	p.mu.Lock()
 	if wait := p.until[method].Sub(now); wait > 0 {
 		p.mu.Unlock()
-		return &bot.SendError{Kind: bot.SendThrottled, After: wait, Err: fmt.Errorf("slack: %s: Slack has asked to wait", method)}
+		return &bot.SendError{Kind: bot.SendThrottled, After: wait, Method: method, Err: fmt.Errorf("slack: %s: Slack has asked to wait", method)}
 	}
 	var here *rate.Reservation
 	wait := time.Duration(0)
@@ -126,7 +126,7 @@ func (a *Adapter) turn(ctx context.Context, method, conversation string) *bot.Se
 			here.CancelAt(now)
 		}
 		p.mu.Unlock()
-		return &bot.SendError{Kind: bot.SendThrottled, After: d, Err: fmt.Errorf("slack: %s: too many", method)}
+		return &bot.SendError{Kind: bot.SendThrottled, After: d, Method: method, Err: fmt.Errorf("slack: %s: too many", method)}
 	} else if d > wait {
 		wait = d
 	}

@@ -50,6 +50,9 @@ func (a *Adapter) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 	return bot.Receipt{ID: strconv.FormatInt(d.Seq, 10)}, nil
 }
 
+// Said implements bot.Watched: another process has said something.
+func (a *Adapter) Said(conv bot.ConversationID) { a.hub.said(conv) }
+
 // Delete implements bot.Deleter: what a message shows is taken off the screens.
 func (a *Adapter) Delete(_ context.Context, d bot.Delivery, receipt string) error {
 	if seq, err := strconv.ParseInt(receipt, 10, 64); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -12,37 +13,45 @@ import (
 	"latchkey/bot/failpoint"
 )
 
-// The classes in OutboxRow.Error. A row that was uncertain once stays so.
+// The classes in OutboxRow.Error.
 const (
 	classRetry     = "retry"
 	classThrottled = "throttled"
 	classUncertain = "uncertain"
+	classContent   = "content" // refused for what it carries
 	classPermanent = "permanent"
 	classGone      = "gone"
 	classExpired   = "expired"
-	classDropped   = "dropped"
 )
 
 // maxPause bounds what a platform may ask for in one go.
 const maxPause = 15 * time.Minute
 
-// maxReveals is how often a revealer, or a linker, may fail before the message
-// goes out without what it would have given.
+// maxReveals is in how many attempts a revealer, or a linker, may fail before the
+// message goes out without what it would have given.
 const maxReveals = 3
 
-// verdict is what came of an item.
-type verdict struct {
-	kind  bot.SendErrorKind
-	ok    bool // delivered, or there is nothing more to do
-	late  bool // no longer worth an attempt
-	after time.Duration
-	here  bool // throttled: this conversation alone
-	code  string
-	err   error // for the log
-	stop  bool  // the outbox is closing: nothing is known, leave the row as it is
+// result is what came of an attempt.
+type result struct {
+	status status
+	bot.SendError
 }
 
-// Key is the delivery key of a row's part, from 0: stable over all attempts.
+type status uint8
+
+const (
+	failed  status = iota // see SendError
+	sent                  // delivered, or there is nothing more to do
+	late                  // no longer worth an attempt
+	stopped               // this process may not send any more: the attempt was not made, or nothing is known of it
+)
+
+func failure(kind bot.SendErrorKind, err error) result {
+	return result{SendError: bot.SendError{Kind: kind, Err: err}}
+}
+
+// Key is the delivery key of a row's part, from 0: stable over all attempts. That
+// of the first is "CONVERSATION/SEQ", of the second "CONVERSATION/SEQ.2".
 func Key(conv bot.ConversationID, seq int64, part int) string {
 	k := string(conv) + "/" + strconv.FormatInt(seq, 10)
 	if part > 0 {
@@ -52,69 +61,161 @@ func Key(conv bot.ConversationID, seq int64, part int) string {
 }
 
 // attempt makes one attempt to send what is left of a row.
-func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) verdict {
+func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) result {
 	if b.tooLate(&it.row) {
-		return verdict{late: true}
+		return result{status: late}
 	}
-	if it.parts == nil {
-		it.parts = Degrade(it.row.Message, ch.adapter.Limits())
-	}
-	for ; it.done < len(it.parts); it.done++ {
-		d.Message = it.parts[it.done]
-		d.Key, d.Seq = Key(d.Conversation, it.row.Seq, it.done), it.row.Seq
+	b.cut(ch, it)
+	for len(it.receipts) < len(it.parts) {
+		part := len(it.receipts)
+		d.Message = it.parts[part]
+		d.Key, d.Seq = Key(d.Conversation, it.row.Seq, part), it.row.Seq
 		d.Attempt = it.row.Attempts
-		d.Revealed, d.Page = nil, ""
-		hide := b.o.QRPage && d.Message.Reveal != nil
-		if pager, ok := ch.adapter.(bot.Pager); ok {
-			var err error
-			if d.Page, err = b.page(ch, pager, &d, it, hide); err != nil {
-				switch {
-				case b.ctx.Err() != nil:
-					return verdict{stop: true}
-				case it.links < maxReveals:
-					it.links++
-					return verdict{kind: bot.SendRetry, err: err}
-				}
-				b.log.Error("message goes out without its page", "channel", ch.id, "seq", it.row.Seq, "err", err)
-			}
+		if r, ok := b.fill(ch, &d, it); !ok {
+			return r
 		}
-		if hide {
-			withoutReveal(&d.Message)
+		receipt, r := b.deliver(ch, d, it)
+		if r.status == failed && r.Content && !it.plain && carries(&it.row.Message) {
+			// Nothing was sent. The rest of it may go.
+			b.log.Warn("a picture is refused; the message goes without it", "channel", ch.id, "conversation", d.Conversation, "seq", it.row.Seq, "code", r.Code, "err", r.Err)
+			it.plain = true
+			b.cut(ch, it)
+			continue
 		}
-		if d.Message.Reveal != nil && !it.row.Keep { // who reads kept rows opens secrets when they are looked at
-			r, err := b.reveal(*d.Message.Reveal)
-			switch {
-			case err != nil && b.ctx.Err() != nil:
-				return verdict{stop: true}
-			case err != nil && !isNotFound(err) && it.reveals < maxReveals:
-				it.reveals++
-				return verdict{kind: bot.SendRetry, err: fmt.Errorf("reveal: %w", err)}
-			case err != nil || r == nil:
-				if err != nil && !isNotFound(err) {
-					b.log.Error("message goes out without what it reveals", "channel", ch.id, "seq", it.row.Seq, "err", err)
-				}
-				withoutReveal(&d.Message)
-			default:
-				d.Revealed = r
-			}
-		}
-		if d.Message.Echo != nil && !it.row.Keep {
-			r, err := b.reveal(*d.Message.Echo)
-			if err != nil && b.ctx.Err() != nil {
-				return verdict{stop: true}
-			}
-			if err != nil && !isNotFound(err) {
-				b.log.Error("message goes out with a masked number or address", "channel", ch.id, "seq", it.row.Seq, "err", err)
-			}
-			d.Message.Text = r.Echoed(d.Message.Text)
-		}
-		receipt, err := b.send(ch, d)
-		if err != nil {
-			return b.classify(err)
+		if r.status != sent {
+			return r
 		}
 		it.receipts = append(it.receipts, receipt.ID)
 	}
-	return verdict{ok: true}
+	return result{status: sent}
+}
+
+// cut makes the parts of an item.
+func (b *Outbox) cut(ch *channel, it *item) {
+	m := it.row.Message
+	if it.plain {
+		m.Picture = nil
+	}
+	if it.tells {
+		m.Text = b.leftOut(m.Lang) + "\n\n" + m.Text
+	}
+	it.parts = Degrade(m, ch.adapter.Limits())
+}
+
+const (
+	leftOutKey  = "outbox.left_out"
+	leftOutText = "An earlier message could not be delivered here and was left out."
+)
+
+// leftOut tells somebody that a message is missing.
+func (b *Outbox) leftOut(lang string) string {
+	if b.o.Phrases != nil {
+		if s := b.o.Phrases.Phrase(lang, leftOutKey); s != "" && !strings.HasPrefix(s, "<") {
+			return s
+		}
+	}
+	return leftOutText
+}
+
+// carries reports whether a message has something that can be left away.
+func carries(m *bot.Message) bool { return m.Picture != nil || m.Reveal != nil }
+
+// fill adds to a delivery what is made for one attempt only: its page, and what
+// it reveals. Not ok: the attempt ends with the result.
+func (b *Outbox) fill(ch *channel, d *bot.Delivery, it *item) (_ result, ok bool) {
+	d.Revealed, d.Page = nil, ""
+	hide := b.o.QRPage && d.Message.Reveal != nil
+	if pager, ok := ch.adapter.(bot.Pager); ok {
+		var err error
+		if d.Page, err = b.page(ch, pager, d, it, hide); err != nil {
+			switch {
+			case b.ctx.Err() != nil:
+				return result{status: stopped}, false
+			case it.row.Attempts <= maxReveals:
+				return failure(bot.SendRetry, err), false
+			}
+			b.log.Error("message goes out without its page", "channel", ch.id, "seq", it.row.Seq, "err", err)
+		}
+	}
+	if hide {
+		withoutReveal(&d.Message)
+	}
+	if d.Message.Reveal != nil && !it.row.Keep { // the reader of a kept row resolves its secret on display
+		r, err := b.reveal(*d.Message.Reveal)
+		switch {
+		case err != nil && b.ctx.Err() != nil:
+			return result{status: stopped}, false
+		case err != nil && !isNotFound(err) && it.row.Attempts <= maxReveals:
+			return failure(bot.SendRetry, fmt.Errorf("reveal: %w", err)), false
+		case err != nil || r == nil:
+			if err != nil && !isNotFound(err) {
+				b.log.Error("message goes out without what it reveals", "channel", ch.id, "seq", it.row.Seq, "err", err)
+			}
+			withoutReveal(&d.Message)
+		default:
+			d.Revealed = r
+			if it.plain {
+				bare := *r
+				bare.PNG, bare.Rows = nil, nil
+				d.Revealed = &bare
+			}
+		}
+	}
+	if d.Message.Echo != nil && !it.row.Keep {
+		r, err := b.reveal(*d.Message.Echo)
+		if err != nil && b.ctx.Err() != nil {
+			return result{status: stopped}, false
+		}
+		if err != nil && !isNotFound(err) {
+			b.log.Error("message goes out with a masked number or address", "channel", ch.id, "seq", it.row.Seq, "err", err)
+		}
+		d.Message.Text = r.Echoed(d.Message.Text)
+	}
+	return result{}, true
+}
+
+// deliver sends one part. One that may have been sent before is looked for
+// first, where the platform can tell.
+func (b *Outbox) deliver(ch *channel, d bot.Delivery, it *item) (bot.Receipt, result) {
+	if finder, ok := ch.adapter.(bot.Finder); ok && it.row.Doubt > 0 {
+		receipt, err := b.find(finder, d)
+		switch {
+		case err == nil:
+			return receipt, result{status: sent}
+		case isNotFound(err):
+		case lasting(err):
+			it.blind = true
+		default:
+			r := b.classify(err)
+			if r.Kind == bot.SendUncertain {
+				r.Kind = bot.SendRetry // looking changes nothing
+			}
+			return receipt, r
+		}
+	}
+	b.mu.Lock()
+	alive := b.alive()
+	b.mu.Unlock()
+	if !alive {
+		return bot.Receipt{}, result{status: stopped}
+	}
+	receipt, err := b.send(ch, d)
+	if err != nil {
+		return receipt, b.classify(err)
+	}
+	return receipt, result{status: sent}
+}
+
+// find looks for a delivery. A panic of the adapter says nothing.
+func (b *Outbox) find(finder bot.Finder, d bot.Delivery) (r bot.Receipt, err error) {
+	ctx, cancel := context.WithTimeout(b.ctx, b.o.SendTimeout)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("adapter panicked: %T", v)
+		}
+	}()
+	return finder.Find(ctx, d)
 }
 
 func (b *Outbox) reveal(r bot.Reveal) (out *bot.Revealed, err error) {
@@ -178,121 +279,175 @@ func (b *Outbox) send(ch *channel, d bot.Delivery) (r bot.Receipt, err error) {
 	return r, err
 }
 
-func (b *Outbox) classify(err error) verdict {
+func (b *Outbox) classify(err error) result {
 	var se *bot.SendError
 	if !errors.As(err, &se) {
-		se = &bot.SendError{Kind: bot.SendUncertain, Err: err} // an adapter that does not classify
+		se = &bot.SendError{Kind: bot.SendUncertain} // an adapter that does not classify
 	}
+	r := result{SendError: *se}
+	r.Err = err
 	if b.ctx.Err() != nil && (se.Kind == bot.SendUncertain || se.Kind == bot.SendRetry) {
-		return verdict{stop: true}
+		r.status = stopped
 	}
-	return verdict{kind: se.Kind, after: se.After, here: se.Here, code: se.Code, err: err}
+	return r
 }
 
 // tooLate reports whether a row is not worth an attempt any more.
-func (b *Outbox) tooLate(row *bot.OutboxRow) bool {
-	return !row.CreatedAt.IsZero() && b.o.Clock().Sub(row.CreatedAt) >= b.o.GiveUp
+func (b *Outbox) tooLate(row *bot.OutboxRow) bool { return !b.o.Clock().Before(b.expiry(row)) }
+
+// expiry is when a row is given up.
+func (b *Outbox) expiry(row *bot.OutboxRow) time.Time {
+	switch {
+	case !row.Expires.IsZero():
+		return row.Expires
+	case row.CreatedAt.IsZero():
+		return b.o.Clock().Add(b.o.GiveUp)
+	}
+	return row.CreatedAt.Add(b.o.GiveUp)
 }
 
-// settle decides what follows an attempt. b.mu is held; it was the lane's head.
-func (b *Outbox) settle(l *lane, it item, v verdict) {
+// settle decides what follows an attempt. b.mu is held; it was the queue's head.
+func (b *Outbox) settle(q *queue, it item, v result) {
 	row := &it.row
-	uncertain := strings.HasPrefix(row.Error, classUncertain)
+	row.Receipt = ""
+	for _, r := range it.receipts {
+		row.Receipt += r + receiptSep
+	}
 	switch {
-	case v.stop:
-		l.items[0] = it
-		l.until = time.Now().Add(time.Second)
-		return
-	case it.retract != 0 && v.ok:
-		l.items = drop(l.items)
-		return
-	case it.retract != 0:
-		// The sweep takes back later what cannot be taken back now.
-		b.log.Warn("fleeting message cannot be taken back now", "channel", l.ch.id, "err", v.err)
-		l.items = drop(l.items)
-		return
-	case v.ok, v.kind == bot.SendUncertain && uncertain && !v.late:
-		row.State, row.NotBefore = bot.OutboxSent, time.Time{}
-		row.Receipt = strings.Join(it.receipts, receiptSep)
-		if v.ok && !uncertain {
-			row.Error = ""
+	case v.status == stopped:
+		if v.Kind == bot.SendUncertain && v.Err != nil {
+			row.Doubt = max(1, row.Doubt)
 		}
-		b.finish(l, row)
+		q.items[0] = it
+	case it.retract != 0:
+		if v.status != sent { // the table has it, and it is taken back later
+			b.log.Warn("fleeting message cannot be taken back now", "channel", q.ch.id, "err", v.Err)
+		}
+		q.items = pop(q.items)
+	case v.status == sent:
+		row.State, row.Due, row.Error = bot.OutboxSent, time.Time{}, ""
+		row.Receipt = strings.TrimSuffix(row.Receipt, receiptSep)
+		q.items = pop(q.items)
+		q.mark(row)
+		if it.tells {
+			q.told = true
+			delete(b.untold, q.conv)
+		}
+	case v.status == late && strings.HasPrefix(row.Error, classContent):
+		b.giveUp(q, it, row.Error, v)
+	case v.status == late:
+		b.giveUp(q, it, with(classExpired, row.Error), v)
+	case v.Kind == bot.SendPermanent:
+		b.giveUp(q, it, with(classPermanent, v.Code), v)
+	case v.Kind == bot.SendGone:
+		b.giveUpAll(q, it, with(classGone, v.Code), v)
+	default:
+		b.again(q, it, v)
+	}
+}
+
+// again gives the head back to the table until its next attempt, and with it
+// what must not go before it. b.mu is held.
+func (b *Outbox) again(q *queue, it item, v result) {
+	row := &it.row
+	class, wait := b.classOf(q, &it, v)
+	if class == "" {
+		b.giveUp(q, it, with(classUncertain, v.Code), v)
 		return
-	case v.late:
-		b.kill(l, row, classExpired)
+	}
+	row.Error = class
+	expiry, at := b.expiry(row), b.o.Clock().Add(wait)
+	if content := strings.HasPrefix(class, classContent); content && at.After(expiry) {
+		at = expiry // then it is set aside
+	} else if !content && !at.Before(expiry) {
+		b.giveUp(q, it, with(classExpired, class), v)
 		return
-	case v.kind == bot.SendPermanent:
-		b.kill(l, row, with(classPermanent, v.code))
-		b.log.Warn("message is dead", "channel", l.ch.id, "conversation", l.conv, "seq", row.Seq, "code", v.code, "err", v.err)
-		return
-	case v.kind == bot.SendGone:
-		b.log.Warn("person cannot be reached here any more", "channel", l.ch.id, "conversation", l.conv, "code", v.code, "err", v.err)
-		class := with(classGone, v.code)
-		for i := range l.items {
-			r := l.items[i].row
-			if l.items[i].retract == 0 {
-				r.State, r.Error = bot.OutboxDead, class
-				l.mark(&r)
+	}
+	level := slog.LevelInfo
+	if row.Attempts == 1 && v.Kind != bot.SendThrottled {
+		level = slog.LevelWarn
+	}
+	b.log.Log(b.ctx, level, "message not sent yet", "channel", q.ch.id, "seq", row.Seq, "attempt", row.Attempts, "class", class, "again_in", wait, "err", v.Err)
+	if row.Lane.Dialogue() {
+		b.released[q.conv] = release{time.Now(), at}
+	}
+	q.items[0] = it
+	q.giveBack(at, true)
+}
+
+// classOf is what a failure that is worth another attempt is called, and how long
+// to wait. An empty class: nobody sends it any more, and nobody knows.
+func (b *Outbox) classOf(q *queue, it *item, v result) (class string, wait time.Duration) {
+	row := &it.row
+	wait = nth(retryWaits[:], row.Attempts)
+	switch {
+	case v.Kind == bot.SendThrottled:
+		wait = min(max(v.After, time.Second), maxPause)
+		if !v.Here && v.Method == "" {
+			b.pause(q.ch, time.Now().Add(wait))
+		}
+		return classThrottled, wait
+	case v.Kind == bot.SendUncertain:
+		row.Doubt++
+		if _, ok := q.ch.adapter.(bot.Finder); ok && !it.blind {
+			return classUncertain, nth(retryWaits[:], row.Doubt)
+		}
+		if row.Doubt > len(doubtWaits) {
+			return "", 0
+		}
+		return classUncertain, doubtWaits[row.Doubt-1]
+	case v.Content:
+		if !strings.HasPrefix(row.Error, classContent) {
+			if aside := b.o.Clock().Add(asideAfter); aside.Before(b.expiry(row)) {
+				row.Expires = aside
 			}
 		}
-		l.items = nil
-		return
+		return with(classContent, v.Code), wait
+	case row.Doubt > 0:
+		return classUncertain, wait
 	}
+	return classRetry, wait
+}
 
-	// Another attempt. Its number is stored before it is made.
-	class, wait := classRetry, time.Second
-	switch v.kind {
-	case bot.SendThrottled:
-		class, wait = classThrottled, min(max(v.after, time.Second), maxPause)
-		if !v.here {
-			b.pause(l.ch, time.Now().Add(wait))
+// giveUp ends the head: nobody tries to send it any more. It stays in the list
+// for operators. b.mu is held.
+func (b *Outbox) giveUp(q *queue, it item, class string, v result) {
+	q.items = pop(q.items)
+	b.bury(q, &it.row, class, v)
+}
+
+// giveUpAll ends everything that is to be sent in a conversation.
+func (b *Outbox) giveUpAll(q *queue, it item, class string, v result) {
+	items := q.items
+	items[0] = it
+	q.items = nil
+	for i := range items {
+		if items[i].retract == 0 {
+			b.bury(q, &items[i].row, class, v)
 		}
-	case bot.SendUncertain:
-		class = classUncertain
-	default:
-		wait = b.backoff[min(it.fails, len(b.backoff)-1)]
-		it.fails++
 	}
-	if uncertain {
-		class = classUncertain
-	}
-	at := b.o.Clock().Add(wait)
-	if !row.CreatedAt.IsZero() && at.Sub(row.CreatedAt) >= b.o.GiveUp {
-		b.kill(l, row, with(classExpired, class))
-		b.log.Warn("message is dead, no attempt succeeded in time", "channel", l.ch.id, "conversation", l.conv, "seq", row.Seq, "attempts", row.Attempts, "err", v.err)
-		return
-	}
-	b.log.Info("message not sent yet", "channel", l.ch.id, "seq", row.Seq, "attempt", row.Attempts, "class", class, "again_in", wait, "err", v.err)
-	row.Attempts++
-	row.Error = class
-	row.NotBefore = at.Add(b.o.Lease)
-	l.items[0] = it
-	l.until = time.Now().Add(wait)
-	l.mark(row)
 }
 
-// finish ends the head row in its final state. b.mu is held.
-func (b *Outbox) finish(l *lane, row *bot.OutboxRow) {
-	l.items = drop(l.items)
-	l.mark(row)
-}
-
-func (b *Outbox) kill(l *lane, row *bot.OutboxRow, class string) {
+// bury notes that a row was given up, and says so.
+func (b *Outbox) bury(q *queue, row *bot.OutboxRow, class string, v result) {
 	row.State, row.Error = bot.OutboxDead, class
-	b.finish(l, row)
-}
-
-// pause stops a whole channel. b.mu is held.
-func (b *Outbox) pause(ch *channel, until time.Time) {
-	if until.After(ch.paused) {
-		ch.paused = until
-		b.wait(until, nil, ch)
+	if row.Doubt > 0 {
+		row.State = bot.OutboxUnknown
 	}
+	// Who is not there cannot be told, and who may have seen it need not be.
+	if row.Untold = row.State == bot.OutboxDead && row.Lane.Dialogue() && v.Kind != bot.SendGone; row.Untold {
+		b.untold[q.conv] = struct{}{}
+	}
+	q.mark(row)
+	what := "message given up; it stands in `latchkey outbox list`"
+	if row.State == bot.OutboxUnknown {
+		what = "message given up, and nobody knows whether it was sent; it stands in `latchkey outbox list`"
+	}
+	b.log.Warn(what, "channel", q.ch.id, "conversation", q.conv, "seq", row.Seq, "class", class, "attempts", row.Attempts, "err", v.Err)
 }
 
-// drop removes the head and lets the array go with the last one.
-func drop(items []item) []item {
+// pop removes the head and lets the array go with the last one.
+func pop(items []item) []item {
 	items[0] = item{}
 	if items = items[1:]; len(items) == 0 {
 		return nil

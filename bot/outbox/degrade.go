@@ -11,7 +11,7 @@ import (
 
 // Degrade cuts a message to what a platform can show, without losing a word of
 // its text: one message for each part, in order. Progress and Ref stay with the
-// first part; picture, form, reveal and buttons come with the last.
+// first part; picture, form, entry, reveal and buttons come with the last.
 //
 //   - Choices beyond l.Choices become numbered lines of the text, with the
 //     number that a person may type. A negative l.Choices means no buttons.
@@ -42,11 +42,16 @@ func Degrade(m bot.Message, l bot.Limits) []bot.Message {
 	texts := split(m.Text, l.Text-head, l.Text)
 	parts := make([]bot.Message, len(texts))
 	for i, t := range texts {
-		parts[i] = bot.Message{Text: t, Lang: m.Lang, Fleeting: m.Fleeting, Echo: m.Echo}
+		p := m
+		p.Text = t
+		if i > 0 {
+			p.Progress, p.Ref, p.Heard = "", "", ""
+		}
+		if i < len(texts)-1 {
+			p.Choices, p.Picture, p.Form, p.Entry, p.Reveal, p.Prompt = nil, nil, nil, nil, nil, 0
+		}
+		parts[i] = p
 	}
-	last := &parts[len(parts)-1]
-	last.Choices, last.Picture, last.Form, last.Reveal, last.Prompt = m.Choices, m.Picture, m.Form, m.Reveal, m.Prompt
-	parts[0].Progress, parts[0].Ref, parts[0].Heard = m.Progress, m.Ref, m.Heard
 	return parts
 }
 

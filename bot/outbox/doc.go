@@ -1,32 +1,58 @@
-// Package outbox delivers what turns have said: in order within a
-// conversation, at once from memory after the commit, from the table after a
-// crash.
+// Package outbox delivers what was said: at once from memory after the commit of
+// the turn that said it, and from the table when it has to wait, when somebody
+// else said it, or when a process died.
 //
 // It is in charge of when a message is sent, how often it is tried, what a
 // failure means, how a message is cut to a platform's limits, and of taking
 // fleeting messages back. It is the only caller of Adapter.Send. It must not
 // know a platform, change a session, or decide what is said.
 //
+// # Who sends a message
+//
+// Each start of a process is a worker with an id of its own. A row is owned by
+// one worker or waits. A turn owns its reply at once when nothing waits before
+// it in its conversation; everything else is claimed from the table, by any
+// process, as its first due row of a conversation in which nobody sends. So the
+// order of a conversation holds between processes. Memory holds what is owned;
+// what waits, for whatever time, stands in the table only, and costs a start and
+// a look at the table nothing that grows with it.
+//
+// Every change of a row names its owner: a process that others have taken for
+// dead changes nothing. It says every Options.Beat that it lives; after four it
+// is dead and the others send what it had; after 2⅔ it stops sending by itself.
+// When it finds itself dead it forgets everything and goes on under a new id. On
+// SQLite there is one process, and no beat.
+//
 // # What it promises
 //
 //   - The number of an attempt is stored before the attempt: the first by the
-//     turn that said the message, every later one here.
+//     turn that said the message, else by the claim.
 //   - At most one message of a conversation is sent and not yet marked so. A
 //     crash therefore repeats at most one message a conversation, with the same
 //     Delivery.Key.
 //   - Marks are written in the background, many in one transaction, or by the
 //     conversation's next turn (see Outbox.Unmarked); no send waits for one
 //     unless the same conversation has another message to send.
+//   - Replies and relays of a conversation go out in the order in which they
+//     were said, what is not delivered yet before what follows. Notices and
+//     campaigns keep orders of their own, and half of the senders free.
 //   - A conversation with nothing to send costs nothing: no goroutine, no
-//     timer, no memory. One that waits for its next attempt costs its messages.
+//     timer, no memory.
 //
 // # What follows a failure
 //
-//	retry      again after 1, 2, 5, 10, 30 s, 1, 2, 5, 10, 20, 30 min, then every 30 min; dead 24 h after it was said
-//	throttled  the whole channel pauses for SendError.After
-//	uncertain  once more with the same key, then it counts as sent
-//	permanent  dead; the next message goes on
-//	gone       dead, and so is all else of this conversation
+//	retry      again after 1, 2, 5, 10, 30 s, 1, 2, 5, 10, 20, 30 min, then every 30 min (retry.go)
+//	throttled  after SendError.After; the whole channel pauses unless Here or Method says who is meant
+//	uncertain  an adapter that is a bot.Finder is asked whether it is there, and it is sent again only when it is
+//	           not; elsewhere it is repeated after 5 s and after 1 min, then given up as unknown
+//	content    once more at once without its picture; after a minute it is left out, and the next message says so
+//	permanent  given up; the next message goes on, and says that something is missing
+//	gone       given up, and so is what else is to be sent in this conversation
+//
+// What waits for its next attempt holds up what was said after it. A message is
+// given up at OutboxRow.Expires, else Options.GiveUp after it was said. Nothing
+// is booked as sent that was not seen to be. What was given up is logged, stands
+// in List with its reason (see Explain) and can be said again (Retry).
 //
 // Secrets and the addresses of one-time pages (see bot.Pager) are made for one
 // attempt and live in its Delivery only. With Options.QRPage a secret is not

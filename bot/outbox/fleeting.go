@@ -14,7 +14,7 @@ import (
 const receiptSep = "\n"
 
 // takeBack deletes the fleeting rows of a conversation below a Seq.
-func (b *Outbox) takeBack(ch *channel, d bot.Delivery, before int64) verdict {
+func (b *Outbox) takeBack(ch *channel, d bot.Delivery, before int64) result {
 	var rows []bot.OutboxRow
 	err := b.store.View(b.ctx, func(tx bot.Tx) (err error) {
 		// A day ahead: the clock of the store may be another one.
@@ -22,7 +22,7 @@ func (b *Outbox) takeBack(ch *channel, d bot.Delivery, before int64) verdict {
 		return err
 	})
 	if err != nil {
-		return verdict{err: fmt.Errorf("list fleeting messages: %w", err)}
+		return failure(bot.SendRetry, fmt.Errorf("list fleeting messages: %w", err))
 	}
 	kept := rows[:0]
 	for _, r := range rows {
@@ -31,9 +31,9 @@ func (b *Outbox) takeBack(ch *channel, d bot.Delivery, before int64) verdict {
 		}
 	}
 	if err := b.deleteRows(b.ctx, ch, d, kept); err != nil {
-		return verdict{err: err}
+		return failure(bot.SendRetry, err)
 	}
-	return verdict{ok: true}
+	return result{status: sent}
 }
 
 // expire takes back, in all conversations, what was said longer than

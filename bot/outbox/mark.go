@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/bot"
@@ -11,9 +12,9 @@ import (
 
 // marker stores changed states in the background. Outbox.mu guards it.
 type marker struct {
-	dirty  []*lane // lanes with marks that are not being stored
-	busy   bool    // a goroutine is storing, or about to
-	urgent bool    // do not wait for more
+	dirty  []*queue // queues with marks that are not being stored
+	busy   bool     // a goroutine is storing, or about to
+	urgent bool     // do not wait for more
 	timer  *time.Timer
 	armed  bool
 }
@@ -45,7 +46,7 @@ func (b *Outbox) flushSoon() {
 	}
 }
 
-// flushNow is the timer's.
+// flushNow is the timer callback.
 func (b *Outbox) flushNow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,67 +62,104 @@ func (b *Outbox) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(m.dirty) > 0 && m.urgent && b.ctx.Err() == nil {
-		lanes := m.dirty[:0]
-		for _, l := range m.dirty {
-			l.dirty = false
-			if l.writing = append(l.writing[:0], l.marks...); len(l.writing) > 0 {
-				lanes = append(lanes, l)
-			}
-		}
-		m.dirty, m.urgent = nil, false
-		if len(lanes) == 0 {
+		batch := m.takeDirty()
+		if len(batch) == 0 {
 			break // turns have stored them all
 		}
+		told := b.toldIn(batch)
 		b.mu.Unlock()
 		err := b.store.Update(b.ctx, func(tx bot.Tx) error {
-			for _, l := range lanes {
-				if err := storeMarks(tx, l.writing); err != nil {
+			for _, q := range batch {
+				if err := storeMarks(tx, q.writing); err != nil {
 					return err
+				}
+			}
+			for _, conv := range told {
+				if err := tx.Told(conv); err != nil {
+					return fmt.Errorf("note that somebody was told: %w", err)
 				}
 			}
 			return nil
 		})
 		b.mu.Lock()
-		for _, l := range lanes {
-			if err == nil {
-				for i := range l.writing {
-					l.unmark(&l.writing[i])
-				}
-			}
-			l.writing = nil
-			if err == nil {
-				b.kick(l)
-			} else if !l.dirty {
-				l.dirty = true
-				m.dirty = append(m.dirty, l)
-			}
-		}
 		if err != nil {
-			if b.ctx.Err() == nil {
-				b.log.Error("outbox cannot store what was sent, tries again", "err", err)
-			}
-			if b.closed { // Close tries once more
-				for _, l := range m.dirty {
-					l.dirty = false
-				}
-				m.dirty = nil
-				break
-			}
-			m.urgent = false
-			m.busy = false
-			m.armed = true
-			if m.timer == nil {
-				m.timer = time.AfterFunc(markRetry, b.flushNow)
-			} else {
-				m.timer.Reset(markRetry)
-			}
-			b.rest()
+			b.flushFailed(batch, err)
 			return
 		}
+		b.flushed(batch, told)
 	}
 	m.busy = false
 	b.flushSoon()
-	b.rest()
+	b.signalIdle()
+}
+
+// takeDirty gives the queues that have something to store.
+func (m *marker) takeDirty() []*queue {
+	batch := m.dirty[:0]
+	for _, q := range m.dirty {
+		q.dirty = false
+		if q.writing = append(q.writing[:0], q.marks...); len(q.writing) > 0 || q.told {
+			batch = append(batch, q)
+		}
+	}
+	m.dirty, m.urgent = nil, false
+	return batch
+}
+
+// toldIn lists the conversations of a batch whose person was told that something
+// is missing.
+func (b *Outbox) toldIn(batch []*queue) (told []bot.ConversationID) {
+	for _, q := range batch {
+		if q.told {
+			told = append(told, q.conv)
+		}
+	}
+	return told
+}
+
+// flushed forgets what was stored. b.mu is held.
+func (b *Outbox) flushed(batch []*queue, told []bot.ConversationID) {
+	for _, q := range batch {
+		for i := range q.writing {
+			q.unmark(&q.writing[i])
+		}
+		q.writing = nil
+		if slices.Contains(told, q.conv) {
+			q.told = false
+		}
+		b.schedule(q)
+	}
+}
+
+// flushFailed tries again after markRetry. b.mu is held.
+func (b *Outbox) flushFailed(batch []*queue, err error) {
+	m := &b.marker
+	for _, q := range batch {
+		q.writing = nil
+		if !q.dirty && b.queues[q.conv] == q {
+			q.dirty = true
+			m.dirty = append(m.dirty, q)
+		}
+	}
+	if b.ctx.Err() == nil {
+		b.log.Error("outbox cannot store what was sent, tries again", "err", err)
+	}
+	m.busy = false
+	if b.closed { // Close tries once more
+		for _, q := range m.dirty {
+			q.dirty = false
+		}
+		m.dirty = nil
+		b.signalIdle()
+		return
+	}
+	m.urgent, m.armed = false, true
+	if m.timer == nil {
+		m.timer = time.AfterFunc(markRetry, b.flushNow)
+	} else {
+		m.timer.Reset(markRetry)
+	}
+	b.signalIdle()
 }
 
 func storeMarks(tx bot.Tx, rows []bot.OutboxRow) error {
@@ -134,13 +172,15 @@ func storeMarks(tx bot.Tx, rows []bot.OutboxRow) error {
 	return nil
 }
 
-// flushLast stores what Close found unstored, when no goroutine is left.
+// flushLast stores what Close found unstored, when no goroutine is left, and
+// gives back what was not sent.
 func (b *Outbox) flushLast(ctx context.Context) error {
 	b.mu.Lock()
 	var rows []bot.OutboxRow
-	for _, l := range b.lanes {
-		rows = append(rows, l.marks...)
-		l.marks = nil
+	for _, q := range b.queues {
+		q.giveBack(time.Time{}, len(q.items) > 0 && q.items[0].row.Doubt > 0)
+		rows = append(rows, q.marks...)
+		q.marks = nil
 	}
 	b.marker.dirty = nil
 	if b.marker.timer != nil {
@@ -150,11 +190,9 @@ func (b *Outbox) flushLast(ctx context.Context) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	if ctx.Err() != nil { // the deadline of the drain is over; marks still deserve a moment
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-	}
+	// The deadline of the drain may be over; marks still deserve a moment.
+	ctx, cancel := briefly(ctx)
+	defer cancel()
 	err := b.store.Update(ctx, func(tx bot.Tx) error { return storeMarks(tx, rows) })
 	if err != nil {
 		return fmt.Errorf("outbox: %d marks not stored, these messages will be repeated once: %w", len(rows), err)

@@ -3,135 +3,127 @@ package outbox
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"latchkey/bot"
 )
 
-// List lists messages that are on their way, in order of conversation and Seq,
-// at most limit of them. Their Error tells the class of the last failure.
-func (b *Outbox) List(ctx context.Context, limit int) ([]bot.OutboxRow, error) {
-	var rows []bot.OutboxRow
-	err := b.store.View(ctx, func(tx bot.Tx) (err error) {
-		rows, err = tx.Pending(limit)
+// List lists messages that were not delivered: those that were given up, the
+// newest first, then those on their way in order of conversation and Seq; at
+// most limit of either. Error tells the class of the last failure.
+func (b *Outbox) List(ctx context.Context, limit int) (givenUp, pending []bot.OutboxRow, err error) {
+	err = b.store.View(ctx, func(tx bot.Tx) (err error) {
+		if givenUp, err = tx.GivenUp(limit); err == nil {
+			pending, err = tx.Pending(limit)
+		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("outbox: list: %w", err)
+		return nil, nil, fmt.Errorf("outbox: list: %w", err)
 	}
-	return rows, nil
+	return givenUp, pending, nil
 }
 
-// Retry makes a conversation's waiting messages due now. A dead message cannot
-// be retried: its text is gone. The error wraps bot.ErrNotFound when nothing of
-// the conversation waits.
+// Retry makes a conversation's waiting messages due now, and says anew, at the
+// end of the conversation, what was given up there. What has been followed by
+// other messages comes without its buttons and forms: they belong to a step that
+// is over. The error wraps bot.ErrNotFound when there is nothing of either.
 func (b *Outbox) Retry(ctx context.Context, conv bot.ConversationID) error {
-	b.mu.Lock()
-	l := b.lanes[conv]
-	if l != nil && len(l.items) > 0 {
-		if l.state == waiting {
-			l.state = resting // its wait finds it so and leaves it alone
+	err := b.store.Update(ctx, func(tx bot.Tx) error {
+		pending, err := tx.PendingOf(conv)
+		if err != nil {
+			return err
 		}
-		l.until = time.Time{}
-		b.kick(l)
-		b.mu.Unlock()
-		return nil
-	}
-	b.mu.Unlock()
-	rows, err := b.pendingOf(ctx, conv)
-	if err != nil {
-		return err
-	}
-	err = b.store.Update(ctx, func(tx bot.Tx) error {
-		for i := range rows {
-			rows[i].NotBefore = time.Time{}
-			rows[i].Attempts++
-			if err := tx.MarkOutbox(&rows[i]); err != nil {
-				return err
+		lost, err := tx.GivenUpOf(conv)
+		if err != nil {
+			return err
+		}
+		if len(pending)+len(lost) == 0 {
+			return fmt.Errorf("nothing of this conversation waits: %w", bot.ErrNotFound)
+		}
+		now := tx.Now()
+		for i := range pending {
+			if r := &pending[i]; r.Owner == bot.Nobody && r.State == bot.OutboxPending {
+				r.Due = now
+				if err := tx.MarkOutbox(r); err != nil {
+					return err
+				}
 			}
 		}
-		return nil
+		return b.sayAnew(tx, conv, lost)
 	})
 	if err != nil {
 		return fmt.Errorf("outbox: retry: %w", err)
 	}
-	return b.adopt(ctx, b.readable(rows))
+	return nil
 }
 
-// Drop gives a message up. One that is being sent right now may still arrive.
-// The error wraps bot.ErrNotFound when it is not waiting.
-func (b *Outbox) Drop(ctx context.Context, conv bot.ConversationID, seq int64) error {
-	b.mu.Lock()
-	if l := b.lanes[conv]; l != nil {
-		for i := range l.items {
-			if l.items[i].retract != 0 || l.items[i].row.Seq != seq || (i == 0 && l.state == running) {
-				continue
-			}
-			row := l.items[i].row
-			row.State, row.Error = bot.OutboxDead, classDropped
-			l.items = append(l.items[:i:i], l.items[i+1:]...)
-			if i == 0 {
-				l.until = time.Time{}
-				if l.state == waiting {
-					l.state = resting
-				}
-				if l.state == queued {
-					l.ch.ready = without(l.ch.ready, l)
-					l.state = resting
-				}
-			}
-			l.mark(&row)
-			b.kick(l)
-			b.mu.Unlock()
-			return nil
-		}
+// sayAnew says rows again that were given up.
+func (b *Outbox) sayAnew(tx bot.Tx, conv bot.ConversationID, lost []bot.OutboxRow) error {
+	if len(lost) == 0 {
+		return nil
 	}
-	b.mu.Unlock()
-	rows, err := b.pendingOf(ctx, conv)
+	c, err := tx.Conversation(conv)
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		if rows[i].Seq != seq {
+	for i := range lost {
+		r := &lost[i]
+		if r.State.GivenUp() && r.Error == classUnreadable {
+			if err := tx.Unlist(r); err != nil {
+				return err
+			}
 			continue
 		}
-		rows[i].State, rows[i].Error = bot.OutboxDead, classDropped
-		if err := b.store.Update(ctx, func(tx bot.Tx) error { return tx.MarkOutbox(&rows[i]) }); err != nil {
-			return fmt.Errorf("outbox: drop: %w", err)
+		again := bot.OutboxRow{Conversation: conv, Author: r.Author, Lane: r.Lane, Message: r.Message, Keep: r.Keep, Op: r.Op, Target: r.Target, Campaign: r.Campaign}
+		if r.Seq < c.OutSeq {
+			m := &again.Message
+			m.Choices, m.Form, m.Entry, m.Prompt, m.Heard = nil, nil, nil, 0, ""
 		}
-		return nil
+		if err := tx.Say(&again); err != nil {
+			return err
+		}
+		if err := tx.Unlist(r); err != nil {
+			return err
+		}
 	}
-	return fmt.Errorf("outbox: message %d of this conversation is not waiting: %w", seq, bot.ErrNotFound)
+	return nil
 }
 
-// pendingOf reads a conversation's waiting rows from the table.
-func (b *Outbox) pendingOf(ctx context.Context, conv bot.ConversationID) ([]bot.OutboxRow, error) {
-	for limit := sweepPage; ; limit *= 8 {
-		rows, err := b.List(ctx, limit)
+// classUnreadable is the store's, for a row that cannot be decoded.
+const classUnreadable = "unreadable"
+
+// Drop gives a message up for good, by its OutboxRow.ID, or takes it off the list
+// when it was given up before. The error wraps bot.ErrNotFound when it is
+// neither listed nor waiting, and bot.ErrConflict when it is being sent.
+func (b *Outbox) Drop(ctx context.Context, conv bot.ConversationID, id int64) error {
+	err := b.store.Update(ctx, func(tx bot.Tx) error {
+		rows, err := tx.PendingOf(conv)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		var of []bot.OutboxRow
-		for i := range rows {
-			if rows[i].Conversation == conv {
-				of = append(of, rows[i])
+		lost, err := tx.GivenUpOf(conv)
+		if err != nil {
+			return err
+		}
+		for i := range lost {
+			if lost[i].ID == id {
+				return tx.Unlist(&lost[i])
 			}
 		}
-		past := len(rows) < limit || rows[len(rows)-1].Conversation > conv
-		if len(of) > 0 && past {
-			return of, nil
+		i := slices.IndexFunc(rows, func(r bot.OutboxRow) bool { return r.ID == id })
+		switch {
+		case i < 0:
+			return fmt.Errorf("message %d of this conversation is not waiting: %w", id, bot.ErrNotFound)
+		case rows[i].Owner != bot.Nobody:
+			return fmt.Errorf("message %d is being sent: %w", id, bot.ErrConflict)
 		}
-		if past {
-			return nil, fmt.Errorf("outbox: nothing of this conversation waits: %w", bot.ErrNotFound)
-		}
+		r := &rows[i]
+		r.State, r.Error = bot.OutboxDead, bot.OutboxDropped
+		return tx.MarkOutbox(r)
+	})
+	if err != nil {
+		return fmt.Errorf("outbox: drop: %w", err)
 	}
-}
-
-func without(ls []*lane, l *lane) []*lane {
-	for i := range ls {
-		if ls[i] == l {
-			return append(ls[:i:i], ls[i+1:]...)
-		}
-	}
-	return ls
+	return nil
 }

@@ -23,25 +23,22 @@ type Linker func(ctx context.Context, p bot.Page) (address bot.Secret, err error
 // Options of an Outbox. Store and Adapters are needed. Zero numbers mean the
 // defaults that stand beside them.
 type Options struct {
-	Store    bot.Store
+	Store    bot.MailStore
 	Adapters map[bot.ChannelID]bot.Adapter
 	Revealer Revealer     // nil: messages go out without what they reveal
 	Linker   Linker       // nil: messages go out without pages
 	QRPage   bool         // secrets are shown on one-time pages only, never in a message
 	Logger   *slog.Logger // nil: silent
 
-	Parallel     int           // attempts in flight in one channel (8)
+	Parallel     int           // attempts in flight in one channel, half of them at most for notices and campaigns (8)
 	SendTimeout  time.Duration // of one attempt; then it is uncertain (30 s)
 	MarkDelay    time.Duration // how long marks may wait to be written together (50 ms)
-	GiveUp       time.Duration // a message is dead this long after it was said (24 h)
+	GiveUp       time.Duration // a message without OutboxRow.Expires is given up this long after it was said (24 h)
 	FleetingLife time.Duration // a fleeting message is taken back after it (10 min)
-	Sweep        time.Duration // between two looks at the table (30 s)
+	Look         time.Duration // between two looks at the table when nothing is known to be due (1 s; 30 s when no other process can send)
+	Beat         time.Duration // how often a process that is not alone says that it lives; dead after four, nothing sent after 2⅔ (750 ms)
 
-	// Lease lets several processes share a database: a row belongs to the
-	// process that stored it until its NotBefore, which is renewed while the
-	// row waits here. Give turn.Options the same. 0 means that this is the
-	// only process, and after a crash nothing has to wait.
-	Lease time.Duration
+	Phrases bot.Phrases // for "outbox.left_out"; nil: plain English
 
 	// Clock tells the age of rows; it should go with the store's. Waits are
 	// real time. Nil: time.Now.
@@ -51,40 +48,38 @@ type Options struct {
 // Outbox delivers messages. It implements turn.Outbox and turn.Marker and is
 // safe for concurrent use.
 type Outbox struct {
-	store    bot.Store
+	store    bot.MailStore
 	revealer Revealer
 	log      *slog.Logger
 	o        Options
-	backoff  []time.Duration
 
-	ctx    context.Context // of attempts and marks; ends with Close
+	ctx    context.Context // of attempts, marks and beats; ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup // goroutines of this outbox
+	wake   chan struct{}  // look at the table; see lookSoon
+	rearm  chan struct{}  // next has changed
+	freed  time.Time      // when dead processes were looked for; Run's
+	missed time.Time      // when rows were looked for that are not in memory; Run's
+	ready  chan struct{}  // closed when the first look is over
 
 	mu       sync.Mutex
 	closed   bool
-	sweeping bool // the first look at the table is not over: nothing is sent yet, for the order's sake
-	started  time.Time
-	swept    chan struct{} // closed when it is over
+	worker   bot.Worker // zero: before Run, or taken for dead
+	beatAt   time.Time  // when the last beat that was answered began
 	channels map[bot.ChannelID]*channel
-	lanes    map[bot.ConversationID]*lane
-	waits    waits
+	queues   map[bot.ConversationID]*queue
+	// released are conversations whose messages were given back to the table a
+	// moment ago. What a turn says there that has not seen it waits behind them.
+	released map[bot.ConversationID]release
+	untold   map[bot.ConversationID]struct{} // where something was left out and nobody was told
+	next     time.Time                       // when something that waits will be due, by Options.Clock; zero: nothing is known to be
 	marker   marker
-	strange  map[bot.ConversationID]int // rows of conversations that cannot be served here
-	idle     []chan struct{}            // closed when nothing is left to do
+	idle     []chan struct{} // closed when nothing is left to do
 }
 
-// channel is one adapter and what is ready for it. Outbox.mu guards it.
-type channel struct {
-	id      bot.ChannelID
-	adapter bot.Adapter
-	ready   []*lane // first come, first served
-	running int     // workers, at most Options.Parallel
-	paused  time.Time
-}
+type release struct{ at, due time.Time }
 
-// New makes an Outbox. It keeps what it is given until Run has taken up what a
-// crash has left behind: the order of a conversation is that of the table.
+// New makes an Outbox. It sends nothing until Run.
 func New(o Options) *Outbox {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
@@ -98,28 +93,23 @@ func New(o Options) *Outbox {
 	def(&o.MarkDelay, 50*time.Millisecond)
 	def(&o.GiveUp, 24*time.Hour)
 	def(&o.FleetingLife, 10*time.Minute)
-	def(&o.Sweep, 30*time.Second)
-	if o.Lease > 0 && o.Sweep > o.Lease/3 {
-		o.Sweep = o.Lease / 3
-	}
+	def(&o.Beat, 750*time.Millisecond)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	b := &Outbox{
 		store: o.Store, revealer: o.Revealer, log: o.Logger, o: o,
-		backoff: []time.Duration{
-			time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
-			2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
-		},
 		channels: make(map[bot.ChannelID]*channel, len(o.Adapters)),
-		lanes:    make(map[bot.ConversationID]*lane),
-		strange:  make(map[bot.ConversationID]int),
-		swept:    make(chan struct{}),
+		queues:   make(map[bot.ConversationID]*queue),
+		released: make(map[bot.ConversationID]release),
+		untold:   make(map[bot.ConversationID]struct{}),
+		wake:     make(chan struct{}, 1),
+		rearm:    make(chan struct{}, 1),
+		ready:    make(chan struct{}),
 	}
-	if b.o.Clock == nil {
-		b.o.Clock = time.Now
-	}
-	b.started, b.sweeping = b.o.Clock().Truncate(time.Millisecond), true // the store keeps milliseconds
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	for id, a := range o.Adapters {
 		b.channels[id] = &channel{id: id, adapter: a}
@@ -127,41 +117,57 @@ func New(o Options) *Outbox {
 	return b
 }
 
-// Run takes up what a crash has left in the table, then serves until ctx ends:
-// it looks for rows that nobody sends and takes back fleeting messages whose
-// time is over. It returns an error only when the table cannot be read at the
-// start. It is called once; until the first look is over (see Ready) nothing is
-// sent.
+// Run makes this process a worker, takes up what waits in the table, then serves
+// until ctx ends: it claims what becomes due and takes back fleeting messages
+// whose time is over. What is under way goes on until Close. It returns an error
+// only when the table cannot be read at the start. It is called once.
 func (b *Outbox) Run(ctx context.Context) error {
-	err := b.sweep(ctx, true)
+	err := b.begin(ctx)
+	if err == nil {
+		b.mu.Lock()
+		alone := b.worker.Alone
+		if !alone && !b.closed {
+			b.work.Add(1)
+			go b.beats()
+		}
+		b.mu.Unlock()
+		if b.o.Look <= 0 {
+			b.o.Look = time.Second
+			if alone {
+				b.o.Look = 30 * time.Second
+			}
+		}
+		err = b.look(ctx)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("outbox: take up what was left unsent: %w", err)
 	}
-	b.mu.Lock()
-	b.sweeping = false
-	for _, l := range b.lanes {
-		b.kick(l)
-	}
-	b.mu.Unlock()
-	close(b.swept)
-	t := time.NewTicker(b.o.Sweep)
+	close(b.ready)
+	b.lookSoon() // there may be more than one look took
+	t := time.NewTimer(b.o.Look)
 	defer t.Stop()
 	var fleeting time.Time
-	for {
+	for failing := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-b.ctx.Done():
 			return nil
+		case <-b.rearm:
+			t.Reset(b.untilLook())
+			continue
 		case <-t.C:
+		case <-b.wake:
 		}
-		b.renew(ctx)
-		if err := b.sweep(ctx, false); err != nil && ctx.Err() == nil {
+		err := b.look(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
 			b.log.Error("outbox cannot read its table, tries again", "err", err)
 		}
+		failing = err != nil
+		t.Reset(b.untilLook())
 		if now := time.Now(); now.Sub(fleeting) >= time.Minute {
 			fleeting = now
 			if err := b.expire(ctx); err != nil && ctx.Err() == nil {
@@ -171,32 +177,58 @@ func (b *Outbox) Run(ctx context.Context) error {
 	}
 }
 
-// Ready is closed when Run has taken up what a crash has left behind.
-func (b *Outbox) Ready() <-chan struct{} { return b.swept }
+// untilLook is how long to wait before the next look.
+func (b *Outbox) untilLook() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next.IsZero() {
+		return b.o.Look
+	}
+	return min(b.o.Look, max(time.Millisecond, b.next.Sub(b.o.Clock())))
+}
 
-// Committed implements turn.Outbox.
+// Ready is closed when Run has looked at the table once.
+func (b *Outbox) Ready() <-chan struct{} { return b.ready }
+
+// Committed implements turn.Outbox. Rows that wait are claimed from the table.
 func (b *Outbox) Committed(conv *bot.Conversation, rows []bot.OutboxRow, retract bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return // the rows are in the table; the next start sends them
 	}
-	l := b.lane(conv)
-	if l == nil {
-		b.log.Error("message for a channel that is not configured; it waits in the table", "channel", conv.Channel)
-		return
-	}
+	var q *queue
 	for i := range rows {
-		l.add(item{row: rows[i]})
+		if rows[i].Owner == bot.Nobody || rows[i].Owner != b.worker.ID {
+			continue // it is claimed from the table, by whoever lives
+		}
+		q = b.queue(conv)
+		r, held := b.released[conv.ID]
+		switch {
+		case q.ch == nil:
+			b.log.Error("message for a channel that is not configured; it waits in the table", "channel", conv.Channel)
+			q.mark(&rows[i]) // pending: it waits again
+		case held: // the turn did not see that what was said before waits
+			row := rows[i]
+			row.Due, row.Attempts = r.due, row.Attempts-1
+			q.mark(&row)
+		default:
+			q.add(item{row: rows[i]})
+		}
 	}
 	if retract {
 		before := conv.OutSeq + 1
-		if len(rows) > 0 {
+		if len(rows) > 0 && rows[0].Seq > 0 {
 			before = rows[0].Seq
 		}
-		l.items = append(l.items, item{retract: before})
+		q = b.queue(conv)
+		if q.ch != nil {
+			q.add(item{retract: before})
+		}
 	}
-	b.kick(l)
+	if q != nil {
+		b.schedule(q)
+	}
 }
 
 // Retract takes back the fleeting messages of a conversation, after what still
@@ -214,8 +246,8 @@ func (b *Outbox) Retract(ctx context.Context, conv bot.ConversationID) error {
 func (b *Outbox) Unmarked(dst []bot.OutboxRow, conv bot.ConversationID) []bot.OutboxRow {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l := b.lanes[conv]; l != nil {
-		dst = append(dst, l.marks...)
+	if q := b.queues[conv]; q != nil {
+		dst = append(dst, q.marks...)
 	}
 	return dst
 }
@@ -224,14 +256,14 @@ func (b *Outbox) Unmarked(dst []bot.OutboxRow, conv bot.ConversationID) []bot.Ou
 func (b *Outbox) Marked(conv bot.ConversationID, rows []bot.OutboxRow) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.lanes[conv]
-	if l == nil {
+	q := b.queues[conv]
+	if q == nil {
 		return
 	}
 	for i := range rows {
-		l.unmark(&rows[i])
+		q.unmark(&rows[i])
 	}
-	b.kick(l)
+	b.schedule(q)
 }
 
 // Close stops taking messages, sends what can be sent now, stores all marks and
@@ -240,12 +272,11 @@ func (b *Outbox) Marked(conv bot.ConversationID, rows []bot.OutboxRow) {
 func (b *Outbox) Close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
-	b.waits.stop()
 	idle := make(chan struct{})
 	b.idle = append(b.idle, idle)
 	b.marker.urgent = true
 	b.flushSoon()
-	b.rest()
+	b.signalIdle()
 	b.mu.Unlock()
 	var err error
 	select {
@@ -260,17 +291,32 @@ func (b *Outbox) Close(ctx context.Context) error {
 	if e := b.flushLast(ctx); e != nil && err == nil {
 		err = e
 	}
+	if id := b.worker.ID; id != bot.Nobody {
+		ctx, cancel := briefly(ctx)
+		defer cancel()
+		if e := b.store.EndWorker(ctx, id); e != nil { // the others find out
+			b.log.Warn("outbox cannot tell the other processes that this one ends", "err", e)
+		}
+	}
 	return err
 }
 
-// rest tells who waits in Close that nothing is left that can be done now.
-// b.mu is held.
-func (b *Outbox) rest() {
+// briefly gives what follows a deadline that is over a moment of its own.
+func briefly(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+}
+
+// signalIdle unblocks Close when nothing is left that can be done now. b.mu is
+// held.
+func (b *Outbox) signalIdle() {
 	if len(b.idle) == 0 || b.marker.busy || len(b.marker.dirty) > 0 {
 		return
 	}
 	for _, ch := range b.channels {
-		if ch.running > 0 || (len(ch.ready) > 0 && !ch.paused.After(time.Now())) {
+		if ch.running > 0 || ch.waits(b.o.Parallel) && b.maySend(ch) {
 			return
 		}
 	}
@@ -293,7 +339,7 @@ func (b *Outbox) conversation(ctx context.Context, id bot.ConversationID) (c *bo
 func (b *Outbox) Busy() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.lanes)
+	return len(b.queues)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, bot.ErrNotFound) }

@@ -74,8 +74,7 @@ func (r *rig) storeOnly(conv bot.ConversationID, ms ...bot.Message) (*bot.Conver
 	err := r.store.Turn(context.Background(), ev, func(tx bot.Tx, got *bot.Conversation) error {
 		c, rows = got, nil
 		for _, m := range ms {
-			c.OutSeq++
-			row := bot.OutboxRow{Conversation: conv, Seq: c.OutSeq, Message: m}
+			row := bot.OutboxRow{Conversation: conv, Message: m}
 			if err := tx.Say(&row); err != nil {
 				return err
 			}
@@ -335,7 +334,7 @@ func TestRetry(t *testing.T) {
 		}
 		r.say("a", "1", "2")
 		synctest.Wait()
-		if row := r.row("a", 1); row.Attempts != 2 || row.State != bot.OutboxPending || row.Error != "retry" || !row.NotBefore.After(row.CreatedAt) {
+		if row := r.row("a", 1); row.Attempts != 1 || row.State != bot.OutboxPending || row.Error != "retry" || !row.Due.After(row.CreatedAt) || row.Owner != bot.Nobody {
 			t.Errorf("after the first failure: %+v", row)
 		}
 		time.Sleep(time.Minute)
@@ -373,10 +372,16 @@ func TestGivesUpAfterADay(t *testing.T) {
 		r.chat.FailAll(nil)
 		r.say("a", "2")
 		synctest.Wait()
-		r.wantTexts("a", "2")
+		r.wantTexts("a", leftOut+"2")
+		r.say("a", "3")
+		synctest.Wait()
+		r.wantTexts("a", leftOut+"2", "3")
 		r.stop()
 	})
 }
+
+// leftOut is what the message after one that was given up begins with.
+const leftOut = "An earlier message could not be delivered here and was left out.\n\n"
 
 func TestThrottledPausesTheChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -425,36 +430,121 @@ func TestThrottledHere(t *testing.T) {
 	})
 }
 
-func TestUncertain(t *testing.T) {
+// Two failures that say nothing are not success: the message is repeated twice,
+// and then it is known that nobody knows.
+func TestDoubtIsNotSuccess(t *testing.T) {
+	unsure, no := bottest.Fail(bot.SendUncertain), bottest.Fail(bot.SendRetry)
 	for _, tc := range []struct {
-		name     string
-		fails    []error
-		attempts int
-		told     int
-		class    string
+		name  string
+		fails []error
+		at    []time.Duration // of the attempts
+		told  int
+		state bot.OutboxState
+		class string
 	}{
-		{"repeat succeeds", []error{bottest.Fail(bot.SendUncertain)}, 2, 1, "uncertain"},
-		{"repeat is uncertain too", []error{bottest.Fail(bot.SendUncertain), bottest.Fail(bot.SendUncertain)}, 2, 0, "uncertain"},
-		{"repeat was not sent", []error{bottest.Fail(bot.SendUncertain), bottest.Fail(bot.SendRetry), bottest.Fail(bot.SendUncertain)}, 3, 0, "uncertain"},
-		{"not classified", []error{errors.New("odd"), errors.New("odd")}, 2, 0, "uncertain"},
+		{"repeat succeeds", []error{unsure}, []time.Duration{0, 5 * time.Second}, 1, bot.OutboxSent, ""},
+		{"second repeat succeeds", []error{unsure, unsure}, []time.Duration{0, 5 * time.Second, 65 * time.Second}, 1, bot.OutboxSent, ""},
+		{"no repeat is certain", []error{unsure, unsure, unsure}, []time.Duration{0, 5 * time.Second, 65 * time.Second}, 0, bot.OutboxUnknown, "uncertain"},
+		{"repeat was not sent", []error{unsure, no, unsure, unsure}, []time.Duration{0, 5 * time.Second, 7 * time.Second, 67 * time.Second}, 0, bot.OutboxUnknown, "uncertain"},
+		{"not classified", []error{errors.New("odd"), errors.New("odd"), errors.New("odd")}, []time.Duration{0, 5 * time.Second, 65 * time.Second}, 0, bot.OutboxUnknown, "uncertain"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, outbox.Options{})
+				var log strings.Builder
+				r := newRig(t, outbox.Options{Logger: logTo(&log)})
+				start := time.Now()
 				r.chat.FailNext(tc.fails...)
 				r.say("a", "1")
 				time.Sleep(time.Hour)
-				as := r.chat.Attempts()
-				if len(as) != tc.attempts || len(r.chat.Deliveries()) != tc.told {
-					t.Fatalf("%d attempts, %d delivered", len(as), len(r.chat.Deliveries()))
-				}
-				for _, a := range as {
+				var at []time.Duration
+				for _, a := range r.chat.Attempts() {
+					at = append(at, a.At.Sub(start))
 					if a.Key != "a/1" {
 						t.Errorf("key %s", a.Key)
 					}
 				}
-				if row := r.row("a", 1); row.State != bot.OutboxSent || row.Error != tc.class {
+				if !reflect.DeepEqual(at, tc.at) || len(r.chat.Deliveries()) != tc.told {
+					t.Fatalf("attempts at %v, want %v; %d delivered", at, tc.at, len(r.chat.Deliveries()))
+				}
+				if row := r.row("a", 1); row.State != tc.state || row.Error != tc.class {
 					t.Errorf("row %+v", row)
+				}
+				lost, _, err := r.box.List(t.Context(), 10)
+				if err != nil || (len(lost) == 1) != (tc.state == bot.OutboxUnknown) {
+					t.Errorf("listed %+v %v", lost, err)
+				}
+				if tc.state == bot.OutboxUnknown {
+					if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "nobody knows") {
+						t.Errorf("log: %s", log.String())
+					}
+					if lost[0].Message.Text != "1" {
+						t.Errorf("its text is gone: %+v", lost[0])
+					}
+				}
+				r.say("a", "2") // the conversation goes on, and nothing is said of what may have been seen
+				synctest.Wait()
+				texts := r.chat.Texts("a")
+				if n := len(texts); n == 0 || texts[n-1] != "2" {
+					t.Errorf("texts %q", texts)
+				}
+				r.stop()
+			})
+		})
+	}
+}
+
+// finder is a platform that can look for what it was sent.
+type finder struct {
+	*bottest.Adapter
+	find  func(bot.Delivery) (bot.Receipt, error)
+	looks *[]string
+}
+
+func (f finder) Find(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
+	*f.looks = append(*f.looks, d.Key)
+	return f.find(d)
+}
+
+// Where the platform can tell, it is asked before anything is repeated.
+func TestDoubtIsLookedUp(t *testing.T) {
+	missing := fmt.Errorf("no such message: %w", bot.ErrNotFound)
+	for _, tc := range []struct {
+		name     string
+		fails    int
+		find     []error // nil: found
+		attempts int
+		looks    int
+		state    bot.OutboxState
+	}{
+		{"it was sent", 1, []error{nil}, 1, 1, bot.OutboxSent},
+		{"it was not", 1, []error{missing}, 2, 1, bot.OutboxSent},
+		{"ten times in doubt, never sent", 10, []error{missing, missing, missing, missing, missing, missing, missing, missing, missing, missing}, 11, 10, bot.OutboxSent},
+		{"it cannot be told at first", 1, []error{errors.New("down"), errors.New("down"), nil}, 1, 3, bot.OutboxSent},
+		{"nobody can tell", 3, []error{bottest.Fail(bot.SendPermanent), bottest.Fail(bot.SendPermanent), bottest.Fail(bot.SendPermanent)}, 3, 2, bot.OutboxUnknown},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chat, looks := bottest.NewAdapter(ch), []string{}
+				f := finder{chat, func(bot.Delivery) (bot.Receipt, error) {
+					err := tc.find[len(looks)-1]
+					return bot.Receipt{ID: "found"}, err
+				}, &looks}
+				r := newRig(t, outbox.Options{Adapters: map[bot.ChannelID]bot.Adapter{ch: f}})
+				r.chat = chat
+				for range tc.fails {
+					chat.FailNext(bottest.Fail(bot.SendUncertain))
+				}
+				r.say("a", "1")
+				time.Sleep(12 * time.Hour)
+				if len(chat.Attempts()) != tc.attempts || len(looks) != tc.looks {
+					t.Errorf("%d attempts, %d looks", len(chat.Attempts()), len(looks))
+				}
+				row := r.row("a", 1)
+				if row.State != tc.state {
+					t.Errorf("row %+v", row)
+				}
+				if row.State == bot.OutboxSent && len(chat.Deliveries()) == 0 && row.Receipt != "found" {
+					t.Errorf("receipt %q", row.Receipt)
 				}
 				r.stop()
 			})
@@ -471,7 +561,7 @@ func TestPermanentAndGone(t *testing.T) {
 		synctest.Wait()
 		release()
 		time.Sleep(time.Second)
-		r.wantTexts("a", "good")
+		r.wantTexts("a", leftOut+"good")
 		if row := r.row("a", 1); row.State != bot.OutboxDead || row.Error != "permanent:refused" {
 			t.Errorf("row %+v", row)
 		}
@@ -502,7 +592,7 @@ func TestAdapterPanic(t *testing.T) {
 		r := newRig(t, outbox.Options{Adapters: map[bot.ChannelID]bot.Adapter{ch: panicky{bottest.NewPlain(ch)}}, Logger: logTo(&log)})
 		r.say("a", "1")
 		time.Sleep(time.Hour)
-		if row := r.row("a", 1); row.State != bot.OutboxSent || row.Error != "uncertain" {
+		if row := r.row("a", 1); row.State != bot.OutboxUnknown || row.Error != "uncertain" {
 			t.Errorf("row %+v", row)
 		}
 		if strings.Contains(log.String(), "123456") || !strings.Contains(log.String(), "panicked") {
@@ -572,16 +662,16 @@ func TestGoroutines(t *testing.T) {
 		}
 		// Waiting for a later attempt costs no goroutine either.
 		r.chat.FailAll(bottest.Fail(bot.SendRetry))
-		for i := range 10_000 {
+		for i := range 2_000 {
 			r.say(bot.ConversationID(fmt.Sprint("c", i)), "later")
 		}
 		time.Sleep(100 * time.Second)
 		if n := goroutines(); n > before {
-			t.Errorf("%d goroutines with 10,000 waiting conversations, %d before", n, before)
+			t.Errorf("%d goroutines with 2,000 waiting conversations, %d before", n, before)
 		}
 		r.chat.FailAll(nil)
 		time.Sleep(time.Hour)
-		if n := len(r.chat.Deliveries()); n != 20_000 {
+		if n := len(r.chat.Deliveries()); n != 12_000 {
 			t.Errorf("%d delivered", n)
 		}
 		r.stop()
@@ -717,17 +807,17 @@ func TestOperator(t *testing.T) {
 		r.chat.FailAll(bottest.Fail(bot.SendRetry))
 		r.say("a", "1", "2", "3")
 		time.Sleep(10 * time.Minute)
-		rows, err := r.box.List(t.Context(), 10)
+		_, rows, err := r.box.List(t.Context(), 10)
 		if err != nil || len(rows) != 3 || rows[0].Error != "retry" {
 			t.Fatalf("List: %v %+v", err, rows)
 		}
-		if err := r.box.Drop(t.Context(), "a", 1); err != nil {
+		if err := r.box.Drop(t.Context(), "a", rows[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.box.Drop(t.Context(), "a", 3); err != nil {
+		if err := r.box.Drop(t.Context(), "a", rows[2].ID); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.box.Drop(t.Context(), "a", 9); !errors.Is(err, bot.ErrNotFound) {
+		if err := r.box.Drop(t.Context(), "a", 99); !errors.Is(err, bot.ErrNotFound) {
 			t.Errorf("Drop of an unknown row: %v", err)
 		}
 		if err := r.box.Retry(t.Context(), "nobody"); !errors.Is(err, bot.ErrNotFound) {
@@ -746,9 +836,47 @@ func TestOperator(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		for seq, want := range map[int64]bot.OutboxState{1: bot.OutboxDead, 2: bot.OutboxSent, 3: bot.OutboxDead} {
-			if row := r.row("a", seq); row.State != want {
+			if row := r.row("a", seq); row.State != want || row.Listed || row.Message.Text != "" {
 				t.Errorf("row %d: %+v", seq, row)
 			}
+		}
+		r.stop()
+	})
+}
+
+// What was given up is said anew at the end of the conversation: as it was when
+// nothing has followed, else without what belongs to a step that is over.
+func TestRetryOfWhatWasGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, outbox.Options{})
+		prompt := func(text string) {
+			c, rows := r.storeOnly("a", bot.Message{Text: text, Choices: choices("A"), Prompt: 1})
+			r.box.Committed(c, rows, false)
+			time.Sleep(time.Second)
+		}
+		r.chat.FailNext(bottest.Fail(bot.SendPermanent))
+		prompt("first")
+		if err := r.box.Retry(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		ds := r.chat.Deliveries()
+		if len(ds) != 1 || ds[0].Message.Text != "first" || len(ds[0].Message.Choices) != 1 {
+			t.Fatalf("said anew: %+v", ds)
+		}
+		r.chat.FailNext(bottest.Fail(bot.SendPermanent))
+		prompt("second")
+		prompt("third")
+		if err := r.box.Retry(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		ds = r.chat.Deliveries()
+		if last := ds[len(ds)-1]; last.Message.Text != "second" || last.Message.Choices != nil || last.Message.Prompt != 0 {
+			t.Errorf("said anew after others: %+v", last)
+		}
+		if err := r.box.Retry(t.Context(), "a"); !errors.Is(err, bot.ErrNotFound) {
+			t.Errorf("it stands in the list still: %v", err)
 		}
 		r.stop()
 	})
@@ -777,51 +905,6 @@ func TestUnknownChannel(t *testing.T) {
 
 func r0() bot.Adapter { return bottest.NewAdapter("other") }
 
-// Two processes over one table: neither sends what the other has.
-func TestLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := outbox.Options{Lease: time.Minute}
-		r := newRig(t, o)
-		say := func(conv bot.ConversationID, text string) (*bot.Conversation, []bot.OutboxRow) {
-			c, rows := r.storeOnly(conv, bot.Message{Text: text})
-			rows[0].NotBefore = time.Now().Add(o.Lease) // as turn does
-			if err := r.store.Update(t.Context(), func(tx bot.Tx) error { return tx.MarkOutbox(&rows[0]) }); err != nil {
-				t.Fatal(err)
-			}
-			return c, rows
-		}
-		r.chat.FailAll(bottest.Fail(bot.SendRetry))
-		c, rows := say("a", "mine")
-		r.box.Committed(c, rows, false)
-		say("b", "of a process that died")
-		synctest.Wait()
-
-		chat2 := bottest.NewAdapter(ch)
-		box2 := outbox.New(outbox.Options{Store: r.store, Adapters: map[bot.ChannelID]bot.Adapter{ch: chat2}, Lease: o.Lease})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- box2.Run(ctx) }()
-		time.Sleep(2 * time.Hour)
-		if n := len(chat2.Texts("a")); n != 0 {
-			t.Errorf("the second process sent %d messages of the first", n)
-		}
-		r.chat.FailAll(nil)
-		time.Sleep(time.Hour)
-		r.wantTexts("a", "mine")
-		if n := len(chat2.Texts("b")) + len(r.chat.Texts("b")); n != 1 {
-			t.Errorf("the dead process's message was sent %d times", n)
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := box2.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		r.stop()
-	})
-}
-
 func TestCloseDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, outbox.Options{Parallel: 1})
@@ -844,7 +927,7 @@ func TestCloseDrains(t *testing.T) {
 		r.box.Committed(c, rows, false)
 		synctest.Wait()
 		r.wantTexts("late")
-		if row := r.row("late", 1); row.State != bot.OutboxPending {
+		if row := r.row("late", 0); row.State != bot.OutboxPending {
 			t.Errorf("row %+v", row)
 		}
 	})
@@ -926,7 +1009,7 @@ func BenchmarkDeliver(b *testing.B) {
 	go func() { done <- box.Run(ctx) }()
 	<-box.Ready()
 	c := &bot.Conversation{ID: "a", Channel: ch}
-	rows := []bot.OutboxRow{{Conversation: "a", Attempts: 1, Message: bot.Message{Text: "hello"}}}
+	rows := []bot.OutboxRow{{Conversation: "a", Owner: 1, Attempts: 1, Message: bot.Message{Text: "hello"}}}
 	sent := make(chan struct{})
 	chat.Observe(func(bot.Delivery) { sent <- struct{}{} })
 	b.ReportAllocs()

@@ -281,8 +281,7 @@ func TestKeptRows(t *testing.T) {
 			err := r.store.Turn(t.Context(), ev, func(tx bot.Tx, c *bot.Conversation) error {
 				conv, rows = c, nil
 				for _, m := range []bot.Message{{Text: "1", Heard: "Start"}, {Text: "2", Fleeting: true}} {
-					c.OutSeq++
-					row := bot.OutboxRow{Conversation: "a", Seq: c.OutSeq, Message: m, Keep: true}
+					row := bot.OutboxRow{Conversation: "a", Message: m, Keep: true}
 					if err := tx.Say(&row); err != nil {
 						return err
 					}

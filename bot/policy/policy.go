@@ -98,6 +98,7 @@ type Policy struct {
 	// Retention.
 	EventIDs      time.Duration
 	Outbox        time.Duration
+	GivenUp       time.Duration
 	Audit         time.Duration
 	ChallengeKeep time.Duration
 	Conversations time.Duration
@@ -208,6 +209,7 @@ func Default() *Policy {
 
 		EventIDs:      7 * 24 * time.Hour,
 		Outbox:        30 * 24 * time.Hour,
+		GivenUp:       14 * day,
 		Audit:         400 * 24 * time.Hour,
 		ChallengeKeep: 24 * time.Hour,
 		Conversations: 90 * 24 * time.Hour,

@@ -212,6 +212,8 @@ func retentionKeys() []Key {
 			"own choice: platforms repeat for hours (Slack: minutes)", 24*time.Hour, 90*day, func(p *Policy) *time.Duration { return &p.EventIDs }),
 		span("policy.retention.outbox", "How long sent and dead messages are kept; of the web chat, whose transcript they are, with their text.",
 			"own choice", 24*time.Hour, 90*day, func(p *Policy) *time.Duration { return &p.Outbox }),
+		span("policy.retention.dead", "How long messages that were given up stand in the list of `latchkey outbox list` with their text, so that they can be said again.",
+			"own choice: a fortnight of holidays", 24*time.Hour, 90*day, func(p *Policy) *time.Duration { return &p.GivenUp }),
 		span("policy.retention.conversations", "How long a conversation is kept after its last message, but never before its messages; a browser's sign-in goes with it, while of a linked chat account the last conversation stays.",
 			"own choice: a quarter", 24*time.Hour, 3650*day, func(p *Policy) *time.Duration { return &p.Conversations }),
 		span("policy.retention.links", "How long a chat account stays linked that has not written since.",

@@ -16,7 +16,8 @@ import (
 // Outbox is what a turn tells the outbox.
 type Outbox interface {
 	// Committed hands over what a turn said, right after its commit. Rows
-	// are in order; the slice is reused after the call. With retract the
+	// are in order, those without an owner wait in the store; the slice is
+	// reused after the call. With retract the
 	// conversation's fleeting messages that came before are to be taken back.
 	Committed(conv *bot.Conversation, rows []bot.OutboxRow, retract bool)
 }
@@ -60,7 +61,6 @@ type Options struct {
 	Logger    *slog.Logger           // nil: silent
 	Burst     policy.Limit           // policy.ChatBurst; zero: no budget
 	Rate      policy.Limit           // policy.ChatRate
-	Lease     time.Duration          // how long a stored row belongs to this process; see outbox.Options.Lease. 0: for ever
 	Clock     func() time.Time       // for budgets and revealed forms only; nil: time.Now
 }
 
@@ -77,7 +77,6 @@ type Room struct {
 	phrases bot.Phrases
 	keeps   map[bot.ChannelID]bool
 	log     *slog.Logger
-	lease   time.Duration
 	clock   func() time.Time
 
 	budget *budget
@@ -104,7 +103,7 @@ func New(o Options) *Room {
 	r := &Room{
 		store: o.Store, engine: o.Engine, outbox: o.Outbox, desk: o.Desk, gate: o.Gate, phrases: o.Phrases,
 		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
-		keeps: o.Keeps, log: o.Logger, lease: o.Lease, clock: o.Clock,
+		keeps: o.Keeps, log: o.Logger, clock: o.Clock,
 		budget: newBudget(o.Burst, o.Rate),
 	}
 	r.marker, _ = o.Outbox.(Marker)

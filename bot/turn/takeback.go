@@ -33,10 +33,7 @@ const (
 
 // takeBack enqueues the job in the turn that gives the order.
 func (t *turn) takeBack(tx bot.Tx, c *bot.Conversation) error {
-	before := c.OutSeq + 1
-	if len(t.rows) > 0 {
-		before = t.rows[0].Seq
-	}
+	before := c.OutSeq + 1 // nothing of this turn has been said yet
 	if err := tx.Enqueue(TakeBack{c.ID, before, tx.Now()}, tx.Now().Add(takeBackAfter)); err != nil {
 		return fmt.Errorf("enqueue what is to be taken back: %w", err)
 	}

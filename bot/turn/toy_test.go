@@ -119,7 +119,7 @@ func count(f *bot.Frame, name string) {
 // house is a bot in memory with the toy engine.
 type house struct {
 	t     testing.TB
-	store bot.Store
+	store bot.MailStore
 	mem   *bottest.Store // nil when store is another one
 	chat  *bottest.Adapter
 	box   *outbox.Outbox
@@ -136,7 +136,7 @@ func newHouse(t testing.TB, change func(*turn.Options)) *house {
 	return h
 }
 
-func newHouseOver(t testing.TB, store bot.Store, change func(*turn.Options)) *house {
+func newHouseOver(t testing.TB, store bot.MailStore, change func(*turn.Options)) *house {
 	h := &house{t: t, store: store, chat: bottest.NewAdapter(ch), log: &logBuffer{}}
 	h.box = outbox.New(outbox.Options{Store: store, Adapters: map[bot.ChannelID]bot.Adapter{ch: h.chat}, Logger: h.log.logger()})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"latchkey/bot"
 )
@@ -140,7 +139,7 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 			t.session.Error = ""
 		}
 	}
-	return t.save(tx, c, now)
+	return t.save(tx, c)
 }
 
 // route decides before anything else who takes the event, and reports whether
@@ -337,38 +336,20 @@ func Afresh(c *bot.Conversation) []byte {
 }
 
 // save writes what the turn has changed.
-func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
+func (t *turn) save(tx bot.Tx, c *bot.Conversation) error {
 	r := t.room
 	t.buf = AppendSession(t.buf[:0], &t.session)
 	c.State = append(make([]byte, 0, len(t.buf)), t.buf...)
-	if !t.out.Silent && says(&t.out.Message) {
-		c.OutSeq++
-		t.rows = append(t.rows, bot.OutboxRow{
-			Conversation: c.ID, Seq: c.OutSeq, Message: t.out.Message,
-			Attempts: 1, CreatedAt: now, Keep: r.keeps[c.Channel],
-		})
-		if !t.rows[0].Keep {
-			t.rows[0].Message.Heard = "" // nobody reads it there
-		}
-		if r.lease > 0 {
-			t.rows[0].NotBefore = now.Add(r.lease)
-		}
-	} else if !t.out.Silent {
-		r.log.Error("engine left nothing to say", "flow", t.out.Flow, "step", t.out.Step)
-	}
-	if err := tx.SaveConversation(c); err != nil {
-		return fmt.Errorf("save conversation: %w", err)
-	}
-	for i := range t.rows {
-		if err := tx.Say(&t.rows[i]); err != nil {
-			return fmt.Errorf("store message %d: %w", t.rows[i].Seq, err)
-		}
+	c.Route = bot.RouteBot
+	if t.session.Owner == bot.OwnerDesk {
+		c.Route = bot.RouteDesk
 	}
 	if t.out.Retract {
 		if err := t.takeBack(tx, c); err != nil {
 			return err
 		}
 	}
+	// The marks first: what they make wait comes before what is said now.
 	if r.marker != nil {
 		t.marks = r.marker.Unmarked(t.marks, c.ID)
 		for i := range t.marks {
@@ -376,6 +357,20 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation, now time.Time) error {
 				return fmt.Errorf("mark message %d: %w", t.marks[i].Seq, err)
 			}
 		}
+	}
+	if !t.out.Silent && says(&t.out.Message) {
+		t.rows = append(t.rows, bot.OutboxRow{Conversation: c.ID, Message: t.out.Message, Keep: r.keeps[c.Channel]})
+		if !t.rows[0].Keep {
+			t.rows[0].Message.Heard = "" // nobody reads it there
+		}
+		if err := tx.Say(&t.rows[0]); err != nil {
+			return fmt.Errorf("store a message: %w", err)
+		}
+	} else if !t.out.Silent {
+		r.log.Error("engine left nothing to say", "flow", t.out.Flow, "step", t.out.Step)
+	}
+	if err := tx.SaveConversation(c); err != nil {
+		return fmt.Errorf("save conversation: %w", err)
 	}
 	return nil
 }

@@ -75,10 +75,11 @@ func requestReason(r *bot.Request) string {
 func outboxCommand(s std) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List what could not be delivered yet, and what was given up", Args: exactly(0, ""),
-		Long: `Lists messages on their way: conversation, number, tries, when the next try is due
-and why the last one failed. Then codes, notices and other jobs that were given up
-in the last 14 days: a name for retry and drop, what it was, when, why, and what to
-do about it.
+		Long: `Lists messages that nobody tries to send any more, each with the reason and what
+to do, and those on their way: conversation, number, tries, when the next try is
+due and why the last one failed. Then codes, notices and other jobs that were given
+up in the last 14 days: a name for retry and drop, what it was, when, why, and what
+to do about it.
 
   latchkey outbox list --config latchkey.yaml`,
 	}
@@ -86,12 +87,16 @@ do about it.
 	limit := list.Flags().Int("limit", 100, "at most `N` of each")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withOutbox(cmd, s, *file, func(h *house, o *outbox.Outbox) error {
-			rows, err := o.List(cmd.Context(), *limit)
+			lost, rows, err := o.List(cmd.Context(), *limit)
 			if err != nil {
 				return err
 			}
+			for _, r := range lost {
+				why, remedy := outbox.Explain(&r)
+				fmt.Fprintf(s.out, "%s %d  given up  said %s  tried %d  %s: %s\n  %s\n", printable(string(r.Conversation)), r.ID, when(r.CreatedAt), r.Attempts, printable(r.Error), why, remedy)
+			}
 			for _, r := range rows {
-				fmt.Fprintf(s.out, "%s %d  tried %d  next %s  %s\n", printable(string(r.Conversation)), r.Seq, r.Attempts, when(r.NotBefore), r.Error)
+				fmt.Fprintf(s.out, "%s %d  tried %d  next %s  %s\n", printable(string(r.Conversation)), r.ID, r.Attempts, when(r.Due), printable(r.Error))
 			}
 			jobs, err := h.listGivenUp(cmd.Context(), *limit)
 			if err != nil {
@@ -100,16 +105,17 @@ do about it.
 			for _, g := range jobs {
 				fmt.Fprintf(s.out, "%s  %s  given up %s  tried %d  %s\n  %s\n", g.name(), g.what, when(g.At), g.Tries, printable(g.Error), g.remedy)
 			}
-			if len(rows)+len(jobs) == 0 {
+			if len(lost)+len(rows)+len(jobs) == 0 {
 				fmt.Fprintln(s.err, "nothing is waiting")
 			}
 			return nil
 		})
 	}
 	retry := &cobra.Command{
-		Use: "retry CONVERSATION|JOB", Short: "Make a conversation's waiting messages due now, or do a job again that was given up", Args: exactly(1, "a conversation or a job, as `latchkey outbox list` prints it"),
-		Long: `Makes the waiting messages of a conversation due now; the running service sends
-them at its next look, within half a minute. A job that was given up is done once
+		Use: "retry CONVERSATION|JOB", Short: "Send a conversation's messages now, also those given up, or do a job again that was", Args: exactly(1, "a conversation or a job, as `latchkey outbox list` prints it"),
+		Long: `Makes the waiting messages of a conversation due now, and says anew at its end
+what was given up there, without buttons when other messages have followed. The
+running service sends them within a second. A job that was given up is done once
 more. A code is not sent again, since it may be old: the person who still waits for
 it gets a new one, as if they had asked for it, within the limits of codes.
 
@@ -133,7 +139,7 @@ it gets a new one, as if they had asked for it, within the limits of codes.
 		})
 	}
 	drop := &cobra.Command{
-		Use: "drop CONVERSATION NUMBER | JOB", Short: "Give a message up, or take a job from the list", Args: func(cmd *cobra.Command, args []string) error {
+		Use: "drop CONVERSATION NUMBER | JOB", Short: "Give a message up, or take what was given up from the list", Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if _, ok := jobID(args[0]); ok {
 					return nil
@@ -141,8 +147,8 @@ it gets a new one, as if they had asked for it, within the limits of codes.
 			}
 			return exactly(2, "a conversation and a number, or a job, as `latchkey outbox list` prints them")(cmd, args)
 		},
-		Long: `Gives a message up, so that the next ones of its conversation go on, or takes a job
-that was given up from the list.
+		Long: `Gives a message up, so that the next ones of its conversation go on, or takes a
+message or a job that was given up from the list.
 
   latchkey outbox drop terminal:ada 7 --config latchkey.yaml
   latchkey outbox drop job-123 --config latchkey.yaml`,
@@ -160,6 +166,9 @@ that was given up from the list.
 			err := o.Drop(cmd.Context(), bot.ConversationID(args[0]), seq)
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("message %d of %s does not wait; see `latchkey outbox list`", seq, args[0])
+			}
+			if errors.Is(err, bot.ErrConflict) {
+				return fmt.Errorf("message %d of %s is being sent at this moment; try again in a minute", seq, args[0])
 			}
 			if err != nil {
 				return err

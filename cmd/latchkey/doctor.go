@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"latchkey/bot"
+	"latchkey/bot/outbox"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -101,6 +102,7 @@ func examine(ctx context.Context, w io.Writer, h *house, running bool) error {
 		return err
 	}
 	show("senders", sends)
+	show("messages", []bot.Finding{h.lookAtMail(ctx)})
 	show("entra", source)
 	dir, err := h.lookAtDirectory(ctx)
 	if err != nil {
@@ -135,6 +137,35 @@ func (h *house) lookAtClock() bot.Finding {
 	}
 	return bot.Finding{What: "clock", Text: "no step seen"}
 }
+
+// lookAtMail tells of messages that were given up a short while ago.
+func (h *house) lookAtMail(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "given up", Text: "none since yesterday"}
+	var lost []bot.OutboxRow
+	err := h.db.View(ctx, func(tx bot.Tx) (err error) {
+		lost, err = tx.GivenUp(mostMail)
+		lost = slices.DeleteFunc(lost, func(r bot.OutboxRow) bool {
+			return tx.Now().Sub(r.CreatedAt) > freshMail || outbox.Gone(&r)
+		})
+		return err
+	})
+	switch {
+	case err != nil:
+		f.State, f.Text = bot.Broken, err.Error()
+	case len(lost) > 0:
+		f.State, f.Text = bot.Doubtful, fmt.Sprintf("%d messages were not delivered, or nobody knows", len(lost))
+		f.Fix = "`latchkey outbox list` says why, and what to do about each"
+	}
+	return f
+}
+
+const (
+	// freshMail is how long a message that was given up counts, from when it
+	// was said; one may be tried for a day.
+	freshMail = 48 * time.Hour
+	// mostMail bounds how many are looked at.
+	mostMail = 1000
+)
 
 // look asks an outside system that examines itself; a panic of its adapter is
 // a finding, too.

@@ -625,7 +625,7 @@ func terminated(t *testing.T, s *site) {
 
 // times are the columns that hold a time, by table.
 var times = map[string][]string{
-	"event": {"at"}, "conversation": {"updated"}, "outbox": {"not_before", "created_at"}, "person": {"started_at", "done_at", "next_nudge"},
+	"event": {"at"}, "conversation": {"updated"}, "outbox": {"due", "expires", "created_at"}, "person": {"started_at", "done_at", "next_nudge"},
 	"identity": {"linked_at"}, "method": {"created_at", "proven_at", "used_at"}, "method_secret": {"used_at"},
 	"challenge": {"created_at", "expires_at", "closed_at"}, "tally": {"at"}, "request": {"at", "closed_at"},
 }

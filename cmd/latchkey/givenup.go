@@ -278,6 +278,9 @@ func (h *house) needsOperator(ctx context.Context) (lines []string, err error) {
 	if given != "" {
 		lines = append(lines, "given up in the last day: "+given)
 	}
+	if mail := h.lookAtMail(ctx); mail.State != bot.Fine {
+		lines = append(lines, mail.Text)
+	}
 	open, err := h.alerts(ctx, freshAlert)
 	if err != nil {
 		return nil, err

@@ -132,12 +132,9 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	h.directory = h.newDirectory()
 
 	// The way out and the way in.
-	lease := time.Duration(0) // one process has the SQLite file
-	if cfg.Store.Path == "" {
-		lease = 2 * time.Minute
-	}
+	h.db.KeepTranscripts(h.outside.keeps)
 	h.outbox = outbox.New(outbox.Options{
-		Store: h.db, Adapters: h.outside.channels, Revealer: h.verify.Reveal, Lease: lease, Clock: h.db.Now,
+		Store: h.db, Adapters: h.outside.channels, Revealer: h.verify.Reveal, Phrases: h.set, Clock: h.db.Now,
 		Linker: h.outside.link, QRPage: cfg.Secrets.QR == "page",
 		Logger: log.With("room", "outbox"),
 	})
@@ -148,11 +145,11 @@ func build(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...p
 	ready := &readiness.Room{Phrases: h.set, Settings: readinessSettings(cfg.Entra)}
 	h.turn = turn.New(turn.Options{
 		Store: h.db, Engine: h.set, Catalogue: catalogue(cfg, h.enroll, h.verify, desk.New(), h.directory, ready), Outbox: h.outbox,
-		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Lease: lease, Clock: h.db.Now, Keeps: h.outside.keeps,
+		Gate: h.enroll.Gate, Phrases: h.set, Burst: burst, Rate: rate, Clock: h.db.Now, Keeps: h.outside.keeps,
 		Logger: log.With("room", "turn"),
 	})
 	held := inbound.Options{Store: h.db, Vault: h.ring, Turns: h.turn, Vouch: h.enroll.VouchIn, Adapters: h.outside.resumers(), Now: h.db.Now, Logger: log.With("room", "inbound")}
-	if lease > 0 {
+	if cfg.Store.Path == "" { // several processes may have the database
 		held.Lease = inboundLease
 	}
 	h.later = inbound.New(held)
@@ -372,7 +369,7 @@ func (h *house) upkeep(ctx context.Context) error {
 func (h *house) ages() store.Ages {
 	p := h.cfg.Policy
 	return store.Ages{
-		Events: p.EventIDs, Outbox: p.Outbox, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour,
+		Events: p.EventIDs, Outbox: p.Outbox, GivenUp: p.GivenUp, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour,
 		Conversations: p.Conversations, Links: p.LinksUnused, Removed: p.RemovedKeep, Audit: p.Audit,
 		Passing: slices.Sorted(maps.Keys(h.outside.keeps)),
 	}

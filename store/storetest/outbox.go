@@ -41,7 +41,7 @@ func testOutbox(t *testing.T, s bot.Store) {
 		if !reflect.DeepEqual(r.Message, m) {
 			t.Errorf("message %+v, want %+v", r.Message, m)
 		}
-		if r.CreatedAt.IsZero() || !r.NotBefore.IsZero() {
+		if r.CreatedAt.IsZero() || r.Due.IsZero() {
 			t.Errorf("times: %+v", r)
 		}
 	}
@@ -50,7 +50,7 @@ func testOutbox(t *testing.T, s bot.Store) {
 
 	later := time.Now().Add(time.Minute).Truncate(time.Millisecond).UTC()
 	retry, sent, dead := rows[0], rows[1], rows[2]
-	retry.Attempts, retry.NotBefore, retry.Error = 2, later, "throttled"
+	retry.Attempts, retry.Due, retry.Error = 2, later, "throttled"
 	sent.State, sent.Receipt = bot.OutboxSent, "r1"
 	dead.State, dead.Error = bot.OutboxDead, "gone"
 	update(t, s, func(tx bot.Tx) error {
@@ -65,7 +65,7 @@ func testOutbox(t *testing.T, s bot.Store) {
 	is(t, "left", len(rows), 4)
 	is(t, "attempts", rows[0].Attempts, 2)
 	is(t, "error", rows[0].Error, "throttled")
-	is(t, "not before", rows[0].NotBefore, later)
+	is(t, "not before", rows[0].Due, later)
 	is(t, "message is kept", rows[0].Message.Text, m.Text)
 	// A late mark cannot bring a finished row back.
 	sent.State = bot.OutboxPending

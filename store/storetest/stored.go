@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -65,4 +66,17 @@ func Stored(t testing.TB, dsn string) string {
 		}
 	}
 	return all.String()
+}
+
+// SQLite runs a text on the file of a store that nobody has open.
+func SQLite(t testing.TB, path, text string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", path)
+	if err == nil {
+		_, err = db.Exec(text)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

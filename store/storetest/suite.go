@@ -35,6 +35,11 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"fleeting", testFleeting},
 		{"kept", testKept},
 		{"kept and taken back", testKeptFleeting},
+		{"owned", testOwned},
+		{"fence", testFence},
+		{"free", testFree},
+		{"lanes", testLanes},
+		{"given up", testGivenUp},
 		{"heads", testHeads},
 		{"inbound", testInbound},
 		{"people", testPeople},
@@ -77,6 +82,10 @@ func RunTwo(t *testing.T, open func(t *testing.T) (a, b bot.Store)) {
 	t.Run("sessions", func(t *testing.T) {
 		a, b := open(t)
 		testSessionsTwo(t, a, b)
+	})
+	t.Run("owners", func(t *testing.T) {
+		a, b := open(t)
+		testOwnersTwo(t, a, b)
 	})
 	t.Run("limits", func(t *testing.T) {
 		a, b := open(t)

@@ -157,6 +157,7 @@ func BenchmarkDialogue(b *testing.B) {
 			b.ReportMetric(r.P99, "p99-ms")
 			b.ReportMetric(r.Syncs, "syncs/turn")
 			b.ReportMetric(r.Allocs, "allocs/turn")
+			b.ReportMetric(r.Statements, "stmts/turn")
 		})
 	}
 }

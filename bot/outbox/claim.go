@@ -1,0 +1,250 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/bot"
+)
+
+const (
+	// claimAhead is in how many conversations of a channel something may be
+	// claimed before it is sent, and slowAhead the same for notices and
+	// campaigns: what is claimed stands in memory.
+	claimAhead = 64
+	slowAhead  = 16
+	// freePage is how many rows of dead processes are freed in one transaction.
+	freePage = 500
+	// lostAfter is how old a row of this process may be before it is missed in
+	// memory, and how often that is looked at: younger ones are between their
+	// commit and Committed.
+	lostAfter = 30 * time.Second
+	// releasedKept is how long it is remembered that a conversation's messages
+	// were given back to the table: longer than any turn that did not see it.
+	releasedKept = time.Minute
+)
+
+// lookSoon makes Run look at the table. b.mu need not be held.
+func (b *Outbox) lookSoon() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lookAt makes Run look at the table at a time, if not earlier. b.mu is held.
+func (b *Outbox) lookAt(at time.Time) {
+	if b.next.IsZero() || at.Before(b.next) {
+		b.next = at
+		select {
+		case b.rearm <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// look claims what waits and is due, and notes when something else will be.
+func (b *Outbox) look(ctx context.Context) error {
+	if err := b.free(ctx); err != nil {
+		return err
+	}
+	if err := b.findLost(ctx); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.next = time.Time{}
+	worker, ids := b.worker, make([]bot.ChannelID, 0, len(b.channels))
+	for id, ch := range b.channels {
+		ch.more = false
+		ids = append(ids, id)
+	}
+	now := time.Now()
+	for conv, r := range b.released {
+		if now.Sub(r.at) > releasedKept {
+			delete(b.released, conv)
+		}
+	}
+	b.mu.Unlock()
+	if worker.ID == bot.Nobody || len(ids) == 0 {
+		return nil
+	}
+	var due []bot.DueLane
+	var untold []bot.ConversationID
+	var at time.Time
+	err := b.store.View(ctx, func(tx bot.Tx) (err error) {
+		at = tx.Now()
+		if due, err = tx.DueLanes(ids); err == nil {
+			untold, err = tx.Untold()
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look for messages that wait: %w", err)
+	}
+	b.noteUntold(untold)
+	for lane := range bot.Lane(bot.Lanes) {
+		for _, d := range due {
+			switch {
+			case d.Lane != lane:
+			case d.At.After(at):
+				b.mu.Lock()
+				b.lookAt(d.At)
+				b.mu.Unlock()
+			default:
+				later, err := b.claim(ctx, worker.ID, d.Channel, lane)
+				if err != nil {
+					return err
+				}
+				if later {
+					b.lookSoon()
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// claim takes what is due in a lane, as much as this process should have in
+// memory. again says that it is worth another look at once.
+func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, lane bot.Lane) (again bool, err error) {
+	ch := b.channels[id]
+	b.mu.Lock()
+	free := claimAhead - b.held(ch)
+	if !lane.Dialogue() {
+		free -= claimAhead - slowAhead
+	}
+	if free <= 0 || !b.alive() {
+		ch.more = true
+		b.mu.Unlock()
+		return false, nil
+	}
+	b.mu.Unlock()
+	var rows []bot.Claimed
+	err = b.store.Update(ctx, func(tx bot.Tx) (err error) {
+		rows, err = tx.Claim(w, id, lane, free)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("claim messages of %s: %w", id, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ch.more = ch.more || len(rows) >= free
+	for i := range rows {
+		b.take(&rows[i])
+	}
+	// What was taken may have left something behind it that is due now, too:
+	// in another lane of this look, or when it is done (queue.more).
+	return len(rows) > 0 && len(rows) < free, nil
+}
+
+// take puts a claimed row into its queue. b.mu is held.
+func (b *Outbox) take(c *bot.Claimed) {
+	if c.Owner != b.worker.ID || b.closed {
+		return // the next worker has it
+	}
+	q := b.queue(&c.To)
+	q.more = q.more || c.More
+	delete(b.released, c.Conversation)
+	if c.State == bot.OutboxDead {
+		b.log.Error("a stored message cannot be read and is given up; the conversation goes on", "conversation", c.Conversation, "message", c.Seq)
+		q.mark(&c.OutboxRow)
+	} else {
+		q.last = min(q.last, c.Seq-1) // a row that was given back comes again
+		q.add(newItem(c.OutboxRow))
+	}
+	b.schedule(q)
+}
+
+// free makes what dead processes had wait again.
+func (b *Outbox) free(ctx context.Context) error {
+	b.mu.Lock()
+	alone := b.worker.Alone
+	b.mu.Unlock()
+	if alone || time.Since(b.freed) < b.o.Beat {
+		return nil
+	}
+	for {
+		var dead []bot.WorkerID
+		err := b.store.View(ctx, func(tx bot.Tx) (err error) {
+			dead, err = tx.Orphans()
+			return err
+		})
+		n := 0
+		if err == nil && len(dead) > 0 {
+			err = b.store.Update(ctx, func(tx bot.Tx) (err error) {
+				n, err = tx.Free(dead, freePage)
+				return err
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("free messages of dead processes: %w", err)
+		}
+		if n > 0 {
+			b.log.Info("messages of a process that died are sent from here or by another one", "messages", n)
+		}
+		if n < freePage {
+			b.freed = time.Now()
+			return nil
+		}
+	}
+}
+
+// findLost makes rows wait again that this process owns and does not know: their
+// commit was not seen, because the connection to the database broke.
+func (b *Outbox) findLost(ctx context.Context) error {
+	b.mu.Lock()
+	w := b.worker.ID
+	b.mu.Unlock()
+	if w == bot.Nobody || time.Since(b.missed) < lostAfter {
+		return nil
+	}
+	b.missed = time.Now()
+	var lost []bot.OutboxRow
+	err := b.store.View(ctx, func(tx bot.Tx) error {
+		rows, err := tx.Owned(w, tx.Now().Add(-lostAfter), freePage)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		lost = slices.DeleteFunc(rows, func(r bot.OutboxRow) bool {
+			q := b.queues[r.Conversation]
+			return q != nil && q.has(r.Seq)
+		})
+		return err
+	})
+	if err == nil && len(lost) > 0 {
+		err = b.store.Update(ctx, func(tx bot.Tx) error {
+			for i := range lost {
+				r := lost[i]
+				if r.State == bot.OutboxPending {
+					r.Doubt, r.Due = max(1, r.Doubt), time.Time{}
+				}
+				if err := tx.MarkOutbox(&r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("look for messages whose commit was not seen: %w", err)
+	}
+	return nil
+}
+
+// noteUntold takes over in which conversations something was left out.
+func (b *Outbox) noteUntold(convs []bot.ConversationID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.untold {
+		if b.queues[c] == nil { // another process may have told
+			delete(b.untold, c)
+		}
+	}
+	for _, c := range convs {
+		if q := b.queues[c]; q == nil || !q.told {
+			b.untold[c] = struct{}{}
+		}
+	}
+}
