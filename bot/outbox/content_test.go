@@ -106,6 +106,28 @@ func TestOutageHoldsTheOrder(t *testing.T) {
 	})
 }
 
+// A turn that has not seen that what was said before it failed in the meantime
+// does not overtake it.
+func TestNothingOvertakesAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, outbox.Options{})
+		release := r.chat.Hold()
+		r.chat.FailAt(1, bottest.Fail(bot.SendRetry))
+		r.say("a", "1")
+		synctest.Wait()
+		c, rows := r.storeOnly("a", bot.Message{Text: "2"})
+		if rows[0].Owner == bot.Nobody {
+			t.Fatal("it waits anyway; this proves nothing")
+		}
+		release()
+		synctest.Wait() // the failure is stored
+		r.box.Committed(c, rows, false)
+		time.Sleep(10 * time.Second)
+		r.wantTexts("a", "1", "2")
+		r.stop()
+	})
+}
+
 // A throttled method holds up the message that needs it, and no other one.
 func TestThrottledMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
