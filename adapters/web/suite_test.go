@@ -36,6 +36,8 @@ import (
 
 // webLacks is what no web page has.
 var webLacks = map[adaptertest.Ability]string{
+	adaptertest.Lookups:  "a browser's session says whose it is",
+	adaptertest.Bare:     "a picture is served by ourselves",
 	adaptertest.Names:    "a visitor has no name of their own making",
 	adaptertest.Pages:    "a page's link is made when the person asks for it, see oncePage",
 	adaptertest.Throttle: "a message is a row of our own store; nobody is asked to take it",
