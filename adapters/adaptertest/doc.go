@@ -45,7 +45,7 @@
 //     too large. Put word where values go; no log may repeat it. Say of each
 //     how many events must come of it, nearly always none.
 //
-//  4. Wire, Forger, Renamer, Faulty, Staller, Directory, RoomKeeper, as far as
+//  4. Wire, Forger, Renamer, Faulty, Forgetful, Staller, Directory, RoomKeeper, as far as
 //     the platform can do what they are for. Sign at delivery, not before, as the platform does. A
 //     Forger needs every way in which a packet may be false: no signature, an
 //     old one, changed afterwards, the attacker in the victim's name.

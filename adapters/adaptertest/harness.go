@@ -37,6 +37,7 @@ const (
 	Names    Ability = "names"    // people have a name that they can change [Renamer]
 	Repeats  Ability = "repeats"  // it delivers an event again that was not acknowledged [Wire]
 	Forgery  Ability = "forgery"  // somebody else can send what looks like it [Forger]
+	Lookups  Ability = "lookups"  // it has to be asked who wrote, and may not answer [Forgetful]
 
 	Language Ability = "language" // a message says which language it is in
 	Links    Ability = "links"    // a link that can be followed
@@ -50,6 +51,7 @@ const (
 	Leave    Ability = "leave"    // a person cannot be reached any more [Faulty]
 	Break    Ability = "break"    // sending fails before anything was sent [Faulty]
 	Doubt    Ability = "doubt"    // sending fails after the message was shown [Faulty]
+	Bare     Ability = "bare"     // it refuses a picture, and not the message [Faulty]
 	Stall    Ability = "stall"    // sending to one person takes long [Staller]
 
 	Opening Ability = "opening" // a person who never wrote can be written to [Directory]
@@ -176,9 +178,15 @@ type Renamer interface {
 // A Faulty platform fails on demand.
 type Faulty interface {
 	// Fault makes it treat what is sent to a person as the ability says
-	// (Throttle, Refuse, Leave, Break, Doubt), until mend is called. Throttle
+	// (Throttle, Refuse, Leave, Break, Doubt, Bare), until mend is called. Throttle
 	// asks for Pause.
 	Fault(p Person, what Ability) (mend func())
+}
+
+// A Forgetful platform does not say who somebody is, on demand.
+type Forgetful interface {
+	// Forget keeps it from saying who anybody is, until remember is called.
+	Forget() (remember func())
 }
 
 // A Staller is a platform that takes long on demand.

@@ -26,6 +26,7 @@ var takesIn = []clause{
 	{"in: what one person does arrives in order", nil, inOrder},
 	{"in: one slow turn holds up nobody else", []Ability{People}, slowTurn},
 	{"in: an event is acknowledged only when it was taken in", []Ability{Repeats}, acknowledged},
+	{"in: who has to be looked up is acknowledged at once, and heard later, in order", []Ability{Lookups}, lookedUp},
 	{"in: an event that is delivered again has the same id", []Ability{Repeats}, deliveredAgain},
 	{"in: events out of order are passed on as they come", []Ability{Repeats}, outOfOrder},
 	{"in: a late event is passed on, with the prompt that it belonged to", []Ability{Repeats, Presses}, late},
@@ -615,4 +616,31 @@ func nothingLost(b *bench) {
 		}
 	}
 	b.tookText(words)
+}
+
+func lookedUp(b *bench) {
+	p := b.platform.Person(0)
+	remember := need[Forgetful](b).Forget()
+	var said []string
+	for range 3 {
+		said = append(said, b.house.canary("unknown"))
+		b.do("say something that is acknowledged", p.Say(said[len(said)-1]))
+	}
+	if n := b.house.Taken(); n > 0 {
+		b.Errorf("%d events of somebody of whom nothing is known", n)
+	}
+	b.restart()
+	said = append(said, b.house.canary("unknown"))
+	b.do("say something after a restart", p.Say(said[3]))
+	remember()
+	for _, text := range said {
+		b.tookText(text)
+	}
+	b.house.mu.Lock()
+	defer b.house.mu.Unlock()
+	for i, ev := range b.house.events {
+		if len(b.house.events) != len(said) || ev.Text != said[i] || ev.From != p.ID() {
+			b.Fatalf("%d events, want %d in order; event %d: %s", len(b.house.events), len(said), i, describe(&ev))
+		}
+	}
 }

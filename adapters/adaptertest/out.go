@@ -36,6 +36,7 @@ var givesOut = []clause{
 	{"out: a picture is shown", []Ability{Pictures}, shownPicture},
 	{"out: a key is shown as picture, link and letters, and nowhere else", nil, key},
 	{"out: a key is shown without its picture when there is none", nil, keyGone},
+	{"out: a picture that is refused costs nobody the message", []Ability{Bare}, refusedPicture},
 	{"out: a private form is shown, and nothing private is repeated", []Ability{Forms}, form},
 	{"out: the choices beside a form can be made", []Ability{Forms}, besideForm},
 	{"out: a form shows once what it shows once", []Ability{Reveals}, reveals},
@@ -480,6 +481,26 @@ func key(b *bench) {
 	b.count()
 	b.do("press", g.Press("I have scanned it"))
 	b.made(g, 70, 1, m.Choices[0])
+}
+
+func refusedPicture(b *bench) {
+	g := b.meet(0)
+	mend := need[Faulty](b).Fault(g.Person, Bare)
+	m, secret := b.scan()
+	b.send(g, m)
+	got := b.shown(g, m.Text)
+	if len(got.Pictures) > 0 {
+		b.Error("a picture that was refused is shown")
+	}
+	if text := squash(got.Text + fmt.Sprint(got.Links)); !strings.Contains(text, squash(string(secret.Key))) || !strings.Contains(text, squash(string(secret.URI))) {
+		b.Errorf("without its picture the message has neither the key nor the link: %.300q", got.Text)
+	}
+	mend()
+	m, _ = b.scan()
+	b.send(g, m)
+	if got = b.shown(g, m.Text); len(got.Pictures) == 0 {
+		b.Error("the next picture is not shown")
+	}
 }
 
 func keyGone(b *bench) {

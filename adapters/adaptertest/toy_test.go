@@ -41,6 +41,28 @@ type toy struct {
 	faults map[string]Ability
 	stalls map[string]*toyStall
 	posts  []*toyPost // in the one room
+
+	forgets bool // it does not say who somebody is
+	forgot  bool // and did so once
+}
+
+// Forget implements Forgetful.
+func (p *toy) Forget() (remember func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forgets, p.forgot = true, true
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.forgets = false
+	}
+}
+
+// who asks the platform who somebody is; later: somebody was asked about in vain.
+func (p *toy) who() (knows, later bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.forgets, p.forgot
 }
 
 // toyStall holds up what is sent to a user.
@@ -284,6 +306,10 @@ func (p *toy) post(ctx context.Context, to string, m toyMessage) (id string, err
 		return "", &toyError{code: "account_closed"}
 	case Break:
 		return "", &toyError{code: "not_connected"}
+	case Bare:
+		if len(m.Image) > 0 {
+			return "", &toyError{code: "no_pictures"}
+		}
 	}
 	if utf8.RuneCountInString(html.UnescapeString(m.Text)) > toyText || len(m.Buttons) > toyChoices {
 		return "", &toyError{code: "too_long"}
@@ -667,6 +693,16 @@ func (a *toyAdapter) accept(ctx context.Context, in bot.Inbox, ev bot.Event, w t
 		a.turn.Lock()
 		defer a.turn.Unlock()
 	}
+	if knows, later := a.p.who(); later && (!knows || a.p.house.Deferred(ev.Conversation)) {
+		body, err := json.Marshal(ev)
+		if err != nil || !knows && a.wrong("acknowledges only whom it knows") {
+			return 503
+		}
+		if a.p.house.Defer(ctx, bot.Deferred{Channel: ev.Channel, ID: ev.ID, Conversation: ev.Conversation, Body: bot.Secret(body)}) != nil {
+			return 503
+		}
+		return 200
+	}
 	if a.wrong("acknowledges first") {
 		go func() { _ = in.Accept(ctx, ev) }()
 		return 200
@@ -683,6 +719,18 @@ func (a *toyAdapter) accept(ctx context.Context, in bot.Inbox, ev bot.Event, w t
 		_, _ = a.p.post(ctx, ev.From, toyMessage{Key: ev.ID, Text: "You typed " + string(ev.Form.Values[len(ev.Form.Values)-1].Value)})
 	}
 	return 200
+}
+
+// Resume implements bot.Resumer.
+func (a *toyAdapter) Resume(_ context.Context, d bot.Deferred) (bot.Arrival, error) {
+	if knows, _ := a.p.who(); !knows && !a.wrong("gives up whom it does not know") {
+		return bot.Arrival{}, errors.New("toy: nobody says who it is")
+	} else if !knows {
+		return bot.Arrival{}, nil
+	}
+	var ev bot.Event
+	err := json.Unmarshal([]byte(d.Body), &ev)
+	return bot.Arrival{Event: &ev}, err
 }
 
 // toyEscape makes text literal and harmless.
@@ -825,6 +873,10 @@ func (a *toyAdapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, err
 		w, to = *old, oldTo
 	}
 	id, err := a.p.post(ctx, to, w)
+	if te := (*toyError)(nil); errors.As(err, &te) && te.code == "no_pictures" && !a.wrong("holds a message up whose picture is refused") {
+		w.Image, w.File, w.Alt = nil, "", ""
+		id, err = a.p.post(ctx, to, w)
+	}
 	if err == nil {
 		return bot.Receipt{ID: id}, nil
 	}

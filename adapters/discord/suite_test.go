@@ -31,6 +31,7 @@ var lacks = map[adaptertest.Ability]string{
 	adaptertest.Repeats:  "the gateway delivers an event once; what the house does not take in, the adapter offers again by itself, and fetches after a restart",
 	adaptertest.Forgery:  "events come over a connection that we opened to Discord; nobody else can write into it",
 	adaptertest.Language: "a message of Discord's has no language",
+	adaptertest.Lookups:  "a message of Discord's says who wrote it, and more than that is not asked for",
 }
 
 // TestContract holds the adapter to the contract, with all events by the gateway.
@@ -233,6 +234,8 @@ func (p *platform) Fault(who adaptertest.Person, what adaptertest.Ability) func(
 			return reply(400, discordtest.M{"code": 20009, "message": "Explicit content cannot be sent to the desired recipient(s)"})
 		case adaptertest.Leave:
 			return reply(403, discordtest.M{"code": 50278, "message": "Cannot send messages to this user due to having no mutual guilds"})
+		case adaptertest.Bare:
+			return c.File != nil && reply(413, discordtest.M{"code": 40005, "message": "Request entity too large"})
 		case adaptertest.Break:
 			return reply(502, discordtest.M{"code": 0, "message": "502: Bad Gateway"})
 		}

@@ -305,10 +305,26 @@ func (w *workspace) Rename(p adaptertest.Person, name string) error {
 
 // Fault implements adaptertest.Faulty.
 func (w *workspace) Fault(p adaptertest.Person, what adaptertest.Ability) (mend func()) {
+	if what == adaptertest.Bare {
+		w.Refuse("files.completeUploadExternal", "storage_limit_reached")
+		return func() { w.Refuse("files.completeUploadExternal", "") }
+	}
 	return w.Workspace.Fault(p.ID(), map[adaptertest.Ability]string{
 		adaptertest.Throttle: slacktest.Throttle, adaptertest.Refuse: slacktest.Refused, adaptertest.Leave: slacktest.Left,
 		adaptertest.Break: slacktest.Broken, adaptertest.Doubt: slacktest.Doubt,
 	}[what])
+}
+
+// Forget implements adaptertest.Forgetful.
+func (w *workspace) Forget() (remember func()) {
+	for _, method := range []string{"users.info", "users.list"} {
+		w.Refuse(method, "internal_error")
+	}
+	return func() {
+		for _, method := range []string{"users.info", "users.list"} {
+			w.Refuse(method, "")
+		}
+	}
 }
 
 // Stall implements adaptertest.Staller.

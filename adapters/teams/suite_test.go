@@ -55,6 +55,7 @@ type tenant struct {
 	server  *httptest.Server
 	adapter atomic.Pointer[teams.Adapter]
 	channel func() *teamstest.Channel // the one that the bot may write into
+	forgot  atomic.Bool
 }
 
 func openTenant(t testing.TB, house *adaptertest.House) adaptertest.Platform {
@@ -72,11 +73,25 @@ func openTenant(t testing.TB, house *adaptertest.House) adaptertest.Platform {
 	return p
 }
 
-// believing is a house that knows everybody.
-type believing struct{ *adaptertest.House }
+// believing is a house that knows everybody, until it forgets them.
+type believing struct {
+	*adaptertest.House
+	forgot *atomic.Bool
+}
 
-func (believing) Vouch(context.Context, bot.ChannelID, string, bot.Vouch) (bot.Level, error) {
+func (b believing) Vouch(context.Context, bot.ChannelID, string, bot.Vouch) (bot.Level, error) {
+	if b.forgot.Load() {
+		return 0, bot.ErrNotFound
+	}
 	return bot.L2, nil
+}
+
+// Forget implements adaptertest.Forgetful: nobody is in the directory, and the
+// connector does not tell of members.
+func (p *tenant) Forget() (remember func()) {
+	p.forgot.Store(true)
+	p.cloud.Members(http.StatusServiceUnavailable)
+	return func() { p.cloud.Members(0) }
 }
 
 // options are those of an adapter for the double.
@@ -90,7 +105,7 @@ func options(cloud *teamstest.Cloud, house teams.House) teams.Options {
 
 // Connect implements adaptertest.Platform.
 func (p *tenant) Connect(t testing.TB) bot.Adapter {
-	o := options(p.cloud, believing{p.house})
+	o := options(p.cloud, believing{p.house, &p.forgot})
 	o.Log = p.house.Log
 	o.Picture = func(name string) ([]byte, bool) { // as the command draws them
 		svg, ok := p.house.Picture(name)
@@ -270,7 +285,7 @@ func (p *tenant) Rename(who adaptertest.Person, name string) error {
 func (p *tenant) Fault(who adaptertest.Person, what adaptertest.Ability) func() {
 	return p.cloud.Fault(who.(client).Person, map[adaptertest.Ability]teamstest.Fault{
 		adaptertest.Throttle: teamstest.Throttle, adaptertest.Refuse: teamstest.Refuse, adaptertest.Leave: teamstest.Blocked,
-		adaptertest.Break: teamstest.Away, adaptertest.Doubt: teamstest.Cut,
+		adaptertest.Break: teamstest.Away, adaptertest.Doubt: teamstest.Cut, adaptertest.Bare: teamstest.Large,
 	}[what])
 }
 

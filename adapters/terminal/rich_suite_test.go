@@ -39,6 +39,8 @@ func TestRichContract(t *testing.T) {
 			adaptertest.Editing:  "what was read stands further up; a change is said as a new line",
 			adaptertest.People:   "one person sits at a terminal",
 			adaptertest.Repeats:  "a key is read once; who typed is told when it got lost",
+			adaptertest.Lookups:  "who sits at the terminal is known from the start",
+			adaptertest.Bare:     "nothing lies between the adapter and the screen",
 			adaptertest.Language: "text in a terminal has no language",
 			adaptertest.Pictures: "drawings are only told in words; the QR is drawn, and kept as a file",
 			adaptertest.Once:     "what was shown is shown again",

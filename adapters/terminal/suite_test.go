@@ -35,6 +35,8 @@ func TestPlainContract(t *testing.T) {
 			adaptertest.Presses:  "a choice is typed, as its number or its label",
 			adaptertest.People:   "one person sits at a terminal",
 			adaptertest.Repeats:  "a line is read once; who typed it is told when it got lost",
+			adaptertest.Lookups:  "who sits at the terminal is known from the start",
+			adaptertest.Bare:     "nothing lies between the adapter and the screen",
 			adaptertest.Language: "text in a terminal has no language",
 			adaptertest.Pictures: "drawings are only told in words; the QR is drawn, and kept as a file",
 			adaptertest.Erasing:  "what was written stays; the picture's file goes",

@@ -40,6 +40,8 @@ var webLacks = map[adaptertest.Ability]string{
 	adaptertest.Opening:  "people open the page themselves; nobody is written to there",
 	adaptertest.Rooms:    "one person looks at a page",
 	adaptertest.Editing:  "a page shows what the store keeps of a conversation; a change is said as a new line",
+	adaptertest.Lookups:  "a browser's session says whose it is",
+	adaptertest.Bare:     "a picture is served by ourselves",
 	adaptertest.Names:    "a visitor has no name of their own making",
 	adaptertest.Pages:    "a page's link is made when the person asks for it, see oncePage",
 	adaptertest.Throttle: "a message is a row of our own store; nobody is asked to take it",

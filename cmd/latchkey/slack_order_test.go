@@ -137,7 +137,7 @@ func (s *slackHouse) states() map[string]string {
 	return all
 }
 
-// rest waits until nothing is left to be sent.
+// rest waits until nothing is left to be taken in or sent.
 func (s *slackHouse) rest() {
 	s.t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "latchkey.db")+"?mode=ro")
@@ -145,7 +145,7 @@ func (s *slackHouse) rest() {
 		s.t.Fatal(err)
 	}
 	defer db.Close()
-	rigs.Until(s.t, "everything to be sent", func() bool {
+	rigs.Until(s.t, "everything to be taken in and sent", func() bool {
 		var n int
 		return db.QueryRow("SELECT (SELECT count(*) FROM outbox WHERE state = 0) + (SELECT count(*) FROM inbound)").Scan(&n) == nil && n == 0
 	})
@@ -319,6 +319,7 @@ func TestSlackAnyOrder(t *testing.T) {
 		}
 		close(work)
 		wg.Wait()
+		h.rest()
 		for _, u := range h.users {
 			// Whether the opening comes before anything was said decides
 			// whether it is one; all else counts once.
@@ -332,6 +333,7 @@ func TestSlackAnyOrder(t *testing.T) {
 				}
 				h.deliver(x)
 			}
+			h.rest()
 			var sess bot.Session
 			err := h.db.View(t.Context(), func(tx bot.Tx) error {
 				c, err := tx.Conversation(h.conv(u))
