@@ -75,7 +75,7 @@ func Manifest(o Options, callback string) ([]byte, error) {
 	bits, _ := permissions(o.Desk)
 	m := manifest{
 		Name: o.BotName, InstallLink: InstallLink(id, o.Desk), Scopes: []string{"bot", "applications.commands"}, Permissions: bits,
-		Intents: []string{"DIRECT_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
+		Intents: []string{"DIRECT_MESSAGES", "GUILD_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
 		Settings: map[string]string{
 			"General Information / Name":                       o.BotName,
 			"General Information / Interactions Endpoint URL":  endpoint,
@@ -107,7 +107,7 @@ func Notes(applicationID string, desk bool) string {
 	_, names := permissions(desk)
 	return strings.Join([]string{
 		"Discord takes no manifest. Make an application at https://discord.com/developers/applications and set what stands under developer_portal.",
-		"Scopes: bot, applications.commands. Permissions: " + names + ". Intents: direct messages (4096), none privileged.",
+		"Scopes: bot, applications.commands. Permissions: " + names + ". Intents: direct messages and messages of servers (4608), none privileged: of what is written in a server, only mentions of the bot have a content.",
 		"Add it to your server: " + link,
 		"The command /setup is registered by the bot itself when it connects.",
 		"Next: latchkey doctor",

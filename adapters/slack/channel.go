@@ -2,7 +2,10 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -132,39 +135,30 @@ const roomBack = 200
 // saidIn is sent for a channel or a thread
 // (https://docs.slack.dev/reference/methods/conversations.replies).
 func (a *Adapter) saidIn(ctx context.Context, to address, mark string) (receipt, *bot.SendError) {
-	cursor := ""
+	method, form := "conversations.history", url.Values{"channel": {to.Room}, "limit": {strconv.Itoa(roomBack)}, "include_all_metadata": {"true"}}
+	if to.Thread != "" {
+		method = "conversations.replies"
+		form.Set("ts", to.Thread)
+	}
 	for {
-		var ms []slack.Message
-		more := ""
-		method := "conversations.history"
-		if to.Thread != "" {
-			method = "conversations.replies"
+		var page struct {
+			Messages []json.RawMessage `json:"messages"`
+			Meta     struct {
+				Next string `json:"next_cursor"`
+			} `json:"response_metadata"`
 		}
-		err := a.ask(ctx, method, func(ctx context.Context, api *slack.Client) (err error) {
-			if to.Thread != "" {
-				ms, _, more, err = api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{ChannelID: to.Room, Timestamp: to.Thread, Cursor: cursor, Limit: roomBack, IncludeAllMetadata: true})
-				return err
-			}
-			h, err := api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: to.Room, Limit: roomBack, IncludeAllMetadata: true})
-			if err == nil {
-				ms = h.Messages
-			}
-			return err
-		})
+		err := a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, &page) })
 		if err != nil {
 			if err = closedRoom(err); err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
 				err.Kind = bot.SendRetry // of asking, nothing was shown
 			}
 			return receipt{}, err
 		}
-		for i := range ms {
-			if m := &ms[i]; m.Metadata.EventType == metaType && m.Metadata.EventPayload["key"] == mark && stamp.MatchString(m.Timestamp) {
-				return receipt{channel: to.Room, ts: m.Timestamp}, nil
-			}
+		r := marked(page.Messages, to.Room, mark)
+		if r.ts != "" || to.Thread == "" || page.Meta.Next == "" { // a channel begins with the newest, a thread with the oldest
+			return r, nil
 		}
-		if cursor = more; cursor == "" { // a thread begins with the oldest
-			return receipt{}, nil
-		}
+		form.Set("cursor", page.Meta.Next)
 	}
 }
 

@@ -2,6 +2,7 @@ package slack_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -215,6 +216,9 @@ func TestRoomSaidOnce(t *testing.T) {
 			t.Fatal(se)
 		}
 	}
+	w.Set(func(w *slacktest.Workspace) { // somebody else's message, of a shape that nobody expects
+		w.Odd = json.RawMessage(`{"type":"message","ts":"1.000001","user":"U0X","files":7,"blocks":{"a":1},"metadata":[]}`)
+	})
 	for name, to := range map[string]bot.Opened{"channel": room, "thread": under} {
 		mend := w.Workspace.Fault(id, slacktest.Doubt)
 		_, se := send(to, name, 1)

@@ -195,7 +195,13 @@ func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.Se
 		}
 		return receipt{}, err
 	}
-	for _, raw := range h.Messages {
+	return marked(h.Messages, room, mark), nil
+}
+
+// marked finds the message with a mark. Each is decoded by itself: an odd one of
+// somebody else's hides no other.
+func marked(all []json.RawMessage, room, mark string) receipt {
+	for _, raw := range all {
 		var m struct {
 			TS       string `json:"ts"`
 			Metadata struct {
@@ -213,9 +219,9 @@ func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.Se
 		if fileID.MatchString(m.Metadata.Payload.File) {
 			r.file = m.Metadata.Payload.File
 		}
-		return r, nil
+		return r
 	}
-	return receipt{}, nil
+	return receipt{}
 }
 
 // uploadPNG gives Slack a picture in the three steps that it documents

@@ -306,7 +306,18 @@ func (w *Workspace) replies(a args) result {
 	if to < len(list) {
 		next = strconv.Itoa(to)
 	}
-	return result{"messages": list[min(from, to):to], "has_more": next != "", "response_metadata": result{"next_cursor": next}}
+	return result{"messages": w.page(list[min(from, to):to]), "has_more": next != "", "response_metadata": result{"next_cursor": next}}
+}
+
+// page is a page of messages.
+func (w *Workspace) page(list []result) (all []any) {
+	if w.Odd != nil {
+		all = append(all, w.Odd)
+	}
+	for _, v := range list {
+		all = append(all, v)
+	}
+	return all
 }
 
 func (w *Workspace) history(a args) result {
@@ -332,7 +343,7 @@ func (w *Workspace) history(a args) result {
 		}
 		list = append(list, v)
 	}
-	return result{"messages": list, "has_more": len(all) > len(list)}
+	return result{"messages": w.page(list), "has_more": len(all) > len(list)}
 }
 
 func (m *Message) json() result {

@@ -32,10 +32,11 @@ const AllScopes = "app_mentions:read,channels:history,chat:write,commands,files:
 // Set.
 type Workspace struct {
 	Now    func() time.Time
-	Scopes string        // of the bot token, as X-OAuth-Scopes
-	Life   time.Duration // of a trigger
-	Wait   time.Duration // for an acknowledgement, before it counts as none
-	Ready  bool          // files are there at once; else only when they are shown a second time
+	Scopes string          // of the bot token, as X-OAuth-Scopes
+	Life   time.Duration   // of a trigger
+	Wait   time.Duration   // for an acknowledgement, before it counts as none
+	Odd    json.RawMessage // stands first on each page of a channel or a thread
+	Ready  bool            // files are there at once; else only when they are shown a second time
 	// Missing: files are never there when they are shown.
 	Missing bool
 	// Rates are the calls a minute that it takes of a method; what is more is
