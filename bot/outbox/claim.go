@@ -122,18 +122,37 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	}
 	b.mu.Unlock()
 	var rows []bot.Claimed
+	var expected []bot.ConversationID
 	err = b.store.Update(ctx, func(tx bot.Tx) (err error) {
 		rows, err = tx.Claim(w, id, lane, free)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for i := range rows {
+			conv := rows[i].Conversation
+			if _, ok := b.claiming[conv]; !ok {
+				b.claiming[conv] = nil
+				expected = append(expected, conv)
+			}
+		}
 		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("claim messages of %s: %w", id, err)
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ch.more = ch.more || len(rows) >= free
-	for i := range rows {
-		b.take(&rows[i])
+	if err == nil {
+		ch.more = ch.more || len(rows) >= free
+		for i := range rows {
+			b.take(&rows[i])
+		}
+	}
+	for _, conv := range expected {
+		early := b.claiming[conv]
+		delete(b.claiming, conv)
+		for _, e := range early {
+			b.commit(e.conv, e.rows, e.retract)
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("claim messages of %s: %w", id, err)
 	}
 	// What was taken may have left something behind it that is due now, too:
 	// in another lane of this look, or when it is done (queue.more).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,6 +72,10 @@ type Outbox struct {
 	// released are conversations whose messages were given back to the table a
 	// moment ago. What a turn says there that has not seen it waits behind them.
 	released map[bot.ConversationID]release
+	// claiming are conversations of which a row is claimed in the store and not
+	// in memory yet. A turn that sees it owned may hand over what it said before
+	// that: it is kept here, and comes after the row.
+	claiming map[bot.ConversationID][]committed
 	untold   map[bot.ConversationID]struct{} // where something was left out and nobody was told
 	next     time.Time                       // when something that waits will be due, by Options.Clock; zero: nothing is known to be
 	marker   marker
@@ -78,6 +83,13 @@ type Outbox struct {
 }
 
 type release struct{ at, due time.Time }
+
+// A committed is what Committed was given.
+type committed struct {
+	conv    *bot.Conversation
+	rows    []bot.OutboxRow
+	retract bool
+}
 
 // New makes an Outbox. It sends nothing until Run.
 func New(o Options) *Outbox {
@@ -105,6 +117,7 @@ func New(o Options) *Outbox {
 		channels: make(map[bot.ChannelID]*channel, len(o.Adapters)),
 		queues:   make(map[bot.ConversationID]*queue),
 		released: make(map[bot.ConversationID]release),
+		claiming: make(map[bot.ConversationID][]committed),
 		untold:   make(map[bot.ConversationID]struct{}),
 		wake:     make(chan struct{}, 1),
 		rearm:    make(chan struct{}, 1),
@@ -194,6 +207,15 @@ func (b *Outbox) Ready() <-chan struct{} { return b.ready }
 func (b *Outbox) Committed(conv *bot.Conversation, rows []bot.OutboxRow, retract bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if early, ok := b.claiming[conv.ID]; ok {
+		b.claiming[conv.ID] = append(early, committed{conv, slices.Clone(rows), retract})
+		return
+	}
+	b.commit(conv, rows, retract)
+}
+
+// commit puts what a turn said into its queue. b.mu is held.
+func (b *Outbox) commit(conv *bot.Conversation, rows []bot.OutboxRow, retract bool) {
 	if b.closed {
 		return // the rows are in the table; the next start sends them
 	}
