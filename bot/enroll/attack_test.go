@@ -313,6 +313,7 @@ func (s *scene) work() {
 			err = s.Enroll.HandleMoved(s.Context(), j)
 		case enroll.Lapse:
 			err = s.Enroll.HandleLapse(s.Context(), j)
+		case turn.TakeBack: // nothing is sent here, so nothing can be taken back
 		default:
 			err = fmt.Errorf("unknown job %T", j)
 		}
