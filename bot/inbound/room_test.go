@@ -41,7 +41,11 @@ func (p *platform) Resume(_ context.Context, d bot.Deferred) (bot.Arrival, error
 	if p.what != nil {
 		ev = p.what(d, ev)
 	}
-	return bot.Arrival{Event: ev, Vouch: &bot.Vouch{Email: "ada@contoso.example", Evidence: "test"}, After: func() { p.after++ }}, nil
+	return bot.Arrival{Event: ev, Vouch: &bot.Vouch{Email: "ada@contoso.example", Evidence: "test"}, After: func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.after++
+	}}, nil
 }
 
 // A house takes events in, with a store behind it.
@@ -168,8 +172,11 @@ func TestOrder(t *testing.T) {
 		synctest.Wait()
 		h.want(t, "in the end", "y says 3", "y says 4", "x says 1", "x says 2")
 		waiting(t, r, 0)
-		if p.after != 4 {
-			t.Errorf("what follows was done %d times", p.after)
+		p.mu.Lock()
+		after := p.after
+		p.mu.Unlock()
+		if after != 4 {
+			t.Errorf("what follows was done %d times", after)
 		}
 		stop()
 	})
@@ -230,8 +237,11 @@ func TestTwoProcesses(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		h.want(t, "while somebody has it")
 		time.Sleep(20 * time.Second)
-		if len(idle.tries) > 0 && !slices.Equal(idle.tries, []string{"x 1"}) || slices.Contains(idle.tries, "y 2") {
-			t.Errorf("the other one tried %q", idle.tries)
+		idle.mu.Lock()
+		tries := slices.Clone(idle.tries)
+		idle.mu.Unlock()
+		if len(tries) > 0 && !slices.Equal(tries, []string{"x 1"}) || slices.Contains(tries, "y 2") {
+			t.Errorf("the other one tried %q", tries)
 		}
 		stopLives()
 		time.Sleep(6 * time.Second)

@@ -935,6 +935,10 @@ func TestUnreadableMessage(t *testing.T) {
 	p.hears("[1] Start")
 	p.types("1")
 	p.hears("user name")
+	rigs.Until(t, "both are given up", func() bool {
+		log, err := os.ReadFile(filepath.Join(dir, "demo.log"))
+		return err == nil && strings.Count(string(log), "cannot be read and is given up") == 2
+	})
 	p.leaves()
 	db, err := store.Open(t.Context(), store.Options{DSN: filepath.Join(dir, "latchkey.db"), Logger: discard()})
 	if err != nil {

@@ -133,7 +133,7 @@ func TestDoctorPrints(t *testing.T) {
 	if err := examine(t.Context(), &out, h, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"slack-good\n", "good     bot token: works\n", "look     clock: is 40 s behind\n           switch on time synchronisation\n", "2 good, 1 to look at, 0 not looked at\n"} {
+	for _, want := range []string{"slack-good\n", "good     bot token: works\n", "look     clock: is 40 s behind\n           switch on time synchronisation\n", "3 good, 1 to look at, 0 not looked at\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}
@@ -142,7 +142,7 @@ func TestDoctorPrints(t *testing.T) {
 	h.stopped.Store(bot.ChannelID("slack-good"), bot.Health{Text: "stopped: no route"})
 	out.Reset()
 	err := examine(t.Context(), &out, h, true)
-	if err == nil || !strings.Contains(err.Error(), "2 of 6 broken") {
+	if err == nil || !strings.Contains(err.Error(), "2 of 7 broken") {
 		t.Errorf("error %v", err)
 	}
 	if s := out.String(); !strings.Contains(s, "BROKEN   connection: stopped: no route") || !strings.Contains(s, "panicked: string") || strings.Contains(s, "secret value") {

@@ -249,7 +249,7 @@ func TestSyncProgress(t *testing.T) {
 	now := time.Now()
 	for want, s := range map[string]bot.SyncState{
 		"3 pages, 2500 accounts": {Phase: bot.SyncAccounts, Pages: 3, Read: 2500, Due: now.Add(-time.Second)},
-		"1 pages, 7 lines; the directory asks to wait until " + now.Add(time.Minute).Format("15:04:05"): {Phase: bot.SyncReport, Pages: 1, Read: 7, Due: now.Add(time.Minute)},
+		"1 page, 7 lines; the directory asks to wait until " + now.Add(time.Minute).Format("15:04:05"): {Phase: bot.SyncReport, Pages: 1, Read: 7, Due: now.Add(time.Minute)},
 		"9 pages, 2600 accounts and members": {Phase: bot.SyncMembers, Pages: 9, Read: 2600, Due: now.Add(time.Minute), Failures: 1},
 	} {
 		if got := syncProgress(s, now); got != want {

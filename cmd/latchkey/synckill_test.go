@@ -290,7 +290,7 @@ func (k *killed) between() {
 		if err != nil {
 			k.Fatal(err)
 		}
-		if _, err := c.Exec(k.Context(), `UPDATE outbox SET not_before = 0 WHERE live = 1 AND state = 0`); err != nil {
+		if _, err := c.Exec(k.Context(), `UPDATE outbox SET due = 0 WHERE live = 1 AND state = 0`); err != nil {
 			k.Fatal(err)
 		}
 		c.Close(context.Background())
