@@ -925,7 +925,7 @@ func TestUnreadableMessage(t *testing.T) {
 	if err := s.change(`INSERT INTO conversation (id, channel, user_id, out_seq, version, updated) VALUES ('terminal|other', 'terminal', 'other', 0, 0, 1)`); err != nil {
 		t.Fatal(err)
 	}
-	for _, conversation := range []string{"terminal|demo", "terminal|other"} {
+	for _, conversation := range []string{"terminal:demo", "terminal|other"} {
 		if err := s.change(fmt.Sprintf(`INSERT INTO outbox (conversation, seq, message, fleeting, live, state, attempts, due, receipt, error, created_at, account)
 			VALUES ('%s', 0, x'7b', 0, 1, 0, 0, 0, '', '', 1, 'terminal')`, conversation)); err != nil {
 			t.Fatal(err)
