@@ -536,6 +536,7 @@ func TestDoubtIsLookedUp(t *testing.T) {
 				}
 				r.say("a", "1")
 				time.Sleep(12 * time.Hour)
+				synctest.Wait()
 				if len(chat.Attempts()) != tc.attempts || len(looks) != tc.looks {
 					t.Errorf("%d attempts, %d looks", len(chat.Attempts()), len(looks))
 				}
