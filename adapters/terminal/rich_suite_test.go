@@ -74,6 +74,14 @@ type pane struct {
 	open  bool                // known is of now
 }
 
+// stayOpen are terminals of tests that are over. The full screen asks for their
+// size in a goroutine that nothing waits for, so nothing closes them before the
+// tests end.
+var stayOpen struct {
+	sync.Mutex
+	ttys []*os.File
+}
+
 func openPane(t testing.TB, house *adaptertest.House) adaptertest.Platform {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lk") // a socket's path is short; a test's folder may not be
@@ -82,9 +90,9 @@ func openPane(t testing.TB, house *adaptertest.House) adaptertest.Platform {
 	}
 	p := &pane{t: t, house: house, tmux: rigs.Tool(t, "", "tmux"), sock: filepath.Join(dir, "s"), dir: dir}
 	t.Cleanup(func() {
-		for _, f := range p.ttys {
-			f.Close()
-		}
+		stayOpen.Lock()
+		stayOpen.ttys = append(stayOpen.ttys, p.ttys...)
+		stayOpen.Unlock()
 		exec.Command(p.tmux, "-S", p.sock, "kill-server").Run()
 		os.RemoveAll(dir)
 	})
