@@ -313,7 +313,10 @@ func (b *Outbox) Close(ctx context.Context) error {
 	if e := b.flushLast(ctx); e != nil && err == nil {
 		err = e
 	}
-	if id := b.worker.ID; id != bot.Nobody {
+	b.mu.Lock()
+	id := b.worker.ID
+	b.mu.Unlock()
+	if id != bot.Nobody {
 		ctx, cancel := briefly(ctx)
 		defer cancel()
 		if e := b.store.EndWorker(ctx, id); e != nil { // the others find out
