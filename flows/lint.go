@@ -35,14 +35,15 @@ var guideLine = regexp.MustCompile(`^S([1-9]|[1-5][0-9]|6[01])$`)
 
 // linter finds in a linked set what would trouble people later.
 type linter struct {
-	set   *Set
-	probs Problems
-	full  bool // the catalogue declares checks, so that outcomes and slots can be followed
+	set     *Set
+	probs   Problems
+	full    bool     // the catalogue declares checks, so that outcomes and slots can be followed
+	signals []string // that the catalogue's checks raise
 }
 
 // lint reports everything that is wrong in a set whose names are all resolved.
 func lint(set *Set) Problems {
-	l := &linter{set: set, full: len(set.Catalogue.Checks) > 0}
+	l := &linter{set: set, full: len(set.Catalogue.Checks) > 0, signals: set.Catalogue.Signals()}
 	l.languages()
 	l.lists()
 	for _, f := range set.order {
@@ -117,10 +118,9 @@ func (l *linter) flow(f *Flow) {
 		l.choices(s)
 		l.messages(s)
 		if l.full {
-			signals := l.set.Catalogue.Signals()
 			for i := range s.Signals {
-				if o := &s.Signals[i]; !slices.Contains(signals, o.Name) {
-					l.bad(o.Pos, "nothing raises the signal %q%s; there are %s", o.Name, hint(o.Name, signals), strings.Join(signals, ", "))
+				if o := &s.Signals[i]; !slices.Contains(l.signals, o.Name) {
+					l.bad(o.Pos, "nothing raises the signal %q%s; there are %s", o.Name, hint(o.Name, l.signals), strings.Join(l.signals, ", "))
 				}
 			}
 		}

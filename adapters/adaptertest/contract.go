@@ -244,10 +244,10 @@ func (b *bench) wellFormed(g *guest, ev *bot.Event) {
 		b.Errorf("conversation %q, before it was %q", ev.Conversation, g.conv)
 	case len(ev.Address) > 4096:
 		b.Errorf("an address of %d bytes, at most 4096", len(ev.Address))
-	case ev.TooLong || ev.TooFast || ev.Signal != nil:
+	case ev.TooLong || ev.TooFast || ev.Signal != nil || ev.Begin != nil || ev.Agent != nil:
 		b.Errorf("the adapter sets what is not its own: %s", describe(ev))
-	case ev.Kind == bot.Notice:
-		b.Errorf("a notice from an adapter: %s", describe(ev))
+	case ev.Kind.Ours():
+		b.Errorf("an adapter makes an event that only we make: %s", describe(ev))
 	case ev.Kind != bot.Text && ev.Text != "", ev.Kind != bot.Press && ev.Choice != "", (ev.Kind == bot.Submit) != (ev.Form != nil):
 		b.Errorf("values of another kind: %s", describe(ev))
 	}

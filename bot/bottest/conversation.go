@@ -112,7 +112,7 @@ func (c *Conversation) Do(ev bot.Event) *Conversation {
 		ev.ID = fmt.Sprintf("%s-%d", c.ID, c.n)
 	}
 	ev.Channel, ev.Conversation = c.from.Channel(), c.ID
-	if ev.From == "" && ev.Kind != bot.Notice {
+	if ev.From == "" && !ev.Kind.Ours() {
 		ev.From = c.User
 	}
 	if ev.Locale == "" {

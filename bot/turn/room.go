@@ -163,6 +163,9 @@ func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool, with extra)
 	if err := clean(ev); err != nil {
 		return nil, false, err
 	}
+	if ev.Kind == bot.Agent && r.desk == nil {
+		return nil, false, fmt.Errorf("turn: %w: an agent's event, and there is no desk; switch it on", ErrEvent)
+	}
 	who := author{}
 	if !ev.Kind.Ours() {
 		who = author{ev.Channel, ev.From}

@@ -401,7 +401,11 @@ func TestConversationOfADeskThatIsGone(t *testing.T) {
 	c.Say("desk").Expect("1: desk")
 	c.Say("is anybody there").Expect("begin , back true")
 	c.Say("hello").Expect("2: hello")
-	c.Do(bot.Event{Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Text: "psst"}}).Quiet()
+	ev := bot.Event{ID: "psst", Channel: ch, Conversation: "a", Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Text: "psst"}}
+	if err := h.room.Accept(t.Context(), ev); !errors.Is(err, turn.ErrEvent) {
+		t.Errorf("an agent where there is no desk: %v", err)
+	}
+	c.Quiet()
 }
 
 type desk func(bot.Tx, *bot.Conversation, *bot.Session, *bot.Event) (turn.Route, error)

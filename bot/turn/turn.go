@@ -155,7 +155,7 @@ func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 		if !t.ev.Kind.Ours() { // it was meant for somebody who is not there any more
 			t.begins(&bot.Begin{Back: true})
 		}
-		return t.ev.Kind != bot.Agent, nil
+		return true, nil
 	}
 	t.out.Flow, t.out.Step = "desk", ""
 	way, err := r.desk.Route(tx, c, &t.session, &t.ev)
