@@ -22,16 +22,17 @@ type GivenUp struct {
 	Error string    // why; without numbers and addresses
 }
 
-// GivenUp lists the jobs that were given up in the last 14 days, the newest
-// first, at most limit of them. Those that nobody has to look at (bot.DropJob)
+// GivenUp lists the jobs that were given up since a time, and not more than 14
+// days ago, the newest first, at most limit of them. Those that nobody has to look at (bot.DropJob)
 // are not among them, nor those that Revive or Forget was called for.
-func (db *DB) GivenUp(ctx context.Context, limit int) ([]GivenUp, error) {
+func (db *DB) GivenUp(ctx context.Context, since time.Time, limit int) ([]GivenUp, error) {
 	var list []GivenUp
 	err := db.view(ctx, func(t *tx) error {
 		list = nil
 		return t.c.(texter).ask(`SELECT id, kind, /*sqlite json(args)*/ /*postgres CAST(args AS TEXT)*/,
 			/*sqlite json_extract(errors, '$[#-1]')*/ /*postgres CAST(errors[array_upper(errors, 1)] AS TEXT)*/ FROM river_job
 			WHERE state IN ('cancelled', 'discarded') AND finalized_at IS NOT NULL AND errors IS NOT NULL
+			AND /*sqlite unixepoch(finalized_at)*/ /*postgres EXTRACT(EPOCH FROM finalized_at)*/ >= CAST($1 AS BIGINT)
 			ORDER BY finalized_at DESC, id DESC`, func(r row) {
 			var last struct {
 				At      time.Time
@@ -47,7 +48,7 @@ func (db *DB) GivenUp(ctx context.Context, limit int) ([]GivenUp, error) {
 			}
 			list = append(list, GivenUp{ID: r.int(0), Kind: r.text(1), Args: json.RawMessage(r.text(2)), Tries: last.Attempt,
 				At: last.At.UTC(), Error: strings.TrimPrefix(why, "given up: ")})
-		})
+		}, max(0, since.Unix()))
 	})
 	return list, wrap("list jobs that were given up", err)
 }

@@ -82,7 +82,7 @@ func TestGivenUpJobs(t *testing.T) {
 			t.Helper()
 			for end := time.Now().Add(bottest.Patience); ; time.Sleep(20 * time.Millisecond) {
 				var err error
-				if list, err = db.GivenUp(t.Context(), 100); err != nil {
+				if list, err = db.GivenUp(t.Context(), time.Time{}, 100); err != nil {
 					t.Fatal(err)
 				}
 				if len(list) == n {
@@ -99,6 +99,11 @@ func TestGivenUpJobs(t *testing.T) {
 			by[string(g.Args)] = g
 			if g.Kind != "ping" || time.Since(g.At) > time.Hour || g.At.IsZero() {
 				t.Errorf("%+v", g)
+			}
+		}
+		for since, want := range map[time.Time]int{time.Now().Add(-time.Hour): 2, time.Now().Add(time.Hour): 0} {
+			if some, err := db.GivenUp(t.Context(), since, 100); err != nil || len(some) != want {
+				t.Errorf("since %v: %d given up, want %d (%v)", since, len(some), want, err)
 			}
 		}
 		var dropped, worn store.GivenUp

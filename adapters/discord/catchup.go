@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"latchkey/bot"
 )
 
 // What is fetched after a connection that could not be resumed, at most.
@@ -97,7 +99,7 @@ func (a *Adapter) messages(ctx context.Context, channel, after string) (page []*
 		if !errors.As(err, &no) || no.gone() || no.Called || try == 4 || no.Status >= 400 && no.Status < 500 && no.Status != http.StatusTooManyRequests {
 			return nil, false, err
 		}
-		if !sleep(ctx, min(max(no.After, time.Second), time.Minute)) {
+		if !bot.Sleep(ctx, min(max(no.After, time.Second), time.Minute)) {
 			return nil, false, err
 		}
 	}

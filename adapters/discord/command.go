@@ -121,7 +121,7 @@ func (a *Adapter) register(r *run) {
 			a.o.Log.Error("the slash command could not be registered; people can still write direct messages", "err", err)
 			return
 		}
-		if !sleep(r.ctx, time.Duration(try+1)*5*time.Second) {
+		if !bot.Sleep(r.ctx, time.Duration(try+1)*5*time.Second) {
 			return
 		}
 	}

@@ -215,14 +215,14 @@ func (a *Adapter) supervise(r *run) {
 	wait := a.pace.again
 	for r.ctx.Err() == nil {
 		if l == nil {
-			if rest := a.pace.identify - time.Since(identified); !identified.IsZero() && rest > 0 && !sleep(r.ctx, rest) {
+			if rest := a.pace.identify - time.Since(identified); !identified.IsZero() && rest > 0 && !bot.Sleep(r.ctx, rest) {
 				break
 			}
 			identified = time.Now()
 			var err error
 			if l, err = a.line(r); err != nil {
 				a.setHealth(false, "the library refuses the token; set it anew")
-				sleep(r.ctx, wait)
+				bot.Sleep(r.ctx, wait)
 				continue
 			}
 		}
@@ -261,7 +261,7 @@ func (a *Adapter) supervise(r *run) {
 		if l != nil && l.resumes() {
 			pause = min(wait, a.pace.resume)
 		}
-		if !sleep(r.ctx, pause/2+rand.N(pause/2+1)) {
+		if !bot.Sleep(r.ctx, pause/2+rand.N(pause/2+1)) {
 			break
 		}
 		wait = min(2*wait, a.pace.most)
@@ -274,7 +274,7 @@ func (a *Adapter) supervise(r *run) {
 // standBy waits as long as it gets, or until there is another token.
 func (a *Adapter) standBy(ctx context.Context, used bot.Secret) {
 	for until := time.Now().Add(a.pace.most); time.Now().Before(until) && a.o.Token.One() == used; {
-		if !sleep(ctx, min(a.pace.again, time.Until(until)+time.Millisecond)) {
+		if !bot.Sleep(ctx, min(a.pace.again, time.Until(until)+time.Millisecond)) {
 			return
 		}
 	}

@@ -87,7 +87,7 @@ func (a *Adapter) after(ctx context.Context, q request) error {
 	for try := 0; ; try++ {
 		_, err := a.do(ctx, q)
 		var no *refusal
-		if err == nil || !errors.As(err, &no) || no.Status != http.StatusNotFound || try == 5 || !sleep(ctx, 200*time.Millisecond) {
+		if err == nil || !errors.As(err, &no) || no.Status != http.StatusNotFound || try == 5 || !bot.Sleep(ctx, 200*time.Millisecond) {
 			return err
 		}
 	}

@@ -123,7 +123,7 @@ func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func())
 				tell()
 			}
 		}
-		if !sleep(r.ctx, wait/2+rand.N(wait/2+1)) {
+		if !bot.Sleep(r.ctx, wait/2+rand.N(wait/2+1)) {
 			return false
 		}
 	}

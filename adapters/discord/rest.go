@@ -16,6 +16,8 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 	"golang.org/x/time/rate"
+
+	"latchkey/bot"
 )
 
 const (
@@ -81,7 +83,7 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 		if time.Now().After(until) {
 			return nil, &refusal{Status: http.StatusTooManyRequests, After: time.Second}
 		}
-		if !sleep(ctx, pause) {
+		if !bot.Sleep(ctx, pause) {
 			return nil, &refusal{Called: true}
 		}
 	}
@@ -90,7 +92,7 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 	case wait > patience:
 		b.Unlock()
 		return nil, &refusal{Status: http.StatusTooManyRequests, After: wait}
-	case wait > 0 && !sleep(ctx, wait):
+	case wait > 0 && !bot.Sleep(ctx, wait):
 		b.Unlock()
 		return nil, &refusal{Called: true}
 	}
@@ -105,23 +107,11 @@ func (a *Adapter) turnOf(ctx context.Context, l *rate.Limiter) error {
 	case wait > patience:
 		r.Cancel()
 		return &refusal{Status: http.StatusTooManyRequests, After: wait, Global: true}
-	case wait > 0 && !sleep(ctx, wait), ctx.Err() != nil:
+	case wait > 0 && !bot.Sleep(ctx, wait), ctx.Err() != nil:
 		r.Cancel()
 		return &refusal{Called: true}
 	}
 	return nil
-}
-
-// sleep waits and reports whether the context lasted.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // refused says what an error of the library is. The library's own text is never

@@ -134,7 +134,7 @@ func (a *Adapter) askEach(ctx context.Context) {
 			k.mu.Lock()
 			k.queue = slices.Insert(k.queue, 0, q)
 			k.mu.Unlock()
-			sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute))
+			bot.Sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute))
 			continue
 		}
 		k.mu.Lock()
@@ -197,7 +197,7 @@ func (a *Adapter) askList(ctx context.Context) {
 		})
 		switch {
 		case err == nil:
-		case err.Kind == bot.SendThrottled && sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute)):
+		case err.Kind == bot.SendThrottled && bot.Sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute)):
 			continue
 		default:
 			a.o.Log.Warn("slack: the list of members is not read; people are looked up one by one", "err", err)

@@ -145,7 +145,7 @@ func (a *Adapter) watchToken(ctx context.Context, way bool) error {
 		case way:
 			a.health.way(a.o.Now(), false, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
 		}
-		if !sleep(ctx, jitter(wait)) {
+		if !bot.Sleep(ctx, jitter(wait)) {
 			return nil
 		}
 	}
@@ -153,15 +153,3 @@ func (a *Adapter) watchToken(ctx context.Context, way bool) error {
 
 // jitter spreads what many do at once: between half of d and d.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-// sleep reports false when ctx has ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -124,7 +124,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 			break
 		}
 		if x.File != "" && strings.HasSuffix(failed.Err.Error(), ": invalid_blocks") {
-			if pause <= 2*time.Second && sleep(ctx, pause) {
+			if pause <= 2*time.Second && bot.Sleep(ctx, pause) {
 				continue
 			}
 			if !secret { // it is told in words, then

@@ -27,7 +27,7 @@ func (a *Adapter) runSockets(ctx context.Context) error {
 	var all sync.WaitGroup
 	for i := range socketLines {
 		all.Go(func() {
-			if i == 0 || sleep(ctx, jitter(firstPause)) { // not all at once
+			if i == 0 || bot.Sleep(ctx, jitter(firstPause)) { // not all at once
 				a.runSocket(ctx, i)
 			}
 		})
@@ -60,7 +60,7 @@ func (a *Adapter) runSocket(ctx context.Context, i int) {
 		tokens := a.o.AppToken()
 		if len(tokens) == 0 {
 			a.line(i, false, "there is no app token any more; set app_token")
-			if !sleep(ctx, jitter(pause)) {
+			if !bot.Sleep(ctx, jitter(pause)) {
 				return
 			}
 			pause = min(2*pause, lastPause)
@@ -80,7 +80,7 @@ func (a *Adapter) runSocket(ctx context.Context, i int) {
 		}
 		a.line(i, false, socketTrouble(code))
 		a.o.Log.Error("slack: "+socketTrouble(code), "again_in", pause)
-		if !sleep(ctx, jitter(pause)) {
+		if !bot.Sleep(ctx, jitter(pause)) {
 			return
 		}
 		pause = min(2*pause, lastPause)

@@ -146,7 +146,7 @@ func (a *Adapter) takeDown(x *wait) {
 		defer a.work.Done()
 		for range 30 {
 			err := a.react(ctx, "reactions.remove", x.channel, x.ts)
-			if err == nil || err.Kind != bot.SendThrottled || !sleep(ctx, jitter(2*max(err.After, time.Second))) {
+			if err == nil || err.Kind != bot.SendThrottled || !bot.Sleep(ctx, jitter(2*max(err.After, time.Second))) {
 				return
 			}
 		}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/time/rate"
+
+	"latchkey/bot"
 )
 
 // How long the connector's keys are used. Microsoft asks to look at least once
@@ -81,7 +83,7 @@ func (k *keys) find(ctx context.Context, id string) (found *key, ok bool, err er
 			return found, true, nil
 		}
 		if wait := k.wait(usable); wait > 0 {
-			if usable || !sleep(ctx, wait) {
+			if usable || !bot.Sleep(ctx, wait) {
 				return nil, false, k.trouble()
 			}
 			continue
@@ -185,21 +187,9 @@ func (k *keys) keep(ctx context.Context, told func(error)) {
 			return
 		}
 		told(err)
-		if !sleep(ctx, pause) {
+		if !bot.Sleep(ctx, pause) {
 			return
 		}
-	}
-}
-
-// sleep reports false when ctx has ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

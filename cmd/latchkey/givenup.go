@@ -44,7 +44,7 @@ const mostGivenUp = 10_000
 
 // listGivenUp lists the jobs that were given up, the newest first.
 func (h *house) listGivenUp(ctx context.Context, limit int) ([]givenUp, error) {
-	jobs, err := h.db.GivenUp(ctx, limit)
+	jobs, err := h.db.GivenUp(ctx, time.Time{}, limit)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
 	}
@@ -177,15 +177,13 @@ func (h *house) askAgain(ctx context.Context, challenge string) error {
 // countGivenUp counts the codes, the notices and the rest that were given up
 // since a time, in words; empty: none.
 func (h *house) countGivenUp(ctx context.Context, since time.Time) (string, error) {
-	jobs, err := h.db.GivenUp(ctx, mostGivenUp)
+	jobs, err := h.db.GivenUp(ctx, since, mostGivenUp)
 	if err != nil {
 		return "", err
 	}
 	n := map[string]int{}
 	for _, j := range jobs {
-		if !j.At.Before(since) {
-			n[j.Kind]++
-		}
+		n[j.Kind]++
 	}
 	return jobWords(n), nil
 }
