@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,8 +56,17 @@ func TestDirectionOfImportsBites(t *testing.T) {
 		{"latchkey/store", "latchkey/cmd/latchkey"},
 		{"latchkey/bot/turn", "latchkey/bot/bottest"},
 		{"latchkey/cmd/latchkey/load", "latchkey/bot/bottest"},
-		{"latchkey/cmd/latchkey", "latchkey/bot/bottest/roomtest"},
-		{"latchkey/cmd/latchkey", "latchkey/store/storetest"},
+		{"latchkey/cmd/latchkey/program", "latchkey/bot/bottest/roomtest"},
+		{"latchkey/cmd/latchkey/command", "latchkey/store/storetest"},
+		{"latchkey/cmd/latchkey", "latchkey/store"},
+		{"latchkey/cmd/latchkey", "latchkey/cmd/latchkey/program"},
+		{"latchkey/cmd/latchkey/program", "latchkey/cmd/latchkey/command"},
+		{"latchkey/cmd/latchkey/program", "github.com/spf13/cobra"},
+		{"latchkey/cmd/latchkey/config", "latchkey/cmd/latchkey/program"},
+		{"latchkey/cmd/latchkey/config", "latchkey/cmd/latchkey/textfmt"},
+		{"latchkey/cmd/latchkey/demo", "latchkey/cmd/latchkey/program"},
+		{"latchkey/cmd/latchkey/load", "latchkey/cmd/latchkey/config"},
+		{"latchkey/cmd/latchkey/newcomer", "latchkey/cmd/latchkey/command"},
 		{"latchkey/adapters/smtp", "latchkey/adapters/adaptertest/rigs"},
 		{"latchkey/adapters/adaptertest/rigs", "latchkey/bot"},
 		{"latchkey/adapters/entra", pretendTenant},
@@ -82,6 +92,34 @@ func TestEveryPackageSaysWhatItIsInChargeOf(t *testing.T) {
 var words = map[string]bool{
 	"latchkey/bot": true, "latchkey/bot/policy": true, "latchkey/bot/failpoint": true, "latchkey/bot/typed": true,
 	"latchkey/bot/readiness": true,
+}
+
+// below are the packages of cmd/latchkey that each of them may import: arrows go
+// down only, from the commands to the program and from there to the
+// configuration. A new package stands here before anything imports it.
+var below = map[string][]string{
+	"latchkey/cmd/latchkey":         {"command"},
+	"latchkey/cmd/latchkey/command": {"program", "demo", "load", "textfmt", "config"},
+	"latchkey/cmd/latchkey/program": {"demo", "textfmt", "config"},
+	"latchkey/cmd/latchkey/demo":    {"config"},
+}
+
+// upward returns why a package of cmd/latchkey may not import another package, or
+// "".
+func upward(from, to string) string {
+	const here = "latchkey/cmd/latchkey/"
+	name, ours := strings.CutPrefix(to, here)
+	switch {
+	case from == "latchkey/cmd/latchkey" && !ours:
+		if strings.Contains(to, ".") || strings.HasPrefix(to, module) {
+			return "main only begins; package command does the rest"
+		}
+	case ours && !slices.Contains(below[from], name):
+		return "arrows go down only: command, program, config"
+	case to == "github.com/spf13/cobra" && from != here+"command":
+		return "only package command knows a command line"
+	}
+	return ""
 }
 
 // pretendTenant serves tests, and the demo as well: cmd may import it, and what
@@ -113,6 +151,11 @@ func forbidden(from, to string) string {
 	}
 	if strings.HasPrefix(from, "latchkey/adapters/") && to == "database/sql" {
 		return "no adapter sees the database"
+	}
+	if strings.HasPrefix(from, "latchkey/cmd/") && !forTests(from) {
+		if why := upward(from, to); why != "" {
+			return why
+		}
 	}
 	inside := strings.HasPrefix(to, module)
 	switch {

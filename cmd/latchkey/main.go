@@ -1,137 +1,16 @@
 // Command latchkey is a chat-bot help desk that enrolls staff for self-service
 // password reset.
 //
-// This folder is in charge of the commands, and it is the only place that
-// knows all rooms and all adapters: wire.go puts the house together, adapters.go
-// lists what may be plugged in, package config reads the configuration. It
-// decides nothing about conversations, codes or people.
+// Here is only the way in. Package command has the commands, one file each, and
+// what they print; package program puts configuration, store and adapters
+// together and runs them; package config reads the configuration. Arrows go
+// down only: command uses program, program uses config, and neither the other
+// way round. None of them decides anything about conversations, codes or people.
 package main
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"runtime/debug"
-	"strings"
-	"sync/atomic"
-	"syscall"
-	"time"
-
-	"github.com/spf13/cobra"
-)
+import "latchkey/cmd/latchkey/command"
 
 // version is set by the release build: -ldflags "-X main.version=1.2.3".
 var version = "dev"
 
-func main() {
-	private()
-	unhurried()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, func() {
-		stop() // a second signal ends the program at once
-		wait := forcedEnd + time.Duration(draining.Load())
-		time.Sleep(wait)
-		fmt.Fprintf(os.Stderr, "latchkey: not done %v after the signal to stop, and ended all the same; what was committed is kept\n", wait)
-		os.Exit(exitError)
-	})
-	os.Exit(run(ctx, std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
-}
-
-// unhurried has memory collected less often in the first second. What the start
-// makes, scripts above all, is kept: looking through it again and again while
-// it grows is a tenth of the way to the first reply. GOGC goes before.
-func unhurried() {
-	if os.Getenv("GOGC") != "" {
-		return
-	}
-	usual := debug.SetGCPercent(400)
-	time.AfterFunc(time.Second, func() { debug.SetGCPercent(usual) })
-}
-
-// forcedEnd is how long after a signal to stop the program ends whatever still
-// hangs: more than what is under way may take (drainTime). The pause before the
-// port is closed comes on top.
-const forcedEnd = drainTime + 10*time.Second
-
-// draining is http.drain of the service that this program runs.
-var draining atomic.Int64
-
-// std is what a command reads and writes.
-type std struct {
-	in  io.Reader
-	out io.Writer
-	err io.Writer
-	env []string
-
-	as    *string  // --as
-	user  string   // who gave the order, when the running service runs the command
-	args  []string // the command line
-	dir   string   // where relative paths begin; empty: the working folder
-	house *house   // the running service, when it runs the command: see control.go
-	feeds bool     // the command reads in: a running service is sent it, too
-
-	goesOn string // what becomes of the command at a running service when whoever gave it goes away; empty: it ends
-}
-
-// getenv returns a variable of env, the last one of its name, or "".
-func (s std) getenv(name string) string {
-	v := ""
-	for _, e := range s.env {
-		if k, val, ok := strings.Cut(e, "="); ok && k == name {
-			v = val
-		}
-	}
-	return v
-}
-
-// Exit codes.
-const (
-	exitOK    = 0
-	exitError = 1 // it did not work; standard error says what, where and how to mend it
-	exitUsage = 2 // the command was not understood
-)
-
-// usageError is a command line that was not understood.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-// run runs one command line and returns the exit code.
-func run(ctx context.Context, s std, args []string) int {
-	s.args = args
-	root := rootCommand(s)
-	root.SetArgs(args)
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
-	err := root.ExecuteContext(ctx)
-	var usage usageError
-	var code codeError
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.As(err, &code):
-		return int(code)
-	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "latchkey: %s\n", flat(usage.Error()))
-		return exitUsage
-	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
-		fmt.Fprintf(s.err, "latchkey: %s; see `latchkey --help`\n", flat(err.Error()))
-		return exitUsage
-	}
-	fmt.Fprintf(s.err, "latchkey: %v\n", err)
-	return exitError
-}
-
-// flat puts cobra's several lines into one.
-func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// usage makes a usage error with a hint at the command's help.
-func usage(cmd *cobra.Command, format string, args ...any) error {
-	return usageError{fmt.Errorf("%s; see `%s --help`", fmt.Sprintf(format, args...), cmd.CommandPath())}
-}
+func main() { command.Main(version) }

@@ -1,0 +1,122 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/directory"
+	"latchkey/store"
+)
+
+// newDirectory makes the room that reads the directory.
+func (h *Program) newDirectory() *directory.Room {
+	e, p := h.Config.Entra, h.Config.Policy
+	d := directory.Deps{
+		Store: h.DB, Source: h.Connections.Source, Groups: e.Groups, ReportEvery: e.ReportEvery,
+		GonePeople: p.ImportGonePeople, GoneShare: p.ImportGoneShare, Alone: h.Config.Store.Path != "", Log: h.Log.With("room", "directory"),
+		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
+			r, err := h.ImportSynced(ctx, m, false)
+			return merged(r), err
+		},
+		Done: func(ctx context.Context, reading bot.Reading) error {
+			if reading == bot.ReportReading {
+				return NoteReadiness(ctx, h.DB, e)
+			}
+			return nil
+		},
+	}
+	if h.SyncsPeople() {
+		d.SyncEvery = e.SyncEvery
+	}
+	return directory.New(d)
+}
+
+// SyncsPeople reports whether people come from the directory.
+func (h *Program) SyncsPeople() bool { return h.Config.Directory == "entra" }
+
+// ImportSynced makes people of what a sync has read.
+func (h *Program) ImportSynced(ctx context.Context, m directory.Merge, dry bool) (store.ImportReport, error) {
+	o := store.ImportOptions{Mode: store.SkipBad, DryRun: dry, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync}
+	if m.Run > 0 {
+		o.Key = fmt.Sprintf("sync %d", m.Run)
+	}
+	if p := h.Config.Policy; !m.Force {
+		o.GonePeople, o.GoneShare, o.GoneBefore = p.ImportGonePeople, p.ImportGoneShare, m.Before
+	}
+	o.Audit = func(r store.ImportReport) bot.AuditEntry {
+		if m.By == "system" && r.Inserted+r.Updated+r.Gone == 0 {
+			return bot.AuditEntry{} // every hour
+		}
+		return bot.AuditEntry{Actor: m.By, Action: "people.synced", Subject: "the directory",
+			Evidence: fmt.Sprintf("added %d, changed %d, left %d, switched off %d, %d rows left out; brake: %v", r.Inserted, r.Updated, r.Unchanged, r.Gone, r.Bad+r.Unread, !m.Force)}
+	}
+	return h.DB.ImportPeople(ctx, m.Rows, o)
+}
+
+// merged is what an import did, as the room tells it.
+func merged(r store.ImportReport) directory.Merged {
+	return directory.Merged{Why: r.Refused, SyncResult: bot.SyncResult{
+		Rows: r.Rows, Added: r.Inserted, Changed: r.Updated, Unchanged: r.Unchanged, Off: r.Gone, Wrong: r.Bad + r.Unread, Erased: r.Erased}}
+}
+
+// errNoSource says what to configure.
+var errNoSource = errors.New("no directory is configured to read people from: set entra.tenant, entra.client_id and one credential (entra.federated_token_file, entra.certificate_file or entra.client_secret); see `latchkey config describe`")
+
+// DirectoryReader is the room that reads the directory: of the running service, else
+// made for one command.
+func (h *Program) DirectoryReader() (*directory.Room, error) {
+	if h.Directory != nil {
+		if h.Connections.Source == nil {
+			return nil, errNoSource
+		}
+		return h.Directory, nil
+	}
+	if h.Connections.Source == nil {
+		if err := ConnectEntra(h); err != nil {
+			return nil, err
+		}
+	}
+	if h.Connections.Source == nil {
+		return nil, errNoSource
+	}
+	h.Directory = h.newDirectory()
+	return h.Directory, nil
+}
+
+// scheduleSyncs begins the syncs that are due.
+func (h *Program) scheduleSyncs(ctx context.Context) {
+	if h.Connections.Source == nil {
+		return
+	}
+	if err := h.Directory.Schedule(ctx); err != nil && ctx.Err() == nil {
+		h.Log.Error("the directory is not read", "err", err)
+	}
+}
+
+// asksToWait reports whether the directory asks to wait, and has not done so for
+// so long that it counts as a failure (directory.Room notes that as one).
+func asksToWait(s bot.SyncState) bool {
+	return !s.AskedAt.IsZero() && (s.Failures == 0 || s.ErrorAt.Before(s.AskedAt))
+}
+
+// SyncFailures are how many failures in a row mean that the directory cannot be
+// read.
+const SyncFailures = 3
+
+// SyncProgress says how far a sync is.
+func SyncProgress(s bot.SyncState, now time.Time) string {
+	pages := "1 page"
+	if s.Pages != 1 {
+		pages = fmt.Sprintf("%d pages", s.Pages)
+	}
+	text := fmt.Sprintf("%s, %d %s", pages, s.Read, map[bot.SyncPhase]string{
+		bot.SyncAccounts: "accounts", bot.SyncMembers: "accounts and members", bot.SyncMerge: "accounts; people are made of them",
+		bot.SyncPolicy: "lines", bot.SyncReport: "lines"}[s.Phase])
+	if (s.Failures == 0 || asksToWait(s)) && s.Due.After(now) {
+		text += "; the directory asks to wait until " + s.Due.Local().Format("15:04:05")
+	}
+	return text
+}

@@ -1,0 +1,80 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+
+	"latchkey/adapters/web"
+	"latchkey/bot"
+	"latchkey/cmd/latchkey/config"
+)
+
+// webChannel is the id of the web chat; conversations and identities carry it.
+const webChannel bot.ChannelID = "web"
+
+// ConnectWeb serves the pages, and the web chat where it is wanted. The demo's
+// pretend phone stands beside it where there is one.
+func ConnectWeb(h *Program) error {
+	c := h.Config
+	if !c.Web.Enabled && !c.SignsIn() && c.Secrets.QR != "page" && !c.Chats() && !servesNotices(c) {
+		return nil
+	}
+	o := web.Options{
+		Channel: webChannel, House: services{h}, Passes: h.passes, Policy: c.Policy, Phrases: h.Scripts,
+		PublicURL: c.HTTP.PublicURL, Org: c.Org.Name, BotName: c.Org.BotName, Lang: c.Org.Language,
+		HelpPhone: c.Org.HelpPhone, HelpHours: c.Org.HelpHours, HelpEmail: c.Org.HelpEmail,
+		Chat: c.Web.Enabled, Embed: c.Web.Embed, Kiosk: c.Web.Kiosk, QRPage: c.Secrets.QR == "page",
+		Picture: h.picture,
+		Shared:  c.Store.Path == "", Now: h.DB.Now, Log: h.Log.With("adapter", "web"),
+	}
+	if h.Connections.provider != nil {
+		o.Provider, o.Second = h.Connections.provider, c.SecondFactor() != ""
+	}
+	if d := h.Connections.device; d != nil {
+		o.Device = webPhone{phone{d, c.Org.Name}, o.Provider != nil}
+	}
+	for _, p := range c.HTTP.Proxies {
+		network, err := netip.ParsePrefix(p)
+		if err != nil {
+			ip, err := netip.ParseAddr(p)
+			if err != nil {
+				return fmt.Errorf("http.trusted_proxies: %w", err)
+			}
+			network = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		o.Proxies = append(o.Proxies, network)
+	}
+	a, err := web.New(o)
+	if err != nil {
+		return err
+	}
+	if c.Web.Enabled {
+		h.Connections.AddChannel(a)
+		h.Connections.keeps[a.Channel()] = true
+	}
+	h.Connections.pages = append(h.Connections.pages, page{"/", a.Handler()})
+	h.Connections.link = func(ctx context.Context, p bot.Page) (bot.Secret, error) {
+		token, _, err := h.passes.NewLink(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		return web.LinkAddress(c.HTTP.PublicURL, token), nil
+	}
+	h.Connections.notMe = func(token bot.Secret, lang, change string) bot.Secret {
+		return web.NotMeAddress(c.HTTP.PublicURL, token, lang, change)
+	}
+	return nil
+}
+
+// servesNotices reports whether the address is good for the page "this was not
+// me", which is served wherever it can be.
+func servesNotices(c *config.Config) bool {
+	u, err := url.Parse(c.HTTP.PublicURL)
+	if err != nil || u.Host == "" || u.Path != "" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}

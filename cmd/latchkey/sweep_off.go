@@ -1,8 +1,0 @@
-//go:build !failpoints
-
-package main
-
-import "github.com/spf13/cobra"
-
-// testCommands are the commands of builds for tests; an ordinary build has none.
-func testCommands(std) []*cobra.Command { return nil }
