@@ -81,14 +81,14 @@ func TestNoMailServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Configured()...)
+	prog, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integrations()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
+	defer prog.Close()
 	health := func() string {
 		w := httptest.NewRecorder()
-		h.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		prog.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 		if w.Code != http.StatusOK {
 			t.Errorf("health: %d", w.Code)
 		}
@@ -97,15 +97,15 @@ func TestNoMailServer(t *testing.T) {
 	if got := health(); got != "ok\n" {
 		t.Errorf("health: %s", got)
 	}
-	if err := h.StartJobs(t.Context()); err != nil {
+	if err := prog.StartJobs(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err = h.DB.Update(t.Context(), func(tx bot.Tx) error {
+	err = prog.DB.Update(t.Context(), func(tx bot.Tx) error {
 		var who bot.Person
-		if err := h.DB.People(t.Context(), store.PeopleFilter{Limit: 1}, func(p bot.Person) error { who = p; return nil }); err != nil {
+		if err := prog.DB.People(t.Context(), store.PeopleFilter{Limit: 1}, func(p bot.Person) error { who = p; return nil }); err != nil {
 			return err
 		}
-		return h.Enroll.Tell(tx, &who, enroll.News{Change: "method.removed"})
+		return prog.Enroll.Tell(tx, &who, enroll.News{Change: "method.removed"})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -37,26 +37,26 @@ func good(t *testing.T, user string, args ...string) string {
 	return out
 }
 
-// house opens the store of a configuration for one test.
-func openHouse(t *testing.T, cfg string) *program.Program {
+// openProgram opens the store of a configuration for one test.
+func openProgram(t *testing.T, cfg string) *program.Program {
 	t.Helper()
 	c, err := config.Load(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
+	p, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return p
 }
 
 // enrolled gives a person of the list a method, with its line.
 func enrolled(t *testing.T, cfg, person string) {
 	t.Helper()
-	h := openHouse(t, cfg)
-	defer h.Close()
-	err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
+	p := openProgram(t, cfg)
+	defer p.Close()
+	err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
 		_, err := tx.Audit(bot.AuditEntry{Person: bot.PersonID(person), Actor: "person", Action: "method.proven", Subject: "phone •••• 48"})
 		return errors.Join(err, tx.PutMethod(&bot.Method{ID: bot.MethodID("m-" + person), Person: bot.PersonID(person), Kind: bot.Phone, State: bot.Active, ProvenAt: tx.Now()}))
 	})
@@ -94,9 +94,9 @@ func TestOperatorsLeaveLines(t *testing.T) {
 		good(t, "ann", "backup", filepath.Join(out, n+".db"), "--config", cfg)
 		good(t, "ann", "audit", "export", "--config", cfg, "--out", filepath.Join(out, n+".jsonl"), "--person", "bea")
 		good(t, "ann", "keys", "rotate", "--config", cfg, "--as", "Bea Fox")
-		h := openHouseOrNot(t, cfg)
-		if h != nil {
-			h.Close()
+		p := openProgramOrNot(t, cfg)
+		if p != nil {
+			p.Close()
 		}
 	}
 	all("alone")
@@ -132,18 +132,18 @@ func TestOperatorsLeaveLines(t *testing.T) {
 	}
 }
 
-// openHouseOrNot opens the store unless a service has it.
-func openHouseOrNot(t *testing.T, cfg string) *program.Program {
+// openProgramOrNot opens the store unless a service has it.
+func openProgramOrNot(t *testing.T, cfg string) *program.Program {
 	t.Helper()
 	c, err := config.Load(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
+	p, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil
 	}
-	return h
+	return p
 }
 
 // TestLostDatabaseIsNotReplaced: a command that finds the head file of a record
@@ -335,22 +335,22 @@ func TestRotationAndTheRecord(t *testing.T) {
 	cfg := install(t, "")
 	good(t, "ann", "people", "import", writeFile(t, staffList), "--config", cfg)
 	good(t, "ann", "keys", "rotate", "--config", cfg)
-	h := openHouse(t, cfg)
-	old := h.Keys.Keys()[0].ID
+	p := openProgram(t, cfg)
+	old := p.Keys.Keys()[0].ID
 	var keys []string
-	err := h.DB.AuditLines(t.Context(), 0, func(e bot.AuditEntry) error {
+	err := p.DB.AuditLines(t.Context(), 0, func(e bot.AuditEntry) error {
 		if e.Action == "keys.rotated" {
 			keys = append(keys, e.Key)
 		}
 		return nil
 	})
-	if err != nil || !slices.Equal(keys, []string{old, h.Keys.KeyID()}) {
+	if err != nil || !slices.Equal(keys, []string{old, p.Keys.KeyID()}) {
 		t.Errorf("the rotation's lines have the keys %q, want the old one and the new one; %v", keys, err)
 	}
-	if err := h.Keys.Remove(old); err != nil { // as --drop-old does a day later
+	if err := p.Keys.Remove(old); err != nil { // as --drop-old does a day later
 		t.Fatal(err)
 	}
-	h.Close()
+	p.Close()
 	good(t, "ann", "audit", "verify", "--config", cfg)
 	if out := good(t, "ann", "keys", "list", "--config", cfg); !strings.Contains(out, old) || !strings.Contains(out, "checks the audit record") {
 		t.Error(out)
@@ -359,11 +359,11 @@ func TestRotationAndTheRecord(t *testing.T) {
 		t.Error(out)
 	}
 	// Its lines are past retention: nothing needs it any more.
-	h = openHouse(t, cfg)
-	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := tx.Audit(bot.AuditEntry{Action: "x"}); return err }); err != nil {
+	p = openProgram(t, cfg)
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := tx.Audit(bot.AuditEntry{Action: "x"}); return err }); err != nil {
 		t.Fatal(err)
 	}
-	h.Close()
+	p.Close()
 	tamper(t, cfg, `DELETE FROM audit WHERE key = '`+old+`'; UPDATE audit_head SET from_key = ''`)
 	good(t, "ann", "keys", "rotate", "--drop-old", "--config", cfg)
 	if out := good(t, "ann", "keys", "list", "--config", cfg); strings.Contains(out, old) {
@@ -534,15 +534,15 @@ func TestKilledWriterPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
+	p, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
-		if err := record(t.Context(), h, std{user: "ann"}, "x", "y"); err != nil {
+		if err := record(t.Context(), p, std{user: "ann"}, "x", "y"); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.NoteHead(t.Context()); err != nil {
+		if err := p.NoteHead(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("noted")

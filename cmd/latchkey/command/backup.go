@@ -30,23 +30,23 @@ Next: latchkey restore FILE, on another machine, to know that it works.`,
 	}
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return withHouse(cmd, s, *file, func(h *program.Program) error {
+		return withProgram(cmd, s, *file, func(p *program.Program) error {
 			path := s.path(args[0])
-			head, err := backup(cmd.Context(), h, path)
+			head, err := backup(cmd.Context(), p, path)
 			if err != nil {
 				return err
 			}
 			name := filepath.Base(path)
 			if head.Seq > 0 {
-				err = h.HeadFile().AddBackup(head, fmt.Sprintf("the backup %s of %s", name, h.DB.Now().Format("2006-01-02 15:04 MST")))
+				err = p.HeadFile().AddBackup(head, fmt.Sprintf("the backup %s of %s", name, p.DB.Now().Format("2006-01-02 15:04 MST")))
 			}
 			if err == nil {
-				err = record(cmd.Context(), h, s, "store.backup", fmt.Sprintf("%s, with the record up to line %d", name, head.Seq))
+				err = record(cmd.Context(), p, s, "store.backup", fmt.Sprintf("%s, with the record up to line %d", name, head.Seq))
 			}
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(s.out, "%s: written, encrypted with key %s; keep it apart from the key file; audit head %s\n", args[0], h.Keys.KeyID(), head)
+			_, err = fmt.Fprintf(s.out, "%s: written, encrypted with key %s; keep it apart from the key file; audit head %s\n", args[0], p.Keys.KeyID(), head)
 			return err
 		})
 	}
@@ -59,8 +59,8 @@ const backupPlace = "backup"
 // backup writes an encrypted copy of the store to a new file, and gives the head
 // of the audit record in it. The copy in clear that it is made of lies beside
 // the store for the time of the encryption, and nowhere else.
-func backup(ctx context.Context, h *program.Program, path string) (head audit.Head, err error) {
-	if h.Config.Store.Path == "" {
+func backup(ctx context.Context, p *program.Program, path string) (head audit.Head, err error) {
+	if p.Config.Store.Path == "" {
 		return head, store.ErrPostgresBackup
 	}
 	if err := store.MustNotExist(path); err != nil {
@@ -73,12 +73,12 @@ func backup(ctx context.Context, h *program.Program, path string) (head audit.He
 	}
 	defer os.Remove(path + ".part")
 	defer out.Close()
-	clear, err := clearCopy(h.Config.Store.Path)
+	clear, err := clearCopy(p.Config.Store.Path)
 	if err != nil {
 		return head, err
 	}
 	defer os.Remove(clear)
-	if err := h.DB.Backup(ctx, clear); err != nil {
+	if err := p.DB.Backup(ctx, clear); err != nil {
 		return head, err
 	}
 	if head, err = store.BackupHead(clear); err != nil {
@@ -89,7 +89,7 @@ func backup(ctx context.Context, h *program.Program, path string) (head audit.He
 		return head, fmt.Errorf("backup: %w", err)
 	}
 	defer in.Close()
-	w, err := h.Keys.SealStream(out, backupPlace)
+	w, err := p.Keys.SealStream(out, backupPlace)
 	if err == nil {
 		_, err = io.Copy(w, in)
 	}

@@ -379,7 +379,7 @@ func flood(c *counter) {
 	}
 }
 
-// counters is one house in which everybody makes a slip.
+// counters is one program in which everybody makes a slip.
 type counters struct {
 	dir       string
 	h         *program.Program
@@ -404,18 +404,18 @@ func openCounters(t *testing.T) *counters {
 	}
 	d := &counters{dir: dir, chat: bottest.NewAdapter("test"), sms: &bottest.Sender{}, mail: &bottest.Sender{}, logs: &programtest.Buffer{}, ended: make(chan error, 1)}
 	cfg.Log.Level = "debug"
-	h, err := program.New(t.Context(), cfg, newLog(d.logs, cfg.Log), program.Integration{Name: "test", Connect: func(h *program.Program) (err error) {
-		h.Connections.AddChannel(d.chat)
-		h.Connections.Senders[bot.SMS], h.Connections.Senders[bot.Voice], h.Connections.Senders[bot.Mail] = d.sms, d.sms, d.mail
-		h.Connections.Notifier = &bottest.Notifier{}
+	prog, err := program.New(t.Context(), cfg, newLogger(d.logs, cfg.Log), program.Integration{Name: "test", Connect: func(prog *program.Program) (err error) {
+		prog.Connections.AddChannel(d.chat)
+		prog.Connections.Senders[bot.SMS], prog.Connections.Senders[bot.Voice], prog.Connections.Senders[bot.Mail] = d.sms, d.sms, d.mail
+		prog.Connections.Notifier = &bottest.Notifier{}
 		local, err := localdir.New(localdir.Options{Demo: true})
-		h.Connections.Directory = shaky{local}
+		prog.Connections.Directory = shaky{local}
 		return err
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.h = h
+	d.h = prog
 	var staff strings.Builder
 	staff.WriteString("id,username,email,name,given_name,language,phone,enabled\noff,off,off@riverbend.example,Off Duty,Off,en,,false\n")
 	for i := range 400 {
@@ -429,18 +429,18 @@ func openCounters(t *testing.T) *counters {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep, err := h.DB.ImportPeople(t.Context(), l.People(), store.ImportOptions{}); err != nil || !rep.Stored {
+	if rep, err := prog.DB.ImportPeople(t.Context(), l.People(), store.ImportOptions{}); err != nil || !rep.Stored {
 		t.Fatalf("%+v %v", rep, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
-	go func() { d.ended <- h.Run(ctx) }()
+	go func() { d.ended <- prog.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-d.ended; err != nil {
 			t.Error(err)
 		}
-		h.Close()
+		prog.Close()
 	})
 	return d
 }

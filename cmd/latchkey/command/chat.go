@@ -2,11 +2,15 @@ package command
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"latchkey/adapters/terminal"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/cmd/latchkey/program"
 )
@@ -58,18 +62,33 @@ func chat(ctx context.Context, s std, cfg *config.Config, plain bool, logTo stri
 	if cfg.Store.Path != "" {
 		dir = filepath.Dir(cfg.Store.Path)
 	}
-	h, err := program.New(ctx, cfg, log, append(program.Configured(), program.Terminal(program.TerminalOptions{In: s.in, Out: s.out, Plain: plain, Locale: locale(s), Dir: dir}))...)
+	p, err := program.New(ctx, cfg, log, append(program.Integrations(), program.Terminal(program.TerminalOptions{In: s.in, Out: s.out, Plain: plain, Locale: locale(s), Dir: dir}))...)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if err := h.RecordConfig(ctx, operatorActor(s)); err != nil {
+	defer p.Close()
+	if err := p.RecordConfig(ctx, operatorActor(s)); err != nil {
 		return err
 	}
 	if cfg.HTTP.PublicURL != "" {
-		if err := h.Listen(); err != nil {
+		if err := p.Listen(); err != nil {
 			return err
 		}
 	}
-	return runWithOrders(ctx, h)
+	return runProgram(ctx, p)
+}
+
+// chatLog keeps log lines off the full screen.
+func chatLog(s std, cfg *config.Config, plain bool, file string) (*slog.Logger, func(), error) {
+	if file != "" {
+		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--log: %w", err)
+		}
+		return newLogger(f, cfg.Log), func() { f.Close() }, nil
+	}
+	if !plain && terminal.IsTerminal(s.out) && terminal.IsTerminal(s.err) {
+		return slog.New(slog.DiscardHandler), func() {}, nil
+	}
+	return newLogger(s.err, cfg.Log), func() {}, nil
 }

@@ -19,8 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"latchkey/cmd/latchkey/program"
 )
 
@@ -71,14 +69,14 @@ type std struct {
 	err io.Writer
 	env []string
 
-	as    *string          // --as
-	user  string           // who gave the order, when the running service runs the command
-	args  []string         // the command line
-	dir   string           // where relative paths begin; empty: the working folder
-	house *program.Program // the running service, when it runs the command: see control.go
-	feeds bool             // the command reads in: a running service is sent it, too
+	as         *string          // --as
+	user       string           // who gave the order, when the running service runs the command
+	args       []string         // the command line
+	dir        string           // where relative paths begin; empty: the working folder
+	running    *program.Program // the service, when it is the service that runs the command: see socket.go
+	sendsInput bool             // the command reads in: a running service is sent it, too
 
-	goesOn string // what becomes of the command at a running service when whoever gave it goes away; empty: it ends
+	ifInterrupted string // what becomes of the command at a running service when whoever gave it goes away; empty: it ends
 }
 
 // getenv returns a variable of env, the last one of its name, or "".
@@ -98,13 +96,6 @@ const (
 	exitError = 1 // it did not work; standard error says what, where and how to mend it
 	exitUsage = 2 // the command was not understood
 )
-
-// usageError is a command line that was not understood.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-
-func (e usageError) Unwrap() error { return e.err }
 
 // run runs one command line and returns the exit code.
 func run(ctx context.Context, s std, args []string) int {
@@ -135,8 +126,3 @@ func run(ctx context.Context, s std, args []string) int {
 
 // flat puts cobra's several lines into one.
 func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// usage makes a usage error with a hint at the command's help.
-func usage(cmd *cobra.Command, format string, args ...any) error {
-	return usageError{fmt.Errorf("%s; see `%s --help`", fmt.Sprintf(format, args...), cmd.CommandPath())}
-}

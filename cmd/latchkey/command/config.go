@@ -51,7 +51,7 @@ Next: latchkey people import staff.csv --config latchkey.yaml`,
 		if err != nil {
 			return err
 		}
-		if err := program.Check(cmd.Context(), cfg); err != nil {
+		if err := program.Check(cfg); err != nil {
 			return err
 		}
 		for _, note := range program.Notes(cfg) {

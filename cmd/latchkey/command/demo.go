@@ -104,16 +104,16 @@ func (o demoOptions) page(s std) bool {
 
 func runDemo(ctx context.Context, s std, o demoOptions) error {
 	dir, where := o.dir, ""
-	var door net.Listener
+	var listener net.Listener
 	if o.page(s) {
 		var err error
-		if door, where, err = demoDoor(o.addr); err != nil {
+		if listener, where, err = demoListener(o.addr); err != nil {
 			return err
 		}
-		defer program.CloseOnce{Listener: door}.Close()
+		defer program.CloseOnce{Listener: listener}.Close()
 	}
 	if o.reset {
-		if err := forget(dir); err != nil {
+		if err := deleteDemo(dir); err != nil {
 			return err
 		}
 	}
@@ -133,14 +133,14 @@ func runDemo(ctx context.Context, s std, o demoOptions) error {
 	defer logFile.Close()
 	log := slog.New(slog.NewTextHandler(logFile, nil))
 
-	plugs := []program.Integration{program.Pretend(dir)}
-	if door != nil {
+	integrations := []program.Integration{program.Pretend(dir)}
+	if listener != nil {
 		cfg.Web.Enabled = true
-		cfg.HTTP.Addr = door.Addr().String()
-		cfg.HTTP.PublicURL = demoURL(o.addr, door)
+		cfg.HTTP.Addr = listener.Addr().String()
+		cfg.HTTP.PublicURL = demoURL(o.addr, listener)
 	}
 	said := func(terminal bool) string { return intro(dir, where) + "\n" + introStaff(terminal) }
-	people := func(ctx context.Context, h *program.Program) error { return demo.Import(ctx, h.DB) }
+	people := func(ctx context.Context, p *program.Program) error { return demo.Import(ctx, p.DB) }
 	if o.with != "" {
 		tenant, err := newDemoTenant()
 		if err != nil {
@@ -148,38 +148,38 @@ func runDemo(ctx context.Context, s std, o demoOptions) error {
 		}
 		defer tenant.server.Close()
 		tenant.configure(cfg)
-		plugs = append(plugs, program.Integration{Name: "entra", Connect: program.ConnectEntra})
-		if door != nil { // else there is no page to sign in on
-			plugs = append(plugs, program.Integration{Name: "directory", Connect: program.ConnectDirectory})
+		integrations = append(integrations, program.Integration{Name: "entra", Connect: program.ConnectEntra})
+		if listener != nil { // else there is no page to sign in on
+			integrations = append(integrations, program.Integration{Name: "directory", Connect: program.ConnectDirectory})
 		}
-		said = func(bool) string { return intro(dir, where) + "\n" + tenant.intro(dir, door == nil) }
-		people = func(ctx context.Context, h *program.Program) error { // the folder is ours by now
-			return errors.Join(tenant.write(cfg, dir), tenant.read(ctx, s, h))
+		said = func(bool) string { return intro(dir, where) + "\n" + tenant.intro(dir, listener == nil) }
+		people = func(ctx context.Context, p *program.Program) error { // the folder is ours by now
+			return errors.Join(tenant.write(cfg, dir), tenant.read(ctx, s, p))
 		}
 	}
-	if door != nil {
-		plugs = append(plugs, program.Integration{Name: "web", Connect: program.ConnectWeb})
+	if listener != nil {
+		integrations = append(integrations, program.Integration{Name: "web", Connect: program.ConnectWeb})
 	}
 	if !o.web {
-		if f, ok := s.in.(*os.File); ok && door != nil && !terminal.IsTerminal(f) {
+		if f, ok := s.in.(*os.File); ok && listener != nil && !terminal.IsTerminal(f) {
 			s.in = openEnded{ctx, f}
 		}
-		plugs = append(plugs, program.Terminal(program.TerminalOptions{In: s.in, Out: s.out, Plain: o.plain, Locale: locale(s), Dir: dir, Intro: said(true)}))
+		integrations = append(integrations, program.Terminal(program.TerminalOptions{In: s.in, Out: s.out, Plain: o.plain, Locale: locale(s), Dir: dir, Intro: said(true)}))
 	}
-	h, err := program.New(ctx, cfg, log, plugs...)
+	p, err := program.New(ctx, cfg, log, integrations...)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if err := people(ctx, h); err != nil {
+	defer p.Close()
+	if err := people(ctx, p); err != nil {
 		return err
 	}
-	h.Listener = door
+	p.Listener = listener
 	if o.web {
 		fmt.Fprintln(s.out, said(false))
 		fmt.Fprintln(s.out, "Ctrl+C stops it; your place is kept.")
 	}
-	return runWithOrders(ctx, h)
+	return runProgram(ctx, p)
 }
 
 // openEnded is input whose end means nothing: in the background or a container
@@ -218,9 +218,9 @@ func checkDemoAddr(addr string) error {
 	return nil
 }
 
-// demoDoor takes the port of the page: the one that was asked for, or else the
+// demoListener takes the port of the page: the one that was asked for, or else the
 // usual one or the next that is free. where says in words where the page is.
-func demoDoor(addr string) (l net.Listener, where string, err error) {
+func demoListener(addr string) (l net.Listener, where string, err error) {
 	if addr != "" {
 		if l, err = net.Listen("tcp", addr); err != nil {
 			return nil, "", fmt.Errorf("--addr: %w; choose another port, or leave --addr away to get a free one", err)
@@ -259,8 +259,8 @@ func demoURL(addr string, l net.Listener) string {
 var demoFiles = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.db.lock", "latchkey.db.sock", "latchkey.db.head", "latchkey.keys",
 	"inbox.jsonl", "authenticator.jsonl", "demo.log", "demo.yaml", "demo.entra-secret"}
 
-// forget deletes a demo's files and nothing else, and not while a demo uses them.
-func forget(dir string) error {
+// deleteDemo deletes a demo's files and nothing else, and not while a demo uses them.
+func deleteDemo(dir string) error {
 	if store.InUse(filepath.Join(dir, "latchkey.db")) {
 		return fmt.Errorf("--reset: a demo is running in %s: stop it first (Ctrl+C), or begin another one with --data FOLDER", dir)
 	}

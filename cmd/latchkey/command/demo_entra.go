@@ -86,9 +86,9 @@ entra:
 }
 
 // read makes the tenant's people and their report known.
-func (t *demoTenant) read(ctx context.Context, s std, h *program.Program) error {
-	s.out, s.house = io.Discard, nil
-	return syncNow(ctx, h, s, syncFlags{report: true})
+func (t *demoTenant) read(ctx context.Context, s std, p *program.Program) error {
+	s.out, s.running = io.Discard, nil
+	return syncNow(ctx, p, s, syncFlags{report: true})
 }
 
 // cast are people of the tenant who show what there is to see.

@@ -313,7 +313,7 @@ func TestDemoTakesAFreePort(t *testing.T) {
 	if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", demoPort)); err == nil {
 		defer l.Close()
 	} // or somebody else has it
-	l, where, err := demoDoor("")
+	l, where, err := demoListener("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -460,7 +460,7 @@ func TestDemoReset(t *testing.T) {
 	if err := os.WriteFile(mine, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := forget(dir); err != nil {
+	if err := deleteDemo(dir); err != nil {
 		t.Fatal(err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"))

@@ -1,9 +1,15 @@
 package command
 
 import (
+	"context"
+	"fmt"
+	"io"
+
 	"github.com/spf13/cobra"
 
+	"latchkey/bot"
 	"latchkey/cmd/latchkey/program"
+	"latchkey/cmd/latchkey/textfmt"
 )
 
 func doctorCommand(s std) *cobra.Command {
@@ -26,22 +32,71 @@ The exit code is 1 when something is broken.`,
 	}
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if s.house != nil {
-			return program.Examine(cmd.Context(), s.out, s.house, true)
+		if s.running != nil {
+			return examine(cmd.Context(), s.out, s.running, true)
 		}
 		cfg, err := loadConfig(cmd, s, *file)
 		if err != nil {
 			return err
 		}
-		if done, err := giveOrder(cmd.Context(), s, cfg); done {
+		if done, err := sendCommand(cmd.Context(), s, cfg); done {
 			return err
 		}
-		h, err := program.New(cmd.Context(), cfg, newLog(s.err, cfg.Log), program.Patient(program.Configured())...)
+		p, err := program.New(cmd.Context(), cfg, newLogger(s.err, cfg.Log), program.SkipBroken(program.Integrations())...)
 		if err != nil {
 			return err
 		}
-		defer h.Close()
-		return program.Examine(cmd.Context(), s.out, h, false)
+		defer p.Close()
+		return examine(cmd.Context(), s.out, p, false)
 	}
 	return cmd
+}
+
+// examine prints what the doctor finds. Something broken is an error.
+func examine(ctx context.Context, w io.Writer, p *program.Program, serving bool) error {
+	var d doctorOutput
+	if err := p.Examine(ctx, serving, func(s program.Section) { d.section(w, s) }); err != nil {
+		return err
+	}
+	return d.sum(w)
+}
+
+// doctorOutput counts what the doctor has printed.
+type doctorOutput struct {
+	count    map[bot.FindingState]int
+	platform bool // one of the sections is about a chat platform
+}
+
+// section prints one section.
+func (d *doctorOutput) section(w io.Writer, s program.Section) {
+	d.platform = d.platform || s.Platform
+	fmt.Fprintf(w, "%s\n", s.Name)
+	for _, f := range s.Findings {
+		if d.count == nil {
+			d.count = map[bot.FindingState]int{}
+		}
+		d.count[f.State]++
+		fmt.Fprintf(w, "  %-8s %s: %s\n", stateWord(f.State), textfmt.Printable(f.What), textfmt.Printable(f.Text))
+		if f.Fix != "" && f.State != bot.Fine {
+			fmt.Fprintf(w, "           %s\n", textfmt.Printable(f.Fix))
+		}
+	}
+}
+
+// sum prints the last line.
+func (d *doctorOutput) sum(w io.Writer) error {
+	n := d.count
+	switch {
+	case n[bot.Broken] > 0:
+		return fmt.Errorf("%d of %d broken; see above what to do", n[bot.Broken], n[bot.Fine]+n[bot.Doubtful]+n[bot.Broken]+n[bot.Skipped])
+	case !d.platform:
+		_, err := fmt.Fprintln(w, "no chat platform is configured; see channels.slack, channels.teams and channels.discord in `latchkey config describe`")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d good, %d to look at, %d not looked at\n", n[bot.Fine], n[bot.Doubtful], n[bot.Skipped])
+	return err
+}
+
+func stateWord(s bot.FindingState) string {
+	return [...]string{"good", "look", "BROKEN", "skipped"}[s]
 }

@@ -95,14 +95,14 @@ func (x *troubled) open() *program.Program {
 	if err != nil {
 		x.Fatal(err)
 	}
-	h, err := program.New(x.Context(), c, slog.New(slog.DiscardHandler), append(program.Configured(), program.Integration{Name: "direct", Connect: func(h *program.Program) error {
-		h.Connections.AddChannel(bottest.NewAdapter("direct"))
+	p, err := program.New(x.Context(), c, slog.New(slog.DiscardHandler), append(program.Integrations(), program.Integration{Name: "direct", Connect: func(p *program.Program) error {
+		p.Connections.AddChannel(bottest.NewAdapter("direct"))
 		return nil
 	}})...)
 	if err != nil {
 		x.Fatal(err)
 	}
-	return h
+	return p
 }
 
 // A talk is one person in one chat that vouches for them, in one language.
@@ -113,10 +113,10 @@ type talk struct {
 	lang string
 }
 
-func (x *troubled) talk(h *program.Program, who entratest.Person, lang string) *talk {
+func (x *troubled) talk(p *program.Program, who entratest.Person, lang string) *talk {
 	x.Helper()
-	k := &talk{x: x, h: h, conv: bot.ConversationID("direct:" + lang + who.ID), lang: lang}
-	if level, err := h.Enroll.Vouch(x.Context(), "direct", string(k.conv), bot.Vouch{Person: bot.PersonID(who.ID), Evidence: "teams"}); level != bot.L2 {
+	k := &talk{x: x, h: p, conv: bot.ConversationID("direct:" + lang + who.ID), lang: lang}
+	if level, err := p.Enroll.Vouch(x.Context(), "direct", string(k.conv), bot.Vouch{Person: bot.PersonID(who.ID), Evidence: "teams"}); level != bot.L2 {
 		x.Fatalf("known at %v: %v", level, err)
 	}
 	return k
@@ -361,11 +361,11 @@ func TestEveryFaultOnTheWay(t *testing.T) {
 				if code, said := x.sync("", "--report"); code != exitOK {
 					t.Fatalf("while all was well: exit %d\n%s", code, said)
 				}
-				h := x.open()
+				p := x.open()
 				for _, lang := range []string{"en", "es"} {
-					x.talk(h, x.fine, lang).says("hello")
+					x.talk(p, x.fine, lang).says("hello")
 				}
-				h.Close()
+				p.Close()
 			}
 			c.does(x)
 			code, said := x.sync(c.until, c.sync...)
@@ -388,10 +388,10 @@ func TestEveryFaultOnTheWay(t *testing.T) {
 				t.Errorf("status entra: exit %d\n%s", code, status)
 			}
 			x.tenant.SetReportLimit(0, 0)
-			h := x.open()
-			defer h.Close()
+			p := x.open()
+			defer p.Close()
 			for lang, asks := range map[string]string{"en": "Will I still get in after 1 February?", "es": "¿Podré entrar después del 1 de febrero?"} {
-				k := x.talk(h, x.fine, lang)
+				k := x.talk(p, x.fine, lang)
 				read := k.says(asks)
 				if fineText.MatchString(read) && !c.fine {
 					t.Errorf("told that there is nothing to do:\n%s", read)
@@ -402,7 +402,7 @@ func TestEveryFaultOnTheWay(t *testing.T) {
 				if c.then != nil && lang == "en" {
 					c.then(x, k)
 				}
-				k = x.talk(h, x.texts, lang)
+				k = x.talk(p, x.texts, lang)
 				read = k.says(asks)
 				if fineText.MatchString(read) {
 					t.Errorf("whoever has texts only is told that there is nothing to do:\n%s", read)

@@ -54,7 +54,7 @@ is answered as if they had just written.
 	}
 	retryFile := configFlag(retry, s)
 	retry.RunE = func(cmd *cobra.Command, args []string) error {
-		return withInbound(cmd, s, *retryFile, func(h *program.Program, r *inbound.Room) error {
+		return withInbound(cmd, s, *retryFile, func(p *program.Program, r *inbound.Room) error {
 			err := r.Retry(cmd.Context(), bot.ConversationID(args[0]))
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("nothing waits in %s; see `latchkey inbox list`", args[0])
@@ -62,19 +62,19 @@ is answered as if they had just written.
 			if err != nil {
 				return err
 			}
-			return record(cmd.Context(), h, s, "inbox.retried", "what somebody wrote on "+channelOf(args[0]))
+			return record(cmd.Context(), p, s, "inbox.retried", "what somebody wrote on "+channelOf(args[0]))
 		})
 	}
 	return group("inbox", "List or retry what people wrote and the bot has not read yet",
 		"What comes from somebody who has to be looked up first is stored and acknowledged; what could not be read yet waits here.", list, retry)
 }
 
-// withInbound gives fn the running room, or one that only looks into the store.
+// withInbound gives fn the running service's deferred events, or those of the store.
 func withInbound(cmd *cobra.Command, s std, file string, fn func(*program.Program, *inbound.Room) error) error {
-	return withHouse(cmd, s, file, func(h *program.Program) error {
-		if h.Inbound != nil {
-			return fn(h, h.Inbound)
+	return withProgram(cmd, s, file, func(p *program.Program) error {
+		if p.Inbound != nil {
+			return fn(p, p.Inbound)
 		}
-		return fn(h, inbound.New(inbound.Options{Store: h.DB, Vault: h.Keys, Now: h.DB.Now}))
+		return fn(p, inbound.New(inbound.Options{Store: p.DB, Vault: p.Keys, Now: p.DB.Now}))
 	})
 }

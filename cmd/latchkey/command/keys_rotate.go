@@ -35,11 +35,11 @@ Next: back the key file up again, apart from the store.`,
 	file := configFlag(cmd, s)
 	drop := cmd.Flags().Bool("drop-old", false, "make no new key; take out the older ones that seal nothing any more")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withHouse(cmd, s, *file, func(h *program.Program) error {
+		return withProgram(cmd, s, *file, func(p *program.Program) error {
 			if *drop {
-				return dropOld(cmd.Context(), s, h)
+				return dropOld(cmd.Context(), s, p)
 			}
-			return rotate(cmd.Context(), s, h)
+			return rotate(cmd.Context(), s, p)
 		})
 	}
 	return cmd
@@ -50,51 +50,51 @@ const rotatingKey = "vault.rotating"
 
 // rotate makes a new key, unless an earlier run was interrupted, and seals
 // everything again.
-func rotate(ctx context.Context, s std, h *program.Program) error {
+func rotate(ctx context.Context, s std, p *program.Program) error {
 	w := s.out
-	switch to, err := h.DB.Meta(ctx, rotatingKey); {
+	switch to, err := p.DB.Meta(ctx, rotatingKey); {
 	case errors.Is(err, bot.ErrNotFound) || err == nil && string(to) == "":
-		old := h.Keys.KeyID()
-		if _, err := h.Keys.AddKey(); err != nil {
+		old := p.Keys.KeyID()
+		if _, err := p.Keys.AddKey(); err != nil {
 			return err
 		}
-		if err := recordRotation(ctx, s, h, old); err != nil {
+		if err := recordRotation(ctx, s, p, old); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "new key %s; sealing everything again\n", h.Keys.KeyID())
+		fmt.Fprintf(w, "new key %s; sealing everything again\n", p.Keys.KeyID())
 	case err != nil:
 		return err
 	default:
-		fmt.Fprintf(w, "going on with key %s\n", h.Keys.KeyID())
+		fmt.Fprintf(w, "going on with key %s\n", p.Keys.KeyID())
 	}
-	if err := h.DB.SetMeta(ctx, rotatingKey, []byte(h.Keys.KeyID())); err != nil {
+	if err := p.DB.SetMeta(ctx, rotatingKey, []byte(p.Keys.KeyID())); err != nil {
 		return err
 	}
-	check, err := h.Keys.SealCheck()
+	check, err := p.Keys.SealCheck()
 	if err != nil {
 		return err
 	}
-	if err := h.DB.SetMeta(ctx, program.KeyCheck, check); err != nil {
+	if err := p.DB.SetMeta(ctx, program.KeyCheck, check); err != nil {
 		return err
 	}
-	n, err := resealAll(ctx, h)
+	n, err := resealAll(ctx, p)
 	if err != nil {
 		return fmt.Errorf("rotate: %w; what is done stays done, run it again", err)
 	}
-	if err := h.DB.SetMeta(ctx, rotatingKey, nil); err != nil {
+	if err := p.DB.SetMeta(ctx, rotatingKey, nil); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%d secrets sealed with key %s; back the key file up again\n", n, h.Keys.KeyID())
+	_, err = fmt.Fprintf(w, "%d secrets sealed with key %s; back the key file up again\n", n, p.Keys.KeyID())
 	return err
 }
 
 // recordRotation writes one line under the old key and one under the new, so
 // that each vouches for the other.
-func recordRotation(ctx context.Context, s std, h *program.Program, old string) error {
-	return h.DB.Update(ctx, func(tx bot.Tx) error {
-		for _, key := range []string{old, h.Keys.KeyID()} {
+func recordRotation(ctx context.Context, s std, p *program.Program, old string) error {
+	return p.DB.Update(ctx, func(tx bot.Tx) error {
+		for _, key := range []string{old, p.Keys.KeyID()} {
 			_, err := tx.Audit(bot.AuditEntry{Actor: operatorActor(s), Action: "keys.rotated", Key: key,
-				Subject: fmt.Sprintf("key %s follows key %s", h.Keys.KeyID(), old)})
+				Subject: fmt.Sprintf("key %s follows key %s", p.Keys.KeyID(), old)})
 			if err != nil {
 				return err
 			}
@@ -105,30 +105,30 @@ func recordRotation(ctx context.Context, s std, h *program.Program, old string) 
 
 // resealAll walks over the whole store and seals what another key sealed. It
 // returns how many values that were.
-func resealAll(ctx context.Context, h *program.Program) (int, error) {
+func resealAll(ctx context.Context, p *program.Program) (int, error) {
 	n := 0
-	old := func(sealed []byte) bool { return len(sealed) > 0 && vault.KeyOf(sealed) != h.Keys.KeyID() }
+	old := func(sealed []byte) bool { return len(sealed) > 0 && vault.KeyOf(sealed) != p.Keys.KeyID() }
 	r := store.Resealer{
 		Reseal: func(place string, sealed []byte) ([]byte, error) {
 			if !old(sealed) {
 				return nil, nil
 			}
-			plain, err := h.Keys.Open(sealed, place)
+			plain, err := p.Keys.Open(sealed, place)
 			if err != nil {
 				return nil, err
 			}
 			n++
-			return h.Keys.Seal(plain, place)
+			return p.Keys.Seal(plain, place)
 		},
 		DestHash: func(m *bot.Method) ([]byte, error) {
 			if !old(m.DestHash) || len(m.Sealed) == 0 {
 				return nil, nil
 			}
-			plain, err := h.Keys.Open(m.Sealed, m.Place())
+			plain, err := p.Keys.Open(m.Sealed, m.Place())
 			if err != nil {
 				return nil, err
 			}
-			return enroll.DestHash(h.Keys, m.Kind, typed.Destination(string(plain))), nil
+			return enroll.DestHash(p.Keys, m.Kind, typed.Destination(string(plain))), nil
 		},
 	}
 	for more := true; more; {
@@ -136,7 +136,7 @@ func resealAll(ctx context.Context, h *program.Program) (int, error) {
 			return n, errors.New("interrupted")
 		}
 		var err error
-		if _, more, err = h.DB.Reseal(ctx, 500, r); err != nil {
+		if _, more, err = p.DB.Reseal(ctx, 500, r); err != nil {
 			return n, err
 		}
 	}
@@ -152,52 +152,52 @@ func keepKey(p *policy.Policy) time.Duration {
 
 // dropOld takes keys out of the ring that seal nothing any more, each once
 // it is not needed for comparing and counting either (keepKey).
-func dropOld(ctx context.Context, s std, h *program.Program) error {
+func dropOld(ctx context.Context, s std, p *program.Program) error {
 	w := s.out
-	n, err := resealAll(ctx, h)
+	n, err := resealAll(ctx, p)
 	if err != nil {
 		return fmt.Errorf("drop old keys: %w; nothing was dropped", err)
 	}
 	if n > 0 {
-		fmt.Fprintf(w, "%d secrets sealed with key %s\n", n, h.Keys.KeyID())
+		fmt.Fprintf(w, "%d secrets sealed with key %s\n", n, p.Keys.KeyID())
 	}
-	check, err := h.Keys.SealCheck()
+	check, err := p.Keys.SealCheck()
 	if err != nil {
 		return err
 	}
-	if err := h.DB.SetMeta(ctx, program.KeyCheck, check); err != nil {
+	if err := p.DB.SetMeta(ctx, program.KeyCheck, check); err != nil {
 		return err
 	}
-	keys, stay := h.Keys.Keys(), 0
+	keys, stay := p.Keys.Keys(), 0
 	for i, k := range keys {
 		if k.Primary {
 			continue
 		}
-		if i+1 == len(keys) || h.DB.Now().Sub(keys[i+1].Created) < keepKey(h.Config.Policy) {
+		if i+1 == len(keys) || p.DB.Now().Sub(keys[i+1].Created) < keepKey(p.Config.Policy) {
 			stay++
 			continue
 		}
-		if err := h.Keys.Remove(k.ID); err != nil {
+		if err := p.Keys.Remove(k.ID); err != nil {
 			return err
 		}
-		if err := record(ctx, h, s, "keys.retired", "key "+k.ID+" opens nothing any more"); err != nil {
+		if err := record(ctx, p, s, "keys.retired", "key "+k.ID+" opens nothing any more"); err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "key %s taken out; back the key file up again\n", k.ID)
 	}
-	needed, err := h.DB.AuditKeys(ctx)
+	needed, err := p.DB.AuditKeys(ctx)
 	if err != nil {
 		return err
 	}
-	for _, k := range h.Keys.Retired() {
+	for _, k := range p.Keys.Retired() {
 		if needed[k.ID] {
 			fmt.Fprintf(w, "key %s stays for checking the audit record only, until its last line there is past retention\n", k.ID)
 			continue
 		}
-		if err := h.Keys.Forget(k.ID); err != nil {
+		if err := p.Keys.Forget(k.ID); err != nil {
 			return err
 		}
-		if err := record(ctx, h, s, "keys.forgotten", "key "+k.ID+", of which no line is left"); err != nil {
+		if err := record(ctx, p, s, "keys.forgotten", "key "+k.ID+", of which no line is left"); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -19,10 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
-	"latchkey/bot"
 	"latchkey/bot/vault"
-	"latchkey/cmd/latchkey/config"
-	"latchkey/cmd/latchkey/demo"
 	"latchkey/cmd/latchkey/load"
 	"latchkey/cmd/latchkey/program"
 	"latchkey/store"
@@ -242,13 +238,13 @@ func (o *loadOptions) engine(res *loadResult, dir string) error {
 }
 
 func (o *loadOptions) enroll(ctx context.Context, res *loadResult, dir, dsn string) error {
-	lh, err := openLoadHouse(ctx, dir, dsn)
+	lp, err := openLoadProgram(ctx, dir, dsn)
 	if err != nil {
 		return err
 	}
-	defer lh.close()
+	defer lp.close()
 	// Whoever was enrolled here by a run before stays.
-	by, err := lh.DB.CountPeople(ctx)
+	by, err := lp.DB.CountPeople(ctx)
 	if err != nil {
 		return err
 	}
@@ -256,20 +252,20 @@ func (o *loadOptions) enroll(ctx context.Context, res *loadResult, dir, dsn stri
 	for _, n := range by {
 		first += n
 	}
-	rep, err := lh.DB.ImportPeople(ctx, load.People(first+o.people), store.ImportOptions{})
+	rep, err := lp.DB.ImportPeople(ctx, load.People(first+o.people), store.ImportOptions{})
 	if err != nil {
 		return err
 	}
 	if !rep.Stored {
 		return fmt.Errorf("load: the pretend staff was not stored, %d rows are wrong; use a database of its own", rep.Bad)
 	}
-	pool, cores := vault.NewPool(lh.Config.Policy), lh.Config.Policy.HashWorkers
+	pool, cores := vault.NewPool(lp.Config.Policy), lp.Config.Policy.HashWorkers
 	while := time.Duration(min(o.people, 100)) * 10 * time.Millisecond
 	hashes, cost, err := load.HashRate(ctx, pool, cores, while)
 	if err != nil {
 		return err
 	}
-	r, err := load.Enroll(ctx, load.EnrollOptions{Inbox: lh.Turn, Platform: lh.platform, Phones: lh.phones, People: o.people, Conc: o.conc, First: first})
+	r, err := load.Enroll(ctx, load.EnrollOptions{Inbox: lp.Turn, Platform: lp.platform, Phones: lp.phones, People: o.people, Conc: o.conc, First: first})
 	if err != nil {
 		return err
 	}
@@ -278,9 +274,9 @@ func (o *loadOptions) enroll(ctx context.Context, res *loadResult, dir, dsn stri
 		return err
 	}
 	res.Hashes = (hashes + more) / 2
-	limit := res.Hashes / float64(lh.Config.Policy.QuestionsPicked)
+	limit := res.Hashes / float64(lp.Config.Policy.QuestionsPicked)
 	res.OfLimit = r.PerSecond / limit
-	res.OfCPU = (cost + cost2) / 2 * float64(lh.Config.Policy.QuestionsPicked) / r.CPU
+	res.OfCPU = (cost + cost2) / 2 * float64(lp.Config.Policy.QuestionsPicked) / r.CPU
 	res.Report = r
 	res.lines = append(r.Lines(), load.Of("hashing alone would allow", limit, "enrollments a second, measured before and after"), load.Of("of that limit", 100*res.OfLimit, "%"), load.Of("of the processor's time", 100*res.OfCPU, "% is hashing"))
 	return nil
@@ -315,7 +311,7 @@ func (o *loadOptions) start(ctx context.Context, res *loadResult, dir, dsn strin
 	return nil
 }
 
-// web starts the house in a process of its own, so that its memory is its own.
+// web starts the program in a process of its own, so that its memory is its own.
 func (o *loadOptions) web(ctx context.Context, res *loadResult, dir string) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -334,7 +330,7 @@ func (o *loadOptions) web(ctx context.Context, res *loadResult, dir string) erro
 	return nil
 }
 
-// teams starts store, rooms and adapter in a process of their own, so that what
+// teams starts store, services and adapter in a process of their own, so that what
 // they need is not mixed with what the driver needs.
 func (o *loadOptions) teams(ctx context.Context, res *loadResult, dsn string) error {
 	self, err := os.Executable()
@@ -352,136 +348,6 @@ func (o *loadOptions) teams(ctx context.Context, res *loadResult, dsn string) er
 	}
 	res.Report, res.lines = r, r.Lines()
 	return nil
-}
-
-// loadPeerCommand is the program that `latchkey load --kind start` starts.
-func loadPeerCommand(s std) *cobra.Command {
-	cmd := &cobra.Command{Use: "load-peer", Hidden: true, Args: exactly(0, "")}
-	dir := cmd.Flags().String("store", "", "`FOLDER` with keys and the SQLite file")
-	people := cmd.Flags().Int("web", 0, "serve the web chat for this `NUMBER` of people")
-	seeded := cmd.Flags().Int("teams", -1, "serve the dialogue as a bot in Teams, beside this `NUMBER` of conversations; --store is the database")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *seeded >= 0 {
-			return load.TeamsPeer(cmd.Context(), s.in, s.out, *dir, *seeded)
-		}
-		if *people > 0 {
-			return loadWebPeer(cmd.Context(), s, *dir, *people)
-		}
-		lh, err := openLoadHouse(cmd.Context(), *dir, filepath.Join(*dir, "load.db"))
-		if err != nil {
-			return err
-		}
-		defer lh.close()
-		return load.Peer(cmd.Context(), s.in, s.out, lh.Turn, lh.platform, fmt.Sprintf("%x-", time.Now().UnixNano()), lh.Outbox.Busy)
-	}
-	return cmd
-}
-
-// loadWebPeer is the house as `serve` builds it, with the web chat, and with a
-// directory and phones that are pretended.
-func loadWebPeer(ctx context.Context, s std, dir string, people int) error {
-	cfg := pretendConfig(dir, filepath.Join(dir, "load.db"))
-	cfg.HTTP.Addr, cfg.Web.Enabled = "127.0.0.1:0", true
-	cfg.HTTP.Proxies = []string{"127.0.0.1"} // everybody has an address of their own
-	door, err := net.Listen("tcp", cfg.HTTP.Addr)
-	if err != nil {
-		return fmt.Errorf("load: no port: %w", err)
-	}
-	defer program.CloseOnce{Listener: door}.Close()
-	cfg.HTTP.PublicURL = "http://" + door.Addr().String()
-	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	wire := load.NewWire(s.out)
-	h, err := program.New(ctx, cfg, newLog(s.err, config.Log{Level: "warn", Format: "text"}), program.Integration{Name: "load", Connect: func(h *program.Program) error {
-		h.Connections.Senders[bot.SMS], h.Connections.Notifier, h.Connections.Directory = wire, wire, load.Directory{}
-		return nil
-	}}, program.Integration{Name: "web", Connect: program.ConnectWeb})
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if _, err := h.DB.ImportPeople(ctx, load.People(people), store.ImportOptions{}); err != nil {
-		return err
-	}
-	h.Listener = door
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- runWithOrders(ctx, h) }()
-	select {
-	case <-h.Outbox.Ready():
-	case err := <-done:
-		return err
-	}
-	err = load.WebPeer(s.in, wire, door.Addr().String(), func() (int, error) {
-		by, err := h.DB.CountPeople(ctx)
-		return by[bot.Enrolled], err
-	})
-	stop()
-	return errors.Join(err, <-done)
-}
-
-// pretendConfig is what a configuration file of the load would say: the policy as
-// it is, but for the limits that hold one sender's people back.
-func pretendConfig(dir, dsn string) *config.Config {
-	c := demo.Config(dir)
-	c.Org.Domains, c.Org.Domain = []string{"load.example"}, "load.example"
-	c.Store.Path, c.KeysFile = dsn, filepath.Join(dir, "load.keys")
-	if strings.Contains(dsn, "host=") || strings.Contains(dsn, "://") {
-		c.Store.Path, c.Store.Postgres = "", bot.Secret(dsn)
-	}
-	const plenty = 1 << 30
-	c.Policy.SMSPrefix.N, c.Policy.SMSBudgetFloor = plenty, plenty
-	return c
-}
-
-// loadHouse is the real house with a platform and phones in memory.
-type loadHouse struct {
-	*program.Program
-	platform *load.Platform
-	phones   *load.Phones
-	stop     context.CancelFunc
-	done     chan error
-}
-
-// openLoadHouse builds the house and opens its doors. The caller closes it.
-func openLoadHouse(ctx context.Context, dir, dsn string) (*loadHouse, error) {
-	cfg := pretendConfig(dir, dsn)
-	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	lh := &loadHouse{platform: load.NewPlatform(), phones: load.NewPhones(), done: make(chan error, 1)}
-	var err error
-	lh.Program, err = program.New(ctx, cfg, slog.New(slog.DiscardHandler), program.Integration{Name: "load", Connect: func(h *program.Program) error {
-		h.Connections.AddChannel(lh.platform)
-		h.Connections.Senders[bot.SMS], h.Connections.Notifier = lh.phones, lh.phones
-		h.Connections.Directory, h.Connections.Unhurried = load.Directory{}, true
-		return nil
-	}})
-	if err != nil {
-		return nil, err
-	}
-	ctx, lh.stop = context.WithCancel(ctx)
-	go func() { lh.done <- runWithOrders(ctx, lh.Program) }()
-	select {
-	case <-lh.Outbox.Ready():
-		return lh, nil
-	case err := <-lh.done:
-		lh.stop()
-		lh.Program.Close()
-		if err == nil {
-			err = context.Cause(ctx)
-		}
-		return nil, err
-	}
-}
-
-// close ends what openLoadHouse has begun.
-func (lh *loadHouse) close() {
-	lh.stop()
-	<-lh.done
-	lh.Program.Close()
 }
 
 // localPostgres refuses a database on another machine.

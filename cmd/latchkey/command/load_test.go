@@ -144,12 +144,12 @@ func (m *measured) Accept(ctx context.Context, ev bot.Event) error {
 // A session of the shipped scripts takes at most 450 bytes in the store at
 // every turn of a whole enrollment.
 func TestSessionStaysSmall(t *testing.T) {
-	lh := testHouse(t)
-	if _, err := lh.DB.ImportPeople(t.Context(), load.People(1), store.ImportOptions{}); err != nil {
+	lp := testProgram(t)
+	if _, err := lp.DB.ImportPeople(t.Context(), load.People(1), store.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	m := &measured{Inbox: lh.Turn, t: t, db: lh.DB}
-	if _, err := load.Enroll(t.Context(), load.EnrollOptions{Inbox: m, Platform: lh.platform, Phones: lh.phones, People: 1, Conc: 1}); err != nil {
+	m := &measured{Inbox: lp.Turn, t: t, db: lp.DB}
+	if _, err := load.Enroll(t.Context(), load.EnrollOptions{Inbox: m, Platform: lp.platform, Phones: lp.phones, People: 1, Conc: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if m.turns < 20 {
@@ -161,14 +161,14 @@ func TestSessionStaysSmall(t *testing.T) {
 // An idle conversation costs no goroutine, no timer and no memory: a timer or a
 // goroutine takes more than a hundred bytes each.
 func TestIdleConversationsCostNothing(t *testing.T) {
-	lh := testHouse(t)
+	lp := testProgram(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	in, tell := io.Pipe()
 	hear, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := load.Peer(ctx, in, out, lh.Turn, lh.platform, "x", lh.Outbox.Busy)
+		err := load.Peer(ctx, in, out, lp.Turn, lp.platform, "x", lp.Outbox.Busy)
 		out.CloseWithError(err)
 		done <- err
 	}()
@@ -212,15 +212,15 @@ func TestIdleConversationsCostNothing(t *testing.T) {
 	}
 }
 
-func testHouse(t *testing.T) *loadHouse {
+func testProgram(t *testing.T) *loadProgram {
 	t.Helper()
 	dir := t.TempDir()
-	lh, err := openLoadHouse(t.Context(), dir, filepath.Join(dir, "load.db"))
+	lp, err := openLoadProgram(t.Context(), dir, filepath.Join(dir, "load.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(lh.close)
-	return lh
+	t.Cleanup(lp.close)
+	return lp
 }
 
 // maxBinary is the size of the stripped program, so that it does not grow

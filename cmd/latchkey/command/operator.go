@@ -47,8 +47,8 @@ func tidyName(s string) string {
 func operatorActor(s std) string { return "operator:" + operatorName(s) }
 
 // record writes a line about something that an operator did.
-func record(ctx context.Context, h *program.Program, s std, action, subject string) error {
-	return h.DB.Update(ctx, func(tx bot.Tx) error {
+func record(ctx context.Context, p *program.Program, s std, action, subject string) error {
+	return p.DB.Update(ctx, func(tx bot.Tx) error {
 		_, err := tx.Audit(bot.AuditEntry{Actor: operatorActor(s), Action: action, Subject: subject})
 		return err
 	})

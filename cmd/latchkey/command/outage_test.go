@@ -170,12 +170,12 @@ twilio:
 }
 
 // challengeOf is a code by text on its way to Ann.
-func challengeOf(t *testing.T, h *program.Program) *bot.Challenge {
+func challengeOf(t *testing.T, p *program.Program) *bot.Challenge {
 	t.Helper()
-	ch := &bot.Challenge{ID: "ch1", Person: "e1", Conversation: "c1", Method: "m1", Purpose: "enroll.phone", Tier: bot.T1, Via: bot.SMS, Lang: "en", ExpiresAt: h.DB.Now().Add(time.Hour)}
+	ch := &bot.Challenge{ID: "ch1", Person: "e1", Conversation: "c1", Method: "m1", Purpose: "enroll.phone", Tier: bot.T1, Via: bot.SMS, Lang: "en", ExpiresAt: p.DB.Now().Add(time.Hour)}
 	for part, to := range map[string]*[]byte{"code": &ch.SealedCode, "to": &ch.SealedTo} {
 		var err error
-		if *to, err = h.Keys.Seal([]byte("123456"), ch.Place(part)); err != nil {
+		if *to, err = p.Keys.Seal([]byte("123456"), ch.Place(part)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -211,27 +211,27 @@ func TestHungMailHoldsUpNoCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	mail, texts := &hung{}, make(prompt, 1)
-	h, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integration{Name: "rig", Connect: func(h *program.Program) error {
-		h.Connections.Notifier, h.Connections.Senders[bot.SMS] = mail, texts
+	p, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integration{Name: "rig", Connect: func(p *program.Program) error {
+		p.Connections.Notifier, p.Connections.Senders[bot.SMS] = mail, texts
 		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = h.DB.Update(t.Context(), func(tx bot.Tx) error {
+	err = p.DB.Update(t.Context(), func(tx bot.Tx) error {
 		ann, err := tx.Person("e1")
 		if err != nil {
 			return err
 		}
 		for range 200 {
-			if err := h.Enroll.Tell(tx, ann, enroll.News{Change: "method.removed"}); err != nil {
+			if err := p.Enroll.Tell(tx, ann, enroll.News{Change: "method.removed"}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err == nil {
-		err = h.StartJobs(t.Context())
+		err = p.StartJobs(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -239,16 +239,16 @@ func TestHungMailHoldsUpNoCode(t *testing.T) {
 	defer func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // in a hurry
-		h.DB.StopJobs(ctx)
-		h.Close()
+		p.DB.StopJobs(ctx)
+		p.Close()
 	}()
-	ch := challengeOf(t, h)
+	ch := challengeOf(t, p)
 	for end := time.Now().Add(bottest.Patience); mail.taken.Load() < 8; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no notice is sent")
 		}
 	}
-	err = h.DB.Update(t.Context(), func(tx bot.Tx) error {
+	err = p.DB.Update(t.Context(), func(tx bot.Tx) error {
 		return errors.Join(tx.PutChallenge(ch), tx.Enqueue(verify.SendCode{Challenge: "ch1"}, time.Time{}))
 	})
 	if err != nil {
@@ -273,17 +273,17 @@ func TestGivenUpIsListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Configured()...)
+	p, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integrations()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
-	ch := challengeOf(t, h)
-	address, err := h.Keys.Seal([]byte("ann@example.net"), (&bot.Method{ID: "m2", Person: "e1"}).Place())
+	defer p.Close()
+	ch := challengeOf(t, p)
+	address, err := p.Keys.Seal([]byte("ann@example.net"), (&bot.Method{ID: "m2", Person: "e1"}).Place())
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = h.DB.Update(t.Context(), func(tx bot.Tx) error {
+	err = p.DB.Update(t.Context(), func(tx bot.Tx) error {
 		ann, err := tx.Person("e1")
 		if err != nil {
 			return err
@@ -303,10 +303,10 @@ func TestGivenUpIsListed(t *testing.T) {
 		if err := tx.Enqueue(enroll.Notify{ID: "n2", News: "n2", Ways: 1, Change: "method.removed", Person: "e1", Method: "m2", To: "m2", Last: true, At: tx.Now()}, time.Time{}); err != nil {
 			return err
 		}
-		return h.Enroll.Tell(tx, ann, enroll.News{Change: "method.removed"})
+		return p.Enroll.Tell(tx, ann, enroll.News{Change: "method.removed"})
 	})
 	if err == nil {
-		err = h.StartJobs(t.Context())
+		err = p.StartJobs(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -314,12 +314,12 @@ func TestGivenUpIsListed(t *testing.T) {
 	health := ""
 	for end := time.Now().Add(bottest.Patience); !strings.Contains(health, "\ngiven up in the last day: 1 code, 2 notices\n"); time.Sleep(50 * time.Millisecond) {
 		w := httptest.NewRecorder()
-		h.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 		if health = w.Body.String(); w.Code != http.StatusOK || time.Now().After(end) {
 			t.Fatalf("health: %d %s", w.Code, health)
 		}
 	}
-	h.Close()
+	p.Close()
 	list := func() string {
 		t.Helper()
 		code, out, errs := command(t, nil, "outbox", "list", "--config", path)
@@ -357,24 +357,24 @@ func TestGivenUpIsListed(t *testing.T) {
 	if out := list(); !strings.Contains(out, "nothing is waiting") {
 		t.Errorf("still listed:\n%s", out)
 	}
-	if h, err = program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Configured()...); err != nil {
+	if p, err = program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integrations()...); err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
-	waiting, err := h.DB.PendingJobs(t.Context())
+	defer p.Close()
+	waiting, err := p.DB.PendingJobs(t.Context())
 	if err != nil || waiting["notice"] != 1 || waiting["code_again"] != 1 || waiting["send_code"] != 0 {
 		t.Errorf("jobs after the retries: %v %v", waiting, err)
 	}
-	if err := h.StartJobs(t.Context()); err != nil { // the notice fails again
+	if err := p.StartJobs(t.Context()); err != nil { // the notice fails again
 		t.Fatal(err)
 	}
 	var again []givenUp
 	for end := time.Now().Add(bottest.Patience); len(again) == 0; time.Sleep(50 * time.Millisecond) {
-		if again, err = listGivenUp(t.Context(), h, 10); err != nil || time.Now().After(end) {
+		if again, err = listGivenUp(t.Context(), p, 10); err != nil || time.Now().After(end) {
 			t.Fatalf("%v %v", again, err)
 		}
 	}
-	h.Close()
+	p.Close()
 	if code, _, errs := command(t, nil, "outbox", "drop", again[0].name(), "--config", path); code != exitOK {
 		t.Fatal(errs)
 	}

@@ -28,7 +28,7 @@ to do about it.
 	file := configFlag(list, s)
 	limit := list.Flags().Int("limit", 100, "at most `N` of each")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withOutbox(cmd, s, *file, func(h *program.Program, o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *file, func(p *program.Program, o *outbox.Outbox) error {
 			lost, rows, err := o.List(cmd.Context(), *limit)
 			if err != nil {
 				return err
@@ -40,7 +40,7 @@ to do about it.
 			for _, r := range rows {
 				fmt.Fprintf(s.out, "%s %d  tried %d  next %s  %s\n", textfmt.Printable(string(r.Conversation)), r.ID, r.Attempts, textfmt.When(r.Due), textfmt.Printable(r.Error))
 			}
-			jobs, err := listGivenUp(cmd.Context(), h, *limit)
+			jobs, err := listGivenUp(cmd.Context(), p, *limit)
 			if err != nil {
 				return err
 			}
@@ -66,9 +66,9 @@ it gets a new one, as if they had asked for it, within the limits of codes.
 	}
 	retryFile := configFlag(retry, s)
 	retry.RunE = func(cmd *cobra.Command, args []string) error {
-		return withOutbox(cmd, s, *retryFile, func(h *program.Program, o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *retryFile, func(p *program.Program, o *outbox.Outbox) error {
 			if id, ok := jobID(args[0]); ok {
-				return retryJob(cmd.Context(), h, s, id)
+				return retryJob(cmd.Context(), p, s, id)
 			}
 			err := o.Retry(cmd.Context(), bot.ConversationID(args[0]))
 			if errors.Is(err, bot.ErrNotFound) {
@@ -77,7 +77,7 @@ it gets a new one, as if they had asked for it, within the limits of codes.
 			if err != nil {
 				return err
 			}
-			return record(cmd.Context(), h, s, "outbox.retried", "all messages of a conversation on "+channelOf(args[0]))
+			return record(cmd.Context(), p, s, "outbox.retried", "all messages of a conversation on "+channelOf(args[0]))
 		})
 	}
 	drop := &cobra.Command{
@@ -98,13 +98,13 @@ message or a job that was given up from the list.
 	dropFile := configFlag(drop, s)
 	drop.RunE = func(cmd *cobra.Command, args []string) error {
 		if id, ok := jobID(args[0]); ok && len(args) == 1 {
-			return withHouse(cmd, s, *dropFile, func(h *program.Program) error { return dropJob(cmd.Context(), h, s, id) })
+			return withProgram(cmd, s, *dropFile, func(p *program.Program) error { return dropJob(cmd.Context(), p, s, id) })
 		}
 		seq, err := strconv.ParseInt(strings.TrimSpace(args[1]), 10, 64)
 		if err != nil {
 			return usage(cmd, "%q is not a message's number", args[1])
 		}
-		return withOutbox(cmd, s, *dropFile, func(h *program.Program, o *outbox.Outbox) error {
+		return withOutbox(cmd, s, *dropFile, func(p *program.Program, o *outbox.Outbox) error {
 			err := o.Drop(cmd.Context(), bot.ConversationID(args[0]), seq)
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("message %d of %s does not wait; see `latchkey outbox list`", seq, args[0])
@@ -115,7 +115,7 @@ message or a job that was given up from the list.
 			if err != nil {
 				return err
 			}
-			return record(cmd.Context(), h, s, "outbox.dropped", fmt.Sprintf("message %d of a conversation on %s", seq, channelOf(args[0])))
+			return record(cmd.Context(), p, s, "outbox.dropped", fmt.Sprintf("message %d of a conversation on %s", seq, channelOf(args[0])))
 		})
 	}
 	return group("outbox", "List, retry or drop what waits to be delivered or was given up",
@@ -124,11 +124,11 @@ message or a job that was given up from the list.
 
 // withOutbox gives fn the running outbox, or one that sends nothing.
 func withOutbox(cmd *cobra.Command, s std, file string, fn func(*program.Program, *outbox.Outbox) error) error {
-	return withHouse(cmd, s, file, func(h *program.Program) error {
-		if h.Outbox != nil {
-			return fn(h, h.Outbox)
+	return withProgram(cmd, s, file, func(p *program.Program) error {
+		if p.Outbox != nil {
+			return fn(p, p.Outbox)
 		}
-		return fn(h, outbox.New(outbox.Options{Store: h.DB, Adapters: map[bot.ChannelID]bot.Adapter{}}))
+		return fn(p, outbox.New(outbox.Options{Store: p.DB, Adapters: map[bot.ChannelID]bot.Adapter{}}))
 	})
 }
 

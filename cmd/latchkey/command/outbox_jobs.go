@@ -43,13 +43,13 @@ func jobID(name string) (int64, bool) {
 const mostListed = 10_000
 
 // listGivenUp lists the jobs that were given up, the newest first.
-func listGivenUp(ctx context.Context, h *program.Program, limit int) ([]givenUp, error) {
-	jobs, err := h.DB.GivenUp(ctx, time.Time{}, limit)
+func listGivenUp(ctx context.Context, p *program.Program, limit int) ([]givenUp, error) {
+	jobs, err := p.DB.GivenUp(ctx, time.Time{}, limit)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
 	}
 	var list []givenUp
-	err = h.DB.View(ctx, func(tx bot.Tx) error {
+	err = p.DB.View(ctx, func(tx bot.Tx) error {
 		list = nil
 		for _, j := range jobs {
 			g := givenUp{GivenUp: j}
@@ -126,8 +126,8 @@ func (g *givenUp) describe(tx bot.Tx) error {
 }
 
 // retryJob does a job once more that was given up. A code becomes a new one.
-func retryJob(ctx context.Context, h *program.Program, s std, id int64) error {
-	list, err := listGivenUp(ctx, h, mostListed)
+func retryJob(ctx context.Context, p *program.Program, s std, id int64) error {
+	list, err := listGivenUp(ctx, p, mostListed)
 	if err != nil {
 		return err
 	}
@@ -139,30 +139,30 @@ func retryJob(ctx context.Context, h *program.Program, s std, id int64) error {
 		case g.over != "":
 			return fmt.Errorf("%s cannot be done again: %s", g.name(), g.remedy)
 		case g.code == "":
-			err = h.DB.Revive(ctx, id)
+			err = p.DB.Revive(ctx, id)
 		default:
-			if err = askAgain(ctx, h, g.code); err == nil {
-				err = h.DB.Forget(ctx, id)
+			if err = askAgain(ctx, p, g.code); err == nil {
+				err = p.DB.Forget(ctx, id)
 			}
 		}
 		if err != nil {
 			return err
 		}
-		return record(ctx, h, s, "outbox.retried", "a "+g.Kind+" that was given up")
+		return record(ctx, p, s, "outbox.retried", "a "+g.Kind+" that was given up")
 	}
 	return notListed(id)
 }
 
 // dropJob takes a job from the list.
-func dropJob(ctx context.Context, h *program.Program, s std, id int64) error {
-	err := h.DB.Forget(ctx, id)
+func dropJob(ctx context.Context, p *program.Program, s std, id int64) error {
+	err := p.DB.Forget(ctx, id)
 	if errors.Is(err, bot.ErrNotFound) {
 		return notListed(id)
 	}
 	if err != nil {
 		return err
 	}
-	return record(ctx, h, s, "outbox.dropped", "a job that was given up")
+	return record(ctx, p, s, "outbox.dropped", "a job that was given up")
 }
 
 func notListed(id int64) error {
@@ -170,6 +170,6 @@ func notListed(id int64) error {
 }
 
 // askAgain has the service ask the conversation of a code for a new one.
-func askAgain(ctx context.Context, h *program.Program, challenge string) error {
-	return h.DB.Update(ctx, func(tx bot.Tx) error { return tx.Enqueue(verify.Again{Challenge: challenge}, time.Time{}) })
+func askAgain(ctx context.Context, p *program.Program, challenge string) error {
+	return p.DB.Update(ctx, func(tx bot.Tx) error { return tx.Enqueue(verify.Again{Challenge: challenge}, time.Time{}) })
 }

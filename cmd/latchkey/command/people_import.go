@@ -97,13 +97,13 @@ Next: latchkey people list --config latchkey.yaml`,
 		if err != nil {
 			return err
 		}
-		return withHouse(cmd, s, *file, func(h *program.Program) error {
+		return withProgram(cmd, s, *file, func(p *program.Program) error {
 			l, err := openList(cmd.Context(), s, path)
 			if err != nil {
 				return err
 			}
 			defer l.close()
-			return l.importPeople(cmd.Context(), s, h, o)
+			return l.importPeople(cmd.Context(), s, p, o)
 		})
 	}
 	return cmd
@@ -114,8 +114,8 @@ var personKinds = []bot.PersonKind{bot.Staff, bot.Pupil, bot.Guest, bot.Service,
 // pipedList makes a list that is no file of its own (a pipe, /dev/stdin) the
 // standard input of the command, which a running service can read, too.
 func pipedList(s std, path string) (std, string, error) {
-	if path == "-" || s.house != nil {
-		s.feeds = path == "-"
+	if path == "-" || s.running != nil {
+		s.sendsInput = path == "-"
 		return s, path, nil
 	}
 	st, err := os.Stat(path)
@@ -126,7 +126,7 @@ func pipedList(s std, path string) (std, string, error) {
 	if err != nil {
 		return s, "", fmt.Errorf("%w; give the path of a CSV file", err)
 	}
-	s.in, s.feeds = f, true
+	s.in, s.sendsInput = f, true
 	s.args = slices.Clone(s.args)
 	if i := slices.Index(s.args, path); i >= 0 {
 		s.args[i] = "-"
@@ -216,7 +216,7 @@ func (l *listFile) read(ctx context.Context, o csv.Options, use func(*csv.List) 
 
 // importPeople reads the list twice: once for its own problems, so that a bad
 // row in the last line stores nothing, and once for the store.
-func (l *listFile) importPeople(ctx context.Context, s std, h *program.Program, o importFlags) error {
+func (l *listFile) importPeople(ctx context.Context, s std, prog *program.Program, o importFlags) error {
 	list, err := l.read(ctx, o.csv, nil)
 	if err != nil {
 		return err
@@ -234,10 +234,10 @@ func (l *listFile) importPeople(ctx context.Context, s std, h *program.Program, 
 	if o.disable {
 		so.Missing = store.DisableMissing
 	}
-	if h.SyncsPeople() {
+	if prog.SyncsPeople() {
 		so.Whose = store.BesideSync
 	}
-	if p := h.Config.Policy; o.brake {
+	if p := prog.Config.Policy; o.brake {
 		so.GonePeople, so.GoneShare = p.ImportGonePeople, p.ImportGoneShare
 	}
 	so.Audit = func(r store.ImportReport) bot.AuditEntry {
@@ -251,7 +251,7 @@ func (l *listFile) importPeople(ctx context.Context, s std, h *program.Program, 
 	o.csv.Dates = list.Dates()
 	if _, err = l.read(ctx, o.csv, func(list *csv.List) (err error) {
 		so.Unsaid = list.Unsaid
-		rep, err = h.DB.ImportPeople(ctx, list.People(), so)
+		rep, err = prog.DB.ImportPeople(ctx, list.People(), so)
 		return err
 	}); err != nil {
 		return err

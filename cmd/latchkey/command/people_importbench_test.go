@@ -54,7 +54,7 @@ func benchmarkReimport(b *testing.B, dsn string, n int) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	h := &program.Program{DB: db, Config: config.Default(), Log: slog.New(slog.DiscardHandler)}
+	p := &program.Program{DB: db, Config: config.Default(), Log: slog.New(slog.DiscardHandler)}
 	var longest atomic.Int64 // how long a turn has waited at most
 	var heap atomic.Uint64
 	ctx, stop := context.WithCancel(b.Context())
@@ -90,7 +90,7 @@ func benchmarkReimport(b *testing.B, dsn string, n int) {
 		l := &listFile{f: f, name: path}
 		longest.Store(0)
 		begin := time.Now()
-		if err := l.importPeople(b.Context(), std{out: io.Discard, err: io.Discard}, h, importFlags{disable: true, brake: true}); err != nil {
+		if err := l.importPeople(b.Context(), std{out: io.Discard, err: io.Discard}, p, importFlags{disable: true, brake: true}); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(time.Since(begin).Seconds(), "s-"+list.name)

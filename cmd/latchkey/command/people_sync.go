@@ -54,26 +54,26 @@ Next: latchkey people list --config latchkey.yaml`,
 	cmd.Flags().BoolVar(&f.report, "report", false, "read the report of sign-in methods, too")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s := s
-		s.goesOn = "the running service goes on with the sync, and people change when all is read: the same command follows it again"
+		s.ifInterrupted = "the running service goes on with the sync, and people change when all is read: the same command follows it again"
 		if f.dry {
-			s.goesOn = "the running service reads on, and people stay as they are (--dry-run)"
+			s.ifInterrupted = "the running service reads on, and people stay as they are (--dry-run)"
 		}
-		return withHouse(cmd, s, *file, func(h *program.Program) error { return syncNow(cmd.Context(), h, s, f) })
+		return withProgram(cmd, s, *file, func(p *program.Program) error { return syncNow(cmd.Context(), p, s, f) })
 	}
 	return cmd
 }
 
 // syncNow reads what is asked for, one after the other.
-func syncNow(ctx context.Context, h *program.Program, s std, f syncFlags) error {
-	if !h.SyncsPeople() && !f.report {
-		return fmt.Errorf("directory.kind is %q, so people come from lists (latchkey people import): set it to entra to read them from the directory, or read the report of sign-in methods alone with --report", h.Config.Directory)
+func syncNow(ctx context.Context, p *program.Program, s std, f syncFlags) error {
+	if !p.SyncsPeople() && !f.report {
+		return fmt.Errorf("directory.kind is %q, so people come from lists (latchkey people import): set it to entra to read them from the directory, or read the report of sign-in methods alone with --report", p.Config.Directory)
 	}
-	room, err := h.DirectoryReader()
+	room, err := p.DirectoryReader()
 	if err != nil {
 		return err
 	}
-	run := syncRun{s: s, h: h, room: room, f: f}
-	if h.SyncsPeople() {
+	run := syncRun{s: s, h: p, room: room, f: f}
+	if p.SyncsPeople() {
 		if err := run.people(ctx); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ type syncRun struct {
 
 // people reads people and tells what has changed, or would.
 func (r *syncRun) people(ctx context.Context) error {
-	last, err := r.read(ctx, bot.PeopleReading, directory.Order{Full: r.f.full, Dry: r.f.dry, Force: r.f.yes && !r.f.dry, By: operatorActor(r.s), Alone: r.s.house == nil})
+	last, err := r.read(ctx, bot.PeopleReading, directory.Order{Full: r.f.full, Dry: r.f.dry, Force: r.f.yes && !r.f.dry, By: operatorActor(r.s), Alone: r.s.running == nil})
 	if errors.Is(err, directory.ErrRunning) {
 		return fmt.Errorf("%w, and a dry run cannot hold it: `latchkey people sync` follows it to its end; after that, give --dry-run again", err)
 	}
@@ -222,7 +222,7 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 			if n := state.Restarts - restarts; n >= program.SyncFailures {
 				return nil, fmt.Errorf("the directory asked %d times to begin anew; people stay as they are, and the service goes on by itself. See whether something between this machine and entra.graph_url changes addresses or answers", n)
 			}
-			if r.s.house == nil { // no service does it here
+			if r.s.running == nil { // no service does it here
 				wait, err = r.advance(ctx, reading)
 			}
 		}

@@ -23,11 +23,11 @@ var tenants sync.Map
 
 func init() {
 	configured := program.EntraSource
-	program.EntraSource = func(h *program.Program) (bot.DirectorySource, error) {
-		if d, ok := tenants.Load(h.Config.Entra.Tenant); ok {
+	program.EntraSource = func(p *program.Program) (bot.DirectorySource, error) {
+		if d, ok := tenants.Load(p.Config.Entra.Tenant); ok {
 			return d.(bot.DirectorySource), nil
 		}
-		return configured(h)
+		return configured(p)
 	}
 }
 

@@ -24,8 +24,8 @@ last. The number is what they quote on the phone.
 	file := configFlag(list, s)
 	limit := list.Flags().Int("limit", 100, "at most `N` requests")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withHouse(cmd, s, *file, func(h *program.Program) error {
-			db := h.DB
+		return withProgram(cmd, s, *file, func(prog *program.Program) error {
+			db := prog.DB
 			return db.View(cmd.Context(), func(tx bot.Tx) error {
 				rs, err := tx.Requests(*limit)
 				if err != nil {

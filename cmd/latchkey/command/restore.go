@@ -81,30 +81,30 @@ func restore(ctx context.Context, s std, cfg *config.Config, backup string) (err
 			}
 		}()
 	}
-	h, err := program.Open(ctx, cfg, slog.New(slog.DiscardHandler))
+	p, err := program.Open(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer p.Close()
 	// The head file names lines that the copy may not have. That is no secret
 	// from now on: the record says so itself.
 	note := ""
-	heads, err := h.HeadFile().Read()
+	heads, err := p.HeadFile().Read()
 	if err != nil {
 		return err
 	}
 	if len(heads) > 0 {
-		if has, err := h.DB.HasAuditLine(ctx, heads[0]); err != nil {
+		if has, err := p.DB.HasAuditLine(ctx, heads[0]); err != nil {
 			return err
 		} else if !has {
 			note = fmt.Sprintf("the record had come to line %d before", heads[0].Seq)
 		}
 	}
-	r, err := h.DB.AfterRestore(ctx, cfg.Policy.TOTPPeriod, operatorActor(s), note)
+	r, err := p.DB.AfterRestore(ctx, cfg.Policy.TOTPPeriod, operatorActor(s), note)
 	if err != nil {
 		return err
 	}
-	if err := h.HeadFile().Reset(h.DB.AuditMoved()); err != nil {
+	if err := p.HeadFile().Reset(p.DB.AuditMoved()); err != nil {
 		return err
 	}
 	if note != "" {

@@ -1,13 +1,7 @@
 package command
 
 import (
-	"fmt"
-	"runtime"
-	"runtime/debug"
-	"strings"
-
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // rootCommand is `latchkey` with all its commands.
@@ -75,62 +69,4 @@ func group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(commands...)
 	return cmd
-}
-
-// noEmptyFlag refuses a flag whose value is empty, as that of a variable which is
-// not set: taken as no flag at all it would mean everything.
-func noEmptyFlag(cmd *cobra.Command) (err error) {
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			if values = list.GetSlice(); len(values) == 0 {
-				values = []string{""}
-			}
-		}
-		for _, v := range values {
-			if strings.TrimSpace(v) == "" && err == nil {
-				err = usage(cmd, "--%s is empty: give it a value, or leave it out", f.Name)
-			}
-		}
-	})
-	return err
-}
-
-// exactly wants n arguments.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			if n == 0 {
-				return usage(cmd, "takes no arguments, and got %q", args[0])
-			}
-			return usage(cmd, "needs %s", what)
-		}
-		return nil
-	}
-}
-
-// atMostOne wants one argument or none.
-func atMostOne(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usage(cmd, "takes one argument, and got %d", len(args))
-	}
-	return nil
-}
-
-func versionCommand(s std) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: exactly(0, ""),
-		RunE: func(*cobra.Command, []string) error {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); ok && v == "dev" {
-				for _, st := range info.Settings {
-					if st.Key == "vcs.revision" && len(st.Value) >= 12 {
-						v += " " + st.Value[:12]
-					}
-				}
-			}
-			_, err := fmt.Fprintf(s.out, "latchkey %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }

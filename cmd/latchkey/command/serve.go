@@ -41,26 +41,26 @@ finished, in at most 20 seconds. A second SIGTERM ends it at once.
 	return cmd
 }
 
-// serve runs the service, with what more plugs connect.
+// serve runs the service, with more integrations than the configured ones.
 func serve(ctx context.Context, s std, cfg *config.Config, more ...program.Integration) error {
-	log := newLog(s.err, cfg.Log)
+	log := newLogger(s.err, cfg.Log)
 	draining.Store(int64(cfg.HTTP.Drain))
-	h, err := program.New(ctx, cfg, log, append(program.Configured(), more...)...)
+	p, err := program.New(ctx, cfg, log, append(program.Integrations(), more...)...)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if err := h.Listen(); err != nil {
+	defer p.Close()
+	if err := p.Listen(); err != nil {
 		return err
 	}
 	for _, note := range program.Notes(cfg) {
 		log.Warn(note)
 	}
-	if err := h.RecordConfig(ctx, operatorActor(s)); err != nil {
+	if err := p.RecordConfig(ctx, operatorActor(s)); err != nil {
 		return err
 	}
-	log.Info("serving", "addr", h.Listener.Addr().String(), "version", version)
-	err = runWithOrders(ctx, h)
+	log.Info("serving", "addr", p.Listener.Addr().String(), "version", version)
+	err = runProgram(ctx, p)
 	log.Info("stopping")
 	return err
 }

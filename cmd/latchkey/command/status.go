@@ -86,8 +86,8 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 		if clash := f.clash(); clash != "" {
 			return usage(cmd, "%s", clash)
 		}
-		return withHouse(cmd, s, *file, func(h *program.Program) error {
-			r := newReadinessReport(h)
+		return withProgram(cmd, s, *file, func(p *program.Program) error {
+			r := newReadinessReport(p)
 			if f.person != "" {
 				return r.explain(cmd.Context(), s.out, f)
 			}
@@ -96,7 +96,7 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 				return err
 			}
 			if f.csv || f.list { // names, with what each has registered
-				if err := record(cmd.Context(), h, s, "people.exported", "who will still get in"); err != nil {
+				if err := record(cmd.Context(), p, s, "people.exported", "who will still get in"); err != nil {
 					return err
 				}
 			}

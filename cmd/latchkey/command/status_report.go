@@ -2,17 +2,13 @@ package command
 
 import (
 	"context"
-	stdcsv "encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"latchkey/adapters/csv"
 	"latchkey/bot"
 	"latchkey/bot/readiness"
 	"latchkey/bot/typed"
@@ -97,8 +93,8 @@ const (
 	compareDays = 7
 )
 
-func newReadinessReport(h *program.Program) *readinessReport {
-	return &readinessReport{db: h.DB, org: h.Config.Org.Name, entra: h.Config.Entra, now: h.DB.Now(), unreported: h.Unreported(), synced: h.SyncsPeople()}
+func newReadinessReport(p *program.Program) *readinessReport {
+	return &readinessReport{db: p.DB, org: p.Config.Org.Name, entra: p.Config.Entra, now: p.DB.Now(), unreported: p.Unreported(), synced: p.SyncsPeople()}
 }
 
 // read counts, and reads what was counted before.
@@ -233,59 +229,6 @@ func (r *readinessReport) daysLeft() int {
 	return max(int((readiness.Ends.Sub(r.now)+24*time.Hour-1)/(24*time.Hour)), 0)
 }
 
-// A judgedPerson is one person in JSON.
-type judgedPerson struct {
-	ID         bot.PersonID       `json:"id"`
-	Username   string             `json:"username,omitempty"`
-	Name       string             `json:"name,omitempty"`
-	School     string             `json:"school,omitempty"`
-	Department string             `json:"department,omitempty"`
-	AtRisk     bool               `json:"atRisk"`
-	Do         []readiness.Remedy `json:"do,omitempty"`
-	readiness.Verdict
-}
-
-func judgedOf(p *bot.Person, v *readiness.Verdict) judgedPerson {
-	return judgedPerson{p.ID, p.Username, p.Name, p.Site, p.Department, v.AtRisk(), v.Plan(), *v}
-}
-
-// writeJSON writes the counts, and the people at risk one by one.
-func (r *readinessReport) writeJSON(ctx context.Context, w io.Writer, list bool) error {
-	head := map[string]any{
-		"asOfDay": readiness.Ends.Format(time.DateOnly), "daysLeft": r.daysLeft(), "organisation": r.org, "school": r.only.school, "department": r.only.department,
-		"settings": map[string]any{"methodsNeeded": r.entra.Needed, "smsProvider": r.entra.SMS, "voiceProvider": r.entra.Voice},
-		"report": map[string]any{"asOf": r.tally.Newest, "oldest": r.tally.Oldest, "readAt": r.tally.ReadAt,
-			"ageHours": int(r.now.Sub(r.tally.Newest).Hours())},
-		"policy": r.pol, "all": r.tally.All, "schools": readiness.Units(r.tally.Schools), "departments": readiness.Units(r.tally.Departments),
-		"trend": r.trend, "microsoftByItself": readiness.Nudging(r.pol, &r.tally.All), "advice": readiness.Advice(r.pol, &r.tally.All),
-	}
-	b, err := json.MarshalIndent(head, "", "  ")
-	if err != nil {
-		return err
-	}
-	if !list {
-		_, err = fmt.Fprintf(w, "%s\n", b)
-		return err
-	}
-	// People follow as they are read, so that they are never all in memory.
-	if _, err := fmt.Fprintf(w, "%s,\n  \"people\": [", strings.TrimSuffix(string(b), "\n}")); err != nil {
-		return err
-	}
-	between := "\n    "
-	err = r.atRisk(ctx, func(p *bot.Person, v *readiness.Verdict) error {
-		b, err := json.Marshal(judgedOf(p, v))
-		if err == nil {
-			_, err = fmt.Fprintf(w, "%s%s", between, b)
-			between = ",\n    "
-		}
-		return err
-	})
-	if err == nil {
-		_, err = io.WriteString(w, "\n  ]\n}\n")
-	}
-	return err
-}
-
 // atRisk goes through the people at risk.
 func (r *readinessReport) atRisk(ctx context.Context, fn func(*bot.Person, *readiness.Verdict) error) error {
 	return program.EachVerdict(ctx, r.db, r.pol, r.entra, func(p *bot.Person, _ *bot.Registration, v *readiness.Verdict) error {
@@ -294,89 +237,4 @@ func (r *readinessReport) atRisk(ctx context.Context, fn func(*bot.Person, *read
 		}
 		return fn(p, v)
 	})
-}
-
-// writeCSV writes one line for each of the staff, safe for a spreadsheet.
-func (r *readinessReport) writeCSV(ctx context.Context, w io.Writer) error {
-	if _, err := io.WriteString(w, csv.BOM); err != nil {
-		return err
-	}
-	out := stdcsv.NewWriter(w)
-	out.UseCRLF = true
-	err := out.Write([]string{"id", "username", "name", "email", "school", "department", "at_risk", "sign_in", "sign_in_why", "reset", "reset_why", "to_do", "needs_token",
-		"administrator", "methods", "known_as_of", "known_from", "microsoft_sign_in_today", "microsoft_reset_today", "microsoft_differs_sign_in", "microsoft_differs_reset"})
-	if err != nil {
-		return err
-	}
-	err = program.EachVerdict(ctx, r.db, r.pol, r.entra, func(p *bot.Person, _ *bot.Registration, v *readiness.Verdict) error {
-		if !p.Enrolls() || !r.only.has(p) {
-			return nil
-		}
-		var methods []string
-		for _, c := range v.SignIn.Methods {
-			methods = append(methods, c.Method)
-		}
-		asOf := ""
-		if !v.AsOf.IsZero() {
-			asOf = v.AsOf.UTC().Format(time.RFC3339)
-		}
-		cells := []string{string(p.ID), p.Username, p.Name, p.Email, p.Site, p.Department, strconv.FormatBool(v.AtRisk()), v.SignIn.Answer.String(), why(&v.SignIn),
-			v.Reset.Answer.String(), why(&v.Reset), remedies(v.Plan()), strconv.FormatBool(v.AtRisk() && v.NeedsToken()), strconv.FormatBool(v.Admin),
-			strings.Join(methods, " "), asOf, v.Source, strconv.FormatBool(v.SignIn.Microsoft), strconv.FormatBool(v.Reset.Microsoft),
-			reasonText(v.SignIn.Differs), reasonText(v.Reset.Differs)}
-		csv.Guard(cells)
-		return out.Write(cells)
-	})
-	out.Flush()
-	return errors.Join(err, out.Error())
-}
-
-func reasonText(r readiness.Reason) string {
-	if r == "" {
-		return ""
-	}
-	return r.Text()
-}
-
-// why is why somebody will not get in, in words; empty for those who will. What
-// never was a way in is left out where something else was.
-func why(s *readiness.Side) string {
-	if s.Answer == readiness.Yes {
-		return ""
-	}
-	var strong, weak []string
-	add := func(r readiness.Reason) {
-		list := &strong
-		switch r {
-		case "", readiness.SameClass:
-			return
-		case readiness.MailNoFactor, readiness.NoFactor, readiness.NotForReset, readiness.NoAlternate, readiness.Temporary:
-			list = &weak
-		}
-		if !slices.Contains(*list, r.Text()) {
-			*list = append(*list, r.Text())
-		}
-	}
-	add(s.Why)
-	for _, c := range s.Methods {
-		add(c.Reason)
-	}
-	if len(strong) == 0 {
-		strong = weak
-	}
-	if len(s.Methods) == 0 && s.Why == "" {
-		strong = append(strong, "nothing is registered")
-	}
-	if s.Answer == readiness.No && s.Have > 0 && s.Have < s.Need {
-		strong = append(strong, fmt.Sprintf("%d of %d methods", s.Have, s.Need))
-	}
-	return strings.Join(strong, "; ")
-}
-
-func remedies(rs []readiness.Remedy) string {
-	var all []string
-	for _, r := range rs {
-		all = append(all, r.Text())
-	}
-	return strings.Join(all, "; ")
 }

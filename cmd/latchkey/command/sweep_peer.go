@@ -35,7 +35,7 @@ func testCommands(s std) []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), s, cfg, plugPipe(s.in, s.out))
+			return serve(cmd.Context(), s, cfg, connectPipe(s.in, s.out))
 		}
 		return sweepPeer(cmd.Context(), s.in, s.out, *dir)
 	}
@@ -120,11 +120,11 @@ func (p *pipe) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 	return bot.Receipt{ID: d.Key}, nil
 }
 
-// plugPipe connects the platform.
-func plugPipe(in io.Reader, out io.Writer) program.Integration {
-	return program.Integration{Name: "pipe", Connect: func(h *program.Program) error {
-		h.Connections.AddChannel(&pipe{in: bufio.NewScanner(in), out: json.NewEncoder(out)})
-		h.Connections.Attended = true
+// connectPipe connects the platform.
+func connectPipe(in io.Reader, out io.Writer) program.Integration {
+	return program.Integration{Name: "pipe", Connect: func(p *program.Program) error {
+		p.Connections.AddChannel(&pipe{in: bufio.NewScanner(in), out: json.NewEncoder(out)})
+		p.Connections.Attended = true
 		return nil
 	}}
 }
@@ -138,8 +138,8 @@ func sweepPeer(ctx context.Context, in io.Reader, out io.Writer, dir string) err
 	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	plugDemo := program.Integration{Name: "directory", Connect: func(h *program.Program) (err error) {
-		h.Connections.Directory, err = localdir.New(localdir.Options{Demo: true})
+	plugDemo := program.Integration{Name: "directory", Connect: func(p *program.Program) (err error) {
+		p.Connections.Directory, err = localdir.New(localdir.Options{Demo: true})
 		return err
 	}}
 	logFile, err := os.OpenFile(filepath.Join(dir, "peer.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -148,13 +148,13 @@ func sweepPeer(ctx context.Context, in io.Reader, out io.Writer, dir string) err
 	}
 	defer logFile.Close()
 	log := slog.New(slog.NewTextHandler(logFile, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h, err := program.New(ctx, cfg, log, program.Pretend(filepath.Clean(dir)), plugPipe(in, out), plugDemo)
+	p, err := program.New(ctx, cfg, log, program.Pretend(filepath.Clean(dir)), connectPipe(in, out), plugDemo)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if err := demo.Import(ctx, h.DB); err != nil {
+	defer p.Close()
+	if err := demo.Import(ctx, p.DB); err != nil {
 		return err
 	}
-	return runWithOrders(ctx, h)
+	return runProgram(ctx, p)
 }

@@ -24,7 +24,7 @@ counted, so a stranger cannot pull it.
 	}
 	file := configFlag(status, s)
 	status.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withHouse(cmd, s, *file, func(h *program.Program) error { return tripwireStatus(cmd.Context(), s.out, h) })
+		return withProgram(cmd, s, *file, func(p *program.Program) error { return tripwireStatus(cmd.Context(), s.out, p) })
 	}
 
 	clear := &cobra.Command{
@@ -42,10 +42,10 @@ with who gave the command.
 		if reason == "" || len(reason) > 500 || textfmt.Printable(reason) != reason {
 			return usage(cmd, `needs --why "REASON", one line of at most 500 letters: it stands in the audit record`)
 		}
-		return withHouse(cmd, s, *clearFile, func(h *program.Program) error {
+		return withProgram(cmd, s, *clearFile, func(p *program.Program) error {
 			was := false
-			err := h.DB.Update(cmd.Context(), func(tx bot.Tx) (err error) {
-				was, err = h.Operators().ClearTripwire(tx, operatorActor(s), reason)
+			err := p.DB.Update(cmd.Context(), func(tx bot.Tx) (err error) {
+				was, err = p.Operators().ClearTripwire(tx, operatorActor(s), reason)
 				return err
 			})
 			if err != nil {
@@ -63,14 +63,14 @@ with who gave the command.
 		"When too many people are wrong at proving who they are, somebody may be guessing everywhere at once.\nThe tripwire is then pulled: changes on accounts that have a method need more proof until it is cleared.", status, clear)
 }
 
-func tripwireStatus(ctx context.Context, w io.Writer, h *program.Program) error {
+func tripwireStatus(ctx context.Context, w io.Writer, prog *program.Program) error {
 	var pulled []bot.Alert
 	var hour, people, day int
-	err := h.DB.View(ctx, func(tx bot.Tx) (err error) {
+	err := prog.DB.View(ctx, func(tx bot.Tx) (err error) {
 		if pulled, err = tx.Alerts(bot.AlertTripwire); err != nil {
 			return err
 		}
-		hour, people, day, err = h.Operators().TripwireCount(tx)
+		hour, people, day, err = prog.Operators().TripwireCount(tx)
 		return err
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func tripwireStatus(ctx context.Context, w io.Writer, h *program.Program) error 
 	} else {
 		fmt.Fprintln(w, "set: nothing happened")
 	}
-	p := h.Config.Policy
+	p := prog.Config.Policy
 	_, err = fmt.Fprintf(w, "last hour: %d wrong of %d people (pulled at %d of %d)\nlast day:  %d wrong (pulled at %d)\n",
 		hour, people, p.TripwireHour, p.TripwirePeople, day, p.TripwireDay)
 	return err

@@ -1,5 +1,5 @@
-// Package demo is what there is in a demo: an organisation, its staff and their
-// pretend phone.
+// Package demo has the organisation of `latchkey demo`: its configuration, its
+// staff, and the number and mailbox of their pretend phone.
 package demo
 
 import (
@@ -20,7 +20,8 @@ import (
 //go:embed people.csv
 var peopleCSV string
 
-// Config is what a configuration file would say.
+// Config is what the configuration file of the demo would say, for a demo whose
+// data are in the folder dir.
 func Config(dir string) *config.Config {
 	c := config.Default()
 	c.Org.Name = "Riverbend Schools"
@@ -52,7 +53,7 @@ func Ease(p *policy.Policy) {
 	p.SessionIdle, p.SessionLife = 90*24*time.Hour, 90*24*time.Hour
 }
 
-// Import brings the staff list up to date; what somebody enrolled stays.
+// Import stores the demo's staff list, unless people are there already.
 func Import(ctx context.Context, db *store.DB) error {
 	by, err := db.CountPeople(ctx)
 	if err != nil {
@@ -84,11 +85,11 @@ const (
 	Mailbox = "my.own@mailbox.example"
 )
 
-// Staff is the demo's staff list.
+// Staff is the demo's staff list; nil: it cannot be read, and Import says why.
 func Staff() []bot.Person {
 	l, err := csv.Open(strings.NewReader(peopleCSV), csv.Options{})
 	if err != nil {
-		return nil // importDemo says so
+		return nil
 	}
 	var out []bot.Person
 	for p := range l.People() {

@@ -85,7 +85,7 @@ func People(n int) iter.Seq2[bot.Person, int] {
 	}
 }
 
-// EnrollOptions of Enroll. The house that takes the events in must know People,
+// EnrollOptions of Enroll. The program that takes the events in must know People,
 // Directory, Phones (as sender of texts and as notifier) and Platform.
 type EnrollOptions struct {
 	Inbox    bot.Inbox

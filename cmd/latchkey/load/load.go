@@ -1,10 +1,10 @@
-// Package load drives the real rooms with many people at once and measures
+// Package load drives the real services with many people at once and measures
 // them: a 12-turn dialogue (Run), whole enrollments (Enroll), the engine alone
 // (Alone) and the start of the program (Start).
 //
 // It checks every reply, so that nobody wins by doing less. It must not send
 // anything anywhere: its platform and its phones are in memory. It must not
-// decide how the house is put together: what is more than the dialogue is
+// decide how the program is put together: what is more than the dialogue is
 // handed in.
 package load
 
@@ -73,7 +73,7 @@ type Report struct {
 	Statements float64 `json:"statements_per_turn"`
 	Commits    float64 `json:"commits_per_turn"`
 	Messages   float64 `json:"messages_per_turn"`
-	Allocs     float64 `json:"allocs_per_turn"` // of everything: rooms, store, driver
+	Allocs     float64 `json:"allocs_per_turn"` // of everything: services, store, driver
 	StateBytes float64 `json:"state_bytes_avg"`
 	RSS        float64 `json:"rss_mb"`
 	Trips      float64 `json:"round_trips_per_turn"` // PostgreSQL

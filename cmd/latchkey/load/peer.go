@@ -30,7 +30,7 @@ type State struct {
 	Busy       int     `json:"busy"` // conversations that the outbox holds
 }
 
-// Peer is the other end of Start: it says hello to its own house, tells when
+// Peer is the other end of Start: it says hello to its own program, tells when
 // the reply is out, and then does what it reads, line by line: "open N" opens N
 // conversations more, "state" tells State. It returns at the end of in. busy
 // counts what the outbox still holds.

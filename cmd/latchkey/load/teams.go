@@ -100,7 +100,7 @@ func (vouching) Defer(context.Context, bot.Deferred) error {
 
 func (vouching) Deferred(bot.ConversationID) bool { return false }
 
-// TeamsPeer is the other end of Teams: store, rooms and the Teams adapter in
+// TeamsPeer is the other end of Teams: store, services and the Teams adapter in
 // emulator mode, behind HTTP, with the dialogue of Run. It tells its address,
 // and its state for each line of in, and returns at the end of in.
 func TeamsPeer(ctx context.Context, in io.Reader, out io.Writer, dsn string, seeded int) error {

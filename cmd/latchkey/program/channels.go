@@ -17,19 +17,19 @@ const (
 
 // keepRunning runs an adapter until ctx ends. One that stops or panics starts
 // again, later each time, and the other channels do not notice.
-func (h *Program) keepRunning(ctx context.Context, a bot.Adapter) error {
-	log := h.Log.With("channel", a.Channel())
+func (p *Program) keepRunning(ctx context.Context, a bot.Adapter) error {
+	log := p.Log.With("channel", a.Channel())
 	wait := firstWait
 	for {
 		began := time.Now()
-		err := runOnce(ctx, a, h.Turn)
+		err := runOnce(ctx, a, p.Turn)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if time.Since(began) > lastWait {
 			wait = firstWait
 		}
-		h.stopped.Store(a.Channel(), bot.Health{Since: h.DB.Now(), Text: fmt.Sprintf("stopped: %v", err)})
+		p.stopped.Store(a.Channel(), bot.Health{Since: p.DB.Now(), Text: fmt.Sprintf("stopped: %v", err)})
 		pause := wait/2 + rand.N(wait/2)
 		log.Error("channel stopped; it starts again, the others go on", "again_in", pause.Round(time.Millisecond), "err", err)
 		select {
@@ -37,7 +37,7 @@ func (h *Program) keepRunning(ctx context.Context, a bot.Adapter) error {
 			return nil
 		case <-time.After(pause):
 		}
-		h.stopped.Delete(a.Channel())
+		p.stopped.Delete(a.Channel())
 		wait = min(2*wait, lastWait)
 	}
 }
@@ -55,20 +55,20 @@ func runOnce(ctx context.Context, a bot.Adapter, in bot.Inbox) (err error) {
 }
 
 // health is how a channel is doing.
-func (h *Program) health(id bot.ChannelID) (bot.Health, bool) {
-	a, ok := h.Connections.channels[id]
+func (p *Program) health(id bot.ChannelID) (bot.Health, bool) {
+	a, ok := p.Connections.channels[id]
 	if !ok {
 		return bot.Health{}, false
 	}
-	if down, ok := h.stopped.Load(id); ok {
+	if down, ok := p.stopped.Load(id); ok {
 		return down.(bot.Health), true
 	}
 	state := bot.Health{OK: true}
 	if w, ok := a.(bot.Healther); ok {
 		state = w.Health()
 	}
-	if state.OK && h.Inbound != nil {
-		if held := h.Inbound.Health(id); !held.OK {
+	if state.OK && p.Inbound != nil {
+		if held := p.Inbound.Health(id); !held.OK {
 			return held, true
 		}
 	}

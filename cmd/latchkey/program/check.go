@@ -1,7 +1,6 @@
 package program
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,9 +9,9 @@ import (
 	"latchkey/cmd/latchkey/config"
 )
 
-// Check looks at what the configuration names, without connecting to
-// anything.
-func Check(_ context.Context, cfg *config.Config) error {
+// Check reads what the configuration names, keys, scripts and certificates,
+// without connecting to anything. Its errors begin with the configuration file.
+func Check(cfg *config.Config) error {
 	if _, err := LoadKeys(cfg); err != nil {
 		return fmt.Errorf("%s: %w", cfg.File, err)
 	}
@@ -39,7 +38,7 @@ func checkFiles(cfg *config.Config) error {
 	return errors.Join(all...)
 }
 
-// Notes names what a good configuration goes without.
+// Notes says, one line each, what a configuration that is right goes without.
 func Notes(cfg *config.Config) []string {
 	var notes []string
 	switch cfg.Directory {

@@ -1,7 +1,6 @@
 package program
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,21 +25,18 @@ func TestHealthAndDoctorTellOfAStep(t *testing.T) {
 	if err := db.SetMeta(t.Context(), KeyCheck, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	h := &Program{DB: db, Log: slog.New(slog.DiscardHandler)}
+	p := &Program{DB: db, Log: slog.New(slog.DiscardHandler)}
 	tell := func() (health, doctor string) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		h.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 		if w.Code != http.StatusOK {
 			t.Errorf("health %d", w.Code)
 		}
-		var out bytes.Buffer
-		if err := Examine(t.Context(), &out, h, true); err != nil {
-			t.Error(err)
-		}
-		return w.Body.String(), out.String()
+		doctor, _ = examined(t, p, true)
+		return w.Body.String(), doctor
 	}
-	if health, doctor := tell(); health != "ok\n" || !strings.Contains(doctor, "good     clock: no step seen") {
+	if health, doctor := tell(); health != "ok\n" || !strings.Contains(doctor, "good clock: no step seen") {
 		t.Errorf("before: %q, %s", health, doctor)
 	}
 	for _, c := range []struct {
@@ -56,7 +52,7 @@ func TestHealthAndDoctorTellOfAStep(t *testing.T) {
 		if health != "ok\nclock: "+c.want+"\n" {
 			t.Errorf("health after %s: %q", c.by, health)
 		}
-		if !strings.Contains(doctor, "look     clock: "+c.want+"\n") || !strings.Contains(doctor, "synchronised (NTP)") {
+		if !strings.Contains(doctor, "look clock: "+c.want+"\n") || !strings.Contains(doctor, "synchronised (NTP)") {
 			t.Errorf("doctor after %s: %s", c.by, doctor)
 		}
 	}

@@ -22,10 +22,10 @@ const configSeen = "config.seen"
 // it was when the service ran last, since a number of the policy is as good a
 // way in as any command. Of the policy the line has the values, of other keys
 // only the name. actor is who started the service, as the audit record has it.
-func (h *Program) RecordConfig(ctx context.Context, actor string) error {
+func (p *Program) RecordConfig(ctx context.Context, actor string) error {
 	now := map[string]string{}
 	for _, k := range config.Keys() {
-		v := k.Value(h.Config)
+		v := k.Value(p.Config)
 		if k.Kind == "path" && v != "" { // however the file was named when it was read
 			if abs, err := filepath.Abs(v); err == nil {
 				v = abs
@@ -36,7 +36,7 @@ func (h *Program) RecordConfig(ctx context.Context, actor string) error {
 		}
 	}
 	last := map[string]string{}
-	b, err := h.DB.Meta(ctx, configSeen)
+	b, err := p.DB.Meta(ctx, configSeen)
 	first := errors.Is(err, bot.ErrNotFound)
 	if err == nil {
 		err = json.Unmarshal(b, &last)
@@ -45,7 +45,7 @@ func (h *Program) RecordConfig(ctx context.Context, actor string) error {
 		return fmt.Errorf("configuration of the last start: %w", err)
 	}
 	if !first {
-		if err := h.recordChanges(ctx, actor, last, now); err != nil {
+		if err := p.recordChanges(ctx, actor, last, now); err != nil {
 			return err
 		}
 	}
@@ -55,10 +55,10 @@ func (h *Program) RecordConfig(ctx context.Context, actor string) error {
 	if b, err = json.Marshal(now); err != nil {
 		return err
 	}
-	return h.DB.SetMeta(ctx, configSeen, b)
+	return p.DB.SetMeta(ctx, configSeen, b)
 }
 
-func (h *Program) recordChanges(ctx context.Context, actor string, last, now map[string]string) error {
+func (p *Program) recordChanges(ctx context.Context, actor string, last, now map[string]string) error {
 	both := maps.Clone(last)
 	maps.Copy(both, now)
 	var lines []bot.AuditEntry
@@ -75,7 +75,7 @@ func (h *Program) recordChanges(ctx context.Context, actor string, last, now map
 	if len(lines) == 0 {
 		return nil
 	}
-	return h.DB.Update(ctx, func(tx bot.Tx) error {
+	return p.DB.Update(ctx, func(tx bot.Tx) error {
 		for _, e := range lines {
 			if _, err := tx.Audit(e); err != nil {
 				return err

@@ -11,40 +11,40 @@ import (
 	"latchkey/store"
 )
 
-// newDirectory makes the room that reads the directory.
-func (h *Program) newDirectory() *directory.Room {
-	e, p := h.Config.Entra, h.Config.Policy
+// newDirectory makes the service that reads the directory.
+func (p *Program) newDirectory() *directory.Room {
+	e, pol := p.Config.Entra, p.Config.Policy
 	d := directory.Deps{
-		Store: h.DB, Source: h.Connections.Source, Groups: e.Groups, ReportEvery: e.ReportEvery,
-		GonePeople: p.ImportGonePeople, GoneShare: p.ImportGoneShare, Alone: h.Config.Store.Path != "", Log: h.Log.With("room", "directory"),
+		Store: p.DB, Source: p.Connections.Source, Groups: e.Groups, ReportEvery: e.ReportEvery,
+		GonePeople: pol.ImportGonePeople, GoneShare: pol.ImportGoneShare, Alone: p.Config.Store.Path != "", Log: p.Log.With("room", "directory"),
 		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
-			r, err := h.ImportSynced(ctx, m, false)
+			r, err := p.ImportSynced(ctx, m, false)
 			return merged(r), err
 		},
 		Done: func(ctx context.Context, reading bot.Reading) error {
 			if reading == bot.ReportReading {
-				return NoteReadiness(ctx, h.DB, e)
+				return NoteReadiness(ctx, p.DB, e)
 			}
 			return nil
 		},
 	}
-	if h.SyncsPeople() {
+	if p.SyncsPeople() {
 		d.SyncEvery = e.SyncEvery
 	}
 	return directory.New(d)
 }
 
 // SyncsPeople reports whether people come from the directory.
-func (h *Program) SyncsPeople() bool { return h.Config.Directory == "entra" }
+func (p *Program) SyncsPeople() bool { return p.Config.Directory == "entra" }
 
 // ImportSynced makes people of what a sync has read.
-func (h *Program) ImportSynced(ctx context.Context, m directory.Merge, dry bool) (store.ImportReport, error) {
+func (p *Program) ImportSynced(ctx context.Context, m directory.Merge, dry bool) (store.ImportReport, error) {
 	o := store.ImportOptions{Mode: store.SkipBad, DryRun: dry, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync}
 	if m.Run > 0 {
 		o.Key = fmt.Sprintf("sync %d", m.Run)
 	}
-	if p := h.Config.Policy; !m.Force {
-		o.GonePeople, o.GoneShare, o.GoneBefore = p.ImportGonePeople, p.ImportGoneShare, m.Before
+	if pol := p.Config.Policy; !m.Force {
+		o.GonePeople, o.GoneShare, o.GoneBefore = pol.ImportGonePeople, pol.ImportGoneShare, m.Before
 	}
 	o.Audit = func(r store.ImportReport) bot.AuditEntry {
 		if m.By == "system" && r.Inserted+r.Updated+r.Gone == 0 {
@@ -53,10 +53,10 @@ func (h *Program) ImportSynced(ctx context.Context, m directory.Merge, dry bool)
 		return bot.AuditEntry{Actor: m.By, Action: "people.synced", Subject: "the directory",
 			Evidence: fmt.Sprintf("added %d, changed %d, left %d, switched off %d, %d rows left out; brake: %v", r.Inserted, r.Updated, r.Unchanged, r.Gone, r.Bad+r.Unread, !m.Force)}
 	}
-	return h.DB.ImportPeople(ctx, m.Rows, o)
+	return p.DB.ImportPeople(ctx, m.Rows, o)
 }
 
-// merged is what an import did, as the room tells it.
+// merged is what an import did, as package directory tells it.
 func merged(r store.ImportReport) directory.Merged {
 	return directory.Merged{Why: r.Refused, SyncResult: bot.SyncResult{
 		Rows: r.Rows, Added: r.Inserted, Changed: r.Updated, Unchanged: r.Unchanged, Off: r.Gone, Wrong: r.Bad + r.Unread, Erased: r.Erased}}
@@ -65,34 +65,34 @@ func merged(r store.ImportReport) directory.Merged {
 // errNoSource says what to configure.
 var errNoSource = errors.New("no directory is configured to read people from: set entra.tenant, entra.client_id and one credential (entra.federated_token_file, entra.certificate_file or entra.client_secret); see `latchkey config describe`")
 
-// DirectoryReader is the room that reads the directory: of the running service, else
-// made for one command.
-func (h *Program) DirectoryReader() (*directory.Room, error) {
-	if h.Directory != nil {
-		if h.Connections.Source == nil {
+// DirectoryReader returns what reads the directory: that of the running service,
+// else one that is made for one command.
+func (p *Program) DirectoryReader() (*directory.Room, error) {
+	if p.Directory != nil {
+		if p.Connections.Source == nil {
 			return nil, errNoSource
 		}
-		return h.Directory, nil
+		return p.Directory, nil
 	}
-	if h.Connections.Source == nil {
-		if err := ConnectEntra(h); err != nil {
+	if p.Connections.Source == nil {
+		if err := ConnectEntra(p); err != nil {
 			return nil, err
 		}
 	}
-	if h.Connections.Source == nil {
+	if p.Connections.Source == nil {
 		return nil, errNoSource
 	}
-	h.Directory = h.newDirectory()
-	return h.Directory, nil
+	p.Directory = p.newDirectory()
+	return p.Directory, nil
 }
 
 // scheduleSyncs begins the syncs that are due.
-func (h *Program) scheduleSyncs(ctx context.Context) {
-	if h.Connections.Source == nil {
+func (p *Program) scheduleSyncs(ctx context.Context) {
+	if p.Connections.Source == nil {
 		return
 	}
-	if err := h.Directory.Schedule(ctx); err != nil && ctx.Err() == nil {
-		h.Log.Error("the directory is not read", "err", err)
+	if err := p.Directory.Schedule(ctx); err != nil && ctx.Err() == nil {
+		p.Log.Error("the directory is not read", "err", err)
 	}
 }
 

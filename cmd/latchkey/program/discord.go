@@ -11,14 +11,14 @@ import (
 )
 
 // connectDiscord connects the applications of channels.discord.
-func connectDiscord(h *Program) error {
-	picture := h.drawings()
-	for i := range h.Config.Discord {
-		c := &h.Config.Discord[i]
+func connectDiscord(p *Program) error {
+	picture := p.drawings()
+	for i := range p.Config.Discord {
+		c := &p.Config.Discord[i]
 		name := c.Name
-		o := discordOptions(h.Config, c, h.Scripts)
-		o.House, o.Picture, o.Now, o.Log = services{h}, picture, h.DB.Now, h.Log.With("adapter", string(c.Channel()))
-		o.Token = h.secrets(func(now *config.Config) []bot.Secret {
+		o := discordOptions(p.Config, c, p.Scripts)
+		o.House, o.Picture, o.Now, o.Log = services{p}, picture, p.DB.Now, p.Log.With("adapter", string(c.Channel()))
+		o.Token = p.secrets(func(now *config.Config) []bot.Secret {
 			if c := now.DiscordOf(name); c != nil {
 				return c.Token
 			}
@@ -28,7 +28,7 @@ func connectDiscord(h *Program) error {
 		if err != nil {
 			return fmt.Errorf("channels.discord.%s: %w", name, err)
 		}
-		h.mount(c.Account, a)
+		p.mount(c.Account, a)
 	}
 	return nil
 }

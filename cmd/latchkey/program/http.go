@@ -7,34 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
-
-	"latchkey/bot"
-	"latchkey/cmd/latchkey/textfmt"
 )
 
-// channelHealth answers GET /healthz/{channel}.
-func (h *Program) channelHealth(w http.ResponseWriter, r *http.Request) {
-	state, ok := h.health(bot.ChannelID(r.PathValue("channel")))
-	switch {
-	case !ok:
-		answer(w, http.StatusNotFound, "no such channel")
-	case !state.OK:
-		answer(w, http.StatusServiceUnavailable, strings.TrimSpace("down "+since(state)+": "+textfmt.Printable(state.Text)))
-	default:
-		answer(w, http.StatusOK, strings.TrimSpace("ok "+since(state)))
-	}
-}
-
 // Listen takes the port, so that a used one is found before anything runs.
-func (h *Program) Listen() error {
-	l, err := net.Listen("tcp", h.Config.HTTP.Addr)
+func (p *Program) Listen() error {
+	l, err := net.Listen("tcp", p.Config.HTTP.Addr)
 	if err != nil {
 		return fmt.Errorf("http.addr: %w; choose another port, or stop the program that has it", err)
 	}
-	h.Listener = l
-	h.Connections.closers = append(h.Connections.closers, CloseOnce{l})
+	p.Listener = l
+	p.Connections.closers = append(p.Connections.closers, CloseOnce{l})
 	return nil
 }
 
@@ -57,14 +40,14 @@ const (
 )
 
 // serveHTTP answers until ctx ends, then finishes what it is answering.
-func (h *Program) serveHTTP(ctx context.Context) error {
+func (p *Program) serveHTTP(ctx context.Context) error {
 	srv := &http.Server{
 		// What net/http says is about bad requests; any stranger can fill a log with it.
-		Handler: h.bare(h.Handler()), ErrorLog: slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug), ReadTimeout: httpRead, ReadHeaderTimeout: httpRead, WriteTimeout: httpWrite, IdleTimeout: httpIdle,
+		Handler: p.guard(p.Handler()), ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug), ReadTimeout: httpRead, ReadHeaderTimeout: httpRead, WriteTimeout: httpWrite, IdleTimeout: httpIdle,
 		MaxHeaderBytes: httpHeader, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(h.Listener) }()
+	go func() { ended <- srv.Serve(p.Listener) }()
 	select {
 	case err := <-ended:
 		return err
@@ -73,59 +56,28 @@ func (h *Program) serveHTTP(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), DrainTime/2)
 	defer cancel()
 	if err := srv.Shutdown(drain); err != nil {
-		h.Log.Warn("requests cut off", "err", err)
+		p.Log.Warn("requests cut off", "err", err)
 		srv.Close()
 	}
 	return nil
 }
 
 // Handler are the pages of the adapters and the health checks.
-func (h *Program) Handler() http.Handler {
+func (p *Program) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, p := range h.Connections.pages {
-		mux.Handle(p.path, p.handler)
+	for _, page := range p.Connections.pages {
+		mux.Handle(page.path, page.handler)
 	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-		defer cancel()
-		if err := h.DB.Writable(); err != nil {
-			answer(w, http.StatusServiceUnavailable, err.Error())
-			return
-		}
-		if _, err := h.DB.Meta(ctx, KeyCheck); err != nil {
-			h.Log.Error("health: the store does not answer", "err", err)
-			answer(w, http.StatusServiceUnavailable, "the store does not answer")
-			return
-		}
-		text := "ok"
-		// Whoever watches has to look; the service itself works, so it is no 503.
-		if lines, err := h.needsOperator(ctx); err != nil || len(lines) > 0 {
-			text = strings.Join(append([]string{"degraded: something needs an operator; see `latchkey doctor`"}, lines...), "\n")
-		}
-		if clock := h.DB.Clock().String(); clock != "" {
-			text += "\nclock: " + clock
-		}
-		answer(w, http.StatusOK, text)
-	})
-	mux.HandleFunc("GET /healthz/{channel}", h.channelHealth)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !h.ready.Load() {
-			answer(w, http.StatusServiceUnavailable, "starting or stopping")
-			return
-		}
-		if err := h.DB.Writable(); err != nil {
-			answer(w, http.StatusServiceUnavailable, err.Error())
-			return
-		}
-		answer(w, http.StatusOK, "ready")
-	})
+	mux.HandleFunc("GET /healthz", p.programHealth)
+	mux.HandleFunc("GET /healthz/{channel}", p.channelHealth)
+	mux.HandleFunc("GET /readyz", p.readiness)
 	return mux
 }
 
-// bare is around every answer that is no page, redirects of the mux included: a
+// guard is around every answer that is no page, redirects of the mux included: a
 // browser that comes there must make nothing of it, and a panic does not bring
 // its value into the log. Pages have headers and a guard of their own.
-func (h *Program) bare(next http.Handler) http.Handler {
+func (p *Program) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch v := recover(); v {
@@ -133,7 +85,7 @@ func (h *Program) bare(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(v)
 			default:
-				h.Log.Error("answer failed", "route", r.Pattern, "panic", fmt.Sprintf("%T", v))
+				p.Log.Error("answer failed", "route", r.Pattern, "panic", fmt.Sprintf("%T", v))
 				answer(w, http.StatusInternalServerError, "failed")
 			}
 		}()

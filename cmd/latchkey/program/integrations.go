@@ -15,13 +15,13 @@ import (
 	"latchkey/bot/outbox"
 )
 
-// A Integration connects one outside system. It looks into the configuration whether
-// it is wanted and adds itself to house.outside. It may use the ring, the store
-// and the scripts; rooms come later, so it reaches them through the house when
-// it runs.
+// An Integration connects one outside system. It sees in the configuration
+// whether it is wanted, and adds itself to Program.Connections. It may use the
+// keys, the store and the scripts; the services come later, so it reaches them
+// through the program when it runs.
 type Integration struct {
-	Name    string
-	Connect func(h *Program) error
+	Name    string // for errors and the doctor, for example "smtp"
+	Connect func(p *Program) error
 }
 
 // failed says which outside system could not be connected.
@@ -32,24 +32,24 @@ func (p *Integration) failed(err error) error {
 	return fmt.Errorf("%s: %w", p.Name, err)
 }
 
-// Patient goes on without a system that cannot be connected, and notes why: the
-// doctor tells of that and of everything else.
-func Patient(plugs []Integration) []Integration {
-	for i, p := range plugs {
-		plugs[i].Connect = func(h *Program) error {
-			if err := p.Connect(h); err != nil {
-				h.unplugged = append(h.unplugged, bot.Finding{What: p.Name, State: bot.Broken, Text: p.failed(err).Error(), Fix: "the service does not start until this is mended; one that runs goes on with what it has"})
+// SkipBroken makes of integrations ones that never fail: what cannot be connected
+// is noted for the doctor, which tells of everything else, too.
+func SkipBroken(list []Integration) []Integration {
+	for i, x := range list {
+		list[i].Connect = func(p *Program) error {
+			if err := x.Connect(p); err != nil {
+				p.broken = append(p.broken, bot.Finding{What: x.Name, State: bot.Broken, Text: x.failed(err).Error(), Fix: "the service does not start until this is mended; one that runs goes on with what it has"})
 			}
 			return nil
 		}
 	}
-	return plugs
+	return list
 }
 
-// Configured lists every outside system that a configuration may ask for. One
-// more is one line here.
-func Configured() []Integration {
-	plugs := []Integration{
+// Integrations lists every outside system that a configuration may ask for. A new
+// sender or directory is one line here, a new chat platform one in Platforms.
+func Integrations() []Integration {
+	integrations := []Integration{
 		{"smtp", connectSMTP},
 		{"twilio", connectTwilio},
 		{"entra", ConnectEntra},
@@ -57,12 +57,12 @@ func Configured() []Integration {
 		{"web", ConnectWeb},             // asks the directory's provider
 	}
 	for _, p := range Platforms() {
-		plugs = append(plugs, Integration{p.Name, p.connect})
+		integrations = append(integrations, Integration{p.Name, p.connect})
 	}
-	return plugs
+	return integrations
 }
 
-// Connections is what the house is connected to.
+// Connections are the outside systems that are connected.
 type Connections struct {
 	channels  map[bot.ChannelID]bot.Adapter
 	Senders   map[bot.Via]bot.Sender
@@ -79,9 +79,9 @@ type Connections struct {
 	device    *pretend.Device
 	keeps     map[bot.ChannelID]bool // channels whose platform keeps no transcript
 
-	// attended: somebody sits before it, and it closes when they leave.
+	// Attended: somebody sits before it, and it closes when they leave.
 	Attended bool
-	// unhurried: nobody but the machine's owner writes, as fast as they like.
+	// Unhurried: nobody but the machine's owner writes, as fast as they like.
 	Unhurried bool
 }
 
@@ -91,6 +91,7 @@ type page struct {
 	handler http.Handler
 }
 
+// AddChannel connects a channel, under the id that it has.
 func (o *Connections) AddChannel(a bot.Adapter) {
 	if o.channels == nil {
 		o.channels = map[bot.ChannelID]bot.Adapter{}

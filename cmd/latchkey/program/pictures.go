@@ -8,8 +8,8 @@ import (
 )
 
 // picture gives a picture of the scripts by name.
-func (h *Program) picture(name string) (svg []byte, ok bool) {
-	svg = h.Scripts.Set().Picture(name)
+func (p *Program) picture(name string) (svg []byte, ok bool) {
+	svg = p.Scripts.Set().Picture(name)
 	return svg, svg != nil
 }
 
@@ -19,14 +19,14 @@ const pictureWidth = 480
 
 // drawings gives the pictures of the scripts as PNG, for platforms that show no
 // SVG. Each is drawn once, and again when the scripts have changed.
-func (h *Program) drawings() func(name string) (png []byte, ok bool) {
+func (p *Program) drawings() func(name string) (png []byte, ok bool) {
 	type drawn struct {
 		svg, png []byte
 	}
 	var mu sync.Mutex
 	have := map[string]drawn{}
 	return func(name string) ([]byte, bool) {
-		svg, ok := h.picture(name)
+		svg, ok := p.picture(name)
 		if !ok {
 			return nil, false
 		}
@@ -36,7 +36,7 @@ func (h *Program) drawings() func(name string) (png []byte, ok bool) {
 		if !ok || !bytes.Equal(d.svg, svg) {
 			png, err := raster.PNG(svg, pictureWidth)
 			if err != nil {
-				h.Log.Warn("a picture is told in words where no SVG is shown", "picture", name, "err", err)
+				p.Log.Warn("a picture is told in words where no SVG is shown", "picture", name, "err", err)
 			}
 			d = drawn{svg, png}
 			have[name] = d

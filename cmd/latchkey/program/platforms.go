@@ -11,9 +11,9 @@ import (
 // own here, which turns the configuration into the adapter's options.
 type Platform struct {
 	Name string
-	// plug connects every account that is configured; see mount.
-	connect func(h *Program) error
-	// manifest makes what the platform wants to know of the app, for an
+	// connect connects every account that is configured; see mount.
+	connect func(p *Program) error
+	// Manifest makes what the platform wants to know of the app, for an
 	// account that may not be in the configuration yet.
 	Manifest func(c *config.Config, account string) (*AppFile, error)
 }
@@ -36,9 +36,9 @@ type AppFile struct {
 
 // mount adds the adapter of an account as a channel, and what the platform
 // calls under http.public_url.
-func (h *Program) mount(a config.Account, adapter bot.Adapter) {
-	h.Connections.AddChannel(adapter)
+func (p *Program) mount(a config.Account, adapter bot.Adapter) {
+	p.Connections.AddChannel(adapter)
 	if w, ok := adapter.(interface{ Handler() http.Handler }); ok {
-		h.Connections.pages = append(h.Connections.pages, page{a.HookPath(), w.Handler()})
+		p.Connections.pages = append(p.Connections.pages, page{a.HookPath(), w.Handler()})
 	}
 }

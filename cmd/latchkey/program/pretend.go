@@ -13,25 +13,25 @@ import (
 
 // Pretend connects the demo's phone, mailbox and directory.
 func Pretend(dir string) Integration {
-	return Integration{"pretend", func(h *Program) error {
-		d, err := pretend.New(pretend.Options{Demo: true, Dir: dir, Facts: factList(h.Config), Phrases: h.Scripts, Now: h.DB.Wall})
+	return Integration{"pretend", func(p *Program) error {
+		d, err := pretend.New(pretend.Options{Demo: true, Dir: dir, Facts: factList(p.Config), Phrases: p.Scripts, Now: p.DB.Wall})
 		if err != nil {
 			return err
 		}
-		h.Connections.device = d
-		h.Connections.closers = append(h.Connections.closers, d)
+		p.Connections.device = d
+		p.Connections.closers = append(p.Connections.closers, d)
 		for _, via := range []bot.Via{bot.SMS, bot.Voice, bot.Mail} {
-			h.Connections.Senders[via] = d
+			p.Connections.Senders[via] = d
 		}
-		h.Connections.Notifier, h.Connections.texter = d, d
-		h.Connections.Unhurried = true
-		h.Connections.Directory, err = localdir.New(localdir.Options{Demo: true})
+		p.Connections.Notifier, p.Connections.texter = d, d
+		p.Connections.Unhurried = true
+		p.Connections.Directory, err = localdir.New(localdir.Options{Demo: true})
 		return err
 	}}
 }
 
 // phone shows the pretend phone in the terminal. Neither of the two knows the
-// OtherCode.
+// other.
 type phone struct {
 	d    *pretend.Device
 	from string // the organisation, as the phone shows the sender

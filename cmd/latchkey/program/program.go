@@ -1,6 +1,6 @@
 // Package program puts the program together and runs it: keys, store, scripts,
-// chat platforms, senders, the organisation's directory, jobs and HTTP. New
-// is its plan. It knows no command line, and decides nothing about
+// chat platforms, senders, the organisation's directory, jobs and HTTP. New shows
+// in which order. It knows no command line, and decides nothing about
 // conversations, codes or people.
 package program
 
@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/mail"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,33 +30,18 @@ import (
 	"latchkey/store"
 )
 
-// Operators is the room that does it: the running one, or one that only writes
-// to the store.
-func (h *Program) Operators() *enroll.Room {
-	if h.Enroll != nil {
-		return h.Enroll
-	}
-	return enroll.New(h.enrollDeps())
-}
-
-// askDesk takes down a request to the help desk.
-func askDesk(tx bot.Tx, q bot.Request) (string, error) {
-	id, _, err := desk.Ask(tx, q)
-	return id, err
-}
-
-// A Program is the program put together. build is its plan: what each room gets
-// and in which order the doors open.
+// A Program is the program put together: New makes all of it, Open only what a
+// command on the store needs; then the later fields are nil.
 type Program struct {
 	Config *config.Config
 	Log    *slog.Logger
 
-	Keys    *vault.Ring
+	Keys    *vault.Ring // seals what the store keeps secret
 	DB      *store.DB
 	head    headKeeper
 	Scripts *flows.Live // scripts and languages
 
-	Connections Connections     // channels, senders, the directory: see adapters.go
+	Connections Connections     // channels, senders, the directory: see integrations.go
 	watch       *delivery.Watch // whether the senders work
 
 	passes  *pass.Room
@@ -68,141 +52,128 @@ type Program struct {
 	Inbound *inbound.Room // events that wait for who wrote them
 	jobs    *store.Workers
 
-	Directory *directory.Room // without a source it does nothing
+	Directory *directory.Room // reads people; without a source it does nothing
 
 	Listener net.Listener // for health and callbacks; nil: none
 	ready    atomic.Bool
 
-	unplugged []bot.Finding // outside systems that the doctor goes on without
+	broken []bot.Finding // integrations that SkipBroken went on without
 
 	current atomic.Pointer[config.Config] // as read last; only secrets of accounts are taken from it
 	stopped sync.Map                      // bot.ChannelID -> bot.Health of channels that wait to start again
 }
 
-// New puts the house together. Nothing runs yet; see run.
-func New(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...Integration) (_ *Program, err error) {
+// New puts the program together, with the integrations that the configuration
+// wants. Nothing runs yet; see Run.
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations ...Integration) (_ *Program, err error) {
 	// Reading the scripts takes as long as opening the store: side by side.
-	scripts := early(func() (*flows.Set, error) { return LoadScripts(cfg, log) })
-	h, err := Open(ctx, cfg, log)
+	scripts := startEarly(func() (*flows.Set, error) { return LoadScripts(cfg, log) })
+	p, err := Open(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			h.Close()
+			p.Close()
 		}
 	}()
 
 	// What is said.
-	if h.Scripts, err = flows.NewLive(scripts); err != nil {
+	if p.Scripts, err = flows.NewLive(scripts); err != nil {
 		return nil, err
 	}
 
-	// What lies outside. The web's adapter asks for passes.
-	h.passes = pass.New(pass.Options{Store: h.DB, Policy: cfg.Policy})
-	for _, p := range plugs {
-		if err = p.Connect(h); err != nil {
-			return nil, p.failed(err)
+	// Outside systems. The web's adapter asks for passes.
+	p.passes = pass.New(pass.Options{Store: p.DB, Policy: cfg.Policy})
+	for _, x := range integrations {
+		if err = x.Connect(p); err != nil {
+			return nil, x.failed(err)
 		}
 	}
-	h.watch = delivery.New(log.With("room", "senders"), h.DB.Now)
-	h.watchSenders()
+	p.watch = delivery.New(log.With("room", "senders"), p.DB.Now)
+	p.watchSenders()
 
-	// The rooms. Verifying asks enrolling what a proven method changes.
+	// The services. Verifying asks enrolling what a proven method changes.
 	pool := vault.NewPool(cfg.Policy)
-	d := h.enrollDeps()
-	d.Hashes, d.Phrases, d.SignIn = hasher{pool}, h.Scripts, h.Connections.signIn()
+	d := p.enrollDeps()
+	d.Hashes, d.Phrases, d.SignIn = hasher{pool}, p.Scripts, p.Connections.signIn()
 	d.Anonymous, d.SignInAddress = webChannel, signInAddress(cfg)
 	d.SecondFactorAddress = secondAddress(cfg)
 	d.SecondFactor = d.SecondFactorAddress != ""
-	d.Directory, d.Notifier = h.Connections.directoryOr(noDirectory{}), h.Connections.notifierOr(nowhere{})
-	d.Question = func(lang, id string) string { return h.Scripts.Set().ListText("questions", id, lang) }
+	d.Directory, d.Notifier = p.Connections.directoryOr(noDirectory{}), p.Connections.notifierOr(nowhere{})
+	d.Question = func(lang, id string) string { return p.Scripts.Set().ListText("questions", id, lang) }
 	d.Place = func(state []byte, lang string) (flow, title, progress string) {
 		var s bot.Session
 		if turn.DecodeSession(state, &s) != nil {
 			return "", "", "" // the turn in that conversation tells of it
 		}
-		return h.Scripts.Set().Where(&s, lang)
+		return p.Scripts.Set().Where(&s, lang)
 	}
-	d.Texts, d.PressLink = h.Connections.texter, h.Connections.notMe
-	d.MayText = func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) { return h.Verify.MayText(tx, p, e164) }
-	d.Serves = func(ch bot.ChannelID) bool { return h.Connections.channels[ch] != nil }
-	h.Enroll = enroll.New(d)
-	h.Verify = verify.New(verify.Deps{
-		Store: h.DB, Policy: cfg.Policy, Vault: h.Keys, Methods: h.Enroll, Phrases: h.Scripts,
-		Senders: h.Connections.Senders, Issuer: issuer(cfg), Staff: staff(h.DB),
+	d.Texts, d.PressLink = p.Connections.texter, p.Connections.notMe
+	d.MayText = func(tx bot.Tx, person bot.PersonID, e164 string) (bool, error) {
+		return p.Verify.MayText(tx, person, e164)
+	}
+	d.Serves = func(ch bot.ChannelID) bool { return p.Connections.channels[ch] != nil }
+	p.Enroll = enroll.New(d)
+	p.Verify = verify.New(verify.Deps{
+		Store: p.DB, Policy: cfg.Policy, Vault: p.Keys, Methods: p.Enroll, Phrases: p.Scripts,
+		Senders: p.Connections.Senders, Issuer: issuer(cfg), Staff: staff(p.DB),
 		VerifyAny: hasher{pool}.VerifyAny,
 		Log:       log.With("room", "verify"),
 	})
 
-	h.Directory = h.newDirectory()
+	p.Directory = p.newDirectory()
 
 	// The way out and the way in.
-	h.DB.KeepTranscripts(h.Connections.keeps)
-	h.Outbox = outbox.New(outbox.Options{
-		Store: h.DB, Adapters: h.Connections.channels, Revealer: h.Verify.Reveal, Phrases: h.Scripts, Clock: h.DB.Now,
-		Linker: h.Connections.link, QRPage: cfg.Secrets.QR == "page",
+	p.DB.KeepTranscripts(p.Connections.keeps)
+	p.Outbox = outbox.New(outbox.Options{
+		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now,
+		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page",
 		Logger: log.With("room", "outbox"),
 	})
 	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
-	if h.Connections.Unhurried {
+	if p.Connections.Unhurried {
 		burst, rate = policy.Limit{}, policy.Limit{}
 	}
-	ready := &readiness.Room{Phrases: h.Scripts, Settings: ReadinessSettings(cfg.Entra)}
-	h.Turn = turn.New(turn.Options{
-		Store: h.DB, Engine: h.Scripts, Catalogue: catalogue(cfg, h.Enroll, h.Verify, desk.New(), h.Directory, ready), Outbox: h.Outbox,
-		Gate: h.Enroll.Gate, Phrases: h.Scripts, Burst: burst, Rate: rate, Clock: h.DB.Now, Keeps: h.Connections.keeps,
+	ready := &readiness.Room{Phrases: p.Scripts, Settings: ReadinessSettings(cfg.Entra)}
+	p.Turn = turn.New(turn.Options{
+		Store: p.DB, Engine: p.Scripts, Catalogue: catalogue(cfg, p.Enroll, p.Verify, desk.New(), p.Directory, ready), Outbox: p.Outbox,
+		Gate: p.Enroll.Gate, Phrases: p.Scripts, Burst: burst, Rate: rate, Clock: p.DB.Now, Keeps: p.Connections.keeps,
 		Logger: log.With("room", "turn"),
 	})
-	held := inbound.Options{Store: h.DB, Vault: h.Keys, Turns: h.Turn, Vouch: h.Enroll.VouchIn, Adapters: h.Connections.resumers(), Now: h.DB.Now, Logger: log.With("room", "inbound")}
+	held := inbound.Options{Store: p.DB, Vault: p.Keys, Turns: p.Turn, Vouch: p.Enroll.VouchIn, Adapters: p.Connections.resumers(), Now: p.DB.Now, Logger: log.With("room", "inbound")}
 	if cfg.Store.Path == "" { // several processes may have the database
 		held.Lease = inboundLease
 	}
-	h.Inbound = inbound.New(held)
-	h.Enroll.Connect(h.Turn)
-	h.Verify.Connect(h.Turn)
-	h.Directory.Connect(h.Turn)
+	p.Inbound = inbound.New(held)
+	p.Enroll.Connect(p.Turn)
+	p.Verify.Connect(p.Turn)
+	p.Directory.Connect(p.Turn)
 
 	// What is done later.
-	store.Handle(h.jobs, h.Turn.HandleWait)
-	store.Handle(h.jobs, h.Verify.HandleSendCode)
-	store.Handle(h.jobs, h.Verify.HandleLate)
-	store.Handle(h.jobs, h.Verify.HandleAgain)
-	store.Handle(h.jobs, h.Turn.HandleTakeBack)
-	store.Handle(h.jobs, h.Enroll.HandleNotify)
-	store.Handle(h.jobs, h.Enroll.HandleLapse)
-	store.Handle(h.jobs, h.Enroll.HandleMoved)
-	store.Handle(h.jobs, h.Enroll.HandleAlerts)
-	if h.Connections.Source != nil {
-		store.Handle(h.jobs, h.Directory.HandleStep)
-		store.Handle(h.jobs, h.Directory.HandleLook)
+	store.Handle(p.jobs, p.Turn.HandleWait)
+	store.Handle(p.jobs, p.Verify.HandleSendCode)
+	store.Handle(p.jobs, p.Verify.HandleLate)
+	store.Handle(p.jobs, p.Verify.HandleAgain)
+	store.Handle(p.jobs, p.Turn.HandleTakeBack)
+	store.Handle(p.jobs, p.Enroll.HandleNotify)
+	store.Handle(p.jobs, p.Enroll.HandleLapse)
+	store.Handle(p.jobs, p.Enroll.HandleMoved)
+	store.Handle(p.jobs, p.Enroll.HandleAlerts)
+	if p.Connections.Source != nil {
+		store.Handle(p.jobs, p.Directory.HandleStep)
+		store.Handle(p.jobs, p.Directory.HandleLook)
 	}
-	return h, nil
+	return p, nil
 }
 
 // inboundLease is how long a deferred event belongs to a process that does not
 // say that it still works on it.
 const inboundLease = 15 * time.Second
 
-// enrollDeps is what the room of methods needs to change something and to
-// enqueue its notices. Whoever runs the jobs adds the rest; see build.
-func (h *Program) enrollDeps() enroll.Deps {
-	o := h.Config.Org
-	var alerts []string
-	for _, a := range h.Config.Alerts {
-		if m, err := mail.ParseAddress(a); err == nil { // the configuration has been checked
-			alerts = append(alerts, m.Address)
-		}
-	}
-	return enroll.Deps{
-		Store: h.DB, Policy: h.Config.Policy, Vault: h.Keys, Org: o.Name, Issuer: issuer(h.Config), Contact: contact(h.Config), Phone: o.HelpPhone,
-		Domains: o.Domains, AskDesk: askDesk, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: h.Log.With("room", "enroll"),
-	}
-}
-
-// early begins fn at once. The first call of what it returns waits for that,
+// startEarly begins fn at once. The first call of what it returns waits for that,
 // each later one runs fn again.
-func early[T any](fn func() (T, error)) func() (T, error) {
+func startEarly[T any](fn func() (T, error)) func() (T, error) {
 	type result struct {
 		v   T
 		err error
@@ -221,22 +192,23 @@ func early[T any](fn func() (T, error)) func() (T, error) {
 	}
 }
 
-// Open lays the ground: the keys, and the store that they fit.
+// Open opens the keys, and the store that they belong to: what a command on the
+// store needs.
 func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Program, error) {
-	h := &Program{Config: cfg, Log: log, Connections: Connections{Senders: map[bot.Via]bot.Sender{}, keeps: map[bot.ChannelID]bool{}}, jobs: &store.Workers{}}
+	p := &Program{Config: cfg, Log: log, Connections: Connections{Senders: map[bot.Via]bot.Sender{}, keeps: map[bot.ChannelID]bool{}}, jobs: &store.Workers{}}
 	var err error
-	if h.Keys, err = LoadKeys(cfg); err != nil {
+	if p.Keys, err = LoadKeys(cfg); err != nil {
 		return nil, err
 	}
-	if h.DB, err = openStore(ctx, cfg, h.Keys, log); err != nil {
+	if p.DB, err = openStore(ctx, cfg, p.Keys, log); err != nil {
 		return nil, err
 	}
-	h.head.file.Path = cfg.AuditHeadFile()
-	if err := checkKeys(ctx, h.DB, h.Keys); err != nil {
-		h.Close()
+	p.head.file.Path = cfg.AuditHeadFile()
+	if err := checkKeys(ctx, p.DB, p.Keys); err != nil {
+		p.Close()
 		return nil, err
 	}
-	return h, nil
+	return p, nil
 }
 
 // staff counts people, at most once a minute.
@@ -261,7 +233,7 @@ func staff(db *store.DB) func() int {
 	}
 }
 
-// hasher gives the rooms the vault's slow hashes.
+// hasher gives the services the vault's slow hashes.
 type hasher struct{ pool *vault.Pool }
 
 func (h hasher) Hash(ctx context.Context, normalised []byte) (string, error) {

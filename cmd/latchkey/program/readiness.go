@@ -50,7 +50,7 @@ func TallyReadiness(ctx context.Context, db *store.DB, pol *bot.TenantPolicy, e 
 	return t, err
 }
 
-func Everybody(*bot.Person) bool { return true }
+func everybody(*bot.Person) bool { return true }
 
 // Names of units among the counts of a day. All people have the empty one.
 const (
@@ -65,7 +65,7 @@ func NoteReadiness(ctx context.Context, db *store.DB, e config.Entra) error {
 	if err != nil {
 		return err
 	}
-	t, err := TallyReadiness(ctx, db, pol, e, Everybody)
+	t, err := TallyReadiness(ctx, db, pol, e, everybody)
 	if err != nil {
 		return err
 	}

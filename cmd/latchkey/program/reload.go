@@ -9,11 +9,11 @@ import (
 
 // secrets gives an adapter the values of a secret that are good now: pick finds
 // them in the configuration, which SIGHUP reads anew.
-func (h *Program) secrets(pick func(*config.Config) []bot.Secret) bot.Secrets {
+func (p *Program) secrets(pick func(*config.Config) []bot.Secret) bot.Secrets {
 	return func() []bot.Secret {
-		c := h.current.Load()
+		c := p.current.Load()
 		if c == nil {
-			c = h.Config
+			c = p.Config
 		}
 		return pick(c)
 	}
@@ -21,15 +21,15 @@ func (h *Program) secrets(pick func(*config.Config) []bot.Secret) bot.Secrets {
 
 // reread takes over the secrets of the accounts, and nothing else, from the
 // configuration as it is now. A mistake in it changes nothing.
-func (h *Program) reread() {
-	if !h.Config.Chats() || h.Config.File == "" {
+func (p *Program) reread() {
+	if !p.Config.Chats() || p.Config.File == "" {
 		return
 	}
-	c, err := config.Load(h.Config.File, os.Environ())
+	c, err := config.Load(p.Config.File, os.Environ())
 	if err != nil {
-		h.Log.Error("configuration refused; the old secrets stay in use", "err", err)
+		p.Log.Error("configuration refused; the old secrets stay in use", "err", err)
 		return
 	}
-	h.current.Store(c)
-	h.Log.Info("secrets of the chat accounts read anew; other changes of the configuration need a restart")
+	p.current.Store(c)
+	p.Log.Info("secrets of the chat accounts read anew; other changes of the configuration need a restart")
 }

@@ -15,17 +15,17 @@ type Task struct {
 }
 
 // StartJobs begins to do what was enqueued.
-func (h *Program) StartJobs(ctx context.Context) error { return h.DB.StartJobs(ctx, h.jobs) }
+func (p *Program) StartJobs(ctx context.Context) error { return p.DB.StartJobs(ctx, p.jobs) }
 
-// Run opens the house and serves, with tasks beside it, until its context ends
-// or the person at the terminal left. When the context ends, /readyz says so
-// for http.drain before anything stops. It returns when nothing new is taken in
-// any more; close does the rest.
-func (h *Program) Run(until context.Context, tasks ...Task) error {
+// Run serves, with tasks beside it, until its context ends or the person at the
+// terminal left. When the context ends, /readyz says so for http.drain before
+// anything stops. It returns when nothing new is taken in any more; Close does
+// the rest.
+func (p *Program) Run(until context.Context, tasks ...Task) error {
 	ctx, stop := context.WithCancel(context.WithoutCancel(until))
 	defer stop()
 	var all sync.WaitGroup
-	failed := make(chan error, 1+len(tasks)+len(h.Connections.channels))
+	failed := make(chan error, 1+len(tasks)+len(p.Connections.channels))
 	begin := func(what string, fn func(context.Context) error) {
 		all.Go(func() {
 			if err := fn(ctx); err != nil && !errors.Is(err, context.Canceled) {
@@ -33,39 +33,39 @@ func (h *Program) Run(until context.Context, tasks ...Task) error {
 			}
 		})
 	}
-	if err := h.StartJobs(context.WithoutCancel(ctx)); err != nil {
+	if err := p.StartJobs(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	if h.Listener != nil {
-		begin("http", h.serveHTTP)
+	if p.Listener != nil {
+		begin("http", p.serveHTTP)
 	}
 	for _, t := range tasks {
 		begin(t.Name, t.Run)
 	}
-	begin("upkeep", h.upkeep)
-	begin("outbox", h.Outbox.Run)
-	begin("inbound", h.Inbound.Run)
-	for id, a := range h.Connections.channels {
+	begin("upkeep", p.upkeep)
+	begin("outbox", p.Outbox.Run)
+	begin("inbound", p.Inbound.Run)
+	for id, a := range p.Connections.channels {
 		begin(string(id), func(ctx context.Context) error {
-			if !h.Connections.Attended {
-				return h.keepRunning(ctx, a)
+			if !p.Connections.Attended {
+				return p.keepRunning(ctx, a)
 			}
-			err := a.Run(ctx, h.Turn)
+			err := a.Run(ctx, p.Turn)
 			stop() // the person left
 			return err
 		})
 	}
 
-	h.ready.Store(true)
+	p.ready.Store(true)
 	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done(): // the person left
 	case <-until.Done():
-		h.ready.Store(false) // first of all: nobody shall send more
-		err = h.drain(failed)
+		p.ready.Store(false) // first of all: nobody shall send more
+		err = p.drain(failed)
 	}
-	h.ready.Store(false)
+	p.ready.Store(false)
 	stop()
 	all.Wait()
 	select {
@@ -78,15 +78,15 @@ func (h *Program) Run(until context.Context, tasks ...Task) error {
 
 // drain goes on serving until a load balancer has noticed that the service is
 // not ready any more.
-func (h *Program) drain(failed <-chan error) error {
-	if h.Listener == nil || h.Config.HTTP.Drain == 0 {
+func (p *Program) drain(failed <-chan error) error {
+	if p.Listener == nil || p.Config.HTTP.Drain == 0 {
 		return nil
 	}
-	h.Log.Info("not ready any more; the port stays open for a while", "http.drain", h.Config.HTTP.Drain)
+	p.Log.Info("not ready any more; the port stays open for a while", "http.drain", p.Config.HTTP.Drain)
 	select {
 	case err := <-failed:
 		return err
-	case <-time.After(h.Config.HTTP.Drain):
+	case <-time.After(p.Config.HTTP.Drain):
 		return nil
 	}
 }
@@ -94,32 +94,32 @@ func (h *Program) drain(failed <-chan error) error {
 // DrainTime is how long work under way may take at the end (security 3.3, R18).
 const DrainTime = 20 * time.Second
 
-// Close puts everything away: no new work, then what is under way, then the
-// store. It may be called on a house that was not finished.
-func (h *Program) Close() {
+// Close ends everything: no new work, then what is under way, then the store. It
+// may be called on a program that was not finished.
+func (p *Program) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), DrainTime)
 	defer cancel()
-	if h.DB != nil {
-		if err := h.DB.StopJobs(ctx); err != nil {
-			h.Log.Warn("jobs cut off; they start again at the next start", "err", err)
+	if p.DB != nil {
+		if err := p.DB.StopJobs(ctx); err != nil {
+			p.Log.Warn("jobs cut off; they start again at the next start", "err", err)
 		}
 	}
-	if h.Outbox != nil {
-		if err := h.Outbox.Close(ctx); err != nil {
-			h.Log.Warn("messages wait for the next start", "err", err)
+	if p.Outbox != nil {
+		if err := p.Outbox.Close(ctx); err != nil {
+			p.Log.Warn("messages wait for the next start", "err", err)
 		}
 	}
-	if h.DB != nil {
-		h.keepHead(ctx)
+	if p.DB != nil {
+		p.keepHead(ctx)
 	}
-	for _, c := range h.Connections.closers {
+	for _, c := range p.Connections.closers {
 		if err := c.Close(); err != nil {
-			h.Log.Warn("not closed cleanly", "err", err)
+			p.Log.Warn("not closed cleanly", "err", err)
 		}
 	}
-	if h.DB != nil {
-		if err := h.DB.Close(); err != nil {
-			h.Log.Error("store not closed cleanly", "err", err)
+	if p.DB != nil {
+		if err := p.DB.Close(); err != nil {
+			p.Log.Error("store not closed cleanly", "err", err)
 		}
 	}
 }

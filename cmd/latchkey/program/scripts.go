@@ -49,17 +49,17 @@ func LintCatalogue(cfg *config.Config) bot.Catalogue {
 	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New(), new(directory.Room), new(readiness.Room))
 }
 
-// A room declares what scripts may name.
-type room interface {
+// A service declares what scripts may name.
+type service interface {
 	Specs() []bot.CheckSpec
 	Forms() []bot.FormSpec
 }
 
-// catalogue collects what scripts may name: the rooms' checks and forms, and
-// the facts of the organisation.
-func catalogue(cfg *config.Config, rooms ...room) bot.Catalogue {
+// catalogue collects what scripts may name: the checks and forms of the services,
+// and the facts of the organisation.
+func catalogue(cfg *config.Config, services ...service) bot.Catalogue {
 	cat := bot.Catalogue{Checks: map[string]bot.CheckSpec{}, Forms: map[string]bot.FormSpec{}, Facts: Facts(cfg)}
-	for _, r := range rooms {
+	for _, r := range services {
 		for _, s := range r.Specs() {
 			cat.Checks[s.Name] = s
 		}

@@ -34,7 +34,7 @@ func (r services) Recent(ctx context.Context, ch bot.ChannelID, limit int) (cs [
 	return cs, err
 }
 
-// services is what the web pages ask of the house. The rooms come after the
+// services is what adapters ask of the program. Its parts are made after the
 // adapters, so it looks them up when it is asked.
 type services struct{ p *Program }
 

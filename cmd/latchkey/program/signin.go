@@ -12,27 +12,29 @@ import (
 	"latchkey/cmd/latchkey/config"
 )
 
-func ConnectDirectory(h *Program) error {
-	switch h.Config.Directory {
+// ConnectDirectory connects what people sign in with: the demo's passwords, or the
+// page of an OpenID provider or of Microsoft Entra (directory.kind).
+func ConnectDirectory(prog *Program) error {
+	switch prog.Config.Directory {
 	case "demo":
-		h.Log.Warn("directory.kind is demo: one well-known password opens every account; never use this with real people")
+		prog.Log.Warn("directory.kind is demo: one well-known password opens every account; never use this with real people")
 		d, err := localdir.New(localdir.Options{Demo: true})
 		if err != nil {
 			return err
 		}
-		h.Connections.Directory = d
+		prog.Connections.Directory = d
 	case "oidc":
-		p, err := newProvider(h)
+		p, err := newProvider(prog)
 		if err != nil {
 			return err
 		}
-		h.Connections.provider = p
+		prog.Connections.provider = p
 	case "entra":
-		p, err := newEntraProvider(h)
+		p, err := newEntraProvider(prog)
 		if err != nil {
 			return err
 		}
-		h.Connections.provider = p
+		prog.Connections.provider = p
 	}
 	return nil
 }
@@ -54,30 +56,30 @@ func secondAddress(c *config.Config) string {
 }
 
 // newProvider connects the organisation's OpenID provider.
-func newProvider(h *Program) (*oidc.Provider, error) {
-	c := h.Config.OIDC
+func newProvider(p *Program) (*oidc.Provider, error) {
+	c := p.Config.OIDC
 	name := c.Name
 	if name == "" {
-		name = h.Config.Org.Name
+		name = p.Config.Org.Name
 	}
 	return oidc.New(oidc.Options{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, PersonClaim: c.PersonClaim,
 		SecondFactor: c.SecondFactor,
-		Name:         name, CAFile: c.CAFile, Fresh: h.Config.Policy.SignInFresh, Timeout: c.Timeout, Now: h.DB.Now, Wall: h.DB.Wall, Log: h.Log.With("adapter", "oidc"),
+		Name:         name, CAFile: c.CAFile, Fresh: p.Config.Policy.SignInFresh, Timeout: c.Timeout, Now: p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("adapter", "oidc"),
 	})
 }
 
 // newEntraProvider connects Microsoft Entra as the provider that the tenant's
 // people sign in at, and says who we are as the tenant's client does.
-func newEntraProvider(h *Program) (*oidc.Provider, error) {
-	c := h.Config.Entra
+func newEntraProvider(p *Program) (*oidc.Provider, error) {
+	c := p.Config.Entra
 	var assertion func(context.Context) (bot.Secret, error)
-	if e, ok := h.Connections.Source.(*entra.Client); ok {
+	if e, ok := p.Connections.Source.(*entra.Client); ok {
 		assertion = e.Assertion()
 	}
 	return oidc.New(oidc.Options{
 		Issuer: entra.Issuer(entra.Cloud(c.Cloud), c.LoginURL, c.Tenant), ClientID: c.ClientID, ClientSecret: c.ClientSecret, Assertion: assertion,
-		Tenant: c.Tenant, SecondFactor: c.SecondFactor, Name: h.Config.Org.Name, CAFile: c.CAFile,
-		Fresh: h.Config.Policy.SignInFresh, Timeout: min(c.Timeout, time.Minute), Now: h.DB.Now, Wall: h.DB.Wall, Log: h.Log.With("adapter", "oidc"),
+		Tenant: c.Tenant, SecondFactor: c.SecondFactor, Name: p.Config.Org.Name, CAFile: c.CAFile,
+		Fresh: p.Config.Policy.SignInFresh, Timeout: min(c.Timeout, time.Minute), Now: p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("adapter", "oidc"),
 	})
 }

@@ -12,22 +12,22 @@ import (
 )
 
 // connectSlack connects every workspace that is configured.
-func connectSlack(h *Program) error {
-	pictures := h.drawings()
-	for _, c := range h.Config.Slack {
-		a, err := slack.New(slackOptions(h, c, pictures))
+func connectSlack(p *Program) error {
+	pictures := p.drawings()
+	for _, c := range p.Config.Slack {
+		a, err := slack.New(slackOptions(p, c, pictures))
 		if err != nil {
 			return fmt.Errorf("channels.slack.%s: %w", c.Name, err)
 		}
-		h.mount(c.Account, a)
+		p.mount(c.Account, a)
 	}
 	return nil
 }
 
-func slackOptions(h *Program, c config.Slack, pictures func(string) ([]byte, bool)) slack.Options {
+func slackOptions(p *Program, c config.Slack, pictures func(string) ([]byte, bool)) slack.Options {
 	name := c.Name
 	of := func(pick func(*config.Slack) []bot.Secret) bot.Secrets {
-		return h.secrets(func(c *config.Config) []bot.Secret {
+		return p.secrets(func(c *config.Config) []bot.Secret {
 			if a := c.SlackOf(name); a != nil {
 				return pick(a)
 			}
@@ -35,14 +35,14 @@ func slackOptions(h *Program, c config.Slack, pictures func(string) ([]byte, boo
 		})
 	}
 	return slack.Options{
-		Channel: c.Channel(), House: services{h}, Phrases: h.Scripts, Org: h.Config.Org.Name, BotName: h.Config.Org.BotName, Lang: h.Config.Org.Language,
-		Team: c.Team, SSO: c.SSO, Desk: h.Config.Desk.Enabled, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
+		Channel: c.Channel(), House: services{p}, Phrases: p.Scripts, Org: p.Config.Org.Name, BotName: p.Config.Org.BotName, Lang: p.Config.Org.Language,
+		Team: c.Team, SSO: c.SSO, Desk: p.Config.Desk.Enabled, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
 		BotToken:      of(func(a *config.Slack) []bot.Secret { return a.BotToken }),
 		AppToken:      of(func(a *config.Slack) []bot.Secret { return a.AppToken }),
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
-		CallbackURL:   hookURL(h.Config, c.Account),
+		CallbackURL:   hookURL(p.Config, c.Account),
 		Picture:       pictures,
-		Now:           h.DB.Now, Wall: h.DB.Wall, Log: h.Log.With("channel", c.Channel()),
+		Now:           p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("channel", c.Channel()),
 	}
 }
 

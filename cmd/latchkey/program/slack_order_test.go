@@ -25,9 +25,9 @@ import (
 	"latchkey/cmd/latchkey/programtest"
 )
 
-// A slackHouse is the program with the shipped scripts in a workspace of the
+// A slackProgram is the program with the shipped scripts in a workspace of the
 // double, in this process.
-type slackHouse struct {
+type slackProgram struct {
 	*Program
 	t     *testing.T
 	w     *slacktest.Workspace
@@ -39,10 +39,10 @@ type slackHouse struct {
 // orderPeople is how many people talk at once.
 const orderPeople = 4
 
-func openSlackHouse(t *testing.T, socket bool) *slackHouse {
+func openSlackProgram(t *testing.T, socket bool) *slackProgram {
 	t.Helper()
-	s := &slackHouse{t: t, w: slacktest.New(t), dir: t.TempDir()}
-	for n := range orderPeople { // the same ids in every house
+	s := &slackProgram{t: t, w: slacktest.New(t), dir: t.TempDir()}
+	for n := range orderPeople { // the same ids in every program
 		u := s.w.Add(slacktest.User{Name: fmt.Sprint("person ", n)})
 		s.users = append(s.users, u.ID)
 		s.w.Room(u.ID)
@@ -81,13 +81,13 @@ func openSlackHouse(t *testing.T, socket bool) *slackHouse {
 		}
 		s.Close()
 	})
-	rigs.Until(t, "the house to be open", func() bool { return s.ready.Load() })
+	rigs.Until(t, "the program to be open", func() bool { return s.ready.Load() })
 	rigs.Until(t, "the way in to be open", func() bool { h, _ := s.health("slack-acme"); return h.OK })
 	return s
 }
 
 // deliver delivers once, signed now, as Slack signs each delivery.
-func (s *slackHouse) deliver(h *slacktest.Happening) {
+func (s *slackProgram) deliver(h *slacktest.Happening) {
 	s.t.Helper()
 	for n := range 100 {
 		ok, _, err := s.w.Post(s.hook, h, n)
@@ -103,7 +103,7 @@ func (s *slackHouse) deliver(h *slacktest.Happening) {
 }
 
 // turns counts the turns of a person's conversation.
-func (s *slackHouse) turns(user string) int64 {
+func (s *slackProgram) turns(user string) int64 {
 	var v int64
 	_ = s.DB.View(s.t.Context(), func(tx bot.Tx) error {
 		c, err := tx.Conversation(s.conv(user))
@@ -115,12 +115,12 @@ func (s *slackHouse) turns(user string) int64 {
 	return v
 }
 
-func (s *slackHouse) conv(user string) bot.ConversationID {
+func (s *slackProgram) conv(user string) bot.ConversationID {
 	return bot.ConversationID("slack-acme|" + slacktest.Team + "|" + user)
 }
 
 // states are what is stored of the conversations.
-func (s *slackHouse) states() map[string]string {
+func (s *slackProgram) states() map[string]string {
 	s.t.Helper()
 	all := map[string]string{}
 	err := s.DB.View(s.t.Context(), func(tx bot.Tx) error {
@@ -140,7 +140,7 @@ func (s *slackHouse) states() map[string]string {
 }
 
 // rest waits until nothing is left to be taken in or sent.
-func (s *slackHouse) rest() {
+func (s *slackProgram) rest() {
 	s.t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "latchkey.db")+"?mode=ro")
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *slackHouse) rest() {
 }
 
 // record has everybody talk in their order, and keeps what Slack delivered.
-func (s *slackHouse) record() (log [][]*slacktest.Happening) {
+func (s *slackProgram) record() (log [][]*slacktest.Happening) {
 	s.t.Helper()
 	for _, u := range s.users {
 		var own []*slacktest.Happening
@@ -209,7 +209,7 @@ func (s *slackHouse) record() (log [][]*slacktest.Happening) {
 // Slack could call; the lines are cut on the way.
 func TestSlackSocketMode(t *testing.T) {
 	t.Parallel()
-	s := openSlackHouse(t, true)
+	s := openSlackProgram(t, true)
 	u := s.users[0]
 	send := func(h *slacktest.Happening, err error) {
 		t.Helper()
@@ -251,7 +251,7 @@ func TestSlackSocketMode(t *testing.T) {
 // counts once, and what people do then leads all of them to the same place.
 func TestSlackAnyOrder(t *testing.T) {
 	t.Parallel()
-	s := openSlackHouse(t, false)
+	s := openSlackProgram(t, false)
 	log := s.record()
 	want := s.states()
 	n := 0
@@ -265,7 +265,7 @@ func TestSlackAnyOrder(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(18, 5))
 	for round := range 6 {
-		h := openSlackHouse(t, false)
+		h := openSlackProgram(t, false)
 		if !slices.Equal(h.users, s.users) {
 			t.Fatal("other people")
 		}
@@ -299,7 +299,7 @@ func TestSlackAnyOrder(t *testing.T) {
 
 	place := ""
 	for round := range 4 {
-		h := openSlackHouse(t, false)
+		h := openSlackProgram(t, false)
 		var all []*slacktest.Happening
 		for _, own := range log {
 			for range 3 {

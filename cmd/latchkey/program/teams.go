@@ -7,28 +7,28 @@ import (
 )
 
 // connectTeams connects each tenant that is configured.
-func connectTeams(h *Program) error {
-	for i := range h.Config.Teams {
-		t := &h.Config.Teams[i]
+func connectTeams(p *Program) error {
+	for i := range p.Config.Teams {
+		t := &p.Config.Teams[i]
 		name := t.Name
 		a, err := teams.New(teams.Options{
-			Channel: t.Channel(), House: services{h}, Phrases: h.Scripts, Org: h.Config.Org.Name, BotName: h.Config.Org.BotName, Lang: h.Config.Org.Language,
+			Channel: t.Channel(), House: services{p}, Phrases: p.Scripts, Org: p.Config.Org.Name, BotName: p.Config.Org.BotName, Lang: p.Config.Org.Language,
 			AppID: t.AppID, Tenant: t.Tenant, Kind: teams.Kind(t.Kind), Cloud: teams.Cloud(t.Cloud),
-			ClientSecret: h.secrets(func(c *config.Config) []bot.Secret {
+			ClientSecret: p.secrets(func(c *config.Config) []bot.Secret {
 				if now := c.TeamsOf(name); now != nil {
 					return now.ClientSecret
 				}
 				return nil
 			}),
 			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts, ServiceURL: t.ServiceURL, GraphURL: t.GraphURL,
-			Desk: h.Config.Desk.Enabled, CatalogApp: t.CatalogApp,
-			Picture: h.drawings(), PublicURL: h.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.Config.HTTP.Addr,
-			Now: h.DB.Now, Wall: h.DB.Wall, Log: h.Log.With("adapter", t.Channel()),
+			Desk: p.Config.Desk.Enabled, CatalogApp: t.CatalogApp,
+			Picture: p.drawings(), PublicURL: p.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: p.Config.HTTP.Addr,
+			Now: p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("adapter", t.Channel()),
 		})
 		if err != nil {
 			return err
 		}
-		h.mount(t.Account, a)
+		p.mount(t.Account, a)
 	}
 	return nil
 }

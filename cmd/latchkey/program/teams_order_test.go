@@ -61,22 +61,22 @@ func TestTeamsAnyOrder(t *testing.T) {
 	}
 	var adapter *teams.Adapter
 	log := slog.New(slog.DiscardHandler)
-	h, err := New(t.Context(), cfg, log, Integration{"order", func(h *Program) (err error) {
-		h.Connections.Senders[bot.SMS], h.Connections.Notifier, h.Connections.Directory, h.Connections.Unhurried = texts, texts, load.Directory{}, true
+	prog, err := New(t.Context(), cfg, log, Integration{"order", func(prog *Program) (err error) {
+		prog.Connections.Senders[bot.SMS], prog.Connections.Notifier, prog.Connections.Directory, prog.Connections.Unhurried = texts, texts, load.Directory{}, true
 		adapter, err = teams.New(teams.Options{
-			Channel: "teams-order", House: services{h}, Phrases: h.Scripts, Org: "Order", BotName: "Latchkey", Lang: "en", AppID: teamstest.AppID, Tenant: teamstest.Tenant,
+			Channel: "teams-order", House: services{prog}, Phrases: prog.Scripts, Org: "Order", BotName: "Latchkey", Lang: "en", AppID: teamstest.AppID, Tenant: teamstest.Tenant,
 			Emulator: true, Listen: "127.0.0.1:1", Log: log,
 		})
 		if err == nil {
-			h.Connections.AddChannel(adapter)
+			prog.Connections.AddChannel(adapter)
 		}
 		return err
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
-	if _, err := h.DB.ImportPeople(t.Context(), func(yield func(bot.Person, int) bool) {
+	defer prog.Close()
+	if _, err := prog.DB.ImportPeople(t.Context(), func(yield func(bot.Person, int) bool) {
 		for i := range trials + 1 {
 			p := cloud.Person(i)
 			if !yield(bot.Person{ID: bot.PersonID(p.ObjectID), Username: fmt.Sprint("order", i), Email: fmt.Sprintf("order%d@load.example", i), Name: "Ada Order", GivenName: "Ada"}, i+1) {
@@ -88,14 +88,14 @@ func TestTeamsAnyOrder(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- h.Run(ctx) }()
+	go func() { ended <- prog.Run(ctx) }()
 	defer func() { stop(); <-ended }()
-	<-h.Outbox.Ready()
+	<-prog.Outbox.Ready()
 	server := httptest.NewServer(adapter.Handler())
 	defer server.Close()
 	cloud.Endpoint(server.URL)
 
-	o := &ordering{t: t, h: h, cloud: cloud, texts: texts}
+	o := &ordering{t: t, h: prog, cloud: cloud, texts: texts}
 	want := o.live(0, nil)
 	if !strings.Contains(want, "phone/1") || !strings.Contains(want, "enroll") {
 		t.Fatalf("in order and once it ends at\n%s", want)

@@ -22,25 +22,25 @@ type TerminalOptions struct {
 
 // Terminal connects the terminal that this process runs in.
 func Terminal(place TerminalOptions) Integration {
-	return Integration{"terminal", func(h *Program) error {
+	return Integration{"terminal", func(p *Program) error {
 		o := terminal.Options{
-			Channel: "terminal", User: seat(h.Config.Terminal.User), Locale: place.Locale, Lang: h.Config.Org.Language,
-			In: place.In, Out: place.Out, Plain: place.Plain, Dir: filepath.Join(place.Dir, "pictures"), Phrases: h.Scripts,
-			Title: h.Config.Org.BotName, Intro: place.Intro,
+			Channel: "terminal", User: seat(p.Config.Terminal.User), Locale: place.Locale, Lang: p.Config.Org.Language,
+			In: place.In, Out: place.Out, Plain: place.Plain, Dir: filepath.Join(place.Dir, "pictures"), Phrases: p.Scripts,
+			Title: p.Config.Org.BotName, Intro: place.Intro,
 			Reveal: func(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error) {
-				return h.Turn.Reveal(ctx, conv, form)
+				return p.Turn.Reveal(ctx, conv, form)
 			},
-			Log: h.Log.With("adapter", "terminal"),
+			Log: p.Log.With("adapter", "terminal"),
 		}
-		if d := h.Connections.device; d != nil {
-			o.Device = phone{d, h.Config.Org.Name}
+		if d := p.Connections.device; d != nil {
+			o.Device = phone{d, p.Config.Org.Name}
 		}
 		a, err := terminal.New(o)
 		if err != nil {
 			return err
 		}
-		h.Connections.AddChannel(a)
-		h.Connections.Attended = true
+		p.Connections.AddChannel(a)
+		p.Connections.Attended = true
 		return nil
 	}}
 }

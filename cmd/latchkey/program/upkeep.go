@@ -25,10 +25,10 @@ const (
 )
 
 // upkeep takes over what changed on the disk: a key that another process made,
-// every few seconds, and scripts when the process is told by SIGHUP. It carries
-// the audit record's head outside, and deletes what the policy's retention is
-// over for.
-func (h *Program) upkeep(ctx context.Context) error {
+// every few seconds, and scripts when the process is told by SIGHUP. It copies
+// the head of the audit record out of the database, and deletes what is older
+// than the policy's retention.
+func (p *Program) upkeep(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	notifyHangup(hup)
 	defer signal.Stop(hup)
@@ -40,66 +40,66 @@ func (h *Program) upkeep(ctx context.Context) error {
 	defer prune.Stop()
 	syncs := time.NewTicker(syncsEvery)
 	defer syncs.Stop()
-	h.logHead(ctx)
-	h.scheduleSyncs(ctx)
+	p.logHead(ctx)
+	p.scheduleSyncs(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if changed, err := h.Keys.Reload(); err != nil {
-				h.Log.Error("the key file changed and cannot be read; the old keys stay in use", "err", err)
+			if changed, err := p.Keys.Reload(); err != nil {
+				p.Log.Error("the key file changed and cannot be read; the old keys stay in use", "err", err)
 			} else if changed {
-				h.Log.Info("keys taken over", "key", h.Keys.KeyID())
+				p.Log.Info("keys taken over", "key", p.Keys.KeyID())
 			}
-			h.keepHead(ctx)
+			p.keepHead(ctx)
 		case <-logHead.C:
-			h.logHead(ctx)
+			p.logHead(ctx)
 		case <-syncs.C:
-			h.scheduleSyncs(ctx)
+			p.scheduleSyncs(ctx)
 		case <-prune.C:
-			h.pruneIfDue(ctx)
+			p.pruneIfDue(ctx)
 			prune.Reset(pruneEvery / 4)
 		case <-hup:
-			if err := h.Scripts.Reload(); err != nil {
-				h.Log.Error("scripts refused; the old ones stay in use", "err", err)
+			if err := p.Scripts.Reload(); err != nil {
+				p.Log.Error("scripts refused; the old ones stay in use", "err", err)
 			} else {
-				h.Log.Info("scripts loaded anew")
-				h.recordSystem(ctx, "scripts.reloaded", "by SIGHUP")
+				p.Log.Info("scripts loaded anew")
+				p.recordSystem(ctx, "scripts.reloaded", "by SIGHUP")
 			}
-			h.reread()
+			p.reread()
 		}
 	}
 }
 
 // ages are the policy's retention, for everything that grows.
-func (h *Program) ages() store.Ages {
-	p := h.Config.Policy
+func (p *Program) ages() store.Ages {
+	pol := p.Config.Policy
 	return store.Ages{
-		Events: p.EventIDs, Outbox: p.Outbox, GivenUp: p.GivenUp, Challenges: p.ChallengeKeep, Tallies: longestWindow(p), Passes: 24 * time.Hour,
-		Conversations: p.Conversations, Links: p.LinksUnused, Removed: p.RemovedKeep, Audit: p.Audit,
-		Passing: slices.Sorted(maps.Keys(h.Connections.keeps)),
+		Events: pol.EventIDs, Outbox: pol.Outbox, GivenUp: pol.GivenUp, Challenges: pol.ChallengeKeep, Tallies: longestWindow(pol), Passes: 24 * time.Hour,
+		Conversations: pol.Conversations, Links: pol.LinksUnused, Removed: pol.RemovedKeep, Audit: pol.Audit,
+		Passing: slices.Sorted(maps.Keys(p.Connections.keeps)),
 	}
 }
 
 // pruneIfDue prunes once an hour, in one of the processes that share the store.
 // The store remembers when that was, so that a process which is started anew
 // every few minutes prunes too.
-func (h *Program) pruneIfDue(ctx context.Context) {
-	due, err := h.DB.Claim(ctx, "pruned", pruneEvery)
+func (p *Program) pruneIfDue(ctx context.Context) {
+	due, err := p.DB.Claim(ctx, "pruned", pruneEvery)
 	var n store.Pruned
 	if err == nil && due {
-		n, err = h.DB.Prune(ctx, h.ages())
-		err = errors.Join(err, h.Operators().ForgetAlerts(ctx))
+		n, err = p.DB.Prune(ctx, p.ages())
+		err = errors.Join(err, p.Operators().ForgetAlerts(ctx))
 	}
 	if err != nil && ctx.Err() == nil {
-		h.Log.Error("old rows not deleted", "err", err)
+		p.Log.Error("old rows not deleted", "err", err)
 	}
 	if n != (store.Pruned{}) {
-		h.Log.Info("old rows deleted", "rows", fmt.Sprintf("%+v", n))
+		p.Log.Info("old rows deleted", "rows", fmt.Sprintf("%+v", n))
 	}
 	if n.Links > 0 {
-		h.recordSystem(ctx, "identity.lapsed", fmt.Sprintf("%d chat accounts unused for %s", n.Links, policy.FormatDuration(h.Config.Policy.LinksUnused)))
+		p.recordSystem(ctx, "identity.lapsed", fmt.Sprintf("%d chat accounts unused for %s", n.Links, policy.FormatDuration(p.Config.Policy.LinksUnused)))
 	}
 }
 

@@ -17,16 +17,16 @@ func TestServicePrunesAfterItsStart(t *testing.T) {
 	if _, err := vault.Create(cfg.KeysFile); err != nil {
 		t.Fatal(err)
 	}
-	h, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	p, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
-	if a := h.ages(); a.Audit != 30*24*time.Hour || a.Conversations != cfg.Policy.Conversations || a.Links == 0 || a.Removed == 0 {
+	defer p.Close()
+	if a := p.ages(); a.Audit != 30*24*time.Hour || a.Conversations != cfg.Policy.Conversations || a.Links == 0 || a.Removed == 0 {
 		t.Errorf("ages %+v", a)
 	}
-	h.pruneIfDue(t.Context())
-	if due, err := h.DB.Claim(t.Context(), "pruned", pruneEvery); err != nil || due {
+	p.pruneIfDue(t.Context())
+	if due, err := p.DB.Claim(t.Context(), "pruned", pruneEvery); err != nil || due {
 		t.Errorf("pruned just now, and due again: %v %v", due, err)
 	}
 	if pruneAfter > time.Minute {

@@ -16,23 +16,23 @@ const webChannel bot.ChannelID = "web"
 
 // ConnectWeb serves the pages, and the web chat where it is wanted. The demo's
 // pretend phone stands beside it where there is one.
-func ConnectWeb(h *Program) error {
-	c := h.Config
+func ConnectWeb(prog *Program) error {
+	c := prog.Config
 	if !c.Web.Enabled && !c.SignsIn() && c.Secrets.QR != "page" && !c.Chats() && !servesNotices(c) {
 		return nil
 	}
 	o := web.Options{
-		Channel: webChannel, House: services{h}, Passes: h.passes, Policy: c.Policy, Phrases: h.Scripts,
+		Channel: webChannel, House: services{prog}, Passes: prog.passes, Policy: c.Policy, Phrases: prog.Scripts,
 		PublicURL: c.HTTP.PublicURL, Org: c.Org.Name, BotName: c.Org.BotName, Lang: c.Org.Language,
 		HelpPhone: c.Org.HelpPhone, HelpHours: c.Org.HelpHours, HelpEmail: c.Org.HelpEmail,
 		Chat: c.Web.Enabled, Embed: c.Web.Embed, Kiosk: c.Web.Kiosk, QRPage: c.Secrets.QR == "page",
-		Picture: h.picture,
-		Shared:  c.Store.Path == "", Now: h.DB.Now, Log: h.Log.With("adapter", "web"),
+		Picture: prog.picture,
+		Shared:  c.Store.Path == "", Now: prog.DB.Now, Log: prog.Log.With("adapter", "web"),
 	}
-	if h.Connections.provider != nil {
-		o.Provider, o.Second = h.Connections.provider, c.SecondFactor() != ""
+	if prog.Connections.provider != nil {
+		o.Provider, o.Second = prog.Connections.provider, c.SecondFactor() != ""
 	}
-	if d := h.Connections.device; d != nil {
+	if d := prog.Connections.device; d != nil {
 		o.Device = webPhone{phone{d, c.Org.Name}, o.Provider != nil}
 	}
 	for _, p := range c.HTTP.Proxies {
@@ -51,18 +51,18 @@ func ConnectWeb(h *Program) error {
 		return err
 	}
 	if c.Web.Enabled {
-		h.Connections.AddChannel(a)
-		h.Connections.keeps[a.Channel()] = true
+		prog.Connections.AddChannel(a)
+		prog.Connections.keeps[a.Channel()] = true
 	}
-	h.Connections.pages = append(h.Connections.pages, page{"/", a.Handler()})
-	h.Connections.link = func(ctx context.Context, p bot.Page) (bot.Secret, error) {
-		token, _, err := h.passes.NewLink(ctx, p)
+	prog.Connections.pages = append(prog.Connections.pages, page{"/", a.Handler()})
+	prog.Connections.link = func(ctx context.Context, p bot.Page) (bot.Secret, error) {
+		token, _, err := prog.passes.NewLink(ctx, p)
 		if err != nil {
 			return "", err
 		}
 		return web.LinkAddress(c.HTTP.PublicURL, token), nil
 	}
-	h.Connections.notMe = func(token bot.Secret, lang, change string) bot.Secret {
+	prog.Connections.notMe = func(token bot.Secret, lang, change string) bot.Secret {
 		return web.NotMeAddress(c.HTTP.PublicURL, token, lang, change)
 	}
 	return nil

@@ -36,7 +36,7 @@ import (
 	"latchkey/store"
 )
 
-// How much is thrown at the two houses together.
+// How much is thrown at the two programs together.
 const (
 	malformed = 10_000 // requests with something wrong about them
 	rawShare  = 8      // one in so many is no proper HTTP at all
@@ -93,7 +93,7 @@ func TestWebMalformedRequests(t *testing.T) {
 	}
 }
 
-// A gallery is a house with people in it at which is shot, and what was hit.
+// A gallery is a program with people in it at which is shot, and what was hit.
 type gallery struct {
 	*premises
 	seed      uint64
@@ -162,7 +162,7 @@ func (f *gallery) every() {
 	f.Logf("%d routes", len(there))
 }
 
-// OtherCode are the routes of the house beside the pages: those of other adapters,
+// other are the routes of the program beside the pages: those of other adapters,
 // and what serve.go registers itself.
 func (f *gallery) other() (patterns []string) {
 	f.Helper()
@@ -1158,7 +1158,7 @@ func noise(r *rand.Rand) string {
 
 // --- what comes back ---------------------------------------------------------
 
-// A wire is one connection to the house.
+// A wire is one connection to the program.
 type wire struct {
 	c net.Conn
 	r *bufio.Reader
@@ -1573,7 +1573,7 @@ func fromSite(origin, site string) func(*gallery, *shot, url.Values) {
 	}
 }
 
-// Senders are all that other sites can do to a browser that has our cookies,
+// senders are all that other sites can do to a browser that has our cookies,
 // and our own pages as they must go on working.
 var senders = []sender{
 	{"our page", true, func(*gallery, *shot, url.Values) {}},

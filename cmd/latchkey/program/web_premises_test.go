@@ -36,7 +36,7 @@ import (
 	"latchkey/cmd/latchkey/programtest"
 )
 
-// premises are a whole house in this process, as people reach it: the rooms, the
+// premises are a whole program in this process, as people reach it: the rooms, the
 // store, the pages and the server of them.
 type premises struct {
 	*testing.T
@@ -44,27 +44,9 @@ type premises struct {
 	dir    string
 	addr   string // where it listens
 	origin string // as browsers know it
-	diary  *diary
+	diary  *programtest.Buffer
 	phone  *pretend.Device // everything that is sent arrives here
 	idp    *rigs.OIDC      // where people sign in; nil: with the demo's password
-}
-
-// A diary keeps what was logged.
-type diary struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (d *diary) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.b.Write(p)
-}
-
-func (d *diary) String() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.b.String()
 }
 
 // servedOrigin is how browsers know the service: by https, through a proxy.
@@ -107,28 +89,28 @@ func servePremisesAt(t *testing.T, origin string, change ...func(*config.Config)
 		c.HTTP.Proxies = []string{"127.0.0.1"}
 		c.Web.Embed = []string{embedder}
 		c.Policy.ArgonMemoryKiB, c.Policy.ArgonTime = 64, 1
-		return []Integration{{"twilio", connectTwilio}, {"directory", ConnectDirectory}, {"senders", func(h *Program) error {
-			d, err := pretend.New(pretend.Options{Demo: true, Dir: p.dir, Facts: factList(h.Config), Phrases: h.Scripts, Now: h.DB.Now})
+		return []Integration{{"twilio", connectTwilio}, {"directory", ConnectDirectory}, {"senders", func(prog *Program) error {
+			d, err := pretend.New(pretend.Options{Demo: true, Dir: p.dir, Facts: factList(prog.Config), Phrases: prog.Scripts, Now: prog.DB.Now})
 			if err != nil {
 				return err
 			}
-			p.phone, h.Connections.Notifier = d, d
-			h.Connections.closers = append(h.Connections.closers, d)
+			p.phone, prog.Connections.Notifier = d, d
+			prog.Connections.closers = append(prog.Connections.closers, d)
 			for _, via := range []bot.Via{bot.SMS, bot.Voice, bot.Mail} {
-				h.Connections.Senders[via] = d
+				prog.Connections.Senders[via] = d
 			}
 			return nil
-		}}, {"direct", func(h *Program) error { h.Connections.AddChannel(bottest.NewAdapter("direct")); return nil }}, {"web", ConnectWeb}}
+		}}, {"direct", func(prog *Program) error { prog.Connections.AddChannel(bottest.NewAdapter("direct")); return nil }}, {"web", ConnectWeb}}
 	}, change)
 }
 
 func openPremises(t *testing.T, set func(*premises, *config.Config) []Integration, change []func(*config.Config)) *premises {
 	t.Helper()
-	door, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &premises{T: t, dir: t.TempDir(), addr: door.Addr().String(), diary: &diary{}}
+	p := &premises{T: t, dir: t.TempDir(), addr: listener.Addr().String(), diary: &programtest.Buffer{}}
 	cfg := demo.Config(p.dir)
 	cfg.File = "test"
 	cfg.Web.Enabled = true
@@ -151,7 +133,7 @@ func openPremises(t *testing.T, set func(*premises, *config.Config) []Integratio
 	if err := demo.Import(t.Context(), p.DB); err != nil {
 		t.Fatal(err)
 	}
-	p.Listener = door
+	p.Listener = listener
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Program.Run(ctx) }()
@@ -161,9 +143,9 @@ func openPremises(t *testing.T, set func(*premises, *config.Config) []Integratio
 			t.Error(err)
 		}
 		p.Close()
-		CloseOnce{door}.Close()
+		CloseOnce{listener}.Close()
 	})
-	rigs.Until(t, "the house to be open", func() bool { return p.ready.Load() })
+	rigs.Until(t, "the program to be open", func() bool { return p.ready.Load() })
 	return p
 }
 
@@ -206,7 +188,7 @@ func (p *premises) pages() *web.Adapter {
 	return a
 }
 
-// sql opens the store beside the house, for reading.
+// sql opens the store beside the program, for reading.
 func (p *premises) sql() *sql.DB {
 	p.Helper()
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(p.dir, "latchkey.db")+"?mode=ro&_busy_timeout=10000")
@@ -221,7 +203,7 @@ func (p *premises) settles() {
 	p.Helper()
 	db := p.sql()
 	defer db.Close()
-	rigs.Until(p.T, "the house to have nothing to do", func() bool {
+	rigs.Until(p.T, "the program to have nothing to do", func() bool {
 		var n int
 		err := db.QueryRow(`SELECT (SELECT count(*) FROM outbox WHERE state = 0) + (SELECT count(*) FROM river_job WHERE state IN ('available', 'running', 'pending'))`).Scan(&n)
 		if err != nil {
@@ -396,7 +378,7 @@ func (g *guest) get(path string) {
 	g.ask(http.MethodGet, path, nil, nil)
 }
 
-// ask sends a request, follows redirects within the house, and reads the page.
+// ask sends a request, follows redirects within the program, and reads the page.
 func (g *guest) ask(method, path string, form url.Values, head http.Header) {
 	g.p.Helper()
 	for range 5 {

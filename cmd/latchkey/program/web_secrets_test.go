@@ -52,10 +52,10 @@ func TestWebKeepsNoSecret(t *testing.T) {
 
 // A panic in what is no page is answered, and its value stays out of the log.
 func TestPanicKeepsItsValue(t *testing.T) {
-	d := &diary{}
-	h := &Program{Log: slog.New(slog.NewTextHandler(d, nil))}
+	d := &programtest.Buffer{}
+	p := &Program{Log: slog.New(slog.NewTextHandler(d, nil))}
 	w := httptest.NewRecorder()
-	h.bare(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("canary 123456") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	p.guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("canary 123456") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if log := d.String(); w.Code != http.StatusInternalServerError || !strings.Contains(log, "panic=string") || strings.Contains(log, "canary") {
 		t.Errorf("%d, log: %s", w.Code, log)
 	}
@@ -358,7 +358,7 @@ func (p *premises) imports(list string) {
 
 var chance = regexp.MustCompile(`name="(?:csrf|id)" value="[^"]*"|data-csrf="[^"]*"|in \d+ seconds, at [\d:]+ [A-Z]+`)
 
-// Plain is the page without what chance put into it, and without the name.
+// plain is the page without what chance put into it, and without the name.
 func (g *guest) plain(name string) string {
 	return strings.ReplaceAll(chance.ReplaceAllString(g.body, ""), name, "NAME")
 }

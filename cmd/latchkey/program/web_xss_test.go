@@ -103,7 +103,7 @@ func TestWebScripts(t *testing.T) {
 	})
 }
 
-// An exhibition is a house in which payloads are shown.
+// An exhibition is a program in which payloads are shown.
 type exhibition struct {
 	*premises
 	b    *browsertest.Browser
@@ -273,11 +273,11 @@ func (x *exhibition) organisation(t *testing.T) {
 		cfg.Org.Name, cfg.Org.BotName, cfg.Org.HelpPhone, cfg.Org.HelpHours, cfg.Org.HelpEmail = s, s, s, s, "x@riverbend.example"+part[0]
 		server := httptest.NewUnstartedServer(nil)
 		cfg.HTTP.PublicURL = "http://" + server.Listener.Addr().String()
-		h := &Program{Config: &cfg, Log: x.Log, DB: x.DB, Scripts: x.Scripts, passes: x.passes, Verify: x.Verify, Turn: x.Turn, Connections: Connections{device: x.Connections.device, keeps: map[bot.ChannelID]bool{}}}
-		if err := ConnectWeb(h); err != nil {
+		p := &Program{Config: &cfg, Log: x.Log, DB: x.DB, Scripts: x.Scripts, passes: x.passes, Verify: x.Verify, Turn: x.Turn, Connections: Connections{device: x.Connections.device, keeps: map[bot.ChannelID]bool{}}}
+		if err := ConnectWeb(p); err != nil {
 			t.Fatal(err)
 		}
-		server.Config.Handler = h.Connections.pages[0].handler
+		server.Config.Handler = p.Connections.pages[0].handler
 		server.Start()
 		page.Ours(server.Listener.Addr().String())
 		for path, where := range map[string]string{"/private": "main p, .org", "/nowhere": "main p", "/chat?begun=1": ".chat-name, .chat-who p", "/?begun=1": ".chat-name, .chat-who p"} {
@@ -579,7 +579,7 @@ func (x *exhibition) anotherSite(t *testing.T) {
 			document.body.dataset.done = read + heard;
 		})();
 	</script>`, x.origin)
-	door, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -587,9 +587,9 @@ func (x *exhibition) anotherSite(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(b.String()))
 	})}
-	go func() { _ = site.Serve(door) }()
+	go func() { _ = site.Serve(listener) }()
 	defer site.Close()
-	_, port, _ := net.SplitHostPort(door.Addr().String())
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
 
 	was := x.stored()
 	evil := page.Beside("http://localhost:" + port + "/") // another site than 127.0.0.1

@@ -23,7 +23,7 @@ import (
 	"latchkey/store/storetest"
 )
 
-// A watched is a house of which only the store and the health checks run.
+// A watched is a program of which only the store and the health checks run.
 type watched struct {
 	*Program
 	t   *testing.T
@@ -71,7 +71,7 @@ func (w *watched) wait(code int, text string) {
 	}
 }
 
-// Turn takes a person in.
+// turn takes a person in.
 func (w *watched) turn(size int) error {
 	w.n++
 	ctx, cancel := context.WithTimeout(w.t.Context(), bottest.Patience)

@@ -21,6 +21,7 @@ func Elements(n *html.Node, fits func(*html.Node) bool) (list []*html.Node) {
 	return list
 }
 
+// Attribute is an attribute's value, or "". n may be nil.
 func Attribute(n *html.Node, name string) string {
 	if n != nil {
 		for _, a := range n.Attr {
@@ -43,6 +44,7 @@ func Readable(n *html.Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
+// HasAll reports whether all parts are in the text.
 func HasAll(text string, parts []string) bool {
 	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
 }

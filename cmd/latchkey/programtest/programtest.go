@@ -42,17 +42,20 @@ func NoSecrets(t *testing.T, secrets map[string]string, text string) {
 	}
 }
 
+// A Buffer keeps what several goroutines write.
 type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
+// Write implements io.Writer.
 func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
+// String is all that was written.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,6 +72,7 @@ func TOTPNow(t *testing.T, uri string) string {
 	return rigs.Run(t, rigs.Tool(t, "", "oathtool"), "--totp", "--base32", u.Query().Get("secret"))
 }
 
+// SlackButtons are the buttons of a message's blocks, each with its block_id.
 func SlackButtons(blocks []json.RawMessage) (all []map[string]any) {
 	for _, raw := range blocks {
 		var b struct {
@@ -99,4 +103,5 @@ func NewID() string {
 	return fmt.Sprintf("rig-%08d", rigIDs.n)
 }
 
+// RecoveryCode fits a recovery code as people see it.
 var RecoveryCode = regexp.MustCompile(`[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}`)

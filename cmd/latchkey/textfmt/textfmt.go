@@ -18,6 +18,7 @@ func Times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+// Rows is a count of rows in words: "1 row", "3 rows".
 func Rows(n int) string {
 	if n == 1 {
 		return "1 row"
@@ -25,7 +26,8 @@ func Rows(n int) string {
 	return fmt.Sprintf("%d rows", n)
 }
 
-// When writes a time for people, or "" for none.
+// When is a time as the clock here shows it, "2026-01-31 15:04"; the zero time is
+// empty.
 func When(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -33,7 +35,8 @@ func When(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04")
 }
 
-// Printable keeps control characters of outside text off the terminal.
+// Printable leaves control characters out of other people's text, so that they do
+// not reach the terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
@@ -43,6 +46,7 @@ func Printable(s string) string {
 	}, s)
 }
 
+// Count is a count with what is counted: "1 code", "1,234 codes".
 func Count(n int, one, more string) string {
 	if n == 1 {
 		return "1 " + one

@@ -19,81 +19,81 @@ type headKeeper struct {
 }
 
 // HeadFile is the file outside the database that keeps heads of the record.
-func (h *Program) HeadFile() *audit.HeadFile { return &h.head.file }
+func (p *Program) HeadFile() *audit.HeadFile { return &p.head.file }
 
 // NoteHead writes the head of what this process committed into the head file.
 // It writes nothing over a head that the record does not have: that file is
 // the proof then.
-func (h *Program) NoteHead(ctx context.Context) error {
-	moved := h.DB.AuditMoved()
-	h.head.mu.Lock()
-	defer h.head.mu.Unlock()
-	heads, err := h.head.file.Read()
+func (p *Program) NoteHead(ctx context.Context) error {
+	moved := p.DB.AuditMoved()
+	p.head.mu.Lock()
+	defer p.head.mu.Unlock()
+	heads, err := p.head.file.Read()
 	if err != nil {
 		return err
 	}
 	// Another process may have written an older head over ours just now.
-	if moved.Seq == h.head.seq && (moved.Seq == 0 || len(heads) > 0 && heads[0].Seq >= moved.Seq) {
+	if moved.Seq == p.head.seq && (moved.Seq == 0 || len(heads) > 0 && heads[0].Seq >= moved.Seq) {
 		return nil
 	}
-	if err := h.headMissing(ctx, heads); err != nil {
+	if err := p.headMissing(ctx, heads); err != nil {
 		return err
 	}
-	if err := h.head.file.Note(moved); err != nil {
+	if err := p.head.file.Note(moved); err != nil {
 		return fmt.Errorf("audit: the record's head cannot be kept outside the database: %w", err)
 	}
-	h.head.seq = moved.Seq
+	p.head.seq = moved.Seq
 	return nil
 }
 
 // headMissing says so when the record does not have the line that the head
 // file names.
-func (h *Program) headMissing(ctx context.Context, heads []audit.Head) error {
+func (p *Program) headMissing(ctx context.Context, heads []audit.Head) error {
 	if len(heads) == 0 {
 		return nil
 	}
-	has, err := h.DB.HasAuditLine(ctx, heads[0])
+	has, err := p.DB.HasAuditLine(ctx, heads[0])
 	if err != nil || has {
 		return err
 	}
-	return fmt.Errorf("audit: the record does not have line %s, which %s names: lines were changed or are missing; run `latchkey audit verify`, and after a restore by hand `latchkey restore --mark`", heads[0], h.head.file.Path)
+	return fmt.Errorf("audit: the record does not have line %s, which %s names: lines were changed or are missing; run `latchkey audit verify`, and after a restore by hand `latchkey restore --mark`", heads[0], p.head.file.Path)
 }
 
 // keepHead is noteHead that logs each problem once.
-func (h *Program) keepHead(ctx context.Context) {
-	err := h.NoteHead(ctx)
+func (p *Program) keepHead(ctx context.Context) {
+	err := p.NoteHead(ctx)
 	if err == nil {
-		h.head.said = ""
+		p.head.said = ""
 		return
 	}
-	if ctx.Err() == nil && err.Error() != h.head.said {
-		h.head.said = err.Error()
-		h.Log.Error(err.Error())
+	if ctx.Err() == nil && err.Error() != p.head.said {
+		p.head.said = err.Error()
+		p.Log.Error(err.Error())
 	}
 }
 
 // logHead writes the record's head into the log, which usually is collected
 // elsewhere, and into the head file when that is gone.
-func (h *Program) logHead(ctx context.Context) {
-	h.head.said = "" // say it again
-	h.head.file.Tidy()
-	heads, err := h.head.file.Read()
+func (p *Program) logHead(ctx context.Context) {
+	p.head.said = "" // say it again
+	p.head.file.Tidy()
+	heads, err := p.head.file.Read()
 	var head audit.Head
 	if err == nil {
-		head, err = h.DB.AuditHead(ctx)
+		head, err = p.DB.AuditHead(ctx)
 	}
 	if err == nil {
-		err = h.headMissing(ctx, heads)
+		err = p.headMissing(ctx, heads)
 	}
 	if err == nil && len(heads) == 0 && head.Seq > 0 {
-		h.Log.Warn("audit: there is no head file; made anew, which proves nothing about the past", "file", h.head.file.Path)
-		err = h.head.file.Note(head)
+		p.Log.Warn("audit: there is no head file; made anew, which proves nothing about the past", "file", p.head.file.Path)
+		err = p.head.file.Note(head)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			h.Log.Error(err.Error())
+			p.Log.Error(err.Error())
 		}
 		return
 	}
-	h.Log.Info("audit head", "head", head.String())
+	p.Log.Info("audit head", "head", head.String())
 }

@@ -29,12 +29,12 @@ import (
 // `latchkey people list` works the same whether the service runs or not. The
 // socket's mode lets only the service's own user in.
 //
-// The client sends one line of JSON (order), and then its input in frames where
+// The client sends one line of JSON (remoteCommand), and then its input in frames where
 // the command reads any. The service answers with frames: one byte for the
 // stream, four for the length (big endian), the bytes.
 
-// order is a command line for the running service.
-type order struct {
+// remoteCommand is a command line for the running service.
+type remoteCommand struct {
 	Args []string `json:"args"`
 	Dir  string   `json:"dir"`  // where relative paths begin
 	In   bool     `json:"in"`   // frames with the command's input follow
@@ -49,11 +49,11 @@ const (
 	frameIn   = 4 // from the client; without bytes: its input has ended
 )
 
-// ordered are the commands that may be run for somebody else.
-var ordered = []string{"people", "audit", "inbox", "outbox", "requests", "tripwire", "backup", "keys", "doctor", "status"}
+// remoteCommands are the commands that may be run for somebody else.
+var remoteCommands = []string{"people", "audit", "inbox", "outbox", "requests", "tripwire", "backup", "keys", "doctor", "status"}
 
-// maxOrder is the size of an order in bytes.
-const maxOrder = 64 << 10
+// maxCommand is the largest remoteCommand, in bytes.
+const maxCommand = 64 << 10
 
 // socketPath is where the service of an SQLite store listens.
 func socketPath(cfg *config.Config) string {
@@ -63,10 +63,10 @@ func socketPath(cfg *config.Config) string {
 	return cfg.Store.Path + ".sock"
 }
 
-// listenOrders opens the socket; nil when there is none. It comes before the
+// listenSocket opens the socket; nil when there is none. It comes before the
 // service says that it is ready, so that a command which comes at once finds it.
-func listenOrders(h *program.Program) (net.Listener, error) {
-	path := socketPath(h.Config)
+func listenSocket(p *program.Program) (net.Listener, error) {
+	path := socketPath(p.Config)
 	if path == "" {
 		return nil, nil
 	}
@@ -77,7 +77,7 @@ func listenOrders(h *program.Program) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		// Paths of sockets are short; the service itself does not need it.
-		h.Log.Warn("operators' commands need the service to be stopped", "err", err)
+		p.Log.Warn("operators' commands need the service to be stopped", "err", err)
 		return nil, nil
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -87,29 +87,29 @@ func listenOrders(h *program.Program) (net.Listener, error) {
 	return l, nil
 }
 
-// runWithOrders runs the program and answers operators' commands beside it.
-func runWithOrders(ctx context.Context, h *program.Program) error {
-	l, err := listenOrders(h)
+// runProgram runs the program and answers operators' commands beside it.
+func runProgram(ctx context.Context, p *program.Program) error {
+	l, err := listenSocket(p)
 	if err != nil {
 		return err
 	}
 	if l != nil {
 		defer l.Close()
 	}
-	return h.Run(ctx, program.Task{Name: "operators", Run: func(ctx context.Context) error { return takeOrders(ctx, h, l) }})
+	return p.Run(ctx, program.Task{Name: "operators", Run: func(ctx context.Context) error { return serveSocket(ctx, p, l) }})
 }
 
-// takeOrders answers on the socket until ctx ends.
-func takeOrders(ctx context.Context, h *program.Program, l net.Listener) error {
+// serveSocket answers on the socket until ctx ends.
+func serveSocket(ctx context.Context, p *program.Program, l net.Listener) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	for l != nil {
-		err := acceptOrders(ctx, h, l, &all)
+		err := acceptCommands(ctx, p, l, &all)
 		if !errors.Is(err, errNoSocket) {
 			return err
 		}
-		h.Log.Warn("the socket for operators' commands was deleted, and is made anew", "socket", socketPath(h.Config))
-		if l, err = listenOrders(h); err != nil {
+		p.Log.Warn("the socket for operators' commands was deleted, and is made anew", "socket", socketPath(p.Config))
+		if l, err = listenSocket(p); err != nil {
 			return err
 		}
 	}
@@ -121,9 +121,9 @@ var errNoSocket = errors.New("the socket is not there any more")
 // socketLook is how often the service looks whether its socket is still there.
 const socketLook = 2 * time.Second
 
-// acceptOrders answers on one socket, until ctx ends or somebody deletes it, and
+// acceptCommands answers on one socket, until ctx ends or somebody deletes it, and
 // closes it.
-func acceptOrders(ctx context.Context, h *program.Program, l net.Listener, all *sync.WaitGroup) error {
+func acceptCommands(ctx context.Context, p *program.Program, l net.Listener, all *sync.WaitGroup) error {
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	for {
@@ -131,27 +131,27 @@ func acceptOrders(ctx context.Context, h *program.Program, l net.Listener, all *
 		c, err := l.Accept()
 		switch {
 		case err == nil:
-			all.Go(func() { obey(ctx, h, c) })
+			all.Go(func() { runRemote(ctx, p, c) })
 			continue
 		case ctx.Err() != nil:
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
 		}
-		if _, err := os.Lstat(socketPath(h.Config)); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(socketPath(p.Config)); errors.Is(err, os.ErrNotExist) {
 			return errNoSocket
 		}
 	}
 }
 
-// obey runs one order.
-func obey(ctx context.Context, h *program.Program, c net.Conn) {
+// runRemote runs one command line that a client sent.
+func runRemote(ctx context.Context, p *program.Program, c net.Conn) {
 	defer c.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	var o order
-	line := json.NewDecoder(io.LimitReader(c, maxOrder))
+	var o remoteCommand
+	line := json.NewDecoder(io.LimitReader(c, maxCommand))
 	if err := line.Decode(&o); err != nil {
 		return
 	}
@@ -159,9 +159,9 @@ func obey(ctx context.Context, h *program.Program, c net.Conn) {
 	in, feed := io.Pipe()
 	defer in.Close()
 	go func() {
-		defer cancel() // whoever gave the order went away
+		defer cancel() // whoever gave the command went away
 		if o.In {
-			feed.CloseWithError(takeInput(io.MultiReader(line.Buffered(), c), feed))
+			feed.CloseWithError(receiveInput(io.MultiReader(line.Buffered(), c), feed))
 		} else {
 			feed.Close()
 		}
@@ -169,23 +169,23 @@ func obey(ctx context.Context, h *program.Program, c net.Conn) {
 	}()
 	f := &frames{w: c}
 	code := exitError
-	if len(o.Args) == 0 || !slices.Contains(ordered, o.Args[0]) {
+	if len(o.Args) == 0 || !slices.Contains(remoteCommands, o.Args[0]) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service (version %s) does not know this command: it is of another version than the program that sends it; start the service anew with that program, and give the command again\n", version)
 	} else {
-		h.Log.Info("operator's command", "command", commandName(o.Args), "user", o.User)
-		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, house: h}, o.Args)
-		if err := h.NoteHead(context.WithoutCancel(ctx)); err != nil {
-			h.Log.Error(err.Error())
+		p.Log.Info("operator's command", "command", commandName(o.Args), "user", o.User)
+		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, running: p}, o.Args)
+		if err := p.NoteHead(context.WithoutCancel(ctx)); err != nil {
+			p.Log.Error(err.Error())
 		}
 	}
 	f.write(frameExit, []byte{byte(code)})
 }
 
-// takeInput copies the input that a client sends, to its end. Input that ends
+// receiveInput copies the input that a client sends, to its end. Input that ends
 // without saying so has broken off.
-func takeInput(from io.Reader, to io.Writer) error {
+func receiveInput(from io.Reader, to io.Writer) error {
 	r := bufio.NewReader(from)
-	if b, err := r.Peek(1); err == nil && b[0] == '\n' { // of the order's line
+	if b, err := r.Peek(1); err == nil && b[0] == '\n' { // of the line of JSON
 		r.Discard(1)
 	}
 	for {
@@ -227,11 +227,11 @@ type writerFunc func([]byte) (int, error)
 
 func (w writerFunc) Write(b []byte) (int, error) { return w(b) }
 
-// giveOrder lets the running service run this command line. It reports false
+// sendCommand lets the running service run this command line. It reports false
 // when no service runs.
-func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
+func sendCommand(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	path := socketPath(cfg)
-	if path == "" || s.house != nil {
+	if path == "" || s.running != nil {
 		return false, nil
 	}
 	c, err := net.Dial("unix", path)
@@ -244,10 +244,10 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if err := json.NewEncoder(c).Encode(order{s.args, dir, s.feeds, accountName(s)}); err != nil {
+	if err := json.NewEncoder(c).Encode(remoteCommand{s.args, dir, s.sendsInput, accountName(s)}); err != nil {
 		return true, fmt.Errorf("the running service does not answer: %w", err)
 	}
-	if s.feeds {
+	if s.sendsInput {
 		go func() {
 			f := &frames{w: c}
 			if _, err := io.Copy(f.stream(frameIn), s.in); err != nil {
@@ -260,8 +260,8 @@ func giveOrder(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	for {
 		var head [5]byte
 		if _, err := io.ReadFull(c, head[:]); err != nil {
-			if ctx.Err() != nil && s.goesOn != "" {
-				return true, errors.New("interrupted; " + s.goesOn)
+			if ctx.Err() != nil && s.ifInterrupted != "" {
+				return true, errors.New("interrupted; " + s.ifInterrupted)
 			}
 			if ctx.Err() != nil {
 				return true, errors.New("interrupted; what the service had not finished is not stored")
@@ -320,25 +320,25 @@ func (s std) path(p string) string {
 	return filepath.Join(s.dir, p)
 }
 
-// withHouse gives fn what a command of the operator needs: of the running
+// withProgram gives fn what a command of the operator needs: of the running
 // service when this is its process, else opened for this command alone.
-func withHouse(cmd *cobra.Command, s std, file string, fn func(*program.Program) error) error {
-	if s.house != nil {
-		return remedied(fn(s.house))
+func withProgram(cmd *cobra.Command, s std, file string, fn func(*program.Program) error) error {
+	if s.running != nil {
+		return remedied(fn(s.running))
 	}
 	cfg, err := loadConfig(cmd, s, file)
 	if err != nil {
 		return err
 	}
-	if done, err := giveOrder(cmd.Context(), s, cfg); done {
+	if done, err := sendCommand(cmd.Context(), s, cfg); done {
 		return err
 	}
-	h, err := program.Open(cmd.Context(), cfg, newLog(s.err, cfg.Log))
+	p, err := program.Open(cmd.Context(), cfg, newLogger(s.err, cfg.Log))
 	if err != nil {
 		return remedied(err)
 	}
-	defer h.Close()
-	return remedied(fn(h))
+	defer p.Close()
+	return remedied(fn(p))
 }
 
 // remedied says what to do about a store that takes no writes, too.

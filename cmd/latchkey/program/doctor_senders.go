@@ -1,0 +1,105 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/enroll"
+	"latchkey/bot/verify"
+	"latchkey/cmd/latchkey/textfmt"
+)
+
+// senderWords are the ways a code travels, as operators read them.
+var senderWords = map[bot.Via]string{bot.Mail: "mail", bot.SMS: "texts", bot.Voice: "calls"}
+
+// sendersDown lists the senders that fail now.
+func (p *Program) sendersDown() (fs []bot.Finding) {
+	if p.watch == nil {
+		return nil
+	}
+	for _, o := range p.watch.Outages() {
+		times := "once"
+		if o.Tries > 1 {
+			times = fmt.Sprintf("%d times", o.Tries)
+		}
+		f := bot.Finding{What: senderWords[o.Via], State: bot.Broken, Fix: o.Fix,
+			Text: fmt.Sprintf("down since %s, tried %s: %v", o.Since.UTC().Format(time.RFC3339), times, o.Err)}
+		if f.Fix == "" {
+			f.Fix = "see whether it runs and can be reached from here; what waits is tried again by itself"
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+// lookAtSenders tells how mail, texts and calls stand.
+func (p *Program) lookAtSenders(ctx context.Context, serving bool) ([]bot.Finding, error) {
+	var fs []bot.Finding
+	for _, s := range p.Connections.examined {
+		fs = append(fs, look(ctx, s)...)
+	}
+	if down := p.sendersDown(); len(down) > 0 {
+		fs = append(fs, down...)
+	} else if serving && len(p.Connections.examined) > 0 {
+		fs = append(fs, bot.Finding{What: "since the start", Text: "nothing fails"})
+	}
+	waiting, err := p.DB.PendingJobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(waiting, func(kind string, _ int) bool {
+		return kind != verify.SendCode{}.Kind() && kind != enroll.Notify{}.Kind()
+	})
+	if text := jobWords(waiting); text != "" {
+		fs = append(fs, bot.Finding{What: "waiting", Text: text})
+	}
+	given, err := p.countGivenUp(ctx, time.Time{})
+	if given != "" {
+		fs = append(fs, bot.Finding{What: "given up", State: bot.Doubtful, Text: given + " in the last 14 days",
+			Fix: "`latchkey outbox list` says why, and what to do"})
+	}
+	return fs, err
+}
+
+// mostCounted bounds how many jobs are counted.
+const mostCounted = 10_000
+
+// countGivenUp counts the codes, the notices and the rest that were given up
+// since a time, in words; empty: none.
+func (p *Program) countGivenUp(ctx context.Context, since time.Time) (string, error) {
+	jobs, err := p.DB.GivenUp(ctx, since, mostCounted)
+	if err != nil {
+		return "", err
+	}
+	n := map[string]int{}
+	for _, j := range jobs {
+		n[j.Kind]++
+	}
+	return jobWords(n), nil
+}
+
+// jobWords says how many jobs there are of each kind: "1 code, 3 notices".
+func jobWords(byKind map[string]int) string {
+	n := map[string]int{}
+	for kind, count := range byKind {
+		switch kind {
+		case verify.SendCode{}.Kind():
+			n["code"] += count
+		case enroll.Notify{}.Kind():
+			n["notice"] += count
+		default:
+			n["other job"] += count
+		}
+	}
+	var parts []string
+	for _, what := range []string{"code", "notice", "other job"} {
+		if n[what] > 0 {
+			parts = append(parts, textfmt.Count(n[what], what, what+"s"))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
