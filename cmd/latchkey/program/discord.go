@@ -17,7 +17,7 @@ func connectDiscord(h *Program) error {
 		c := &h.Config.Discord[i]
 		name := c.Name
 		o := discordOptions(h.Config, c, h.Scripts)
-		o.House, o.Picture, o.Now, o.Log = services{h}, picture, h.DB.Now, h.Log.With("adapter", string(c.Channel()))
+		o.House, o.Picture, o.Budget, o.Now, o.Log = services{h}, picture, h.budget, h.DB.Now, h.Log.With("adapter", string(c.Channel()))
 		o.Token = h.secrets(func(now *config.Config) []bot.Secret {
 			if c := now.DiscordOf(name); c != nil {
 				return c.Token

@@ -134,7 +134,7 @@ func Examine(ctx context.Context, w io.Writer, h *Program, running bool) error {
 		return err
 	}
 	show("senders", sends)
-	show("messages", []bot.Finding{h.lookAtMail(ctx)})
+	show("messages", []bot.Finding{h.lookAtMail(ctx), h.lookAtInbox(ctx)})
 	show("entra", source)
 	dir, err := h.lookAtDirectory(ctx)
 	if err != nil {
@@ -187,6 +187,30 @@ func (h *Program) lookAtMail(ctx context.Context) bot.Finding {
 	case len(lost) > 0:
 		f.State, f.Text = bot.Doubtful, fmt.Sprintf("%d messages were not delivered, or nobody knows", len(lost))
 		f.Fix = "`latchkey outbox list` says why, and what to do about each"
+	}
+	return f
+}
+
+// lookAtInbox tells of what people wrote and nobody could read, if that was given
+// up a short while ago.
+func (h *Program) lookAtInbox(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "never read", Text: "none since yesterday"}
+	lost := 0
+	err := h.DB.View(ctx, func(tx bot.Tx) error {
+		rows, err := tx.Inbound(mostMail)
+		for _, r := range rows {
+			if !r.GivenUp.IsZero() && tx.Now().Sub(r.GivenUp) <= freshAlert {
+				lost++
+			}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		f.State, f.Text = bot.Broken, err.Error()
+	case lost > 0:
+		f.State, f.Text = bot.Doubtful, fmt.Sprintf("%d events of people were never read, since it could not be found out who they are", lost)
+		f.Fix = "`latchkey inbox list` says where and why, and `latchkey inbox retry` has them tried again"
 	}
 	return f
 }
@@ -340,8 +364,10 @@ func (h *Program) needsOperator(ctx context.Context) (lines []string, err error)
 	if given != "" {
 		lines = append(lines, "given up in the last day: "+given)
 	}
-	if mail := h.lookAtMail(ctx); mail.State != bot.Fine {
-		lines = append(lines, mail.Text)
+	for _, f := range []bot.Finding{h.lookAtMail(ctx), h.lookAtInbox(ctx)} {
+		if f.State != bot.Fine {
+			lines = append(lines, f.Text)
+		}
 	}
 	open, err := h.alerts(ctx, freshAlert)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
+	"latchkey/bot/budget"
 	"latchkey/bot/inbound"
 	"latchkey/bot/outbox"
 	"latchkey/bot/pass"
@@ -66,6 +67,7 @@ type Program struct {
 	Outbox  *outbox.Outbox
 	Turn    *turn.Room
 	Inbound *inbound.Room // events that wait for who wrote them
+	budget  *budget.Keeper
 	jobs    *store.Workers
 
 	Directory *directory.Room // without a source it does nothing
@@ -140,7 +142,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...Int
 	// The way out and the way in.
 	h.DB.KeepTranscripts(h.Connections.keeps)
 	h.Outbox = outbox.New(outbox.Options{
-		Store: h.DB, Adapters: h.Connections.channels, Revealer: h.Verify.Reveal, Phrases: h.Scripts, Clock: h.DB.Now,
+		Store: h.DB, Adapters: h.Connections.channels, Revealer: h.Verify.Reveal, Phrases: h.Scripts, Clock: h.DB.Now, Budget: h.budget,
 		Linker: h.Connections.link, QRPage: cfg.Secrets.QR == "page",
 		Logger: log.With("room", "outbox"),
 	})
@@ -154,10 +156,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...Int
 		Gate: h.Enroll.Gate, Phrases: h.Scripts, Burst: burst, Rate: rate, Clock: h.DB.Now, Keeps: h.Connections.keeps,
 		Logger: log.With("room", "turn"),
 	})
-	held := inbound.Options{Store: h.DB, Vault: h.Keys, Turns: h.Turn, Vouch: h.Enroll.VouchIn, Adapters: h.Connections.resumers(), Now: h.DB.Now, Logger: log.With("room", "inbound")}
-	if cfg.Store.Path == "" { // several processes may have the database
-		held.Lease = inboundLease
-	}
+	held := inbound.Options{Store: h.DB, Vault: h.Keys, Turns: h.Turn, Vouch: h.Enroll.VouchIn, Adapters: h.Connections.resumers(), Now: h.DB.Now, Logger: log.With("room", "inbound"), Ready: h.Outbox.Ready(), Shared: cfg.Store.Path == ""}
 	h.Inbound = inbound.New(held)
 	h.Enroll.Connect(h.Turn)
 	h.Verify.Connect(h.Turn)
@@ -179,10 +178,6 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, plugs ...Int
 	}
 	return h, nil
 }
-
-// inboundLease is how long a deferred event belongs to a process that does not
-// say that it still works on it.
-const inboundLease = 15 * time.Second
 
 // enrollDeps is what the room of methods needs to change something and to
 // enqueue its notices. Whoever runs the jobs adds the rest; see build.
@@ -231,6 +226,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Program, 
 	if h.DB, err = openStore(ctx, cfg, h.Keys, log); err != nil {
 		return nil, err
 	}
+	h.budget = budget.New(h.DB.Budgets(), log.With("room", "budget"))
 	h.head.file.Path = cfg.AuditHeadFile()
 	if err := checkKeys(ctx, h.DB, h.Keys); err != nil {
 		h.Close()

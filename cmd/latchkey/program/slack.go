@@ -42,6 +42,7 @@ func slackOptions(h *Program, c config.Slack, pictures func(string) ([]byte, boo
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
 		CallbackURL:   hookURL(h.Config, c.Account),
 		Picture:       pictures,
+		Budget:        h.budget,
 		Now:           h.DB.Now, Wall: h.DB.Wall, Log: h.Log.With("channel", c.Channel()),
 	}
 }

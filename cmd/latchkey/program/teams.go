@@ -22,7 +22,7 @@ func connectTeams(h *Program) error {
 			}),
 			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts, ServiceURL: t.ServiceURL, GraphURL: t.GraphURL,
 			Desk: h.Config.Desk.Enabled, CatalogApp: t.CatalogApp,
-			Picture: h.drawings(), PublicURL: h.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.Config.HTTP.Addr,
+			Picture: h.drawings(), Budget: h.budget, PublicURL: h.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: h.Config.HTTP.Addr,
 			Now: h.DB.Now, Wall: h.DB.Wall, Log: h.Log.With("adapter", t.Channel()),
 		})
 		if err != nil {
