@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -22,8 +23,9 @@ type Deferrer interface {
 	// Defer stores an event. After nil it may be acknowledged; a repeat of
 	// (Channel, ID) is nil, too.
 	Defer(ctx context.Context, d Deferred) error
-	// Deferred reports whether events of a conversation wait: what comes after
-	// them must be deferred, too, or it would overtake them.
+	// Deferred reports whether events of a conversation wait in this process:
+	// what comes after them must be deferred, too, or it would overtake them. Of
+	// other processes, Inbox.Accept tells: see ErrDeferred.
 	Deferred(c ConversationID) bool
 }
 
@@ -34,6 +36,11 @@ type Resumer interface {
 	// later, until DeferredFor has passed.
 	Resume(ctx context.Context, d Deferred) (Arrival, error)
 }
+
+// ErrDeferred is wrapped by Inbox.Accept's error when events of the conversation
+// wait in another process until their author is known. What comes after them is
+// to be deferred, too.
+var ErrDeferred = errors.New("earlier events of the conversation are deferred in another process")
 
 // DeferredFor is how long it is tried to find out who wrote a deferred event.
 const DeferredFor = 24 * time.Hour
@@ -53,8 +60,7 @@ type InboundRow struct {
 	Body         []byte    // sealed; see Place
 	At           time.Time // when it was stored, or when an operator last had it tried again
 	No           int64     // grows from row to row of a conversation; set by the store
-	Owner        string    // the process that works on it; empty: none
-	Until        time.Time // when that is over
+	Owner        WorkerID  // the process that works on it; Nobody: it waits
 	GivenUp      time.Time // zero: not
 	Error        string    // why the last try failed, without what people write
 }
@@ -64,17 +70,18 @@ func (r *InboundRow) Place() string { return "inbound|" + string(r.Channel) + "|
 
 // InboundTx keeps deferred events.
 type InboundTx interface {
-	// PutInbound stores a row, sets its At and No, and reports whether it is new.
+	// PutInbound stores a row, sets its At, No and Owner, and reports whether it
+	// is new. It is this process's (see MailStore) unless another one, or nobody
+	// yet, has earlier ones of the conversation: then it waits.
 	PutInbound(r *InboundRow) (bool, error)
-	// DropInbound deletes a row. It is no error when there is none.
+	// DropInbound deletes a row of this process. The error wraps ErrNotFound when
+	// it is not, or not any more.
 	DropInbound(ch ChannelID, id string) error
-	// ClaimInbound gives owner up to limit rows that nobody works on, until then,
-	// the oldest first. With all, also rows of other owners whose time is not
-	// over: for a store that one process has for itself.
-	ClaimInbound(owner string, until time.Time, all bool, limit int) ([]InboundRow, error)
-	// RenewInbound changes until when owner works on all its rows.
-	RenewInbound(owner string, until time.Time) error
-	// MarkInbound stores Error and GivenUp of a row.
+	// ClaimInbound gives this process what waits, and what processes that do not
+	// live any more had, in up to limit conversations of which no other living
+	// process has anything: the oldest first.
+	ClaimInbound(limit int) ([]InboundRow, error)
+	// MarkInbound stores Error and GivenUp of a row of this process.
 	MarkInbound(r *InboundRow) error
 	// RetryInbound has the rows of a conversation that were given up tried again,
 	// and returns how many they are.

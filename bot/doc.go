@@ -23,6 +23,7 @@
 //	bot/turn     one event, one transaction
 //	bot/inbound  events that wait until it is known who wrote them
 //	bot/outbox   delivery in order, retries, retraction
+//	bot/budget   how often platforms are called, by all processes together
 //	bot/verify   codes, one-time passwords, counters and locks
 //	bot/enroll   the methods a person has: begin, prove, replace, remove
 //	bot/desk     the door to people: requests for a human

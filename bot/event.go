@@ -74,6 +74,8 @@ type Event struct {
 	First        bool           // only when nothing has been said in the conversation yet: for a platform that tells of each time that somebody looks at it
 	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
 
+	Deferred bool // set by inbound: the event was deferred before, and it is its turn now
+
 	// Set by turn, never by an adapter.
 	TooLong bool // Text was longer than MaxText and is cut, or a form's value was and Form is empty: answer that, burn no try
 	Frozen  bool // the person's account is frozen: whatever runs is over, and the flow "frozen" says so
@@ -151,7 +153,8 @@ type Signal struct {
 }
 
 // An Inbox takes events in. Accept returns nil once the event and everything
-// that follows from it are committed; a repeat of (Channel, ID) is also nil.
+// that follows from it are committed; a repeat of (Channel, ID) is also nil. Its
+// error may wrap ErrEvent or ErrDeferred.
 // An adapter acknowledges to its platform only after nil. It is safe for
 // concurrent use; events of one conversation are handled in the order in which
 // Accept was called.

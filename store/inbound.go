@@ -2,50 +2,52 @@ package store
 
 import (
 	"slices"
-	"time"
 
 	"latchkey/bot"
 )
 
 // PutInbound implements bot.InboundTx.
 func (t *tx) PutInbound(r *bot.InboundRow) (bool, error) {
-	if t.g == nil {
-		return false, errReadOnly
+	if err := t.gateInbound(); err != nil {
+		return false, err
 	}
 	fresh := false
 	r.At = t.now
-	err := t.c.read(inboundPut, func(x row) { fresh, r.No = true, x.int(0) },
-		string(r.Channel), r.ID, string(r.Conversation), r.Body, t.ms, r.Owner, millis(r.Until))
+	err := t.c.read(inboundPut, func(x row) { fresh, r.No, r.Owner = true, x.int(0), bot.WorkerID(x.int(1)) },
+		string(r.Channel), r.ID, string(r.Conversation), r.Body, t.ms, t.db.mail.worker.Load())
 	return fresh, wrap("store a deferred event", err)
+}
+
+// gateInbound lets one process at a time decide who works on which conversation.
+func (t *tx) gateInbound() error {
+	if t.g == nil {
+		return errReadOnly
+	}
+	return wrap("wait for another process that defers an event", t.c.read(inboundGate, func(row) {}))
 }
 
 // DropInbound implements bot.InboundTx.
 func (t *tx) DropInbound(ch bot.ChannelID, id string) error {
-	return wrap("drop a deferred event", t.write(inboundDrop, string(ch), id))
+	n, err := t.change(inboundDrop, string(ch), id, t.db.mail.worker.Load())
+	if err == nil && n == 0 {
+		return notFound("deferred event of this process", id)
+	}
+	return wrap("drop a deferred event", err)
 }
 
 // ClaimInbound implements bot.InboundTx.
-func (t *tx) ClaimInbound(owner string, until time.Time, all bool, limit int) ([]bot.InboundRow, error) {
-	if t.g == nil {
-		return nil, errReadOnly
+func (t *tx) ClaimInbound(limit int) ([]bot.InboundRow, error) {
+	if err := t.gateInbound(); err != nil {
+		return nil, err
 	}
-	due := t.ms
-	if all {
-		due = int64(1) << 62
-	}
-	rows, err := t.inbound(inboundClaim, owner, millis(until), due, int64(limit))
+	rows, err := t.inbound(inboundClaim, t.db.mail.worker.Load(), int64(limit))
 	slices.SortFunc(rows, func(a, b bot.InboundRow) int { return int(a.No - b.No) })
 	return rows, err
 }
 
-// RenewInbound implements bot.InboundTx.
-func (t *tx) RenewInbound(owner string, until time.Time) error {
-	return wrap("go on with deferred events", t.write(inboundRenew, owner, millis(until)))
-}
-
 // MarkInbound implements bot.InboundTx.
 func (t *tx) MarkInbound(r *bot.InboundRow) error {
-	return wrap("mark a deferred event", t.write(inboundMark, string(r.Channel), r.ID, r.Error, millis(r.GivenUp)))
+	return wrap("mark a deferred event", t.write(inboundMark, string(r.Channel), r.ID, r.Error, millis(r.GivenUp), t.db.mail.worker.Load()))
 }
 
 // RetryInbound implements bot.InboundTx.
@@ -67,6 +69,6 @@ func (t *tx) inbound(s stmt, args ...any) (rows []bot.InboundRow, err error) {
 func scanInbound(r row) bot.InboundRow {
 	return bot.InboundRow{
 		Channel: bot.ChannelID(r.text(0)), ID: r.text(1), Conversation: bot.ConversationID(r.text(2)), Body: r.blob(3), At: fromMillis(r.int(4)),
-		No: r.int(5), Owner: r.text(6), Until: fromMillis(r.int(7)), GivenUp: fromMillis(r.int(8)), Error: r.text(9),
+		No: r.int(5), Owner: bot.WorkerID(r.int(6)), GivenUp: fromMillis(r.int(7)), Error: r.text(8),
 	}
 }

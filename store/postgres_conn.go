@@ -47,11 +47,12 @@ var (
 		WHERE o.conversation = u.conversation AND o.seq = u.seq AND o.live = 1 AND o.owner <> 0 AND ` + markFence("u.owner", "u.state")
 	// Under the locks of the conversations: where something waits before what
 	// their turns will say, and until when. What another process sends is
-	// before it, too.
-	pgBehind = `SELECT b.conversation, max(b.due), min(b.seq) FROM (
-		SELECT o.conversation, o.due, o.seq FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner = 0 AND o.lane < 2
-		UNION ALL SELECT o.conversation, 0, o.seq FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner <> 0
-			AND o.owner <> $2 AND o.state = 0) b GROUP BY b.conversation`
+	// before it, too. And where events are deferred in another process.
+	pgBehind = `SELECT b.conversation, coalesce(max(b.due), -1), coalesce(min(b.seq), -1), count(b.deferred) FROM (
+		SELECT o.conversation, o.due, o.seq, CAST(NULL AS BIGINT) AS deferred FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner = 0 AND o.lane < 2
+		UNION ALL SELECT o.conversation, 0, o.seq, NULL FROM outbox o WHERE o.conversation = ANY($1::text[]) AND o.live = 1 AND o.owner <> 0
+			AND o.owner <> $2 AND o.state = 0
+		UNION ALL SELECT i.conversation, NULL, NULL, 1 FROM inbound i WHERE i.conversation = ANY($1::text[]) AND i.given_up = 0 AND i.owner <> $2) b GROUP BY b.conversation`
 )
 
 // A pgSave is a queued save: next is the version that it leaves.

@@ -331,7 +331,9 @@ func (w *pgWriter) opened(behinds bool) error {
 		return wrap("read conversations", err)
 	}
 	if behinds {
-		err = w.pg.rows(br, func(r row) { w.queue[bot.ConversationID(r.text(0))] = behind{true, r.int(1), r.int(2) == 0} })
+		err = w.pg.rows(br, func(r row) {
+			w.queue[bot.ConversationID(r.text(0))] = behind{r.int(1) >= 0, max(0, r.int(1)), r.int(2) == 0, r.int(3) > 0}
+		})
 		if err != nil {
 			return wrap("look for messages that wait", err)
 		}
@@ -350,6 +352,9 @@ func (w *pgWriter) one(r *request) error {
 		return errRepeat
 	}
 	delete(w.fresh, k) // a second one in this group is a repeat
+	if w.queue[r.ev.Conversation].deferred && !r.ev.Deferred && !r.ev.Kind.Ours() {
+		return fmt.Errorf("store: conversation %q: %w", r.ev.Conversation, bot.ErrDeferred)
+	}
 	c := w.found[r.ev.Conversation]
 	if c == nil {
 		return fmt.Errorf("store: conversation %q is gone", r.ev.Conversation)

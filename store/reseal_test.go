@@ -124,8 +124,11 @@ func TestReseal(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		if _, err := db.NewWorker(ctx, time.Minute, nil); err != nil {
+			t.Fatal(err)
+		}
 		err = db.Update(ctx, func(tx bot.Tx) error {
-			rows, err := tx.ClaimInbound("me", time.Time{}, true, n+1)
+			rows, err := tx.ClaimInbound(n + 1) // of the process before
 			if len(rows) != n || slices.ContainsFunc(rows, func(r bot.InboundRow) bool { return !bytes.HasPrefix(r.Body, []byte("new|")) }) {
 				t.Errorf("deferred events %+v", rows)
 			}

@@ -37,10 +37,10 @@ const (
 	outboxFleeting
 	outboxFleetingAll
 	outboxSaid
+	inboundGate
 	inboundPut
 	inboundDrop
 	inboundClaim
-	inboundRenew
 	inboundMark
 	inboundRetry
 	inboundList
@@ -128,8 +128,8 @@ const (
 		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
 		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0),
 		coalesce((SELECT p.frozen_at FROM identity i JOIN person p ON p.id = i.person WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
-	inboundColumns   = `channel, id, conversation, body, at, no, owner, until, given_up, error`
-	inboundBare      = `channel, id, conversation, NULL, at, no, owner, until, given_up, error`
+	inboundColumns   = `channel, id, conversation, body, at, no, owner, given_up, error`
+	inboundBare      = `channel, id, conversation, NULL, at, no, owner, given_up, error`
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
@@ -260,15 +260,18 @@ var statements = [stmtCount]string{
 	outboxSaid: `SELECT ` + outboxColumns + ` FROM outbox WHERE kept = 1 AND conversation = $1 AND seq > $2
 		ORDER BY seq DESC LIMIT $3`,
 
-	inboundPut: `INSERT INTO inbound (` + inboundColumns + `) VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(no), 0) + 1 FROM inbound), $6, $7, 0, '')
-		ON CONFLICT DO NOTHING RETURNING no`,
-	inboundDrop: `DELETE FROM inbound WHERE channel = $1 AND id = $2`,
-	// What another process has claimed meanwhile does not match any more.
-	inboundClaim: `UPDATE inbound SET owner = $1, until = $2 WHERE no IN (SELECT no FROM inbound WHERE given_up = 0 AND owner <> $1 AND until <= $3 ORDER BY no LIMIT $4)
-		AND given_up = 0 AND owner <> $1 AND until <= $3 RETURNING ` + inboundColumns,
-	inboundRenew: `UPDATE inbound SET until = $2 WHERE owner = $1 AND given_up = 0`,
-	inboundMark:  `UPDATE inbound SET error = $3, given_up = $4 WHERE channel = $1 AND id = $2`,
-	inboundRetry: `UPDATE inbound SET given_up = 0, at = $2, owner = '', until = 0 WHERE conversation = $1 AND given_up <> 0`,
+	inboundGate: `SELECT 1 /*postgres FROM (SELECT pg_advisory_xact_lock(1819636331, 2)) gate*/`,
+	// What comes after a row of somebody else waits until that is gone.
+	inboundPut: `INSERT INTO inbound (` + inboundColumns + `) VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(no), 0) + 1 FROM inbound),
+		CASE WHEN EXISTS (SELECT 1 FROM inbound i WHERE i.conversation = $3 AND i.given_up = 0 AND i.owner <> CAST($6 AS BIGINT)) THEN 0 ELSE CAST($6 AS BIGINT) END, 0, '')
+		ON CONFLICT DO NOTHING RETURNING no, owner`,
+	inboundDrop: `DELETE FROM inbound WHERE channel = $1 AND id = $2 AND owner = $3`,
+	inboundClaim: `UPDATE inbound SET owner = $1 WHERE given_up = 0 AND owner <> $1 AND conversation IN (
+		SELECT i.conversation FROM inbound i WHERE i.given_up = 0 AND i.owner <> $1 AND NOT EXISTS (SELECT 1 FROM inbound o
+			WHERE o.conversation = i.conversation AND o.given_up = 0 AND o.owner <> $1 AND o.owner IN (SELECT w.id FROM worker w))
+		GROUP BY i.conversation ORDER BY min(i.no) LIMIT $2) RETURNING ` + inboundColumns,
+	inboundMark:  `UPDATE inbound SET error = $3, given_up = $4 WHERE channel = $1 AND id = $2 AND owner = $5`,
+	inboundRetry: `UPDATE inbound SET given_up = 0, at = $2, owner = 0 WHERE conversation = $1 AND given_up <> 0`,
 	inboundList:  `SELECT ` + inboundBare + ` FROM inbound ORDER BY no LIMIT $1`,
 
 	personGet:     `SELECT ` + personColumns + ` FROM person WHERE id = $1`,

@@ -333,7 +333,7 @@ func behindOf(v int64) behind {
 	if v == 0 {
 		return behind{}
 	}
-	return behind{true, (v - 1) / 2, (v-1)%2 == 1}
+	return behind{waits: true, until: (v - 1) / 2, unplaced: (v-1)%2 == 1}
 }
 
 // busyAgain is how long, in milliseconds, the writer waits for a lock that it

@@ -34,6 +34,7 @@ type behind struct {
 	waits    bool
 	until    int64 // it is not due before, in Unix milliseconds
 	unplaced bool  // some of it has no place yet
+	deferred bool  // another process has deferred events of it; SQLite has no other
 }
 
 // group is what the functions of one transaction share. Nil in a View.

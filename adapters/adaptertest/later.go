@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/bottest"
@@ -26,7 +27,13 @@ type Later struct {
 }
 
 // NewLater makes one in which nothing waits.
-func NewLater() *Later { return &Later{store: bottest.NewStore()} }
+func NewLater() *Later {
+	l := &Later{store: bottest.NewStore()}
+	if _, err := l.store.NewWorker(context.Background(), time.Hour, nil); err != nil {
+		panic(err)
+	}
+	return l
+}
 
 var ring = sync.OnceValues(vault.New)
 

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
-	"golang.org/x/time/rate"
 
 	"latchkey/adapters/dial"
 	"latchkey/bot"
+	"latchkey/bot/budget"
 )
 
 // An Adapter connects one application of Discord. Make it with New.
@@ -26,8 +26,7 @@ type Adapter struct {
 	rest   *discordgo.Session
 	roots  *x509.CertPool // nil: the system's; tests have their own
 	skew   atomic.Int64
-	global *rate.Limiter // all requests
-	open   *rate.Limiter // of new direct message channels
+	budget bot.Budget
 
 	places  places
 	signs   signs
@@ -79,11 +78,11 @@ func New(o Options) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{o: o, opened: make(chan struct{}), api: api, key: key, pace: usual,
-		global: rate.NewLimiter(perSecond, perSecond),
-		// Discord asks to open direct messages slowly, and only to people who
-		// did something.
-		open:   rate.NewLimiter(1, 5),
+		budget: o.Budget,
 		health: bot.Health{Since: o.Now(), Text: "not connected yet"},
+	}
+	if a.budget == nil {
+		a.budget = budget.New(nil, nil)
 	}
 	if a.rest, err = a.session(nil); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type refusal struct {
 	Global bool          // all requests have to wait, not only these
 	Called bool          // it was called off
 	Reach  bool          // the request may have reached Discord
+	Err    error         // why none was made, of something of ours; nil: not so
 }
 
 // Error implements error.
@@ -25,6 +26,8 @@ func (r *refusal) Error() string {
 	switch {
 	case r.Called:
 		return "discord: called off"
+	case r.Err != nil:
+		return "discord: " + r.Err.Error()
 	case r.Status == 0 && r.Reach:
 		return "discord: the connection broke before the answer"
 	case r.Status == 0:

@@ -44,6 +44,8 @@ type Options struct {
 	// address.
 	APIURL string
 
+	Budget bot.Budget // of Discord's rates; default: one of this adapter alone
+
 	Now func() time.Time // the clock of the store
 	Log *slog.Logger
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
-	"golang.org/x/time/rate"
 
 	"latchkey/bot"
 )
@@ -25,9 +24,27 @@ const (
 	patience = 2 * time.Second
 	// deadline of a request, with the wait.
 	deadline = 9 * time.Second
-	// perSecond is the limit of all requests of a bot (Rate Limits, Global).
-	perSecond = 50
 )
+
+// Rates of a bot as a whole.
+var (
+	// anyRate is that of all its requests (Rate Limits, Global).
+	anyRate = bot.Rate{PerSecond: 50, Burst: 50}
+	// openRate is how fast direct message channels are made: Discord asks to do it
+	// slowly, and only for people who did something.
+	openRate = bot.Rate{PerSecond: 1, Burst: 5}
+)
+
+// The budgets of these.
+const (
+	anyMethod  = "any"
+	openMethod = "open"
+)
+
+// Pace implements bot.Paced.
+func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) {
+	return bot.BudgetID{Account: a.o.Channel, Method: anyMethod}, anyRate
+}
 
 // A request to Discord.
 type request struct {
@@ -57,7 +74,7 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	if q.exempt {
 		bucket.Lock()
 	} else {
-		if err := a.turnOf(ctx, a.global); err != nil {
+		if err := a.turnOf(ctx, anyMethod, anyRate); err != nil {
 			return nil, err
 		}
 		var err error
@@ -72,7 +89,11 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	if err == nil {
 		return reply, nil
 	}
-	return nil, refused(ctx, n, err)
+	r := refused(ctx, n, err)
+	if r.Global {
+		a.budget.Hold(context.WithoutCancel(ctx), bot.BudgetID{Account: a.o.Channel}, r.After)
+	}
+	return nil, r
 }
 
 // lock waits until a request of a bucket may be made.
@@ -100,16 +121,16 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 	return b, nil
 }
 
-// turnOf waits for a limiter.
-func (a *Adapter) turnOf(ctx context.Context, l *rate.Limiter) error {
-	r := l.Reserve()
-	switch wait := r.Delay(); {
-	case wait > patience:
-		r.Cancel()
-		return &refusal{Status: http.StatusTooManyRequests, After: wait, Global: true}
-	case wait > 0 && !bot.Sleep(ctx, wait), ctx.Err() != nil:
-		r.Cancel()
+// turnOf takes a call from a budget.
+func (a *Adapter) turnOf(ctx context.Context, method string, r bot.Rate) error {
+	after, err := a.budget.Take(ctx, bot.BudgetID{Account: a.o.Channel, Method: method}, r, patience)
+	switch {
+	case after > 0:
+		return &refusal{Status: http.StatusTooManyRequests, After: after, Global: true}
+	case ctx.Err() != nil:
 		return &refusal{Called: true}
+	case err != nil:
+		return &refusal{Err: err}
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func (a *Adapter) edit(ctx context.Context, channel, id string, m message) error
 
 // openChannel gives the direct message channel with a person.
 func (a *Adapter) openChannel(ctx context.Context, who string) (string, error) {
-	if err := a.turnOf(ctx, a.open); err != nil {
+	if err := a.turnOf(ctx, openMethod, openRate); err != nil {
 		return "", err
 	}
 	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointUserChannels("@me"), body: encode(map[string]string{"recipient_id": who})})

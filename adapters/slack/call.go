@@ -107,7 +107,11 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 	if err == nil {
 		return nil
 	}
-	return a.classify(method, err, written.Load())
+	failed := a.classify(method, err, written.Load())
+	if failed.Kind == bot.SendThrottled && failed.Method != "" && !a.pace.off {
+		a.pace.budget.Hold(context.WithoutCancel(ctx), a.budget(method), failed.After)
+	}
+	return failed
 }
 
 // read makes one call of a method that asks for something, inside a callFunc,

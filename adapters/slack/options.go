@@ -63,6 +63,8 @@ type Options struct {
 	// limits, and refused when APIURL is not on this machine.
 	Unhurried bool
 
+	Budget bot.Budget // of Slack's rates; default: one of this adapter alone
+
 	Now func() time.Time // default time.Now
 	// Wall is the clock as it is set now, for what the platform has dated. Default: Now.
 	Wall func() time.Time
@@ -156,7 +158,7 @@ func New(o Options) (*Adapter, error) {
 		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
 		upload: &http.Client{Transport: transport, CheckRedirect: stay},
 	}
-	a.pace.init(o.Unhurried)
+	a.pace.init(o.Unhurried, o.Budget)
 	a.health.say(o.Now(), false, "not connected yet")
 	return a, nil
 }

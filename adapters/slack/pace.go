@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"latchkey/bot"
+	"latchkey/bot/budget"
 )
 
 // longestWait is how long a call may wait for its turn. What would wait longer
@@ -43,31 +44,38 @@ const (
 	hereBurst = 4
 )
 
-// pace keeps Slack's rates.
+// pace keeps Slack's rates: those of one conversation here, those of the whole
+// workspace in the budgets that all processes share.
 type pace struct {
-	off     bool
-	mu      sync.Mutex
-	methods map[string]*rate.Limiter
-	here    map[string]*rate.Limiter // by conversation
-	until   map[string]time.Time     // methods that Slack wants left alone
+	off    bool
+	budget bot.Budget
+	mu     sync.Mutex
+	here   map[string]*rate.Limiter // by conversation
 }
 
-func (p *pace) init(off bool) {
-	p.off = off
-	p.methods, p.here, p.until = map[string]*rate.Limiter{}, map[string]*rate.Limiter{}, map[string]time.Time{}
-}
-
-func (p *pace) method(name string) *rate.Limiter {
-	l := p.methods[name]
-	if l == nil {
-		perMinute, ok := tiers[name]
-		if !ok {
-			perMinute = 18
-		}
-		l = rate.NewLimiter(rate.Limit(perMinute/60), max(2, int(perMinute/10)))
-		p.methods[name] = l
+func (p *pace) init(off bool, b bot.Budget) {
+	if b == nil {
+		b = budget.New(nil, nil)
 	}
-	return l
+	p.off, p.budget, p.here = off, b, map[string]*rate.Limiter{}
+}
+
+// of is the rate of a method.
+func of(method string) bot.Rate {
+	perMinute, ok := tiers[method]
+	if !ok {
+		perMinute = 18
+	}
+	return bot.Rate{PerSecond: perMinute / 60, Burst: max(2, perMinute/10)}
+}
+
+func (a *Adapter) budget(method string) bot.BudgetID {
+	return bot.BudgetID{Account: a.o.Channel, Method: method}
+}
+
+// Pace implements bot.Paced.
+func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) {
+	return a.budget("chat.postMessage"), of("chat.postMessage")
 }
 
 // maxHere bounds the conversations that are remembered. Whoever falls out has
@@ -86,15 +94,6 @@ func (p *pace) conversation(id string) *rate.Limiter {
 	return l
 }
 
-// hold notes that Slack asks to leave a method alone.
-func (p *pace) hold(method string, now time.Time, after time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if t := now.Add(after); t.After(p.until[method]) {
-		p.until[method] = t
-	}
-}
-
 // turn waits for the turn of a call of a method, in a conversation unless that
 // is empty. What would take too long fails at once: SendThrottled, with Here
 // when only this conversation is meant.
@@ -103,56 +102,38 @@ func (a *Adapter) turn(ctx context.Context, method, conversation string) *bot.Se
 	if p.off {
 		return nil
 	}
-	now := a.o.Now()
-	p.mu.Lock()
-	if wait := p.until[method].Sub(now); wait > 0 {
-		p.mu.Unlock()
-		return &bot.SendError{Kind: bot.SendThrottled, After: wait, Method: method, Err: fmt.Errorf("slack: %s: Slack has asked to wait", method)}
-	}
 	var here *rate.Reservation
-	wait := time.Duration(0)
+	now := a.o.Now()
 	if conversation != "" {
+		p.mu.Lock()
 		here = p.conversation(conversation).ReserveN(now, 1)
-		if wait = here.DelayFrom(now); wait > longestWait {
+		p.mu.Unlock()
+		wait := here.DelayFrom(now)
+		if wait > longestWait {
 			here.CancelAt(now)
-			p.mu.Unlock()
 			return &bot.SendError{Kind: bot.SendThrottled, After: wait, Here: true, Err: fmt.Errorf("slack: %s: too many to one person", method)}
 		}
-	}
-	all := p.method(method).ReserveN(now, 1)
-	if d := all.DelayFrom(now); d > longestWait {
-		all.CancelAt(now)
-		if here != nil {
-			here.CancelAt(now)
+		if wait > 0 && !bot.Sleep(ctx, wait) {
+			return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %s: %w", method, ctx.Err())}
 		}
-		p.mu.Unlock()
-		return &bot.SendError{Kind: bot.SendThrottled, After: d, Method: method, Err: fmt.Errorf("slack: %s: too many", method)}
-	} else if d > wait {
-		wait = d
 	}
-	p.mu.Unlock()
-	if wait <= 0 {
+	after, err := p.budget.Take(ctx, a.budget(method), of(method), longestWait)
+	if err == nil && after == 0 {
 		return nil
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %s: %w", method, ctx.Err())}
+	if here != nil {
+		here.CancelAt(now)
 	}
+	if err != nil {
+		return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %s: %w", method, err)}
+	}
+	return &bot.SendError{Kind: bot.SendThrottled, After: after, Method: method, Err: fmt.Errorf("slack: %s: too many, or Slack has asked to wait", method)}
 }
 
-// ask is a call outside of Send: it waits for its turn, and remembers how long
-// Slack wants to be left alone.
+// ask is a call outside of Send: it waits for its turn.
 func (a *Adapter) ask(ctx context.Context, method string, do callFunc) *bot.SendError {
 	if err := a.turn(ctx, method, ""); err != nil {
 		return err
 	}
-	err := a.call(ctx, method, do)
-	if err != nil && err.Kind == bot.SendThrottled {
-		a.pace.hold(method, a.o.Now(), err.After)
-	}
-	return err
+	return a.call(ctx, method, do)
 }

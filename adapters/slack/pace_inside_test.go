@@ -2,7 +2,10 @@ package slack
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"latchkey/bot"
@@ -12,7 +15,7 @@ import (
 func clockwork() (a *Adapter, tick func(time.Duration)) {
 	now := time.Unix(1700000000, 0)
 	a = &Adapter{o: Options{Now: func() time.Time { return now }}}
-	a.pace.init(false)
+	a.pace.init(false, nil)
 	return a, func(d time.Duration) { now = now.Add(d) }
 }
 
@@ -52,44 +55,61 @@ func TestPaceHere(t *testing.T) {
 }
 
 // TestPaceMethod: a method's own rate holds for the whole workspace, and what
-// was given back is not counted for anybody.
+// Slack asks for holds for its method.
 func TestPaceMethod(t *testing.T) {
 	t.Parallel()
-	a, tick := clockwork()
-	n := 0
-	for ; n < 1000; n++ {
-		if err := a.turn(ended(), "users.info", ""); err != nil && err.Kind == bot.SendThrottled {
-			if err.Here || err.After <= longestWait {
-				t.Errorf("%+v", err)
-			}
-			break
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := clockwork()
+		turn := func(method string) *bot.SendError {
+			ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
+			defer stop()
+			return a.turn(ctx, method, "")
 		}
-	}
-	if n < 9 || n > 20 {
-		t.Errorf("%d calls at once", n)
-	}
-	count := 0
-	for range 60 * 10 { // a minute in steps
-		tick(100 * time.Millisecond)
-		if a.turn(ended(), "users.info", "") == nil {
+		n := 0
+		for ; turn("users.info") == nil; n++ {
+		}
+		if n < 8 || n > 10 {
+			t.Errorf("%d calls at once", n)
+		}
+		count := 0
+		for begun := time.Now(); time.Since(begun) < time.Minute; {
+			if err := a.turn(t.Context(), "users.info", ""); err != nil {
+				t.Fatal(err)
+			}
 			count++
 		}
-	}
-	if count > 100 {
-		t.Errorf("%d calls in a minute; Slack allows 100", count)
-	}
-	// Slack asks to wait: obeyed for this method.
-	a.pace.hold("users.info", a.o.Now(), 30*time.Second)
-	if err := a.turn(ended(), "users.info", ""); err == nil || err.Kind != bot.SendThrottled || err.After != 30*time.Second || err.Here {
-		t.Errorf("Slack has asked to wait: %+v", err)
-	}
-	if err := a.turn(ended(), "views.open", ""); err != nil {
-		t.Errorf("another method waits, too: %v", err)
-	}
-	tick(31 * time.Second)
-	if err := a.turn(ended(), "users.info", ""); err != nil {
-		t.Errorf("after that: %v", err)
-	}
+		if count < 90 || count > 100 {
+			t.Errorf("%d calls in a minute; Slack allows 100", count)
+		}
+		// More than can be served in two seconds are sent away, for this method.
+		var all sync.WaitGroup
+		var away atomic.Int32
+		for range 20 {
+			all.Go(func() {
+				if err := a.turn(t.Context(), "users.info", ""); err != nil {
+					away.Add(1)
+					if err.Kind != bot.SendThrottled || err.Here || err.Method != "users.info" || err.After <= longestWait {
+						t.Errorf("%+v", err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if n := away.Load(); n < 15 || n > 19 {
+			t.Errorf("%d of 20 were sent away", n)
+		}
+		a.pace.budget.Hold(t.Context(), a.budget("users.info"), 30*time.Second)
+		if err := turn("users.info"); err == nil || err.Kind != bot.SendThrottled || err.After.Round(time.Second) != 30*time.Second || err.Here {
+			t.Errorf("Slack has asked to wait: %+v", err)
+		}
+		if err := turn("views.open"); err != nil {
+			t.Errorf("another method waits, too: %v", err)
+		}
+		time.Sleep(31 * time.Second)
+		if err := turn("users.info"); err != nil {
+			t.Errorf("after that: %v", err)
+		}
+	})
 }
 
 // TestPaceCallsOff: who waits for a turn stops when it is called off, at once.

@@ -73,6 +73,9 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 	if err != nil {
 		a.waiting.forget(v.user)
 		a.seldom.undo(v.once())
+		if errors.Is(err, bot.ErrDeferred) {
+			return a.postpone(ctx, v)
+		}
 		return nil, err
 	}
 	a.after(f)

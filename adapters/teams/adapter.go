@@ -51,8 +51,7 @@ func New(o Options) (*Adapter, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace()}
-	a.pace.off = o.Emulator
+	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace(&o)}
 	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.graph = newGraph(&a.o, a.client)
@@ -263,7 +262,7 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 	if x.Channel != "" { // Teams shows none there
 		return nil
 	}
-	if !a.pace.spare(x.Conversation, time.Now()) {
+	if !a.pace.spare(ctx, x.Conversation, time.Now()) {
 		return nil
 	}
 	body, err := x.envelope(&outgoing{Type: "typing"}, a.o.BotName)

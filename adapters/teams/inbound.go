@@ -190,7 +190,7 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 	case who == unknown || a.o.House.Deferred(v.conv):
 		return a.postpone(ctx, v, f, body)
 	}
-	return a.accept(ctx, in, v, f)
+	return a.accept(ctx, in, v, f, body)
 }
 
 // newVisit is an activity whose service has been checked.
@@ -381,7 +381,7 @@ func (a *Adapter) press(v *visit, p *pressed, value, card string) consequences {
 // settle takes the buttons of a card away, in the background. Nobody loses
 // anything when that fails: an old button says which prompt it belongs to.
 func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
-	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || len(p.Text) > maxCard/4 || !a.pace.spare(v.to.Conversation, time.Now()) {
+	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || len(p.Text) > maxCard/4 {
 		return
 	}
 	ctx, _, ok := a.enter()
@@ -392,6 +392,9 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 		defer a.under.Done()
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
+		if !a.pace.spare(ctx, v.to.Conversation, time.Now()) {
+			return
+		}
 		if err := a.replace(ctx, v.to, card, settled(p, a.frame(), label)); err != nil {
 			a.o.Log.Debug("a card keeps its buttons", "err", err)
 		}
@@ -401,7 +404,7 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.Lang} }
 
 // accept hands an event in. It is acknowledged only when it was taken.
-func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences) (int, any) {
+func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences, body []byte) (int, any) {
 	a.waiting.begin(string(v.conv), v.address)
 	var c *carrier
 	if a.o.Emulator && v.act.DeliveryMode == "expectReplies" && v.act.Type != "invoke" {
@@ -418,6 +421,9 @@ func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f conseque
 		return http.StatusOK, reply
 	}
 	a.waiting.answered(string(v.conv))
+	if errors.Is(err, bot.ErrDeferred) {
+		return a.postpone(ctx, v, f, body)
+	}
 	if errors.Is(err, bot.ErrEvent) {
 		a.o.Log.Error("an activity gave an event that is not well formed", "type", v.act.Type, "err", err)
 		return http.StatusBadRequest, nil

@@ -87,6 +87,8 @@ type Options struct {
 	Emulator bool
 	Listen   string // the address that http listens on, "127.0.0.1:8080"
 
+	Budget bot.Budget // of Teams' rates; default: one of this adapter alone
+
 	Now func() time.Time // default time.Now
 	// Wall is the clock as it is set now, for what the platform has dated. Default: Now.
 	Wall func() time.Time

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 // long it would be; another conversation goes on.
 func TestPace(t *testing.T) {
 	t.Parallel()
-	p, now := newPace(), time.Now()
+	p, now := newPace(&Options{}), time.Now()
 	turn := func(conv string) (time.Duration, error) { return p.turn(context.Background(), conv, now) }
 	for i := range 6 {
 		if after, err := turn("a"); after != 0 || err != nil {
@@ -41,11 +42,25 @@ func TestPace(t *testing.T) {
 	if after, err := turn("b"); after != 0 || err != nil {
 		t.Errorf("another conversation waits %s, %v", after, err)
 	}
-	if p.spare("a", now) {
+	if p.spare(t.Context(), "a", now) {
 		t.Error("room where there is none")
 	}
-	if q := newPace(); !q.spare("a", now) || !q.spare("b", now) || !q.spare("a", now) || q.spare("b", now) {
-		t.Error("half of what may go out at once is to be kept for messages, of all conversations too")
+	// Half of what may go out at once is kept for messages.
+	for _, conversations := range [][]string{{"a"}, {"a", "b", "c", "d", "e", "f", "g", "h"}} {
+		synctest.Test(t, func(t *testing.T) {
+			q, n := newPace(&Options{}), 0
+			for i := range 8 {
+				if q.spare(t.Context(), conversations[i%len(conversations)], now) {
+					n++
+				}
+				if len(conversations) == 1 {
+					time.Sleep(time.Second) // the tenant has room again
+				}
+			}
+			if n != map[int]int{1: 4, 8: 1}[len(conversations)] {
+				t.Errorf("room for %d more in %d conversations", n, len(conversations))
+			}
+		})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -223,6 +223,9 @@ func (s *Store) Turn(ctx context.Context, ev *bot.Event, fn func(bot.Tx, *bot.Co
 		if s.now.seen[key] {
 			return nil
 		}
+		if tx.deferred(ev.Conversation) && !ev.Deferred && !ev.Kind.Ours() {
+			return fmt.Errorf("conversation %q: %w", ev.Conversation, bot.ErrDeferred)
+		}
 		s.now.seen[key] = true
 		tx.undo = append(tx.undo, func() { delete(s.now.seen, key) })
 		c, ok := s.now.convs[ev.Conversation]
@@ -812,45 +815,56 @@ func (tx *memTx) PutInbound(r *bot.InboundRow) (bool, error) {
 		return false, nil
 	}
 	tx.s.now.no++
-	r.At, r.No = tx.at, tx.s.now.no
+	r.At, r.No, r.Owner = tx.at, tx.s.now.no, tx.s.worker
+	if tx.deferred(r.Conversation) {
+		r.Owner = bot.Nobody
+	}
 	tx.putInbound(key, *r, false)
 	return true, nil
 }
 
+// deferred reports whether events of a conversation wait that this process does
+// not have.
+func (tx *memTx) deferred(c bot.ConversationID) bool {
+	for _, r := range tx.s.now.inbound {
+		if r.Conversation == c && r.GivenUp.IsZero() && r.Owner != tx.s.worker {
+			return true
+		}
+	}
+	return false
+}
+
 func (tx *memTx) DropInbound(ch bot.ChannelID, id string) error {
-	tx.putInbound(inboundKey(ch, id), bot.InboundRow{}, true)
+	key := inboundKey(ch, id)
+	if r, ok := tx.s.now.inbound[key]; !ok || r.Owner != tx.s.worker {
+		return fmt.Errorf("deferred event %q of this process: %w", id, bot.ErrNotFound)
+	}
+	tx.putInbound(key, bot.InboundRow{}, true)
 	return tx.write()
 }
 
-func (tx *memTx) ClaimInbound(owner string, until time.Time, all bool, limit int) ([]bot.InboundRow, error) {
+func (tx *memTx) ClaimInbound(limit int) ([]bot.InboundRow, error) {
 	var rows []bot.InboundRow
+	taken, convs := map[bot.ConversationID]bool{}, map[bot.ConversationID]bool{}
 	for _, r := range tx.s.now.inbound {
-		if r.GivenUp.IsZero() && r.Owner != owner && (all || !r.Until.After(tx.at)) {
-			r.Owner, r.Until = owner, until
-			rows = append(rows, r)
+		if _, lives := tx.s.now.workers[r.Owner]; r.GivenUp.IsZero() && lives && r.Owner != tx.s.worker {
+			taken[r.Conversation] = true
 		}
 	}
-	slices.SortFunc(rows, func(a, b bot.InboundRow) int { return int(a.No - b.No) })
-	rows = rows[:min(limit, len(rows))]
-	for _, r := range rows {
-		tx.putInbound(inboundKey(r.Channel, r.ID), r, false)
+	for _, r := range slices.SortedFunc(maps.Values(tx.s.now.inbound), func(a, b bot.InboundRow) int { return int(a.No - b.No) }) {
+		if r.GivenUp.IsZero() && r.Owner != tx.s.worker && !taken[r.Conversation] && (convs[r.Conversation] || len(convs) < limit) {
+			convs[r.Conversation] = true
+			r.Owner = tx.s.worker
+			rows = append(rows, r)
+			tx.putInbound(inboundKey(r.Channel, r.ID), r, false)
+		}
 	}
 	return rows, tx.write()
 }
 
-func (tx *memTx) RenewInbound(owner string, until time.Time) error {
-	for key, r := range tx.s.now.inbound {
-		if r.Owner == owner {
-			r.Until = until
-			tx.putInbound(key, r, false)
-		}
-	}
-	return tx.write()
-}
-
 func (tx *memTx) MarkInbound(m *bot.InboundRow) error {
 	key := inboundKey(m.Channel, m.ID)
-	if r, ok := tx.s.now.inbound[key]; ok {
+	if r, ok := tx.s.now.inbound[key]; ok && r.Owner == tx.s.worker {
 		r.Error, r.GivenUp = m.Error, m.GivenUp
 		tx.putInbound(key, r, false)
 	}
@@ -860,7 +874,7 @@ func (tx *memTx) MarkInbound(m *bot.InboundRow) error {
 func (tx *memTx) RetryInbound(c bot.ConversationID) (n int, err error) {
 	for key, r := range tx.s.now.inbound {
 		if r.Conversation == c && !r.GivenUp.IsZero() {
-			r.GivenUp, r.At, r.Owner, r.Until = time.Time{}, tx.at, "", time.Time{}
+			r.GivenUp, r.At, r.Owner = time.Time{}, tx.at, bot.Nobody
 			tx.putInbound(key, r, false)
 			n++
 		}

@@ -14,7 +14,9 @@
 //     row are one transaction.
 //   - Events of one conversation are taken in in the order in which they were
 //     deferred. Conversations do not wait for each other.
-//   - Several processes on one database do not work on the same row: whoever
-//     works on it says so for a while (Options.Lease), and another one takes it
-//     over when that is over.
+//   - Several processes on one database behave as one: a row belongs to a worker
+//     (see bot.MailStore), all of a conversation to one at a time. What comes
+//     after it in another process waits behind it: Inbox.Accept refuses it with
+//     bot.ErrDeferred, and so it is deferred, too. A worker that is taken for dead
+//     takes nothing in any more, and another one goes on.
 package inbound

@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,9 +30,11 @@ type Options struct {
 	// Adapters that defer events, by channel. An event of another channel is
 	// given up in the end, as one whose author cannot be looked up.
 	Adapters map[bot.ChannelID]bot.Resumer
-	// Lease is how long a row belongs to a process that does not say that it
-	// still works on it. 0: the process has the store for itself.
-	Lease  time.Duration
+	// Ready is closed when the store knows this process as a worker (see
+	// bot.MailStore): before, what is deferred waits. Nil: it does already.
+	Ready <-chan struct{}
+	// Shared: other processes may have the store open, and leave something.
+	Shared bool
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: silent
 }
@@ -42,14 +43,17 @@ type Options struct {
 // a quarter is added, so that not all are tried at once.
 var waits = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute}
 
-// claimPage is how many rows one transaction takes over.
-const claimPage = 500
+const (
+	// claimPage is in how many conversations one transaction takes over.
+	claimPage = 500
+	// look is how often it is looked for what other processes have left.
+	look = time.Second
+)
 
 // Room keeps deferred events. It implements bot.Deferrer and is safe for
 // concurrent use.
 type Room struct {
-	o  Options
-	me string // of this start: two of one program are two owners
+	o Options
 
 	mu      sync.Mutex
 	ctx     context.Context // of Run; nil: events are stored only
@@ -82,7 +86,7 @@ func New(o Options) *Room {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Room{o: o, me: rand.Text(), queues: map[bot.ConversationID]*queue{}, trouble: map[bot.ChannelID]trouble{}}
+	return &Room{o: o, queues: map[bot.ConversationID]*queue{}, trouble: map[bot.ChannelID]trouble{}}
 }
 
 // Defer implements bot.Deferrer.
@@ -90,21 +94,20 @@ func (r *Room) Defer(ctx context.Context, d bot.Deferred) error {
 	if d.Channel == "" || d.ID == "" || d.Conversation == "" {
 		return fmt.Errorf("inbound: %w: no channel, id or conversation", bot.ErrEvent)
 	}
-	row := bot.InboundRow{Channel: d.Channel, ID: d.ID, Conversation: d.Conversation, Owner: r.me}
+	row := bot.InboundRow{Channel: d.Channel, ID: d.ID, Conversation: d.Conversation}
 	var err error
 	if row.Body, err = r.o.Vault.Seal([]byte(d.Body), row.Place()); err != nil {
 		return fmt.Errorf("inbound: %w", err)
 	}
 	fresh := false
 	err = r.o.Store.Update(ctx, func(tx bot.Tx) (err error) {
-		row.Until = tx.Now().Add(r.o.Lease)
 		fresh, err = tx.PutInbound(&row)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("inbound: event not stored: %w", err)
 	}
-	if fresh {
+	if fresh && row.Owner != bot.Nobody {
 		r.push(row)
 	}
 	return nil
@@ -154,6 +157,13 @@ func (r *Room) start(c bot.ConversationID, q *queue) {
 func (r *Room) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if r.o.Ready != nil {
+		select {
+		case <-r.o.Ready:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	r.mu.Lock()
 	r.ctx = ctx
 	r.mu.Unlock()
@@ -173,42 +183,19 @@ func (r *Room) Run(ctx context.Context) error {
 		r.start(c, q)
 	}
 	r.mu.Unlock()
-	if r.o.Lease > 0 {
-		r.keepUp(ctx)
+	for failing := false; r.o.Shared && sleep(ctx, look, nil); {
+		err := r.claim(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			r.o.Logger.Warn("inbound: it is not looked for what other processes have left", "err", err)
+		}
+		failing = err != nil
 	}
 	<-ctx.Done()
 	r.work.Wait()
 	r.mu.Lock()
-	held := len(r.queues) > 0
 	r.ctx, r.loaded, r.queues = nil, false, map[bot.ConversationID]*queue{}
 	r.mu.Unlock()
-	if held { // somebody else may go on at once
-		if err := r.renew(context.WithoutCancel(ctx), 0); err != nil {
-			r.o.Logger.Warn("inbound: deferred events are not let go; they go on later", "err", err)
-		}
-	}
 	return nil
-}
-
-// keepUp says again and again that this process works on its rows, and takes
-// over those of others that do not, until ctx ends.
-func (r *Room) keepUp(ctx context.Context) {
-	for sleep(ctx, r.o.Lease/3, nil) {
-		r.mu.Lock()
-		held := len(r.queues) > 0
-		r.mu.Unlock()
-		var err error
-		if held {
-			err = r.renew(ctx, r.o.Lease)
-		}
-		if err = errors.Join(err, r.claim(ctx)); err != nil && ctx.Err() == nil {
-			r.o.Logger.Warn("inbound: deferred events are not looked at", "err", err)
-		}
-	}
-}
-
-func (r *Room) renew(ctx context.Context, lease time.Duration) error {
-	return r.o.Store.Update(ctx, func(tx bot.Tx) error { return tx.RenewInbound(r.me, tx.Now().Add(lease)) })
 }
 
 // claim takes over what nobody works on.
@@ -216,7 +203,7 @@ func (r *Room) claim(ctx context.Context) error {
 	for {
 		var rows []bot.InboundRow
 		err := r.o.Store.Update(ctx, func(tx bot.Tx) (err error) {
-			rows, err = tx.ClaimInbound(r.me, tx.Now().Add(r.o.Lease), r.o.Lease == 0, claimPage)
+			rows, err = tx.ClaimInbound(claimPage)
 			return err
 		})
 		if err != nil {
@@ -265,16 +252,23 @@ func (r *Room) run(ctx context.Context, c bot.ConversationID, q *queue) {
 	}
 }
 
-// take makes one try. After nil the row is gone.
+// take makes one try. After nil the row is gone, or another process's.
 func (r *Room) take(ctx context.Context, row *bot.InboundRow) error {
 	a, err := r.resume(ctx, row)
 	if err != nil {
 		return err
 	}
-	drop := func(tx bot.Tx) error { return tx.DropInbound(row.Channel, row.ID) }
+	lost := false // another process has it: this one was taken for dead
+	drop := func(tx bot.Tx) error {
+		err := tx.DropInbound(row.Channel, row.ID)
+		lost = errors.Is(err, bot.ErrNotFound)
+		return err
+	}
 	done := false
 	if a.Event != nil {
-		done, err = r.o.Turns.AcceptWith(ctx, *a.Event, func(tx bot.Tx, c *bot.Conversation) error {
+		ev := *a.Event
+		ev.Deferred = true
+		done, err = r.o.Turns.AcceptWith(ctx, ev, func(tx bot.Tx, c *bot.Conversation) error {
 			if a.Vouch != nil {
 				if err := r.vouch(tx, c, a.Event, a.Vouch); err != nil {
 					return err
@@ -290,7 +284,10 @@ func (r *Room) take(ctx context.Context, row *bot.InboundRow) error {
 	if err == nil && !done {
 		err = r.o.Store.Update(ctx, drop)
 	}
-	if err != nil {
+	switch {
+	case err != nil && lost:
+		return nil
+	case err != nil:
 		return fmt.Errorf("inbound: %w", err)
 	}
 	if a.After != nil {

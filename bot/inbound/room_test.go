@@ -19,6 +19,9 @@ import (
 	"latchkey/store"
 )
 
+// life is how long a process lives that does not say so.
+const life = 3 * time.Second
+
 // A platform looks people up as the test wants it.
 type platform struct {
 	mu    sync.Mutex
@@ -54,7 +57,8 @@ type house struct {
 	mu    sync.Mutex
 	took  []string // "conversation text", committed
 	level bot.Level
-	fail  error // of the next turns
+	fail  error  // of the next turns
+	all   *house // gets what was taken, too; nil: nobody
 }
 
 func (h *house) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *bot.Conversation) error) (done bool, err error) {
@@ -72,10 +76,10 @@ func (h *house) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, 
 		c.OutSeq++
 		return tx.SaveConversation(c)
 	})
-	if err == nil && done {
-		h.mu.Lock()
-		h.took = append(h.took, string(ev.Conversation)+" "+ev.Text)
-		h.mu.Unlock()
+	for at := h; err == nil && done && at != nil; at = at.all {
+		at.mu.Lock()
+		at.took = append(at.took, string(ev.Conversation)+" "+ev.Text)
+		at.mu.Unlock()
 	}
 	return done && err == nil, err
 }
@@ -88,10 +92,19 @@ var ring = sync.OnceValue(func() *vault.Ring {
 	return r
 })
 
+// options are those of a process that has just started.
 func options(h *house, p *platform) inbound.Options {
+	restart(h)
 	return inbound.Options{
 		Store: h, Vault: ring(), Turns: h, Adapters: map[bot.ChannelID]bot.Resumer{"slack": p},
 		Vouch: func(bot.Tx, bot.ChannelID, string, bot.Vouch) (bot.Level, error) { return bot.L0, bot.ErrNotFound },
+	}
+}
+
+// restart gives the process a new id, as a start does.
+func restart(h *house) {
+	if _, err := h.Store.(bot.MailStore).NewWorker(context.Background(), life, nil); err != nil {
+		panic(err)
 	}
 }
 
@@ -215,45 +228,115 @@ func TestCrash(t *testing.T) {
 	})
 }
 
-// TestTwoProcesses: two processes do not work on the same event; what a dead one
-// has left, the other takes over when its time is over, and what a stopped one
-// has left, at once.
+// TestTwoProcesses: events of a person whom one process still looks up are taken
+// in before what another process gets of the same person, whether that one knows
+// the person or not. What a dead process had, another one takes over; one that
+// was taken for dead and wakes up takes nothing in.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{Store: bottest.NewStore()}
-		busy := &platform{look: func(d bot.Deferred) error { return errors.New("away") }}
-		idle := &platform{}
-		o := options(h, idle)
-		o.Lease = 15 * time.Second
-		other := inbound.New(o)
-		stopOther := runs(t, other)
-		o.Adapters = map[bot.ChannelID]bot.Resumer{"slack": busy}
-		dead, lives := inbound.New(o), inbound.New(o)
-		put(t, dead, "x", "1")
-		stopLives := runs(t, lives)
-		synctest.Wait()
-		put(t, lives, "y", "2")
-		time.Sleep(10 * time.Second)
-		h.want(t, "while somebody has it")
-		time.Sleep(20 * time.Second)
-		idle.mu.Lock()
-		tries := slices.Clone(idle.tries)
-		idle.mu.Unlock()
-		if len(tries) > 0 && !slices.Equal(tries, []string{"x 1"}) || slices.Contains(tries, "y 2") {
-			t.Errorf("the other one tried %q", tries)
+		s, both := bottest.NewStore(), &house{}
+		type process struct {
+			*house
+			s      *bottest.Store
+			p      *platform
+			r      *inbound.Room
+			id     bot.WorkerID
+			away   bool // nobody can be looked up
+			frozen chan struct{}
+			beat   bool
+			stop   func()
 		}
-		stopLives()
-		time.Sleep(6 * time.Second)
-		synctest.Wait()
-		if !slices.Contains(h.took, "y says 2") {
-			t.Errorf("what a stopped process had: took %q", h.took)
+		start := func(s *bottest.Store) *process {
+			x := &process{house: &house{Store: s, all: both}, s: s, beat: true}
+			x.p = &platform{look: func(bot.Deferred) error {
+				if x.frozen != nil {
+					<-x.frozen
+				}
+				if x.away {
+					return errors.New("away")
+				}
+				return nil
+			}}
+			w, err := s.NewWorker(t.Context(), life, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.id = w.ID
+			o := inbound.Options{Store: x.house, Vault: ring(), Turns: x.house, Adapters: map[bot.ChannelID]bot.Resumer{"slack": x.p}, Shared: true,
+				Vouch: func(bot.Tx, bot.ChannelID, string, bot.Vouch) (bot.Level, error) { return bot.L0, bot.ErrNotFound }}
+			x.r = inbound.New(o)
+			stop, ctx := runs(t, x.r), t.Context()
+			ctx, end := context.WithCancel(ctx)
+			var beats sync.WaitGroup
+			beats.Go(func() {
+				for bot.Sleep(ctx, time.Second) {
+					if x.beat {
+						if _, err := s.Beat(ctx, x.id, life, true); err != nil && ctx.Err() == nil {
+							t.Errorf("beat: %v", err)
+						}
+					}
+				}
+			})
+			x.stop = func() { stop(); end(); beats.Wait() }
+			return x
 		}
+		second := s.Process()
+		a, b := start(s), start(second)
+		synctest.Wait()
+		// b knows the person, and takes events in as they come, unless it must not.
+		comes := func(x *process, conv bot.ConversationID, id string) {
+			t.Helper()
+			_, err := x.AcceptWith(t.Context(), bot.Event{ID: id, Channel: "slack", Conversation: conv, From: "U-" + string(conv), Text: "says " + id}, func(bot.Tx, *bot.Conversation) error { return nil })
+			if errors.Is(err, bot.ErrDeferred) {
+				put(t, x.r, conv, id)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.away = true
+		put(t, a.r, "x", "1")
+		comes(b, "x", "2")    // known there
+		put(t, b.r, "x", "3") // not known there
+		comes(b, "y", "4")
+		put(t, a.r, "x", "5")
 		time.Sleep(time.Minute)
-		if got := slices.Sorted(slices.Values(h.took)); !slices.Equal(got, []string{"x says 1", "y says 2"}) {
-			t.Errorf("took %q", got)
+		both.want(t, "while a looks somebody up", "y says 4")
+		a.away = false
+		time.Sleep(2 * time.Minute)
+		both.want(t, "then", "y says 4", "x says 1", "x says 2", "x says 3", "x says 5")
+
+		// a dies in the middle.
+		a.away = true
+		put(t, a.r, "x", "6")
+		comes(b, "x", "7")
+		a.beat = false
+		a.stop()
+		time.Sleep(6 * time.Second)
+		both.want(t, "after a process died", "y says 4", "x says 1", "x says 2", "x says 3", "x says 5", "x says 6", "x says 7")
+
+		// c freezes while it looks somebody up, and b takes over; c wakes up when b
+		// has not done it yet.
+		c := start(s)
+		synctest.Wait()
+		c.frozen = make(chan struct{})
+		put(t, c.r, "z", "8")
+		put(t, c.r, "z", "9")
+		synctest.Wait()
+		b.away = true
+		c.beat = false
+		time.Sleep(10 * time.Second)
+		close(c.frozen)
+		time.Sleep(10 * time.Second)
+		if len(c.took) > 0 {
+			t.Errorf("a frozen process took %q", c.took)
 		}
-		stopOther()
+		b.away = false
+		time.Sleep(2 * time.Minute)
+		both.want(t, "after a process froze", "y says 4", "x says 1", "x says 2", "x says 3", "x says 5", "x says 6", "x says 7", "z says 8", "z says 9")
+		waiting(t, b.r, 0)
+		c.stop()
+		b.stop()
 	})
 }
 
@@ -353,8 +436,9 @@ func TestOneTransaction(t *testing.T) {
 	}
 	r := inbound.New(o)
 	put(t, r, "x", "1")
+	restart(h) // what is claimed was another one's
 	err = db.Update(t.Context(), func(tx bot.Tx) error {
-		rows, err := tx.ClaimInbound("a look", time.Time{}, true, 10)
+		rows, err := tx.ClaimInbound(10)
 		if err != nil || len(rows) != 1 {
 			return fmt.Errorf("%d rows: %w", len(rows), err)
 		}
@@ -366,6 +450,7 @@ func TestOneTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	restart(h)
 	linked := func() bool {
 		err := db.View(t.Context(), func(tx bot.Tx) error { _, err := tx.Identity("slack", "U-x"); return err })
 		if err != nil && !errors.Is(err, bot.ErrNotFound) {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// claimAhead is in how many conversations of a channel something may be
-	// claimed before it is sent, and slowAhead the same for notices and
-	// campaigns: what is claimed stands in memory.
+	// claimAhead is in how many conversations of a channel something of the
+	// dialogue may be claimed before it is sent, and slowAhead the same for
+	// notices, and for campaigns: what is claimed stands in memory.
 	claimAhead = 64
 	slowAhead  = 16
 	// freePage is how many rows of dead processes are freed in one transaction.
@@ -25,6 +25,14 @@ const (
 	// were given back to the table: longer than any turn that did not see it.
 	releasedKept = time.Minute
 )
+
+// ahead is how much of a lane may be claimed before it is sent.
+func ahead(lane bot.Lane) int {
+	if lane.Dialogue() {
+		return claimAhead
+	}
+	return slowAhead
+}
 
 // lookSoon makes Run look at the table. b.mu need not be held.
 func (b *Outbox) lookSoon() {
@@ -57,7 +65,7 @@ func (b *Outbox) look(ctx context.Context) error {
 	b.next = time.Time{}
 	worker, ids := b.worker, make([]bot.ChannelID, 0, len(b.channels))
 	for id, ch := range b.channels {
-		ch.more = false
+		ch.more = [bot.Lanes]bool{}
 		ids = append(ids, id)
 	}
 	now := time.Now()
@@ -111,16 +119,19 @@ func (b *Outbox) look(ctx context.Context) error {
 func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, lane bot.Lane) (again bool, err error) {
 	ch := b.channels[id]
 	b.mu.Lock()
-	free := claimAhead - b.held(ch)
-	if !lane.Dialogue() {
-		free -= claimAhead - slowAhead
-	}
-	if free <= 0 || !b.alive() {
-		ch.more = true
+	free := ahead(lane) - b.held(ch, lane)
+	replies := len(ch.ready[bot.LaneReply]) + len(ch.ready[bot.LaneRelay])
+	if free <= 0 || !b.alive() || lane == bot.LaneCampaign && replies > 0 {
+		ch.more[lane] = true
 		b.mu.Unlock()
 		return false, nil
 	}
 	b.mu.Unlock()
+	if lane == bot.LaneCampaign {
+		if free, err = b.afford(ctx, ch, free); free == 0 || err != nil {
+			return false, err
+		}
+	}
 	var rows []bot.Claimed
 	var expected []bot.ConversationID
 	err = b.store.Update(ctx, func(tx bot.Tx) (err error) {
@@ -139,7 +150,7 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err == nil {
-		ch.more = ch.more || len(rows) >= free
+		ch.more[lane] = ch.more[lane] || len(rows) >= free
 		for i := range rows {
 			b.take(&rows[i])
 		}
@@ -157,6 +168,27 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	// What was taken may have left something behind it that is due now, too:
 	// in another lane of this look, or when it is done (queue.more).
 	return len(rows) > 0 && len(rows) < free, nil
+}
+
+// afford sets calls aside for messages of a campaign, at most n, and returns how
+// many there are: what people may need is left to them. With none, the table is
+// looked at again when there may be some.
+func (b *Outbox) afford(ctx context.Context, ch *channel, n int) (int, error) {
+	paced, ok := ch.adapter.(bot.Paced)
+	if !ok || b.o.Budget == nil {
+		return n, nil
+	}
+	id, rate := paced.Pace()
+	got, after, err := b.o.Budget.Ahead(ctx, id, rate, n)
+	if err != nil {
+		return 0, fmt.Errorf("claim messages of %s: %w", ch.id, err)
+	}
+	if got == 0 {
+		b.mu.Lock()
+		b.lookAt(b.o.Clock().Add(after))
+		b.mu.Unlock()
+	}
+	return got, nil
 }
 
 // take puts a claimed row into its queue. b.mu is held.

@@ -88,11 +88,12 @@ type process struct {
 	said    chan bot.ConversationID
 	holding atomic.Pointer[chan struct{}] // deliveries wait here after they arrived
 	reborn  atomic.Int64
+	read    atomic.Int64 // rows of messages
 }
 
 var errDead = errors.New("this process is dead")
 
-func (w *world) start(o outbox.Options) *process {
+func (w *world) start(o outbox.Options, change ...func(*process)) *process {
 	w.t.Helper()
 	p := &process{w: w, ran: make(chan error, 1), said: make(chan bot.ConversationID, 1000)}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -102,6 +103,9 @@ func (w *world) start(o outbox.Options) *process {
 	}
 	o.Store, o.Beat, o.Clock = p, beat, p.DB.Now
 	o.Adapters = map[bot.ChannelID]bot.Adapter{ch: wire{p}}
+	for _, f := range change {
+		f(p)
+	}
 	p.box = outbox.New(o)
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(context.Background())
@@ -153,7 +157,7 @@ func (p *process) Update(ctx context.Context, fn func(bot.Tx) error) error {
 		if p.dead.Load() {
 			return errDead
 		}
-		return fn(tx)
+		return fn(counting{tx, &p.read})
 	})
 }
 
@@ -161,7 +165,7 @@ func (p *process) View(ctx context.Context, fn func(bot.Tx) error) error {
 	if p.dead.Load() {
 		return errDead
 	}
-	return p.DB.View(ctx, fn)
+	return p.DB.View(ctx, func(tx bot.Tx) error { return fn(counting{tx, &p.read}) })
 }
 
 func (p *process) NewWorker(ctx context.Context, life time.Duration, heard func([]bot.News)) (bot.Worker, error) {
@@ -476,44 +480,74 @@ func randomKills(t *testing.T, dsn string, processes, kills int) {
 	}
 }
 
+// campaignRows is how many messages of a campaign wait in the stores of campaigns.
+const campaignRows = 100_000
+
+// campaigns makes a store of each kind in which a campaign waits.
+func campaigns(t testing.TB, each func(name, dsn string)) {
+	const fill = `INSERT INTO conversation (id, channel, user_id, out_seq, version, updated) SELECT 'n' || i, 'test', 'u' || i, 0, 0, 1 FROM %[1]s;
+		INSERT INTO outbox (conversation, seq, message, fleeting, live, state, attempts, due, receipt, error, created_at, account, lane, expires)
+		SELECT 'n' || i, 0, CAST('{"t":"nudge"}' AS %[2]s), 0, 1, 0, 0, 1, '', '', 1, 'test', 3, 4000000000000 FROM %[1]s;`
+	dsn := filepath.Join(t.TempDir(), "a.db")
+	db, err := store.Open(t.Context(), store.Options{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	storetest.SQLite(t, dsn, fmt.Sprintf(fill, fmt.Sprintf("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i FROM n)", campaignRows), "BLOB"))
+	each("sqlite", dsn)
+	dsn = storetest.Postgres(t)
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	if _, err := c.Exec(t.Context(), fmt.Sprintf(fill, fmt.Sprintf("generate_series(1, %d) i", campaignRows), "BYTEA")+" ANALYZE;"); err != nil {
+		t.Fatal(err)
+	}
+	each("postgres", dsn)
+}
+
+// counting counts the rows of messages that a process reads.
+type counting struct {
+	bot.Tx
+	n *atomic.Int64
+}
+
+func (c counting) Claim(w bot.WorkerID, id bot.ChannelID, lane bot.Lane, limit int) ([]bot.Claimed, error) {
+	rows, err := c.Tx.Claim(w, id, lane, limit)
+	c.n.Add(int64(len(rows)))
+	return rows, err
+}
+
+func (c counting) Owned(w bot.WorkerID, said time.Time, limit int) ([]bot.OutboxRow, error) {
+	rows, err := c.Tx.Owned(w, said, limit)
+	c.n.Add(int64(len(rows)))
+	return rows, err
+}
+
+func (c counting) Pending(limit int) ([]bot.OutboxRow, error) {
+	rows, err := c.Tx.Pending(limit)
+	c.n.Add(int64(len(rows)))
+	return rows, err
+}
+
+func (c counting) Fleeting(conv bot.ConversationID, before time.Time) ([]bot.OutboxRow, error) {
+	rows, err := c.Tx.Fleeting(conv, before)
+	c.n.Add(int64(len(rows)))
+	return rows, err
+}
+
 // A reply leaves at once beside a hundred thousand messages of a campaign, and
-// these are not read into memory.
+// these are not read into memory: a start reads no more than it sends.
 func TestReplyBeforeCampaign(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 100,000 rows")
 	}
-	const fill = `INSERT INTO conversation (id, channel, user_id, out_seq, version, updated) SELECT 'n' || i, 'test', 'u' || i, 0, 0, 1 FROM %[1]s;
-		INSERT INTO outbox (conversation, seq, message, fleeting, live, state, attempts, due, receipt, error, created_at, account, lane, expires)
-		SELECT 'n' || i, 0, CAST('{"t":"nudge"}' AS %[2]s), 0, 1, 0, 0, 1, '', '', 1, 'test', 3, 4000000000000 FROM %[1]s;`
-	both := map[string]func(t *testing.T) string{
-		"sqlite": func(t *testing.T) string {
-			dsn := filepath.Join(t.TempDir(), "a.db")
-			db, err := store.Open(t.Context(), store.Options{DSN: dsn})
-			if err != nil {
-				t.Fatal(err)
-			}
-			db.Close()
-			storetest.SQLite(t, dsn, fmt.Sprintf(fill, "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i FROM n)", "BLOB"))
-			return dsn
-		},
-		"postgres": func(t *testing.T) string {
-			dsn := storetest.Postgres(t)
-			c, err := pgx.Connect(t.Context(), dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close(t.Context())
-			if _, err := c.Exec(t.Context(), fmt.Sprintf(fill, "generate_series(1, 100000) i", "BYTEA")+" ANALYZE;"); err != nil {
-				t.Fatal(err)
-			}
-			return dsn
-		},
-	}
-	for name, dsn := range both {
+	campaigns(t, func(name, dsn string) {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, dsn(t))
+			w := newWorld(t, dsn)
 			w.slow = 5 * time.Millisecond
-			p := w.start(outbox.Options{})
 			nudges := func() (n int) {
 				w.mu.Lock()
 				defer w.mu.Unlock()
@@ -524,6 +558,14 @@ func TestReplyBeforeCampaign(t *testing.T) {
 				}
 				return n
 			}
+			hold := make(chan struct{})
+			p := w.start(outbox.Options{}, func(p *process) { p.holding.Store(&hold) })
+			w.until("the campaign to begin", func() bool { return nudges() > 0 })
+			if n := p.read.Load(); n > 500 {
+				t.Errorf("the start has read %d rows", n)
+			}
+			p.holding.Store(nil)
+			close(hold)
 			w.until("the campaign to be under way", func() bool { return nudges() > 20 })
 			for k := 1; k <= 10; k++ {
 				before := nudges()
@@ -536,6 +578,39 @@ func TestReplyBeforeCampaign(t *testing.T) {
 				}
 				t.Logf("%d nudges went out while the reply was said and sent", nudges()-before)
 			}
+			if read, sent := p.read.Load(), int64(nudges()); read > sent+500 {
+				t.Errorf("%d rows were read, and %d messages sent", read, sent)
+			}
 		})
-	}
+	})
+}
+
+// BenchmarkClaim claims 500 messages beside a hundred thousand that wait.
+func BenchmarkClaim(b *testing.B) {
+	campaigns(b, func(name, dsn string) {
+		b.Run(name, func(b *testing.B) {
+			db, err := store.Open(b.Context(), store.Options{DSN: dsn})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			w, err := db.NewWorker(b.Context(), time.Hour, func([]bot.News) {})
+			if err != nil {
+				b.Fatal(err)
+			}
+			claimed := 0
+			b.ResetTimer()
+			for range b.N {
+				err := db.Update(b.Context(), func(tx bot.Tx) error {
+					rows, err := tx.Claim(w.ID, ch, bot.LaneCampaign, 500)
+					claimed += len(rows)
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(claimed)/float64(b.N), "rows/op")
+		})
+	})
 }

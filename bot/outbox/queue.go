@@ -188,7 +188,11 @@ func (b *Outbox) schedule(q *queue) {
 // dropQueue forgets a queue that has nothing to do. b.mu is held.
 func (b *Outbox) dropQueue(q *queue) {
 	delete(b.queues, q.conv)
-	if q.more || q.ch != nil && q.ch.more && b.held(q.ch) <= claimAhead/2 {
+	look := q.more
+	for lane := range bot.Lane(bot.Lanes) {
+		look = look || q.ch != nil && q.ch.more[lane] && b.held(q.ch, lane) <= ahead(lane)/2
+	}
+	if look {
 		b.lookSoon()
 	}
 }
@@ -202,18 +206,25 @@ type channel struct {
 	slow    int                 // those of them that send notices and campaigns
 	paused  time.Time
 	resume  *time.Timer
-	more    bool // more waits in the table than could be claimed
+	more    [bot.Lanes]bool // more waits in the table than could be claimed
+	picks   int             // of next
 }
+
+// otherway is how often the least urgent goes first, so that nothing that is
+// claimed waits for ever while more urgent lanes are never empty.
+const otherway = 8
 
 // next takes the most urgent queue that may be sent now, or nil. Notices and
 // campaigns leave half of the senders to people who wait for an answer.
 func (ch *channel) next(parallel int) *queue {
-	for lane := range ch.ready {
-		if len(ch.ready[lane]) == 0 {
-			continue
+	ch.picks++
+	for i := range ch.ready {
+		lane := i
+		if ch.picks%otherway == 0 {
+			lane = len(ch.ready) - 1 - i
 		}
-		if !bot.Lane(lane).Dialogue() && ch.slow >= max(1, parallel/2) {
-			return nil
+		if len(ch.ready[lane]) == 0 || !bot.Lane(lane).Dialogue() && ch.slow >= max(1, parallel/2) {
+			continue
 		}
 		q := ch.ready[lane][0]
 		ch.ready[lane][0] = nil
@@ -343,12 +354,16 @@ func (b *Outbox) pause(ch *channel, until time.Time) {
 	})
 }
 
-// held counts the conversations of a channel that have something to send. b.mu
-// is held.
-func (b *Outbox) held(ch *channel) int {
+// held counts the conversations of a channel that have something of a lane to
+// send, and nothing more urgent; replies and relays are one lane here. b.mu is
+// held.
+func (b *Outbox) held(ch *channel, lane bot.Lane) int {
 	n := 0
 	for _, q := range b.queues {
-		if q.ch == ch && len(q.items) > 0 {
+		if q.ch != ch || len(q.items) == 0 {
+			continue
+		}
+		if l := q.urgency(); l == lane || l.Dialogue() && lane.Dialogue() {
 			n++
 		}
 	}

@@ -87,6 +87,10 @@ func RunTwo(t *testing.T, open func(t *testing.T) (a, b bot.Store)) {
 		a, b := open(t)
 		testOwnersTwo(t, a, b)
 	})
+	t.Run("inbound", func(t *testing.T) {
+		a, b := open(t)
+		testInboundTwo(t, a, b)
+	})
 	t.Run("limits", func(t *testing.T) {
 		a, b := open(t)
 		testLimitsTwo(t, a, b)

@@ -17,7 +17,7 @@ func connectDiscord(p *Program) error {
 		c := &p.Config.Discord[i]
 		name := c.Name
 		o := discordOptions(p.Config, c, p.Scripts)
-		o.House, o.Picture, o.Now, o.Log = services{p}, picture, p.DB.Now, p.Log.With("adapter", string(c.Channel()))
+		o.House, o.Picture, o.Budget, o.Now, o.Log = services{p}, picture, p.budget, p.DB.Now, p.Log.With("adapter", string(c.Channel()))
 		o.Token = p.secrets(func(now *config.Config) []bot.Secret {
 			if c := now.DiscordOf(name); c != nil {
 				return c.Token

@@ -56,7 +56,7 @@ func (p *Program) Examine(ctx context.Context, serving bool, tell func(Section))
 		return err
 	}
 	show("senders", sends)
-	show("messages", []bot.Finding{p.lookAtMail(ctx)})
+	show("messages", []bot.Finding{p.lookAtMail(ctx), p.lookAtInbox(ctx)})
 	show("entra", source)
 	dir, err := p.lookAtDirectory(ctx)
 	if err != nil {
@@ -115,6 +115,30 @@ func (p *Program) lookAtClock() bot.Finding {
 			Fix: "see that time is synchronised (NTP) here and on the database's machine; to have the right time at once, stop the service and run `latchkey restore --mark`, which voids open codes and links"}
 	}
 	return bot.Finding{What: "clock", Text: "no step seen"}
+}
+
+// lookAtInbox tells of what people wrote and nobody could read, if that was given
+// up a short while ago.
+func (p *Program) lookAtInbox(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "never read", Text: "none since yesterday"}
+	lost := 0
+	err := p.DB.View(ctx, func(tx bot.Tx) error {
+		rows, err := tx.Inbound(mostMail)
+		for _, r := range rows {
+			if !r.GivenUp.IsZero() && tx.Now().Sub(r.GivenUp) <= freshAlert {
+				lost++
+			}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		f.State, f.Text = bot.Broken, err.Error()
+	case lost > 0:
+		f.State, f.Text = bot.Doubtful, fmt.Sprintf("%d events of people were never read, since it could not be found out who they are", lost)
+		f.Fix = "`latchkey inbox list` says where and why, and `latchkey inbox retry` has them tried again"
+	}
+	return f
 }
 
 const (

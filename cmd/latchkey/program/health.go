@@ -108,8 +108,10 @@ func (p *Program) needsOperator(ctx context.Context) (lines []string, err error)
 	if given != "" {
 		lines = append(lines, "given up in the last day: "+given)
 	}
-	if mail := p.lookAtMail(ctx); mail.State != bot.Fine {
-		lines = append(lines, mail.Text)
+	for _, f := range []bot.Finding{p.lookAtMail(ctx), p.lookAtInbox(ctx)} {
+		if f.State != bot.Fine {
+			lines = append(lines, f.Text)
+		}
 	}
 	open, err := p.alerts(ctx, freshAlert)
 	if err != nil {

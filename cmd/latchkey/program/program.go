@@ -17,6 +17,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
+	"latchkey/bot/budget"
 	"latchkey/bot/inbound"
 	"latchkey/bot/outbox"
 	"latchkey/bot/pass"
@@ -50,6 +51,7 @@ type Program struct {
 	Outbox  *outbox.Outbox
 	Turn    *turn.Room
 	Inbound *inbound.Room // events that wait for who wrote them
+	budget  *budget.Keeper
 	jobs    *store.Workers
 
 	Directory *directory.Room // reads people; without a source it does nothing
@@ -127,7 +129,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	// The way out and the way in.
 	p.DB.KeepTranscripts(p.Connections.keeps)
 	p.Outbox = outbox.New(outbox.Options{
-		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now,
+		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now, Budget: p.budget,
 		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page",
 		Logger: log.With("room", "outbox"),
 	})
@@ -141,10 +143,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 		Gate: p.Enroll.Gate, Phrases: p.Scripts, Burst: burst, Rate: rate, Clock: p.DB.Now, Keeps: p.Connections.keeps,
 		Logger: log.With("room", "turn"),
 	})
-	held := inbound.Options{Store: p.DB, Vault: p.Keys, Turns: p.Turn, Vouch: p.Enroll.VouchIn, Adapters: p.Connections.resumers(), Now: p.DB.Now, Logger: log.With("room", "inbound")}
-	if cfg.Store.Path == "" { // several processes may have the database
-		held.Lease = inboundLease
-	}
+	held := inbound.Options{Store: p.DB, Vault: p.Keys, Turns: p.Turn, Vouch: p.Enroll.VouchIn, Adapters: p.Connections.resumers(), Now: p.DB.Now, Logger: log.With("room", "inbound"), Ready: p.Outbox.Ready(), Shared: cfg.Store.Path == ""}
 	p.Inbound = inbound.New(held)
 	p.Enroll.Connect(p.Turn)
 	p.Verify.Connect(p.Turn)
@@ -166,10 +165,6 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	}
 	return p, nil
 }
-
-// inboundLease is how long a deferred event belongs to a process that does not
-// say that it still works on it.
-const inboundLease = 15 * time.Second
 
 // startEarly begins fn at once. The first call of what it returns waits for that,
 // each later one runs fn again.
@@ -203,6 +198,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Program, 
 	if p.DB, err = openStore(ctx, cfg, p.Keys, log); err != nil {
 		return nil, err
 	}
+	p.budget = budget.New(p.DB.Budgets(), log.With("room", "budget"))
 	p.head.file.Path = cfg.AuditHeadFile()
 	if err := checkKeys(ctx, p.DB, p.Keys); err != nil {
 		p.Close()

@@ -42,6 +42,7 @@ func slackOptions(p *Program, c config.Slack, pictures func(string) ([]byte, boo
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
 		CallbackURL:   hookURL(p.Config, c.Account),
 		Picture:       pictures,
+		Budget:        p.budget,
 		Now:           p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("channel", c.Channel()),
 	}
 }

@@ -22,7 +22,7 @@ func connectTeams(p *Program) error {
 			}),
 			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts, ServiceURL: t.ServiceURL, GraphURL: t.GraphURL,
 			Desk: p.Config.Desk.Enabled, CatalogApp: t.CatalogApp,
-			Picture: p.drawings(), PublicURL: p.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: p.Config.HTTP.Addr,
+			Picture: p.drawings(), Budget: p.budget, PublicURL: p.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: p.Config.HTTP.Addr,
 			Now: p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("adapter", t.Channel()),
 		})
 		if err != nil {
