@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/budget"
 	"latchkey/bot/delivery"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
-	"latchkey/bot/budget"
 	"latchkey/bot/inbound"
 	"latchkey/bot/outbox"
 	"latchkey/bot/pass"
