@@ -27,13 +27,7 @@ type Later struct {
 }
 
 // NewLater makes one in which nothing waits.
-func NewLater() *Later {
-	l := &Later{store: bottest.NewStore()}
-	if _, err := l.store.NewWorker(context.Background(), time.Hour, nil); err != nil {
-		panic(err)
-	}
-	return l
-}
+func NewLater() *Later { return &Later{store: bottest.NewStore()} }
 
 var ring = sync.OnceValues(vault.New)
 
@@ -46,6 +40,9 @@ func (l *Later) Run(ctx context.Context, a bot.Adapter, in bot.Inbox, log *slog.
 	}
 	keys, err := ring()
 	if err != nil {
+		return fmt.Errorf("adaptertest: %w", err)
+	}
+	if _, err := l.store.NewWorker(ctx, time.Hour, nil); err != nil {
 		return fmt.Errorf("adaptertest: %w", err)
 	}
 	room := inbound.New(inbound.Options{

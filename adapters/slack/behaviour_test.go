@@ -19,6 +19,7 @@ import (
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
+	"latchkey/bot/budget"
 )
 
 // askCode is a message that waits for a code.
@@ -921,15 +922,46 @@ func TestGrid(t *testing.T) {
 	s.nothing("another organisation")
 }
 
+// A patient budget forgets what it holds when its time is over, as the test says.
+type patient struct {
+	mu   sync.Mutex
+	b    bot.Budget
+	held map[string]time.Duration // by method
+}
+
+func (p *patient) over() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.b = budget.New(nil, nil)
+}
+
+func (p *patient) now() bot.Budget {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b
+}
+
+func (p *patient) Take(ctx context.Context, id bot.BudgetID, r bot.Rate, most time.Duration) (time.Duration, error) {
+	return p.now().Take(ctx, id, r, most)
+}
+
+func (p *patient) Ahead(ctx context.Context, id bot.BudgetID, r bot.Rate, n int) (int, time.Duration, error) {
+	return p.now().Ahead(ctx, id, r, n)
+}
+
+func (p *patient) Hold(ctx context.Context, id bot.BudgetID, d time.Duration) {
+	p.now().Hold(ctx, id, d)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held[id.Method] = d
+}
+
 // TestRetryAfter: a method that Slack wants left alone is left alone for as long
 // as it says, and no other method with it.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64
-	s := start(t, func(_ *workspace, o *slack.Options) {
-		o.Unhurried = false
-		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	})
+	wait := &patient{b: budget.New(nil, nil), held: map[string]time.Duration{}}
+	s := start(t, func(_ *workspace, o *slack.Options) { o.Unhurried, o.Budget = false, wait })
 	u := s.Person(0).ID()
 	published := func() int { return s.Calls("views.publish") }
 	s.Refuse("views.publish", "ratelimited")
@@ -945,7 +977,12 @@ func TestRetryAfter(t *testing.T) {
 	if n := published(); n != 1 || s.Home(u) != nil {
 		t.Errorf("asked %d times within the pause", n)
 	}
-	ahead.Store(int64(slacktest.RetryAfter * time.Second))
+	wait.mu.Lock()
+	if len(wait.held) != 1 || wait.held["views.publish"] != slacktest.RetryAfter*time.Second {
+		t.Errorf("held: %v", wait.held)
+	}
+	wait.mu.Unlock()
+	wait.over()
 	s.does(s.Opens(u, "home"))
 	s.until("App Home", func() bool { return s.Home(u) != nil })
 	if n := published(); n > 2 {

@@ -138,6 +138,7 @@ func burst(t *testing.T, sick func(w *slacktest.Workspace)) {
 	house.later = inbound.New(inbound.Options{
 		Store: store, Vault: keys, Turns: room, Adapters: map[bot.ChannelID]bot.Resumer{ch: a},
 		Vouch: func(bot.Tx, bot.ChannelID, string, bot.Vouch) (bot.Level, error) { return bot.L0, bot.ErrNotFound },
+		Ready: box.Ready(),
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	var running, asking sync.WaitGroup

@@ -288,6 +288,14 @@ func TestGivenUpIsListed(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		never := &bot.InboundRow{Channel: "slack-a", ID: "1", Conversation: "slack-a|U1", Body: []byte("sealed")}
+		if _, err := tx.PutInbound(never); err != nil {
+			return err
+		}
+		never.GivenUp, never.Error = tx.Now(), "users.info: fatal_error"
+		if err := tx.MarkInbound(never); err != nil {
+			return err
+		}
 		if err := tx.PutChallenge(ch); err != nil {
 			return err
 		}
@@ -318,6 +326,9 @@ func TestGivenUpIsListed(t *testing.T) {
 		if health = w.Body.String(); w.Code != http.StatusOK || time.Now().After(end) {
 			t.Fatalf("health: %d %s", w.Code, health)
 		}
+	}
+	if !strings.Contains(health, "\nnever read, since it could not be found out who wrote it: 1 in the last day\n") && !strings.HasSuffix(health, ": 1 in the last day") {
+		t.Errorf("health does not tell of what was never read:\n%s", health)
 	}
 	p.Close()
 	list := func() string {

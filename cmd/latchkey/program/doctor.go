@@ -135,7 +135,7 @@ func (p *Program) lookAtInbox(ctx context.Context) bot.Finding {
 	case err != nil:
 		f.State, f.Text = bot.Broken, err.Error()
 	case lost > 0:
-		f.State, f.Text = bot.Doubtful, fmt.Sprintf("%d events of people were never read, since it could not be found out who they are", lost)
+		f.State, f.Text = bot.Doubtful, fmt.Sprintf("never read, since it could not be found out who wrote it: %d in the last day", lost)
 		f.Fix = "`latchkey inbox list` says where and why, and `latchkey inbox retry` has them tried again"
 	}
 	return f
