@@ -122,7 +122,8 @@ func (l *linter) secret(s *Step) {
 	}
 }
 
-// options: whoever comes to the step must have just got some.
+// options checks that every edge into the step comes from the step itself or from
+// a check that supplies options.
 func (l *linter) options(s *Step) {
 	gives := func(o *Step) bool {
 		return o == s || !l.full || o.Kind == Check && l.set.Catalogue.Checks[o.Check].Options

@@ -186,8 +186,8 @@ func (s *Step) edges() []edge {
 	return out
 }
 
-// shape finds steps that nothing leads to, steps that lead to no end, and
-// rounds in which nobody is ever asked.
+// shape finds steps that nothing leads to, steps that lead to no end, and cycles
+// without an ask step.
 func (l *linter) shape(f *Flow) {
 	reached := map[*Step]bool{}
 	var walk func(*Step)

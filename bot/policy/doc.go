@@ -1,10 +1,11 @@
 // Package policy holds every number of the security policy, with its cap.
 //
 // It is in charge of the numbers alone: what each is by default, how far it
-// may be moved, in which unit, why, and by whose advice. Keys is the one table
-// of them; the configuration, `config describe` and `config check` are made
-// from it. It must not decide anything: who counts a try or refuses a send
-// reads a field of Policy and acts in its own room.
+// may be moved, in which unit, why, and by whose advice. policy.go has a field for
+// each, defaults.go its default, caps.go (Keys) its limit and its reasons; the
+// configuration, `config describe` and `config check` are made from these. It
+// must not decide anything: who counts a try or refuses a send reads a field of
+// Policy and acts in its own package.
 //
 // A number may be made stricter freely and laxer only to its limit. Check
 // names every number that goes further, in a sentence that says what to set.

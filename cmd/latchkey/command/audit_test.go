@@ -454,6 +454,18 @@ func TestSignedExport(t *testing.T) {
 	}
 }
 
+// A name that is nobody's is answered with the one that was meant.
+func TestAuditOfAMisspeltPerson(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "")
+	good(t, "kim", "people", "import", writeFile(t, staffList), "--config", cfg)
+	for _, use := range []string{"list", "show"} {
+		if code, _, errs := command(t, nil, "audit", use, "--person", "anm", "--config", cfg); code != exitError || !strings.Contains(errs, `did you mean "ann" (Ann)?`) {
+			t.Errorf("audit %s: %d %s", use, code, errs)
+		}
+	}
+}
+
 // Lines name people by a reference, and lists say who it is while it leads to
 // somebody.
 func TestAuditShowsPeopleByTheirReference(t *testing.T) {

@@ -1,0 +1,113 @@
+package policy
+
+import "time"
+
+// Default is the policy of an installation that configures nothing. The caller
+// owns it.
+func Default() *Policy {
+	return &Policy{
+		CodeDigits:   6,
+		CodeLifeT1:   10 * time.Minute,
+		CodeLifeT3:   5 * time.Minute,
+		CodeLifeMail: 30 * time.Minute,
+		CodeTries:    5,
+		ResendWaits:  []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute},
+
+		T3Failures:     5,
+		T3Window:       24 * time.Hour,
+		SignInFree:     3,
+		SignInWait:     30 * time.Second,
+		SignInWaitMax:  15 * time.Minute,
+		SignInName:     Limit{10, time.Hour},
+		T2Window:       24 * time.Hour,
+		T1Failures:     15,
+		T1Window:       24 * time.Hour,
+		T1Pause:        time.Hour,
+		FactorFailures: 50,
+		T3Delays:       []time.Duration{0, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second},
+
+		NoticeLinkLife: 30 * 24 * time.Hour,
+		NoticeChats:    10,
+		AlertEvery:     5 * time.Minute,
+		TripwireDay:    200,
+		TripwireHour:   50,
+		TripwirePeople: 10,
+
+		TOTPDigits:      6,
+		TOTPPeriod:      30 * time.Second,
+		TOTPSecretBytes: 20,
+		TOTPWindow:      1,
+		TOTPDrift:       2 * time.Minute,
+		TOTPSkewSearch:  20,
+		PendingLife:     10 * time.Minute,
+
+		SMSUser:        []Limit{{3, 10 * time.Minute}, {5, time.Hour}, {10, 24 * time.Hour}},
+		SMSNumber:      []Limit{{3, 10 * time.Minute}, {6, 24 * time.Hour}},
+		SMSPrefix:      Limit{20, time.Hour},
+		PrefixShare:    4,
+		SMSBudgetFloor: 50,
+		SMSBudgetShare: 0.5,
+		SMSBudgetPer:   24 * time.Hour,
+		BreakerSends:   20,
+		BreakerRate:    0.30,
+		BreakerBlock:   24 * time.Hour,
+		VoiceNumber:    []Limit{{2, time.Hour}, {4, 24 * time.Hour}},
+		MailAddress:    []Limit{{3, time.Hour}, {6, 24 * time.Hour}},
+		MailUser:       Limit{5, time.Hour},
+
+		Countries:      []string{"US"},
+		DefaultCountry: "US",
+		NumberSharers:  3,
+		AllowVoIP:      true,
+
+		Required:          1,
+		Recommended:       2,
+		QuestionsEnabled:  true,
+		QuestionsPicked:   3,
+		AnswerMin:         3,
+		AnswerMax:         64,
+		RecoveryCodes:     10,
+		RecoveryCodeChars: 16,
+		ProofFresh:        15 * time.Minute,
+		HoldNew:           24 * time.Hour,
+		HoldLink:          24 * time.Hour,
+
+		ArgonMemoryKiB: 19456,
+		ArgonTime:      2,
+		ArgonThreads:   1,
+		HashWorkers:    2,
+		HashPerson:     Limit{20, time.Hour},
+
+		ImportGonePeople: 20,
+		ImportGoneShare:  0.05,
+
+		EventIDs:      7 * 24 * time.Hour,
+		Outbox:        30 * 24 * time.Hour,
+		GivenUp:       14 * day,
+		Audit:         400 * 24 * time.Hour,
+		ChallengeKeep: 24 * time.Hour,
+		Conversations: 90 * 24 * time.Hour,
+		LinksUnused:   400 * 24 * time.Hour,
+		RemovedKeep:   90 * 24 * time.Hour,
+		Backups:       35 * day,
+
+		ChatBurst:        Limit{20, 10 * time.Second},
+		ChatRate:         Limit{1, 2 * time.Second},
+		ConversationIdle: 30 * time.Minute,
+
+		WebBurst:      Limit{60, time.Minute},
+		WebRate:       Limit{1, 5 * time.Second},
+		LinkOpens:     Limit{10, time.Minute},
+		WebFailures:   Limit{30, 5 * time.Minute},
+		WebPause:      30 * time.Minute,
+		SessionIdle:   30 * time.Minute,
+		SessionLife:   8 * time.Hour,
+		SharedIdle:    90 * time.Second,
+		LinkLife:      10 * time.Minute,
+		PageLife:      10 * time.Minute,
+		SignInFresh:   5 * time.Minute,
+		LinkCodeChars: 8,
+		LinkCodeLife:  10 * time.Minute,
+		LinkCodeTries: 5,
+	}
+}
