@@ -92,10 +92,22 @@ type Begin struct {
 
 // AgentAct is what somebody at the help desk does in a person's conversation.
 type AgentAct struct {
-	By   PersonID // the agent
-	Name string   // as people see it: "Maria, help desk"
-	Text string   // a line for the person; may be empty
-	Do   string   // an action that the desk knows, or empty
+	Ticket   string
+	By       PersonID // the agent; empty: the desk itself
+	Revision int64    // of the ticket, as the agent has seen it; 0: any
+	Do       string   // an action that the desk knows
+	Text     string   // a line for the person or for the desk; may be empty
+	Flow     string   // where the person is sent back to; empty: where they were
+	Step     string
+	To       PersonID // to whom it is given
+}
+
+// DeskAnswer is where the desk has an event go. The zero value: nobody answers it.
+type DeskAnswer struct {
+	Engine bool     // the engine takes it
+	Begin  *Begin   // the engine takes this in place of it: a hand-back
+	Say    *Message // said in the conversation, when the engine takes nothing
+	Author string   // who says it; empty: the bot
 }
 
 // SignalMoved is the name of the signal to a conversation that its person went

@@ -44,7 +44,7 @@ type Tx interface {
 	TallyTx
 	AuditTx
 	AlertTx
-	DeskTx
+	TicketTx
 	RegistrationTx
 	DirectoryTx
 	PassTx
@@ -230,6 +230,7 @@ type OutboxTx interface {
 
 // News is what a commit means for whoever sends or watches.
 type News struct {
+	Ticket       string // a ticket that was changed; the rest is empty then
 	Channel      ChannelID
 	Conversation ConversationID
 	// Waits: a row waits there to be claimed. Else one was said whose channel
@@ -373,6 +374,8 @@ const (
 	// AlertTripwire: too many wrong proofs in the whole organisation. As long
 	// as it stands, changes need more proof.
 	AlertTripwire AlertKind = "tripwire"
+	// AlertAsked: an agent wanted to ask a person for a code or a password.
+	AlertAsked AlertKind = "asked"
 )
 
 // An Alert is something that an operator has to know. There is one of a kind
@@ -399,26 +402,6 @@ type AlertTx interface {
 	DropAlert(kind AlertKind, p PersonID) error // no error when there is none
 }
 
-// A Request asks for a person. The desk itself comes later; this is its door.
-type Request struct {
-	ID           string // short, quotable on the phone: "K7M-2QP"
-	Person       PersonID
-	Conversation ConversationID
-	Flow, Step   string
-	Error        string // Session.Error
-	Lang         string
-	At           time.Time
-	ClosedAt     time.Time
-}
-
-// DeskTx keeps requests.
-type DeskTx interface {
-	OpenRequest(r *Request) error
-	// RequestOf finds the open request of a conversation; ErrNotFound.
-	RequestOf(c ConversationID) (*Request, error)
-	Requests(limit int) ([]Request, error) // open ones, oldest first
-}
-
 // OperatorTx changes a person as a whole: what operators' commands and a freeze
 // need.
 type OperatorTx interface {
@@ -435,9 +418,9 @@ type OperatorTx interface {
 	// ClearSaid deletes what was said in a conversation, sent or not. What has
 	// to be taken back at the platform keeps its row, without the text.
 	ClearSaid(c ConversationID) error
-	// CloseRequests closes the open requests of a person that came from a flow,
+	// CloseTickets closes the open tickets of a person that came from a flow,
 	// and returns how many it were.
-	CloseRequests(p PersonID, flow string) (int, error)
+	CloseTickets(p PersonID, flow string) (int, error)
 	// RenamePerson gives a person another id everywhere: identities, methods,
 	// counters, requests, waiting jobs, and whom they manage. What is sealed at a place that names the
 	// person goes through reseal. Codes are not moved: void them first. It
@@ -457,7 +440,7 @@ type OperatorTx interface {
 
 // Erased counts the rows that ErasePerson deleted.
 type Erased struct {
-	Accounts, Conversations, Messages, Methods, Codes, Passes, Counters, Requests, Jobs int
+	Accounts, Conversations, Messages, Methods, Codes, Passes, Counters, Tickets, Jobs int
 	// LeftOut says that imports and syncs leave the id out from now on.
 	LeftOut bool
 }

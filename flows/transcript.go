@@ -32,6 +32,7 @@ import (
 //	>[id@3]                     presses a choice of prompt 3
 //	>{form field=value}         sends a private form; without fields it is closed
 //	open                        opens the conversation without a word
+//	begin flow a=1              the program begins a flow, after a talk with the desk
 //	! undelivered c1 a=1        a signal, with what it is about ("." = the step's own)
 //	< line                      what the bot says, line by line, {fact} filled in;
 //	                            with … at its end a beginning is enough, and as the
@@ -165,6 +166,20 @@ func (p *player) do(line string) error {
 		return nil
 	case line == "open":
 		return p.turn(bot.Event{Kind: bot.Open})
+	case strings.HasPrefix(line, "begin "):
+		flow, rest, _ := strings.Cut(strings.TrimSpace(line[6:]), " ")
+		facts, err := p.facts(rest)
+		if err != nil {
+			return err
+		}
+		b := &bot.Begin{Flow: flow, Back: true}
+		for _, f := range facts {
+			b.Facts = append(b.Facts, bot.Fact{Name: f.name, Value: f.value})
+		}
+		if err := p.set.Begins(&p.s, b); err != nil {
+			return p.fail("%v", err)
+		}
+		return p.turn(bot.Event{Kind: bot.Start, Begin: b})
 	case strings.HasPrefix(line, "fact "):
 		facts, err := p.facts(line[5:])
 		p.set.Catalogue.Facts = maps.Clone(p.set.Catalogue.Facts)

@@ -1,5 +1,5 @@
 // Package store keeps everything: conversations, the outbox, people, methods,
-// challenges, passes, tallies, the audit record, requests and durable jobs. It
+// challenges, passes, tallies, the audit record, tickets and durable jobs. It
 // implements bot.Store on SQLite and on PostgreSQL.
 //
 // It is in charge of durability and of atomicity: what one function of Turn or

@@ -109,14 +109,14 @@ func (t *tx) ClearSaid(c bot.ConversationID) error {
 	return wrap("delete what was said", err)
 }
 
-// CloseRequests implements bot.OperatorTx.
-func (t *tx) CloseRequests(p bot.PersonID, flow string) (int, error) {
+// CloseTickets implements bot.OperatorTx.
+func (t *tx) CloseTickets(p bot.PersonID, flow string) (int, error) {
 	x, err := t.rare()
 	if err != nil {
 		return 0, err
 	}
-	n, err := x.do(`UPDATE request SET closed_at = $3 WHERE person = $1 AND flow = $2 AND closed_at = 0`, string(p), flow, t.ms)
-	return int(n), wrap("close requests", err)
+	n, err := x.do(`UPDATE ticket SET closed_at = $3, state = 3, revision = revision + 1 WHERE person = $1 AND flow = $2 AND closed_at = 0`, string(p), flow, t.ms)
+	return int(n), wrap("close tickets", err)
 }
 
 // personTallies are the counters of a person by the forms that their keys have:
@@ -188,7 +188,10 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 		// A sync that does not have the new id yet must not miss it.
 		`UPDATE person SET id = $2, synced = 0 WHERE id = $1`,
 		`UPDATE identity SET person = $2 WHERE person = $1`,
-		`UPDATE request SET person = $2 WHERE person = $1`,
+		`UPDATE ticket SET person = $2 WHERE person = $1`,
+		`UPDATE ticket SET agent = $2 WHERE agent = $1`,
+		`UPDATE ticket_line SET agent = $2 WHERE agent = $1`,
+		`UPDATE agent SET person = $2 WHERE person = $1`,
 		// A closed code is good for nothing; it only tells an old code from a wrong one.
 		`UPDATE challenge SET person = $2 WHERE person = $1`,
 		`INSERT INTO tally (bucket, key, at, n) SELECT bucket,
@@ -216,7 +219,7 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 	if err := t.moveRef(x, old, now); err != nil {
 		return err
 	}
-	for _, table := range []string{"pass", "request"} { // of "this was not me"
+	for _, table := range []string{"pass", "ticket"} { // of "this was not me"
 		_, err := x.do(`UPDATE `+table+` SET conversation = $2 WHERE conversation = $1`, string(bot.NotMeConversation(old)), string(bot.NotMeConversation(now)))
 		if err != nil {
 			return wrap("rename the conversation of a "+table, err)
@@ -343,8 +346,13 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		{nil, `DELETE FROM method_secret WHERE method IN ` + among, methods},
 		{&n.Methods, `DELETE FROM method WHERE person = $1`, person},
 		{&n.Codes, `DELETE FROM challenge WHERE person = $1`, person},
-		{&n.Requests, `DELETE FROM request WHERE person = $1`, person},
-		{nil, `DELETE FROM request WHERE conversation IN ` + among, convs},
+		{nil, `DELETE FROM ticket_line WHERE ticket IN (SELECT id FROM ticket WHERE person = $1)`, person},
+		{nil, `DELETE FROM ticket_line WHERE ticket IN (SELECT id FROM ticket WHERE conversation IN ` + among + `)`, convs},
+		{&n.Tickets, `DELETE FROM ticket WHERE person = $1`, person},
+		{nil, `DELETE FROM ticket WHERE conversation IN ` + among, convs},
+		{nil, `UPDATE ticket SET agent = '' WHERE agent = $1`, person},
+		{nil, `UPDATE ticket_line SET agent = '' WHERE agent = $1`, person},
+		{nil, `DELETE FROM agent WHERE person = $1`, person},
 		{&n.Counters, `DELETE` + personTallies, person},
 		{nil, `DELETE` + ownTallies, array(slices.Concat(w.keys, w.codes, w.methods))},
 		{nil, `DELETE FROM alert WHERE person = $1`, person},
@@ -413,7 +421,7 @@ func (w *erasure) collect() (err error) {
 	// person once and are nobody's now.
 	var convs []string
 	texts(&convs, `SELECT c.id FROM conversation c WHERE c.id IN (
-			SELECT conversation FROM challenge WHERE person = $1 UNION SELECT conversation FROM request WHERE person = $1
+			SELECT conversation FROM challenge WHERE person = $1 UNION SELECT conversation FROM ticket WHERE person = $1
 			UNION SELECT conversation FROM method WHERE person = $1)
 		AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id AND i.person <> $1)
 		UNION SELECT c.id FROM conversation c JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id WHERE i.person = $1`)
@@ -423,7 +431,7 @@ func (w *erasure) collect() (err error) {
 	for _, c := range convs {
 		w.convs = append(w.convs, bot.ConversationID(c))
 	}
-	w.convs = append(w.convs, bot.NotMeConversation(w.p)) // of no chat, but there are passes and a request
+	w.convs = append(w.convs, bot.NotMeConversation(w.p)) // of no chat, but there are passes and a ticket
 	slices.Sort(w.convs)
 	w.convs = slices.Compact(w.convs)
 	for _, c := range w.convs {

@@ -24,7 +24,7 @@ type Ages struct {
 	// somebody whose account on the channel is linked, the last one stays.
 	Conversations time.Duration
 	Links         time.Duration // of accounts that have written nothing since
-	Removed       time.Duration // removed methods and closed requests
+	Removed       time.Duration // removed methods and closed tickets with what was said
 	Audit         time.Duration // lines of the record; the chain is sealed anew at its beginning, once a day
 	// Passing are channels whose accounts are browsers: such a link goes with
 	// its conversation.
@@ -35,7 +35,7 @@ type Ages struct {
 type Pruned struct {
 	Events, Outbox, Inbound, Challenges, Tallies, Passes int
 
-	GivenUp, Conversations, Browsers, Links, Methods, Requests, Audit int
+	GivenUp, Conversations, Browsers, Links, Methods, Tickets, Audit int
 }
 
 const (
@@ -78,7 +78,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		{ages.Outbox, &n.Inbound, "inbound", []string{"channel", "id"}, `given_up <> 0 AND given_up < $%[1]d`},
 		{ages.Challenges, &n.Challenges, "challenge", []string{"id"}, `(expires_at < $%[1]d OR closed_at <> 0 AND closed_at < $%[1]d)`},
 		{ages.Passes, &n.Passes, "pass", nil, `expires_at < $%[1]d`},
-		{ages.Removed, &n.Requests, "request", []string{"id"}, `closed_at <> 0 AND closed_at < $%[1]d`},
+		{ages.Removed, &n.Tickets, "ticket", []string{"id"}, `closed_at <> 0 AND closed_at < $%[1]d`},
 		{ages.Removed, &n.Methods, "method", []string{"id"}, `state = 2 AND removed_at < $%[1]d AND created_at < $%[1]d AND used_at < $%[1]d`},
 		{ages.Links, &n.Links, "identity", []string{"channel", "user_id"}, `channel NOT IN (` + passing + `) AND ` + idle},
 		{talks, &n.Browsers, "identity", []string{"channel", "user_id"}, `channel IN (` + passing + `) AND ` + idle},
@@ -86,7 +86,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1 AND o.owner = 0)
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.live = 1 AND o.owner <> 0)
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.kept = 1)
-			AND NOT EXISTS (SELECT 1 FROM request r WHERE r.conversation = conversation.id AND r.closed_at = 0)
+			AND NOT EXISTS (SELECT 1 FROM ticket k WHERE k.conversation = conversation.id AND k.closed_at = 0)
 			AND (NOT EXISTS (SELECT 1 FROM identity i WHERE i.channel = conversation.channel AND i.user_id = conversation.user_id)
 				OR EXISTS (SELECT 1 FROM conversation n WHERE n.channel = conversation.channel AND n.user_id = conversation.user_id AND n.updated > conversation.updated))`},
 	} {
@@ -101,6 +101,15 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		}
 		if err != nil {
 			return n, err
+		}
+	}
+	if n.Tickets > 0 {
+		err := db.update(ctx, func(t *tx) error {
+			_, err := t.c.(texter).do(`DELETE FROM ticket_line WHERE NOT EXISTS (SELECT 1 FROM ticket k WHERE k.id = ticket_line.ticket)`)
+			return err
+		})
+		if err != nil {
+			return n, wrap("prune the lines of tickets", err)
 		}
 	}
 	if ages.GivenUp > 0 {

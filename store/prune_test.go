@@ -72,8 +72,8 @@ func TestRetentionOfEverything(t *testing.T) {
 		update(t, db, func(tx bot.Tx) error {
 			m := bot.Method{ID: "gone", Person: "ann", Kind: bot.Recovery, State: bot.Active, ProvenAt: tx.Now()}
 			return errors.Join(
-				tx.OpenRequest(&bot.Request{ID: "open", Conversation: "web:waiting"}),
-				tx.OpenRequest(&bot.Request{ID: "closed", Conversation: "web:x", ClosedAt: tx.Now()}),
+				tx.PutTicket(&bot.Ticket{ID: "open", Conversation: "web:waiting"}),
+				tx.PutTicket(&bot.Ticket{ID: "closed", Conversation: "web:x", State: bot.TicketDropped}),
 				tx.Say(&bot.OutboxRow{Conversation: "web:said", Seq: 1}), // never delivered
 				tx.PutMethod(&m), tx.PutSecrets("gone", []bot.MethodSecret{{Method: "gone", No: 1}}),
 				tx.PutMethod(&bot.Method{ID: "kept", Person: "ann", Kind: bot.Phone, State: bot.Active, ProvenAt: tx.Now()}),
@@ -92,7 +92,7 @@ func TestRetentionOfEverything(t *testing.T) {
 		prune(store.Pruned{})
 
 		now = now.Add(2 * day) // day 91
-		prune(store.Pruned{Browsers: 5, Conversations: 6, Requests: 1})
+		prune(store.Pruned{Browsers: 5, Conversations: 6, Tickets: 1})
 		err := db.View(context.Background(), func(tx bot.Tx) error {
 			ids, err := tx.IdentitiesOf("ann")
 			if err != nil || len(ids) != 2 || ids[0].Channel != "slack" || ids[1].Channel != "slack" {

@@ -31,6 +31,7 @@ const (
 	resealSecrets    = "secret"
 	resealChallenges = "challenge"
 	resealInbound    = "inbound"
+	resealTickets    = "ticket"
 	resealRefs       = "reference" // of people in the audit record: bound by a key, not sealed
 )
 
@@ -64,6 +65,8 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			done, after, err = w.challenges(after)
 		case resealInbound:
 			done, after, err = w.inbound(after)
+		case resealTickets:
+			done, after, err = w.tickets(after)
 		case resealRefs:
 			done, after, err = w.refs(after)
 		default:
@@ -73,7 +76,7 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			return err
 		}
 		if done < batch { // this table is through
-			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealRefs}
+			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealTickets, resealTickets: resealRefs}
 			table, after = next[table], ""
 		}
 		more = table != ""
@@ -209,6 +212,39 @@ func (w *resealWalk) inbound(after string) (int, string, error) {
 		}
 	}
 	return len(rows), after, err
+}
+
+// tickets renews what tickets keep sealed, and their lines.
+func (w *resealWalk) tickets(after string) (int, string, error) {
+	type line struct {
+		no   int64
+		body []byte
+	}
+	tickets, err := w.t.tickets(`WHERE id > $1 ORDER BY id LIMIT $2 /*postgres FOR UPDATE*/`, after, int64(w.batch))
+	for i := range tickets {
+		if err != nil {
+			break
+		}
+		q := &tickets[i]
+		after = q.ID
+		var changed bool
+		if q.Contact, changed, err = w.renew(q.Place(), q.Contact); err == nil && changed {
+			_, err = w.c.do(`UPDATE ticket SET contact = $2 WHERE id = $1`, q.ID, q.Contact)
+		}
+		var lines []line
+		if err == nil {
+			err = w.c.ask(`SELECT no, body FROM ticket_line WHERE ticket = $1 ORDER BY no`, func(r row) { lines = append(lines, line{r.int(0), r.blob(1)}) }, q.ID)
+		}
+		for _, l := range lines {
+			if err != nil {
+				break
+			}
+			if l.body, changed, err = w.renew(q.Place(), l.body); err == nil && changed {
+				_, err = w.c.do(`UPDATE ticket_line SET body = $3 WHERE ticket = $1 AND no = $2`, q.ID, l.no, l.body)
+			}
+		}
+	}
+	return len(tickets), after, err
 }
 
 // refs binds references with the newest key that are bound with another one.

@@ -97,9 +97,6 @@ const (
 	auditLines
 	auditNamed
 	auditCut
-	requestPut
-	requestOf
-	requestsOpen
 	passPut
 	passGet
 	passSpend
@@ -133,7 +130,6 @@ const (
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
-	requestColumns   = `id, person, conversation, flow, step, error, lang, at, closed_at`
 	passColumns      = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
 	auditColumns     = `seq, at, ref, actor, action, subject, channel, evidence, prev, hash, key, was`
 )
@@ -356,13 +352,6 @@ var statements = [stmtCount]string{
 	auditNamed: `SELECT ` + auditColumns + `, coalesce((SELECT p.id FROM person p WHERE p.ref = a.ref AND p.ref <> ''), '')
 		FROM audit a WHERE seq >= $1 ORDER BY seq LIMIT $2`,
 	auditCut: `DELETE FROM audit WHERE seq <= $1`,
-
-	requestPut: `INSERT INTO request (` + requestColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (id) DO UPDATE SET person = excluded.person, flow = excluded.flow, step = excluded.step, error = excluded.error,
-		lang = excluded.lang, at = excluded.at, closed_at = excluded.closed_at
-		WHERE request.conversation = excluded.conversation`,
-	requestOf:    `SELECT ` + requestColumns + ` FROM request WHERE conversation = $1 AND closed_at = 0`,
-	requestsOpen: `SELECT ` + requestColumns + ` FROM request WHERE closed_at = 0 ORDER BY at, id LIMIT $1`,
 
 	// What was spent stays spent, whoever writes an old copy.
 	passPut: `INSERT INTO pass (` + passColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -56,10 +56,10 @@ func newHouse(t *testing.T, change ...func(h *house)) *house {
 		"store_ios": "https://ios.example", "store_android": "https://android.example", "trouble_url": "https://trouble.example", "reset_url": "",
 		"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
 	}}
-	for _, s := range desk.New().Specs() {
+	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s
 	}
-	for _, f := range desk.New().Forms() {
+	for _, f := range desk.New(desk.Options{}).Forms() {
 		cat.Forms[f.Name] = f
 	}
 	var err error

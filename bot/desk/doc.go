@@ -1,8 +1,30 @@
-// Package desk is the door to people: it takes down that somebody asks for a
-// person, with the step, the last error and the language, under a number that
-// can be said on the phone.
+// Package desk is the help desk: who asked for a person, who helps them, what
+// was said between the two, and the way back to the script.
 //
-// It must not talk to agents, open tickets or change who owns a conversation;
-// the desk itself comes later and starts from these requests. A request holds
-// no text that the person typed.
+// It is in charge of tickets and of the conversations that an agent has. It asks
+// in the transaction of each act who the agent is and what the ticket has become,
+// so that of two who do the same thing one wins and the other is told. It must
+// not show anything, know a platform, or touch a method: pages, channels and
+// commands stand before it.
+//
+// # States of a ticket
+//
+//	            asks               take, say
+//	person ──────────▶ waiting ──────────────────▶ taken ──────────▶ solved
+//	                     │  ▲                        │     solve        │
+//	                     │  └──────── requeue ───────┤                  │
+//	          needs      ▼            (also: silent) │      reopen      │
+//	          nobody  dropped         taken ◀────────┴──────────────────┘
+//
+// Beside its state, a ticket's conversation is the bot's or the desk's
+// (bot.Session.Owner). It is the desk's from an agent's first line until the
+// agent sends the person back, or the person ends the chat. Meanwhile the bot says
+// nothing, except where a code or a password would be shown to a person.
+//
+// # What is kept
+//
+// Lines are sealed with the vault, those of the person without anything that
+// looks like a code or a password. A ticket itself holds no text that anybody
+// typed. With Options.Agents false there is a number for the telephone and
+// nothing else: requests are counted, and nobody answers in the chat.
 package desk

@@ -181,7 +181,7 @@ func newScene(t *testing.T, gateOff bool) *scene {
 	s.withSecond()
 	s.Verify.Senders = map[bot.Via]bot.Sender{bot.SMS: s, bot.Voice: s, bot.Mail: s}
 	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: shippedFacts}
-	for _, c := range desk.New().Specs() {
+	for _, c := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[c.Name] = c
 	}
 	set, err := flows.Load(library.FS, nil, cat)

@@ -95,13 +95,13 @@ const (
 // number. A freeze makes one that is open already worse.
 func (r *Room) askDesk(tx bot.Tx, p *bot.Person, flow, step, reason, lang string) (string, error) {
 	conv := bot.NotMeConversation(p.ID)
-	q, err := tx.RequestOf(conv)
+	q, err := tx.TicketOf(conv)
 	switch {
 	case err == nil && (q.Flow == flow || flow == flowNotMe):
 		return q.ID, nil
 	case err == nil:
 		q.Flow, q.Step, q.Error = flow, step, reason
-		if err := tx.OpenRequest(q); err != nil {
+		if err := tx.PutTicket(q); err != nil {
 			return "", fmt.Errorf("enroll: request: %w", err)
 		}
 		return q.ID, nil
@@ -113,5 +113,5 @@ func (r *Room) askDesk(tx bot.Tx, p *bot.Person, flow, step, reason, lang string
 	if p.Lang != "" {
 		lang = p.Lang
 	}
-	return r.AskDesk(tx, bot.Request{Person: p.ID, Conversation: conv, Flow: flow, Step: step, Error: reason, Lang: lang})
+	return r.AskDesk(tx, bot.Ticket{Person: p.ID, Conversation: conv, Flow: flow, Step: step, Error: reason, Lang: lang})
 }

@@ -128,7 +128,7 @@ func TestPress(t *testing.T) {
 	if proofs != 0 {
 		t.Error("the proof of before counts")
 	}
-	req := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Request, error) { return tx.Requests(10) })
+	req := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })
 	if len(req) != 1 || req[0].Person != roomtest.AnnID || req[0].Error != enroll.RequestNotMe || req[0].Step != "method.proven" {
 		t.Errorf("requests %+v", req)
 	}

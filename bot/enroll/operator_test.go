@@ -30,9 +30,9 @@ func bothStores(t *testing.T, test func(*rig)) {
 // with a code on its way and a web session open in each chat.
 func newOperated(r0 *roomtest.Rig) *rig {
 	r := &rig{r0}
-	r.Enroll.AskDesk = func(tx bot.Tx, q bot.Request) (string, error) {
+	r.Enroll.AskDesk = func(tx bot.Tx, q bot.Ticket) (string, error) {
 		q.ID, q.At = "request of "+string(q.Person), tx.Now()
-		return q.ID, tx.OpenRequest(&q)
+		return q.ID, tx.PutTicket(&q)
 	}
 	r.Enroll.Afresh = func(*bot.Conversation) []byte { return []byte(`{"afresh":1}`) }
 	r.Talk("c2", "u2")
@@ -241,7 +241,7 @@ func TestFreeze(t *testing.T) {
 		r.recorded("person.frozen")
 		same(r, "methods", len(r.Methods(bot.Active)), 2)
 		r.showsNothing("frozen")
-		q := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Request, error) { return tx.RequestOf(bot.NotMeConversation(roomtest.AnnID)) })
+		q := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Ticket, error) { return tx.TicketOf(bot.NotMeConversation(roomtest.AnnID)) })
 		if q.Person != roomtest.AnnID || q.Flow != "freeze" {
 			r.Errorf("request %+v", q)
 		}
@@ -254,7 +254,7 @@ func TestFreeze(t *testing.T) {
 		r.recorded("person.unfrozen")
 		r.Want("person.known", "", "known")
 		r.Want("methods.list", "", "some")
-		if n := len(roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Request, error) { return tx.Requests(10) })); n != 0 {
+		if n := len(roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })); n != 0 {
 			r.Errorf("%d requests are open", n)
 		}
 		r.Clock.Advance(time.Hour)

@@ -54,7 +54,7 @@ type Deps struct {
 	Question func(lang, id string) string
 	// AskDesk takes down a request to the help desk and gives its number. Nil:
 	// nobody is asked.
-	AskDesk func(tx bot.Tx, q bot.Request) (number string, err error)
+	AskDesk func(tx bot.Tx, q bot.Ticket) (number string, err error)
 	// Afresh gives the state of a conversation that forgets everything about its
 	// person. Nil: unlinking leaves it as it is.
 	Afresh func(c *bot.Conversation) []byte

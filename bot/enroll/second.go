@@ -123,7 +123,7 @@ func (r *Room) thaw(tx bot.Tx, p bot.PersonID) error {
 	if err := tx.SetFrozen(p, time.Time{}); err != nil {
 		return fmt.Errorf("enroll: end a freeze: %w", err)
 	}
-	if _, err := tx.CloseRequests(p, flowFreeze); err != nil {
+	if _, err := tx.CloseTickets(p, flowFreeze); err != nil {
 		return fmt.Errorf("enroll: request of a freeze: %w", err)
 	}
 	return nil

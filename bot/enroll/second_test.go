@@ -268,7 +268,7 @@ func TestStartAgain(t *testing.T) {
 		if len(ways) < told || slices.Contains(ways, string(r.Conv.ID)) || !slices.Contains(ways, string(home.ID)) {
 			r.Errorf("told by %q, the freeze by %d ways", ways, told)
 		}
-		if n := len(roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Request, error) { return tx.Requests(10) })); n != 0 {
+		if n := len(roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })); n != 0 {
 			r.Errorf("%d requests are open", n)
 		}
 		if oc := r.Do("person.thaw", ""); oc.Name != "no" || len(r.audited(roomtest.AnnID, "person.unfrozen")) != 1 {

@@ -39,7 +39,7 @@ func newHouse(t *testing.T, signIn string) *house {
 	h := &house{rig: newRig(t), chat: bottest.NewAdapter("test")}
 	h.Enroll.SignIn = signIn
 	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: shippedFacts}
-	for _, s := range desk.New().Specs() {
+	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s
 	}
 	set, err := flows.Load(library.FS, nil, cat)

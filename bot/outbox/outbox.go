@@ -40,6 +40,10 @@ type Options struct {
 	Beat         time.Duration // how often a process that is not alone says that it lives; dead after four, nothing sent after 2⅔ (750 ms)
 
 	Budget  bot.Budget  // what campaigns are claimed by, on a bot.Paced adapter; nil: as much as there is room for
+	// Ticket is told of each ticket of the help desk that was changed, in this
+	// process or another. It returns at once. Nil: nobody wants to know.
+	Ticket func(id string)
+
 	Phrases bot.Phrases // for "outbox.left_out"; nil: plain English
 
 	// Clock tells the age of rows; it should go with the store's. Waits are

@@ -125,7 +125,7 @@ func (b *Outbox) heard(news []bot.News) {
 	look, now := news == nil, b.o.Clock()
 	for _, n := range news {
 		switch q := b.queues[n.Conversation]; {
-		case !n.Waits:
+		case n.Ticket != "", !n.Waits:
 		case n.Due.After(now):
 			b.lookAt(n.Due)
 		case q != nil:
@@ -140,6 +140,9 @@ func (b *Outbox) heard(news []bot.News) {
 	}
 	b.mu.Unlock()
 	for _, n := range news {
+		if n.Ticket != "" && b.o.Ticket != nil {
+			b.o.Ticket(n.Ticket)
+		}
 		if ch := b.channels[n.Channel]; ch != nil && !n.Waits {
 			if w, ok := ch.adapter.(bot.Watched); ok {
 				w.Said(n.Conversation)

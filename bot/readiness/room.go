@@ -11,7 +11,7 @@ import (
 	"latchkey/bot"
 )
 
-// RequestToken is bot.Request.Error of people who need a device that shows
+// RequestToken is bot.Ticket.Error of people who need a device that shows
 // codes: nobody but the organisation can give them one. The script get_in puts
 // it into the slot need.
 const RequestToken = "needs_token"

@@ -117,8 +117,8 @@ func TestAnswer(t *testing.T) {
 	h := newHouse(t, func(o *turn.Options) {
 		o.Engine, o.Clock, o.Keeps = ear{}, clock.Now, map[bot.ChannelID]bool{ch: true}
 		o.Burst, o.Rate = policy.Limit{N: 8, Per: 10 * time.Second}, policy.Limit{N: 1, Per: 2 * time.Second}
-		o.Desk = desk(func(_ bot.Tx, _ *bot.Conversation, _ *bot.Session, ev *bot.Event) (turn.Route, error) {
-			return turn.Route{Engine: ev.Text == "bot" || ev.TooFast}, nil
+		o.Desk = desk(func(_ bot.Tx, _ *bot.Conversation, _ *bot.Session, ev *bot.Event) (bot.DeskAnswer, error) {
+			return bot.DeskAnswer{Engine: ev.Text == "bot" || ev.TooFast}, nil
 		})
 	})
 	n := 0

@@ -38,14 +38,7 @@ type Marker interface {
 // only: about every event there, the outcomes of codes included, and about every
 // event of an agent anywhere. It may change s.Owner.
 type Desk interface {
-	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (Route, error)
-}
-
-// A Route is where an event goes. The zero Route: nobody answers it.
-type Route struct {
-	Engine bool         // the engine takes it
-	Begin  *bot.Begin   // the engine takes this in place of it: a hand-back
-	Say    *bot.Message // said in the conversation, when the engine takes nothing
+	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
 }
 
 // Options of a Room. Store, Engine, Catalogue and Outbox are needed.

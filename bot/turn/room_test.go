@@ -309,9 +309,9 @@ func TestSignal(t *testing.T) {
 // answers: words, buttons, forms, the outcomes of codes, what its agents do.
 func TestDeskIsAskedFirst(t *testing.T) {
 	var seen []string
-	answer := turn.Route{}
+	answer := bot.DeskAnswer{}
 	h := newHouse(t, func(o *turn.Options) {
-		o.Desk = desk(func(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
+		o.Desk = desk(func(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error) {
 			what := ev.Text
 			switch ev.Kind {
 			case bot.Press:
@@ -323,7 +323,7 @@ func TestDeskIsAskedFirst(t *testing.T) {
 			case bot.Start:
 				what = "begin " + ev.Begin.Flow
 			case bot.Agent:
-				what = ev.Agent.Name + ": " + ev.Agent.Text
+				what = string(ev.Agent.By) + ": " + ev.Agent.Text
 			}
 			seen = append(seen, what)
 			switch {
@@ -331,16 +331,16 @@ func TestDeskIsAskedFirst(t *testing.T) {
 				s.Owner = bot.OwnerDesk
 			case ev.Kind == bot.Agent && ev.Agent.Do == "back":
 				s.Owner = bot.OwnerBot
-				return turn.Route{Begin: &bot.Begin{Back: true}}, nil
+				return bot.DeskAnswer{Begin: &bot.Begin{Back: true}}, nil
 			case ev.Kind == bot.Agent:
-				return turn.Route{Say: &bot.Message{Text: ev.Agent.Text}}, nil
+				return bot.DeskAnswer{Say: &bot.Message{Text: ev.Agent.Text}}, nil
 			}
 			return answer, nil
 		})
 	})
 	c := h.talk("a")
 	agent := func(do, text string) *bottest.Conversation {
-		return c.Do(bot.Event{Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Name: "Maria", Text: text, Do: do}})
+		return c.Do(bot.Event{Kind: bot.Agent, Agent: &bot.AgentAct{By: "Maria", Text: text, Do: do}})
 	}
 	c.Say("before").Expect("1: before")
 	agent("take", "").Quiet()
@@ -369,12 +369,12 @@ func TestDeskIsAskedFirst(t *testing.T) {
 func TestDeskThatFailsLosesNothing(t *testing.T) {
 	broken := true
 	h := newHouse(t, func(o *turn.Options) {
-		o.Desk = desk(func(_ bot.Tx, _ *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
+		o.Desk = desk(func(_ bot.Tx, _ *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error) {
 			s.Owner = bot.OwnerDesk
 			if broken {
-				return turn.Route{}, errBroken
+				return bot.DeskAnswer{}, errBroken
 			}
-			return turn.Route{Say: &bot.Message{Text: "taken"}}, nil
+			return bot.DeskAnswer{Say: &bot.Message{Text: "taken"}}, nil
 		})
 	})
 	c := h.talk("a")
@@ -408,9 +408,9 @@ func TestConversationOfADeskThatIsGone(t *testing.T) {
 	c.Quiet()
 }
 
-type desk func(bot.Tx, *bot.Conversation, *bot.Session, *bot.Event) (turn.Route, error)
+type desk func(bot.Tx, *bot.Conversation, *bot.Session, *bot.Event) (bot.DeskAnswer, error)
 
-func (d desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (turn.Route, error) {
+func (d desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error) {
 	return d(tx, c, s, ev)
 }
 

@@ -46,6 +46,7 @@ type turn struct {
 	checkNo int
 	conv    *bot.Conversation
 	session bot.Session
+	author  string // of what the desk says
 	out     bot.Output
 	call    bot.Call
 	rows    []bot.OutboxRow
@@ -97,7 +98,7 @@ func (t *turn) clear() {
 func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 	r := t.room
 	t.called, t.refused, t.moot, t.used, t.fault = true, false, false, false, nil
-	t.conv, t.rows, t.marks = c, t.rows[:0], t.marks[:0]
+	t.conv, t.rows, t.marks, t.author = c, t.rows[:0], t.marks[:0], ""
 	t.out.Reset()
 	if t.with != nil {
 		if err := t.with(tx, c); err != nil {
@@ -157,7 +158,7 @@ func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 		}
 		return true, nil
 	}
-	t.out.Flow, t.out.Step = "desk", ""
+	t.out.Flow, t.out.Step = flowDesk, ""
 	way, err := r.desk.Route(tx, c, &t.session, &t.ev)
 	if err != nil {
 		return false, fmt.Errorf("ask the desk: %w", err)
@@ -167,7 +168,7 @@ func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 		t.begins(way.Begin)
 	case way.Engine && t.ev.Kind != bot.Agent, t.ev.Told():
 	case way.Say != nil:
-		t.out.Message = *way.Say
+		t.out.Message, t.author = *way.Say, way.Author
 		return false, nil
 	default:
 		t.out.Silent = true
@@ -175,6 +176,9 @@ func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 	}
 	return true, nil
 }
+
+// flowDesk is Output.Flow of what the desk answers.
+const flowDesk = "desk"
 
 // begins has the engine take b in place of the event.
 func (t *turn) begins(b *bot.Begin) {
@@ -358,15 +362,19 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation) error {
 			}
 		}
 	}
-	if !t.out.Silent && says(&t.out.Message) {
-		t.rows = append(t.rows, bot.OutboxRow{Conversation: c.ID, Message: t.out.Message, Keep: r.keeps[c.Channel]})
+	heard := t.out.Flow == flowDesk && t.out.Message.Heard != "" && r.keeps[c.Channel]
+	if !t.out.Silent && (says(&t.out.Message) || heard) {
+		t.rows = append(t.rows, bot.OutboxRow{Conversation: c.ID, Author: t.author, Message: t.out.Message, Keep: r.keeps[c.Channel]})
+		if t.author != "" {
+			t.rows[0].Lane = bot.LaneRelay
+		}
 		if !t.rows[0].Keep {
 			t.rows[0].Message.Heard = "" // nobody reads it there
 		}
 		if err := tx.Say(&t.rows[0]); err != nil {
 			return fmt.Errorf("store a message: %w", err)
 		}
-	} else if !t.out.Silent {
+	} else if !t.out.Silent && t.out.Flow != flowDesk {
 		r.log.Error("engine left nothing to say", "flow", t.out.Flow, "step", t.out.Step)
 	}
 	if err := tx.SaveConversation(c); err != nil {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -109,42 +110,111 @@ func testAuditUndone(t *testing.T, s bot.Store) {
 	is(t, "lines", chain(t, s), 20)
 }
 
-func testRequests(t *testing.T, s bot.Store) {
+func testTickets(t *testing.T, s bot.Store) {
 	at := time.UnixMilli(1700000000000).UTC()
-	q := bot.Request{ID: "K7M-2QP", Person: "p", Conversation: "a", Flow: "enroll", Step: "code", Error: "code_wrong", Lang: "es", At: at}
-	update(t, s, func(tx bot.Tx) error { return tx.OpenRequest(&q) })
-	update(t, s, func(tx bot.Tx) error {
-		return tx.OpenRequest(&bot.Request{ID: "B", Conversation: "b", At: at.Add(-time.Second)})
-	})
-	fails(t, "second request of a conversation",
-		s.Update(context.Background(), func(tx bot.Tx) error { return tx.OpenRequest(&bot.Request{ID: "C", Conversation: "a"}) }), bot.ErrConflict)
-	fails(t, "id of another conversation",
-		s.Update(context.Background(), func(tx bot.Tx) error { return tx.OpenRequest(&bot.Request{ID: "B", Conversation: "c"}) }), bot.ErrConflict)
+	q := bot.Ticket{ID: "K7M-2QP", Person: "p", Conversation: "a", Matter: "enroll", Flow: "phone", Step: "code", Error: "code_wrong", Lang: "es", At: at,
+		WaitsSince: at, Words: "delta piano", Contact: []byte("sealed")}
+	put := func(what string, q bot.Ticket, want error) bot.Ticket {
+		t.Helper()
+		var got bot.Ticket
+		err := s.Update(context.Background(), func(tx bot.Tx) error {
+			got = q // fn may run more than once
+			return tx.PutTicket(&got)
+		})
+		if want == nil && err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if want != nil {
+			fails(t, what, err, want)
+		}
+		return got
+	}
+	q = put("new", q, nil)
+	put("another", bot.Ticket{ID: "B", Conversation: "b", At: at.Add(-time.Second)}, nil)
+	put("second open ticket of a conversation", bot.Ticket{ID: "C", Conversation: "a"}, bot.ErrConflict)
+	put("id of another conversation", bot.Ticket{ID: "B", Conversation: "c"}, bot.ErrConflict)
 	view(t, s, func(tx bot.Tx) error {
-		got, err := tx.RequestOf("a")
-		if err != nil || *got != q {
-			t.Errorf("request %+v %v, want %+v", got, err, q)
+		for _, get := range []func() (*bot.Ticket, error){func() (*bot.Ticket, error) { return tx.TicketOf("a") }, func() (*bot.Ticket, error) { return tx.Ticket(q.ID) }} {
+			if got, err := get(); err != nil || !reflect.DeepEqual(*got, q) || got.Revision != 1 {
+				t.Errorf("ticket %+v %v, want %+v", got, err, q)
+			}
 		}
-		_, err = tx.RequestOf("none")
-		fails(t, "request of nobody", err, bot.ErrNotFound)
-		qs, err := tx.Requests(10)
+		_, err := tx.TicketOf("none")
+		fails(t, "ticket of nobody", err, bot.ErrNotFound)
+		_, err = tx.Ticket("none")
+		fails(t, "no such ticket", err, bot.ErrNotFound)
+		qs, err := tx.Tickets(10)
 		if err != nil || len(qs) != 2 || qs[0].ID != "B" || qs[1].ID != q.ID {
-			t.Errorf("requests, oldest first: %+v %v", qs, err)
+			t.Errorf("tickets, oldest first: %+v %v", qs, err)
 		}
-		qs, err = tx.Requests(1)
+		qs, err = tx.Tickets(1)
 		is(t, "limit", len(qs), 1)
 		return err
 	})
-	q.ClosedAt = at.Add(time.Hour)
-	update(t, s, func(tx bot.Tx) error { return tx.OpenRequest(&q) })
+	old := q
+	q.State, q.Agent, q.TakenAt, q.AnsweredAt = bot.TicketTaken, "maria", at.Add(time.Minute), at.Add(2*time.Minute)
+	q = put("taken", q, nil)
+	old.State, old.Agent = bot.TicketTaken, "omar"
+	put("taken by somebody who saw it as it was", old, bot.ErrConflict)
+	q.State, q.Rating = bot.TicketSolved, 3
+	q = put("solved", q, nil)
+	if q.Revision != 3 || q.ClosedAt.IsZero() {
+		t.Errorf("solved %+v", q)
+	}
 	view(t, s, func(tx bot.Tx) error {
-		_, err := tx.RequestOf("a")
-		fails(t, "closed request", err, bot.ErrNotFound)
-		qs, err := tx.Requests(10)
+		_, err := tx.TicketOf("a")
+		fails(t, "closed ticket", err, bot.ErrNotFound)
+		qs, err := tx.Tickets(10)
 		is(t, "open ones", len(qs), 1)
+		if err != nil {
+			return err
+		}
+		if qs, err = tx.ClosedTickets(10); err != nil || len(qs) != 1 || !reflect.DeepEqual(qs[0], q) {
+			t.Errorf("closed %+v %v, want %+v", qs, err, q)
+		}
+		qs, err = tx.TicketsOfPerson("p")
+		is(t, "of the person", len(qs), 1)
 		return err
 	})
-	update(t, s, func(tx bot.Tx) error { return tx.OpenRequest(&bot.Request{ID: "D", Conversation: "a"}) })
+	put("the next one of the conversation", bot.Ticket{ID: "D", Conversation: "a"}, nil)
+
+	lines := []bot.TicketLine{
+		{Ticket: q.ID, Kind: bot.LinePerson, Body: []byte("sealed 1")}, {Ticket: q.ID, Kind: bot.LineAgent, By: "maria", Body: []byte("sealed 2")},
+		{Ticket: "D", Kind: bot.LineNote, By: "maria"}, {Ticket: q.ID, Kind: bot.LineEvent, Code: "solved"},
+	}
+	for i := range lines {
+		update(t, s, func(tx bot.Tx) error { return tx.AddLine(&lines[i]) })
+	}
+	view(t, s, func(tx bot.Tx) error {
+		got, err := tx.Lines(q.ID, 1)
+		if want := []bot.TicketLine{lines[1], lines[3]}; err != nil || !reflect.DeepEqual(got, want) || got[1].No != 3 || got[0].At.IsZero() {
+			t.Errorf("lines %+v %v, want %+v", got, err, want)
+		}
+		return err
+	})
+
+	for _, a := range []bot.DeskAgent{{Person: "omar", Role: bot.RoleAgent, By: "operator:root", Why: "hired"}, {Person: "maria", Role: bot.RoleAgent}, {Person: "maria", Role: bot.RoleAdmin, Why: "head"}} {
+		update(t, s, func(tx bot.Tx) error { return tx.PutAgent(&a) })
+	}
+	view(t, s, func(tx bot.Tx) error {
+		as, err := tx.Agents()
+		if err != nil || len(as) != 2 || as[0].Person != "maria" || as[0].Role != bot.RoleAdmin || as[0].Why != "head" || as[1].By != "operator:root" || as[1].At.IsZero() {
+			t.Errorf("agents %+v %v", as, err)
+		}
+		return err
+	})
+	for range 2 {
+		update(t, s, func(tx bot.Tx) error { return tx.DropAgent("omar") })
+	}
+	view(t, s, func(tx bot.Tx) error {
+		_, err := tx.Agent("omar")
+		fails(t, "an agent no more", err, bot.ErrNotFound)
+		a, err := tx.Agent("maria")
+		if err == nil {
+			is(t, "role", a.Role, bot.RoleAdmin)
+		}
+		return err
+	})
 }
 
 func testEnqueue(t *testing.T, s bot.Store) {

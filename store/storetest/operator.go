@@ -89,10 +89,10 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 				return err
 			}
 		}
-		if err := tx.OpenRequest(&bot.Request{ID: mark, Person: p.ID, Conversation: l.Conv, Flow: "freeze", Error: mark, At: now}); err != nil {
+		if err := tx.PutTicket(&bot.Ticket{ID: mark, Person: p.ID, Conversation: l.Conv, Flow: "freeze", Error: mark, At: now}); err != nil {
 			return err
 		}
-		if err := tx.OpenRequest(&bot.Request{ID: "not-me-" + mark, Person: p.ID, Conversation: bot.NotMeConversation(p.ID), Flow: "not_me", Error: mark, At: now}); err != nil {
+		if err := tx.PutTicket(&bot.Ticket{ID: "not-me-" + mark, Person: p.ID, Conversation: bot.NotMeConversation(p.ID), Flow: "not_me", Error: mark, At: now}); err != nil {
 			return err
 		}
 		if err := tx.RaiseAlert(bot.AlertUntold, p.ID, mark); err != nil {
@@ -148,7 +148,7 @@ func (l *Life) notMe(t testing.TB, tx bot.Tx, id bot.PersonID) {
 	if err != nil || bot.NotMePerson(pass.Conversation) != id {
 		t.Errorf("link of a notice: %+v %v, want one of %s", pass, err, id)
 	}
-	if q, err := tx.RequestOf(bot.NotMeConversation(id)); err != nil || q.Person != id {
+	if q, err := tx.TicketOf(bot.NotMeConversation(id)); err != nil || q.Person != id {
 		t.Errorf("request that says \"this was not me\": %+v %v", q, err)
 	}
 	all, err := tx.Alerts(bot.AlertUntold)
@@ -175,7 +175,7 @@ func (l *Life) whole(t testing.TB, s bot.Store) {
 		if _, err := tx.Pass(l.Pass); err != nil {
 			t.Errorf("session of %s: %v", l.User, err)
 		}
-		if _, err := tx.RequestOf(l.Conv); err != nil {
+		if _, err := tx.TicketOf(l.Conv); err != nil {
 			t.Errorf("request of %s: %v", l.User, err)
 		}
 		cs, _ := tx.OpenChallenges(l.Person.ID, "link", time.Hour)
@@ -267,7 +267,7 @@ func testOperator(t *testing.T, s bot.Store) {
 	})
 	for _, want := range []int{1, 0} {
 		update(t, s, func(tx bot.Tx) error {
-			n, err := tx.CloseRequests(ann.ID, "freeze")
+			n, err := tx.CloseTickets(ann.ID, "freeze")
 			is(t, "closed requests", n, want)
 			return err
 		})
@@ -324,7 +324,7 @@ func testOperator(t *testing.T, s bot.Store) {
 	// Nothing is left, and the neighbour has everything.
 	update(t, s, func(tx bot.Tx) error {
 		n, err := tx.ErasePerson("zz", true)
-		want := bot.Erased{Accounts: 1, Conversations: 1, Messages: 1, Methods: 4, Codes: 2, Counters: 6, Passes: 1, Requests: 2, Jobs: 2, LeftOut: true}
+		want := bot.Erased{Accounts: 1, Conversations: 1, Messages: 1, Methods: 4, Codes: 2, Counters: 6, Passes: 1, Tickets: 2, Jobs: 2, LeftOut: true}
 		is(t, "erased", n, want)
 		return err
 	})

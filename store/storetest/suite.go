@@ -50,7 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"tallies", testTallies},
 		{"audit", testAudit},
 		{"audit undone", testAuditUndone},
-		{"requests", testRequests},
+		{"tickets", testTickets},
 		{"operator", testOperator},
 		{"erased stay away", testErasedStayAway},
 		{"directory", testDirectory},

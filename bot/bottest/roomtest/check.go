@@ -117,6 +117,23 @@ func (s recorder) Update(ctx context.Context, fn func(bot.Tx) error) error {
 	return nil
 }
 
+// Turn implements bot.Store.
+func (s recorder) Turn(ctx context.Context, ev *bot.Event, fn func(bot.Tx, *bot.Conversation) error) error {
+	var jobs []bot.Job
+	var due []time.Time
+	err := s.DB.Turn(ctx, ev, func(tx bot.Tx, c *bot.Conversation) error {
+		jobs, due = nil, nil
+		return fn(Recording{tx, &jobs, &due}, c)
+	})
+	if err != nil {
+		return err
+	}
+	s.rig.mu.Lock()
+	defer s.rig.mu.Unlock()
+	s.rig.Jobs, s.rig.Due = append(s.rig.Jobs, jobs...), append(s.rig.Due, due...)
+	return nil
+}
+
 // Do runs a check; its facts become slots, as in a flow.
 func (r *Rig) Do(check, input string) bot.Outcome {
 	r.Helper()

@@ -59,7 +59,7 @@ func New(t *testing.T, change ...func(*policy.Policy)) *Rig {
 }
 
 // AskDesk takes down a request to the help desk.
-func AskDesk(tx bot.Tx, q bot.Request) (string, error) {
+func AskDesk(tx bot.Tx, q bot.Ticket) (string, error) {
 	id, _, err := desk.Ask(tx, q)
 	return id, err
 }

@@ -42,7 +42,7 @@ func TestTripwireCommand(t *testing.T) {
 	}
 	err = db.Update(t.Context(), func(tx bot.Tx) error {
 		return errors.Join(tx.RaiseAlert(bot.AlertTripwire, "", "60 wrong proofs of 12 people in an hour"), tx.RaiseAlert(bot.AlertUntold, "e-1", "method.removed"),
-			tx.OpenRequest(&bot.Request{ID: "K7M-2QP", Conversation: "not_me|e-1", Flow: "freeze", Step: "method.removed", Error: enroll.RequestNotMe}))
+			tx.PutTicket(&bot.Ticket{ID: "K7M-2QP", Conversation: "not_me|e-1", Flow: "freeze", Step: "method.removed", Error: enroll.RequestNotMe}))
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ last. The number is what they quote on the phone.
 		return withProgram(cmd, s, *file, func(prog *program.Program) error {
 			db := prog.DB
 			return db.View(cmd.Context(), func(tx bot.Tx) error {
-				rs, err := tx.Requests(*limit)
+				rs, err := tx.Tickets(*limit)
 				if err != nil {
 					return err
 				}
@@ -54,7 +54,7 @@ last. The number is what they quote on the phone.
 
 // requestReason says why somebody waits: what went wrong last, or that they said
 // that a change was not theirs.
-func requestReason(r *bot.Request) string {
+func requestReason(r *bot.Ticket) string {
 	if r.Error == readiness.RequestToken {
 		return "not done: needs a token, to sign in to Microsoft 365 or get a new password after 1 February 2027"
 	}

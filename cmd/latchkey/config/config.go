@@ -173,7 +173,11 @@ type HTTP struct {
 
 // Desk is the desk for agents.
 type Desk struct {
-	Enabled bool // people are written to who never wrote, and channels of a team
+	Enabled  bool // agents answer in the chat; people are written to who never wrote, and channels of a team
+	Hours    []string
+	Zone     string
+	Holidays []string
+	Silence  time.Duration // of an agent, after which a ticket goes back into the queue
 }
 
 // Secrets says how secrets are shown to people.

@@ -151,8 +151,16 @@ func Keys() []Key {
 		{Path: "alerts.mail", Kind: "list", list: true, Doc: "Mail addresses of operators: told when nobody could be told of a change on an account, and when the tripwire is pulled.", Example: "security@example.org, oncall@example.org",
 			at: func(c *Config) any { return &c.Alerts }, bad: badMail},
 
-		{Path: "desk.enabled", Kind: "switch", Doc: "Let the bot write to people who never wrote, and into channels of a team: `latchkey manifest` and `latchkey doctor` then ask for the rights that this needs.",
+		{Path: "desk.enabled", Kind: "switch", Doc: "Agents of the help desk answer people in the chat (`latchkey desk grant` says who is one). Also let the bot write to people who never wrote, and into channels of a team: `latchkey manifest` and `latchkey doctor` then ask for the rights that this needs.",
 			at: func(c *Config) any { return &c.Desk.Enabled }},
+		{Path: "desk.hours", Kind: "list", list: true, Doc: "When agents answer, one line for days with the same hours, in desk.zone; hours may go past midnight. Unset: always.", Example: "mon-thu 07:30-12:00 13:00-16:30, fri 07:30-12:00",
+			at: func(c *Config) any { return &c.Desk.Hours }, bad: badHours},
+		{Path: "desk.zone", Kind: "text", Doc: "Time zone of desk.hours and desk.holidays.", Example: "America/New_York",
+			at: func(c *Config) any { return &c.Desk.Zone }, bad: badZone},
+		{Path: "desk.holidays", Kind: "list", list: true, Doc: "Days on which no agent answers.", Example: "2026-12-25, 2027-01-01",
+			at: func(c *Config) any { return &c.Desk.Holidays }, bad: badDay},
+		{Path: "desk.silence", Kind: "duration", Doc: "How long an agent may leave a person's line unanswered before the ticket goes back into the queue, within desk.hours.", Floor: "1m", Cap: "4h",
+			at: func(c *Config) any { return &c.Desk.Silence }},
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
@@ -380,6 +388,29 @@ func badNetwork(v string) (string, string) {
 		return "", ""
 	}
 	return "is neither an IP address nor a network", "write it like 10.0.0.7 or 10.0.0.0/8"
+}
+
+// badHours, badZone and badDay look at one value; what they say together is
+// looked at when all is read.
+func badHours(v string) (string, string) {
+	if _, err := desk.ParseHours("UTC", []string{v}, nil); err != nil {
+		return "is not understood: " + err.Error(), `write it like "mon-fri 07:30-16:30"`
+	}
+	return "", ""
+}
+
+func badZone(v string) (string, string) {
+	if _, err := time.LoadLocation(v); err != nil || v == "" || v == "Local" {
+		return "is no time zone that is known", "write it like America/New_York"
+	}
+	return "", ""
+}
+
+func badDay(v string) (string, string) {
+	if _, err := time.Parse(time.DateOnly, v); err != nil {
+		return "is no day", "write it like 2026-12-25"
+	}
+	return "", ""
 }
 
 var scopeShape = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]{1,100}$`) // RFC 6749 3.3

@@ -50,6 +50,7 @@ type Program struct {
 	Verify  *verify.Room
 	Outbox  *outbox.Outbox
 	Turn    *turn.Room
+	Desk    *desk.Desk    // without desk.enabled it takes requests down and nothing else
 	Inbound *inbound.Room // events that wait for who wrote them
 	budget  *budget.Keeper
 	jobs    *store.Workers
@@ -104,13 +105,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	d.SecondFactor = d.SecondFactorAddress != ""
 	d.Directory, d.Notifier = p.Connections.directoryOr(noDirectory{}), p.Connections.notifierOr(nowhere{})
 	d.Question = func(lang, id string) string { return p.Scripts.Set().ListText("questions", id, lang) }
-	d.Place = func(state []byte, lang string) (flow, title, progress string) {
-		var s bot.Session
-		if turn.DecodeSession(state, &s) != nil {
-			return "", "", "" // the turn in that conversation tells of it
-		}
-		return p.Scripts.Set().Where(&s, lang)
-	}
+	d.Place = p.where
 	d.Texts, d.PressLink = p.Connections.texter, p.Connections.notMe
 	d.MayText = func(tx bot.Tx, person bot.PersonID, e164 string) (bool, error) {
 		return p.Verify.MayText(tx, person, e164)
@@ -125,21 +120,28 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	})
 
 	p.Directory = p.newDirectory()
+	if err := p.newDesk(); err != nil {
+		return nil, err
+	}
 
 	// The way out and the way in.
 	p.DB.KeepTranscripts(p.Connections.keeps)
 	p.Outbox = outbox.New(outbox.Options{
 		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now, Budget: p.budget,
 		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page",
-		Logger: log.With("room", "outbox"),
+		Ticket: p.Desk.Changed, Logger: log.With("room", "outbox"),
 	})
 	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
 	if p.Connections.Unhurried {
 		burst, rate = policy.Limit{}, policy.Limit{}
 	}
 	ready := &readiness.Room{Phrases: p.Scripts, Settings: ReadinessSettings(cfg.Entra)}
+	var agents turn.Desk // nil: no agent answers
+	if cfg.Desk.Enabled {
+		agents = p.Desk
+	}
 	p.Turn = turn.New(turn.Options{
-		Store: p.DB, Engine: p.Scripts, Catalogue: catalogue(cfg, p.Enroll, p.Verify, desk.New(), p.Directory, ready), Outbox: p.Outbox,
+		Store: p.DB, Engine: p.Scripts, Catalogue: catalogue(cfg, p.Enroll, p.Verify, p.Desk, p.Directory, ready), Outbox: p.Outbox, Desk: agents,
 		Gate: p.Enroll.Gate, Phrases: p.Scripts, Burst: burst, Rate: rate, Clock: p.DB.Now, Keeps: p.Connections.keeps,
 		Logger: log.With("room", "turn"),
 	})
@@ -148,6 +150,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	p.Enroll.Connect(p.Turn)
 	p.Verify.Connect(p.Turn)
 	p.Directory.Connect(p.Turn)
+	p.Desk.Connect(p.Turn)
 
 	// What is done later.
 	store.Handle(p.jobs, p.Turn.HandleWait)
@@ -159,6 +162,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	store.Handle(p.jobs, p.Enroll.HandleLapse)
 	store.Handle(p.jobs, p.Enroll.HandleMoved)
 	store.Handle(p.jobs, p.Enroll.HandleAlerts)
+	store.Handle(p.jobs, p.Desk.HandleSilent)
 	if p.Connections.Source != nil {
 		store.Handle(p.jobs, p.Directory.HandleStep)
 		store.Handle(p.jobs, p.Directory.HandleLook)

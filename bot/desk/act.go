@@ -1,0 +1,409 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"latchkey/bot"
+)
+
+// MaxLine is how many runes a line or a note of an agent has at most.
+const MaxLine = 2000
+
+// What an agent can do with a ticket.
+const (
+	DoTake     = "take"     // have it, and begin to talk
+	DoSay      = "say"      // a line for the person; takes a ticket that nobody has
+	DoNote     = "note"     // a line for the desk alone
+	DoTransfer = "transfer" // give it to another agent
+	DoRequeue  = "requeue"  // give it back into the queue
+	DoBack     = "back"     // the person goes on with the script; the ticket stays open
+	DoSolve    = "solve"    // close it; the person goes on with the script
+	DoReopen   = "reopen"   // have one again that is closed
+)
+
+// An Act is one thing that an agent does with a ticket.
+type Act struct {
+	bot.AgentAct
+	// Key names the act among those on its ticket: repeated with the same key it
+	// is done once.
+	Key string
+}
+
+// Do does an act in one transaction: who the agent is, what has become of the
+// ticket and what follows are one. Its errors: a *Refusal, the context's or the
+// store's; then nothing happened.
+func (d *Desk) Do(ctx context.Context, a Act) error {
+	if a.By == "" || a.Key == "" {
+		return refuse(NotAgent)
+	}
+	return d.do(ctx, a)
+}
+
+// requeue is the desk's own act.
+func (d *Desk) requeue(ctx context.Context, ticket, key string) error {
+	err := d.do(ctx, Act{AgentAct: bot.AgentAct{Ticket: ticket, Do: DoRequeue}, Key: key})
+	if r := new(Refusal); errors.As(err, &r) {
+		return nil // somebody was quicker
+	}
+	return err
+}
+
+func (d *Desk) do(ctx context.Context, a Act) error {
+	var q *bot.Ticket
+	var c *bot.Conversation
+	err := d.o.Store.View(ctx, func(tx bot.Tx) (err error) {
+		if q, err = tx.Ticket(a.Ticket); err != nil {
+			if errors.Is(err, bot.ErrNotFound) {
+				err = refuse(NoTicket)
+			}
+			return err
+		}
+		if c, err = tx.Conversation(q.Conversation); errors.Is(err, bot.ErrNotFound) {
+			c, err = nil, nil // a ticket of no chat
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+	case c == nil || a.Do == DoNote || a.Do == DoTransfer:
+		err = d.o.Store.Update(ctx, func(tx bot.Tx) error {
+			_, err := d.act(tx, nil, nil, &a.AgentAct)
+			return err
+		})
+	default:
+		err = d.turns.Accept(ctx, bot.Event{
+			ID: "desk|" + a.Ticket + "|" + a.Key, Channel: c.Channel, Conversation: c.ID, Kind: bot.Agent, Agent: &a.AgentAct,
+		})
+	}
+	r := new(Refusal)
+	if errors.As(err, &r) {
+		if r.Code == AsksSecret {
+			d.alarm(ctx, &a)
+		}
+		return r
+	}
+	if err != nil {
+		return fmt.Errorf("desk: %s on ticket %s: %w", a.Do, a.Ticket, err)
+	}
+	return nil
+}
+
+// alarm notes that an agent wanted a person's code or password.
+func (d *Desk) alarm(ctx context.Context, a *Act) {
+	d.o.Logger.Warn("an agent's line asks for a code or a password; it was not sent", "ticket", a.Ticket, "agent", a.By)
+	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
+		if _, _, err := d.agent(tx, a.By); err != nil {
+			return err
+		}
+		if err := tx.RaiseAlert(bot.AlertAsked, a.By, "ticket "+a.Ticket); err != nil {
+			return err
+		}
+		_, err := tx.Audit(bot.AuditEntry{Person: a.By, Actor: "agent:" + string(a.By), Action: "agent.asked_secret", Subject: a.Ticket})
+		return err
+	})
+	if err != nil {
+		d.o.Logger.Error("that an agent asks for secrets cannot be noted", "err", err)
+	}
+}
+
+// act does what an agent does, in the transaction of the event. c and s are nil
+// where the person cannot be reached in a chat, or need not be.
+func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentAct) (bot.DeskAnswer, error) {
+	none := bot.DeskAnswer{}
+	q, err := tx.Ticket(a.Ticket)
+	if errors.Is(err, bot.ErrNotFound) || err == nil && c != nil && q.Conversation != c.ID {
+		return none, refuse(NoTicket)
+	}
+	if err != nil {
+		return none, err
+	}
+	if a.By == "" && a.Do != DoRequeue {
+		return none, refuse(NotAgent)
+	}
+	if a.By != "" {
+		if _, _, err := d.agent(tx, a.By); err != nil {
+			return none, err
+		}
+	}
+	switch {
+	case a.Revision != 0 && a.Revision != q.Revision:
+		return none, &Refusal{Code: Stale, Who: d.who(tx, q, a.By)}
+	case !q.State.Open() && a.Do != DoReopen && a.Do != DoNote:
+		return none, refuse(Closed)
+	}
+	if c != nil && q.Person == "" && c.Level >= bot.L2 { // signed in since
+		q.Person = c.Person
+	}
+	text := strings.TrimSpace(a.Text)
+	if a.Do == DoSay || a.Do == DoNote {
+		if err := lineFits(text); err != nil {
+			return none, err
+		}
+	}
+	o := &order{d: d, tx: tx, c: c, s: s, q: q, a: a}
+	run := map[string]func(string) (bot.DeskAnswer, error){
+		DoTake: o.take, DoSay: o.say, DoNote: o.note, DoTransfer: o.transfer, DoRequeue: o.requeue, DoBack: o.back, DoSolve: o.solve, DoReopen: o.reopen,
+	}[a.Do]
+	if run == nil {
+		return none, fmt.Errorf("desk: there is no act %q", a.Do)
+	}
+	return run(text)
+}
+
+// lineFits refuses lines that cannot be written.
+func lineFits(text string) error {
+	switch {
+	case text == "":
+		return refuse(Empty)
+	case utf8.RuneCountInString(text) > MaxLine:
+		return refuse(TooLong)
+	}
+	return nil
+}
+
+// who has the ticket, other than the one who asks.
+func (d *Desk) who(tx bot.Tx, q *bot.Ticket, by bot.PersonID) string {
+	if q.Agent == "" || q.Agent == by {
+		return ""
+	}
+	return d.short(tx, q.Agent)
+}
+
+// An order is an act under way.
+type order struct {
+	d  *Desk
+	tx bot.Tx
+	c  *bot.Conversation
+	s  *bot.Session
+	q  *bot.Ticket
+	a  *bot.AgentAct
+}
+
+// done stores the ticket and what happened.
+func (o *order) done(kind bot.LineKind, code, text string) error {
+	if err := o.tx.PutTicket(o.q); err != nil {
+		return err
+	}
+	return o.d.line(o.tx, o.q, kind, o.a.By, code, text)
+}
+
+// audited is done for what an auditor wants to see.
+func (o *order) audited(code, detail string) error {
+	if err := o.done(bot.LineEvent, code, detail); err != nil {
+		return err
+	}
+	actor := "system"
+	if o.a.By != "" {
+		actor = "agent:" + string(o.a.By)
+	}
+	_, err := o.tx.Audit(bot.AuditEntry{Person: o.q.Person, Actor: actor, Action: "ticket." + code, Subject: o.q.ID})
+	return err
+}
+
+// mine refuses what only the agent may do who has the ticket.
+func (o *order) mine() error {
+	if o.q.State != bot.TicketTaken || o.q.Agent != o.a.By {
+		return &Refusal{Code: NotYours, Who: o.d.who(o.tx, o.q, o.a.By)}
+	}
+	return nil
+}
+
+func (o *order) take(string) (bot.DeskAnswer, error) {
+	if o.q.State == bot.TicketTaken {
+		if o.q.Agent == o.a.By {
+			return bot.DeskAnswer{}, nil
+		}
+		return bot.DeskAnswer{}, &Refusal{Code: Taken, Who: o.d.who(o.tx, o.q, o.a.By)}
+	}
+	return o.begin("taken")
+}
+
+// begin gives the ticket to the agent, and the conversation to the desk.
+func (o *order) begin(code string) (bot.DeskAnswer, error) {
+	o.q.State, o.q.Agent = bot.TicketTaken, o.a.By
+	if o.q.TakenAt.IsZero() {
+		o.q.TakenAt = o.tx.Now()
+	}
+	if err := o.audited(code, ""); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	return o.arrive()
+}
+
+// arrive tells the person who is there now.
+func (o *order) arrive() (bot.DeskAnswer, error) {
+	if o.s == nil || o.s.Owner == bot.OwnerDesk {
+		return bot.DeskAnswer{}, nil
+	}
+	o.s.Owner, o.s.Parked = bot.OwnerDesk, false
+	return bot.DeskAnswer{Say: o.d.hello(o.tx, o.q, o.s)}, nil
+}
+
+// hello says who is there and what the person can do.
+func (d *Desk) hello(tx bot.Tx, q *bot.Ticket, s *bot.Session) *bot.Message {
+	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(s.Lang, key, kv...) }
+	s.Prompt++
+	return &bot.Message{
+		Text: say("desk.here", "agent", d.called(tx, q.Agent, s.Lang), "request", q.ID), Lang: s.Lang, Prompt: s.Prompt,
+		Choices: []bot.Choice{{ID: choiceReally, Label: say("desk.really")}, {ID: choiceEnd, Label: say("desk.end")}},
+	}
+}
+
+func (o *order) say(text string) (bot.DeskAnswer, error) {
+	switch {
+	case asksForSecret(text):
+		return bot.DeskAnswer{}, refuse(AsksSecret)
+	case o.c == nil:
+		return bot.DeskAnswer{}, refuse(NoChat)
+	}
+	if _, hidden := Hide(text); hidden {
+		return bot.DeskAnswer{}, refuse(HasSecret)
+	}
+	var answer bot.DeskAnswer
+	if o.q.State == bot.TicketWaiting {
+		var err error
+		if answer, err = o.begin("taken"); err != nil {
+			return answer, err
+		}
+	}
+	if err := o.mine(); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	if answer.Say == nil {
+		var err error
+		if answer, err = o.arrive(); err != nil { // after a hand-back
+			return answer, err
+		}
+	}
+	if o.q.AnsweredAt.IsZero() {
+		o.q.AnsweredAt = o.tx.Now()
+	}
+	if err := o.done(bot.LineAgent, "", text); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	name := o.d.called(o.tx, o.a.By, o.s.Lang)
+	m := bot.Message{Lang: o.s.Lang}
+	if answer.Say != nil {
+		m = *answer.Say
+		m.Text += "\n\n"
+	}
+	m.Text += name + ":\n" + text
+	return bot.DeskAnswer{Say: &m, Author: name}, nil
+}
+
+func (o *order) note(text string) (bot.DeskAnswer, error) {
+	return bot.DeskAnswer{}, o.done(bot.LineNote, "", text)
+}
+
+func (o *order) transfer(string) (bot.DeskAnswer, error) {
+	if err := o.mine(); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	if _, _, err := o.d.agent(o.tx, o.a.To); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	o.q.Agent = o.a.To
+	return bot.DeskAnswer{}, o.audited("transferred", string(o.a.To))
+}
+
+func (o *order) requeue(string) (bot.DeskAnswer, error) {
+	if o.a.By != "" {
+		if err := o.mine(); err != nil {
+			return bot.DeskAnswer{}, err
+		}
+	} else if o.q.State != bot.TicketTaken {
+		return bot.DeskAnswer{}, refuse(Stale)
+	}
+	o.q.State, o.q.Agent, o.q.WaitsSince = bot.TicketWaiting, "", o.tx.Now()
+	if err := o.audited("requeued", ""); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	if o.s == nil || o.s.Owner != bot.OwnerDesk {
+		return bot.DeskAnswer{}, nil
+	}
+	o.s.Owner = bot.OwnerBot
+	facts, err := o.d.standing(o.tx, o.q, o.s.Lang)
+	if err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	kv := []string{}
+	for _, f := range facts {
+		kv = append(kv, f.Name, f.Value)
+	}
+	return bot.DeskAnswer{Say: &bot.Message{Text: o.d.o.Phrases.Phrase(o.s.Lang, "desk.requeued", kv...), Lang: o.s.Lang}}, nil
+}
+
+func (o *order) back(string) (bot.DeskAnswer, error) {
+	if err := o.mine(); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	if o.s == nil {
+		return bot.DeskAnswer{}, refuse(NoChat)
+	}
+	b := &bot.Begin{Flow: o.a.Flow, Step: o.a.Step, Back: true}
+	if o.d.o.Begins(o.s, b) != nil {
+		return bot.DeskAnswer{}, refuse(NoStep)
+	}
+	if err := o.audited("sent_back", strings.Trim(o.a.Flow+" "+o.a.Step, " ")); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	return o.leave(b)
+}
+
+// leave gives the conversation back to the bot. What was sent before is void:
+// nobody types a code that somebody at the desk may have seen.
+func (o *order) leave(b *bot.Begin) (bot.DeskAnswer, error) {
+	if o.s.Owner != bot.OwnerDesk && b.Flow != flowHelped {
+		return bot.DeskAnswer{Begin: b}, nil
+	}
+	if o.q.Person != "" {
+		if _, err := o.tx.VoidChallenges(o.q.Person, []bot.ConversationID{o.c.ID}, ""); err != nil {
+			return bot.DeskAnswer{}, err
+		}
+	}
+	o.s.Owner = bot.OwnerBot
+	return bot.DeskAnswer{Begin: b}, nil
+}
+
+// flowHelped asks how the help was.
+const flowHelped = "helped"
+
+func (o *order) solve(string) (bot.DeskAnswer, error) {
+	if o.q.State == bot.TicketTaken {
+		if err := o.mine(); err != nil {
+			return bot.DeskAnswer{}, err
+		}
+	}
+	o.q.Agent = o.a.By
+	if o.q.TakenAt.IsZero() {
+		o.q.TakenAt = o.tx.Now()
+	}
+	o.q.State = bot.TicketSolved
+	if err := o.audited("solved", ""); err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	if o.s == nil || o.s.Owner != bot.OwnerDesk {
+		return bot.DeskAnswer{}, nil // the person is at something else
+	}
+	return o.leave(&bot.Begin{Flow: flowHelped, Facts: bot.Facts("request", o.q.ID), Back: true})
+}
+
+func (o *order) reopen(string) (bot.DeskAnswer, error) {
+	if o.q.State.Open() {
+		return bot.DeskAnswer{}, refuse(Stale)
+	}
+	other, err := o.tx.TicketOf(o.q.Conversation)
+	if err == nil {
+		return bot.DeskAnswer{}, &Refusal{Code: Taken, Who: other.ID}
+	}
+	if !errors.Is(err, bot.ErrNotFound) {
+		return bot.DeskAnswer{}, err
+	}
+	// The person is not interrupted: the next line begins the talk.
+	o.q.State, o.q.Agent = bot.TicketTaken, o.a.By
+	return bot.DeskAnswer{}, o.audited("reopened", "")
+}

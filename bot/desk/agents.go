@@ -1,0 +1,164 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/bot"
+)
+
+// A Refusal says why an act of an agent was not done. Nothing was changed.
+type Refusal struct {
+	Code string // see the constants
+	Who  string // of Taken: who has the ticket
+}
+
+// The codes of a Refusal.
+const (
+	NotAgent   = "not_agent"   // whoever acts is no agent (any more), or their account is off
+	NoTicket   = "no_ticket"   // there is none with this number
+	Taken      = "taken"       // another agent has it
+	Stale      = "stale"       // something happened since the agent last looked
+	Closed     = "closed"      // the ticket is closed
+	NotYours   = "not_yours"   // nobody, or another agent, has the ticket: take it first
+	Empty      = "empty"       // nothing is written
+	TooLong    = "too_long"    // more than MaxLine
+	AsksSecret = "asks_secret" // the line asks the person for a code or a password
+	HasSecret  = "has_secret"  // the line shows a code or a password
+	NoStep     = "no_step"     // the person cannot go on there
+	NoChat     = "no_chat"     // there is no conversation in which the person could be reached
+	LastAdmin  = "last_admin"  // nobody could say any more who is an agent
+	NoRole     = "no_role"     // there is no such role
+)
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	if r.Who != "" {
+		return "desk: refused: " + r.Code + " (" + r.Who + ")"
+	}
+	return "desk: refused: " + r.Code
+}
+
+func refuse(code string) error { return &Refusal{Code: code} }
+
+// agent is who somebody is at the desk, in the transaction of what they do.
+func (d *Desk) agent(tx bot.Tx, p bot.PersonID) (*bot.DeskAgent, *bot.Person, error) {
+	a, err := tx.Agent(p)
+	if err != nil {
+		if errors.Is(err, bot.ErrNotFound) {
+			err = refuse(NotAgent)
+		}
+		return nil, nil, err
+	}
+	who, err := tx.Person(p)
+	if errors.Is(err, bot.ErrNotFound) || err == nil && who.Stopped() {
+		err = refuse(NotAgent)
+	}
+	return a, who, err
+}
+
+// called is how people see an agent: "Maria, help desk".
+func (d *Desk) called(tx bot.Tx, p bot.PersonID, lang string) string {
+	return d.o.Phrases.Phrase(lang, "desk.signature", "name", d.short(tx, p))
+}
+
+// short is an agent's first name.
+func (d *Desk) short(tx bot.Tx, p bot.PersonID) string {
+	who, err := tx.Person(p)
+	if err != nil {
+		return "?"
+	}
+	if who.GivenName != "" {
+		return bot.Harmless(who.GivenName)
+	}
+	first, _, _ := strings.Cut(bot.Harmless(who.Name), " ")
+	return first
+}
+
+// Grant makes a person an agent, or changes their role. by says who decides it,
+// as the audit record names them. The error wraps bot.ErrNotFound when there is no such
+// person, and is a *Refusal when the role does not exist or the last admin would
+// be one no more.
+func Grant(tx bot.Tx, p bot.PersonID, role bot.Role, by, why string) error {
+	if !slices.Contains(bot.Roles(), role) {
+		return refuse(NoRole)
+	}
+	who, err := tx.Person(p)
+	if err != nil {
+		return err
+	}
+	if who.Stopped() {
+		return refuse(NotAgent)
+	}
+	if role != bot.RoleAdmin {
+		if err := keepsAdmin(tx, p); err != nil {
+			return err
+		}
+	}
+	if err := tx.PutAgent(&bot.DeskAgent{Person: p, Role: role, By: by, Why: why}); err != nil {
+		return err
+	}
+	_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.granted", Subject: string(role), Evidence: why})
+	return err
+}
+
+// Revoke ends that a person is an agent: from now on nothing that they do at the
+// desk is done. Their tickets go back into the queue, and are returned.
+func (d *Desk) Revoke(ctx context.Context, p bot.PersonID, by, why string) (requeued []string, err error) {
+	var held []bot.Ticket
+	err = d.o.Store.Update(ctx, func(tx bot.Tx) error {
+		held = nil
+		a, err := tx.Agent(p)
+		if err != nil {
+			return err
+		}
+		if err := keepsAdmin(tx, p); err != nil {
+			return err
+		}
+		if err := tx.DropAgent(p); err != nil {
+			return err
+		}
+		open, err := tx.Tickets(1000)
+		if err != nil {
+			return err
+		}
+		for _, q := range open {
+			if q.State == bot.TicketTaken && q.Agent == p {
+				held = append(held, q)
+			}
+		}
+		_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.revoked", Subject: string(a.Role), Evidence: why})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range held {
+		if err := d.requeue(ctx, q.ID, fmt.Sprintf("revoked|%d", q.Revision)); err != nil {
+			return requeued, err
+		}
+		requeued = append(requeued, q.ID)
+	}
+	return requeued, nil
+}
+
+// keepsAdmin refuses to take the last admin away.
+func keepsAdmin(tx bot.Tx, p bot.PersonID) error {
+	all, err := tx.Agents()
+	if err != nil {
+		return err
+	}
+	was, others := false, false
+	for _, a := range all {
+		if a.Role == bot.RoleAdmin {
+			was, others = was || a.Person == p, others || a.Person != p
+		}
+	}
+	if was && !others {
+		return refuse(LastAdmin)
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package desk
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Turns is where acts of agents become events.
+type Turns interface {
+	Accept(ctx context.Context, ev bot.Event) error
+}
+
+// Options of a Desk. None is needed for one that only takes requests down; with
+// Agents, all but Hours and Logger are.
+type Options struct {
+	Agents  bool // agents answer in the chat; else there is a number for the telephone
+	Store   bot.Store
+	Vault   bot.Vault
+	Phrases bot.Phrases
+	Hours   *Hours // nil: the desk is always open
+	Org     string
+	// Silence is after how long without an answer of the agent who has it a ticket
+	// goes back into the queue. 0: 10 minutes.
+	Silence time.Duration
+	// Begins reports what is wrong with an order to go on at a step; see flows.
+	Begins func(s *bot.Session, b *bot.Begin) error
+	// Where names the step that a stored session is at, for the desk.
+	Where func(state []byte, lang string) (flow, title, progress string)
+	// Session reads a stored session.
+	Session func(state []byte) (bot.Session, error)
+	Logger  *slog.Logger // nil: silent
+}
+
+// Desk keeps tickets. It implements turn.Desk.
+type Desk struct {
+	o     Options
+	turns Turns
+
+	mu       sync.Mutex
+	watchers map[chan string]bool
+}
+
+// New makes a Desk.
+func New(o Options) *Desk {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Silence <= 0 {
+		o.Silence = 10 * time.Minute
+	}
+	return &Desk{o: o, watchers: map[chan string]bool{}}
+}
+
+// Connect says where events go. It is called once, before anybody acts.
+func (d *Desk) Connect(t Turns) { d.turns = t }
+
+// Specs declares the checks.
+func (d *Desk) Specs() []bot.CheckSpec {
+	return []bot.CheckSpec{
+		{Name: "desk.open", Doc: "ask for a person (slot need: what for)", Frozen: true, Run: d.open,
+			Outcomes: bot.Outcomes("new request", "known request", "who", "queued request place wait", "waiting request place wait", "closed request opens", "talking request")},
+		{Name: "desk.contact", Doc: "note how somebody can be reached of whom nothing is known (input)", Frozen: true, Run: d.contact,
+			Outcomes: bot.Outcomes("ok", "empty")},
+		{Name: "desk.cancel", Doc: "no person is needed any more", Frozen: true, Run: d.cancel, Outcomes: bot.Outcomes("ok request", "none")},
+		{Name: "desk.rate", Doc: "how the help was (slot rating: good, so_so or bad)", Frozen: true, Run: d.rate, Outcomes: bot.Outcomes("ok")},
+	}
+}
+
+// Forms declares no forms.
+func (d *Desk) Forms() []bot.FormSpec { return nil }
+
+// Changed tells whoever watches that a ticket was changed, in this process or
+// another. It returns at once.
+func (d *Desk) Changed(ticket string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for w := range d.watchers {
+		select {
+		case w <- ticket:
+		default: // it is behind, and reads everything anew then
+		}
+	}
+}
+
+// Watch gives the numbers of tickets that are changed from now on. Whoever is
+// slow misses some. leave ends it.
+func (d *Desk) Watch() (changed <-chan string, leave func()) {
+	w := make(chan string, 64)
+	d.mu.Lock()
+	d.watchers[w] = true
+	d.mu.Unlock()
+	return w, sync.OnceFunc(func() {
+		d.mu.Lock()
+		delete(d.watchers, w)
+		d.mu.Unlock()
+	})
+}
+
+// Ask takes down that somebody needs a person, and returns the ticket's number,
+// or that of the one that the conversation has open already.
+func Ask(tx bot.Tx, q bot.Ticket) (id string, known bool, err error) {
+	old, err := tx.TicketOf(q.Conversation)
+	if err == nil {
+		return old.ID, true, nil
+	}
+	if !errors.Is(err, bot.ErrNotFound) {
+		return "", false, fmt.Errorf("desk: ticket of the conversation: %w", err)
+	}
+	if q.Matter == "" {
+		q.Matter = q.Flow
+	}
+	if q.ID, err = number(tx); err != nil {
+		return "", false, err
+	}
+	q.Words = words()
+	if err := tx.PutTicket(&q); err != nil {
+		return "", false, fmt.Errorf("desk: open ticket: %w", err)
+	}
+	return q.ID, false, nil
+}
+
+// alphabet is Crockford's base 32: no letter that is misheard for a digit.
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// number makes an id like K7M-2QP that no ticket has.
+func number(tx bot.Tx) (string, error) {
+	for {
+		var b [6]byte
+		rand.Read(b[:])
+		for i := range b {
+			b[i] = alphabet[b[i]&31]
+		}
+		id := string(b[:3]) + "-" + string(b[3:])
+		switch _, err := tx.Ticket(id); {
+		case errors.Is(err, bot.ErrNotFound):
+			return id, nil
+		case err != nil:
+			return "", fmt.Errorf("desk: a number for a ticket: %w", err)
+		}
+	}
+}
+
+// spoken are words that are said alike in both languages and mistaken for no
+// other of them.
+const spoken = `alfa bravo delta piano radio tango violin cacao panda koala kiwi mango papaya banana tomate limon melon coral jade rubi
+	opal zafiro lince puma llama bambi tigre cobra delfin pelican canario flamenco gorila polar solar lunar cometa galaxia planeta
+	oasis volcan glaciar delta atlas taxi metro tren avion canoa kayak yate ancla faro puerto canal laguna isla bahia costa
+	salsa vals tambor arpa flauta banjo cello poema novela drama opera circo mago payaso carnaval festival`
+
+// words draws the two words that both sides see.
+func words() string {
+	list := strings.Fields(spoken)
+	var b [4]byte
+	rand.Read(b[:])
+	one, two := (int(b[0])<<8|int(b[1]))%len(list), (int(b[2])<<8|int(b[3]))%len(list)
+	if list[one] == list[two] {
+		two = (two + 1) % len(list)
+	}
+	return list[one] + " " + list[two]
+}
+
+// seal is text as a ticket keeps it.
+func (d *Desk) seal(q *bot.Ticket, text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return d.o.Vault.Seal([]byte(text), q.Place())
+}
+
+// unseal is text as a ticket has kept it; empty when it cannot be opened.
+func (d *Desk) unseal(q *bot.Ticket, sealed []byte) string {
+	if len(sealed) == 0 {
+		return ""
+	}
+	plain, err := d.o.Vault.Open(sealed, q.Place())
+	if err != nil {
+		d.o.Logger.Error("what a ticket keeps cannot be opened; is its key in the key file?", "ticket", q.ID, "err", err)
+		return ""
+	}
+	return string(plain)
+}
+
+// line adds a line to a ticket.
+func (d *Desk) line(tx bot.Tx, q *bot.Ticket, kind bot.LineKind, by bot.PersonID, code, text string) error {
+	body, err := d.seal(q, text)
+	if err == nil {
+		err = tx.AddLine(&bot.TicketLine{Ticket: q.ID, Kind: kind, By: by, Code: code, Body: body})
+	}
+	if err != nil {
+		return fmt.Errorf("desk: add to ticket %s: %w", q.ID, err)
+	}
+	return nil
+}

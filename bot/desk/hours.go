@@ -1,0 +1,199 @@
+package desk
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Hours are when the help desk answers. Nil: always.
+type Hours struct {
+	zone   *time.Location
+	spans  [7][]span // by time.Weekday
+	closed map[string]bool
+}
+
+// A span is a part of a day in minutes since its midnight. It may end on the
+// next day.
+type span struct{ from, to int }
+
+const minutesOfDay = 24 * 60
+
+var weekdays = map[string]int{"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
+
+// ParseHours reads lines such as "mon-fri 07:30-12:00 13:00-16:30" or
+// "fri 22:00-02:00", which ends on Saturday, in the time of zone (an IANA name),
+// and days such as "2026-12-25" on which nobody answers. Without lines the result
+// is nil. Errors say which line, and how it is written.
+func ParseHours(zone string, lines, holidays []string) (*Hours, error) {
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil || zone == "" {
+		return nil, fmt.Errorf("time zone %q is not known: write it like America/New_York", zone)
+	}
+	h := &Hours{zone: loc, closed: map[string]bool{}}
+	for _, line := range lines {
+		if err := h.line(line); err != nil {
+			return nil, fmt.Errorf("hours %q: %w: write them like \"mon-fri 07:30-16:30\"", line, err)
+		}
+	}
+	for d, spans := range h.spans {
+		sort.Slice(spans, func(i, j int) bool { return spans[i].from < spans[j].from })
+		next := h.spans[(d+1)%7]
+		for i, s := range spans {
+			if i > 0 && s.from < spans[i-1].to {
+				return nil, fmt.Errorf("hours of %s: two of them overlap", time.Weekday(d))
+			}
+			for _, n := range next {
+				if s.to > minutesOfDay+n.from {
+					return nil, fmt.Errorf("hours of %s go on into those of the next day", time.Weekday(d))
+				}
+			}
+		}
+	}
+	for _, day := range holidays {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			return nil, fmt.Errorf("holiday %q is no day: write it like 2026-12-25", day)
+		}
+		h.closed[day] = true
+	}
+	return h, nil
+}
+
+func (h *Hours) line(line string) error {
+	fields := strings.Fields(strings.ToLower(line))
+	if len(fields) < 2 {
+		return fmt.Errorf("days or hours are missing")
+	}
+	var days [7]bool
+	for part := range strings.SplitSeq(fields[0], ",") {
+		a, b, ranged := strings.Cut(part, "-")
+		from, ok := weekdays[a]
+		to := from
+		if ranged {
+			var known bool
+			to, known = weekdays[b]
+			ok = ok && known
+		}
+		if !ok {
+			return fmt.Errorf("%q names no days", part)
+		}
+		for d := from; ; d = (d + 1) % 7 {
+			days[d] = true
+			if d == to {
+				break
+			}
+		}
+	}
+	for _, f := range fields[1:] {
+		a, b, _ := strings.Cut(f, "-")
+		from, ok := minutes(a)
+		to, known := minutes(b)
+		if !ok || !known || from == minutesOfDay || from == to {
+			return fmt.Errorf("%q is no time from and to", f)
+		}
+		if to < from {
+			to += minutesOfDay
+		}
+		for d := range days {
+			if days[d] {
+				h.spans[d] = append(h.spans[d], span{from, to})
+			}
+		}
+	}
+	return nil
+}
+
+// minutes reads "07:30"; "24:00" is the end of the day.
+func minutes(s string) (int, bool) {
+	hh, mm, ok := strings.Cut(s, ":")
+	h, err := strconv.Atoi(hh)
+	m, bad := strconv.Atoi(mm)
+	if !ok || err != nil || bad != nil || len(mm) != 2 || h < 0 || m < 0 || m > 59 || h > 24 || h == 24 && m > 0 {
+		return 0, false
+	}
+	return h*60 + m, true
+}
+
+// day gives the open times that begin on the day of t, which is in h.zone.
+func (h *Hours) day(t time.Time) (open [][2]time.Time) {
+	if h.closed[t.Format(time.DateOnly)] {
+		return nil
+	}
+	at := func(min int) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, min, 0, 0, h.zone) }
+	for _, s := range h.spans[t.Weekday()] {
+		open = append(open, [2]time.Time{at(s.from), at(s.to)})
+	}
+	return open
+}
+
+// maxDays is how far ahead an opening is looked for: longer than any holidays.
+const maxDays = 120
+
+// Open reports whether the desk answers at t.
+func (h *Hours) Open(t time.Time) bool {
+	if h == nil {
+		return true
+	}
+	for back := range 2 {
+		for _, s := range h.day(t.In(h.zone).AddDate(0, 0, -back)) {
+			if !t.Before(s[0]) && t.Before(s[1]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Next is when the desk answers: t itself when it is open, else when it opens
+// next; the zero time when that is never within months.
+func (h *Hours) Next(t time.Time) time.Time {
+	if h.Open(t) {
+		return t
+	}
+	for ahead := range maxDays {
+		for _, s := range h.day(t.In(h.zone).AddDate(0, 0, ahead)) {
+			if s[0].After(t) {
+				return s[0]
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// Between is how much of the time from a to b the desk was open.
+func (h *Hours) Between(a, b time.Time) (d time.Duration) {
+	if !b.After(a) {
+		return 0
+	}
+	if h == nil {
+		return b.Sub(a)
+	}
+	for day := a.In(h.zone).AddDate(0, 0, -1); !day.After(b.AddDate(0, 0, 1)); day = day.AddDate(0, 0, 1) {
+		for _, s := range h.day(day) {
+			from, to := s[0], s[1]
+			if from.Before(a) {
+				from = a
+			}
+			if to.After(b) {
+				to = b
+			}
+			if to.After(from) {
+				d += to.Sub(from)
+			}
+		}
+	}
+	return d
+}
+
+// Zone is the IANA name of the desk's time; empty: none is set.
+func (h *Hours) Zone() string {
+	if h == nil {
+		return ""
+	}
+	return h.zone.String()
+}

@@ -1,0 +1,221 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"latchkey/bot"
+)
+
+// An Entry is a ticket in a list.
+type Entry struct {
+	bot.Ticket
+	Who    string // the person's name, or empty
+	By     string // first name of the agent who has it
+	Late   bool   // waits longer than it should
+	Unread bool   // the person wrote last
+}
+
+// A Line is a line of a ticket, opened.
+type Line struct {
+	No   int64
+	At   time.Time
+	Kind bot.LineKind
+	By   string // the agent's first name; empty: the person, or the program
+	Code string
+	Text string
+}
+
+// A Step is one that the person can be sent back to.
+type Step struct{ Flow, Step, Title string }
+
+// A View is a ticket with all that an agent may see.
+type View struct {
+	Ticket   bot.Ticket
+	Agent    string      // first name of who has it
+	Mine     bool        // whoever looks has it
+	Person   *bot.Person // nil: it is not known who asks
+	Channel  bot.ChannelID
+	Chat     bool // the person can be written to
+	Talks    bool // the conversation is the desk's
+	Contact  string
+	Title    string // of the flow that the person is at now
+	Progress string
+	Steps    []Step
+	Methods  []bot.Method // masked: without what is sealed
+	Lines    []Line
+	Failed   []bot.OutboxRow // what could not be delivered to the person, without its text
+	Place    int             // in the queue
+	Wait     time.Duration
+}
+
+// Who is who somebody is at the desk. The error is a *Refusal when they are no
+// agent.
+func (d *Desk) Who(ctx context.Context, p bot.PersonID) (role bot.Role, name string, err error) {
+	err = d.o.Store.View(ctx, func(tx bot.Tx) error {
+		a, who, err := d.agent(tx, p)
+		if err == nil {
+			role, name = a.Role, who.Name
+		}
+		return err
+	})
+	return role, name, err
+}
+
+// Queue lists open tickets, those that wait first, then the last closed ones. by
+// is who asks: the error is a *Refusal when they are no agent.
+func (d *Desk) Queue(ctx context.Context, by bot.PersonID, limit int) (open, closed []Entry, err error) {
+	err = d.o.Store.View(ctx, func(tx bot.Tx) error {
+		open, closed = nil, nil
+		if _, _, err := d.agent(tx, by); err != nil {
+			return err
+		}
+		waiting, err := tx.Tickets(limit)
+		if err != nil {
+			return err
+		}
+		done, err := tx.ClosedTickets(limit)
+		if err != nil {
+			return err
+		}
+		if open, err = d.entries(tx, waiting); err == nil {
+			closed, err = d.entries(tx, done)
+		}
+		return err
+	})
+	return open, closed, err
+}
+
+func (d *Desk) entries(tx bot.Tx, qs []bot.Ticket) ([]Entry, error) {
+	es := make([]Entry, 0, len(qs))
+	for _, q := range qs {
+		e := Entry{Ticket: q}
+		if q.Person != "" {
+			p, err := tx.Person(q.Person)
+			if err != nil && !errors.Is(err, bot.ErrNotFound) {
+				return nil, err
+			}
+			if err == nil {
+				e.Who = bot.Harmless(p.Name)
+			}
+		}
+		if q.Agent != "" {
+			e.By = d.short(tx, q.Agent)
+		}
+		if q.State == bot.TicketTaken {
+			lines, err := tx.Lines(q.ID, 0)
+			if err != nil {
+				return nil, err
+			}
+			for i := len(lines) - 1; i >= 0; i-- {
+				if k := lines[i].Kind; k == bot.LinePerson || k == bot.LineAgent {
+					e.Unread = k == bot.LinePerson
+					break
+				}
+			}
+		}
+		es = append(es, e)
+	}
+	return es, nil
+}
+
+// View gives a ticket as the agent by may see it. The error is a *Refusal when
+// they are no agent, or there is no such ticket.
+func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, error) {
+	var v *View
+	err := d.o.Store.View(ctx, func(tx bot.Tx) error {
+		if _, _, err := d.agent(tx, by); err != nil {
+			return err
+		}
+		q, err := tx.Ticket(id)
+		if errors.Is(err, bot.ErrNotFound) {
+			return refuse(NoTicket)
+		}
+		if err != nil {
+			return err
+		}
+		v = &View{Ticket: *q, Mine: q.State == bot.TicketTaken && q.Agent == by, Contact: d.unseal(q, q.Contact)}
+		v.Ticket.Contact = nil
+		if q.Agent != "" {
+			v.Agent = d.short(tx, q.Agent)
+		}
+		if err := d.seePerson(tx, v); err != nil {
+			return err
+		}
+		if err := d.seeChat(tx, v); err != nil {
+			return err
+		}
+		lines, err := tx.Lines(id, 0)
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			line := Line{No: l.No, At: l.At, Kind: l.Kind, Code: l.Code, Text: d.unseal(q, l.Body)}
+			if l.By != "" {
+				line.By = d.short(tx, l.By)
+			}
+			v.Lines = append(v.Lines, line)
+		}
+		if q.State == bot.TicketWaiting {
+			v.Place, v.Wait, err = ahead(tx, q)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (d *Desk) seePerson(tx bot.Tx, v *View) error {
+	p := v.Ticket.Person
+	if p == "" {
+		return nil
+	}
+	who, err := tx.Person(p)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.Person = who
+	ms, err := tx.Methods(p)
+	for _, m := range ms {
+		m.Sealed, m.DestHash, m.LastStep = nil, nil, 0
+		v.Methods = append(v.Methods, m)
+	}
+	return err
+}
+
+func (d *Desk) seeChat(tx bot.Tx, v *View) error {
+	c, err := tx.Conversation(v.Ticket.Conversation)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.Chat, v.Channel = true, c.Channel
+	lang := v.Ticket.Lang
+	_, v.Title, v.Progress = d.o.Where(c.State, lang)
+	s, err := d.o.Session(c.State)
+	if err == nil {
+		v.Talks = s.Owner == bot.OwnerDesk
+		for i := range s.Stack {
+			f := &s.Stack[i]
+			for _, step := range append(append([]string{}, f.Trail...), f.Step) {
+				if d.o.Begins(&s, &bot.Begin{Flow: f.Flow, Step: step}) == nil {
+					v.Steps = append(v.Steps, Step{Flow: f.Flow, Step: step})
+				}
+			}
+		}
+	}
+	lost, err := tx.GivenUpOf(c.ID)
+	for _, r := range lost {
+		r.Message = bot.Message{}
+		v.Failed = append(v.Failed, r)
+	}
+	return err
+}

@@ -1,0 +1,117 @@
+package bot
+
+import "time"
+
+// TicketState says who has to do something about a ticket.
+type TicketState uint8
+
+// The states of a ticket. The last two are closed.
+const (
+	TicketWaiting TicketState = iota // in the queue: nobody has it
+	TicketTaken                      // an agent has it
+	TicketSolved                     // an agent has closed it
+	TicketDropped                    // closed without an agent: nobody needs one any more
+)
+
+// String names the state for operators.
+func (s TicketState) String() string {
+	return [...]string{"waiting", "taken", "solved", "dropped"}[min(s, TicketDropped)]
+}
+
+// Open reports whether somebody still has to do something.
+func (s TicketState) Open() bool { return s <= TicketTaken }
+
+// A Ticket is what somebody needs a person of the help desk for. It holds no
+// text that anybody typed; see TicketLine.
+type Ticket struct {
+	ID           string   // short, quotable on the phone: "K7M-2QP"
+	Person       PersonID // empty: it is not known who asks
+	Conversation ConversationID
+	Flow, Step   string // where the person was
+	Error        string // Session.Error, or what is needed
+	Lang         string
+	At           time.Time
+	ClosedAt     time.Time // zero: open
+
+	// Matter is what it is about: the flow at the bottom of the session. A person
+	// has one open ticket for each, wherever they write.
+	Matter string
+	State  TicketState
+	Agent  PersonID // who has it, or had it last; empty: nobody
+	// Revision counts the changes. Whoever acts says which one they have seen.
+	Revision   int64
+	WaitsSince time.Time // since when it is in the queue
+	TakenAt    time.Time // when an agent first had it
+	AnsweredAt time.Time // of the first line of an agent
+	Words      string    // the two words that both sides see
+	Rating     int       // how the person found the help: 1 bad, 2 so-so, 3 good; 0: not said
+	Contact    []byte    // sealed at Place(): how to reach somebody of whom nothing else is known
+}
+
+// Place binds what is sealed to its ticket.
+func (t *Ticket) Place() string { return "ticket|" + t.ID }
+
+// LineKind says what a line of a ticket is.
+type LineKind uint8
+
+// The kinds of lines.
+const (
+	LinePerson LineKind = iota // what the person wrote
+	LineAgent                  // what an agent wrote to the person
+	LineNote                   // what an agent wrote for the desk alone
+	LineEvent                  // what happened: TicketLine.Code
+)
+
+// A TicketLine is one thing that was said or that happened while a ticket was
+// open.
+type TicketLine struct {
+	Ticket string
+	No     int64 // 1, 2, ... in the ticket
+	At     time.Time
+	Kind   LineKind
+	By     PersonID // the agent; empty: the person, or the program
+	Code   string   // of an event: "taken", "back", ...
+	Body   []byte   // the text, sealed at Ticket.Place(); of an event, its detail; may be empty
+}
+
+// Role is what somebody may do at the help desk.
+type Role string
+
+// The roles of the small preset.
+const (
+	RoleAgent Role = "agent" // takes tickets
+	RoleAdmin Role = "admin" // the same, and says who is an agent
+)
+
+// Roles lists them, the one that may least first.
+func Roles() []Role { return []Role{RoleAgent, RoleAdmin} }
+
+// A DeskAgent is a person who works at the help desk.
+type DeskAgent struct {
+	Person PersonID
+	Role   Role
+	By     string // who said so: "operator:root", "agent:<id>"
+	Why    string
+	At     time.Time
+}
+
+// TicketTx keeps tickets and agents.
+type TicketTx interface {
+	// PutTicket stores a new ticket (Revision 0), or a changed one. It sets At
+	// when that is zero, and counts Revision up. The error wraps ErrConflict when
+	// the stored one has another Revision, when the conversation has another
+	// open ticket, or when the id is another conversation's and the ticket is new.
+	PutTicket(t *Ticket) error
+	Ticket(id string) (*Ticket, error)                      // ErrNotFound
+	TicketOf(c ConversationID) (*Ticket, error)             // the open one; ErrNotFound
+	TicketsOfPerson(p PersonID) ([]Ticket, error)           // open and closed, the newest first, at most 100
+	Tickets(limit int) ([]Ticket, error)                    // open ones, oldest first
+	ClosedTickets(limit int) ([]Ticket, error)              // the last closed first
+	AddLine(l *TicketLine) error                            // sets No and At
+	Lines(ticket string, after int64) ([]TicketLine, error) // with a No above after, in order
+
+	PutAgent(a *DeskAgent) error          // inserts or replaces
+	DropAgent(p PersonID) error           // no error when there is none
+	Agent(p PersonID) (*DeskAgent, error) // ErrNotFound
+	Agents() ([]DeskAgent, error)         // by PersonID
+}
