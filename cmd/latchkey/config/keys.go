@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/idna"
 
+	"latchkey/bot/desk"
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
 )
