@@ -1,9 +1,7 @@
 package desk
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -106,43 +104,35 @@ func Grant(tx bot.Tx, p bot.PersonID, role bot.Role, by, why string) error {
 }
 
 // Revoke ends that a person is an agent: from now on nothing that they do at the
-// desk is done. Their tickets go back into the queue, and are returned.
-func (d *Desk) Revoke(ctx context.Context, p bot.PersonID, by, why string) (requeued []string, err error) {
-	var held []bot.Ticket
-	err = d.o.Store.Update(ctx, func(tx bot.Tx) error {
-		held = nil
-		a, err := tx.Agent(p)
-		if err != nil {
-			return err
-		}
-		if err := keepsAdmin(tx, p); err != nil {
-			return err
-		}
-		if err := tx.DropAgent(p); err != nil {
-			return err
-		}
-		open, err := tx.Tickets(1000)
-		if err != nil {
-			return err
-		}
-		for _, q := range open {
-			if q.State == bot.TicketTaken && q.Agent == p {
-				held = append(held, q)
-			}
-		}
-		_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.revoked", Subject: string(a.Role), Evidence: why})
-		return err
-	})
+// desk is done. The tickets that they have go back into the queue by jobs, and are
+// returned. The error wraps bot.ErrNotFound when they are none, and is a *Refusal
+// for the last admin.
+func Revoke(tx bot.Tx, p bot.PersonID, by, why string) (held []string, err error) {
+	a, err := tx.Agent(p)
 	if err != nil {
 		return nil, err
 	}
-	for _, q := range held {
-		if err := d.requeue(ctx, q.ID, fmt.Sprintf("revoked|%d", q.Revision)); err != nil {
-			return requeued, err
-		}
-		requeued = append(requeued, q.ID)
+	if err := keepsAdmin(tx, p); err != nil {
+		return nil, err
 	}
-	return requeued, nil
+	if err := tx.DropAgent(p); err != nil {
+		return nil, err
+	}
+	open, err := tx.Tickets(1000)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range open {
+		if q.State != bot.TicketTaken || q.Agent != p {
+			continue
+		}
+		held = append(held, q.ID)
+		if err := tx.Enqueue(Silent{Ticket: q.ID, Agent: p, Revision: q.Revision}, tx.Now()); err != nil {
+			return nil, err
+		}
+	}
+	_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.revoked", Subject: string(a.Role), Evidence: why})
+	return held, err
 }
 
 // keepsAdmin refuses to take the last admin away.

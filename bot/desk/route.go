@@ -137,7 +137,7 @@ type Silent struct {
 func (Silent) Kind() string { return "desk_silent" }
 
 // HandleSilent gives a ticket back into the queue whose agent has not done
-// anything since the person's line.
+// anything since the person's line, or is no agent any more.
 func (d *Desk) HandleSilent(ctx context.Context, j Silent) error {
 	waits := false
 	var later time.Time
@@ -151,6 +151,13 @@ func (d *Desk) HandleSilent(ctx context.Context, j Silent) error {
 		}
 		if q.State != bot.TicketTaken || q.Agent != j.Agent {
 			return nil
+		}
+		if _, _, err := d.agent(tx, q.Agent); err != nil {
+			waits = true // who had it is no agent any more
+			if r := new(Refusal); errors.As(err, &r) {
+				return nil
+			}
+			return err
 		}
 		lines, err := tx.Lines(q.ID, 0)
 		if err != nil {

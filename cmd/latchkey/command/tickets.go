@@ -13,16 +13,16 @@ import (
 	"latchkey/cmd/latchkey/textfmt"
 )
 
-func requestsCommand(s std) *cobra.Command {
+func ticketsCommand(s std) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List people who asked for a person, oldest first", Args: exactly(0, ""),
-		Long: `Lists who wants to talk to a person, at which step they were, and what went wrong
-last. The number is what they quote on the phone.
+		Long: `Lists who wants to talk to a person, at which step they were, whether somebody has
+it, and what went wrong last. The number is what they quote on the phone.
 
-  latchkey requests list --config latchkey.yaml`,
+  latchkey tickets list --config latchkey.yaml`,
 	}
 	file := configFlag(list, s)
-	limit := list.Flags().Int("limit", 100, "at most `N` requests")
+	limit := list.Flags().Int("limit", 100, "at most `N` tickets")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withProgram(cmd, s, *file, func(prog *program.Program) error {
 			db := prog.DB
@@ -43,18 +43,24 @@ last. The number is what they quote on the phone.
 							return err
 						}
 					}
-					fmt.Fprintf(s.out, "%s  %s  %-24s %s/%s  %s  %s\n", r.ID, textfmt.When(r.At), textfmt.Printable(name), r.Flow, r.Step, r.Lang, requestReason(&r))
+					has := r.State.String()
+					if r.Agent != "" {
+						has += " by " + textfmt.Printable(string(r.Agent))
+					}
+					fmt.Fprintf(s.out, "%s  %s  %-24s %s/%s  %s  %s  %s\n", r.ID, textfmt.When(r.At), textfmt.Printable(name), r.Flow, r.Step, r.Lang, has, ticketReason(&r))
 				}
 				return nil
 			})
 		})
 	}
-	return group("requests", "List people who asked for a person", "Whoever writes \"human\" leaves a request.", list)
+	cmd := group("tickets", "List people who asked for a person", "Whoever writes \"human\" opens a ticket. Agents work on them on the web desk.", list)
+	cmd.Aliases = []string{"requests"}
+	return cmd
 }
 
-// requestReason says why somebody waits: what went wrong last, or that they said
+// ticketReason says why somebody waits: what went wrong last, or that they said
 // that a change was not theirs.
-func requestReason(r *bot.Ticket) string {
+func ticketReason(r *bot.Ticket) string {
 	if r.Error == readiness.RequestToken {
 		return "not done: needs a token, to sign in to Microsoft 365 or get a new password after 1 February 2027"
 	}
