@@ -30,8 +30,8 @@ func agentsCommand(s std) *cobra.Command {
 	}
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withHouse(cmd, s, *file, func(h *program.Program) error {
-			return h.DB.View(cmd.Context(), func(tx bot.Tx) error {
+		return withProgram(cmd, s, *file, func(prog *program.Program) error {
+			return prog.DB.View(cmd.Context(), func(tx bot.Tx) error {
 				as, err := tx.Agents()
 				if err != nil {
 					return err
@@ -109,13 +109,13 @@ func (o *operation) atDesk(who, did, would string, do func(tx bot.Tx, p *bot.Per
 	if err != nil {
 		return err
 	}
-	return withHouse(o.cmd, o.s, *o.file, func(h *program.Program) error {
-		p, err := findPerson(o.cmd.Context(), h.DB, who)
+	return withProgram(o.cmd, o.s, *o.file, func(prog *program.Program) error {
+		p, err := findPerson(o.cmd.Context(), prog.DB, who)
 		if err != nil {
 			return err
 		}
 		var back []string
-		err = h.DB.Update(o.cmd.Context(), func(tx bot.Tx) (err error) {
+		err = prog.DB.Update(o.cmd.Context(), func(tx bot.Tx) (err error) {
 			if back, err = do(tx, p, order.By, order.Why); err == nil && order.Dry {
 				err = errDry
 			}

@@ -55,7 +55,7 @@ person; the command says until when.`,
 			counted(w, e.Messages, "message", "messages")
 			counted(w, e.Codes, "code", "codes")
 			counted(w, e.Passes, "web session, page or sign-in", "web sessions, pages and sign-ins")
-			counted(w, e.Requests, "request", "requests")
+			counted(w, e.Tickets, "request", "requests")
 			counted(w, e.Jobs, "job", "jobs")
 			if e.LeftOut {
 				fmt.Fprintln(w, "  imports leave this id out from now on (--let-back takes that back)")

@@ -49,13 +49,8 @@ const (
 	frameIn   = 4 // from the client; without bytes: its input has ended
 )
 
-<<<<<<< HEAD:cmd/latchkey/command/socket.go
 // remoteCommands are the commands that may be run for somebody else.
-var remoteCommands = []string{"people", "audit", "inbox", "outbox", "requests", "tripwire", "backup", "keys", "doctor", "status"}
-=======
-// ordered are the commands that may be run for somebody else.
-var ordered = []string{"people", "audit", "inbox", "outbox", "tickets", "requests", "desk", "tripwire", "backup", "keys", "doctor", "status"}
->>>>>>> a0aa965 (latchkey desk grant, revoke and agents say who answers people; requests are tickets):cmd/latchkey/command/orders.go
+var remoteCommands = []string{"people", "audit", "inbox", "outbox", "tickets", "requests", "desk", "tripwire", "backup", "keys", "doctor", "status"}
 
 // maxCommand is the largest remoteCommand, in bytes.
 const maxCommand = 64 << 10

@@ -9,27 +9,27 @@ import (
 )
 
 // newDesk makes the help desk.
-func (h *Program) newDesk() error {
-	c := h.Config.Desk
+func (p *Program) newDesk() error {
+	c := p.Config.Desk
 	hours, err := desk.ParseHours(c.Zone, c.Hours, c.Holidays)
 	if err != nil {
 		return fmt.Errorf("desk.hours: %w", err)
 	}
-	h.Desk = desk.New(desk.Options{
-		Agents: c.Enabled, Store: h.DB, Vault: h.Keys, Phrases: h.Scripts, Hours: hours, Org: h.Config.Org.Name, Silence: c.Silence,
-		Begins:  func(s *bot.Session, b *bot.Begin) error { return h.Scripts.Set().Begins(s, b) },
-		Where:   h.where,
+	p.Desk = desk.New(desk.Options{
+		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Org: p.Config.Org.Name, Silence: c.Silence,
+		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
+		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
-		Logger:  h.Log.With("room", "desk"),
+		Logger:  p.Log.With("room", "desk"),
 	})
 	return nil
 }
 
 // where names the step that a stored session is at.
-func (h *Program) where(state []byte, lang string) (flow, title, progress string) {
+func (p *Program) where(state []byte, lang string) (flow, title, progress string) {
 	var s bot.Session
 	if turn.DecodeSession(state, &s) != nil {
 		return "", "", "" // the turn in that conversation tells of it
 	}
-	return h.Scripts.Set().Where(&s, lang)
+	return p.Scripts.Set().Where(&s, lang)
 }

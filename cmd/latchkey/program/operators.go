@@ -19,7 +19,7 @@ func (p *Program) Operators() *enroll.Room {
 }
 
 // askDesk takes down a request to the help desk.
-func askDesk(tx bot.Tx, q bot.Request) (string, error) {
+func askDesk(tx bot.Tx, q bot.Ticket) (string, error) {
 	id, _, err := desk.Ask(tx, q)
 	return id, err
 }
