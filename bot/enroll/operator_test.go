@@ -32,6 +32,9 @@ func newOperated(r0 *roomtest.Rig) *rig {
 	r := &rig{r0}
 	r.Enroll.AskDesk = func(tx bot.Tx, q bot.Ticket) (string, error) {
 		q.ID, q.At = "request of "+string(q.Person), tx.Now()
+		if old, err := tx.Ticket(q.ID); err == nil {
+			q.Revision = old.Revision
+		}
 		return q.ID, tx.PutTicket(&q)
 	}
 	r.Enroll.Afresh = func(*bot.Conversation) []byte { return []byte(`{"afresh":1}`) }

@@ -39,7 +39,7 @@ type Options struct {
 	Look         time.Duration // between two looks at the table when nothing is known to be due (1 s; 30 s when no other process can send)
 	Beat         time.Duration // how often a process that is not alone says that it lives; dead after four, nothing sent after 2⅔ (750 ms)
 
-	Budget  bot.Budget  // what campaigns are claimed by, on a bot.Paced adapter; nil: as much as there is room for
+	Budget bot.Budget // what campaigns are claimed by, on a bot.Paced adapter; nil: as much as there is room for
 	// Ticket is told of each ticket of the help desk that was changed, in this
 	// process or another. It returns at once. Nil: nobody wants to know.
 	Ticket func(id string)
