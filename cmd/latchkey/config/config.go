@@ -217,6 +217,7 @@ func Default() *Config {
 		Store:     Store{Path: "latchkey.db"},
 		KeysFile:  "latchkey.keys",
 		SMTP:      SMTP{Port: 587, Security: "starttls", Timeout: 30 * time.Second},
+		Desk:      Desk{Silence: 10 * time.Minute},
 		Twilio:    Twilio{BaseURL: "https://api.twilio.com", Timeout: 10 * time.Second},
 		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
 		Directory: "none",

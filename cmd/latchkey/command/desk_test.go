@@ -1,0 +1,47 @@
+package command
+
+import (
+	"strings"
+	"testing"
+)
+
+// Who answers at the help desk is said by command, with a reason, and the last
+// admin stays.
+func TestDeskCommands(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "")
+	list := writeFile(t, "id,username,email,name\ne1,ann,ann@example.org,Ann Lee\ne2,bob,bob@example.org,Bob Ray\ne3,cho,cho@example.org,Cho Kim\n")
+	if code, out, errs := command(t, nil, "people", "import", list, "--config", cfg); code != exitOK {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	for _, x := range []struct {
+		args string
+		code int
+		says string // somewhere
+	}{
+		{"desk agents", exitOK, "make the first one with `latchkey desk grant"},
+		{"desk grant ann --role admin", exitUsage, "--why"},
+		{"desk grant ann --role boss --why head", exitUsage, "neither agent nor admin"},
+		{"desk grant zoe --why new", exitError, "people list --search"},
+		{"desk grant ann --role admin --why head --dry-run", exitOK, "Nothing was changed"},
+		{"desk agents", exitOK, "make the first one"},
+		{"desk grant ann --role admin --why head", exitOK, "Agent (admin): "},
+		{"desk grant bob --why new", exitOK, "Agent (agent): "},
+		{"desk agents", exitOK, "e2             bob"},
+		{"desk revoke cho --why gone", exitError, "is no agent"},
+		{"desk revoke ann --why gone", exitError, "last admin"},
+		{"desk grant ann --role agent --why less", exitError, "last admin"},
+		{"desk grant bob --role admin --why more", exitOK, "Agent (admin)"},
+		{"desk revoke ann --why gone", exitOK, "No agent any more: "},
+		{"people disable cho --why left", exitOK, "Disabled"},
+		{"desk grant cho --why back", exitError, "off or frozen"},
+		{"tickets list", exitOK, "nobody is waiting"},
+		{"requests list", exitOK, "nobody is waiting"},
+		{"audit list", exitOK, "agent.revoked"},
+	} {
+		code, out, errs := command(t, nil, append(strings.Fields(x.args), "--config", cfg)...)
+		if code != x.code || !strings.Contains(out+errs, x.says) {
+			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
+		}
+	}
+}
