@@ -53,6 +53,15 @@ func TestReseal(t *testing.T) {
 				if _, err := tx.PutInbound(in); err != nil {
 					return err
 				}
+				q := bot.Ticket{ID: fmt.Sprint("t", i), Conversation: bot.ConversationID(fmt.Sprint("x", i))}
+				q.Contact = seal("old", q.Place(), "555")
+				err := tx.PutTicket(&q)
+				for range 2 {
+					err = errors.Join(err, tx.AddLine(&bot.TicketLine{Ticket: q.ID, Body: seal("old", q.Place(), "hello")}))
+				}
+				if err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -98,7 +107,7 @@ func TestReseal(t *testing.T) {
 				db = open(t, dsn)
 			}
 		}
-		if total != n*6 || opened != n-1+3*n+2*((n+1)/2)+n {
+		if total != n*7 || opened != n-1+3*n+2*((n+1)/2)+n+3*n {
 			t.Errorf("%d rows, %d values", total, opened)
 		}
 		err = db.View(ctx, func(tx bot.Tx) error {
@@ -117,6 +126,14 @@ func TestReseal(t *testing.T) {
 				c, err := tx.Challenge(fmt.Sprint("c", i))
 				if err != nil || i%2 == 0 && (!bytes.HasPrefix(c.SealedCode, []byte("new|")) || !bytes.HasPrefix(c.SealedTo, []byte("new|"))) {
 					t.Errorf("challenge %+v %v", c, err)
+				}
+				q, err := tx.Ticket(fmt.Sprint("t", i))
+				if err != nil || !bytes.HasPrefix(q.Contact, []byte("new|")) {
+					t.Errorf("ticket %+v %v", q, err)
+				}
+				ls, err := tx.Lines(fmt.Sprint("t", i), 0)
+				if err != nil || len(ls) != 2 || !bytes.HasPrefix(ls[0].Body, []byte("new|")) || !bytes.HasPrefix(ls[1].Body, []byte("new|")) {
+					t.Errorf("lines %+v %v", ls, err)
 				}
 			}
 			return nil

@@ -95,6 +95,17 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 		if err := tx.PutTicket(&bot.Ticket{ID: "not-me-" + mark, Person: p.ID, Conversation: bot.NotMeConversation(p.ID), Flow: "not_me", Error: mark, At: now}); err != nil {
 			return err
 		}
+		for _, line := range []bot.TicketLine{
+			{Ticket: mark, Kind: bot.LinePerson, Body: []byte(mark)},
+			{Ticket: "not-me-" + mark, Kind: bot.LineNote, By: p.ID, Body: []byte(mark)},
+		} {
+			if err := tx.AddLine(&line); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutAgent(&bot.DeskAgent{Person: p.ID, Role: bot.RoleAgent, By: "operator:" + mark, Why: mark}); err != nil {
+			return err
+		}
 		if err := tx.RaiseAlert(bot.AlertUntold, p.ID, mark); err != nil {
 			return err
 		}
@@ -150,6 +161,14 @@ func (l *Life) notMe(t testing.TB, tx bot.Tx, id bot.PersonID) {
 	}
 	if q, err := tx.TicketOf(bot.NotMeConversation(id)); err != nil || q.Person != id {
 		t.Errorf("request that says \"this was not me\": %+v %v", q, err)
+	}
+	if a, err := tx.Agent(id); err != nil || a.Role != bot.RoleAgent {
+		t.Errorf("at the help desk: %+v %v", a, err)
+	}
+	if q, err := tx.TicketOf(bot.NotMeConversation(id)); err == nil {
+		if lines, err := tx.Lines(q.ID, 0); err != nil || len(lines) != 1 || lines[0].By != id {
+			t.Errorf("lines of the ticket: %+v %v, want one by %s", lines, err, id)
+		}
 	}
 	all, err := tx.Alerts(bot.AlertUntold)
 	if err != nil || !slices.ContainsFunc(all, func(a bot.Alert) bool { return a.Person == id }) {

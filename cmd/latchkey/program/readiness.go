@@ -12,7 +12,7 @@ import (
 	"latchkey/store"
 )
 
-// settings are what the operator has said about the tenant.
+// ReadinessSettings are what the operator has said about the tenant.
 func ReadinessSettings(e config.Entra) readiness.Settings {
 	return readiness.Settings{Needed: e.Needed, SMS: e.SMS, Voice: e.Voice}
 }
