@@ -99,7 +99,11 @@ func (d *Desk) alarm(ctx context.Context, a *Act) {
 		if _, _, err := d.agent(tx, a.By); err != nil {
 			return err
 		}
-		if err := tx.RaiseAlert(bot.AlertAsked, a.By, "ticket "+a.Ticket); err != nil {
+		raise := tx.RaiseAlert
+		if d.o.Alert != nil {
+			raise = func(kind bot.AlertKind, p bot.PersonID, detail string) error { return d.o.Alert(tx, kind, p, detail) }
+		}
+		if err := raise(bot.AlertAsked, a.By, "ticket "+a.Ticket); err != nil {
 			return err
 		}
 		_, err := tx.Audit(bot.AuditEntry{Person: a.By, Actor: "agent:" + string(a.By), Action: "agent.asked_secret", Subject: a.Ticket})

@@ -36,7 +36,9 @@ type Options struct {
 	Where func(state []byte, lang string) (flow, title, progress string)
 	// Session reads a stored session.
 	Session func(state []byte) (bot.Session, error)
-	Logger  *slog.Logger // nil: silent
+	// Alert raises an alert and has operators told. Nil: it is only kept.
+	Alert  func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
+	Logger *slog.Logger // nil: silent
 }
 
 // Desk keeps tickets. It implements turn.Desk.

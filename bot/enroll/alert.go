@@ -27,12 +27,12 @@ func (r *Room) untold(tx bot.Tx, p bot.PersonID, change string) error {
 	if err != nil {
 		return fmt.Errorf("enroll: audit an untold change: %w", err)
 	}
-	return r.alert(tx, bot.AlertUntold, p, change)
+	return r.Alert(tx, bot.AlertUntold, p, change)
 }
 
-// alert raises an alert. A burst becomes one mail: what is raised while a mail
+// Alert raises an alert. A burst becomes one mail: what is raised while a mail
 // waits goes with it, and between two mails lies AlertEvery.
-func (r *Room) alert(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error {
+func (r *Room) Alert(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error {
 	if err := oneAtATime(tx); err != nil {
 		return err
 	}
@@ -76,12 +76,12 @@ const alertKept = 7 * 24 * time.Hour
 // clears it.
 func (r *Room) ForgetAlerts(ctx context.Context) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
-		all, err := tx.Alerts(bot.AlertUntold)
+		all, err := tx.Alerts("")
 		if err != nil {
 			return err
 		}
 		for _, a := range all {
-			if tx.Now().Sub(a.At) < alertKept {
+			if a.Kind == bot.AlertTripwire || tx.Now().Sub(a.At) < alertKept {
 				continue
 			}
 			if err := tx.DropAlert(a.Kind, a.Person); err != nil {
@@ -183,6 +183,9 @@ func AlertText(a bot.Alert) (text, fix string) {
 	case bot.AlertUntold:
 		return "nobody could be told of a change (" + a.Detail + ")",
 			"ask the person whether it was theirs; check the work address in the staff list, and smtp"
+	case bot.AlertAsked:
+		return "an agent of the help desk wrote a line that asks for a code or a password (" + a.Detail + "); it was not sent",
+			"talk to the agent; `latchkey desk revoke` takes somebody away from the desk"
 	case bot.AlertTripwire:
 		return "the tripwire is pulled: " + a.Detail,
 			"look into `latchkey audit list`; when it is over, `latchkey tripwire clear --why TEXT`"

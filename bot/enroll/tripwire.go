@@ -50,7 +50,7 @@ func (r *Room) wrong(tx bot.Tx, p bot.PersonID) error {
 	if _, err := tx.Audit(bot.AuditEntry{Actor: "system", Action: "tripwire.pulled", Subject: detail}); err != nil {
 		return fmt.Errorf("enroll: audit the tripwire: %w", err)
 	}
-	return r.alert(tx, bot.AlertTripwire, "", detail)
+	return r.Alert(tx, bot.AlertTripwire, "", detail)
 }
 
 // Tripped reports whether the tripwire is pulled: changes on accounts that have

@@ -20,6 +20,7 @@ func (p *Program) newDesk() error {
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
+		Alert:   p.Enroll.Alert,
 		Logger:  p.Log.With("room", "desk"),
 	})
 	return nil
