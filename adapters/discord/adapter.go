@@ -13,6 +13,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
 	"latchkey/bot/budget"
@@ -31,9 +32,8 @@ type Adapter struct {
 	places  places
 	signs   signs
 	doors   doors
-	current atomic.Pointer[run]
-	opened  chan struct{} // closed when Run first takes interactions in
-	opening sync.Once
+	run     chat.Runner
+	current atomic.Pointer[run] // while it runs
 
 	self atomic.Value // the bot's user id, a string, once the gateway has told it
 
@@ -77,7 +77,7 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, opened: make(chan struct{}), api: api, key: key, pace: usual,
+	a := &Adapter{o: o, api: api, key: key, pace: usual,
 		budget: o.Budget,
 		health: bot.Health{Since: o.Now(), Text: "not connected yet"},
 	}
@@ -130,26 +130,35 @@ func (a *Adapter) conversation(who string) bot.ConversationID {
 	return bot.ConversationID(string(a.o.Channel) + "|" + who)
 }
 
+// longest is how much of one person may wait. Whoever is faster floods, and the
+// house has dropped what they sent before long.
+const longest = 1000
+
 // A run is one call of Run.
 type run struct {
-	ctx   context.Context
-	in    bot.Inbox
-	lanes lanes
-	fetch chan struct{} // how many conversations are fetched at once
+	ctx    context.Context
+	in     bot.Inbox
+	queues chat.Queues   // each person's events
+	fetch  chan struct{} // how many conversations are fetched at once
 }
 
 // Run implements bot.Adapter. It connects again by itself, and returns only
 // when ctx ends.
 func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	r := &run{ctx: ctx, in: in, fetch: make(chan struct{}, 4)}
-	r.lanes.failed = func(v any) {
+	r.queues.Each, r.queues.Failed = longest, func(v any) {
 		a.o.Log.Error("an event of Discord could not be handled", "panic", fmt.Sprintf("%T", v))
 	}
 	a.current.Store(r)
-	a.opening.Do(func() { close(a.opened) })
+	defer a.current.CompareAndSwap(r, nil)
+	_, end, err := a.run.Start(ctx, in)
+	if err != nil {
+		return fmt.Errorf("discord: %w", err)
+	}
+	defer end()
 	a.supervise(r)
 	a.current.CompareAndSwap(r, nil)
-	r.lanes.close()
+	r.queues.Close()
 	a.signs.stop()
 	a.setHealth(false, "stopped")
 	return nil

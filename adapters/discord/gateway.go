@@ -378,7 +378,7 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 		default:
 			return
 		}
-		if !r.lanes.add(m.Author.ID, func() { do(r, m) }) {
+		if !r.queues.Add(m.Author.ID, func() { do(r, m) }) {
 			a.o.Log.Warn("a message is dropped: too many of this person wait", "id", m.ID)
 		}
 	case "INTERACTION_CREATE":

@@ -117,29 +117,29 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 			return false
 		}
 		if id.what == 'e' { // nothing has happened yet but that a form is wanted
-			return r.lanes.add("form|"+i.ID, func() {
+			return r.queues.Add("form|"+i.ID, func() {
 				if err := p.give(r.ctx, answerWith(answerModal, form(id))); err != nil {
 					a.o.Log.Warn("a form could not be opened", "err", err)
 				}
 			})
 		}
 		p.hold(r.ctx, deferUpdate)
-		return r.lanes.add(who.ID, func() { a.pressed(r, i, id, p) })
+		return r.queues.Add(who.ID, func() { a.pressed(r, i, id, p) })
 	case kindCommand:
 		if i.Data.Name != commandName {
 			return false
 		}
 		p.hold(r.ctx, deferMessage)
 		if i.direct() {
-			return r.lanes.add(who.ID, func() { a.commanded(r, i, p) })
+			return r.queues.Add(who.ID, func() { a.commanded(r, i, p) })
 		}
-		return r.lanes.add(who.ID, func() { a.called(r, i, p) })
+		return r.queues.Add(who.ID, func() { a.called(r, i, p) })
 	}
 	return false
 }
 
 // pressed takes in a choice or a form that was sent. It runs in the person's
-// lane.
+// queue.
 func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 	who := i.author().ID
 	defer p.stop()

@@ -12,7 +12,7 @@ import (
 // giveUp is how long the adapter goes on offering an event to the house.
 const giveUp = 10 * time.Minute
 
-// message takes in what somebody wrote. It runs in the person's lane.
+// message takes in what somebody wrote. It runs in the person's queue.
 func (a *Adapter) message(r *run, m *incoming) {
 	who := m.Author.ID
 	if m.Content == "" {
@@ -31,7 +31,7 @@ func (a *Adapter) message(r *run, m *incoming) {
 }
 
 // mentioned takes in that somebody mentioned the bot in a server: it answers
-// briefly there, and goes on in private. It runs in the person's lane.
+// briefly there, and goes on in private. It runs in the person's queue.
 func (a *Adapter) mentioned(r *run, m *incoming) {
 	who, key := m.Author.ID, "chat.in_channel"
 	channel := a.places.get(who).Channel

@@ -13,7 +13,7 @@
 // # In
 //
 //	Socket Mode ─┐                                   ┌─ known: Accept ─ acknowledged
-//	             ├─ decode ─ arrival ─ lane of user ─┼─ not known: Defer ─ acknowledged ─ Resume
+//	             ├─ decode ─ arrival ─ user's queue ─┼─ not known: Defer ─ acknowledged ─ Resume
 //	Events API ──┘                                   └─ error: Slack delivers again
 //
 // decode.go reads what Slack sends into an arrival, whichever way it came.

@@ -10,9 +10,9 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
@@ -84,7 +84,8 @@ type Adapter struct {
 	clients clients
 	pace    pace
 	health  health
-	lanes   lanes
+	queues  chat.Queues // each person's events
+	run     chat.Runner
 	lines   lines
 	people  people
 	asking  asking
@@ -92,13 +93,6 @@ type Adapter struct {
 	seldom  seldom
 	shelf   shelf
 	waiting waiting
-	opened  chan struct{} // closed when Run first takes events in
-	opening sync.Once
-
-	mu   sync.Mutex
-	in   bot.Inbox       // while Run runs
-	ctx  context.Context // of Run
-	work sync.WaitGroup  // what Run waits for
 }
 
 var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
@@ -153,8 +147,8 @@ func New(o Options) (*Adapter, error) {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
-		opened: make(chan struct{}),
 		o:      o,
+		queues: chat.Queues{All: maxWaiting},
 		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
 		upload: &http.Client{Transport: transport, CheckRedirect: stay},
 	}

@@ -232,16 +232,7 @@ func (a *Adapter) show(ctx context.Context, v arrival) {
 
 // later does what decorates, after the turn. It fails silently.
 func (a *Adapter) later(do func(ctx context.Context)) {
-	ctx, _, ok := a.begin()
-	if !ok {
-		return
-	}
-	go func() {
-		defer a.work.Done()
-		ctx, cancel := context.WithTimeout(ctx, callTime)
-		defer cancel()
-		do(ctx)
-	}()
+	a.run.Later(callTime, do)
 }
 
 // turnAway tells a person who is no member, once in a while.

@@ -138,12 +138,12 @@ func (a *Adapter) unsign(x *wait) {
 // takeDown takes the sign away. It waits while Slack wants to be left alone: a
 // sign that stays says for ever that something is being done.
 func (a *Adapter) takeDown(x *wait) {
-	ctx, _, ok := a.begin()
+	ctx, _, ok := a.run.Begin()
 	if !ok {
 		return
 	}
 	go func() {
-		defer a.work.Done()
+		defer a.run.Done()
 		for range 30 {
 			err := a.react(ctx, "reactions.remove", x.channel, x.ts)
 			if err == nil || err.Kind != bot.SendThrottled || !bot.Sleep(ctx, jitter(2*max(err.After, time.Second))) {

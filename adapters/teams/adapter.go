@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -27,13 +27,8 @@ type Adapter struct {
 	waiting waiting          // for the typing sign
 	replies replies          // responses that carry an answer
 
-	mu      sync.Mutex
-	in      bot.Inbox
-	ctx     context.Context // of Run
-	opened  chan struct{}   // closed when Run first takes activities in
-	opening sync.Once
-	under   sync.WaitGroup // activities under way, and what follows them
-	health  health
+	run    chat.Runner // activities under way, and what follows them
+	health health
 }
 
 var (
@@ -51,7 +46,7 @@ func New(o Options) (*Adapter, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace(&o)}
+	a := &Adapter{o: o, cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace(&o)}
 	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.graph = newGraph(&a.o, a.client)
@@ -77,55 +72,28 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 		a.o.Log.Warn("emulator mode: messages are taken without any proof of who sent them; only programs on this machine can send them. Never use it with real people",
 			"channel", a.o.Channel, "listens", a.o.Listen)
 	}
-	a.mu.Lock()
-	a.in, a.ctx = in, ctx
-	a.opening.Do(func() { close(a.opened) })
-	a.mu.Unlock()
-	if !a.o.Emulator {
-		a.under.Go(func() {
-			a.keys.keep(ctx, func(err error) {
-				if err != nil {
-					a.ill("keys", fmt.Errorf("%w: %w", errKeys, err))
-					return
-				}
-				a.well("keys")
-			})
-		})
+	ctx, end, err := a.run.Start(ctx, in)
+	if err != nil {
+		return fmt.Errorf("teams: %w", err)
 	}
-	<-ctx.Done()
-	a.mu.Lock()
-	a.in = nil
-	a.mu.Unlock()
-	a.under.Wait()
+	defer end()
+	if a.o.Emulator {
+		<-ctx.Done()
+		return nil
+	}
+	a.keys.keep(ctx, func(err error) {
+		if err != nil {
+			a.ill("keys", fmt.Errorf("%w: %w", errKeys, err))
+			return
+		}
+		a.well("keys")
+	})
 	return nil
 }
 
 // startWait is how long an activity that comes while the program starts waits
 // for Run. Teams waits 15 seconds for an answer.
 const startWait = 10 * time.Second
-
-// awaitRun returns when Run takes activities in, or nobody waits for that any
-// more.
-func (a *Adapter) awaitRun(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	select {
-	case <-a.opened:
-	case <-ctx.Done():
-	}
-}
-
-// enter begins something that Run waits for at its end. ok is false when Run
-// does not run.
-func (a *Adapter) enter() (ctx context.Context, in bot.Inbox, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.in == nil || a.ctx.Err() != nil {
-		return nil, nil, false
-	}
-	a.under.Add(1)
-	return a.ctx, a.in, true
-}
 
 // Send implements bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {

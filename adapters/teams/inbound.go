@@ -103,12 +103,12 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 	if err != nil {
 		return a.refuse(err), nil
 	}
-	a.awaitRun(r.Context())
-	ctx, in, ok := a.enter()
+	a.run.Await(r.Context(), startWait)
+	ctx, in, ok := a.run.Begin()
 	if !ok {
 		return http.StatusServiceUnavailable, nil
 	}
-	defer a.under.Done()
+	defer a.run.Done()
 	return a.handle(ctx, in, act, service, body)
 }
 
@@ -313,14 +313,7 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 	if !a.again(key, whom, every) {
 		return
 	}
-	ctx, _, ok := a.enter()
-	if !ok {
-		return
-	}
-	go func() {
-		defer a.under.Done()
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
+	a.run.Later(callTimeout, func(ctx context.Context) {
 		lang := a.lang(v.act.locale())
 		line := a.o.Phrases.Phrase(lang, key, "org", a.o.Org)
 		body, err := v.to.envelope(&outgoing{Type: "message", Locale: lang, TextFormat: "plain", Text: line}, a.o.BotName)
@@ -330,7 +323,7 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 		if err != nil {
 			a.o.Log.Info("a brief answer could not be given", "what", key, "err", err)
 		}
-	}()
+	})
 }
 
 // lang is the language among those there are.
@@ -384,21 +377,14 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || len(p.Text) > maxCard/4 {
 		return
 	}
-	ctx, _, ok := a.enter()
-	if !ok {
-		return
-	}
-	go func() {
-		defer a.under.Done()
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
+	a.run.Later(callTimeout, func(ctx context.Context) {
 		if !a.pace.spare(ctx, v.to.Conversation, time.Now()) {
 			return
 		}
 		if err := a.replace(ctx, v.to, card, settled(p, a.frame(), label)); err != nil {
 			a.o.Log.Debug("a card keeps its buttons", "err", err)
 		}
-	}()
+	})
 }
 
 func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.Lang} }

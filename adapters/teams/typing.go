@@ -54,14 +54,9 @@ func (w *waiting) answered(conv string) {
 
 // typeTo shows the typing sign; nobody misses it when that fails.
 func (a *Adapter) typeTo(to []byte) {
-	ctx, _, ok := a.enter()
-	if !ok {
-		return
-	}
-	defer a.under.Done()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := a.Typing(ctx, to); err != nil {
-		a.o.Log.Debug("no typing sign", "err", err)
-	}
+	a.run.Do(5*time.Second, func(ctx context.Context) {
+		if err := a.Typing(ctx, to); err != nil {
+			a.o.Log.Debug("no typing sign", "err", err)
+		}
+	})
 }
