@@ -34,7 +34,20 @@ func (r *Recent[V]) get(k string) (v V, ok bool) {
 
 // Set remembers something of a key.
 func (r *Recent[V]) Set(k string, v V) {
-	r.Change(k, func(old *V, _ bool) { *old = v })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.put(k, v)
+}
+
+func (r *Recent[V]) put(k string, v V) {
+	full := r.Most
+	if full == 0 {
+		full = most
+	}
+	if _, there := r.newer[k]; !there && (r.newer == nil || len(r.newer) >= full) {
+		r.older, r.newer = r.newer, map[string]V{}
+	}
+	r.newer[k] = v
 }
 
 // Change changes what is remembered of a key, and returns it; known: it was
@@ -44,14 +57,7 @@ func (r *Recent[V]) Change(k string, change func(v *V, known bool)) V {
 	defer r.mu.Unlock()
 	v, known := r.get(k)
 	change(&v, known)
-	full := r.Most
-	if full == 0 {
-		full = most
-	}
-	if _, there := r.newer[k]; !there && (r.newer == nil || len(r.newer) >= full) {
-		r.older, r.newer = r.newer, map[string]V{}
-	}
-	r.newer[k] = v
+	r.put(k, v)
 	return v
 }
 

@@ -16,30 +16,29 @@ import (
 	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
-	"latchkey/bot/budget"
 )
 
 // An Adapter connects one application of Discord. Make it with New.
 type Adapter struct {
-	o      Options
-	api    *url.URL
-	key    ed25519.PublicKey // nil: no HTTP
-	rest   *discordgo.Session
-	roots  *x509.CertPool // nil: the system's; tests have their own
-	skew   atomic.Int64
-	budget bot.Budget
+	o     Options
+	api   *url.URL
+	key   ed25519.PublicKey // nil: no HTTP
+	rest  *discordgo.Session
+	roots *x509.CertPool // nil: the system's; tests have their own
+	skew  atomic.Int64
+	rates *chat.Pace
 
-	places  places
-	signs   signs
-	doors   doors
+	places  chat.Recent[place]
+	doors   chat.Recent[door]
+	signs   chat.Signs
+	told    chat.Seldom
 	run     chat.Runner
 	current atomic.Pointer[run] // while it runs
 
 	self atomic.Value // the bot's user id, a string, once the gateway has told it
 
-	mu       sync.Mutex
-	health   bot.Health
-	answered map[string]time.Time // whose mention in a server was answered, and when
+	mu     sync.Mutex
+	health bot.Health
 
 	pace pace
 }
@@ -53,13 +52,12 @@ type pace struct {
 	resume   time.Duration // longest wait when the session can be resumed
 	quiet    time.Duration // a connection that says nothing for so long is dead
 	later    time.Duration // an interaction that is not taken in by then is deferred
-	sign     time.Duration // a typing sign, when nothing was said by then
 	repeat   time.Duration // first wait before an event is given to the house again
 }
 
 var usual = pace{
 	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, quiet: 100 * time.Second,
-	later: 2 * time.Second, sign: 700 * time.Millisecond, repeat: 100 * time.Millisecond,
+	later: 2 * time.Second, repeat: 100 * time.Millisecond,
 }
 
 var (
@@ -77,12 +75,8 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, api: api, key: key, pace: usual,
-		budget: o.Budget,
+	a := &Adapter{o: o, api: api, key: key, pace: usual, rates: newRates(&o), signs: chat.Signs{Life: standing},
 		health: bot.Health{Since: o.Now(), Text: "not connected yet"},
-	}
-	if a.budget == nil {
-		a.budget = budget.New(nil, nil)
 	}
 	if a.rest, err = a.session(nil); err != nil {
 		return nil, err
@@ -159,7 +153,7 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	a.supervise(r)
 	a.current.CompareAndSwap(r, nil)
 	r.queues.Close()
-	a.signs.stop()
+	a.signs.Close()
 	a.setHealth(false, "stopped")
 	return nil
 }

@@ -44,7 +44,7 @@ func (a *Adapter) catchUp(r *run) {
 		if !ok || !snowflake(c.User) || c.ID != a.conversation(c.User) {
 			continue
 		}
-		known := a.places.note(c.User, func(p *place) { p.seen(at.Channel, at.Seen) })
+		known := a.note(c.User, func(p *place) { p.seen(at.Channel, at.Seen) })
 		if known.Seen != "" {
 			r.queues.Add(c.User, func() { a.fetch(r, c.User) })
 		}
@@ -59,7 +59,7 @@ func (a *Adapter) fetch(r *run, who string) {
 	case <-r.ctx.Done():
 		return
 	}
-	at := a.places.get(who)
+	at := a.place(who)
 	after := at.Seen
 	for range fetchPages {
 		page, full, err := a.messages(r.ctx, at.Channel, after)

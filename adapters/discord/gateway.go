@@ -373,7 +373,7 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 		do := a.message
 		switch self, _ := a.self.Load().(string); {
 		case m.personal():
-		case m.mentions(self) && a.seldom(m.Author.ID):
+		case m.mentions(self) && a.told.OK(m.Author.ID, time.Now(), mentionPause):
 			do = a.mentioned
 		default:
 			return

@@ -108,7 +108,7 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 		return false
 	}
 	if i.Locale != "" {
-		a.places.note(who.ID, func(pl *place) { pl.locale = i.Locale })
+		a.note(who.ID, func(pl *place) { pl.locale = i.Locale })
 	}
 	switch i.Type {
 	case kindPress, kindModal:
@@ -200,7 +200,7 @@ func labelOf(i *interaction, ok func(*component) bool) string {
 // channel. It tells nothing about which messages were taken in, unless nothing
 // is known yet: then all messages from now on are new.
 func (a *Adapter) addressOf(who string, i *interaction) []byte {
-	at := a.places.note(who, func(p *place) {
+	at := a.note(who, func(p *place) {
 		p.Channel = i.Channel
 		if p.Seen == "" {
 			p.Seen = i.ID
@@ -248,7 +248,7 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 			a.o.Log.Debug("a command could not be answered", "err", err)
 		}
 	}
-	channel := a.places.get(who).Channel
+	channel := a.place(who).Channel
 	if channel == "" {
 		var err error
 		if channel, err = a.openChannel(r.ctx, who); err != nil {
@@ -261,8 +261,8 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 			return
 		}
 	}
-	a.doors.opened(who, i.Token, time.Now())
-	at := a.places.note(who, func(pl *place) {
+	a.doors.Set(who, door{i.Token, time.Now().Add(doorLife)})
+	at := a.note(who, func(pl *place) {
 		pl.Channel = channel
 		if pl.Seen == "" {
 			pl.Seen = i.ID

@@ -25,7 +25,7 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 	if err != nil {
 		return bot.Opened{}, unreachable(err)
 	}
-	at := a.places.note(p.User, func(pl *place) { pl.Channel = channel })
+	at := a.note(p.User, func(pl *place) { pl.Channel = channel })
 	return bot.Opened{Conversation: a.conversation(p.User), User: p.User, Address: encode(at.address), Locale: at.locale}, nil
 }
 

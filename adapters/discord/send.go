@@ -15,7 +15,7 @@ var errNoAddress = errors.New("discord: no direct message channel is known of th
 
 // Send implements bot.Adapter. The receipt is the id of the message.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
-	a.signs.said(d.Conversation)
+	a.signs.Said(string(d.Conversation))
 	at, ok := readAddress(d.Address)
 	if !ok {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: errNoAddress}
@@ -42,13 +42,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	}
 	se := classify(err)
 	if se.Kind == bot.SendGone {
-		a.doors.closed(d.User, func(t string) {
-			go func() { // it may have to wait for the first answer there
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
-				defer cancel()
-				a.closedDoor(ctx, d.User, t)
-			}()
-		})
+		a.closedDoor(context.WithoutCancel(ctx), d.User)
 	}
 	return bot.Receipt{}, se
 }
@@ -99,7 +93,7 @@ func (a *Adapter) edit(ctx context.Context, channel, id string, m message) error
 
 // openChannel gives the direct message channel with a person.
 func (a *Adapter) openChannel(ctx context.Context, who string) (string, error) {
-	if err := a.turnOf(ctx, openMethod, openRate); err != nil {
+	if err := a.turnOf(ctx, opening); err != nil {
 		return "", err
 	}
 	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointUserChannels("@me"), body: encode(map[string]string{"recipient_id": who})})

@@ -164,7 +164,7 @@ func (a *Adapter) askOne(ctx context.Context, q *question) (profile, *bot.SendEr
 // know remembers what Slack has just said of somebody.
 func (a *Adapter) know(p profile, user string) profile {
 	p.at = a.o.Now()
-	a.people.put(user, p)
+	a.people.Set(user, p)
 	return p
 }
 

@@ -108,8 +108,8 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 		return nil
 	}
 	failed := a.classify(method, err, written.Load())
-	if failed.Kind == bot.SendThrottled && failed.Method != "" && !a.pace.off {
-		a.pace.budget.Hold(context.WithoutCancel(ctx), a.budget(method), failed.After)
+	if failed.Kind == bot.SendThrottled && failed.Method != "" {
+		a.pace.Hold(ctx, method, failed.After)
 	}
 	return failed
 }

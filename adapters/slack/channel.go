@@ -98,7 +98,7 @@ func (a *Adapter) withDrawing(ctx context.Context, m *bot.Message, do func(Wire)
 		if failed == nil || x.File == "" || !strings.HasSuffix(failed.Err.Error(), ": invalid_blocks") {
 			return failed
 		}
-		a.shelf.drop(m.Picture.Name)
+		a.drawings.Drop(m.Picture.Name)
 		x.File = ""
 	}
 }

@@ -89,7 +89,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := verify(r.Header, body, secrets(), a.o.Wall()); err != nil {
-		if a.seldom.ok("refused "+err.Error(), a.o.Now(), time.Minute) { // strangers do not fill the log
+		if a.seldom.OK("refused "+err.Error(), a.o.Now(), time.Minute) { // strangers do not fill the log
 			a.o.Log.Warn("slack: a request was refused", "why", err, "hint", "if it came from Slack, check signing_secret and the clock")
 		}
 		http.Error(w, "refused", http.StatusUnauthorized)

@@ -82,17 +82,20 @@ type Adapter struct {
 	client  *http.Client // for the Web API: no redirects, answers of bounded size
 	upload  *http.Client // for bytes to an upload address: carries no token
 	clients clients
-	pace    pace
+	pace    *chat.Pace
 	health  health
 	queues  chat.Queues // each person's events
 	run     chat.Runner
 	lines   lines
-	people  people
 	asking  asking
-	rooms   rooms
-	seldom  seldom
-	shelf   shelf
-	waiting waiting
+	seldom  chat.Seldom
+	signs   chat.Signs
+
+	people   chat.Recent[profile]
+	rooms    chat.Recent[string]  // where people's direct messages are
+	prompts  chat.Recent[uint32]  // what was asked last, by user
+	drawings chat.Recent[drawing] // by name
+	loose    chat.Recent[string]  // files by the mark of their delivery, see shelf.go
 }
 
 var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
@@ -148,11 +151,12 @@ func New(o Options) (*Adapter, error) {
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
 		o:      o,
+		pace:   newPace(&o),
 		queues: chat.Queues{All: maxWaiting},
+		signs:  chat.Signs{Life: signLife},
 		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
 		upload: &http.Client{Transport: transport, CheckRedirect: stay},
 	}
-	a.pace.init(o.Unhurried, o.Budget)
 	a.health.say(o.Now(), false, "not connected yet")
 	return a, nil
 }

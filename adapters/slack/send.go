@@ -72,7 +72,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	if d.Attempt > 1 {
 		r, err := a.sent(ctx, room, mark)
 		if r.ts != "" {
-			a.shelf.pick(mark)
+			a.loose.Drop(mark)
 		}
 		if err != nil || r.ts != "" {
 			return r, err
@@ -82,7 +82,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		return receipt{}, err
 	}
 	x.File = ""
-	left := a.shelf.pick(mark) // by an attempt before this one
+	left, _ := a.loose.Drop(mark) // by an attempt before this one
 	switch {
 	case secret && left != "":
 		x.File = left
@@ -128,7 +128,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 				continue
 			}
 			if !secret { // it is told in words, then
-				a.shelf.drop(d.Message.Picture.Name)
+				a.drawings.Drop(d.Message.Picture.Name)
 				x.File = ""
 				if w, err = Render(&d.Message, x, a.o.Phrases); err == nil {
 					continue
@@ -143,7 +143,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		}
 		switch file := x.File; {
 		case secret && failed.Kind == bot.SendUncertain:
-			a.shelf.lay(mark, file)
+			a.loose.Set(mark, file)
 		case secret:
 			a.later(func(ctx context.Context) { _ = a.dropFile(ctx, file) })
 		}
@@ -152,7 +152,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	if !dmID.MatchString(r.channel) || !stamp.MatchString(r.ts) {
 		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
 	}
-	a.rooms.put(d.User, r.channel)
+	a.rooms.Set(d.User, r.channel)
 	a.answered(d.User, d.Message.Prompt)
 	return r, nil
 }

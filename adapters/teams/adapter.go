@@ -19,13 +19,13 @@ type Adapter struct {
 	keys       *keys
 	credential *credential
 	graph      *credential // for Microsoft Graph, with Options.CatalogApp
-	pace       *pace
+	pace       *chat.Pace
 
-	people  table[acquaintance]
-	prompts table[uint32]    // the newest prompt that was sent to a conversation
-	told    table[time.Time] // who was told something beside the conversation, and when
-	waiting waiting          // for the typing sign
-	replies replies          // responses that carry an answer
+	people  chat.Recent[acquaintance]
+	prompts chat.Recent[uint32] // the newest prompt that was sent to a conversation
+	told    chat.Seldom         // who was told something beside the conversation
+	signs   chat.Signs          // typing
+	replies replies             // responses that carry an answer
 
 	run    chat.Runner // activities under way, and what follows them
 	health health
@@ -51,7 +51,6 @@ func New(o Options) (*Adapter, error) {
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.graph = newGraph(&a.o, a.client)
 	a.health.since = o.Now()
-	a.waiting.late = a.typeTo
 	return a, nil
 }
 
@@ -113,7 +112,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 }
 
 func (a *Adapter) send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
-	a.waiting.answered(string(d.Conversation))
+	a.signs.Said(string(d.Conversation))
 	to, err := a.readAddress(d.Address)
 	if err != nil {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: err}
@@ -141,7 +140,7 @@ func (a *Adapter) send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 		return bot.Receipt{}, err
 	}
 	if m.Prompt > 0 {
-		a.prompts.set(string(d.Conversation), m.Prompt)
+		a.prompts.Set(string(d.Conversation), m.Prompt)
 	}
 	return bot.Receipt{ID: id}, nil
 }
@@ -163,14 +162,10 @@ func (a *Adapter) post(ctx context.Context, to *address, body []byte) (id string
 
 // myTurn waits for the rates. It fails with *bot.SendError.
 func (a *Adapter) myTurn(ctx context.Context, to *address) error {
-	after, err := a.pace.turn(ctx, to.Conversation, time.Now())
-	switch {
-	case err == nil:
-		return nil
-	case after > 0:
-		return &bot.SendError{Kind: bot.SendThrottled, After: after, Here: true, Err: err}
+	if err := a.pace.Turn(ctx, time.Now(), sends, to.Conversation); err != nil {
+		return err
 	}
-	return &bot.SendError{Kind: bot.SendRetry, Err: err}
+	return nil
 }
 
 // envelope writes an activity with who it is from and for.
@@ -230,7 +225,7 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 	if x.Channel != "" { // Teams shows none there
 		return nil
 	}
-	if !a.pace.spare(ctx, x.Conversation, time.Now()) {
+	if !a.pace.Spare(ctx, time.Now(), sends, x.Conversation) {
 		return nil
 	}
 	body, err := x.envelope(&outgoing{Type: "typing"}, a.o.BotName)

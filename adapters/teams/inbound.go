@@ -115,7 +115,7 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 // refuse says with which status a caller is refused, and tells the operator
 // once an hour why: most of these mean a wrong configuration.
 func (a *Adapter) refuse(err error) int {
-	if a.again("log", err.Error(), tellOperator) {
+	if a.told.OK("log|"+err.Error(), a.o.Now(), tellOperator) {
 		a.o.Log.Warn("a request to the messaging endpoint is refused; more of this kind are not logged for an hour", "why", err)
 	}
 	switch {
@@ -126,22 +126,6 @@ func (a *Adapter) refuse(err error) int {
 		return http.StatusUnauthorized
 	}
 	return http.StatusForbidden
-}
-
-// again reports whether something may be told again to somebody.
-func (a *Adapter) again(what, whom string, every time.Duration) bool {
-	key, now := what+"|"+whom, a.o.Now()
-	a.told.mu.Lock()
-	defer a.told.mu.Unlock()
-	last, ok := a.told.newer[key]
-	if !ok {
-		last, ok = a.told.older[key]
-	}
-	if ok && now.Sub(last) < every {
-		return false
-	}
-	a.told.store(key, now)
-	return true
 }
 
 // A visit is one activity of one person, with where to answer.
@@ -215,7 +199,7 @@ func (a *Adapter) postpone(ctx context.Context, v *visit, f consequences, body [
 		}
 		return http.StatusServiceUnavailable, nil
 	}
-	a.waiting.begin(string(v.conv), v.address)
+	a.expect(v)
 	return http.StatusOK, f.reply
 }
 
@@ -239,7 +223,7 @@ func (a *Adapter) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, erro
 		return bot.Arrival{}, err
 	}
 	if who == stranger {
-		a.waiting.answered(string(v.conv))
+		a.signs.Said(string(v.conv))
 		return bot.Arrival{After: func() { a.turnAway(v, "chat.not_ours", tellStranger) }}, nil
 	}
 	f := a.follows(v)
@@ -310,7 +294,7 @@ func (a *Adapter) turnAway(v *visit, key string, every time.Duration) (int, any)
 
 // tell says a line beside the conversation, soon.
 func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
-	if !a.again(key, whom, every) {
+	if !a.told.OK(key+"|"+whom, a.o.Now(), every) {
 		return
 	}
 	a.run.Later(callTimeout, func(ctx context.Context) {
@@ -358,7 +342,7 @@ func (a *Adapter) message(v *visit) consequences {
 
 // press is a button or the answer in a field; then the card loses its buttons.
 func (a *Adapter) press(v *visit, p *pressed, value, card string) consequences {
-	newest, known := a.prompts.peek(string(v.conv))
+	newest, known := a.prompts.Get(string(v.conv))
 	ev := &bot.Event{ID: v.act.key(), Kind: bot.Press, Choice: p.Choice, Prompt: p.Prompt}
 	if p.Choice == "" {
 		cut := activity{Text: value}
@@ -378,7 +362,7 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 		return
 	}
 	a.run.Later(callTimeout, func(ctx context.Context) {
-		if !a.pace.spare(ctx, v.to.Conversation, time.Now()) {
+		if !a.pace.Spare(ctx, time.Now(), sends, v.to.Conversation) {
 			return
 		}
 		if err := a.replace(ctx, v.to, card, settled(p, a.frame(), label)); err != nil {
@@ -391,7 +375,7 @@ func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.L
 
 // accept hands an event in. It is acknowledged only when it was taken.
 func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences, body []byte) (int, any) {
-	a.waiting.begin(string(v.conv), v.address)
+	a.expect(v)
 	var c *carrier
 	if a.o.Emulator && v.act.DeliveryMode == "expectReplies" && v.act.Type != "invoke" {
 		c = a.replies.begin(v.conv)
@@ -406,7 +390,7 @@ func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f conseque
 		f.then()
 		return http.StatusOK, reply
 	}
-	a.waiting.answered(string(v.conv))
+	a.signs.Said(string(v.conv))
 	if errors.Is(err, bot.ErrDeferred) {
 		return a.postpone(ctx, v, f, body)
 	}

@@ -92,12 +92,8 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 
 // chat is the id of somebody's chat with the bot.
 func (a *Adapter) chat(ctx context.Context, service, user string) (string, *bot.SendError) {
-	if after, err := a.pace.turn(ctx, "open "+user, a.o.Now()); err != nil {
-		kind := bot.SendRetry
-		if after > 0 {
-			kind = bot.SendThrottled
-		}
-		return "", &bot.SendError{Kind: kind, After: after, Here: true, Err: err}
+	if err := a.pace.Turn(ctx, a.o.Now(), sends, "open "+user); err != nil {
+		return "", err
 	}
 	b := a.newOpening()
 	b.Members = []party{{ID: user}}
