@@ -50,7 +50,7 @@ func Cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return strings.TrimRight(string([]rune(s)[:n-1]), " ") + "…"
 }
 
 // OneLine is harmless text for a place that has one line: a button, a title, a

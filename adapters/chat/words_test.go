@@ -43,6 +43,9 @@ func TestBounds(t *testing.T) {
 			t.Errorf("in %d: %q", n, got)
 		}
 	}
+	if got := Cut("ab cd", 4); got != "ab…" {
+		t.Errorf("%q", got)
+	}
 	if got := OneLine(" a\tb\n c "); got != "a b c" {
 		t.Errorf("%q", got)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,8 +36,7 @@ type Adapter struct {
 
 	self atomic.Value // the bot's user id, a string, once the gateway has told it
 
-	mu     sync.Mutex
-	health bot.Health
+	trouble chat.Troubles
 
 	pace pace
 }
@@ -76,8 +74,9 @@ func New(o Options) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{o: o, api: api, key: key, pace: usual, rates: newRates(&o), signs: chat.Signs{Life: standing},
-		health: bot.Health{Since: o.Now(), Text: "not connected yet"},
+		trouble: chat.Troubles{Now: o.Now},
 	}
+	a.trouble.Begin(connection, "not connected yet")
 	if a.rest, err = a.session(nil); err != nil {
 		return nil, err
 	}
@@ -108,6 +107,15 @@ func (a *Adapter) session(gateway func() string) (*discordgo.Session, error) {
 	}
 	return s, nil
 }
+
+// What may be in trouble.
+const (
+	connection = "connection"
+	pictures   = "pictures"
+)
+
+// Health implements bot.Healther.
+func (a *Adapter) Health() bot.Health { return a.trouble.Health() }
 
 // Channel implements bot.Adapter.
 func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
@@ -154,16 +162,9 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	a.current.CompareAndSwap(r, nil)
 	r.queues.Close()
 	a.signs.Close()
-	a.setHealth(false, "stopped")
+	a.trouble.Begin(connection, "stopped")
 	return nil
 }
 
 // lang is the language of ours that a locale names, or the house's.
-func (a *Adapter) lang(locale string) string {
-	for _, l := range a.o.Phrases.Languages() {
-		if len(locale) >= len(l) && locale[:len(l)] == l && (len(locale) == len(l) || locale[len(l)] == '-') {
-			return l
-		}
-	}
-	return a.o.Lang
-}
+func (a *Adapter) lang(locale string) string { return chat.Language(a.o.Phrases, locale, a.o.Lang) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -147,7 +148,7 @@ func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 	name := ""
 	switch i.Type {
 	case kindModal:
-		ev.Kind, ev.Text = bot.Text, clip(entered(i).Value)
+		ev.Kind, ev.Text = bot.Text, chat.Clip(entered(i).Value)
 		name = labelOf(i, func(c *component) bool { return strings.HasPrefix(c.CustomID, "e|") })
 	default:
 		ev.Kind, ev.Choice = bot.Press, id.choice
@@ -286,7 +287,7 @@ func (a *Adapter) command(i *interaction) bot.Event {
 	for _, o := range i.Data.Options {
 		var word string
 		if o.Name == optionName && json.Unmarshal(o.Value, &word) == nil && word != "" && word != start {
-			ev.Kind, ev.Text = bot.Text, clip(harmless(word))
+			ev.Kind, ev.Text = bot.Text, chat.Clip(harmless(word))
 		}
 	}
 	return ev

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -100,9 +101,9 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 		}
 	}
 	if code := slackCode(err); slices.Contains(refusedTokens, code) {
-		a.health.say(a.o.Now(), false, tokenTrouble(code))
+		a.trouble.Begin(botToken, tokenTrouble(code))
 	} else if err == nil {
-		a.health.tokenGood(a.o.Now())
+		a.trouble.End(botToken)
 	}
 	if err == nil {
 		return nil
@@ -222,7 +223,7 @@ func printable(code string) string {
 			return "an error without a proper code"
 		}
 	}
-	return cut(code, 80)
+	return chat.Cut(code, 80)
 }
 
 // A verdict is what one of Slack's error codes means.

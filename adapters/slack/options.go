@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -83,7 +82,7 @@ type Adapter struct {
 	upload  *http.Client // for bytes to an upload address: carries no token
 	clients clients
 	pace    *chat.Pace
-	health  health
+	trouble chat.Troubles
 	queues  chat.Queues // each person's events
 	run     chat.Runner
 	lines   lines
@@ -121,10 +120,10 @@ func New(o Options) (*Adapter, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("slack: api url %q is no address", o.APIURL)
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && dial.Local(u.Hostname())) {
 		return nil, fmt.Errorf("slack: api url %q: the tokens would travel in the clear; use https", o.APIURL)
 	}
-	if o.Unhurried && !loopback(u.Hostname()) {
+	if o.Unhurried && !dial.Local(u.Hostname()) {
 		return nil, fmt.Errorf("slack: unhurried is for an emulator on this machine, and the api is at %s", u.Host)
 	}
 	if !strings.HasSuffix(o.APIURL, "/") {
@@ -150,25 +149,30 @@ func New(o Options) (*Adapter, error) {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
-		o:      o,
-		pace:   newPace(&o),
-		queues: chat.Queues{All: maxWaiting},
-		signs:  chat.Signs{Life: signLife},
-		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
-		upload: &http.Client{Transport: transport, CheckRedirect: stay},
+		o:       o,
+		pace:    newPace(&o),
+		trouble: chat.Troubles{Now: o.Now},
+		queues:  chat.Queues{All: maxWaiting},
+		signs:   chat.Signs{Life: signLife},
+		client:  &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
+		upload:  &http.Client{Transport: transport, CheckRedirect: stay},
 	}
-	a.health.say(o.Now(), false, "not connected yet")
+	a.trouble.Begin(wayIn, "not connected yet")
 	return a, nil
-}
-
-// loopback reports whether a host is this machine.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Channel implements bot.Adapter.
 func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
+
+// What may be in trouble.
+const (
+	wayIn    = "way in"
+	botToken = "bot token"
+	pictures = "pictures"
+)
+
+// Health implements bot.Healther.
+func (a *Adapter) Health() bot.Health { return a.trouble.Health() }
 
 // Limits implements bot.Adapter; see render.go.
 func (a *Adapter) Limits() bot.Limits { return limits }
@@ -185,11 +189,5 @@ func (a *Adapter) phrase(lang, key string, kv ...string) string {
 
 // language is the language of ours that a locale of Slack ("en-US") names.
 func (a *Adapter) language(locale string) string {
-	primary, _, _ := strings.Cut(strings.ToLower(locale), "-")
-	for _, l := range a.o.Phrases.Languages() {
-		if l == primary {
-			return l
-		}
-	}
-	return a.o.Lang
+	return chat.Language(a.o.Phrases, locale, a.o.Lang)
 }

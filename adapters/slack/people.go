@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -60,10 +61,7 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 
 // profileOf is what an account of Slack's says about the user who was asked about.
 func (a *Adapter) profileOf(u *account, user string) profile {
-	v := profile{standing: a.standing(u, user), locale: u.Locale}
-	if len(v.locale) > 35 || strings.ContainsFunc(v.locale, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		v.locale = ""
-	}
+	v := profile{standing: a.standing(u, user), locale: chat.Locale(u.Locale)}
 	if a.o.SSO && v.standing == member {
 		v.email = strings.ToLower(strings.TrimSpace(u.Profile.Email))
 	}

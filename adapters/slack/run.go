@@ -111,9 +111,9 @@ func (a *Adapter) watchToken(ctx context.Context, way bool) error {
 		}
 		switch {
 		case way && err == nil:
-			a.health.way(a.o.Now(), true, "")
+			a.trouble.End(wayIn)
 		case way:
-			a.health.way(a.o.Now(), false, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
+			a.trouble.Begin(wayIn, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
 		}
 		if !bot.Sleep(ctx, jitter(wait)) {
 			return nil

@@ -19,6 +19,8 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -238,7 +240,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 	name := rand.Text() + ".png" // says nothing
 	var to *slack.GetUploadURLExternalResponse
 	err = a.ask(ctx, "files.getUploadURLExternal", func(ctx context.Context, api *slack.Client) (err error) {
-		to, err = api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: name, FileSize: len(png), AltTxt: cut(alt, 1000)})
+		to, err = api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: name, FileSize: len(png), AltTxt: chat.Cut(alt, 1000)})
 		return err
 	})
 	if err == nil && !fileID.MatchString(to.FileID) {
@@ -256,7 +258,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 		})
 	}
 	if err == nil {
-		a.health.pictures(a.o.Now(), "")
+		a.trouble.End(pictures)
 		return to.FileID, false, nil
 	}
 	var said *answered
@@ -271,7 +273,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 		err.Kind = bot.SendRetry
 	}
 	if refused {
-		a.health.pictures(a.o.Now(), pictureTrouble(err))
+		a.trouble.Begin(pictures, pictureTrouble(err))
 	}
 	return "", refused, err
 }
@@ -297,7 +299,7 @@ func (a *Adapter) put(ctx context.Context, to string, png []byte) *bot.SendError
 	if err != nil {
 		return retry(errors.New("no address to upload to"))
 	}
-	if q.URL.Scheme != "https" && !loopback(q.URL.Hostname()) {
+	if q.URL.Scheme != "https" && !dial.Local(q.URL.Hostname()) {
 		return retry(errors.New("the address to upload to is not https"))
 	}
 	q.Header.Set("Content-Type", "application/octet-stream")

@@ -40,7 +40,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		return nil, nil
 	case gone:
 		if v.team == a.o.Team {
-			a.health.say(a.o.Now(), false, tokenTrouble(v.why))
+			a.trouble.Begin(botToken, tokenTrouble(v.why))
 			a.o.Log.Error("slack: "+tokenTrouble(v.why), "channel", a.o.Channel)
 		}
 		return nil, nil

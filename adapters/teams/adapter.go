@@ -27,8 +27,8 @@ type Adapter struct {
 	signs   chat.Signs          // typing
 	replies replies             // responses that carry an answer
 
-	run    chat.Runner // activities under way, and what follows them
-	health health
+	run     chat.Runner // activities under way, and what follows them
+	trouble *chat.Troubles
 }
 
 var (
@@ -50,7 +50,7 @@ func New(o Options) (*Adapter, error) {
 	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.graph = newGraph(&a.o, a.client)
-	a.health.since = o.Now()
+	a.trouble = newTroubles(&a.o)
 	return a, nil
 }
 
@@ -183,7 +183,7 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 		return &bot.SendError{Kind: bot.SendGone, Err: err}
 	}
 	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
+		return chat.Refused("teams: not the id of a message")
 	}
 	to = to.with(receipt)
 	if err := a.myTurn(ctx, to); err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -69,7 +71,7 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 		// name it has for the machine.
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		named := (&url.URL{Host: r.Host}).Hostname()
-		if err != nil || !loopback(host) || !loopback(named) {
+		if err != nil || !dial.Local(host) || !dial.Local(named) {
 			return http.StatusForbidden, nil
 		}
 	} else {
@@ -311,15 +313,7 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 }
 
 // lang is the language among those there are.
-func (a *Adapter) lang(locale string) string {
-	short, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(locale, "_", "-")), "-")
-	for _, l := range a.o.Phrases.Languages() {
-		if l == short {
-			return l
-		}
-	}
-	return a.o.Lang
-}
+func (a *Adapter) lang(locale string) string { return chat.Language(a.o.Phrases, locale, a.o.Lang) }
 
 // message is typed text, or a card's button.
 func (a *Adapter) message(v *visit) consequences {
@@ -345,8 +339,7 @@ func (a *Adapter) press(v *visit, p *pressed, value, card string) consequences {
 	newest, known := a.prompts.Get(string(v.conv))
 	ev := &bot.Event{ID: v.act.key(), Kind: bot.Press, Choice: p.Choice, Prompt: p.Prompt}
 	if p.Choice == "" {
-		cut := activity{Text: value}
-		ev.Kind, ev.Text = bot.Text, cut.said()
+		ev.Kind, ev.Text = bot.Text, chat.Clip(value)
 	}
 	label := p.Label
 	if known && p.Prompt < newest {
