@@ -2,10 +2,7 @@ package slack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -58,11 +55,6 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to address) (receipt
 		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
 	}
 	mark := deliveryMark(d.Key)
-	if d.Attempt > 1 {
-		if r, err := a.saidIn(ctx, to, mark); err != nil || r.ts != "" {
-			return r, err
-		}
-	}
 	if err := a.turn(ctx, "chat.postMessage", to.Room); err != nil {
 		return receipt{}, err
 	}
@@ -123,40 +115,6 @@ func closedRoom(err *bot.SendError) *bot.SendError {
 		r = chat.Reason{Why: bot.WhyClosed, Text: "a setting of the channel keeps the bot from writing there"}
 	}
 	return chat.ClosedRoom("slack", err, r, code)
-}
-
-// roomBack is how many messages of a channel are looked at for one that was sent
-// before: other people write there, too.
-const roomBack = 200
-
-// saidIn is sent for a channel or a thread
-// (https://docs.slack.dev/reference/methods/conversations.replies).
-func (a *Adapter) saidIn(ctx context.Context, to address, mark string) (receipt, *bot.SendError) {
-	method, form := "conversations.history", url.Values{"channel": {to.Room}, "limit": {strconv.Itoa(roomBack)}, "include_all_metadata": {"true"}}
-	if to.Thread != "" {
-		method = "conversations.replies"
-		form.Set("ts", to.Thread)
-	}
-	for {
-		var page struct {
-			Messages []json.RawMessage `json:"messages"`
-			Meta     struct {
-				Next string `json:"next_cursor"`
-			} `json:"response_metadata"`
-		}
-		err := a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, &page) })
-		if err != nil {
-			if err = closedRoom(err); err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
-				err.Kind = bot.SendRetry // of asking, nothing was shown
-			}
-			return receipt{}, err
-		}
-		r := marked(page.Messages, to.Room, mark)
-		if r.ts != "" || to.Thread == "" || page.Meta.Next == "" { // a channel begins with the newest, a thread with the oldest
-			return r, nil
-		}
-		form.Set("cursor", page.Meta.Next)
-	}
 }
 
 // Edit implements bot.Editor (https://docs.slack.dev/reference/methods/chat.update).

@@ -17,7 +17,7 @@ import (
 // gives the direct messages that there are, so it may be repeated
 // (https://docs.slack.dev/reference/methods/conversations.open).
 func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error) {
-	u, err := a.find(ctx, p)
+	u, err := a.account(ctx, p)
 	if err != nil {
 		return bot.Opened{}, err
 	}
@@ -28,8 +28,8 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 	return bot.Opened{Conversation: a.conversation(u.ID), User: u.ID, Address: address{Channel: room}.encode(), Locale: u.Locale}, nil
 }
 
-// find gives the account of a person that can be written to.
-func (a *Adapter) find(ctx context.Context, p bot.Recipient) (*account, *bot.SendError) {
+// account gives the account of a person that can be written to.
+func (a *Adapter) account(ctx context.Context, p bot.Recipient) (*account, *bot.SendError) {
 	var u *account
 	var err *bot.SendError
 	look := func(method string, form url.Values) {

@@ -73,7 +73,7 @@ type Options struct {
 // defaultAPI is where Slack is (https://docs.slack.dev/apis/web-api).
 const defaultAPI = "https://slack.com/api/"
 
-// An Adapter is one workspace. It implements bot.Adapter, bot.Resumer, bot.Pager,
+// An Adapter is one workspace. It implements bot.Adapter, bot.Resumer, bot.Finder, bot.Pager,
 // bot.Deleter, bot.Typer, bot.Opener, bot.RoomWriter, bot.Editor, bot.Healther
 // and bot.Examiner, and is safe for concurrent use.
 type Adapter struct {

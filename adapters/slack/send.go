@@ -4,16 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,17 +18,6 @@ import (
 	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
-
-// metaType names the metadata of our messages; its payload has the delivery key
-// (https://docs.slack.dev/messaging/message-metadata).
-const metaType = "latchkey_delivery"
-
-// deliveryMark is what a message carries of its delivery key: a hash, since the
-// key names people.
-func deliveryMark(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:16])
-}
 
 // Send implements bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
@@ -71,15 +55,6 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		}
 	}
 	mark := deliveryMark(d.Key)
-	if d.Attempt > 1 {
-		r, err := a.sent(ctx, room, mark)
-		if r.ts != "" {
-			a.loose.Drop(mark)
-		}
-		if err != nil || r.ts != "" {
-			return r, err
-		}
-	}
 	if err := a.turn(ctx, "chat.postMessage", room); err != nil {
 		return receipt{}, err
 	}
@@ -177,53 +152,6 @@ func (a *Adapter) alt(m *bot.Message) string {
 		lang = a.o.Lang
 	}
 	return a.phrase(lang, "chat.picture.alt")
-}
-
-// lookBack is how many messages are looked at for one that was sent before.
-const lookBack = 40
-
-// sent finds a message by the mark that it carries. An attempt that failed may
-// have been shown all the same.
-func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.SendError) {
-	var h struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	err := a.ask(ctx, "conversations.history", func(ctx context.Context, _ *slack.Client) error {
-		return a.read(ctx, "conversations.history", url.Values{"channel": {room}, "limit": {strconv.Itoa(lookBack)}, "include_all_metadata": {"true"}}, &h)
-	})
-	if err != nil {
-		if err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
-			err.Kind = bot.SendRetry // of asking, nothing was shown
-		}
-		return receipt{}, err
-	}
-	return marked(h.Messages, room, mark), nil
-}
-
-// marked finds the message with a mark. Each is decoded by itself: an odd one of
-// somebody else's hides no other.
-func marked(all []json.RawMessage, room, mark string) receipt {
-	for _, raw := range all {
-		var m struct {
-			TS       string `json:"ts"`
-			Metadata struct {
-				Type    string `json:"event_type"`
-				Payload struct {
-					Key  string `json:"key"`
-					File string `json:"file"`
-				} `json:"event_payload"`
-			} `json:"metadata"`
-		}
-		if json.Unmarshal(raw, &m) != nil || m.Metadata.Type != metaType || m.Metadata.Payload.Key != mark || !stamp.MatchString(m.TS) {
-			continue // not ours
-		}
-		r := receipt{channel: room, ts: m.TS}
-		if fileID.MatchString(m.Metadata.Payload.File) {
-			r.file = m.Metadata.Payload.File
-		}
-		return r
-	}
-	return receipt{}
 }
 
 // uploadPNG gives Slack a picture in the three steps that it documents
