@@ -46,6 +46,7 @@ const (
 	Pages    Ability = "pages"    // it shows the address of a one-time page
 	Erasing  Ability = "erasing"  // what was shown can be taken away again
 	Once     Ability = "once"     // a message with a known Delivery.Key is not shown again
+	Finding  Ability = "finding"  // whether a message was shown can be asked for [Faulty]
 	Throttle Ability = "throttle" // it asks to wait [Faulty]
 	Refuse   Ability = "refuse"   // it refuses a message for good [Faulty]
 	Leave    Ability = "leave"    // a person cannot be reached any more [Faulty]

@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,6 +50,7 @@ var givesOut = []clause{
 	{"out: what failed before it was sent is sent again", []Ability{Break}, broken},
 	{"out: what may have been sent is uncertain", []Ability{Doubt}, doubtful},
 	{"out: a repeat with the same key is shown once", []Ability{Once}, once},
+	{"out: what may have been sent is found if it is there, and nothing else for it", []Ability{Finding}, found},
 	{"out: sending is safe for concurrent use", nil, concurrent},
 	{"out: one slow conversation holds up no other", []Ability{People, Stall}, slow},
 	{"out: a send that is called off says so", nil, calledOff},
@@ -776,6 +778,60 @@ func once(b *bench) {
 	b.inOrder(g, []string{d.Message.Text, "Then this."})
 	if first.ID != second.ID {
 		b.Errorf("one message has two receipts: %q, %q", first.ID, second.ID)
+	}
+}
+
+func found(b *bench) {
+	finder, ok := b.a.(bot.Finder)
+	if !ok {
+		b.Fatalf("%T is no bot.Finder", b.a)
+	}
+	g := b.meet(0)
+	find := func(d bot.Delivery) (bot.Receipt, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), b.patience)
+		defer cancel()
+		return finder.Find(ctx, d)
+	}
+	nowhere := func(what string, d bot.Delivery) {
+		if r, err := find(d); !errors.Is(err, bot.ErrNotFound) {
+			b.Errorf("%s: Find gives %q, %v; want bot.ErrNotFound", what, r.ID, err)
+		}
+	}
+	m := bot.Message{Text: "The same words, " + b.house.canary("found") + ".", Prompt: 3, Choices: []bot.Choice{{ID: "on", Label: "On"}}}
+	twin, d, never := b.delivery(g, m), b.delivery(g, m), b.delivery(g, m)
+	other := b.deliver(twin)
+	nowhere("never sent", d)
+
+	mend := need[Faulty](b).Fault(g.Person, Break)
+	_, err := b.attempt(context.Background(), d)
+	mend()
+	if err == nil {
+		b.Fatal("the platform failed, and Send did not")
+	}
+	nowhere("failed before it was sent", d)
+
+	mend = need[Faulty](b).Fault(g.Person, Doubt)
+	_, err = b.attempt(context.Background(), d)
+	mend()
+	if err == nil || err.Kind != bot.SendUncertain {
+		b.Fatalf("the answer was lost: %v", err)
+	}
+	b.sees(g, "both", func(all []Shown) bool { return times(all, m.Text) == 2 })
+	there, wrong := find(d)
+	if wrong != nil || there.ID == "" || there.ID == other.ID {
+		b.Fatalf("shown, and found as %q (%v), beside %q", there.ID, wrong, other.ID)
+	}
+	if again, wrong := find(twin); wrong != nil || again.ID != other.ID {
+		b.Errorf("sent as %q, and found as %q (%v)", other.ID, again.ID, wrong)
+	}
+	b.restart()
+	finder = b.a.(bot.Finder)
+	if again, wrong := find(d); wrong != nil || again.ID != there.ID {
+		b.Errorf("after a restart found as %q (%v), want %q", again.ID, wrong, there.ID)
+	}
+	nowhere("never sent, after a restart", never)
+	if n := times(b.sees(g, "", always), m.Text); n != 2 {
+		b.Errorf("looking for it has shown it: %d stand there", n)
 	}
 }
 

@@ -883,6 +883,26 @@ func (a *toyAdapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, err
 	return bot.Receipt{}, a.classify(ctx, d, err)
 }
 
+// Find implements bot.Finder.
+func (a *toyAdapter) Find(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
+	w := a.render(d)
+	if a.wrong("says what it looks for") {
+		id, err := a.p.post(ctx, d.User, w)
+		return bot.Receipt{ID: id}, err
+	}
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	for _, m := range a.p.users[d.User].screen {
+		if m.Key == w.Key || a.wrong("finds whatever says the same") && m.Text == w.Text {
+			if a.wrong("finds what it remembers") && !a.addresses[d.User] {
+				break
+			}
+			return bot.Receipt{ID: m.ID}, nil
+		}
+	}
+	return bot.Receipt{}, fmt.Errorf("toy: %w", bot.ErrNotFound)
+}
+
 // classify says what an error of the platform means.
 func (a *toyAdapter) classify(ctx context.Context, d bot.Delivery, err error) error {
 	var te *toyError

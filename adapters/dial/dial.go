@@ -41,9 +41,8 @@ func For(usual string, configured ...string) Guard {
 		if err != nil || u.Hostname() == "" || address == usual {
 			continue
 		}
-		ip, err := netip.ParseAddr(u.Hostname())
 		g.Private = true
-		g.Loopback = g.Loopback || u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+		g.Loopback = g.Loopback || Local(u.Hostname())
 	}
 	return g
 }

@@ -16,10 +16,15 @@ func Protected(u *url.URL) bool {
 	case "https":
 		return u.Host != ""
 	case "http":
-		ip, err := netip.ParseAddr(u.Hostname())
-		return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
+		return Local(u.Hostname())
 	}
 	return false
+}
+
+// Local reports whether a host, without its port, is this machine.
+func Local(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
 // TLS is TLS 1.2 or newer that trusts the authorities of a PEM file alone, or the

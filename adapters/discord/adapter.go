@@ -7,39 +7,36 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
-	"latchkey/bot/budget"
 )
 
 // An Adapter connects one application of Discord. Make it with New.
 type Adapter struct {
-	o      Options
-	api    *url.URL
-	key    ed25519.PublicKey // nil: no HTTP
-	rest   *discordgo.Session
-	roots  *x509.CertPool // nil: the system's; tests have their own
-	skew   atomic.Int64
-	budget bot.Budget
+	o     Options
+	api   *url.URL
+	key   ed25519.PublicKey // nil: no HTTP
+	rest  *discordgo.Session
+	roots *x509.CertPool // nil: the system's; tests have their own
+	skew  atomic.Int64
+	rates *chat.Pace
 
-	places  places
-	signs   signs
-	doors   doors
-	current atomic.Pointer[run]
-	opened  chan struct{} // closed when Run first takes interactions in
-	opening sync.Once
+	places  chat.Recent[place]
+	doors   chat.Recent[door]
+	signs   chat.Signs
+	told    chat.Seldom
+	run     chat.Runner
+	current atomic.Pointer[run] // while it runs
 
 	self atomic.Value // the bot's user id, a string, once the gateway has told it
 
-	mu       sync.Mutex
-	health   bot.Health
-	answered map[string]time.Time // whose mention in a server was answered, and when
+	trouble chat.Troubles
 
 	pace pace
 }
@@ -53,13 +50,12 @@ type pace struct {
 	resume   time.Duration // longest wait when the session can be resumed
 	quiet    time.Duration // a connection that says nothing for so long is dead
 	later    time.Duration // an interaction that is not taken in by then is deferred
-	sign     time.Duration // a typing sign, when nothing was said by then
 	repeat   time.Duration // first wait before an event is given to the house again
 }
 
 var usual = pace{
 	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, quiet: 100 * time.Second,
-	later: 2 * time.Second, sign: 700 * time.Millisecond, repeat: 100 * time.Millisecond,
+	later: 2 * time.Second, repeat: 100 * time.Millisecond,
 }
 
 var (
@@ -77,13 +73,10 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, opened: make(chan struct{}), api: api, key: key, pace: usual,
-		budget: o.Budget,
-		health: bot.Health{Since: o.Now(), Text: "not connected yet"},
+	a := &Adapter{o: o, api: api, key: key, pace: usual, rates: newRates(&o), signs: chat.Signs{Life: standing},
+		trouble: chat.Troubles{Now: o.Now},
 	}
-	if a.budget == nil {
-		a.budget = budget.New(nil, nil)
-	}
+	a.trouble.Begin(connection, "not connected yet")
 	if a.rest, err = a.session(nil); err != nil {
 		return nil, err
 	}
@@ -115,6 +108,15 @@ func (a *Adapter) session(gateway func() string) (*discordgo.Session, error) {
 	return s, nil
 }
 
+// What may be in trouble.
+const (
+	connection = "connection"
+	pictures   = "pictures"
+)
+
+// Health implements bot.Healther.
+func (a *Adapter) Health() bot.Health { return a.trouble.Health() }
+
 // Channel implements bot.Adapter.
 func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
 
@@ -130,37 +132,39 @@ func (a *Adapter) conversation(who string) bot.ConversationID {
 	return bot.ConversationID(string(a.o.Channel) + "|" + who)
 }
 
+// longest is how much of one person may wait. Whoever is faster floods, and the
+// house has dropped what they sent before long.
+const longest = 1000
+
 // A run is one call of Run.
 type run struct {
-	ctx   context.Context
-	in    bot.Inbox
-	lanes lanes
-	fetch chan struct{} // how many conversations are fetched at once
+	ctx    context.Context
+	in     bot.Inbox
+	queues chat.Queues   // each person's events
+	fetch  chan struct{} // how many conversations are fetched at once
 }
 
 // Run implements bot.Adapter. It connects again by itself, and returns only
 // when ctx ends.
 func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	r := &run{ctx: ctx, in: in, fetch: make(chan struct{}, 4)}
-	r.lanes.failed = func(v any) {
+	r.queues.Each, r.queues.Failed = longest, func(v any) {
 		a.o.Log.Error("an event of Discord could not be handled", "panic", fmt.Sprintf("%T", v))
 	}
 	a.current.Store(r)
-	a.opening.Do(func() { close(a.opened) })
+	defer a.current.CompareAndSwap(r, nil)
+	_, end, err := a.run.Start(ctx, in)
+	if err != nil {
+		return fmt.Errorf("discord: %w", err)
+	}
+	defer end()
 	a.supervise(r)
 	a.current.CompareAndSwap(r, nil)
-	r.lanes.close()
-	a.signs.stop()
-	a.setHealth(false, "stopped")
+	r.queues.Close()
+	a.signs.Close()
+	a.trouble.Begin(connection, "stopped")
 	return nil
 }
 
 // lang is the language of ours that a locale names, or the house's.
-func (a *Adapter) lang(locale string) string {
-	for _, l := range a.o.Phrases.Languages() {
-		if len(locale) >= len(l) && locale[:len(l)] == l && (len(locale) == len(l) || locale[len(l)] == '-') {
-			return l
-		}
-	}
-	return a.o.Lang
-}
+func (a *Adapter) lang(locale string) string { return chat.Language(a.o.Phrases, locale, a.o.Lang) }

@@ -21,7 +21,7 @@ const (
 
 // catchUp fetches the messages that came while nobody listened: of each
 // conversation the ones after the last that was taken in. It stands in each
-// person's lane before anything that comes now, so the order is kept; what the
+// person's queue before anything that comes now, so the order is kept; what the
 // house has already, it drops by Event.ID.
 func (a *Adapter) catchUp(r *run) {
 	ctx, cancel := context.WithTimeout(r.ctx, 5*time.Second)
@@ -44,14 +44,14 @@ func (a *Adapter) catchUp(r *run) {
 		if !ok || !snowflake(c.User) || c.ID != a.conversation(c.User) {
 			continue
 		}
-		known := a.places.note(c.User, func(p *place) { p.seen(at.Channel, at.Seen) })
+		known := a.note(c.User, func(p *place) { p.seen(at.Channel, at.Seen) })
 		if known.Seen != "" {
-			r.lanes.add(c.User, func() { a.fetch(r, c.User) })
+			r.queues.Add(c.User, func() { a.fetch(r, c.User) })
 		}
 	}
 }
 
-// fetch takes in what one person wrote meanwhile. It runs in the person's lane.
+// fetch takes in what one person wrote meanwhile. It runs in the person's queue.
 func (a *Adapter) fetch(r *run, who string) {
 	select {
 	case r.fetch <- struct{}{}:
@@ -59,7 +59,7 @@ func (a *Adapter) fetch(r *run, who string) {
 	case <-r.ctx.Done():
 		return
 	}
-	at := a.places.get(who)
+	at := a.place(who)
 	after := at.Seen
 	for range fetchPages {
 		page, full, err := a.messages(r.ctx, at.Channel, after)

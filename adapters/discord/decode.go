@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"latchkey/bot"
+	"latchkey/adapters/chat"
 )
 
 // A user is who did something, by Discord's immutable id.
@@ -45,7 +45,7 @@ func decodeMessage(raw []byte) (*incoming, error) {
 	if !snowflake(m.ID) || !snowflake(m.Channel) || !snowflake(m.Author.ID) || m.Guild != "" && !snowflake(m.Guild) {
 		return nil, fmt.Errorf("message: %w: an id is none", errShape)
 	}
-	m.Content = clip(m.Content)
+	m.Content = chat.Clip(m.Content)
 	return &m, nil
 }
 
@@ -59,19 +59,6 @@ func (m *incoming) personal() bool {
 func (m *incoming) mentions(id string) bool {
 	return m.Guild != "" && m.Webhook == "" && !m.Author.Bot && (m.Type == 0 || m.Type == 19) &&
 		slices.ContainsFunc(m.Mentions, func(u user) bool { return u.ID == id })
-}
-
-// clip cuts text that is too long, one rune beyond what is looked at, so that it
-// is answered as too long.
-func clip(s string) string {
-	n := 0
-	for i := range s {
-		if n == bot.MaxText+1 {
-			return s[:i]
-		}
-		n++
-	}
-	return s
 }
 
 // Types of interactions.
@@ -144,9 +131,7 @@ func decodeInteraction(raw []byte) (*interaction, error) {
 	case i.Message != nil && !snowflake(i.Message.ID):
 		return nil, fmt.Errorf("interaction: %w: the id of its message is none", errShape)
 	}
-	if len(i.Locale) > 35 || strings.ContainsFunc(i.Locale, func(r rune) bool { return r != '-' && !alphanumeric(r) }) {
-		i.Locale = ""
-	}
+	i.Locale = chat.Locale(i.Locale)
 	return &i, nil
 }
 
@@ -191,23 +176,8 @@ const depth = 32
 // unmarshal reads JSON that is not nested too deep and is UTF-8. Its error
 // repeats nothing of it.
 func unmarshal(raw []byte, into any) error {
-	level, quoted, escaped := 0, false, false
-	for _, c := range raw {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if level++; level > depth {
-				return fmt.Errorf("%w: nested too deep", errShape)
-			}
-		case c == '}' || c == ']':
-			level--
-		}
+	if chat.Deeper(raw, depth) {
+		return fmt.Errorf("%w: nested too deep", errShape)
 	}
 	if !utf8.Valid(raw) {
 		return fmt.Errorf("%w: not UTF-8", errShape)

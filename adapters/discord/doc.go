@@ -11,8 +11,7 @@
 // # In
 //
 // The gateway tells of direct messages and interactions (buttons, forms, slash
-// commands) in order; each person's events wait in a line of their own
-// (lane.go). With a public key, interactions come to Handler instead, each with
+// commands) in order; each person's events wait in a queue of their own. With a public key, interactions come to Handler instead, each with
 // a signature. The gateway delivers once. What the house does not take in is
 // therefore tried again here, with the same id, until it is; and after a start,
 // or a connection that could not be resumed, the messages since the last one

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -11,7 +12,7 @@ import (
 func harmless(s string) string { return strings.ReplaceAll(bot.Harmless(s), "\t", " ") }
 
 // oneLine is harmless for a place that has one line: a button, a title.
-func oneLine(s string) string { return strings.Join(strings.Fields(harmless(s)), " ") }
+func oneLine(s string) string { return chat.OneLine(s) }
 
 // webAddress matches an address that Discord makes a link of and in which nothing
 // else can be markup. Discord takes everything up to the next blank for the

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -211,30 +212,12 @@ func rightNames(has uint64) string {
 	return strings.Join(miss, ", ")
 }
 
-// farOff is when a clock is wrong enough to matter: signatures are good for
-// window.
-const farOff = 30 * time.Second
-
 func (a *Adapter) examineClock() bot.Finding {
-	f := bot.Finding{What: "clock"}
 	skew := time.Duration(a.skew.Load())
-	switch {
-	case skew == 0:
-		f.State, f.Text = bot.Skipped, "Discord did not tell its time"
-	case skew.Abs() > farOff:
-		word := "behind"
-		if skew < 0 {
-			word = "ahead"
-		}
-		f.State = bot.Doubtful
-		if skew.Abs() > window {
-			f.State = bot.Broken
-		}
-		f.Text, f.Fix = fmt.Sprintf("is %s %s", skew.Abs().Round(time.Second), word), "switch on time synchronisation"
-	default:
-		f.Text = fmt.Sprintf("is right within %s", skew.Abs().Round(time.Second)+time.Second)
+	if skew == 0 {
+		return bot.Finding{What: "clock", State: bot.Skipped, Text: "Discord did not tell its time"}
 	}
-	return f
+	return chat.Clock("Discord", -skew)
 }
 
 func (a *Adapter) examineCallback(at string) bot.Finding {

@@ -42,9 +42,9 @@ func TestExamine(t *testing.T) {
 		"anybody may add it": {func(_ *discord.Options, s *discordtest.Server) { s.SetPublic(true) }, nil,
 			map[string]bot.FindingState{"installation": bot.Doubtful}, "Public Bot"},
 		"a clock that is off": {func(_ *discord.Options, s *discordtest.Server) { s.SetSkew(7 * time.Minute) }, nil,
-			map[string]bot.FindingState{"clock": bot.Broken}, "time synchronisation"},
+			map[string]bot.FindingState{"clock": bot.Broken}, "(NTP)"},
 		"a clock that is a little off": {func(_ *discord.Options, s *discordtest.Server) { s.SetSkew(-time.Minute) }, nil,
-			map[string]bot.FindingState{"clock": bot.Doubtful}, "time synchronisation"},
+			map[string]bot.FindingState{"clock": bot.Doubtful}, "(NTP)"},
 		"a wrong key": {func(o *discord.Options, _ *discordtest.Server) { o.PublicKey = vectorKey }, nil,
 			map[string]bot.FindingState{"public key": bot.Broken, "callback address": bot.Doubtful}, "General Information"},
 		"no callback at Discord": {func(o *discord.Options, s *discordtest.Server) {

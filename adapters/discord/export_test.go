@@ -10,8 +10,9 @@ import (
 func (a *Adapter) Hurry(quiet, later time.Duration) {
 	a.pace = pace{
 		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, resume: 50 * time.Millisecond, quiet: quiet,
-		open: 4 * time.Second, later: later, sign: 20 * time.Millisecond, repeat: 10 * time.Millisecond,
+		open: 4 * time.Second, later: later, repeat: 10 * time.Millisecond,
 	}
+	a.signs.After = 20 * time.Millisecond
 }
 
 // Escape is escape, for the test that has another program read the result.

@@ -16,6 +16,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 	"github.com/gorilla/websocket"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -135,7 +136,7 @@ func (l *line) resumable(address string) {
 		return
 	}
 	discord := u.Scheme == "wss" && (u.Hostname() == "discord.gg" || strings.HasSuffix(u.Hostname(), ".discord.gg"))
-	if discord || u.Hostname() == l.home && (u.Scheme == "wss" || loopback(l.home)) {
+	if discord || u.Hostname() == l.home && (u.Scheme == "wss" || dial.Local(l.home)) {
 		if l.resume != address {
 			l.resume, l.used = address, false
 		}
@@ -221,7 +222,7 @@ func (a *Adapter) supervise(r *run) {
 			identified = time.Now()
 			var err error
 			if l, err = a.line(r); err != nil {
-				a.setHealth(false, "the library refuses the token; set it anew")
+				a.trouble.Begin(connection, "the library refuses the token; set it anew")
 				bot.Sleep(r.ctx, wait)
 				continue
 			}
@@ -229,7 +230,7 @@ func (a *Adapter) supervise(r *run) {
 		began := time.Now()
 		hung, err := a.connect(r.ctx, l)
 		if err == nil {
-			a.setHealth(true, "")
+			a.trouble.End(connection)
 			a.o.Log.Info("connected to Discord")
 			a.watch(r, l)
 			if r.ctx.Err() != nil {
@@ -238,11 +239,11 @@ func (a *Adapter) supervise(r *run) {
 			if time.Since(began) > a.pace.quiet {
 				wait = a.pace.again
 			}
-			a.setHealth(false, "the connection was lost; it comes back by itself")
+			a.trouble.Begin(connection, "the connection was lost; it comes back by itself")
 			a.o.Log.Warn("connection to Discord lost")
 		} else if r.ctx.Err() == nil {
 			text, fresh, fatal := verdict(err)
-			a.setHealth(false, text)
+			a.trouble.Begin(connection, text)
 			a.o.Log.Warn("Discord cannot be connected", "problem", text)
 			used := l.token
 			if fresh || hung {
@@ -373,12 +374,12 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 		do := a.message
 		switch self, _ := a.self.Load().(string); {
 		case m.personal():
-		case m.mentions(self) && a.seldom(m.Author.ID):
+		case m.mentions(self) && a.told.OK(m.Author.ID, time.Now(), mentionPause):
 			do = a.mentioned
 		default:
 			return
 		}
-		if !r.lanes.add(m.Author.ID, func() { do(r, m) }) {
+		if !r.queues.Add(m.Author.ID, func() { do(r, m) }) {
 			a.o.Log.Warn("a message is dropped: too many of this person wait", "id", m.ID)
 		}
 	case "INTERACTION_CREATE":

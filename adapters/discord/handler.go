@@ -80,11 +80,7 @@ const startWait = 2 * time.Second
 
 // answerHTTP deals with an interaction; its first answer is the response.
 func (a *Adapter) answerHTTP(w http.ResponseWriter, q *http.Request, i *interaction) {
-	select { // the program may be starting; Discord waits three seconds for an answer
-	case <-a.opened:
-	case <-q.Context().Done():
-	case <-time.After(startWait):
-	}
+	a.run.Await(q.Context(), startWait) // Discord waits three seconds for an answer
 	r := a.current.Load()
 	if r == nil || r.ctx.Err() != nil {
 		http.Error(w, "not running", http.StatusServiceUnavailable)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -108,7 +109,7 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 		return false
 	}
 	if i.Locale != "" {
-		a.places.note(who.ID, func(pl *place) { pl.locale = i.Locale })
+		a.note(who.ID, func(pl *place) { pl.locale = i.Locale })
 	}
 	switch i.Type {
 	case kindPress, kindModal:
@@ -117,29 +118,29 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 			return false
 		}
 		if id.what == 'e' { // nothing has happened yet but that a form is wanted
-			return r.lanes.add("form|"+i.ID, func() {
+			return r.queues.Add("form|"+i.ID, func() {
 				if err := p.give(r.ctx, answerWith(answerModal, form(id))); err != nil {
 					a.o.Log.Warn("a form could not be opened", "err", err)
 				}
 			})
 		}
 		p.hold(r.ctx, deferUpdate)
-		return r.lanes.add(who.ID, func() { a.pressed(r, i, id, p) })
+		return r.queues.Add(who.ID, func() { a.pressed(r, i, id, p) })
 	case kindCommand:
 		if i.Data.Name != commandName {
 			return false
 		}
 		p.hold(r.ctx, deferMessage)
 		if i.direct() {
-			return r.lanes.add(who.ID, func() { a.commanded(r, i, p) })
+			return r.queues.Add(who.ID, func() { a.commanded(r, i, p) })
 		}
-		return r.lanes.add(who.ID, func() { a.called(r, i, p) })
+		return r.queues.Add(who.ID, func() { a.called(r, i, p) })
 	}
 	return false
 }
 
 // pressed takes in a choice or a form that was sent. It runs in the person's
-// lane.
+// queue.
 func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 	who := i.author().ID
 	defer p.stop()
@@ -147,7 +148,7 @@ func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 	name := ""
 	switch i.Type {
 	case kindModal:
-		ev.Kind, ev.Text = bot.Text, clip(entered(i).Value)
+		ev.Kind, ev.Text = bot.Text, chat.Clip(entered(i).Value)
 		name = labelOf(i, func(c *component) bool { return strings.HasPrefix(c.CustomID, "e|") })
 	default:
 		ev.Kind, ev.Choice = bot.Press, id.choice
@@ -200,7 +201,7 @@ func labelOf(i *interaction, ok func(*component) bool) string {
 // channel. It tells nothing about which messages were taken in, unless nothing
 // is known yet: then all messages from now on are new.
 func (a *Adapter) addressOf(who string, i *interaction) []byte {
-	at := a.places.note(who, func(p *place) {
+	at := a.note(who, func(p *place) {
 		p.Channel = i.Channel
 		if p.Seen == "" {
 			p.Seen = i.ID
@@ -248,7 +249,7 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 			a.o.Log.Debug("a command could not be answered", "err", err)
 		}
 	}
-	channel := a.places.get(who).Channel
+	channel := a.place(who).Channel
 	if channel == "" {
 		var err error
 		if channel, err = a.openChannel(r.ctx, who); err != nil {
@@ -261,8 +262,8 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 			return
 		}
 	}
-	a.doors.opened(who, i.Token, time.Now())
-	at := a.places.note(who, func(pl *place) {
+	a.doors.Set(who, door{i.Token, time.Now().Add(doorLife)})
+	at := a.note(who, func(pl *place) {
 		pl.Channel = channel
 		if pl.Seen == "" {
 			pl.Seen = i.ID
@@ -286,7 +287,7 @@ func (a *Adapter) command(i *interaction) bot.Event {
 	for _, o := range i.Data.Options {
 		var word string
 		if o.Name == optionName && json.Unmarshal(o.Value, &word) == nil && word != "" && word != start {
-			ev.Kind, ev.Text = bot.Text, clip(harmless(word))
+			ev.Kind, ev.Text = bot.Text, chat.Clip(harmless(word))
 		}
 	}
 	return ev

@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -25,47 +26,43 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 	if err != nil {
 		return bot.Opened{}, unreachable(err)
 	}
-	at := a.places.note(p.User, func(pl *place) { pl.Channel = channel })
+	at := a.note(p.User, func(pl *place) { pl.Channel = channel })
 	return bot.Opened{Conversation: a.conversation(p.User), User: p.User, Address: encode(at.address), Locale: at.locale}, nil
 }
 
 // notReached says why nobody is written to.
-func notReached(why, text string) *bot.SendError {
-	return &bot.SendError{Kind: bot.SendGone, Code: why, Err: errors.New("discord: " + text)}
-}
-
-type reason struct{ why, text string }
+func notReached(why, text string) *bot.SendError { return chat.NotReached("discord", why, text) }
 
 // reasons are Discord's codes for people that cannot be written to.
-var reasons = map[int]reason{
-	codeUnknownUser:    {bot.WhyNotFound, "Discord has no such account any more; the person has to be linked anew"},
-	codeClosed:         {bot.WhyClosed, "the person takes no direct messages of the bot; they can allow them in the privacy settings of the server"},
-	codeNoAccess:       {bot.WhyClosed, "the person takes no direct messages of the bot; they can allow them in the privacy settings of the server"},
-	codeNoCommonServer: {bot.WhyNotInstalled, "the person is in no server that has the bot; invite them, or add the bot to theirs"},
+var reasons = map[int]chat.Reason{
+	codeUnknownUser:    {Why: bot.WhyNotFound, Text: "Discord has no such account any more; the person has to be linked anew"},
+	codeClosed:         {Why: bot.WhyClosed, Text: "the person takes no direct messages of the bot; they can allow them in the privacy settings of the server"},
+	codeNoAccess:       {Why: bot.WhyClosed, Text: "the person takes no direct messages of the bot; they can allow them in the privacy settings of the server"},
+	codeNoCommonServer: {Why: bot.WhyNotInstalled, Text: "the person is in no server that has the bot; invite them, or add the bot to theirs"},
 }
 
-// unreachable is an error of asking, as Open tells it. Nothing was said, so
-// nothing is uncertain: what is not refused is tried again.
+// unreachable is an error of asking, as Open tells it.
 func unreachable(err error) *bot.SendError {
-	se := classify(err)
-	var no *refusal
-	switch known := errors.As(err, &no); {
-	case known && reasons[no.Code].why != "":
-		return notReached(reasons[no.Code].why, fmt.Sprintf("%s (%d)", reasons[no.Code].text, no.Code))
-	case known && no.Code == codeFlagged: // it is about the bot, and an operator can mend it
+	se, no := classify(err), codeOf(err)
+	if no == codeFlagged { // it is about the bot, and an operator can mend it
 		se.Kind, se.Code = bot.SendRetry, ""
-	case se.Kind == bot.SendPermanent || se.Kind == bot.SendGone:
-		return notReached(bot.WhyClosed, "Discord does not let the bot write to this person, and says no more than "+err.Error())
-	case se.Kind == bot.SendUncertain:
-		se.Kind = bot.SendRetry
 	}
-	return se
+	return chat.Unreachable("discord", se, reasons[no], strconv.Itoa(no))
+}
+
+// codeOf is Discord's code in an error, or 0.
+func codeOf(err error) int {
+	var no *refusal
+	if errors.As(err, &no) {
+		return no.Code
+	}
+	return 0
 }
 
 // Room implements bot.RoomWriter: a text channel of a server by its id.
 func (a *Adapter) Room(id string) (bot.Opened, error) {
 	if !snowflake(id) {
-		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: this is no id of a channel; switch on Developer Mode and choose Copy Channel ID")}
+		return bot.Opened{}, chat.Refused("discord: this is no id of a channel; switch on Developer Mode and choose Copy Channel ID")
 	}
 	return bot.Opened{Conversation: a.conversation("#" + id), Address: encode(address{Channel: id, Room: id})}, nil
 }
@@ -79,7 +76,7 @@ const maxName = 100
 func (a *Adapter) Thread(room []byte, receipt, title string) (bot.Opened, error) {
 	at, ok := readAddress(room)
 	if !ok || at.Room == "" || at.Channel != at.Room || !snowflake(receipt) {
-		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: thread: not a message of a server's channel")}
+		return bot.Opened{}, chat.Refused("discord: thread: not a message of a server's channel")
 	}
 	at.Channel, at.Title = receipt, cut(oneLine(title), maxName)
 	return bot.Opened{Conversation: a.conversation("#" + at.Room + "|" + receipt), Address: encode(at)}, nil
@@ -92,8 +89,7 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, at address) (bot.Rec
 		return bot.Receipt{}, err
 	}
 	id, err := a.post(ctx, at.Channel, m, nil)
-	var no *refusal
-	if at.Channel != at.Room && errors.As(err, &no) && no.Code == codeUnknownChannel {
+	if at.Channel != at.Room && codeOf(err) == codeUnknownChannel {
 		if err = a.startThread(ctx, at); err == nil {
 			id, err = a.post(ctx, at.Channel, m, nil)
 		}
@@ -107,8 +103,8 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, at address) (bot.Rec
 // public renders what several people are to read. A picture is told in words:
 // sending files would take a right more. It fails with *bot.SendError.
 func (a *Adapter) public(d *bot.Delivery) (message, error) {
-	if d.Private() {
-		return message{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: something private is not said in a channel, and never changed")}
+	if err := chat.Public("discord", d); err != nil {
+		return message{}, err
 	}
 	w, err := render(d, a.o.Phrases, a.o.Lang, func(string) ([]byte, bool) { return nil, false })
 	if err != nil {
@@ -131,29 +127,25 @@ func (a *Adapter) startThread(ctx context.Context, at address) error {
 		method: http.MethodPost, address: discordgo.EndpointChannelMessageThread(at.Room, at.Channel), bucket: discordgo.EndpointChannelMessageThread(at.Room, ""),
 		body: encode(map[string]any{"name": name, "auto_archive_duration": week}),
 	})
-	var no *refusal
-	if errors.As(err, &no) && no.Code == codeHasThread {
+	if codeOf(err) == codeHasThread {
 		return nil
 	}
 	return err
 }
 
 // roomReasons are Discord's codes for channels that cannot be written to.
-var roomReasons = map[int]reason{
-	codeUnknownChannel: {bot.WhyNotFound, "there is no such channel; check its id"},
-	codeUnknownMessage: {bot.WhyNotFound, "the message whose thread it is has been deleted"},
-	codeNoAccess:       {bot.WhyNotInstalled, "the bot does not see this channel; add it to the server, and let its role view the channel"},
-	codeNoRight:        {bot.WhyClosed, "the bot may not write in this channel; let its role send messages, create public threads and send messages in threads there"},
-	codeLocked:         {bot.WhyClosed, "the thread is locked"},
+var roomReasons = map[int]chat.Reason{
+	codeUnknownChannel: {Why: bot.WhyNotFound, Text: "there is no such channel; check its id"},
+	codeUnknownMessage: {Why: bot.WhyNotFound, Text: "the message whose thread it is has been deleted"},
+	codeNoAccess:       {Why: bot.WhyNotInstalled, Text: "the bot does not see this channel; add it to the server, and let its role view the channel"},
+	codeNoRight:        {Why: bot.WhyClosed, Text: "the bot may not write in this channel; let its role send messages, create public threads and send messages in threads there"},
+	codeLocked:         {Why: bot.WhyClosed, Text: "the thread is locked"},
 }
 
 // closedRoom is an error of writing into a channel, with what an operator can do.
 func closedRoom(err error) *bot.SendError {
-	var no *refusal
-	if errors.As(err, &no) && roomReasons[no.Code].why != "" {
-		return notReached(roomReasons[no.Code].why, fmt.Sprintf("%s (%d)", roomReasons[no.Code].text, no.Code))
-	}
-	return classify(err)
+	no := codeOf(err)
+	return chat.ClosedRoom("discord", classify(err), roomReasons[no], strconv.Itoa(no))
 }
 
 // Edit implements bot.Editor (Edit Message). Files of the message go: a picture
@@ -161,7 +153,7 @@ func closedRoom(err error) *bot.SendError {
 func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) error {
 	at, ok := readAddress(d.Address)
 	if !ok || !snowflake(receipt) {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: a receipt that is none, or no address")}
+		return chat.Refused("discord: a receipt that is none, or no address")
 	}
 	m, err := a.public(&d)
 	if err != nil {
@@ -175,9 +167,8 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) erro
 		return &bot.SendError{Kind: bot.SendPermanent, Err: err}
 	}
 	if _, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(at.Channel, receipt), bucket: discordgo.EndpointChannelMessage(at.Channel, ""), body: body}); err != nil {
-		var no *refusal
-		if errors.As(err, &no) && no.Code == codeUnknownMessage {
-			return &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: no}
+		if codeOf(err) == codeUnknownMessage {
+			return &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
 		}
 		return closedEdit(at, err)
 	}

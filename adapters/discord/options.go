@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"regexp"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -88,7 +88,7 @@ func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
 	}
 	switch {
 	case api.Scheme == "https":
-	case api.Scheme == "http" && loopback(api.Hostname()):
+	case api.Scheme == "http" && dial.Local(api.Hostname()):
 	default:
 		return nil, nil, fmt.Errorf("discord: api_url %s would send the token unprotected; use https, or a loopback address", o.APIURL)
 	}
@@ -105,9 +105,4 @@ func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
 		o.Lang = "en"
 	}
 	return api, key, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -1,9 +1,6 @@
 package discord
 
-import (
-	"encoding/json"
-	"sync"
-)
+import "encoding/json"
 
 // An address is Event.Address: where to write to a person, and what was taken
 // in last.
@@ -30,46 +27,23 @@ func readAddress(b []byte) (a address, ok bool) {
 	return a, true
 }
 
-// Places remember of people what one event does not tell: where they are
-// written to, how far their messages were taken in, their language. They hold
-// nothing that a restart must not lose: it stands in the addresses.
-type places struct {
-	mu sync.Mutex
-	of map[string]place
-}
-
+// A place is what is remembered of a person and what one event does not tell:
+// where they are written to, how far their messages were taken in, their
+// language. A restart loses nothing: it stands in the addresses.
 type place struct {
 	address
 	locale string
 }
 
-// most is how many people are remembered; beyond it, any other is forgotten.
-const most = 50_000
-
-// note changes what is remembered of a person and returns it.
-func (p *places) note(who string, change func(*place)) place {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.of == nil {
-		p.of = map[string]place{}
-	}
-	at, known := p.of[who]
-	change(&at)
-	if !known && len(p.of) >= most {
-		for other := range p.of {
-			delete(p.of, other)
-			break
-		}
-	}
-	p.of[who] = at
-	return at
+// place is what is remembered of a person.
+func (a *Adapter) place(who string) place {
+	p, _ := a.places.Get(who)
+	return p
 }
 
-// get is what is remembered of a person.
-func (p *places) get(who string) place {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.of[who]
+// note changes what is remembered of a person and returns it.
+func (a *Adapter) note(who string, change func(*place)) place {
+	return a.places.Change(who, func(p *place, _ bool) { change(p) })
 }
 
 // seen notes that a message was taken in, or stands before what is coming.

@@ -12,29 +12,29 @@ import (
 // giveUp is how long the adapter goes on offering an event to the house.
 const giveUp = 10 * time.Minute
 
-// message takes in what somebody wrote. It runs in the person's lane.
+// message takes in what somebody wrote. It runs in the person's queue.
 func (a *Adapter) message(r *run, m *incoming) {
 	who := m.Author.ID
 	if m.Content == "" {
 		if len(m.Attachments)+len(m.Stickers) > 0 && r.ctx.Err() == nil {
-			a.places.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
-			a.direct(r.ctx, m.Channel, "files|"+m.ID, a.phrase(a.places.get(who).locale, "chat.no_files"))
+			a.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
+			a.direct(r.ctx, m.Channel, "files|"+m.ID, a.phrase(a.place(who).locale, "chat.no_files"))
 		}
 		return
 	}
-	at := a.places.get(who)
+	at := a.place(who)
 	at.seen(m.Channel, m.ID)
 	ok := a.accept(r, bot.Event{ID: m.ID, Kind: bot.Text, Text: m.Content, Address: encode(at.address)}, who, m.Channel, nil)
 	if ok {
-		a.places.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
+		a.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
 	}
 }
 
 // mentioned takes in that somebody mentioned the bot in a server: it answers
-// briefly there, and goes on in private. It runs in the person's lane.
+// briefly there, and goes on in private. It runs in the person's queue.
 func (a *Adapter) mentioned(r *run, m *incoming) {
 	who, key := m.Author.ID, "chat.in_channel"
-	channel := a.places.get(who).Channel
+	channel := a.place(who).Channel
 	var err error
 	if channel == "" {
 		channel, err = a.openChannel(r.ctx, who)
@@ -45,7 +45,7 @@ func (a *Adapter) mentioned(r *run, m *incoming) {
 			key = "chat.dm_closed"
 		}
 	} else {
-		at := a.places.note(who, func(pl *place) {
+		at := a.note(who, func(pl *place) {
 			pl.Channel = channel
 			if pl.Seen == "" {
 				pl.Seen = m.ID
@@ -56,7 +56,7 @@ func (a *Adapter) mentioned(r *run, m *incoming) {
 		}
 	}
 	answer := message{
-		Content: cut(escape(a.phrase(a.places.get(who).locale, key)), maxContent), Components: []row{},
+		Content: cut(escape(a.phrase(a.place(who).locale, key)), maxContent), Components: []row{},
 		Nonce: nonce("mention|" + m.ID), Enforce: true, ReplyTo: &reference{Message: m.ID},
 	}
 	if _, err := a.post(r.ctx, m.Channel, answer, nil); err != nil {
@@ -67,39 +67,21 @@ func (a *Adapter) mentioned(r *run, m *incoming) {
 // mentionPause is how often a mention of the same person is answered.
 const mentionPause = time.Minute
 
-// seldom reports whether somebody's mention is to be answered.
-func (a *Adapter) seldom(who string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := time.Now()
-	for w, at := range a.answered {
-		if now.Sub(at) >= mentionPause {
-			delete(a.answered, w)
-		}
-	}
-	if _, ok := a.answered[who]; ok {
-		return false
-	}
-	if a.answered == nil {
-		a.answered = map[string]time.Time{}
-	}
-	a.answered[who] = now
-	return true
-}
-
 // accept gives an event to the house until it is taken in, and reports whether
 // it was. ID, Kind, Address and what the kind needs are set. Discord does not
 // deliver again, so what the house refuses is tried again here; the person is
 // asked for a moment.
 func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func()) bool {
 	ev.Channel, ev.Conversation, ev.From = a.o.Channel, a.conversation(who), who
-	ev.Locale = a.places.get(who).locale
+	ev.Locale = a.place(who).locale
 	if channel != "" {
-		a.signs.expect(ev.Conversation, a.pace.sign, func() {
-			if err := a.typing(r.ctx, channel); err != nil {
+		a.signs.Expect(string(ev.Conversation), func() bool {
+			err := a.typing(r.ctx, channel)
+			if err != nil {
 				a.o.Log.Debug("no typing sign", "err", err)
 			}
-		})
+			return err == nil
+		}, nil)
 	}
 	began := time.Now()
 	for wait := a.pace.repeat; ; wait = min(2*wait, 10*time.Second) {

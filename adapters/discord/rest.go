@@ -16,34 +16,37 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
 const (
 	// patience is how long a request waits here for its turn.
-	patience = 2 * time.Second
+	patience = chat.Longest
 	// deadline of a request, with the wait.
 	deadline = 9 * time.Second
 )
 
-// Rates of a bot as a whole.
-var (
-	// anyRate is that of all its requests (Rate Limits, Global).
-	anyRate = bot.Rate{PerSecond: 50, Burst: 50}
-	// openRate is how fast direct message channels are made: Discord asks to do it
-	// slowly, and only for people who did something.
-	openRate = bot.Rate{PerSecond: 1, Burst: 5}
+// What the bot counts itself; the library keeps the rest.
+const (
+	anything = "any"  // its requests (Rate Limits, Global)
+	opening  = "open" // direct message channels that it makes
 )
 
-// The budgets of these.
-const (
-	anyMethod  = "any"
-	openMethod = "open"
-)
+// newRates keeps the rates of a bot as a whole. Discord asks to open direct
+// messages slowly, and only to people who did something.
+func newRates(o *Options) *chat.Pace {
+	return &chat.Pace{Name: "discord", Account: o.Channel, Budget: o.Budget, Rate: func(method string) bot.Rate {
+		if method == opening {
+			return bot.Rate{PerSecond: 1, Burst: 5}
+		}
+		return bot.Rate{PerSecond: 50, Burst: 50}
+	}}
+}
 
 // Pace implements bot.Paced.
 func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) {
-	return bot.BudgetID{Account: a.o.Channel, Method: anyMethod}, anyRate
+	return a.rates.ID(anything), a.rates.Rate(anything)
 }
 
 // A request to Discord.
@@ -74,7 +77,7 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	if q.exempt {
 		bucket.Lock()
 	} else {
-		if err := a.turnOf(ctx, anyMethod, anyRate); err != nil {
+		if err := a.turnOf(ctx, anything); err != nil {
 			return nil, err
 		}
 		var err error
@@ -91,7 +94,7 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	}
 	r := refused(ctx, n, err)
 	if r.Global {
-		a.budget.Hold(context.WithoutCancel(ctx), bot.BudgetID{Account: a.o.Channel}, r.After)
+		a.rates.Hold(ctx, "", r.After)
 	}
 	return nil, r
 }
@@ -121,18 +124,18 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 	return b, nil
 }
 
-// turnOf takes a call from a budget.
-func (a *Adapter) turnOf(ctx context.Context, method string, r bot.Rate) error {
-	after, err := a.budget.Take(ctx, bot.BudgetID{Account: a.o.Channel, Method: method}, r, patience)
-	switch {
-	case after > 0:
-		return &refusal{Status: http.StatusTooManyRequests, After: after, Global: true}
+// turnOf takes a call from a budget. Its error is a *refusal.
+func (a *Adapter) turnOf(ctx context.Context, method string) error {
+	switch err := a.rates.Turn(ctx, time.Now(), method, ""); {
+	case err == nil:
+		return nil
+	case err.Kind == bot.SendThrottled:
+		return &refusal{Status: http.StatusTooManyRequests, After: err.After, Global: true}
 	case ctx.Err() != nil:
 		return &refusal{Called: true}
-	case err != nil:
-		return &refusal{Err: err}
+	default:
+		return &refusal{Err: err.Err}
 	}
-	return nil
 }
 
 // refused says what an error of the library is. The library's own text is never

@@ -15,7 +15,7 @@ var errNoAddress = errors.New("discord: no direct message channel is known of th
 
 // Send implements bot.Adapter. The receipt is the id of the message.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
-	a.signs.said(d.Conversation)
+	a.signs.Said(string(d.Conversation))
 	at, ok := readAddress(d.Address)
 	if !ok {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: errNoAddress}
@@ -31,6 +31,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	var no *refusal
 	if w.File != nil && errors.As(err, &no) && (no.Status == http.StatusRequestEntityTooLarge || no.Code == codeTooLarge || no.Code == codeNoPermission) {
 		a.o.Log.Warn("Discord refuses a picture; the message goes without it", "err", err)
+		a.trouble.Begin(pictures, pictureTrouble(no))
 		bare := d.WithoutPicture(a.o.Phrases, a.o.Lang)
 		if w, err = render(&bare, a.o.Phrases, a.o.Lang, a.o.Picture); err != nil {
 			return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
@@ -38,19 +39,25 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 		id, err = a.post(ctx, at.Channel, w.Message, nil)
 	}
 	if err == nil {
+		if w.File != nil {
+			a.trouble.End(pictures)
+		}
 		return bot.Receipt{ID: id}, nil
 	}
 	se := classify(err)
 	if se.Kind == bot.SendGone {
-		a.doors.closed(d.User, func(t string) {
-			go func() { // it may have to wait for the first answer there
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
-				defer cancel()
-				a.closedDoor(ctx, d.User, t)
-			}()
-		})
+		a.closedDoor(context.WithoutCancel(ctx), d.User)
 	}
 	return bot.Receipt{}, se
+}
+
+// pictureTrouble tells an operator why pictures are refused.
+func pictureTrouble(no *refusal) string {
+	text := "Discord refuses pictures, and people get the key to type in place of a QR code (" + no.Error() + ")"
+	if no.Code == codeNoPermission {
+		return text + "; let the bot attach files, in the servers that it shares with people"
+	}
+	return text
 }
 
 // post sends a message and gives its id.
@@ -75,9 +82,7 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("discord: a receipt that is none, or no address")}
 	}
 	_, err := a.do(ctx, request{method: http.MethodDelete, address: discordgo.EndpointChannelMessage(at.Channel, receipt), bucket: discordgo.EndpointChannelMessage(at.Channel, "")})
-	var no *refusal
-	switch {
-	case err == nil, errors.As(err, &no) && no.Code == codeUnknownMessage: // it is gone
+	if err == nil || codeOf(err) == codeUnknownMessage { // it is gone
 		return nil
 	}
 	return classify(err)
@@ -99,7 +104,7 @@ func (a *Adapter) edit(ctx context.Context, channel, id string, m message) error
 
 // openChannel gives the direct message channel with a person.
 func (a *Adapter) openChannel(ctx context.Context, who string) (string, error) {
-	if err := a.turnOf(ctx, openMethod, openRate); err != nil {
+	if err := a.turnOf(ctx, opening); err != nil {
 		return "", err
 	}
 	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointUserChannels("@me"), body: encode(map[string]string{"recipient_id": who})})

@@ -26,6 +26,7 @@ import (
 
 // lacks is what Discord has not, whichever way interactions come.
 var lacks = map[adaptertest.Ability]string{
+	adaptertest.Finding:  "Discord keeps no nonce with a message; by it, it drops repeats for some minutes",
 	adaptertest.Forms:    "a form of Discord's shows what is typed, and its values pass through Discord: a button leads to a one-time page",
 	adaptertest.Reveals:  "what is shown once must not stand in Discord's history: a button leads to a one-time page",
 	adaptertest.Repeats:  "the gateway delivers an event once; what the house does not take in, the adapter offers again by itself, and fetches after a restart",

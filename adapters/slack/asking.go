@@ -12,6 +12,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -71,15 +72,15 @@ func (a *Adapter) lookUp(ctx context.Context, user string) (profile, *bot.SendEr
 func (a *Adapter) askMore() {
 	k := &a.asking
 	if len(k.queue) > 0 && k.workers < askAtOnce {
-		if ctx, _, ok := a.begin(); ok {
+		if ctx, _, ok := a.run.Begin(); ok {
 			k.workers++
 			go func() {
-				defer a.work.Done()
+				defer a.run.Done()
 				a.askEach(ctx)
 			}()
 		} else {
 			for _, q := range k.queue {
-				k.answer(q, profile{}, &bot.SendError{Kind: bot.SendRetry, Err: errShut})
+				k.answer(q, profile{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %w", chat.ErrShut)})
 			}
 			k.queue = nil
 		}
@@ -91,10 +92,10 @@ func (a *Adapter) askMore() {
 		}
 	}
 	if unlisted >= askMany && !k.listing {
-		if ctx, _, ok := a.begin(); ok {
+		if ctx, _, ok := a.run.Begin(); ok {
 			k.listing = true
 			go func() {
-				defer a.work.Done()
+				defer a.run.Done()
 				a.askList(ctx)
 			}()
 		}
@@ -163,7 +164,7 @@ func (a *Adapter) askOne(ctx context.Context, q *question) (profile, *bot.SendEr
 // know remembers what Slack has just said of somebody.
 func (a *Adapter) know(p profile, user string) profile {
 	p.at = a.o.Now()
-	a.people.put(user, p)
+	a.people.Set(user, p)
 	return p
 }
 

@@ -801,7 +801,7 @@ func TestPictureInDoubt(t *testing.T) {
 			t.Fatalf("%s: %d messages", fault, n)
 		}
 		d.Attempt = 2
-		r, err := s.a.Send(context.Background(), d)
+		r, err := sendOrFind(t, s.a, d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -1054,7 +1054,7 @@ func TestOddFields(t *testing.T) {
 			}
 			mend()
 			d.Attempt = 2
-			if _, err := s.adapter.Load().Send(t.Context(), d); err != nil {
+			if _, err := sendOrFind(t, s.adapter.Load(), d); err != nil {
 				t.Errorf("socket %t: the second attempt: %v", socket, err)
 			}
 			if n := len(s.sees(p.ID())); n != i+1 {

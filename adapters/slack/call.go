@@ -19,6 +19,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -100,16 +101,16 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 		}
 	}
 	if code := slackCode(err); slices.Contains(refusedTokens, code) {
-		a.health.say(a.o.Now(), false, tokenTrouble(code))
+		a.trouble.Begin(botToken, tokenTrouble(code))
 	} else if err == nil {
-		a.health.tokenGood(a.o.Now())
+		a.trouble.End(botToken)
 	}
 	if err == nil {
 		return nil
 	}
 	failed := a.classify(method, err, written.Load())
-	if failed.Kind == bot.SendThrottled && failed.Method != "" && !a.pace.off {
-		a.pace.budget.Hold(context.WithoutCancel(ctx), a.budget(method), failed.After)
+	if failed.Kind == bot.SendThrottled && failed.Method != "" {
+		a.pace.Hold(ctx, method, failed.After)
 	}
 	return failed
 }
@@ -222,7 +223,7 @@ func printable(code string) string {
 			return "an error without a proper code"
 		}
 	}
-	return cut(code, 80)
+	return chat.Cut(code, 80)
 }
 
 // A verdict is what one of Slack's error codes means.

@@ -2,14 +2,12 @@ package slack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -19,7 +17,7 @@ import (
 // of the channel's details in Slack.
 func (a *Adapter) Room(id string) (bot.Opened, error) {
 	if !roomID.MatchString(id) {
-		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: this is no id of a channel; it looks like C0123ABCD and stands at the end of the channel's details")}
+		return bot.Opened{}, chat.Refused("slack: this is no id of a channel; it looks like C0123ABCD and stands at the end of the channel's details")
 	}
 	return a.place(address{Room: id}), nil
 }
@@ -32,7 +30,7 @@ func (a *Adapter) Thread(room []byte, id, _ string) (bot.Opened, error) {
 	case err != nil:
 		return bot.Opened{}, err
 	case to.Room == "" || to.Thread != "":
-		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: thread: the address is not a channel's")}
+		return bot.Opened{}, chat.Refused("slack: thread: the address is not a channel's")
 	}
 	to.Thread = r.ts
 	return a.place(to), nil
@@ -49,19 +47,14 @@ func (a *Adapter) place(to address) bot.Opened {
 
 // say is Send into a channel or a thread.
 func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to address) (receipt, *bot.SendError) {
-	if d.Private() {
-		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: something private is not said in a channel")}
+	if err := chat.Public("slack", d); err != nil {
+		return receipt{}, err
 	}
 	x := Extras{Lang: a.o.Lang}
 	if _, err := Render(&d.Message, x, a.o.Phrases); err != nil {
 		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
 	}
 	mark := deliveryMark(d.Key)
-	if d.Attempt > 1 {
-		if r, err := a.saidIn(ctx, to, mark); err != nil || r.ts != "" {
-			return r, err
-		}
-	}
 	if err := a.turn(ctx, "chat.postMessage", to.Room); err != nil {
 		return receipt{}, err
 	}
@@ -98,78 +91,43 @@ func (a *Adapter) withDrawing(ctx context.Context, m *bot.Message, do func(Wire)
 		if failed == nil || x.File == "" || !strings.HasSuffix(failed.Err.Error(), ": invalid_blocks") {
 			return failed
 		}
-		a.shelf.drop(m.Picture.Name)
+		a.drawings.Drop(m.Picture.Name)
 		x.File = ""
 	}
 }
 
 // roomReasons are Slack's codes for channels that cannot be written to, see the
 // errors of https://docs.slack.dev/reference/methods/chat.postMessage.
-var roomReasons = map[string]struct{ why, text string }{
-	"channel_not_found":       {bot.WhyNotFound, "the workspace has no such channel, or it is a private one without the bot; check its id, and write /invite with the bot's name there"},
-	"not_in_channel":          {bot.WhyNotInstalled, "the bot is not in the channel; write /invite with its name there"},
-	"is_archived":             {bot.WhyClosed, "the channel is archived"},
-	"restricted_action":       {bot.WhyClosed, "a setting of the workspace keeps apps from writing into the channel; its owner can change that"},
-	"thread_not_found":        {bot.WhyNotFound, "the message whose thread it is has been deleted"},
-	"cannot_reply_to_message": {bot.WhyNotFound, "the message whose thread it is has been deleted"},
+var roomReasons = map[string]chat.Reason{
+	"channel_not_found":       {Why: bot.WhyNotFound, Text: "the workspace has no such channel, or it is a private one without the bot; check its id, and write /invite with the bot's name there"},
+	"not_in_channel":          {Why: bot.WhyNotInstalled, Text: "the bot is not in the channel; write /invite with its name there"},
+	"is_archived":             {Why: bot.WhyClosed, Text: "the channel is archived"},
+	"restricted_action":       {Why: bot.WhyClosed, Text: "a setting of the workspace keeps apps from writing into the channel; its owner can change that"},
+	"thread_not_found":        {Why: bot.WhyNotFound, Text: "the message whose thread it is has been deleted"},
+	"cannot_reply_to_message": {Why: bot.WhyNotFound, Text: "the message whose thread it is has been deleted"},
 }
 
 // closedRoom is an error of writing into a channel, with what an operator can do.
 func closedRoom(err *bot.SendError) *bot.SendError {
-	text := err.Err.Error()
-	code := text[strings.LastIndexByte(text, ' ')+1:]
-	r, known := roomReasons[code]
-	switch {
-	case known:
-		return notReached(r.why, r.text+" ("+code+")")
-	case strings.HasPrefix(code, "restricted_action_"): // read only, threads only, thread locked
-		return notReached(bot.WhyClosed, "a setting of the channel keeps the bot from writing there ("+code+")")
+	code := codeOf(err)
+	r := roomReasons[code]
+	if strings.HasPrefix(code, "restricted_action_") { // read only, threads only, thread locked
+		r = chat.Reason{Why: bot.WhyClosed, Text: "a setting of the channel keeps the bot from writing there"}
 	}
-	return err
-}
-
-// roomBack is how many messages of a channel are looked at for one that was sent
-// before: other people write there, too.
-const roomBack = 200
-
-// saidIn is sent for a channel or a thread
-// (https://docs.slack.dev/reference/methods/conversations.replies).
-func (a *Adapter) saidIn(ctx context.Context, to address, mark string) (receipt, *bot.SendError) {
-	method, form := "conversations.history", url.Values{"channel": {to.Room}, "limit": {strconv.Itoa(roomBack)}, "include_all_metadata": {"true"}}
-	if to.Thread != "" {
-		method = "conversations.replies"
-		form.Set("ts", to.Thread)
-	}
-	for {
-		var page struct {
-			Messages []json.RawMessage `json:"messages"`
-			Meta     struct {
-				Next string `json:"next_cursor"`
-			} `json:"response_metadata"`
-		}
-		err := a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, &page) })
-		if err != nil {
-			if err = closedRoom(err); err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
-				err.Kind = bot.SendRetry // of asking, nothing was shown
-			}
-			return receipt{}, err
-		}
-		r := marked(page.Messages, to.Room, mark)
-		if r.ts != "" || to.Thread == "" || page.Meta.Next == "" { // a channel begins with the newest, a thread with the oldest
-			return r, nil
-		}
-		form.Set("cursor", page.Meta.Next)
-	}
+	return chat.ClosedRoom("slack", err, r, code)
 }
 
 // Edit implements bot.Editor (https://docs.slack.dev/reference/methods/chat.update).
 func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, id string) error {
 	r, err := readAddress(d.Address).of(id, "edit")
+	if err == nil {
+		err = chat.Public("slack", &d)
+	}
 	switch {
 	case err != nil:
 		return err
-	case d.Private() || r.file != "":
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("slack: edit: a secret is taken back, never changed")}
+	case r.file != "":
+		return chat.Refused("slack: edit: a secret is taken back, never changed")
 	}
 	err = a.withDrawing(ctx, &d.Message, func(w Wire) *bot.SendError {
 		return a.ask(ctx, "chat.update", func(ctx context.Context, api *slack.Client) error {

@@ -62,18 +62,3 @@ func reference(s string) string {
 	}
 	return what
 }
-
-// cut is s of at most n runes, the last of them "…" when there were more.
-func cut(s string, n int) string {
-	seen := 0
-	last := 0
-	for i := range s {
-		if seen == n-1 {
-			last = i
-		}
-		if seen++; seen > n {
-			return s[:last] + "…"
-		}
-	}
-	return s
-}

@@ -11,7 +11,7 @@ import (
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
 
-	"latchkey/bot"
+	"latchkey/adapters/chat"
 )
 
 // A what says what happened.
@@ -415,9 +415,6 @@ func (v arrival) checked() (arrival, error) {
 		v.what == said && (!dmID.MatchString(v.channel) || v.ts == ""):
 		return arrival{}, fmt.Errorf("%w: an id is missing, or of another shape", errUndecodable)
 	}
-	// Far more than anybody looks at is not carried on; it is still too long.
-	if utf8.RuneCountInString(v.text) > bot.MaxText+1 {
-		v.text = string([]rune(v.text)[:bot.MaxText+1])
-	}
+	v.text = chat.Clip(v.text)
 	return v, nil
 }

@@ -13,7 +13,7 @@
 // # In
 //
 //	Socket Mode ─┐                                   ┌─ known: Accept ─ acknowledged
-//	             ├─ decode ─ arrival ─ lane of user ─┼─ not known: Defer ─ acknowledged ─ Resume
+//	             ├─ decode ─ arrival ─ user's queue ─┼─ not known: Defer ─ acknowledged ─ Resume
 //	Events API ──┘                                   └─ error: Slack delivers again
 //
 // decode.go reads what Slack sends into an arrival, whichever way it came.
@@ -34,7 +34,8 @@
 // inside the message), and the address of a one-time page.
 //
 // Slack has no key for idempotent sends. A message carries its delivery key as
-// metadata, and a repeated attempt looks for it in the history first.
+// metadata, and Find (find.go) looks for it in the history: what may have been
+// sent is looked for before it is sent again.
 //
 // # What nobody asked for
 //

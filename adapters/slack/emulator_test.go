@@ -31,7 +31,7 @@ import (
 func TestContractEmulator(t *testing.T) {
 	t.Parallel()
 	lacks := maps.Clone(lacks)
-	for _, a := range []adaptertest.Ability{adaptertest.Throttle, adaptertest.Refuse, adaptertest.Leave, adaptertest.Break, adaptertest.Doubt, adaptertest.Bare, adaptertest.Lookups, adaptertest.Stall} {
+	for _, a := range []adaptertest.Ability{adaptertest.Throttle, adaptertest.Refuse, adaptertest.Leave, adaptertest.Break, adaptertest.Doubt, adaptertest.Finding, adaptertest.Bare, adaptertest.Lookups, adaptertest.Stall} {
 		lacks[a] = "the emulator does not fail on demand; the double does"
 	}
 	lacks[adaptertest.Locales] = "the emulator knows no languages; the double does"

@@ -18,12 +18,9 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
-
-// maxSkew is how far the clock here may be off before it is worth a word; at
-// five minutes Slack's requests are refused.
-const maxSkew = 30 * time.Second
 
 // Examine implements bot.Examiner.
 func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
@@ -103,15 +100,7 @@ func examineClock(date string, asked, answered time.Time) bot.Finding {
 	if err != nil {
 		return bot.Finding{What: "clock", State: bot.Skipped, Text: "the answer does not tell the time"}
 	}
-	mid := asked.Add(answered.Sub(asked) / 2)
-	off := mid.Sub(at.Add(500 * time.Millisecond)).Round(time.Second) // Date has whole seconds
-	switch {
-	case off.Abs() > window:
-		return bot.Finding{What: "clock", State: bot.Broken, Text: fmt.Sprintf("off by %s; Slack's requests are refused at %s", off, window), Fix: "set the clock of this machine (NTP)"}
-	case off.Abs() > maxSkew:
-		return bot.Finding{What: "clock", State: bot.Doubtful, Text: fmt.Sprintf("off by %s", off), Fix: "set the clock of this machine (NTP)"}
-	}
-	return bot.Finding{What: "clock", Text: "right"}
+	return chat.Clock("Slack", asked.Add(answered.Sub(asked)/2).Sub(at.Add(500*time.Millisecond))) // Date has whole seconds
 }
 
 // examineAppToken asks for an address to connect to, and does not connect.
@@ -201,7 +190,7 @@ func signRequest(h http.Header, body []byte, secret bot.Secret, at time.Time) {
 }
 
 // printableName is a name of Slack's as it may stand in a terminal.
-func printableName(s string) string { return cut(strings.ReplaceAll(bot.Harmless(s), "\n", " "), 80) }
+func printableName(s string) string { return chat.Cut(chat.OneLine(s), 80) }
 
 var (
 	_ bot.Examiner = (*Adapter)(nil)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
 )
@@ -145,8 +146,8 @@ func FuzzKept(f *testing.F) {
 		if e, err := readEntry(s); err == nil {
 			e.modal(nowords{})
 		}
-		if n := 10; utf8.RuneCountInString(cut(s, n)) > n || utf8.ValidString(s) && utf8.RuneCountInString(s) <= n && cut(s, n) != s {
-			t.Errorf("cut to %q", cut(s, n))
+		if n := 10; utf8.RuneCountInString(chat.Cut(s, n)) > n || utf8.ValidString(s) && utf8.RuneCountInString(s) <= n && chat.Cut(s, n) != s {
+			t.Errorf("cut to %q", chat.Cut(s, n))
 		}
 	})
 }
@@ -157,7 +158,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("Text", "Step 1", "Go & <on>", "alt", "id")
 	f.Add(strings.Repeat("w", 3000), "", strings.Repeat("&", 75), "\u202e", "")
 	f.Fuzz(func(t *testing.T, text, progress, label, alt, id string) {
-		m := bot.Message{Text: text, Progress: progress, Prompt: 7, Choices: []bot.Choice{{ID: id, Label: label, Primary: true}}, Picture: &bot.Picture{Name: "x", Alt: alt}, Entry: &bot.Entry{Kind: bot.EntryPhone, Title: cut(label, 24), Label: cut(label, 45), Button: cut(label, 30)}}
+		m := bot.Message{Text: text, Progress: progress, Prompt: 7, Choices: []bot.Choice{{ID: id, Label: label, Primary: true}}, Picture: &bot.Picture{Name: "x", Alt: alt}, Entry: &bot.Entry{Kind: bot.EntryPhone, Title: chat.Cut(label, 24), Label: chat.Cut(label, 45), Button: chat.Cut(label, 30)}}
 		w, err := Render(&m, Extras{Lang: "en"}, nowords{})
 		if err != nil {
 			return

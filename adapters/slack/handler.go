@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -88,7 +89,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := verify(r.Header, body, secrets(), a.o.Wall()); err != nil {
-		if a.seldom.ok("refused "+err.Error(), a.o.Now(), time.Minute) { // strangers do not fill the log
+		if a.seldom.OK("refused "+err.Error(), a.o.Now(), time.Minute) { // strangers do not fill the log
 			a.o.Log.Warn("slack: a request was refused", "why", err, "hint", "if it came from Slack, check signing_secret and the clock")
 		}
 		http.Error(w, "refused", http.StatusUnauthorized)
@@ -116,13 +117,13 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		err   error
 	}
 	done := make(chan outcome, 1)
-	a.awaitRun(r.Context())
+	a.run.Await(r.Context(), startWait)
 	a.enter(v, func(reply answer, err error) { done <- outcome{reply, err} })
 	select {
 	case o := <-done:
 		switch {
 		case o.err != nil:
-			if !errors.Is(o.err, errShut) {
+			if !errors.Is(o.err, chat.ErrShut) {
 				a.o.Log.Warn("slack: an event was not taken in; Slack delivers it again", "err", o.err)
 			}
 			http.Error(w, "not now", http.StatusServiceUnavailable)
@@ -131,7 +132,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		default:
 			w.WriteHeader(http.StatusOK)
 		}
-	case <-r.Context().Done(): // Slack waits no longer; the event stays in its lane
+	case <-r.Context().Done(): // Slack waits no longer; the event stays in its queue
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -41,7 +42,7 @@ func Home(v bot.Overview, lang string, ps bot.Phrases) slack.HomeTabViewRequest 
 		if len(v.Methods) > 0 {
 			lines = []string{say("chat.home.list")}
 			for _, m := range v.Methods[:min(len(v.Methods), maxHomeLines)] {
-				lines = append(lines, cut(bot.Harmless(m), 200))
+				lines = append(lines, chat.Cut(bot.Harmless(m), 200))
 			}
 		}
 		blocks = append(blocks, words("methods", lines...))

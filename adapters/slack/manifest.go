@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/slack-go/slack"
+
+	"latchkey/adapters/chat"
 )
 
 // Scopes are what the bot token needs (https://docs.slack.dev/reference/scopes),
@@ -91,11 +93,11 @@ func Manifest(o ManifestOptions) ([]byte, error) {
 	}
 	m := slack.Manifest{
 		Metadata: slack.ManifestMetadata{MajorVersion: 2, MinorVersion: 1},
-		Display:  slack.Display{Name: cut(o.Name, 35), Description: cut(o.Description, 140)},
+		Display:  slack.Display{Name: chat.Cut(o.Name, 35), Description: chat.Cut(o.Description, 140)},
 		Features: slack.Features{
 			AppHome:       slack.AppHome{HomeTabEnabled: true, MessagesTabEnabled: true},
-			BotUser:       slack.BotUser{DisplayName: cut(o.Name, 80), AlwaysOnline: true},
-			SlashCommands: []slack.ManifestSlashCommand{{Command: o.Command, Description: cut(o.Description, 100), UsageHint: "[" + o.Hint + "]"}},
+			BotUser:       slack.BotUser{DisplayName: chat.Cut(o.Name, 80), AlwaysOnline: true},
+			SlashCommands: []slack.ManifestSlashCommand{{Command: o.Command, Description: chat.Cut(o.Description, 100), UsageHint: "[" + o.Hint + "]"}},
 		},
 		OAuthConfig: slack.OAuthConfig{Scopes: slack.OAuthScopes{Bot: scopes(o.SSO, o.Desk)}},
 		Settings: slack.Settings{

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net/mail"
 	"net/url"
-	"strings"
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -17,7 +17,7 @@ import (
 // gives the direct messages that there are, so it may be repeated
 // (https://docs.slack.dev/reference/methods/conversations.open).
 func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error) {
-	u, err := a.find(ctx, p)
+	u, err := a.account(ctx, p)
 	if err != nil {
 		return bot.Opened{}, err
 	}
@@ -28,8 +28,8 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 	return bot.Opened{Conversation: a.conversation(u.ID), User: u.ID, Address: address{Channel: room}.encode(), Locale: u.Locale}, nil
 }
 
-// find gives the account of a person that can be written to.
-func (a *Adapter) find(ctx context.Context, p bot.Recipient) (*account, *bot.SendError) {
+// account gives the account of a person that can be written to.
+func (a *Adapter) account(ctx context.Context, p bot.Recipient) (*account, *bot.SendError) {
 	var u *account
 	var err *bot.SendError
 	look := func(method string, form url.Values) {
@@ -55,7 +55,7 @@ func (a *Adapter) find(ctx context.Context, p bot.Recipient) (*account, *bot.Sen
 	case err != nil:
 		return nil, unreachable(err)
 	case u.Deleted:
-		return nil, notReached(bot.WhyDeactivated, reasons["user_disabled"].text)
+		return nil, notReached(bot.WhyDeactivated, reasons["user_disabled"].Text)
 	case a.standing(u, u.ID) != member, !userID.MatchString(u.ID):
 		return nil, notReached(bot.WhyNotOurs, "the account is a bot's, a guest's, or of another workspace, and only members are written to")
 	}
@@ -63,39 +63,35 @@ func (a *Adapter) find(ctx context.Context, p bot.Recipient) (*account, *bot.Sen
 }
 
 // notReached says why nobody is written to.
-func notReached(why, text string) *bot.SendError {
-	return &bot.SendError{Kind: bot.SendGone, Code: why, Err: errors.New("slack: " + text)}
-}
+func notReached(why, text string) *bot.SendError { return chat.NotReached("slack", why, text) }
 
 // reasons are Slack's codes for people that cannot be written to, by what they
 // mean and what an operator is told
 // (https://docs.slack.dev/reference/methods/users.lookupByEmail#errors and the
 // like of users.info and conversations.open).
-var reasons = map[string]struct{ why, text string }{
-	"users_not_found":    {bot.WhyNotFound, "no account of the workspace that is switched on has this address; check it in the directory, and that the person was invited to Slack"},
-	"user_not_found":     {bot.WhyNotFound, "the workspace has no such account any more; the person has to be linked anew"},
-	"user_disabled":      {bot.WhyDeactivated, "the account is switched off in Slack; the workspace's owner can switch it on"},
-	"user_not_visible":   {bot.WhyNotOurs, "the account is not of this workspace, and cannot be written to from it"},
-	"cannot_dm_bot":      {bot.WhyNotOurs, "the account is a bot's"},
-	"user_is_bot":        {bot.WhyNotOurs, "the account is a bot's"},
-	"user_is_restricted": {bot.WhyNotOurs, "the account is a guest's that may not be written to"},
-	"restricted_action":  {bot.WhyClosed, "a setting of the workspace keeps apps from opening direct messages; its owner can change that"},
-	"access_denied":      {bot.WhyClosed, "the workspace does not let this app write to the person; its owner can change that"},
+var reasons = map[string]chat.Reason{
+	"users_not_found":    {Why: bot.WhyNotFound, Text: "no account of the workspace that is switched on has this address; check it in the directory, and that the person was invited to Slack"},
+	"user_not_found":     {Why: bot.WhyNotFound, Text: "the workspace has no such account any more; the person has to be linked anew"},
+	"user_disabled":      {Why: bot.WhyDeactivated, Text: "the account is switched off in Slack; the workspace's owner can switch it on"},
+	"user_not_visible":   {Why: bot.WhyNotOurs, Text: "the account is not of this workspace, and cannot be written to from it"},
+	"cannot_dm_bot":      {Why: bot.WhyNotOurs, Text: "the account is a bot's"},
+	"user_is_bot":        {Why: bot.WhyNotOurs, Text: "the account is a bot's"},
+	"user_is_restricted": {Why: bot.WhyNotOurs, Text: "the account is a guest's that may not be written to"},
+	"restricted_action":  {Why: bot.WhyClosed, Text: "a setting of the workspace keeps apps from opening direct messages; its owner can change that"},
+	"access_denied":      {Why: bot.WhyClosed, Text: "the workspace does not let this app write to the person; its owner can change that"},
 }
 
-// unreachable is an error of asking, as Open tells it. Nothing was said, so
-// nothing is uncertain: what is not refused is tried again.
+// unreachable is an error of asking, as Open tells it.
 func unreachable(err *bot.SendError) *bot.SendError {
-	text := err.Err.Error()
-	code := text[strings.LastIndexByte(text, ' ')+1:]
-	r, known := reasons[code]
-	switch {
-	case known:
-		return notReached(r.why, r.text+" ("+code+")")
-	case err.Kind == bot.SendGone || err.Kind == bot.SendPermanent:
-		return notReached(bot.WhyClosed, "Slack does not let the bot write to this person, and says no more than "+code)
-	case err.Kind == bot.SendUncertain:
-		err.Kind = bot.SendRetry
+	code := codeOf(err)
+	return chat.Unreachable("slack", err, reasons[code], code)
+}
+
+// codeOf is Slack's code in an error of call, or "".
+func codeOf(err *bot.SendError) string {
+	var said *answered
+	if errors.As(err.Err, &said) {
+		return said.code
 	}
-	return err
+	return ""
 }

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
@@ -74,7 +73,7 @@ type Options struct {
 // defaultAPI is where Slack is (https://docs.slack.dev/apis/web-api).
 const defaultAPI = "https://slack.com/api/"
 
-// An Adapter is one workspace. It implements bot.Adapter, bot.Resumer, bot.Pager,
+// An Adapter is one workspace. It implements bot.Adapter, bot.Resumer, bot.Finder, bot.Pager,
 // bot.Deleter, bot.Typer, bot.Opener, bot.RoomWriter, bot.Editor, bot.Healther
 // and bot.Examiner, and is safe for concurrent use.
 type Adapter struct {
@@ -82,23 +81,20 @@ type Adapter struct {
 	client  *http.Client // for the Web API: no redirects, answers of bounded size
 	upload  *http.Client // for bytes to an upload address: carries no token
 	clients clients
-	pace    pace
-	health  health
-	lanes   lanes
+	pace    *chat.Pace
+	trouble chat.Troubles
+	queues  chat.Queues // each person's events
+	run     chat.Runner
 	lines   lines
-	people  people
 	asking  asking
-	rooms   rooms
-	seldom  seldom
-	shelf   shelf
-	waiting waiting
-	opened  chan struct{} // closed when Run first takes events in
-	opening sync.Once
+	seldom  chat.Seldom
+	signs   chat.Signs
 
-	mu   sync.Mutex
-	in   bot.Inbox       // while Run runs
-	ctx  context.Context // of Run
-	work sync.WaitGroup  // what Run waits for
+	people   chat.Recent[profile]
+	rooms    chat.Recent[string]  // where people's direct messages are
+	prompts  chat.Recent[uint32]  // what was asked last, by user
+	drawings chat.Recent[drawing] // by name
+	loose    chat.Recent[string]  // files by the mark of their delivery, see shelf.go
 }
 
 var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
@@ -124,10 +120,10 @@ func New(o Options) (*Adapter, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("slack: api url %q is no address", o.APIURL)
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && dial.Local(u.Hostname())) {
 		return nil, fmt.Errorf("slack: api url %q: the tokens would travel in the clear; use https", o.APIURL)
 	}
-	if o.Unhurried && !loopback(u.Hostname()) {
+	if o.Unhurried && !dial.Local(u.Hostname()) {
 		return nil, fmt.Errorf("slack: unhurried is for an emulator on this machine, and the api is at %s", u.Host)
 	}
 	if !strings.HasSuffix(o.APIURL, "/") {
@@ -153,24 +149,30 @@ func New(o Options) (*Adapter, error) {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
-		opened: make(chan struct{}),
-		o:      o,
-		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
-		upload: &http.Client{Transport: transport, CheckRedirect: stay},
+		o:       o,
+		pace:    newPace(&o),
+		trouble: chat.Troubles{Now: o.Now},
+		queues:  chat.Queues{All: maxWaiting},
+		signs:   chat.Signs{Life: signLife},
+		client:  &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
+		upload:  &http.Client{Transport: transport, CheckRedirect: stay},
 	}
-	a.pace.init(o.Unhurried, o.Budget)
-	a.health.say(o.Now(), false, "not connected yet")
+	a.trouble.Begin(wayIn, "not connected yet")
 	return a, nil
-}
-
-// loopback reports whether a host is this machine.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Channel implements bot.Adapter.
 func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
+
+// What may be in trouble.
+const (
+	wayIn    = "way in"
+	botToken = "bot token"
+	pictures = "pictures"
+)
+
+// Health implements bot.Healther.
+func (a *Adapter) Health() bot.Health { return a.trouble.Health() }
 
 // Limits implements bot.Adapter; see render.go.
 func (a *Adapter) Limits() bot.Limits { return limits }
@@ -187,11 +189,5 @@ func (a *Adapter) phrase(lang, key string, kv ...string) string {
 
 // language is the language of ours that a locale of Slack ("en-US") names.
 func (a *Adapter) language(locale string) string {
-	primary, _, _ := strings.Cut(strings.ToLower(locale), "-")
-	for _, l := range a.o.Phrases.Languages() {
-		if l == primary {
-			return l
-		}
-	}
-	return a.o.Lang
+	return chat.Language(a.o.Phrases, locale, a.o.Lang)
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -33,51 +33,27 @@ type profile struct {
 const (
 	profileFresh = time.Hour
 	profileStale = 12 * time.Hour
-	maxProfiles  = 50_000
 )
 
-// people remembers profiles.
-type people struct {
-	mu sync.Mutex
-	m  map[string]profile
-}
-
-func (p *people) get(user string) (profile, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	v, ok := p.m[user]
-	return v, ok
-}
-
-func (p *people) put(user string, v profile) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.m == nil || len(p.m) >= maxProfiles {
-		p.m = map[string]profile{}
-	}
-	p.m[user] = v
-}
-
 // fresh is what is known of somebody and need not be asked again.
-func (p *people) fresh(user string, now time.Time) (profile, bool) {
-	v, ok := p.get(user)
-	return v, ok && now.Sub(v.at) < profileFresh
+func (a *Adapter) fresh(user string) (profile, bool) {
+	v, ok := a.people.Get(user)
+	return v, ok && a.o.Now().Sub(v.at) < profileFresh
 }
 
 // profile asks Slack about a user, unless it is known. It may take long: nothing
 // that Slack waits for may wait for it. Who cannot be asked about is nobody we
 // talk to.
 func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
-	now := a.o.Now()
-	if p, ok := a.people.fresh(user, now); ok {
+	if p, ok := a.fresh(user); ok {
 		return p, nil
 	}
-	old, known := a.people.get(user)
+	old, known := a.people.Get(user)
 	p, err := a.lookUp(ctx, user)
 	switch {
 	case err == nil:
 		return p, nil
-	case known && now.Sub(old.at) < profileStale:
+	case known && a.o.Now().Sub(old.at) < profileStale:
 		return old, nil
 	}
 	return profile{}, err
@@ -85,10 +61,7 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 
 // profileOf is what an account of Slack's says about the user who was asked about.
 func (a *Adapter) profileOf(u *account, user string) profile {
-	v := profile{standing: a.standing(u, user), locale: u.Locale}
-	if len(v.locale) > 35 || strings.ContainsFunc(v.locale, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		v.locale = ""
-	}
+	v := profile{standing: a.standing(u, user), locale: chat.Locale(u.Locale)}
 	if a.o.SSO && v.standing == member {
 		v.email = strings.ToLower(strings.TrimSpace(u.Profile.Email))
 	}
@@ -143,5 +116,5 @@ func (a *Adapter) vouch(ctx context.Context, user string, v profile) {
 		return
 	}
 	v.vouched = true
-	a.people.put(user, v)
+	a.people.Set(user, v)
 }

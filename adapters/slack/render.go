@@ -10,6 +10,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -60,7 +61,7 @@ var ErrLimit = errors.New("beyond Slack's limits")
 // Render makes of a message what Slack shows. It is pure. Whatever it returns is
 // within Slack's limits; what cannot be is refused with ErrLimit, never cut.
 func Render(m *bot.Message, x Extras, ps bot.Phrases) (Wire, error) {
-	head := bot.Harmless(heading(m))
+	head := bot.Harmless(chat.Heading(m))
 	body := bot.Harmless(m.Text)
 	if n := utf8.RuneCountInString(head) + utf8.RuneCountInString(body); n > limits.Text+2 {
 		return Wire{}, fmt.Errorf("%w: text of %d runes", ErrLimit, n)
@@ -115,7 +116,7 @@ func Render(m *bot.Message, x Extras, ps bot.Phrases) (Wire, error) {
 		if alt = bot.Harmless(picture.Alt); alt == "" && x.File != "" {
 			alt = bot.Harmless(say("chat.picture.alt"))
 		}
-		alt = cut(alt, maxAlt)
+		alt = chat.Cut(alt, maxAlt)
 	}
 	if alt != "" && x.File == "" { // Slack shows no SVG: told in words
 		add(alt, &slack.RichTextSectionTextStyle{Italic: true})
@@ -150,17 +151,6 @@ func Render(m *bot.Message, x Extras, ps bot.Phrases) (Wire, error) {
 		return Wire{}, errors.New("slack: a message with nothing to show")
 	}
 	return w, nil
-}
-
-// heading is the line above the text.
-func heading(m *bot.Message) string {
-	switch {
-	case m.Progress != "" && m.Ref != "":
-		return m.Progress + " · " + m.Ref
-	case m.Ref != "":
-		return m.Ref
-	}
-	return m.Progress
 }
 
 // buttonsOf makes the row of buttons, and what is read out of it.
@@ -203,7 +193,7 @@ func buttonsOf(m *bot.Message, x Extras, ps bot.Phrases, say func(string, ...str
 		}
 		if c.Primary {
 			b.Style = slack.StylePrimary
-			b.AccessibilityLabel = cut(label+", "+bot.Harmless(say("choice.recommended")), maxSays)
+			b.AccessibilityLabel = chat.Cut(label+", "+bot.Harmless(say("choice.recommended")), maxSays)
 			line += " (" + bot.Harmless(say("choice.recommended")) + ")"
 		}
 		row, told = append(row, b), append(told, line)
@@ -230,7 +220,7 @@ func button(action, value, label string) (*slack.ButtonBlockElement, error) {
 // too long goes as it is, which shows the same but for what looks like an escape
 // itself.
 func plain(s string, n int) *slack.TextBlockObject {
-	s = cut(s, n)
+	s = chat.Cut(s, n)
 	if e := escaped(s); utf8.RuneCountInString(e) <= n {
 		s = e
 	}

@@ -4,42 +4,22 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"sync"
 
 	"github.com/slack-go/slack"
 
 	"latchkey/bot"
 )
 
-// rooms remembers where people's direct messages are. What is forgotten is
-// asked for again.
-type rooms struct {
-	mu sync.Mutex
-	m  map[string]string // by user
-}
-
-// maxRooms bounds what is remembered.
-const maxRooms = 50_000
-
-func (r *rooms) put(user, channel string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.m == nil || len(r.m) >= maxRooms {
-		r.m = map[string]string{}
-	}
-	r.m[user] = channel
-}
-
-func (r *rooms) get(user string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.m[user]
+// roomOf is where somebody's direct messages are, or "".
+func (a *Adapter) roomOf(user string) string {
+	c, _ := a.rooms.Get(user)
+	return c
 }
 
 // room is the channel of a person's direct messages, opened when it is not known
 // (https://docs.slack.dev/reference/methods/conversations.open).
 func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError) {
-	if c := a.rooms.get(user); c != "" {
+	if c := a.roomOf(user); c != "" {
 		return c, nil
 	}
 	var c struct {
@@ -59,6 +39,6 @@ func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError
 	if !dmID.MatchString(c.Channel.ID) {
 		return "", &bot.SendError{Kind: bot.SendRetry, Err: errors.New("slack: conversations.open: the answer names no direct messages")}
 	}
-	a.rooms.put(user, c.Channel.ID)
+	a.rooms.Set(user, c.Channel.ID)
 	return c.Channel.ID, nil
 }

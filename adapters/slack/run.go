@@ -9,6 +9,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -17,22 +18,11 @@ import (
 // ctx ends. It keeps its own connection alive. It returns when everything that
 // was being taken in has come to an end.
 func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
-	a.mu.Lock()
-	if a.in != nil {
-		a.mu.Unlock()
-		return errors.New("slack: runs already")
+	ctx, end, err := a.run.Start(ctx, in)
+	if err != nil {
+		return fmt.Errorf("slack: %w", err)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	a.in, a.ctx = in, ctx
-	a.opening.Do(func() { close(a.opened) })
-	a.mu.Unlock()
-	defer func() {
-		stop()
-		a.mu.Lock()
-		a.in, a.ctx = nil, nil
-		a.mu.Unlock()
-		a.work.Wait()
-	}()
+	defer end()
 	if a.o.Unhurried {
 		a.o.Log.Warn("slack: the API is an emulator on this machine; no rates are kept", "api", a.o.APIURL)
 	}
@@ -47,44 +37,24 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 // Run. Slack waits three seconds for an answer.
 const startWait = 2500 * time.Millisecond
 
-// awaitRun returns when Run takes events in, or nobody waits for that any more.
-func (a *Adapter) awaitRun(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	select {
-	case <-a.opened:
-	case <-ctx.Done():
-	}
-}
+// maxWaiting bounds what waits for all people together. More is left
+// unacknowledged: Slack delivers it again.
+const maxWaiting = 5000
 
-// begin counts work that Run waits for. It reports false when nothing runs.
-func (a *Adapter) begin() (context.Context, bot.Inbox, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ctx == nil || a.ctx.Err() != nil {
-		return nil, nil, false
-	}
-	a.work.Add(1)
-	return a.ctx, a.in, true
-}
-
-// errShut says that nothing is taken in.
-var errShut = errors.New("slack: not running")
-
-// enter takes an arrival in, in the lane of its author, and gives what Slack
+// enter takes an arrival in, in the order of its author, and gives what Slack
 // gets with the acknowledgement. done is called once, perhaps at once.
 func (a *Adapter) enter(v arrival, done func(answer, error)) {
 	if v.what == nothing {
 		done(nil, nil)
 		return
 	}
-	ctx, in, ok := a.begin()
+	ctx, in, ok := a.run.Begin()
 	if !ok {
-		done(nil, errShut)
+		done(nil, chat.ErrShut)
 		return
 	}
 	work := func() {
-		defer a.work.Done()
+		defer a.run.Done()
 		reply, err := a.guarded(ctx, in, v)
 		done(reply, err)
 	}
@@ -92,8 +62,8 @@ func (a *Adapter) enter(v arrival, done func(answer, error)) {
 		go work()
 		return
 	}
-	if !a.lanes.add(v.user, work) {
-		a.work.Done()
+	if !a.queues.Add(v.user, work) {
+		a.run.Done()
 		done(nil, errors.New("slack: too much at once"))
 	}
 }
@@ -141,9 +111,9 @@ func (a *Adapter) watchToken(ctx context.Context, way bool) error {
 		}
 		switch {
 		case way && err == nil:
-			a.health.way(a.o.Now(), true, "")
+			a.trouble.End(wayIn)
 		case way:
-			a.health.way(a.o.Now(), false, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
+			a.trouble.Begin(wayIn, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
 		}
 		if !bot.Sleep(ctx, jitter(wait)) {
 			return nil

@@ -4,34 +4,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
-
-// metaType names the metadata of our messages; its payload has the delivery key
-// (https://docs.slack.dev/messaging/message-metadata).
-const metaType = "latchkey_delivery"
-
-// deliveryMark is what a message carries of its delivery key: a hash, since the
-// key names people.
-func deliveryMark(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:16])
-}
 
 // Send implements bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
@@ -69,20 +55,11 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		}
 	}
 	mark := deliveryMark(d.Key)
-	if d.Attempt > 1 {
-		r, err := a.sent(ctx, room, mark)
-		if r.ts != "" {
-			a.shelf.pick(mark)
-		}
-		if err != nil || r.ts != "" {
-			return r, err
-		}
-	}
 	if err := a.turn(ctx, "chat.postMessage", room); err != nil {
 		return receipt{}, err
 	}
 	x.File = ""
-	left := a.shelf.pick(mark) // by an attempt before this one
+	left, _ := a.loose.Drop(mark) // by an attempt before this one
 	switch {
 	case secret && left != "":
 		x.File = left
@@ -128,7 +105,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 				continue
 			}
 			if !secret { // it is told in words, then
-				a.shelf.drop(d.Message.Picture.Name)
+				a.drawings.Drop(d.Message.Picture.Name)
 				x.File = ""
 				if w, err = Render(&d.Message, x, a.o.Phrases); err == nil {
 					continue
@@ -143,7 +120,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		}
 		switch file := x.File; {
 		case secret && failed.Kind == bot.SendUncertain:
-			a.shelf.lay(mark, file)
+			a.loose.Set(mark, file)
 		case secret:
 			a.later(func(ctx context.Context) { _ = a.dropFile(ctx, file) })
 		}
@@ -152,7 +129,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	if !dmID.MatchString(r.channel) || !stamp.MatchString(r.ts) {
 		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
 	}
-	a.rooms.put(d.User, r.channel)
+	a.rooms.Set(d.User, r.channel)
 	a.answered(d.User, d.Message.Prompt)
 	return r, nil
 }
@@ -177,53 +154,6 @@ func (a *Adapter) alt(m *bot.Message) string {
 	return a.phrase(lang, "chat.picture.alt")
 }
 
-// lookBack is how many messages are looked at for one that was sent before.
-const lookBack = 40
-
-// sent finds a message by the mark that it carries. An attempt that failed may
-// have been shown all the same.
-func (a *Adapter) sent(ctx context.Context, room, mark string) (receipt, *bot.SendError) {
-	var h struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	err := a.ask(ctx, "conversations.history", func(ctx context.Context, _ *slack.Client) error {
-		return a.read(ctx, "conversations.history", url.Values{"channel": {room}, "limit": {strconv.Itoa(lookBack)}, "include_all_metadata": {"true"}}, &h)
-	})
-	if err != nil {
-		if err.Kind == bot.SendUncertain || err.Kind == bot.SendPermanent {
-			err.Kind = bot.SendRetry // of asking, nothing was shown
-		}
-		return receipt{}, err
-	}
-	return marked(h.Messages, room, mark), nil
-}
-
-// marked finds the message with a mark. Each is decoded by itself: an odd one of
-// somebody else's hides no other.
-func marked(all []json.RawMessage, room, mark string) receipt {
-	for _, raw := range all {
-		var m struct {
-			TS       string `json:"ts"`
-			Metadata struct {
-				Type    string `json:"event_type"`
-				Payload struct {
-					Key  string `json:"key"`
-					File string `json:"file"`
-				} `json:"event_payload"`
-			} `json:"metadata"`
-		}
-		if json.Unmarshal(raw, &m) != nil || m.Metadata.Type != metaType || m.Metadata.Payload.Key != mark || !stamp.MatchString(m.TS) {
-			continue // not ours
-		}
-		r := receipt{channel: room, ts: m.TS}
-		if fileID.MatchString(m.Metadata.Payload.File) {
-			r.file = m.Metadata.Payload.File
-		}
-		return r
-	}
-	return receipt{}
-}
-
 // uploadPNG gives Slack a picture in the three steps that it documents
 // (https://docs.slack.dev/messaging/working-with-files) and returns the file's
 // id. It is shared with nobody: the message whose block names it shows it
@@ -238,7 +168,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 	name := rand.Text() + ".png" // says nothing
 	var to *slack.GetUploadURLExternalResponse
 	err = a.ask(ctx, "files.getUploadURLExternal", func(ctx context.Context, api *slack.Client) (err error) {
-		to, err = api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: name, FileSize: len(png), AltTxt: cut(alt, 1000)})
+		to, err = api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: name, FileSize: len(png), AltTxt: chat.Cut(alt, 1000)})
 		return err
 	})
 	if err == nil && !fileID.MatchString(to.FileID) {
@@ -256,7 +186,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 		})
 	}
 	if err == nil {
-		a.health.pictures(a.o.Now(), "")
+		a.trouble.End(pictures)
 		return to.FileID, false, nil
 	}
 	var said *answered
@@ -271,7 +201,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 		err.Kind = bot.SendRetry
 	}
 	if refused {
-		a.health.pictures(a.o.Now(), pictureTrouble(err))
+		a.trouble.Begin(pictures, pictureTrouble(err))
 	}
 	return "", refused, err
 }
@@ -297,7 +227,7 @@ func (a *Adapter) put(ctx context.Context, to string, png []byte) *bot.SendError
 	if err != nil {
 		return retry(errors.New("no address to upload to"))
 	}
-	if q.URL.Scheme != "https" && !loopback(q.URL.Hostname()) {
+	if q.URL.Scheme != "https" && !dial.Local(q.URL.Hostname()) {
 		return retry(errors.New("the address to upload to is not https"))
 	}
 	q.Header.Set("Content-Type", "application/octet-stream")

@@ -48,9 +48,10 @@ func (a *Adapter) line(i int, ok bool, text string) {
 	defer a.lines.mu.Unlock()
 	a.lines.up[i] = ok
 	if slices.Contains(a.lines.up[:], true) {
-		ok, text = true, ""
+		a.trouble.End(wayIn)
+		return
 	}
-	a.health.way(a.o.Now(), ok, text)
+	a.trouble.Begin(wayIn, text)
 }
 
 // runSocket keeps one connection.

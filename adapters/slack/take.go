@@ -40,7 +40,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		return nil, nil
 	case gone:
 		if v.team == a.o.Team {
-			a.health.say(a.o.Now(), false, tokenTrouble(v.why))
+			a.trouble.Begin(botToken, tokenTrouble(v.why))
 			a.o.Log.Error("slack: "+tokenTrouble(v.why), "channel", a.o.Channel)
 		}
 		return nil, nil
@@ -52,7 +52,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		a.later(func(ctx context.Context) { a.show(ctx, v) })
 		return nil, nil
 	}
-	p, known := a.people.fresh(v.user, a.o.Now())
+	p, known := a.fresh(v.user)
 	if !known || a.o.House.Deferred(a.conversation(v.user)) {
 		return a.postpone(ctx, v)
 	}
@@ -64,15 +64,15 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		return f.reply, nil
 	}
 	a.vouch(ctx, v.user, p)
-	a.waiting.expect(a, v)
+	a.expect(v)
 	err := in.Accept(ctx, *f.ev)
 	if errors.Is(err, bot.ErrEvent) {
 		a.o.Log.Error("slack: an event is not well formed", "err", err)
 		err = nil // no repeat mends it
 	}
 	if err != nil {
-		a.waiting.forget(v.user)
-		a.seldom.undo(v.once())
+		a.signs.Said(v.user)
+		a.seldom.Undo(v.once())
 		if errors.Is(err, bot.ErrDeferred) {
 			return a.postpone(ctx, v)
 		}
@@ -91,7 +91,7 @@ func (a *Adapter) postpone(ctx context.Context, v arrival) (answer, error) {
 	if err := a.o.House.Defer(ctx, bot.Deferred{Channel: a.o.Channel, ID: v.id, Conversation: a.conversation(v.user), Body: bot.Secret(body)}); err != nil {
 		return nil, err
 	}
-	a.waiting.expect(a, v)
+	a.expect(v)
 	if v.what != commanded {
 		return nil, nil
 	}
@@ -113,10 +113,10 @@ func (a *Adapter) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, erro
 	if err != nil {
 		return bot.Arrival{}, err
 	}
-	a.seldom.undo(v.once()) // of a try before this one
+	a.seldom.Undo(v.once()) // of a try before this one
 	f := a.follows(v, p)
 	if f.ev == nil {
-		a.waiting.forget(v.user)
+		a.signs.Said(v.user)
 		return bot.Arrival{After: func() { a.after(f) }}, nil
 	}
 	if p.email == "" || p.vouched {
@@ -124,7 +124,7 @@ func (a *Adapter) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, erro
 	}
 	return bot.Arrival{Event: f.ev, Vouch: &bot.Vouch{Email: p.email, Evidence: "slack"}, After: func() {
 		p.vouched = true
-		a.people.put(v.user, p)
+		a.people.Set(v.user, p)
 		a.after(f)
 	}}, nil
 }
@@ -152,11 +152,11 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 		return a.turnAway(v, lang)
 	}
 	if dmID.MatchString(v.channel) && v.what != commanded {
-		a.rooms.put(v.user, v.channel)
+		a.rooms.Set(v.user, v.channel)
 	}
 	ev := &bot.Event{
 		ID: v.id, Channel: a.o.Channel, Conversation: a.conversation(v.user), From: v.user, At: a.o.Now().UTC(),
-		Locale: p.locale, Prompt: v.prompt, Address: address{Channel: a.rooms.get(v.user), Last: v.ts}.encode(),
+		Locale: p.locale, Prompt: v.prompt, Address: address{Channel: a.roomOf(v.user), Last: v.ts}.encode(),
 	}
 	f.ev = ev
 	switch v.what {
@@ -172,7 +172,7 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 		if v.lang != "" {
 			lang = a.language(v.lang)
 		}
-		if stale := a.waiting.stale(v.user, v.prompt); a.seldom.ok(v.once(), a.o.Now(), time.Hour) {
+		if stale := a.stale(v.user, v.prompt); a.seldom.OK(v.once(), a.o.Now(), time.Hour) {
 			f.after = func(ctx context.Context) { a.settle(ctx, v, lang, stale) }
 		}
 	case opened:
@@ -188,8 +188,8 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 		f.after = func(ctx context.Context) { a.publish(ctx, v.user, lang) }
 	case mentioned:
 		ev.Kind = bot.Open
-		ev.Address = address{Channel: a.rooms.get(v.user)}.encode()
-		if !a.seldom.ok(v.once(), a.o.Now(), channelPause) {
+		ev.Address = address{Channel: a.roomOf(v.user)}.encode()
+		if !a.seldom.OK(v.once(), a.o.Now(), channelPause) {
 			return consequences{}
 		}
 		f.after = func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, a.phrase(lang, "chat.in_channel")) }
@@ -202,8 +202,8 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 		default:
 			return consequences{reply: ephemeral(a.o.Command + " " + a.phrase(lang, "chat.command.hint"))}
 		}
-		ev.Address = address{Channel: a.rooms.get(v.user)}.encode()
-		if v.channel != a.rooms.get(v.user) {
+		ev.Address = address{Channel: a.roomOf(v.user)}.encode()
+		if v.channel != a.roomOf(v.user) {
 			f.reply = ephemeral(a.phrase(lang, "chat.command.moved"))
 		}
 	}
@@ -232,16 +232,7 @@ func (a *Adapter) show(ctx context.Context, v arrival) {
 
 // later does what decorates, after the turn. It fails silently.
 func (a *Adapter) later(do func(ctx context.Context)) {
-	ctx, _, ok := a.begin()
-	if !ok {
-		return
-	}
-	go func() {
-		defer a.work.Done()
-		ctx, cancel := context.WithTimeout(ctx, callTime)
-		defer cancel()
-		do(ctx)
-	}()
+	a.run.Later(callTime, do)
 }
 
 // turnAway tells a person who is no member, once in a while.
@@ -250,7 +241,7 @@ func (a *Adapter) turnAway(v arrival, lang string) (f consequences) {
 	if v.what == commanded {
 		f.reply = ephemeral(text)
 	}
-	if !a.seldom.ok("foreign "+v.user, a.o.Now(), foreignPause) {
+	if !a.seldom.OK("foreign "+v.user, a.o.Now(), foreignPause) {
 		return f
 	}
 	f.after = func(ctx context.Context) {
@@ -259,7 +250,7 @@ func (a *Adapter) turnAway(v arrival, lang string) (f consequences) {
 			return
 		}
 		if dmID.MatchString(v.channel) && v.what != commanded {
-			a.rooms.put(v.user, v.channel)
+			a.rooms.Set(v.user, v.channel)
 		}
 		a.tell(ctx, v.user, text)
 	}

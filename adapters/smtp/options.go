@@ -5,12 +5,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/mail"
 	"os"
 	"strings"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -61,7 +61,7 @@ func (o *Options) complete() (*tls.Config, error) {
 	switch o.TLS {
 	case StartTLS, TLS:
 	case None:
-		if !loopback(o.Host) {
+		if !dial.Local(o.Host) {
 			return nil, fmt.Errorf("smtp: tls: none is allowed for a loopback host only, and %q is none; use starttls or tls", o.Host)
 		}
 	default:
@@ -121,15 +121,6 @@ func (o *Options) complete() (*tls.Config, error) {
 		}
 	}
 	return conf, nil
-}
-
-// loopback reports whether host is this machine by its literal name.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // checkAddress accepts a bare address (RFC 5322 addr-spec) and nothing around

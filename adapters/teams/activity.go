@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"latchkey/bot"
+	"latchkey/adapters/chat"
 )
 
 // Bounds of what is decoded.
@@ -79,7 +79,7 @@ type entity struct {
 // decode reads an activity. What it gives has an id, a sender and a
 // conversation, none of them with control characters.
 func decode(body []byte) (*activity, error) {
-	if len(body) > maxBody || !utf8.Valid(body) || deeper(body, maxDepth) {
+	if len(body) > maxBody || !utf8.Valid(body) || chat.Deeper(body, maxDepth) {
 		return nil, errActivity
 	}
 	var a activity
@@ -95,28 +95,6 @@ func decode(body []byte) (*activity, error) {
 		return nil, errActivity
 	}
 	return &a, nil
-}
-
-// deeper reports whether JSON nests deeper than n, without reading it twice.
-func deeper(b []byte, n int) bool {
-	depth, inside, escaped := 0, false, false
-	for _, c := range b {
-		switch {
-		case escaped:
-			escaped = false
-		case inside:
-			escaped, inside = c == '\\', c != '"'
-		case c == '"':
-			inside = true
-		case c == '{' || c == '[':
-			if depth++; depth > n {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // personal reports whether it comes from a conversation with one person.
@@ -151,13 +129,7 @@ func (a *activity) said() string {
 			text = strings.TrimSpace(strings.Replace(text, e.Text, "", 1))
 		}
 	}
-	n := 0
-	for i := range text {
-		if n++; n > bot.MaxText+1 {
-			return text[:i]
-		}
-	}
-	return text
+	return chat.Clip(text)
 }
 
 // files reports whether something else than text came with it. Teams sends a
@@ -174,9 +146,7 @@ func (a *activity) files() bool {
 // locale is the language of the person's Teams, or "".
 func (a *activity) locale() string {
 	for _, s := range append([]string{a.Locale}, locales(a.Entities)...) {
-		if s != "" && len(s) <= 35 && !strings.ContainsFunc(s, func(r rune) bool {
-			return r > unicode.MaxASCII || r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		}) {
+		if s = chat.Locale(s); s != "" {
 			return s
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -19,21 +19,16 @@ type Adapter struct {
 	keys       *keys
 	credential *credential
 	graph      *credential // for Microsoft Graph, with Options.CatalogApp
-	pace       *pace
+	pace       *chat.Pace
 
-	people  table[acquaintance]
-	prompts table[uint32]    // the newest prompt that was sent to a conversation
-	told    table[time.Time] // who was told something beside the conversation, and when
-	waiting waiting          // for the typing sign
-	replies replies          // responses that carry an answer
+	people  chat.Recent[acquaintance]
+	prompts chat.Recent[uint32] // the newest prompt that was sent to a conversation
+	told    chat.Seldom         // who was told something beside the conversation
+	signs   chat.Signs          // typing
+	replies replies             // responses that carry an answer
 
-	mu      sync.Mutex
-	in      bot.Inbox
-	ctx     context.Context // of Run
-	opened  chan struct{}   // closed when Run first takes activities in
-	opening sync.Once
-	under   sync.WaitGroup // activities under way, and what follows them
-	health  health
+	run     chat.Runner // activities under way, and what follows them
+	trouble *chat.Troubles
 }
 
 var (
@@ -51,12 +46,11 @@ func New(o Options) (*Adapter, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, opened: make(chan struct{}), cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace(&o)}
+	a := &Adapter{o: o, cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace(&o)}
 	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.graph = newGraph(&a.o, a.client)
-	a.health.since = o.Now()
-	a.waiting.late = a.typeTo
+	a.trouble = newTroubles(&a.o)
 	return a, nil
 }
 
@@ -77,55 +71,28 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 		a.o.Log.Warn("emulator mode: messages are taken without any proof of who sent them; only programs on this machine can send them. Never use it with real people",
 			"channel", a.o.Channel, "listens", a.o.Listen)
 	}
-	a.mu.Lock()
-	a.in, a.ctx = in, ctx
-	a.opening.Do(func() { close(a.opened) })
-	a.mu.Unlock()
-	if !a.o.Emulator {
-		a.under.Go(func() {
-			a.keys.keep(ctx, func(err error) {
-				if err != nil {
-					a.ill("keys", fmt.Errorf("%w: %w", errKeys, err))
-					return
-				}
-				a.well("keys")
-			})
-		})
+	ctx, end, err := a.run.Start(ctx, in)
+	if err != nil {
+		return fmt.Errorf("teams: %w", err)
 	}
-	<-ctx.Done()
-	a.mu.Lock()
-	a.in = nil
-	a.mu.Unlock()
-	a.under.Wait()
+	defer end()
+	if a.o.Emulator {
+		<-ctx.Done()
+		return nil
+	}
+	a.keys.keep(ctx, func(err error) {
+		if err != nil {
+			a.ill("keys", fmt.Errorf("%w: %w", errKeys, err))
+			return
+		}
+		a.well("keys")
+	})
 	return nil
 }
 
 // startWait is how long an activity that comes while the program starts waits
 // for Run. Teams waits 15 seconds for an answer.
 const startWait = 10 * time.Second
-
-// awaitRun returns when Run takes activities in, or nobody waits for that any
-// more.
-func (a *Adapter) awaitRun(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	select {
-	case <-a.opened:
-	case <-ctx.Done():
-	}
-}
-
-// enter begins something that Run waits for at its end. ok is false when Run
-// does not run.
-func (a *Adapter) enter() (ctx context.Context, in bot.Inbox, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.in == nil || a.ctx.Err() != nil {
-		return nil, nil, false
-	}
-	a.under.Add(1)
-	return a.ctx, a.in, true
-}
 
 // Send implements bot.Adapter.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
@@ -145,7 +112,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 }
 
 func (a *Adapter) send(ctx context.Context, d bot.Delivery) (bot.Receipt, error) {
-	a.waiting.answered(string(d.Conversation))
+	a.signs.Said(string(d.Conversation))
 	to, err := a.readAddress(d.Address)
 	if err != nil {
 		return bot.Receipt{}, &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: err}
@@ -173,7 +140,7 @@ func (a *Adapter) send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 		return bot.Receipt{}, err
 	}
 	if m.Prompt > 0 {
-		a.prompts.set(string(d.Conversation), m.Prompt)
+		a.prompts.Set(string(d.Conversation), m.Prompt)
 	}
 	return bot.Receipt{ID: id}, nil
 }
@@ -195,14 +162,10 @@ func (a *Adapter) post(ctx context.Context, to *address, body []byte) (id string
 
 // myTurn waits for the rates. It fails with *bot.SendError.
 func (a *Adapter) myTurn(ctx context.Context, to *address) error {
-	after, err := a.pace.turn(ctx, to.Conversation, time.Now())
-	switch {
-	case err == nil:
-		return nil
-	case after > 0:
-		return &bot.SendError{Kind: bot.SendThrottled, After: after, Here: true, Err: err}
+	if err := a.pace.Turn(ctx, time.Now(), sends, to.Conversation); err != nil {
+		return err
 	}
-	return &bot.SendError{Kind: bot.SendRetry, Err: err}
+	return nil
 }
 
 // envelope writes an activity with who it is from and for.
@@ -220,7 +183,7 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 		return &bot.SendError{Kind: bot.SendGone, Err: err}
 	}
 	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
+		return chat.Refused("teams: not the id of a message")
 	}
 	to = to.with(receipt)
 	if err := a.myTurn(ctx, to); err != nil {
@@ -262,7 +225,7 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 	if x.Channel != "" { // Teams shows none there
 		return nil
 	}
-	if !a.pace.spare(ctx, x.Conversation, time.Now()) {
+	if !a.pace.Spare(ctx, time.Now(), sends, x.Conversation) {
 		return nil
 	}
 	body, err := x.envelope(&outgoing{Type: "typing"}, a.o.BotName)

@@ -488,7 +488,9 @@ func TestPaced(t *testing.T) {
 	ada, bob := b.cloud.Person(0), b.cloud.Person(1)
 	b.do("say", ada.Say("hello"))
 	b.do("say", bob.Say("hello"))
-	teams.Exhaust(b.a, ada.Conversation, 200)
+	if err := teams.Exhaust(b.a, ada.Conversation); err != nil {
+		t.Fatal(err)
+	}
 	_, err := b.send(ada, bot.Message{Text: "hi"})
 	if se, ok := err.(*bot.SendError); !ok || se.Kind != bot.SendThrottled || !se.Here || se.After < time.Minute {
 		t.Errorf("200 messages too fast: %#v", err)

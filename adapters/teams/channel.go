@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -25,7 +25,7 @@ var (
 // address that "Get link to channel" gives, unescaped.
 func (a *Adapter) Room(id string) (bot.Opened, error) {
 	if !channelShape.MatchString(id) {
-		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: this is no id of a channel; it looks like 19:…@thread.tacv2 and stands in the channel's link (Get link to channel)")}
+		return bot.Opened{}, chat.Refused("teams: this is no id of a channel; it looks like 19:…@thread.tacv2 and stands in the channel's link (Get link to channel)")
 	}
 	return a.place(&address{Service: a.o.ServiceURL, Conversation: id, User: id, Bot: a.botID(), Channel: id})
 }
@@ -34,7 +34,7 @@ func (a *Adapter) Room(id string) (bot.Opened, error) {
 func (a *Adapter) Thread(room []byte, receipt, _ string) (bot.Opened, error) {
 	to, err := a.readAddress(room)
 	if err != nil || to.Channel == "" || to.Root != "" || !rootShape.MatchString(receipt) {
-		return bot.Opened{}, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: thread: not a message of a channel")}
+		return bot.Opened{}, chat.Refused("teams: thread: not a message of a channel")
 	}
 	to = to.with(receipt)
 	to.Root = receipt
@@ -86,8 +86,8 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to *address) (bot.Re
 
 // public renders what several people are to read. It fails with *bot.SendError.
 func (a *Adapter) public(d *bot.Delivery) (*outgoing, error) {
-	if d.Private() {
-		return nil, &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: something private is not said in a channel, and never changed")}
+	if err := chat.Public("teams", d); err != nil {
+		return nil, err
 	}
 	m := d.Message
 	out, err := render(&m, frame{phrases: a.o.Phrases, lang: a.o.Lang, inline: a.o.Emulator, picture: a.o.Picture})
@@ -122,22 +122,20 @@ func (a *Adapter) answer(ctx context.Context, to *address, out *outgoing) (id st
 }
 
 // roomReasons are the connector's codes for channels that cannot be written to.
-var roomReasons = map[string]reason{
-	"BotNotInConversationRoster": {bot.WhyNotInstalled, "the app is not in the team of this channel; add it there (the team's menu, Manage team, Apps), with a package that has the team scope"},
+var roomReasons = map[string]chat.Reason{
+	"BotNotInConversationRoster": {Why: bot.WhyNotInstalled, Text: "the app is not in the team of this channel; add it there (the team's menu, Manage team, Apps), with a package that has the team scope"},
 	"BotDisabledByAdmin":         reasons["BotDisabledByAdmin"],
-	"ConversationBlockedByUser":  {bot.WhyClosed, "the moderation of the channel keeps the bot from writing there"},
-	"MessageWritesBlocked":       {bot.WhyClosed, "the moderation of the channel keeps the bot from writing there"},
-	"ConversationNotFound":       {bot.WhyNotFound, "there is no such channel or thread any more; check the channel's id"},
-	"NotFound":                   {bot.WhyNotFound, "there is no such channel or thread any more; check the channel's id"},
+	"ConversationBlockedByUser":  {Why: bot.WhyClosed, Text: "the moderation of the channel keeps the bot from writing there"},
+	"MessageWritesBlocked":       {Why: bot.WhyClosed, Text: "the moderation of the channel keeps the bot from writing there"},
+	"ConversationNotFound":       {Why: bot.WhyNotFound, Text: "there is no such channel or thread any more; check the channel's id"},
+	"NotFound":                   {Why: bot.WhyNotFound, Text: "there is no such channel or thread any more; check the channel's id"},
 }
 
 // closedRoom is an error of writing into a channel, with what an operator can do.
 func closedRoom(err error, e *bot.SendError) *bot.SendError {
-	var r *refusal
-	if errors.As(err, &r) && roomReasons[r.code].why != "" {
-		return notReached(roomReasons[r.code].why, fmt.Sprintf("%s (%d %s)", roomReasons[r.code].text, r.status, r.code))
-	}
-	return e
+	r := new(refusal)
+	_ = errors.As(err, &r)
+	return chat.ClosedRoom("teams", e, roomReasons[r.code], r.said())
 }
 
 // Edit implements bot.Editor (Update Activity).
@@ -147,7 +145,7 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) erro
 		return &bot.SendError{Kind: bot.SendGone, Code: "unreachable", Err: err}
 	}
 	if len(receipt) > 256 || !receiptShape.MatchString(receipt) {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("teams: not the id of a message")}
+		return chat.Refused("teams: not the id of a message")
 	}
 	out, err := a.public(&d)
 	if err != nil {

@@ -58,11 +58,11 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	if r.code == "" {
-		return fmt.Sprintf("the connector answers %d", r.status)
-	}
-	return fmt.Sprintf("the connector answers %d %s", r.status, r.code)
+	return "the connector answers " + r.said()
 }
+
+// said is what it answered: "403 BotNotInConversationRoster".
+func (r *refusal) said() string { return strings.TrimSpace(fmt.Sprintf("%d %s", r.status, r.code)) }
 
 // unsent says that nothing of a request has left.
 type unsent struct{ err error }

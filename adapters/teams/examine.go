@@ -11,8 +11,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
+	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -95,15 +96,7 @@ func (a *Adapter) examineClock(ctx context.Context) bot.Finding {
 		f.State, f.Text = bot.Skipped, "the key server does not tell the time"
 		return f
 	}
-	off := a.o.Wall().Sub(at).Abs().Round(time.Second)
-	f.Text = fmt.Sprintf("%s away from the key server's", off)
-	switch {
-	case off >= skew:
-		f.State, f.Fix = bot.Broken, "set this machine's clock; from 5 minutes on every message is refused"
-	case off > 30*time.Second:
-		f.State, f.Fix = bot.Doubtful, "set this machine's clock by NTP; codes of authenticator apps depend on it, too"
-	}
-	return f
+	return chat.Clock("the key server", a.o.Wall().Sub(at))
 }
 
 func (a *Adapter) examineHost(ctx context.Context, host string) bot.Finding {
@@ -113,7 +106,7 @@ func (a *Adapter) examineHost(ctx context.Context, host string) bot.Finding {
 		return f
 	}
 	scheme := "https"
-	if name, _, err := net.SplitHostPort(host); err == nil && loopback(name) {
+	if name, _, err := net.SplitHostPort(host); err == nil && dial.Local(name) {
 		scheme = "http"
 	}
 	if _, err := a.look(ctx, scheme+"://"+host+"/"); err != nil {
@@ -176,7 +169,7 @@ func (a *Adapter) examineCallback(ctx context.Context) bot.Finding {
 	f := bot.Finding{What: "messaging endpoint"}
 	endpoint := a.o.PublicURL + a.o.Path
 	u, err := url.Parse(endpoint)
-	if err != nil || u.Scheme != "https" || loopback(u.Hostname()) {
+	if err != nil || u.Scheme != "https" || dial.Local(u.Hostname()) {
 		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%s cannot be reached by Microsoft", endpoint), "set http.public_url to the https address of this service"
 		return f
 	}

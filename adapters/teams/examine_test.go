@@ -37,7 +37,7 @@ func TestExamine(t *testing.T) {
 	}{
 		{"all is well", "token", nil, nil, bot.Fine, "gives one"},
 		{"all is well", "key server", nil, nil, bot.Fine, "1 keys"},
-		{"all is well", "clock", nil, nil, bot.Fine, "s away"},
+		{"all is well", "clock", nil, nil, bot.Fine, "right"},
 		{"all is well", "service host", nil, nil, bot.Fine, "answers"},
 		{"one secret is over", "token", func(o *teams.Options) {
 			o.ClientSecret = func() []bot.Secret { return []bot.Secret{"over", teamstest.Secret} }

@@ -1,12 +1,19 @@
 package teams
 
-import "latchkey/bot"
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"latchkey/bot"
+)
 
 // Unpaced lets an adapter send as fast as a test does.
-func Unpaced(a *Adapter) *Adapter { a.pace.off = true; return a }
+func Unpaced(a *Adapter) *Adapter { a.pace.Off = true; return a }
 
 // Paced makes it keep the rates again.
-func Paced(a *Adapter) { a.pace.off = false }
+func Paced(a *Adapter) { a.pace.Off = false }
 
 // Limits of a card.
 var Limits = limits
@@ -19,10 +26,9 @@ func Render(d bot.Delivery, phrases bot.Phrases, inline bool) (any, error) {
 	}})
 }
 
-// Exhaust takes as many messages from what may be sent to a conversation.
-func Exhaust(a *Adapter, conv string, messages int) {
-	l := a.pace.lanes.take(conv, newLane)
-	for range messages {
-		l.short.Reserve()
-	}
+// Exhaust takes all that may be sent to a conversation for an hour, where nothing
+// was sent before.
+func Exhaust(a *Adapter, conv string) error {
+	a.pace.Here = func() []*rate.Limiter { return []*rate.Limiter{rate.NewLimiter(rate.Every(time.Hour), 1)} }
+	return a.myTurn(context.Background(), &address{Conversation: conv})
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -69,7 +71,7 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 		// name it has for the machine.
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		named := (&url.URL{Host: r.Host}).Hostname()
-		if err != nil || !loopback(host) || !loopback(named) {
+		if err != nil || !dial.Local(host) || !dial.Local(named) {
 			return http.StatusForbidden, nil
 		}
 	} else {
@@ -103,19 +105,19 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 	if err != nil {
 		return a.refuse(err), nil
 	}
-	a.awaitRun(r.Context())
-	ctx, in, ok := a.enter()
+	a.run.Await(r.Context(), startWait)
+	ctx, in, ok := a.run.Begin()
 	if !ok {
 		return http.StatusServiceUnavailable, nil
 	}
-	defer a.under.Done()
+	defer a.run.Done()
 	return a.handle(ctx, in, act, service, body)
 }
 
 // refuse says with which status a caller is refused, and tells the operator
 // once an hour why: most of these mean a wrong configuration.
 func (a *Adapter) refuse(err error) int {
-	if a.again("log", err.Error(), tellOperator) {
+	if a.told.OK("log|"+err.Error(), a.o.Now(), tellOperator) {
 		a.o.Log.Warn("a request to the messaging endpoint is refused; more of this kind are not logged for an hour", "why", err)
 	}
 	switch {
@@ -126,22 +128,6 @@ func (a *Adapter) refuse(err error) int {
 		return http.StatusUnauthorized
 	}
 	return http.StatusForbidden
-}
-
-// again reports whether something may be told again to somebody.
-func (a *Adapter) again(what, whom string, every time.Duration) bool {
-	key, now := what+"|"+whom, a.o.Now()
-	a.told.mu.Lock()
-	defer a.told.mu.Unlock()
-	last, ok := a.told.newer[key]
-	if !ok {
-		last, ok = a.told.older[key]
-	}
-	if ok && now.Sub(last) < every {
-		return false
-	}
-	a.told.store(key, now)
-	return true
 }
 
 // A visit is one activity of one person, with where to answer.
@@ -215,7 +201,7 @@ func (a *Adapter) postpone(ctx context.Context, v *visit, f consequences, body [
 		}
 		return http.StatusServiceUnavailable, nil
 	}
-	a.waiting.begin(string(v.conv), v.address)
+	a.expect(v)
 	return http.StatusOK, f.reply
 }
 
@@ -239,7 +225,7 @@ func (a *Adapter) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, erro
 		return bot.Arrival{}, err
 	}
 	if who == stranger {
-		a.waiting.answered(string(v.conv))
+		a.signs.Said(string(v.conv))
 		return bot.Arrival{After: func() { a.turnAway(v, "chat.not_ours", tellStranger) }}, nil
 	}
 	f := a.follows(v)
@@ -310,17 +296,10 @@ func (a *Adapter) turnAway(v *visit, key string, every time.Duration) (int, any)
 
 // tell says a line beside the conversation, soon.
 func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
-	if !a.again(key, whom, every) {
+	if !a.told.OK(key+"|"+whom, a.o.Now(), every) {
 		return
 	}
-	ctx, _, ok := a.enter()
-	if !ok {
-		return
-	}
-	go func() {
-		defer a.under.Done()
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
+	a.run.Later(callTimeout, func(ctx context.Context) {
 		lang := a.lang(v.act.locale())
 		line := a.o.Phrases.Phrase(lang, key, "org", a.o.Org)
 		body, err := v.to.envelope(&outgoing{Type: "message", Locale: lang, TextFormat: "plain", Text: line}, a.o.BotName)
@@ -330,19 +309,11 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 		if err != nil {
 			a.o.Log.Info("a brief answer could not be given", "what", key, "err", err)
 		}
-	}()
+	})
 }
 
 // lang is the language among those there are.
-func (a *Adapter) lang(locale string) string {
-	short, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(locale, "_", "-")), "-")
-	for _, l := range a.o.Phrases.Languages() {
-		if l == short {
-			return l
-		}
-	}
-	return a.o.Lang
-}
+func (a *Adapter) lang(locale string) string { return chat.Language(a.o.Phrases, locale, a.o.Lang) }
 
 // message is typed text, or a card's button.
 func (a *Adapter) message(v *visit) consequences {
@@ -365,11 +336,10 @@ func (a *Adapter) message(v *visit) consequences {
 
 // press is a button or the answer in a field; then the card loses its buttons.
 func (a *Adapter) press(v *visit, p *pressed, value, card string) consequences {
-	newest, known := a.prompts.peek(string(v.conv))
+	newest, known := a.prompts.Get(string(v.conv))
 	ev := &bot.Event{ID: v.act.key(), Kind: bot.Press, Choice: p.Choice, Prompt: p.Prompt}
 	if p.Choice == "" {
-		cut := activity{Text: value}
-		ev.Kind, ev.Text = bot.Text, cut.said()
+		ev.Kind, ev.Text = bot.Text, chat.Clip(value)
 	}
 	label := p.Label
 	if known && p.Prompt < newest {
@@ -384,28 +354,21 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 	if len(card) > 256 || !receiptShape.MatchString(card) || p.Text == "" || len(p.Text) > maxCard/4 {
 		return
 	}
-	ctx, _, ok := a.enter()
-	if !ok {
-		return
-	}
-	go func() {
-		defer a.under.Done()
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		if !a.pace.spare(ctx, v.to.Conversation, time.Now()) {
+	a.run.Later(callTimeout, func(ctx context.Context) {
+		if !a.pace.Spare(ctx, time.Now(), sends, v.to.Conversation) {
 			return
 		}
 		if err := a.replace(ctx, v.to, card, settled(p, a.frame(), label)); err != nil {
 			a.o.Log.Debug("a card keeps its buttons", "err", err)
 		}
-	}()
+	})
 }
 
 func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.Lang} }
 
 // accept hands an event in. It is acknowledged only when it was taken.
 func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences, body []byte) (int, any) {
-	a.waiting.begin(string(v.conv), v.address)
+	a.expect(v)
 	var c *carrier
 	if a.o.Emulator && v.act.DeliveryMode == "expectReplies" && v.act.Type != "invoke" {
 		c = a.replies.begin(v.conv)
@@ -420,7 +383,7 @@ func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f conseque
 		f.then()
 		return http.StatusOK, reply
 	}
-	a.waiting.answered(string(v.conv))
+	a.signs.Said(string(v.conv))
 	if errors.Is(err, bot.ErrDeferred) {
 		return a.postpone(ctx, v, f, body)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/time/rate"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -201,7 +202,7 @@ func fetchKeys(ctx context.Context, client *http.Client, metadata string) ([]key
 		return nil, err
 	}
 	u, err := url.Parse(found.JWKS)
-	if err != nil || u.Host == "" || !secure(u) {
+	if err != nil || u.Host == "" || !dial.Protected(u) {
 		return nil, fmt.Errorf("%s names no https address of keys", metadata)
 	}
 	var set struct {

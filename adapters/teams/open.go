@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -92,12 +93,8 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 
 // chat is the id of somebody's chat with the bot.
 func (a *Adapter) chat(ctx context.Context, service, user string) (string, *bot.SendError) {
-	if after, err := a.pace.turn(ctx, "open "+user, a.o.Now()); err != nil {
-		kind := bot.SendRetry
-		if after > 0 {
-			kind = bot.SendThrottled
-		}
-		return "", &bot.SendError{Kind: kind, After: after, Here: true, Err: err}
+	if err := a.pace.Turn(ctx, a.o.Now(), sends, "open "+user); err != nil {
+		return "", err
 	}
 	b := a.newOpening()
 	b.Members = []party{{ID: user}}
@@ -105,55 +102,46 @@ func (a *Adapter) chat(ctx context.Context, service, user string) (string, *bot.
 	if err != nil {
 		e := fault(err)
 		_ = a.noted(e)
-		return "", unreachable(err, e, reasons)
+		return "", unreachable(err, e)
 	}
 	a.well("connector")
 	return conv, nil
 }
 
 // notReached says why nobody is written to.
-func notReached(why, text string) *bot.SendError {
-	return &bot.SendError{Kind: bot.SendGone, Code: why, Err: errors.New("teams: " + text)}
-}
+func notReached(why, text string) *bot.SendError { return chat.NotReached("teams", why, text) }
 
 // install is what an operator does for people who do not have the app.
 const install = "in the Teams admin center open Teams apps, Setup policies, the policy of these people (Global for everybody), add the app under Installed apps, and wait some hours; or set catalog_app"
 
-type reason struct{ why, text string }
-
 // reasons are the connector's codes for people that cannot be written to.
 // Source: Status codes from bot conversational APIs, in the page on conversation
 // messages.
-var reasons = map[string]reason{
-	"BotNotInConversationRoster": {bot.WhyNotInstalled, "the app is not installed for this person; " + install},
-	"BotDisabledByAdmin":         {bot.WhyNotInstalled, "an administrator has switched the app off for this person; allow it under Teams apps, Manage apps, in the Teams admin center"},
-	"ConversationBlockedByUser":  {bot.WhyClosed, "the person has blocked the bot, or has removed the app"},
-	"MessageWritesBlocked":       {bot.WhyClosed, "the person has blocked the bot, or has removed the app"},
-	"BadArgument":                {bot.WhyNotFound, "the tenant has no such account that can use Teams"},
-	"ConversationNotFound":       {bot.WhyNotFound, "the tenant has no such account that can use Teams"},
+var reasons = map[string]chat.Reason{
+	"BotNotInConversationRoster": {Why: bot.WhyNotInstalled, Text: "the app is not installed for this person; " + install},
+	"BotDisabledByAdmin":         {Why: bot.WhyNotInstalled, Text: "an administrator has switched the app off for this person; allow it under Teams apps, Manage apps, in the Teams admin center"},
+	"ConversationBlockedByUser":  {Why: bot.WhyClosed, Text: "the person has blocked the bot, or has removed the app"},
+	"MessageWritesBlocked":       {Why: bot.WhyClosed, Text: "the person has blocked the bot, or has removed the app"},
+	"BadArgument":                {Why: bot.WhyNotFound, Text: "the tenant has no such account that can use Teams"},
+	"ConversationNotFound":       {Why: bot.WhyNotFound, Text: "the tenant has no such account that can use Teams"},
 }
 
-// unreachable is an error of the connector, as Open tells it. Nothing was said,
-// so nothing is uncertain: what is not refused is tried again.
-func unreachable(err error, e *bot.SendError, reasons map[string]reason) *bot.SendError {
-	var r *refusal
-	known := errors.As(err, &r)
+// unreachable is an error of the connector, as Open tells it.
+func unreachable(err error, e *bot.SendError) *bot.SendError {
+	r := new(refusal)
+	known := chat.Reason{}
 	switch {
-	case known && r.status >= 400 && r.status < 500 && reasons[r.code].why != "":
-		return notReached(reasons[r.code].why, fmt.Sprintf("%s (%d %s)", reasons[r.code].text, r.status, r.code))
-	case known && r.status < 500 && r.code == "" && r.status != http.StatusTooManyRequests:
+	case !errors.As(err, &r) || r.status >= 500:
+	case reasons[r.code].Why != "":
+		known = reasons[r.code]
+	case r.code == "" && r.status != http.StatusTooManyRequests:
 		e.Kind, e.Code = bot.SendRetry, "" // something between here and the connector
-		return e
-	case known && r.status == http.StatusForbidden:
-		return notReached(bot.WhyNotInstalled, fmt.Sprintf("the app is not installed for this person; %s (%d %s)", install, r.status, r.code))
-	case known && r.status == http.StatusNotFound:
-		return notReached(bot.WhyNotFound, fmt.Sprintf("the tenant has no such account that can use Teams (%d %s)", r.status, r.code))
-	case e.Kind == bot.SendPermanent || e.Kind == bot.SendGone:
-		return notReached(bot.WhyClosed, fmt.Sprintf("the connector does not let the bot write to this person, and says no more than %v", err))
-	case e.Kind == bot.SendUncertain:
-		e.Kind = bot.SendRetry
+	case r.status == http.StatusForbidden:
+		known = reasons["BotNotInConversationRoster"]
+	case r.status == http.StatusNotFound:
+		known = reasons["ConversationNotFound"]
 	}
-	return e
+	return chat.Unreachable("teams", e, known, r.said())
 }
 
 // installed installs the app for a person, and opens the chat.

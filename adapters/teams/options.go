@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -177,7 +177,7 @@ func (o *Options) check() error {
 	need(o.CatalogApp == "" || idShape.MatchString(o.CatalogApp), "catalog_app %q is not the id of an app; copy it from the app's page in the Teams admin center", o.CatalogApp)
 	for _, u := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"keys_url", o.KeysURL}, {"service_url", o.ServiceURL}, {"graph_url", o.GraphURL}} {
 		p, err := url.Parse(u.value)
-		need(err == nil && p.User == nil && p.Host != "" && secure(p), "%s must be an https address (http only on this machine)", u.key)
+		need(err == nil && p.User == nil && p.Host != "" && dial.Protected(p), "%s must be an https address (http only on this machine)", u.key)
 	}
 	o.LoginURL, o.GraphURL = strings.TrimRight(o.LoginURL, "/"), strings.TrimRight(o.GraphURL, "/")
 	for i, h := range o.ServiceHosts {
@@ -203,10 +203,10 @@ func (o *Options) check() error {
 // checkEmulator refuses to take activities from just anybody where anybody
 // could send one.
 func (o *Options) checkEmulator() error {
-	if host, _, err := net.SplitHostPort(o.Listen); err != nil || !loopback(host) {
+	if host, _, err := net.SplitHostPort(o.Listen); err != nil || !dial.Local(host) {
 		return fmt.Errorf("teams: emulator: true takes messages from anybody who can reach this program, so http.addr must be a loopback address such as 127.0.0.1:8080, not %q", o.Listen)
 	}
-	if u, err := url.Parse(o.PublicURL); o.PublicURL != "" && (err != nil || !loopback(u.Hostname())) {
+	if u, err := url.Parse(o.PublicURL); o.PublicURL != "" && (err != nil || !dial.Local(u.Hostname())) {
 		return fmt.Errorf("teams: emulator: true takes messages from anybody, so http.public_url must be an address of this machine, not %q", o.PublicURL)
 	}
 	return nil
@@ -217,18 +217,4 @@ func (o *Options) secrets() []bot.Secret {
 		return nil
 	}
 	return o.ClientSecret()
-}
-
-// loopback reports whether a host is this machine.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
-}
-
-// secure reports whether an address is https, or http on this machine.
-func secure(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"latchkey/bot"
@@ -16,7 +15,6 @@ import (
 const (
 	knownFor   = time.Hour
 	refusedFor = 5 * time.Minute // of whom the connector does not tell
-	knownMax   = 50_000          // people in one generation of a table
 )
 
 // user is the immutable id of who wrote an activity: the object id in the
@@ -41,13 +39,13 @@ const (
 // account it is, at most once an hour for each. Microsoft is not asked.
 func (a *Adapter) known(ctx context.Context, user string) (standing, error) {
 	now := a.o.Now()
-	if k, ok := a.people.peek(user); ok && now.Before(k.until) {
+	if k, ok := a.people.Get(user); ok && now.Before(k.until) {
 		return k.who, nil
 	}
 	_, err := a.o.House.Vouch(ctx, a.o.Channel, user, bot.Vouch{Person: bot.PersonID(user), Evidence: "teams"})
 	switch {
 	case err == nil || errors.Is(err, bot.ErrDisabled):
-		a.people.set(user, acquaintance{ours, now.Add(knownFor)})
+		a.people.Set(user, acquaintance{ours, now.Add(knownFor)})
 		return ours, nil
 	case errors.Is(err, bot.ErrNotFound):
 		return unknown, nil
@@ -77,7 +75,7 @@ func (a *Adapter) lookUp(ctx context.Context, v *visit) (standing, error) {
 	case m.guest(a.o.Tenant):
 		found = stranger
 	}
-	a.people.set(v.user, acquaintance{found, a.o.Now().Add(life)})
+	a.people.Set(v.user, acquaintance{found, a.o.Now().Add(life)})
 	return found, nil
 }
 
@@ -93,51 +91,6 @@ type member struct {
 func (m *member) guest(tenant string) bool {
 	return strings.EqualFold(m.Role, "guest") || strings.EqualFold(m.Role, "anonymous") ||
 		strings.Contains(strings.ToUpper(m.UPN), "#EXT#") || m.Tenant != "" && !strings.EqualFold(m.Tenant, tenant)
-}
-
-// table keeps something of the last used keys, in two generations, so that it
-// does not grow.
-type table[V any] struct {
-	mu           sync.Mutex
-	newer, older map[string]V
-}
-
-func (t *table[V]) peek(k string) (v V, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if v, ok = t.newer[k]; !ok {
-		v, ok = t.older[k]
-	}
-	return v, ok
-}
-
-func (t *table[V]) set(k string, v V) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.store(k, v)
-}
-
-// store is set with t.mu held.
-func (t *table[V]) store(k string, v V) {
-	if t.newer == nil || len(t.newer) >= knownMax {
-		t.older, t.newer = t.newer, map[string]V{}
-	}
-	t.newer[k] = v
-}
-
-// take gives the value of a key, made when there is none.
-func (t *table[V]) take(k string, fresh func() V) V {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	v, ok := t.newer[k]
-	if ok {
-		return v
-	}
-	if v, ok = t.older[k]; !ok {
-		v = fresh()
-	}
-	t.store(k, v)
-	return v
 }
 
 // acquaintance is what somebody was found to be, and until when that is believed.

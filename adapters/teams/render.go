@@ -12,6 +12,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -116,10 +117,10 @@ func compose(m *bot.Message, f frame, keep bool) *card {
 	c := newCard(m.Lang)
 	data := pressed{Prompt: m.Prompt, Lang: m.Lang}
 	if keep {
-		data.Head, data.Text = head(m), m.Text
+		data.Head, data.Text = chat.Heading(m), m.Text
 	}
 	c.Fallback = fallback(m)
-	c.heading(head(m))
+	c.heading(chat.Heading(m))
 	c.text(m.Text)
 	if p := m.Picture; p != nil || f.revealed != nil {
 		c.show(m, f)
@@ -171,14 +172,6 @@ func compose(m *bot.Message, f frame, keep bool) *card {
 		c.Actions = append(c.Actions, s)
 	}
 	return c
-}
-
-// head is what stands above the text.
-func head(m *bot.Message) string {
-	if m.Progress != "" && m.Ref != "" {
-		return m.Progress + " · " + m.Ref
-	}
-	return m.Progress + m.Ref
 }
 
 func (c *card) heading(s string) {
@@ -250,7 +243,7 @@ func field(kind bot.EntryKind, label string) input {
 // typing its number.
 func fallback(m *bot.Message) string {
 	var b strings.Builder
-	if h := head(m); h != "" {
+	if h := chat.Heading(m); h != "" {
 		b.WriteString(h + "\n\n")
 	}
 	b.WriteString(m.Text)
@@ -267,14 +260,7 @@ func fallback(m *bot.Message) string {
 }
 
 // summary is the beginning of a text, for the list of chats.
-func summary(s string) string {
-	const most = 120
-	s = strings.Join(strings.Fields(s), " ")
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return strings.TrimSpace(string([]rune(s)[:most-1])) + "…"
-}
+func summary(s string) string { return chat.Cut(strings.Join(strings.Fields(s), " "), 120) }
 
 // settled is the card of a message whose buttons have done their work: its text
 // stays. label is of the button that was pressed, or empty.

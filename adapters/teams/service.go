@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+
+	"latchkey/adapters/dial"
 )
 
 var errService = errors.New("its service is not one of the allowed hosts")
@@ -17,10 +19,10 @@ func (a *Adapter) service(address string) (string, error) {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || len(address) > 512:
 		return "", errService
 	case a.o.Emulator:
-		if !loopback(u.Hostname()) || u.Scheme != "http" && u.Scheme != "https" {
+		if !dial.Local(u.Hostname()) || u.Scheme != "http" && u.Scheme != "https" {
 			return "", errService
 		}
-	case !secure(u) || !allowed(a.o.ServiceHosts, strings.ToLower(u.Host)):
+	case !dial.Protected(u) || !allowed(a.o.ServiceHosts, strings.ToLower(u.Host)):
 		return "", errService
 	}
 	if strings.ContainsAny(address, "?#\\") || strings.Contains(u.Path, "..") {

@@ -43,6 +43,7 @@ func TestContract(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Harness{Name: "teams", Open: openTenant, Lacks: map[adaptertest.Ability]string{
 		adaptertest.Forms:   "nothing private is typed into a card or a dialog, which show it: a button leads to a one-time page",
 		adaptertest.Reveals: "what is shown once is shown on a one-time page",
+		adaptertest.Finding: "the connector lists no messages; Microsoft Graph would, for a right to read all chats",
 		adaptertest.Once:    "the connector takes no key with a message, so one whose answer was lost may be shown twice",
 	}})
 }

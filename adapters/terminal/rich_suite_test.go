@@ -44,6 +44,7 @@ func TestRichContract(t *testing.T) {
 			adaptertest.Language: "text in a terminal has no language",
 			adaptertest.Pictures: "drawings are only told in words; the QR is drawn, and kept as a file",
 			adaptertest.Once:     "what was shown is shown again",
+			adaptertest.Finding:  "what stands on a screen cannot be read back",
 			adaptertest.Throttle: "nothing lies between the adapter and the screen",
 			adaptertest.Refuse:   "nothing lies between the adapter and the screen",
 			adaptertest.Leave:    "who leaves a terminal comes back to it",

@@ -41,6 +41,7 @@ func TestPlainContract(t *testing.T) {
 			adaptertest.Pictures: "drawings are only told in words; the QR is drawn, and kept as a file",
 			adaptertest.Erasing:  "what was written stays; the picture's file goes",
 			adaptertest.Once:     "what was written is written again",
+			adaptertest.Finding:  "what stands on a screen cannot be read back",
 			adaptertest.Throttle: "nothing lies between the adapter and the screen",
 			adaptertest.Refuse:   "nothing lies between the adapter and the screen",
 			adaptertest.Leave:    "who leaves a terminal comes back to it",

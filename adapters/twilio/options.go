@@ -3,7 +3,6 @@ package twilio
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -115,8 +114,7 @@ func address(what, s string) (*url.URL, error) {
 	switch u.Scheme {
 	case "https":
 	case "http":
-		ip := net.ParseIP(u.Hostname())
-		if !strings.EqualFold(u.Hostname(), "localhost") && (ip == nil || !ip.IsLoopback()) {
+		if !dial.Local(u.Hostname()) {
 			return nil, fmt.Errorf("twilio: %s: http is allowed to a loopback host only, and %q is none; use https", what, u.Hostname())
 		}
 	default:

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+
+	"latchkey/adapters/dial"
 )
 
 // maxBody is how much of a request is read (policy: HTTP body, web).
@@ -71,10 +73,10 @@ func (a *Adapter) guard(next http.Handler) http.Handler {
 // machine only.
 func (a *Adapter) ours(host string) bool {
 	if a.o.Device != nil {
-		return loopback(host)
+		return dial.Local(host)
 	}
 	_, err := netip.ParseAddr(host)
-	return err == nil || loopback(host) || strings.EqualFold(host, a.origin.Hostname())
+	return err == nil || dial.Local(host) || strings.EqualFold(host, a.origin.Hostname())
 }
 
 // referrer: no other site learns where somebody came from, and from a one-time

@@ -47,6 +47,7 @@ var webLacks = map[adaptertest.Ability]string{
 	adaptertest.Throttle: "a message is a row of our own store; nobody is asked to take it",
 	adaptertest.Refuse:   "a message is a row of our own store; nobody can refuse it",
 	adaptertest.Leave:    "who left finds the conversation when they come back",
+	adaptertest.Finding:  "a message is a row of our own store; nobody is in doubt about it",
 	adaptertest.Break:    "a message is a row of our own store; it is there already",
 	adaptertest.Doubt:    "a message is a row of our own store; it is there already",
 }

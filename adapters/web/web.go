@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 	"latchkey/bot/policy"
 )
@@ -138,15 +139,15 @@ func New(o Options) (*Adapter, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("web: the public address must be like https://latchkey.example.org, without a path")
 	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !dial.Local(u.Hostname()) {
 		return nil, fmt.Errorf("web: %s is not encrypted; use https (http is for this machine only)", o.PublicURL)
 	}
-	if o.Device != nil && !loopback(u.Hostname()) {
+	if o.Device != nil && !dial.Local(u.Hostname()) {
 		return nil, fmt.Errorf("web: the demo's pretend phone is for this machine only, not for %s", o.PublicURL)
 	}
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	for _, origin := range o.Embed {
-		if e, err := url.Parse(origin); err != nil || e.Host == "" || (e.Scheme != "https" && !(e.Scheme == "http" && loopback(e.Hostname()))) ||
+		if e, err := url.Parse(origin); err != nil || e.Host == "" || (e.Scheme != "https" && !(e.Scheme == "http" && dial.Local(e.Hostname()))) ||
 			origin != e.Scheme+"://"+e.Host || strings.ContainsAny(origin, " ;,'\"") {
 			return nil, fmt.Errorf("web: %q may not embed the chat: write an origin like https://intranet.example.org, without a path", origin)
 		}
@@ -182,14 +183,6 @@ func New(o Options) (*Adapter, error) {
 	a.signInRoutes()
 	a.demoRoutes() // none without a Device
 	return a, nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }
 
 // LinkAddress is the address of a one-time page: the token stands in the
