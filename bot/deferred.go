@@ -72,7 +72,8 @@ func (r *InboundRow) Place() string { return "inbound|" + string(r.Channel) + "|
 type InboundTx interface {
 	// PutInbound stores a row, sets its At, No and Owner, and reports whether it
 	// is new. It is this process's (see MailStore) unless another one, or nobody
-	// yet, has earlier ones of the conversation: then it waits.
+	// yet, has earlier ones of the conversation: then it waits. Of a row that was
+	// there, No and Owner are set when it is this process's.
 	PutInbound(r *InboundRow) (bool, error)
 	// DropInbound deletes a row of this process. The error wraps ErrNotFound when
 	// it is not, or not any more.

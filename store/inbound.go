@@ -11,10 +11,13 @@ func (t *tx) PutInbound(r *bot.InboundRow) (bool, error) {
 	if err := t.gateInbound(); err != nil {
 		return false, err
 	}
-	fresh := false
-	r.At = t.now
-	err := t.c.read(inboundPut, func(x row) { fresh, r.No, r.Owner = true, x.int(0), bot.WorkerID(x.int(1)) },
-		string(r.Channel), r.ID, string(r.Conversation), r.Body, t.ms, t.db.mail.worker.Load())
+	fresh, me := false, t.db.mail.worker.Load()
+	r.At, r.Owner = t.now, bot.Nobody
+	placed := func(x row) { r.No, r.Owner = x.int(0), bot.WorkerID(x.int(1)) }
+	err := t.c.read(inboundPut, func(x row) { placed(x); fresh = true }, string(r.Channel), r.ID, string(r.Conversation), r.Body, t.ms, me)
+	if err == nil && !fresh {
+		err = t.c.read(inboundMine, placed, string(r.Channel), r.ID, me)
+	}
 	return fresh, wrap("store a deferred event", err)
 }
 

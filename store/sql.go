@@ -39,6 +39,7 @@ const (
 	outboxSaid
 	inboundGate
 	inboundPut
+	inboundMine
 	inboundDrop
 	inboundClaim
 	inboundMark
@@ -261,6 +262,7 @@ var statements = [stmtCount]string{
 	inboundPut: `INSERT INTO inbound (` + inboundColumns + `) VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(no), 0) + 1 FROM inbound),
 		CASE WHEN EXISTS (SELECT 1 FROM inbound i WHERE i.conversation = $3 AND i.given_up = 0 AND i.owner <> CAST($6 AS BIGINT)) THEN 0 ELSE CAST($6 AS BIGINT) END, 0, '')
 		ON CONFLICT DO NOTHING RETURNING no, owner`,
+	inboundMine: `SELECT no, owner FROM inbound WHERE channel = $1 AND id = $2 AND owner = $3 AND given_up = 0`,
 	inboundDrop: `DELETE FROM inbound WHERE channel = $1 AND id = $2 AND owner = $3`,
 	inboundClaim: `UPDATE inbound SET owner = $1 WHERE given_up = 0 AND owner <> $1 AND conversation IN (
 		SELECT i.conversation FROM inbound i WHERE i.given_up = 0 AND i.owner <> $1 AND NOT EXISTS (SELECT 1 FROM inbound o

@@ -811,7 +811,11 @@ func (tx *memTx) PutInbound(r *bot.InboundRow) (bool, error) {
 		return false, err
 	}
 	key := inboundKey(r.Channel, r.ID)
-	if _, ok := tx.s.now.inbound[key]; ok {
+	r.Owner = bot.Nobody
+	if old, ok := tx.s.now.inbound[key]; ok {
+		if old.Owner == tx.s.worker && old.GivenUp.IsZero() {
+			r.No, r.Owner = old.No, old.Owner
+		}
 		return false, nil
 	}
 	tx.s.now.no++

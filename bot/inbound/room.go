@@ -99,15 +99,14 @@ func (r *Room) Defer(ctx context.Context, d bot.Deferred) error {
 	if row.Body, err = r.o.Vault.Seal([]byte(d.Body), row.Place()); err != nil {
 		return fmt.Errorf("inbound: %w", err)
 	}
-	fresh := false
-	err = r.o.Store.Update(ctx, func(tx bot.Tx) (err error) {
-		fresh, err = tx.PutInbound(&row)
+	err = r.o.Store.Update(ctx, func(tx bot.Tx) error {
+		_, err := tx.PutInbound(&row)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("inbound: event not stored: %w", err)
 	}
-	if fresh && row.Owner != bot.Nobody {
+	if row.Owner != bot.Nobody { // also when it was there: perhaps that commit was not seen
 		r.push(row)
 	}
 	return nil

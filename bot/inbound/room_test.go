@@ -406,6 +406,16 @@ func TestNothingComesOfIt(t *testing.T) {
 		synctest.Wait()
 		h.want(t, "what is left", "x seen", "x says 3")
 		waiting(t, r, 0)
+		// The connection broke during a commit, and the platform delivers again.
+		unseen := bot.InboundRow{Channel: "slack", ID: "4", Conversation: "x"}
+		unseen.Body, _ = ring().Seal([]byte("says 4"), unseen.Place())
+		if err := h.Update(t.Context(), func(tx bot.Tx) error { _, err := tx.PutInbound(&unseen); return err }); err != nil {
+			t.Fatal(err)
+		}
+		put(t, r, "x", "4")
+		synctest.Wait()
+		h.want(t, "whose commit was not seen", "x seen", "x says 3", "x says 4")
+		waiting(t, r, 0)
 		if err := r.Defer(t.Context(), bot.Deferred{Channel: "slack"}); !errors.Is(err, bot.ErrEvent) {
 			t.Errorf("without an id: %v", err)
 		}

@@ -84,8 +84,8 @@ func testInbound(t *testing.T, s bot.Store) {
 			t.Errorf("%v: owner %d, new %t", r, owner, fresh)
 		}
 	}
-	if _, fresh := before.put("9", "x"); fresh {
-		t.Error("a repeat is new")
+	if owner, fresh := before.put("9", "x"); fresh || owner != before.id {
+		t.Errorf("a repeat is new (%t), of %d", fresh, owner)
 	}
 	before.claims("one's own", 10)
 	if err := s.(bot.MailStore).EndWorker(t.Context(), before.id); err != nil {
@@ -145,6 +145,8 @@ func testInboundTwo(t *testing.T, a, b bot.Store) {
 	}
 	owner, _ = two.put("2", "x")
 	is(t, "owner of what was deferred behind it", owner, bot.Nobody)
+	owner, _ = two.put("1", "x")
+	is(t, "owner of a repeat of the other's", owner, bot.Nobody)
 	two.claims("behind the other's", 10)
 	fails(t, "the other's", two.take("1", "x", nil), bot.ErrNotFound)
 	if err := one.take("1", "x", nil); err != nil {
