@@ -64,6 +64,10 @@
 //		}})
 //	}
 //
+// Failures is beside the contract: a table of what the platform may answer, each
+// line run through the real outbox for an hour of simulated time, with what the
+// person and the operator see of it then.
+//
 // A platform with two ways in (events and sockets, with and without a script)
 // has two harnesses and passes twice. The suite's texts fit into 600 runes, its
 // labels into 30, and 5 choices; what is larger goes through outbox.Degrade

@@ -87,8 +87,8 @@ func Deeper(b []byte, n int) bool {
 	return false
 }
 
-// Of a clock that is off: from Skew on, what a platform signs or dates is
-// refused; a tenth of it is worth a word.
+// Skew is how far a clock may be off: what a platform signs or dates is refused
+// from there on. A tenth of it is worth a word.
 const Skew = 5 * time.Minute
 
 // Clock is what an operator is told of this machine's clock; ahead is by how much

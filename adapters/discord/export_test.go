@@ -2,6 +2,7 @@ package discord
 
 import (
 	"crypto/x509"
+	"net/http"
 	"time"
 )
 
@@ -26,3 +27,6 @@ func (a *Adapter) Trust(roots *x509.CertPool) { a.roots = roots }
 
 // Patient makes the longest wait long.
 func (a *Adapter) Patient() { a.pace.most = time.Hour }
+
+// Through makes all requests go another way.
+func (a *Adapter) Through(way http.RoundTripper) { a.rest.Client.Transport.(*transport).base = way }

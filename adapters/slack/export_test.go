@@ -2,6 +2,7 @@ package slack
 
 import (
 	"github.com/slack-go/slack"
+	"net/http"
 
 	"latchkey/bot"
 )
@@ -14,4 +15,9 @@ func Modal(e bot.Entry, prompt uint32, lang string, ps bot.Phrases) (slack.Modal
 		return slack.ModalViewRequest{}, err
 	}
 	return x.modal(ps), nil
+}
+
+// Through makes all requests go another way.
+func Through(a *Adapter, way http.RoundTripper) {
+	a.client.Transport, a.upload.Transport = bearer{way}, way
 }

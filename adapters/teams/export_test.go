@@ -2,6 +2,7 @@ package teams
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -32,3 +33,6 @@ func Exhaust(a *Adapter, conv string) error {
 	a.pace.Here = func() []*rate.Limiter { return []*rate.Limiter{rate.NewLimiter(rate.Every(time.Hour), 1)} }
 	return a.myTurn(context.Background(), &address{Conversation: conv})
 }
+
+// Through makes all requests go another way.
+func Through(a *Adapter, way http.RoundTripper) { a.client.Transport = way }
