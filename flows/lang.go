@@ -21,6 +21,7 @@ type language struct {
 	phrases    map[string]*template
 	triggers   map[string]*Flow // folded word -> flow
 	greets     map[string]bool
+	polite     polite
 	pos        Pos
 }
 
@@ -67,6 +68,7 @@ func (l *loader) translate() {
 			"greetings": func(v *yaml.Node) {
 				l.names(file, v, &lang.greetings)
 			},
+			"courtesies": func(v *yaml.Node) { l.courtesies(file, lang, v) },
 			"words": func(v *yaml.Node) {
 				l.pairs(file, v, "words", func(k, v *yaml.Node) {
 					vb := verbByName[k.Value]
