@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"sync/atomic"
+
 	"go.yaml.in/yaml/v3"
 
 	"latchkey/bot/typed"
@@ -22,6 +24,7 @@ type language struct {
 	triggers   map[string]*Flow // folded word -> flow
 	greets     map[string]bool
 	polite     polite
+	hours      atomic.Pointer[hours] // of HoursFact
 	pos        Pos
 }
 

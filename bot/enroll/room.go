@@ -33,7 +33,8 @@ type Deps struct {
 	Notifier  bot.Notifier
 	Org       string   // the organisation, as people call it
 	Issuer    string   // the same for authenticator apps, without a colon
-	Contact   string   // one line: how to reach the help desk, for notices
+	// Contact is one line in a language: how to reach the help desk, for notices.
+	Contact func(ps bot.Phrases, lang string) string
 	Phone     string   // the help desk's number, for texts
 	Domains   []string // the organisation's mail domains; the first completes short user names
 	SignIn    string   // how people sign in: ByPassword (also when empty), ByPage or ByNobody
