@@ -110,6 +110,10 @@ type DeskAnswer struct {
 	Author string   // who says it; empty: the bot
 }
 
+// SignalStopped is the name of the signal to a conversation whose person signed in
+// with an account for which nothing is done: it is switched off or frozen.
+const SignalStopped = "sign_in_stopped"
+
 // SignalMoved is the name of the signal to a conversation that its person went
 // on in another one, on the channel that the fact "channel" names. Every script
 // understands it: what runs is over.

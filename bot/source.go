@@ -11,8 +11,8 @@ import (
 // A DirectorySource is where people are read from, page by page, and what the
 // registrar holds of them. It is asked by durable jobs only, never inside a
 // turn. Errors it gives: a *WaitError when it has to be asked later,
-// ErrStartAnew when a cursor is over; anything else says for the operator what
-// to do.
+// ErrStartAnew when a cursor is over, a *RefusedError when asking again does not
+// help; all say for the operator what to do.
 type DirectorySource interface {
 	// People reads one page of accounts. The empty cursor begins a full
 	// reading; the Next of a page that is the Last one begins, later, the
@@ -54,6 +54,22 @@ type DirectoryChange struct {
 // ErrStartAnew is returned, wrapped, for a cursor that is over: begin a full
 // reading (HTTP 410 of a delta).
 var ErrStartAnew = errors.New("the cursor is over; start anew")
+
+// A RefusedError says that asking again does not help until an operator has
+// changed something: a wrong secret, a permission that is missing. What to do
+// stands in Err.
+type RefusedError struct {
+	Err error
+	// NoLicence says that the organisation does not have what was asked for, and
+	// that nothing is broken: it comes with another licence.
+	NoLicence bool
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // A WaitError says when to ask again.
 type WaitError struct {

@@ -73,6 +73,11 @@ type SyncState struct {
 	Failures int       `json:"failures,omitempty"` // of the page to be read, in a row
 	Error    string    `json:"error,omitempty"`    // the last failure of this run, for operators; empty: it goes well
 	ErrorAt  time.Time `json:"errorAt"`
+	// Hopeless says that the last failure was a RefusedError: only an operator
+	// can mend it.
+	Hopeless bool `json:"hopeless,omitempty"`
+	// NoLicence says that the organisation's licence does not have the report.
+	NoLicence bool `json:"noLicence,omitempty"`
 
 	// Warning says what could not be read, though the sync went on without it.
 	Warning string `json:"warning,omitempty"`

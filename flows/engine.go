@@ -317,7 +317,16 @@ func (t *turn) text() {
 			return
 		}
 		t.sayOwn(sayWelcomeBack)
-		t.reprompt()
+		if st.refresh == nil {
+			t.again()
+		} else { // it may have changed meanwhile
+			t.reprompt()
+		}
+		return
+	}
+	if c := t.courtesy(folded); c != nil {
+		t.s.Parked = parked
+		t.polite(c, st)
 		return
 	}
 	if !loose && !parked && t.e.answersAt(f) && t.answered(func(a *faqEntry) bool {
@@ -1235,6 +1244,18 @@ func (t *turn) again() {
 
 // prompt makes the message of a step that waits.
 func (t *turn) prompt(st *Step, short bool) {
+	if short && !st.Short.Empty() {
+		t.say(&st.Short)
+	} else {
+		t.say(&st.Text)
+	}
+	t.offer(st, short)
+}
+
+// offer puts under what is said what a step that waits can be answered with. A
+// step that is there already (short) keeps its number, so that the buttons shown
+// before stay good, too.
+func (t *turn) offer(st *Step, short bool) {
 	f := t.s.Top()
 	f.Step = st.ID
 	for i, id := range f.Trail {
@@ -1248,11 +1269,6 @@ func (t *turn) prompt(st *Step, short bool) {
 	}
 	if !short || t.s.Prompt == 0 {
 		t.s.Prompt++
-	}
-	if short && !st.Short.Empty() {
-		t.say(&st.Short)
-	} else {
-		t.say(&st.Text)
 	}
 	lk := &st.looks[t.li]
 	m := &t.out.Message
@@ -1369,9 +1385,12 @@ func (t *turn) sayOwn(s sentence) {
 	if tpl == nil {
 		tpl = t.e.langs[0].system[s]
 	}
-	if tpl == nil {
-		return
+	if tpl != nil {
+		t.sayTemplate(tpl)
 	}
+}
+
+func (t *turn) sayTemplate(tpl *template) {
 	t.gap()
 	t.out.Scratch = t.e.render(t.out.Scratch, tpl, t.li, t.s)
 }

@@ -48,10 +48,11 @@ func Words(set *Set) map[string]bool {
 	return words
 }
 
-// Greets reports whether a text is a greeting of any language and nothing else.
+// Greets reports whether a text is greetings and courtesies of any language and
+// nothing else.
 func Greets(set *Set, text string) bool {
 	for _, lang := range set.langs {
-		if lang.greets[typed.Fold(text)] {
+		if lang.greets[typed.Fold(text)] || lang.courtesy(typed.Fold(text)) != nil {
 			return len(text) <= maxHeard
 		}
 	}
@@ -71,3 +72,14 @@ func (e *Set) UntitledQuestions() map[string]string {
 	}
 	return bad
 }
+
+// ChoiceOf is the choice of a step that a text picks in a language; empty: none.
+func (s *Step) ChoiceOf(lang int, text string) string {
+	if i, ok := s.looks[lang].byWord[typed.Fold(text)]; ok {
+		return s.looks[lang].choices[i].ID
+	}
+	return ""
+}
+
+// Waits reports whether a step waits for somebody.
+func (s *Step) Waits() bool { return s.Kind.waits() }

@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"sync/atomic"
+
 	"go.yaml.in/yaml/v3"
 
 	"latchkey/bot/typed"
@@ -21,6 +23,8 @@ type language struct {
 	phrases    map[string]*template
 	triggers   map[string]*Flow // folded word -> flow
 	greets     map[string]bool
+	polite     polite
+	hours      atomic.Pointer[hours] // of HoursFact
 	pos        Pos
 }
 
@@ -67,6 +71,7 @@ func (l *loader) translate() {
 			"greetings": func(v *yaml.Node) {
 				l.names(file, v, &lang.greetings)
 			},
+			"courtesies": func(v *yaml.Node) { l.courtesies(file, lang, v) },
 			"words": func(v *yaml.Node) {
 				l.pairs(file, v, "words", func(k, v *yaml.Node) {
 					vb := verbByName[k.Value]

@@ -627,6 +627,7 @@ func (l *linter) languages() {
 		if len(lang.greets) == 0 {
 			l.bad(lang.pos, "language %s has no greetings; add greetings: [...]", lang.code)
 		}
+		l.courtesies(lang, base, facts)
 		for v, name := range verbNames {
 			if v == 0 {
 				continue

@@ -7,6 +7,8 @@ import (
 	html "html/template"
 	"io"
 	"strings"
+
+	"latchkey/bot"
 )
 
 // guideFlows is the order of the printed guide. "enroll:done" are the steps of
@@ -37,6 +39,7 @@ func Print(w io.Writer, set *Set, lang string, flowNames []string, facts map[str
 	for k, v := range facts {
 		p.facts[k] = v
 	}
+	p.facts[HoursFact] = bot.Hours(set, set.langs[li].code, p.facts[HoursFact])
 	if len(flowNames) == 0 {
 		for _, name := range guideFlows {
 			if f, _, _ := strings.Cut(name, ":"); set.flows[f] != nil && (f != aboutEntra || p.facts["entra"] != "") {

@@ -122,7 +122,7 @@ func (e *Set) Phrase(lang, key string, kv ...string) string {
 			}
 		}
 		if !found {
-			b.WriteString(e.Catalogue.Facts[v.slot])
+			b.WriteString(e.fact(li, v.slot))
 		}
 	}
 	b.WriteString(tpl.lit[len(tpl.lit)-1])
@@ -384,6 +384,27 @@ func (e *Set) buildForm(s *Step, li int, sess *bot.Session) *bot.Form {
 	return f
 }
 
+// HoursFact is the fact that is put into the words of each language.
+const HoursFact = "help_hours"
+
+// fact is a fact that is always there, in a language.
+func (e *Set) fact(li int, name string) string {
+	v := e.Catalogue.Facts[name]
+	if name != HoursFact || v == "" {
+		return v
+	}
+	l := e.langs[li]
+	if kept := l.hours.Load(); kept != nil && kept.written == v {
+		return kept.said
+	}
+	said := &hours{v, bot.Hours(e, l.code, v)}
+	l.hours.Store(said)
+	return said.said
+}
+
+// hours are opening hours as they were written and as a language says them.
+type hours struct{ written, said string }
+
 // value is a slot of the session or else a fact that is always there.
 func (e *Set) value(s *bot.Session, name string) string {
 	if v := s.Slot(name); v != "" {
@@ -400,7 +421,10 @@ func (e *Set) render(b []byte, tpl *template, li int, s *bot.Session) []byte {
 	for i := range tpl.vars {
 		b = append(b, tpl.lit[i]...)
 		v := &tpl.vars[i]
-		val := e.value(s, v.slot)
+		val := s.Slot(v.slot)
+		if val == "" {
+			val = e.fact(li, v.slot)
+		}
 		if v.list != "" {
 			if list := e.lists[v.list]; list != nil {
 				if j, ok := list.byID[val]; ok {

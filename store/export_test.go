@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"testing"
+
+	"latchkey/bot"
 )
 
 // RiverVersion is riverVersion, for tests.
@@ -98,4 +100,16 @@ func MeasureAgain(db *DB) {
 	db.clock.mu.Lock()
 	defer db.clock.mu.Unlock()
 	db.clock.anew = true
+}
+
+// CheckServer is what is thought of a PostgreSQL of a version and an encoding.
+func CheckServer(version, encoding string) error {
+	return checkServer(func(name string) string {
+		return map[string]string{"server_version": version, "server_encoding": encoding}[name]
+	})
+}
+
+// Sleep has PostgreSQL sleep for a minute inside a View.
+func Sleep(v bot.Tx) error {
+	return v.(*tx).c.(texter).ask(`SELECT 1 FROM pg_sleep(60)`, func(row) {})
 }

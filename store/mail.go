@@ -209,11 +209,16 @@ func (m *pgMail) with(ctx context.Context, fn func(context.Context, *pgx.Conn) e
 	if m.out == nil || m.out.IsClosed() {
 		c, err := pgx.ConnectConfig(ctx, m.p.mailing)
 		if err != nil {
+			m.p.db.doubt()
 			return wrap("connect to PostgreSQL", err)
 		}
 		m.out = c
 	}
-	return fn(ctx, m.out)
+	err := fn(ctx, m.out)
+	if m.out.IsClosed() {
+		m.p.db.doubt()
+	}
+	return err
 }
 
 // tell gathers news for the other processes.
@@ -282,6 +287,7 @@ func (m *pgMail) listen(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		if err := m.hear(ctx); err != nil && ctx.Err() == nil {
+			m.p.db.doubt()
 			m.p.db.log.Warn("store: does not hear the other processes; looks by itself until it does again", "err", err)
 		}
 	}

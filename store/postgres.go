@@ -78,6 +78,11 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	prepareSessions(conf.ConnConfig)
 	prepareSessions(writing)
 	prepareSessions(mailing)
+	conf.BeforeClose = func(c *pgx.Conn) {
+		if c.IsClosed() { // it broke, whoever used it
+			db.doubt()
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return fmt.Errorf("store: PostgreSQL: %w", err)
@@ -104,10 +109,7 @@ func (db *DB) openPostgres(ctx context.Context) error {
 			w.disconnect()
 		}
 		pool.Close()
-		if unreached := (*pgconn.ConnectError)(nil); errors.As(err, &unreached) {
-			return fmt.Errorf("%w; see whether PostgreSQL runs and lets this machine in, and whether its address (store.postgres_env) is right", err)
-		}
-		return err
+		return opened(err)
 	}
 	db.back = p
 	for _, w := range p.writers {
@@ -205,6 +207,9 @@ func (p *postgres) view(ctx context.Context, fn func(*tx) error) error {
 	}
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
+		if ctx.Err() == nil {
+			p.db.doubt()
+		}
 		return wrap("connect to PostgreSQL", err)
 	}
 	defer c.Release()
@@ -214,6 +219,9 @@ func (p *postgres) view(ctx context.Context, fn func(*tx) error) error {
 	defer func() {
 		if len(pg.first) == 0 {
 			pg.run("ROLLBACK")
+		}
+		if pg.c.IsClosed() {
+			p.db.doubt()
 		}
 	}()
 	return fn(&t)
@@ -244,7 +252,11 @@ func (w *pgWriter) connect(ctx context.Context) error {
 	if err != nil {
 		return wrap("connect to PostgreSQL", err)
 	}
-	if err := checkSession(ctx, c, w.conf); err != nil {
+	err = checkServer(c.PgConn().ParameterStatus)
+	if err == nil {
+		err = checkSession(ctx, c, w.conf)
+	}
+	if err != nil {
 		c.Close(context.WithoutCancel(ctx))
 		return wrap("connect to PostgreSQL", err)
 	}

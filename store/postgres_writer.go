@@ -85,6 +85,9 @@ func (w *pgWriter) commit(batch []*request) {
 			return
 		}
 		lost := w.broken()
+		if lost {
+			w.p.db.doubt()
+		}
 		w.undo()
 		if err == errFunction {
 			if len(batch) == 1 {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	sqlite3 "github.com/mattn/go-sqlite3"
+
 	"latchkey/bot"
 	"latchkey/bot/failpoint"
 )
@@ -400,11 +402,16 @@ func (l *lite) view(ctx context.Context, fn func(*tx) error) error {
 	}
 	defer func() { l.readers <- c }()
 	if err := c.exec("BEGIN"); err != nil {
+		l.db.doubt()
 		return wrap("begin view", err)
 	}
 	defer c.exec("ROLLBACK")
 	t := l.db.newTx(c, nil)
-	return fn(&t)
+	err = fn(&t)
+	if failed := (sqlite3.Error{}); errors.As(err, &failed) {
+		l.db.doubt()
+	}
+	return err
 }
 
 // reader gives a free connection, opening one when all are busy.

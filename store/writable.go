@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
 
@@ -41,22 +41,43 @@ type prober struct {
 	running chan struct{} // closed when it ends; nil: none is under way
 	err     error         // of the last one, or what a commit met since
 	since   time.Time     // when the trouble began; zero: there is none
+	doubted time.Time     // when something last failed to reach the database
+}
+
+// outlives is how long the outcome of the last probe is believed.
+func (p *prober) outlives() time.Duration {
+	switch {
+	case p.err != nil:
+		return probeAgain
+	case p.doubted.After(p.began):
+		return 0
+	case p.began.Sub(p.doubted) < probeAgain: // a server that stops may still have taken this one
+		return probeAgain
+	}
+	return probeFresh
+}
+
+// doubt notes that something failed to reach the database. What the last probe
+// found is not believed any more: whoever looks next waits for another one,
+// since one connection that broke is no outage.
+func (db *DB) doubt() {
+	p := &db.probe
+	p.mu.Lock()
+	p.doubted = time.Now()
+	p.mu.Unlock()
 }
 
 // Writable reports whether the store takes writes now. It writes a few bytes as
 // everything else is written, at most once in 5 seconds however often it is
-// asked (once a second while the last write failed), and waits 2 seconds for it
-// at most. The error is a *WriteError. The first failure is logged, and the end
+// asked (once a second while the last write failed, and at once when anything has
+// failed to reach the database since), and waits 2 seconds for it at most. The
+// error is a *WriteError. The first failure is logged, and the end
 // of the trouble.
 func (db *DB) Writable() error {
 	p := &db.probe
 	p.mu.Lock()
 	if p.running == nil {
-		fresh := probeFresh
-		if p.err != nil {
-			fresh = probeAgain
-		}
-		if !p.ended.IsZero() && time.Since(p.ended) < fresh {
+		if !p.ended.IsZero() && time.Since(p.ended) < p.outlives() {
 			defer p.mu.Unlock()
 			return p.outcome()
 		}
@@ -96,7 +117,7 @@ func (db *DB) runProbe(done chan struct{}, large bool) {
 	p := &db.probe
 	p.mu.Lock()
 	since := p.since
-	p.ended, p.running, p.err = time.Now(), nil, nil
+	p.ended, p.running, p.err = time.Now(), nil, err
 	if err == nil {
 		p.since = time.Time{}
 	}
@@ -106,10 +127,6 @@ func (db *DB) runProbe(done chan struct{}, large bool) {
 		db.log.Info("store: writes come through again", "after", time.Since(since).Round(time.Second))
 	case err != nil && !errors.Is(err, ErrClosed):
 		db.met(err)
-	case err != nil:
-		p.mu.Lock()
-		p.err = err
-		p.mu.Unlock()
 	}
 	close(done)
 }
@@ -125,7 +142,7 @@ func (db *DB) met(err error) {
 	p.err = err
 	p.mu.Unlock()
 	if first {
-		db.log.Error("store: writes do not come through; nothing can be answered until they do, and platforms repeat what they sent", "reason", reason(err), "err", err)
+		db.log.Error("store: writes do not come through; nothing can be answered until they do, and platforms repeat what they sent", "reason", reason(err), "fix", fix(err), "err", err)
 	}
 }
 
@@ -137,24 +154,44 @@ type WriteError struct {
 
 // Error implements error. It names no path and no address: health checks show it.
 func (e *WriteError) Error() string {
-	return fmt.Sprintf("the store takes no writes since %s: %s", e.Since.UTC().Format(time.RFC3339), reason(e.Err))
+	text := fmt.Sprintf("the store takes no writes since %s: %s", e.Since.UTC().Format(time.RFC3339), reason(e.Err))
+	if do := fix(e.Err); do != "" {
+		text += "; " + do
+	}
+	return text
 }
 
 // Unwrap gives the cause.
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// Remedy says what an operator does about an error of a store that takes no
-// writes, such as a full disk; empty: nothing that is known here.
+// Remedy says what an operator who gave a command does about an error of a store
+// that does not work as it should, such as a full disk; empty: nothing that is
+// known here, or the error says it.
 func Remedy(err error) string {
+	do := fix(err)
+	if do == "" || strings.Contains(err.Error(), do) {
+		return ""
+	}
+	if t := troubleOf(err); t != nil {
+		do = t.what + "; " + do
+	}
+	return do + ", and give the command again: what was not committed is not there"
+}
+
+// fix says what to do about an error of the database; empty: nothing is known here.
+func fix(err error) string {
 	var lite sqlite3.Error
-	var pg *pgconn.PgError
+	if !errors.As(err, &lite) {
+		if t := troubleOf(err); t != nil {
+			return t.do
+		}
+		return ""
+	}
 	switch {
-	case errors.As(err, &lite) && full(&lite), errors.As(err, &pg) && pg.Code == "53100":
-		return "make room on the disk of the store, and give the command again: what was not committed is not there"
-	case errors.As(err, &lite) && lite.Code == sqlite3.ErrReadonly:
-		return "see that this account may write to the database file and its folder, and give the command again"
-	case errors.As(err, &pg) && pg.Code == "25006":
-		return "see that the address is that of the PostgreSQL that takes writes, and give the command again"
+	case full(&lite):
+		return "make room on the disk of the store"
+	case lite.Code == sqlite3.ErrReadonly:
+		return "see that this account may write to the database file and its folder"
 	}
 	return ""
 }
@@ -168,8 +205,6 @@ func full(err *sqlite3.Error) bool {
 // reason says in a few words why a write failed.
 func reason(err error) string {
 	var lite sqlite3.Error
-	var pg *pgconn.PgError
-	var connect *pgconn.ConnectError
 	switch {
 	case errors.Is(err, errSlow):
 		return errSlow.Error()
@@ -186,18 +221,9 @@ func reason(err error) string {
 		case sqlite3.ErrIoErr, sqlite3.ErrCantOpen:
 			return "the disk does not read or write"
 		}
-	case errors.As(err, &pg):
-		switch pg.Code {
-		case "53100":
-			return "PostgreSQL's disk is full"
-		case "55P03", "57014":
-			return "something holds a lock in PostgreSQL"
-		case "25006":
-			return "PostgreSQL is read-only"
-		}
-		return "PostgreSQL refuses with " + pg.Code
-	case errors.As(err, &connect):
-		return "PostgreSQL does not answer"
+	}
+	if t := troubleOf(err); t != nil {
+		return t.what
 	}
 	return "see the log"
 }

@@ -144,6 +144,9 @@ func (f *feature) result(ctx context.Context, s *seen, text string, err error) b
 	switch {
 	case ctx.Err() != nil:
 		found.State, found.Text = bot.Skipped, "there was no time left to ask"
+	case errors.As(err, &r) && r.is(noLicence):
+		found.State = bot.Doubtful
+		found.Text, found.Fix, _ = strings.Cut(r.problem, ". ")
 	case errors.As(err, &r):
 		found.Fix, r.problem = r.problem, ""
 		if found.Text = r.Error(); errors.As(err, &w) {

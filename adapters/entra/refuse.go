@@ -167,7 +167,7 @@ func (c *Client) failed(ctx context.Context, f *feature, token string, err error
 		if s.passing {
 			return c.later(f.name, s.after, s.tooMany, whole())
 		}
-		return whole()
+		return &bot.RefusedError{Err: whole()}
 	case errors.As(err, &u):
 		c.o.Log.Warn("Microsoft Graph cannot be reached", "what", f.name, "err", err)
 		return c.later(f.name, 0, false, whole())
@@ -182,7 +182,9 @@ func (c *Client) failed(ctx context.Context, f *feature, token string, err error
 	case r.status == http.StatusTooManyRequests, r.status >= 500 && r.status != http.StatusNotImplemented:
 		return c.later(f.name, r.after, r.status == http.StatusTooManyRequests, whole())
 	case r.status == http.StatusNotFound:
-		return fmt.Errorf("entra: %s: %w: %w", f.does, bot.ErrNotFound, err)
+		return &bot.RefusedError{Err: fmt.Errorf("entra: %s: %w: %w", f.does, bot.ErrNotFound, err)}
+	case r.status >= 300 && r.status < 500 && r.status != http.StatusRequestTimeout:
+		return &bot.RefusedError{Err: whole(), NoLicence: r.is(noLicence)}
 	}
 	return whole()
 }
@@ -192,7 +194,9 @@ func (f *feature) problem(r *refusal, token string) string {
 	roles, known := rolesOf(token)
 	switch {
 	case r.is(noLicence):
-		return "the tenant has no Microsoft Entra ID P1 or P2 licence, without which there is no report of sign-in methods; buy one; everything but the report works without"
+		return "this tenant has no Microsoft Entra ID P1 or P2 licence, so Microsoft gives no report of who has which sign-in method; everything else works. " +
+			"Either get the licence (Microsoft 365 A3, E3, Business Premium and those above have it): the report then comes by itself. " +
+			"Or go without: people still ask in the chat whether they will get in, \"look again\" reads their own page, and the answers rest on that page alone"
 	case r.status >= 300 && r.status < 400:
 		return "this is a redirect, and none is followed; check entra.graph_url"
 	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:

@@ -171,8 +171,16 @@ func (a *Adapter) json(w http.ResponseWriter, code int, v any) {
 type words struct{ bot.Phrases }
 
 // in gives the phrases of a language. Key "x" is "web.x" in the language files.
+// Opening hours ({hours}) are put into its words.
 func (w words) in(lang string) func(key string, kv ...string) string {
-	return func(key string, kv ...string) string { return w.Phrase(lang, "web."+key, kv...) }
+	return func(key string, kv ...string) string {
+		for i := 0; i+1 < len(kv); i += 2 {
+			if kv[i] == "hours" {
+				kv[i+1] = bot.Hours(w, lang, kv[i+1])
+			}
+		}
+		return w.Phrase(lang, "web."+key, kv...)
+	}
 }
 
 // language is the best language for a request without a conversation: what the

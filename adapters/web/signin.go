@@ -383,6 +383,16 @@ func userOf(x *bot.External) string {
 	return "oidc-" + base64.RawURLEncoding.EncodeToString(h[:])[:22]
 }
 
+// tellStopped tells the chat in which somebody has begun to sign in that nothing is
+// done for that account: the page says so, too, and is left in a moment.
+func (a *Adapter) tellStopped(r *http.Request, s *bot.WebSession) {
+	ev := a.event(s, newID(), bot.Notice, "")
+	ev.Signal = &bot.Signal{Name: bot.SignalStopped}
+	if err := a.accept(r, ev); err != nil {
+		a.o.Log.Warn("a chat is not told that the account which has signed in is stopped", "err", err)
+	}
+}
+
 // chatSignedIn ends a sign-in of the web chat. The session of before ends and a
 // new token begins, so that whoever knew the old one has nothing (session
 // fixation). Whoever is signed in here as the same person already (in another
@@ -407,6 +417,9 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		}
 	}
 	if why != "" {
+		if before != nil && before.Name == "" && (why == "disabled" || why == "frozen") {
+			a.tellStopped(r, before)
+		}
 		why = a.frozen(why, st.Second)
 		a.chatTrouble(w, troubleStatus(why), lang, old, s.next, why, nextAsk(why))
 		return

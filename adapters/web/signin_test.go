@@ -356,6 +356,46 @@ func TestSignInSomebodyElseBegan(t *testing.T) {
 	victim.cookies[signed.Name] = &signed
 }
 
+// TestStoppedAccountIsToldWhomToCall: who signs in with an account that is switched
+// off or frozen, having asked for something in the chat, is told whom to call on the
+// page and, in the chat, too, which does not go on asking for that sign-in.
+func TestStoppedAccountIsToldWhomToCall(t *testing.T) {
+	p := &standIn{x: annAt}
+	h := newHouse(t, func(h *house) {
+		h.Options.Provider = p
+		h.Policy.LinkOpens.N, h.Policy.WebFailures.N, h.Policy.WebBurst.N = 1000, 1000, 1000
+	})
+	off := bot.Person{ID: "off", Username: "off", Email: "off@example.org", Name: "Off", Disabled: true}
+	h.People(roomtest.Ann(), off)
+	if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+		t.Fatal(err)
+	}
+	for lang, say := range map[string]struct{ asks, sign, off, frozen, told string }{
+		"en": {"my methods", "Press the button and sign in", "switched off", "everything is stopped", "I cannot set anything up for this account at the moment. Please ask the help desk: (704) 296-3143"},
+		"es": {"mis métodos", "Pulse el botón", "desactivada", "todo está detenido", "Por el momento no puedo configurar nada para esta cuenta. Por favor, consulte a la mesa de ayuda: (704) 296-3143"},
+	} {
+		for _, who := range []struct {
+			id   bot.PersonID
+			page string
+		}{{off.ID, say.off}, {roomtest.AnnID, say.frozen}} {
+			t.Run(lang+" "+string(who.id), func(t *testing.T) {
+				p.x = annAt
+				p.x.Person = who.id
+				b := h.browser()
+				b.Lang = lang
+				b.want(b.Post("/chat/open", "id", "abcdefgh"), http.StatusSeeOther)
+				a := &tab{browser: b}
+				a.open("/chat")
+				a.say(say.asks)
+				a.expect(say.sign)
+				g := b.Post("/signin", "csrf", b.Get("/chat").field("csrf"), "next", "/chat")
+				b.want(b.back(came(b.toProvider(g), "code", "c")), http.StatusForbidden, who.page, "(704) 296-3143")
+				b.want(b.Get("/chat"), http.StatusOK, say.told)
+			})
+		}
+	}
+}
+
 // TestSignInThatDoesNotComeAbout: each way of it, for the chat and for a page.
 // Nothing changes, people are told, and can go on.
 func TestSignInThatDoesNotComeAbout(t *testing.T) {

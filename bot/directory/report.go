@@ -13,7 +13,8 @@ import (
 // none, so its failures are borne after a few.
 func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
 	p, err := r.Source.TenantPolicy(ctx)
-	if asked := (*bot.WaitError)(nil); err != nil && (s.Failures < loudAfter-1 || errors.As(err, &asked) && asked.Asked && !tooLong(s, s.HeldAt) || ctx.Err() != nil) {
+	var refused *bot.RefusedError
+	if asked := (*bot.WaitError)(nil); err != nil && (s.Failures < loudAfter-1 && !errors.As(err, &refused) || errors.As(err, &asked) && asked.Asked && !tooLong(s, s.HeldAt) || ctx.Err() != nil) {
 		return nil, fmt.Errorf("read the tenant's policy: %w", err)
 	}
 	if err != nil {
@@ -36,6 +37,12 @@ func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error)
 // readReport reads a page of the report.
 func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error) {
 	page, next, err := r.Source.Registrations(ctx, s.Cursor)
+	if refused := (*bot.RefusedError)(nil); errors.As(err, &refused) && refused.NoLicence {
+		return func(tx bot.Tx, now *bot.SyncState) error { // what was known stays, and grows old
+			now.NoLicence, now.Warning = true, refused.Error()
+			return end(tx, bot.ReportReading, now, Merged{})
+		}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the report: %w", err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,6 +183,107 @@ func reportWithoutThePolicy(t *testing.T, policy error) {
 	if s := r.state(bot.ReportReading); s.Warning != "" {
 		t.Errorf("%+v", s)
 	}
+}
+
+// What only an operator can mend is known as that from its first failure, and
+// tried again; the policy is then gone without at once.
+func TestRefusedForGood(t *testing.T) {
+	src := newTenant(2)
+	r := newRig(t, t.TempDir()+"/bot.db", src)
+	storetest.Seed(t, r.db, bot.Person{ID: "a"})
+	src.report = []bot.Registration{line("a", "email")}
+	refused := func(what string) func(string) error {
+		return func(call string) error {
+			if strings.HasPrefix(call, what) {
+				return fmt.Errorf("asked: %w", &bot.RefusedError{Err: errTenant})
+			}
+			return nil
+		}
+	}
+	src.fail = refused("report")
+	r.begin(bot.ReportReading, directory.Order{})
+	for n := 1; ; n++ {
+		wait, err := r.Advance(t.Context(), bot.ReportReading)
+		if s := r.state(bot.ReportReading); err != nil {
+			if !errors.Is(err, errTenant) || !s.Hopeless || s.Failures != 1 || wait == 0 {
+				t.Errorf("%v, wait %s, %+v", err, wait, s)
+			}
+			r.now.pass(wait)
+			break
+		}
+		if n > 3 {
+			t.Fatal("nothing failed")
+		}
+	}
+	src.fail = nil
+	r.finish(bot.ReportReading)
+	if s := r.state(bot.ReportReading); s.Hopeless || s.Last.Rows != 1 {
+		t.Errorf("mended: %+v", s)
+	}
+
+	src.policy = &bot.RefusedError{Err: errTenant}
+	r.begin(bot.ReportReading, directory.Order{})
+	if wait, err := r.Advance(t.Context(), bot.ReportReading); err != nil || wait != 0 {
+		t.Errorf("without the policy: %v, wait %s", err, wait)
+	}
+	if s := r.state(bot.ReportReading); !strings.Contains(s.Warning, errTenant.Error()) {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An organisation without the licence has no report: the reading ends, what was
+// known stays, and the next one asks again.
+func TestReportWithoutALicence(t *testing.T) {
+	src := newTenant(2)
+	log := &lines{}
+	r := newRig(t, t.TempDir()+"/bot.db", src, func(d *directory.Deps) { d.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	storetest.Seed(t, r.db, bot.Person{ID: "a"}, bot.Person{ID: "b"})
+	src.report = []bot.Registration{line("a", "email"), line("b"), line("stranger")}
+	read := func() bot.SyncState {
+		t.Helper()
+		r.now.pass(time.Hour)
+		r.begin(bot.ReportReading, directory.Order{})
+		r.finish(bot.ReportReading)
+		return r.state(bot.ReportReading)
+	}
+	read()
+	if said := log.String(); !strings.Contains(said, `"the report was read"`) || !strings.Contains(said, "lines=3 on_people_here=2 not_in_it_any_more=0") || strings.Contains(said, "added=") {
+		t.Errorf("the log says\n%s", said)
+	}
+	src.fail = func(call string) error {
+		if strings.HasPrefix(call, "report") {
+			return &bot.RefusedError{Err: errTenant, NoLicence: true}
+		}
+		return nil
+	}
+	if s := read(); !s.NoLicence || s.Failures != 0 || s.Warning != errTenant.Error() || s.Running() {
+		t.Errorf("%+v", s)
+	}
+	if got := r.registrations("a", "b"); got != "a email, b " {
+		t.Errorf("what was known is %q now", got)
+	}
+	src.fail = nil
+	if s := read(); s.NoLicence || s.Warning != "" || s.Last.Rows != 2 {
+		t.Errorf("with a licence: %+v", s)
+	}
+}
+
+// lines is a log.
+type lines struct {
+	mu  sync.Mutex
+	buf strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 // inbox keeps what is raised.

@@ -117,6 +117,7 @@ func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Dur
 		now.Pages++
 		now.Step++
 		now.Holder, now.Failures, now.Error, now.ErrorAt, now.Due, now.AskedAt = "", 0, "", time.Time{}, time.Time{}, time.Time{}
+		now.Hopeless = false
 		err := store(tx, now)
 		after = *now
 		return err
@@ -149,13 +150,21 @@ func (r *Room) ended(ctx context.Context, reading bot.Reading, s *bot.SyncState)
 		return
 	}
 	last := s.Last
-	log := r.Log.With("reading", reading, "rows", last.Rows, "pages", last.Pages, "full", last.Full, "took", last.At.Sub(last.StartedAt))
+	log := r.Log.With("reading", reading, "pages", last.Pages, "took", last.At.Sub(last.StartedAt))
+	if reading == bot.PeopleReading {
+		log = log.With("rows", last.Rows, "full", last.Full)
+	}
 	switch {
+	case s.NoLicence:
+		log.Warn("there is no report to read", "why", s.Warning)
+		return
 	case last.Refused:
 		log.Error("the directory was read, and what it has was not taken", "why", s.Refused)
 	case last.Wrong > 0:
 		log.Warn("the directory was read; rows that cannot be taken are left out: see `latchkey people sync --dry-run`", "wrong", last.Wrong,
 			"added", last.Added, "changed", last.Changed, "off", last.Off)
+	case reading == bot.ReportReading:
+		log.Info("the report was read", "lines", s.Read, "on_people_here", last.Rows, "not_in_it_any_more", last.Off)
 	default:
 		log.Info("the directory was read", "added", last.Added, "changed", last.Changed, "off", last.Off)
 	}
@@ -272,6 +281,8 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 	var asked *bot.WaitError
 	asks := errors.As(cause, &asked) && asked.Asked
 	over := errors.Is(cause, bot.ErrStartAnew) && s.Cursor != ""
+	var refused *bot.RefusedError
+	hopeless := errors.As(cause, &refused)
 	err = r.update(ctx, reading, s, func(tx bot.Tx, now *bot.SyncState) error {
 		now.Holder = ""
 		wait = 0
@@ -299,6 +310,7 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 				wait = max(asked.After, soonest)
 			}
 			now.Failures++
+			now.Hopeless = hopeless
 			now.Error, now.ErrorAt = cause.Error(), tx.Now()
 		}
 		if now.Due = (time.Time{}); wait > 0 {
@@ -321,6 +333,8 @@ func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState
 	case asks:
 		log.Info("the directory asks to wait", "wait", wait, "why", asked.Err)
 		return wait, nil
+	case hopeless && s.Failures == 1:
+		log.Error("the directory refuses to be read, and will until that is mended; people stay as they are", "err", cause, "again_in", wait)
 	case s.Failures >= loudAfter:
 		log.Error("the directory cannot be read; people stay as they are", "err", cause, "failures", s.Failures, "again_in", wait)
 	default:

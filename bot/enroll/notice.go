@@ -383,7 +383,7 @@ func (r *Room) tellChat(ctx context.Context, j Notify, p *bot.Person, m *bot.Met
 		l.Lang = lang
 		what, when, where := r.told(l, p, m)
 		texts = append(texts, bot.Fact{Name: lang, Value: r.Phrases.Phrase(lang, key, "what", what, "when", when, "where", where,
-			"contact", r.Contact, "org", r.Org)})
+			"contact", r.Contact(r.Phrases, lang), "org", r.Org)})
 	}
 	return r.inbox.Accept(ctx, bot.Event{ID: "notice|" + j.ID, Channel: conv.Channel, Conversation: conv.ID, Kind: bot.Notice,
 		Signal: &bot.Signal{Name: name, Ref: j.ID, Facts: texts}})
@@ -487,11 +487,12 @@ func (r *Room) letter(j Notify, p *bot.Person, m *bot.Method, to string, link bo
 		}
 		way += ".operator"
 	}
+	contact := r.Contact(r.Phrases, j.Lang)
 	return bot.NoticeMessage{
 		ID: j.ID, To: to, Name: p.Name, Lang: j.Lang, Link: string(link), Button: say("notice.button"),
 		Subject: say(subject, "org", r.Org),
 		Body: say(body, "name", called(p), "what", what, "when", when, "channel", where,
-			"way", say(way, "link", string(link), "contact", r.Contact), "contact", r.Contact, "org", r.Org),
+			"way", say(way, "link", string(link), "contact", contact), "contact", contact, "org", r.Org),
 	}
 }
 

@@ -31,7 +31,7 @@ func TestWordsOfNotices(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			h := newHouse(t, enroll.ByPassword)
 			h.Enroll.Connect(h.Inbox)
-			h.Enroll.Org, h.Enroll.Contact, h.Enroll.Phone = "Riverbend Schools", "Technology Services, (555) 010-0199", "(555) 010-0199"
+			h.Enroll.Org, h.Enroll.Contact, h.Enroll.Phone = "Riverbend Schools", func(bot.Phrases, string) string { return "Technology Services, (555) 010-0199" }, "(555) 010-0199"
 			if err := h.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetPersonLang(roomtest.AnnID, lang) }); err != nil {
 				t.Fatal(err)
 			}

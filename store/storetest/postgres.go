@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,52 +140,71 @@ kill -${SIGNAL:-INT} $p; wait $p
 rm -rf "$DIR"`
 
 func startPostgres(fsync string) (dir string, err error) {
-	bin, err := findPostgres()
+	bin, dir, attr, err := makePostgres()
 	if err != nil {
 		return "", err
-	}
-	dir, err = os.MkdirTemp("/tmp", "storetest-pg-") // a short path: sockets allow 107 bytes
-	if err != nil {
-		return "", err
-	}
-	attr, err := asPostgres(dir)
-	if err != nil {
-		return "", err
-	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "bot", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-	initdb.Dir, initdb.SysProcAttr = dir, attr
-	if out, err := initdb.CombinedOutput(); err != nil {
-		os.RemoveAll(dir)
-		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	commit := "off"
 	if fsync == "on" {
 		commit = "on"
 	}
-	sh := exec.Command("/bin/sh", "-c", keeper, "keeper", filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=",
-		"-c", "fsync="+fsync, "-c", "synchronous_commit="+commit, "-c", "full_page_writes="+fsync, "-c", "max_connections=100",
-		"-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB")
+	_, _, err = keepPostgres(bin, dir, attr, keeper, "fsync="+fsync, "synchronous_commit="+commit, "full_page_writes="+fsync)
+	return dir, err // it stops with this process
+}
+
+// makePostgres makes the data of a server in a folder of its own.
+func makePostgres() (bin, dir string, attr *syscall.SysProcAttr, err error) {
+	if bin, err = findPostgres(); err != nil {
+		return "", "", nil, err
+	}
+	dir, err = os.MkdirTemp("/tmp", "storetest-pg-") // a short path: sockets allow 107 bytes
+	if err != nil {
+		return "", "", nil, err
+	}
+	if attr, err = asPostgres(dir); err != nil {
+		return "", "", nil, err
+	}
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "bot", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+	initdb.Dir, initdb.SysProcAttr = dir, attr
+	if out, err := initdb.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return "", "", nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	return bin, dir, attr, nil
+}
+
+// keepPostgres starts the server of a folder under a keeper and waits until it
+// answers. Closing in stops the server; ended is closed when the keeper has ended.
+func keepPostgres(bin, dir string, attr *syscall.SysProcAttr, keeper string, settings ...string) (in io.Closer, ended <-chan struct{}, err error) {
+	sh := exec.Command("/bin/sh", "-c", keeper, "keeper", filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-k", dir, "-c", "listen_addresses=",
+		"-c", "max_connections=100", "-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB")
+	for _, s := range settings {
+		sh.Args = append(sh.Args, "-c", s)
+	}
 	sh.Dir, sh.SysProcAttr = dir, attr
 	sh.Env = append(os.Environ(), "DIR="+dir)
-	if _, err := sh.StdinPipe(); err != nil { // stays open as long as this process
-		return "", err
+	if in, err = sh.StdinPipe(); err != nil {
+		return nil, nil, err
 	}
 	if err := sh.Start(); err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	go sh.Wait()
+	done := make(chan struct{})
+	go func() {
+		sh.Wait()
+		close(done)
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
 		c, err := pgx.Connect(ctx, "host="+dir+" user=bot dbname=postgres")
 		if err == nil {
-			return dir, c.Close(ctx)
+			return in, done, c.Close(ctx)
 		}
 		select {
 		case <-ctx.Done():
 			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			return "", fmt.Errorf("postgres does not answer: %w\n%s", err, log)
+			return nil, nil, fmt.Errorf("postgres does not answer: %w\n%s", err, log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -84,7 +84,7 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	t.Cleanup(func() { r.DB.Close() })
 	h := hasher{vault.NewPool(r.Policy)}
 	r.Enroll = enroll.New(enroll.Deps{Store: r.Store(r.DB), Policy: r.Policy, Vault: r.Ring, Hashes: h, Directory: directory{}, Phrases: Phrases{},
-		Notifier: r.Notifier, Org: "Contoso", Issuer: "Contoso SSPR", Contact: "(704) 296-3143", Domains: []string{"example.org", "example.edu"},
+		Notifier: r.Notifier, Org: "Contoso", Issuer: "Contoso SSPR", Contact: func(bot.Phrases, string) string { return "(704) 296-3143" }, Domains: []string{"example.org", "example.edu"},
 		Phone: "(704) 296-3143", Texts: r.Phones, AskDesk: AskDesk, AlertsTo: []string{"ops@example.org"}, AlertsLang: "en",
 		MayText: func(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) { return r.Verify.MayText(tx, p, e164) }})
 	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: Phrases{}, Issuer: "Contoso SSPR",

@@ -200,20 +200,21 @@ const (
 // troubles are faults on the way from the tenant to a person. With each, what the
 // person reads, and what the operator is told to do.
 var troubles = []struct {
-	what  string
-	late  time.Duration          // of the tenant's clock
-	first bool                   // it is there before anything was read; else all was well before
-	does  func(x *troubled)      //
-	sync  []string               // arguments of the command
-	until string                 // the command waits, and is stopped when it says this
-	code  int                    // of the command
-	says  []string               // the command
-	broke bool                   // the doctor finds something broken
-	finds []string               // the doctor, later
-	chat  []string               // what somebody with app and private mail reads
-	fine  bool                   // that may be that there is nothing to do
-	texts []string               // what somebody with texts reads
-	then  func(*troubled, *talk) // what more there is to say: one of the two in English, the other in Spanish
+	what     string
+	late     time.Duration          // of the tenant's clock
+	first    bool                   // it is there before anything was read; else all was well before
+	does     func(x *troubled)      //
+	sync     []string               // arguments of the command
+	until    string                 // the command waits, and is stopped when it says this
+	hopeless bool                   // the command ends at once, since only an operator can mend it
+	code     int                    // of the command
+	says     []string               // the command
+	broke    bool                   // the doctor finds something broken
+	finds    []string               // the doctor, later
+	chat     []string               // what somebody with app and private mail reads
+	fine     bool                   // that may be that there is nothing to do
+	texts    []string               // what somebody with texts reads
+	then     func(*troubled, *talk) // what more there is to say: one of the two in English, the other in Spanish
 }{
 	{what: "asked to wait, with a time", does: func(x *troubled) {
 		x.tenant.Fail(entratest.Fault{Kind: entratest.Throttle, Path: "/users/delta", Times: 1, After: time.Second})
@@ -239,16 +240,16 @@ var troubles = []struct {
 	}, sync: []string{"--report"}, until: "cannot be read", code: exitError, says: []string{"the answer is not what Graph sends"}, broke: true, finds: []string{"BROKEN   report: "}, chat: []string{knownFine}, fine: true},
 	{what: "it leads elsewhere", does: func(x *troubled) {
 		x.tenant.Fail(entratest.Fault{Kind: entratest.Redirect, Path: "/reports/"})
-	}, sync: []string{"--report"}, until: "cannot be read", code: exitError, says: []string{"this is a redirect, and none is followed; check entra.graph_url"}, broke: true, finds: []string{"BROKEN   report: ", "check entra.graph_url"}, chat: []string{knownFine}, fine: true},
+	}, sync: []string{"--report"}, code: exitError, hopeless: true, says: []string{"this is a redirect, and none is followed; check entra.graph_url"}, broke: true, finds: []string{"BROKEN   report: ", "check entra.graph_url"}, chat: []string{knownFine}, fine: true},
 
 	{what: "the permission for the report is missing", first: true, does: func(x *troubled) { x.without("AuditLog.Read.All") },
-		sync: []string{"--report"}, until: "cannot be read", code: exitError, says: []string{"lacks the application permission AuditLog.Read.All", "added "},
+		sync: []string{"--report"}, code: exitError, hopeless: true, says: []string{"lacks the application permission AuditLog.Read.All", "added "},
 		broke: true, finds: []string{"BROKEN   report: ", "lacks the application permission AuditLog.Read.All", "grant admin consent"}, chat: []string{unknownSaid}},
 	{what: "the permission for the report is taken away", does: func(x *troubled) { x.without("AuditLog.Read.All"); x.tenant.Revoke() },
-		sync: []string{"--report"}, until: "cannot be read", code: exitError, says: []string{"lacks the application permission AuditLog.Read.All"},
+		sync: []string{"--report"}, code: exitError, hopeless: true, says: []string{"lacks the application permission AuditLog.Read.All"},
 		broke: true, finds: []string{"BROKEN   report: ", "grant admin consent"}, chat: []string{knownFine}, fine: true},
 	{what: "the permission for people is missing", does: func(x *troubled) { x.without("User.Read.All") },
-		sync: []string{"--full"}, until: "cannot be read", code: exitError, says: []string{"lacks the application permission User.Read.All"},
+		sync: []string{"--full"}, code: exitError, hopeless: true, says: []string{"lacks the application permission User.Read.All"},
 		broke: true, finds: []string{"BROKEN   people: ", "lacks the application permission User.Read.All"}, chat: []string{knownFine}, fine: true},
 	{what: "the policy cannot be read", first: true, does: func(x *troubled) { x.without("Policy.Read.AuthenticationMethod") },
 		sync: []string{"--report"}, says: []string{"the report: not read: the tenant's policy: ", "lacks the application permission Policy.Read.AuthenticationMethod", "the report: "},
@@ -269,15 +270,20 @@ var troubles = []struct {
 		}},
 	{what: "a restricted unit forbids it", first: true, does: func(x *troubled) {
 		x.tenant.Fail(entratest.Fault{Kind: entratest.Denied, Path: "/reports/"})
-	}, sync: []string{"--report"}, until: "cannot be read", code: exitError, says: []string{"the token has the permission, so something else forbids it"}, broke: true,
+	}, sync: []string{"--report"}, code: exitError, hopeless: true, says: []string{"the token has the permission, so something else forbids it"}, broke: true,
 		finds: []string{"BROKEN   report: ", "a restricted management administrative unit, or a Conditional Access policy for workload identities"}, chat: []string{unknownSaid}},
 	{what: "no licence", first: true, does: func(x *troubled) {
 		x.tenant.Fail(entratest.Fault{Kind: entratest.Unlicensed, Path: "/reports/"})
-	}, sync: []string{"--report"}, until: "cannot be read", code: exitError, says: []string{"the tenant has no Microsoft Entra ID P1 or P2 licence"}, broke: true,
-		finds: []string{"BROKEN   report: ", "no Microsoft Entra ID P1 or P2 licence"}, chat: []string{unknownSaid}},
+	}, sync: []string{"--report"}, says: []string{"added ", "this tenant has no Microsoft Entra ID P1 or P2 licence", "Or go without: people still ask in the chat"},
+		finds: []string{"look     report: this tenant has no Microsoft Entra ID P1 or P2 licence", "Either get the licence (Microsoft 365 A3, E3, Business Premium", "look     report: there is none without a Microsoft Entra ID P1 or P2 licence"},
+		chat:  []string{unknownSaid}},
+	{what: "a licence that has ended", does: func(x *troubled) {
+		x.tenant.Fail(entratest.Fault{Kind: entratest.Unlicensed, Path: "/reports/"})
+	}, sync: []string{"--report"}, says: []string{"this tenant has no Microsoft Entra ID P1 or P2 licence"},
+		finds: []string{"look     report: there is none without"}, chat: []string{knownFine}, fine: true},
 	{what: "the token is over", does: func(x *troubled) { x.tenant.Revoke() }, sync: []string{"--full", "--report"}, says: []string{"changed 0", "the report: "}, finds: []string{"good     sign-in of the app"}, chat: []string{knownFine}, fine: true},
 	{what: "the credential has ended", does: func(x *troubled) { x.tenant.SetSecrets("another one") },
-		until: "cannot be read", code: exitError, says: []string{"AADSTS7000215: the client secret is wrong"}, broke: true, finds: []string{"BROKEN   sign-in of the app: http://127.0.0.1:", "the client secret is wrong; copy its value (not its id) from Certificates & secrets", "compare tenant, client_id and credential with the app registration"}, chat: []string{knownFine}, fine: true},
+		code: exitError, hopeless: true, says: []string{"AADSTS7000215: the client secret is wrong"}, broke: true, finds: []string{"BROKEN   sign-in of the app: http://127.0.0.1:", "the client secret is wrong; copy its value (not its id) from Certificates & secrets", "compare tenant, client_id and credential with the app registration"}, chat: []string{knownFine}, fine: true},
 	{what: "a clock that is ten minutes off", late: 10 * time.Minute, does: func(*troubled) {}, sync: []string{"--report"}, says: []string{"the report: "}, broke: true,
 		finds: []string{"BROKEN   clock: 10m", "set this machine's clock"}, chat: []string{knownFine}, fine: true},
 
@@ -373,6 +379,9 @@ func TestEveryFaultOnTheWay(t *testing.T) {
 				t.Errorf("people sync: exit %d, want %d\n%s", code, c.code, said)
 			}
 			all("people sync", said, c.says)
+			if c.hopeless && strings.Contains(said, "again at") {
+				t.Errorf("what only an operator can mend is tried again:\n%s", said)
+			}
 			code, out, errs := command(t, x.env, "doctor", "--config", x.cfg)
 			if (code != exitOK) != c.broke {
 				t.Errorf("doctor: exit %d\n%s%s", code, out, errs)

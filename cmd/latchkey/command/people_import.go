@@ -312,7 +312,7 @@ func (l *listFile) sayImport(s std, first csv.Report, rep store.ImportReport, o 
 	if rep.Erased > 0 {
 		fmt.Fprintf(s.err, "%s: %s left out: erased people (latchkey people erase)\n", l.name, textfmt.Rows(rep.Erased))
 	}
-	sayChanges(s.out, rep, o.disable, first.Bad > 0)
+	sayChanges(s.out, rep, "of no known kind (taken as staff)", o.disable, first.Bad > 0)
 	refuse := func(why string) error {
 		fmt.Fprintf(s.err, "latchkey: %s: %s\n", l.name, textfmt.Printable(why))
 		return codeError(exitError)
@@ -367,14 +367,15 @@ func (l *listFile) sayProblems(w io.Writer, first csv.Report, rep store.ImportRe
 	return first.Bad + rep.Bad
 }
 
-// sayChanges lists the changes by kind, with examples.
-func sayChanges(w io.Writer, rep store.ImportReport, disable, incomplete bool) {
+// sayChanges lists the changes by kind, with examples. Accounts whose kind was
+// not told are called unkind.
+func sayChanges(w io.Writer, rep store.ImportReport, unkind string, disable, incomplete bool) {
 	accounts := func(format string, n map[bot.PersonKind]int) {
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(n)) {
 			name := string(k)
 			if k == "" {
-				name = "of no known kind (taken as staff)"
+				name = unkind
 			}
 			parts = append(parts, fmt.Sprintf("%d %s", n[k], name))
 		}

@@ -137,7 +137,7 @@ func (r *syncRun) preview(ctx context.Context) error {
 	for _, p := range rep.Problems {
 		fmt.Fprintf(r.s.err, "%s\n", textfmt.Printable(fmt.Sprintf("%s: %s", p.ID, p.Text)))
 	}
-	sayChanges(r.s.out, rep, true, false)
+	sayChanges(r.s.out, rep, "members, taken as staff", true, false)
 	if rep.Refused != "" {
 		fmt.Fprintf(r.s.err, "latchkey: the directory: %s; a sync would change nobody\n", textfmt.Printable(rep.Refused))
 		return codeError(exitError)
@@ -159,6 +159,9 @@ func (r *syncRun) report(ctx context.Context) error {
 	}
 	if state.Warning != "" {
 		fmt.Fprintf(r.s.err, "the report: not read: %s\n", textfmt.Printable(state.Warning))
+	}
+	if state.NoLicence {
+		return nil
 	}
 	if last.Refused {
 		fmt.Fprintf(r.s.err, "latchkey: the report: %s\n", textfmt.Printable(state.Refused))
@@ -210,12 +213,12 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 		if err == nil {
 			show.say(program.SyncProgress(state, r.h.DB.Now()))
 			old = min(old, state.Failures)
-			if state.Failures > failures {
+			if state.Failures > failures && !state.Hopeless {
 				show.end()
 				fmt.Fprintf(r.s.err, "page %d cannot be read: %s; again at %s\n", state.Pages+1, textfmt.Printable(state.Error), state.Due.Local().Format("15:04:05"))
 			}
 			failures = state.Failures
-			if n := failures - old; n >= program.SyncFailures || n > 0 && state.Due.Sub(r.h.DB.Now()) > syncPatience {
+			if n := failures - old; n >= program.SyncFailures || n > 0 && (state.Hopeless || state.Due.Sub(r.h.DB.Now()) > syncPatience) {
 				return nil, fmt.Errorf("the directory cannot be read: %s; people stay as they are. When that is mended, run the same command again; the service tries it by itself", textfmt.Printable(state.Error))
 			}
 			restarts = min(restarts, state.Restarts)

@@ -146,6 +146,9 @@ func TestPeopleSync(t *testing.T) {
 			if !running {
 				code, out, errs := syncPeople(t, cfg, "--dry-run")
 				want("dry run", code, out, errs, exitOK, "would add 50", "p00  Name of p00", "nobody was changed (--dry-run)", "would change (nothing is stored)")
+				if strings.Contains(out, "no known kind") {
+					t.Errorf("dry run: members of the directory are strangers to it:\n%s", out)
+				}
 				if _, out, _ := command(t, secretEnv, "people", "list", "--config", cfg); out != "" {
 					t.Errorf("a dry run stored people: %s", out)
 				}

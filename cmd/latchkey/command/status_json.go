@@ -33,7 +33,7 @@ func (r *readinessReport) writeJSON(ctx context.Context, w io.Writer, list bool)
 	head := map[string]any{
 		"asOfDay": readiness.Ends.Format(time.DateOnly), "daysLeft": r.daysLeft(), "organisation": r.org, "school": r.only.school, "department": r.only.department,
 		"settings": map[string]any{"methodsNeeded": r.entra.Needed, "smsProvider": r.entra.SMS, "voiceProvider": r.entra.Voice},
-		"report": map[string]any{"asOf": r.tally.Newest, "oldest": r.tally.Oldest, "readAt": r.tally.ReadAt,
+		"report": map[string]any{"noLicence": r.unlicensed, "asOf": r.tally.Newest, "oldest": r.tally.Oldest, "readAt": r.tally.ReadAt,
 			"ageHours": int(r.now.Sub(r.tally.Newest).Hours())},
 		"policy": r.pol, "all": r.tally.All, "schools": readiness.Units(r.tally.Schools), "departments": readiness.Units(r.tally.Departments),
 		"trend": r.trend, "microsoftByItself": readiness.Nudging(r.pol, &r.tally.All), "advice": readiness.Advice(r.pol, &r.tally.All),

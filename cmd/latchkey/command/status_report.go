@@ -27,7 +27,9 @@ type readinessReport struct {
 	now   time.Time
 	pol   *bot.TenantPolicy // nil: never read
 	tally *readiness.Tally
-	only  only
+	// unlicensed says that the tenant may not have the report.
+	unlicensed bool
+	only       only
 
 	unreported string // what to do where the report has nobody of the people here
 	synced     bool   // people come from the directory, and not from lists alone
@@ -117,6 +119,9 @@ func (r *readinessReport) read(ctx context.Context) (err error) {
 	}
 	if r.tally.All.People == 0 {
 		return errors.New("nobody is on the staff list; read it with `latchkey people sync`, or import one with `latchkey people import FILE.csv`")
+	}
+	if err := r.lookAtLicence(ctx); err != nil {
+		return err
 	}
 	if r.tally.Newest.IsZero() && r.only != (only{}) {
 		return fmt.Errorf("the report has none of the people in%s, so nothing is known of them; `latchkey status entra` has all others", strings.TrimPrefix(r.only.String(), ","))
@@ -209,12 +214,26 @@ func (r *readinessReport) reported(ctx context.Context) (n int, read bool, err e
 	return n, read, err
 }
 
+// unlicensedText says why there is no report.
+const unlicensedText = "this tenant has no Microsoft Entra ID P1 or P2 licence, so Microsoft gives no report of sign-in methods"
+
+// lookAtLicence finds out whether the tenant may have the report.
+func (r *readinessReport) lookAtLicence(ctx context.Context) error {
+	return r.db.View(ctx, func(tx bot.Tx) error {
+		s, err := tx.SyncState(bot.ReportReading)
+		r.unlicensed = s.NoLicence
+		return err
+	})
+}
+
 // unread says what to do where nothing is known of anybody.
 func (r *readinessReport) unread(ctx context.Context) error {
 	n, read, err := r.reported(ctx)
 	switch {
 	case err != nil:
 		return err
+	case r.unlicensed:
+		return errors.New("nothing is known of anybody yet: " + unlicensedText + ". Until there is a licence, people find out in the chat: they ask whether they will still get in, and \"look again\" reads their own page; `latchkey doctor` says more")
 	case read && n == 0:
 		return fmt.Errorf("the report of sign-in methods (Microsoft Entra) was read and has nobody of the people here, so nothing can be told: %s; `latchkey doctor` looks at the rest", r.unreported)
 	}

@@ -338,6 +338,10 @@ func (r *readinessReport) explained(p *bot.Person, v *readiness.Verdict) string 
 	case readiness.FromPage:
 		paragraph(&b, "", "Methods from the person's own page at Microsoft, read "+r.stamp(v.AsOf)+". It is newer than the report.")
 	default:
+		if r.unlicensed {
+			paragraph(&b, "", "Nothing is known of this person yet: "+unlicensedText+". \"Look again\" in the chat reads the person's own page.")
+			break
+		}
 		paragraph(&b, "", "Microsoft's report does not have this person. It leaves out accounts that are disabled or deleted, so this does not mean that nothing is registered. A new account may take 36 hours. Read again: latchkey people sync --report")
 	}
 	paragraph(&b, "", r.policyText())
@@ -400,6 +404,9 @@ func (r *readinessReport) side(b *strings.Builder, title, flag string, s *readin
 // ageText says how old the report is.
 func (r *readinessReport) ageText() string {
 	t := r.tally
+	if r.unlicensed {
+		return "What is said here rests on people's own pages at Microsoft, which they had read with \"look again\", and on what was known before: " + unlicensedText + ". The newest is of " + r.stamp(t.Newest) + ". Of all others nothing is known."
+	}
 	s := "Microsoft's report is of " + r.stamp(t.Newest) + "; it may be up to 36 hours behind."
 	if t.Newest.Sub(t.Oldest) > time.Hour {
 		s += " Of some people the last word is of " + r.stamp(t.Oldest) + "."

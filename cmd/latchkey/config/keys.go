@@ -59,7 +59,7 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Org.Address }, bad: shorterThan(300)},
 		{Path: "org.help_phone", Kind: "text", Doc: "Phone number of the help desk, as people should dial it.", Example: "(555) 555-0100", required: true,
 			at: func(c *Config) any { return &c.Org.HelpPhone }, bad: shorterThan(60)},
-		{Path: "org.help_hours", Kind: "text", Doc: "When the help desk answers.", Example: "Monday to Friday, 7:30 to 16:30", required: true,
+		{Path: "org.help_hours", Kind: "text", Doc: "When the help desk answers. Days and times, in English or Spanish words, are told in the words of each language.", Example: "Monday to Friday, 7:30 to 16:30", required: true,
 			at: func(c *Config) any { return &c.Org.HelpHours }, bad: shorterThan(120)},
 		{Path: "org.help_email", Kind: "address", Doc: "Mail address of the help desk.", Example: "helpdesk@example.org",
 			at: func(c *Config) any { return &c.Org.HelpEmail }, bad: badMail},

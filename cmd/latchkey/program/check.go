@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"latchkey/adapters/dial"
+	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -57,6 +58,9 @@ func Notes(cfg *config.Config) []string {
 		case cfg.Directory == "entra":
 			notes = append(notes, fmt.Sprintf("entra.second_factor is %s: it counts as a second factor on your word that a Conditional Access policy requires multifactor authentication every time for this authentication context; Entra hands the context out without a policy, too", s))
 		}
+	}
+	if !bot.HoursUnderstood(cfg.Org.HelpHours) {
+		notes = append(notes, `org.help_hours stands in sentences of every language as it is written; days and times such as "Monday to Friday, 8 am to 5 pm" are put into the words of each`)
 	}
 	if name := issuer(cfg); cfg.Org.AppName == "" && name != cfg.Org.Name {
 		notes = append(notes, fmt.Sprintf("org.name is too long for the QR code of an authenticator app, which will show %q: set org.app_name to what people should see there", name))

@@ -36,6 +36,9 @@ func (p *Program) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err er
 			command, refused = "`latchkey people sync --report`", "see what has become of the report; if that is meant, `latchkey people sync --report --yes` takes it"
 		}
 		switch last := s.Last; {
+		case s.NoLicence: // "report" of Entra has the rest
+			f.State, f.Text = bot.Doubtful, "there is none without a Microsoft Entra ID P1 or P2 licence; it is asked for again every "+x.every.String()
+			f.Fix = "see \"report\" above for the two ways out; `latchkey status entra` says what the verdicts rest on meanwhile"
 		case s.Failures > 0 && !s.AskedAt.IsZero() && !asksToWait(s):
 			f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("the directory has asked to wait since %s and gives nothing: %s", textfmt.When(s.AskedAt), s.Error), "look at Microsoft's service health; it is tried again at "+textfmt.When(s.Due)
 		case s.Refused != "":
@@ -43,10 +46,10 @@ func (p *Program) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err er
 		case asksToWait(s) && s.Due.After(now):
 			f.Text, f.Fix = "the directory asks to wait until "+textfmt.When(s.Due), "it is tried again then"
 			if s.Failures > 0 {
-				f.State, f.Text = failedState(s.Failures), fmt.Sprintf("%s; before that it could not be read, tried %s: %s", f.Text, textfmt.Times(s.Failures), s.Error)
+				f.State, f.Text = failedState(s), fmt.Sprintf("%s; before that it could not be read, tried %s: %s", f.Text, textfmt.Times(s.Failures), s.Error)
 			}
 		case s.Failures > 0:
-			f.State, f.Text, f.Fix = failedState(s.Failures), fmt.Sprintf("cannot be read, tried %s: %s", textfmt.Times(s.Failures), s.Error), "it is tried again at "+textfmt.When(s.Due)+"; once it is mended, "+command+" does so at once"
+			f.State, f.Text, f.Fix = failedState(s), fmt.Sprintf("cannot be read, tried %s: %s", textfmt.Times(s.Failures), s.Error), "it is tried again at "+textfmt.When(s.Due)+"; once it is mended, "+command+" does so at once"
 		case s.Running() && s.Restarts > 1:
 			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("the directory asked %d times to begin anew", s.Restarts), "see whether something between this machine and entra.graph_url changes addresses or answers"
 		case s.Warning != "":
@@ -75,9 +78,9 @@ func (p *Program) Unreported() string {
 	return "the ids of the staff list must be Entra's object ids, in lower case: set directory.kind to entra, or import a list that has them (column objectId), then run `latchkey people sync --report`"
 }
 
-// failedState is what so many failures in a row are.
-func failedState(failures int) bot.FindingState {
-	if failures >= SyncFailures {
+// failedState is what the failures in a row are.
+func failedState(s bot.SyncState) bot.FindingState {
+	if s.Failures >= SyncFailures || s.Hopeless {
 		return bot.Broken
 	}
 	return bot.Doubtful

@@ -10,6 +10,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/verify"
 	"latchkey/cmd/latchkey/config"
+	"latchkey/flows"
 )
 
 // securityInfo is Microsoft's page where people add methods ("My Sign-Ins,
@@ -37,6 +38,7 @@ func Facts(cfg *config.Config) map[string]string {
 func factList(cfg *config.Config) []bot.Fact {
 	m := Facts(cfg)
 	m["desk_phone"], m["issuer"] = m["help_phone"], issuer(cfg)
+	delete(m, flows.HoursFact) // phrases have it in their own words
 	var list []bot.Fact
 	for k := range maps.Keys(m) {
 		list = append(list, bot.Fact{Name: k, Value: m[k]})
@@ -57,14 +59,16 @@ func issuer(cfg *config.Config) string {
 	return verify.AppName(cmp.Or(cfg.Org.AppName, cfg.Org.Name))
 }
 
-// contact is one line that says how to reach the help desk.
-func contact(cfg *config.Config) string {
-	parts := []string{cfg.Org.Department, cfg.Org.HelpPhone, cfg.Org.HelpHours, cfg.Org.HelpEmail}
-	var have []string
-	for _, p := range parts {
-		if p != "" {
-			have = append(have, p)
+// contact is one line in a language that says how to reach the help desk.
+func contact(cfg *config.Config) func(bot.Phrases, string) string {
+	o := cfg.Org
+	return func(ps bot.Phrases, lang string) string {
+		var have []string
+		for _, p := range []string{o.Department, o.HelpPhone, bot.Hours(ps, lang, o.HelpHours), o.HelpEmail} {
+			if p != "" {
+				have = append(have, p)
+			}
 		}
+		return strings.Join(have, ", ")
 	}
-	return strings.Join(have, ", ")
 }
