@@ -166,7 +166,7 @@ func TestStoppedPostgresIsKnownAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Stop()
-	if err := db.View(t.Context(), func(tx bot.Tx) error { _, err := tx.Requests(1); return err }); err == nil {
+	if err := db.View(t.Context(), func(tx bot.Tx) error { _, err := tx.Tickets(1); return err }); err == nil {
 		t.Fatal("read from a server that is stopped")
 	}
 	var no *store.WriteError

@@ -31,13 +31,13 @@ type Deps struct {
 	Directory bot.Directory
 	Phrases   bot.Phrases
 	Notifier  bot.Notifier
-	Org       string   // the organisation, as people call it
-	Issuer    string   // the same for authenticator apps, without a colon
+	Org       string // the organisation, as people call it
+	Issuer    string // the same for authenticator apps, without a colon
 	// Contact is one line in a language: how to reach the help desk, for notices.
 	Contact func(ps bot.Phrases, lang string) string
-	Phone     string   // the help desk's number, for texts
-	Domains   []string // the organisation's mail domains; the first completes short user names
-	SignIn    string   // how people sign in: ByPassword (also when empty), ByPage or ByNobody
+	Phone   string   // the help desk's number, for texts
+	Domains []string // the organisation's mail domains; the first completes short user names
+	SignIn  string   // how people sign in: ByPassword (also when empty), ByPage or ByNobody
 	// Anonymous is the channel whose accounts stand for nobody until somebody
 	// signs in: the web chat. Empty: none.
 	Anonymous bot.ChannelID
