@@ -562,4 +562,11 @@ func (a *Adapter) beAgent(w http.ResponseWriter, r *http.Request) {
 }
 
 // AgentUser is the user of the web chat that one of the demo's agents is.
-func AgentUser(username string) string { return "agent-" + username }
+func AgentUser(username string) string { return agentUser + username }
+
+const agentUser = "agent-"
+
+// forDesk reports whether a session is one of the demo's agents, which has no chat.
+func (a *Adapter) forDesk(s *bot.WebSession) bool {
+	return a.o.Device != nil && strings.HasPrefix(s.User, agentUser)
+}

@@ -25,6 +25,7 @@ func TestWeb(t *testing.T) {
 		{"demo", webDemo},
 		{"states", webDemoStates},
 		{"plain", webDemoPlain},
+		{"desk", webDesk},
 		{"serve", webServe},
 		{"secure", webSecure},
 		{"keys", webKeys},

@@ -487,6 +487,7 @@ func demoGallery(p *premises) *gallery {
 		door{pattern: "POST /demo/scan", method: "POST", path: "/demo/scan", stages: []string{"picture", "password"}, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil}
 		}})
+	f.doors = append(f.doors, doorsOfDesk(f)...)
 	f.goesOn = func() {
 		p.Helper()
 		atPassword.get("/chat")
@@ -501,6 +502,30 @@ func demoGallery(p *premises) *gallery {
 		p.guest().enrolls("grace", "(201) 555-0178", "grace.box@mailbox.example")
 	}
 	return f
+}
+
+// doorsOfDesk are those of the demo's desk, with a crowd of browsers that are
+// Maria's, and one ticket.
+func doorsOfDesk(f *gallery) []door {
+	f.Helper()
+	ticket := f.stuck()
+	st := &stage{cookie: "agent"}
+	for range crowd {
+		st.tokens = append(st.tokens, f.agent("maria"))
+	}
+	f.stages["desk"] = st
+	read := func(pattern, path string) door {
+		return door{pattern: "GET " + pattern, method: "GET", path: path, stages: []string{"", "desk"}, query: asked}
+	}
+	events := read("/desk/events", "/desk/events")
+	events.streams = true
+	return []door{
+		read("/desk", "/desk"), events, read("/desk/t/{ticket}", "/desk/t/"+ticket),
+		{pattern: "POST /desk/t/{ticket}/{do}", method: "POST", path: "/desk/t/" + ticket + "/note", stages: []string{"desk"}, session: true, id: true, csrf: true, fields: func(*stage) url.Values {
+			return url.Values{"csrf": nil, "id": nil, "rev": {"1"}, "text": {"a note"}, "lang": {"en"}}
+		}},
+		{pattern: "POST /demo/agent", method: "POST", path: "/demo/agent", stages: []string{"desk"}, fields: func(*stage) url.Values { return url.Values{"who": {"maria"}} }},
+	}
 }
 
 // serveGallery is the service with people at its doors.
