@@ -175,7 +175,7 @@ type deskFrame struct {
 	Title    string // of the page: with how many wait
 	Me       string
 	Demo     bool
-	Agents   []Pretend // the demo's
+	Agents   []Pretend // the demo's other ones
 	CSRF     string
 	Lang     string
 	Watching string // the ticket, or empty
@@ -185,7 +185,8 @@ type deskFrame struct {
 func (deskFrame) ID() string { return newID() }
 
 func (a *Adapter) deskFrame(st *seat) deskFrame {
-	return deskFrame{Me: bot.Harmless(st.DeskSeat.Name), Demo: a.o.Device != nil, Agents: a.o.Agents, CSRF: a.csrf(st.token), Lang: st.lang}
+	others := slices.DeleteFunc(slices.Clone(a.o.Agents), func(p Pretend) bool { return AgentUser(p.Username) == st.User })
+	return deskFrame{Me: bot.Harmless(st.DeskSeat.Name), Demo: a.o.Device != nil, Agents: others, CSRF: a.csrf(st.token), Lang: st.lang}
 }
 
 // A deskRow is a ticket in the queue, in words.

@@ -62,6 +62,40 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	a.both("solved")
 }
 
+// webDeskPlain is an agent whose browser runs no script, narrow and in Spanish.
+func webDeskPlain(t *testing.T, b *browsertest.Browser) {
+	d := startDemo(t)
+	v := visit(t, b, browsertest.Desktop, d.address)
+	v.hears("I am Latchkey")
+	v.says("human")
+	v.hears("Who are you")
+	v.says("Ann Lee, 555 0100")
+	v.hears("You are number 1 in the queue")
+	look := browsertest.Narrow
+	look.NoScript, look.Language = true, "es-MX"
+	a := visit(t, b, look, d.address)
+	a.name = "desk-plain"
+	a.Leaves(func() { a.Press("Ser agente de la mesa de ayuda") })
+	a.Sees("Usted es Maria Soto", "Sin iniciar sesión", "Mirar otra vez")
+	a.state("queue")
+	a.Leaves(func() { a.FollowLike("Sin iniciar sesión") })
+	a.Sees("Ann Lee, 555 0100")
+	a.Leaves(func() { a.Press("Tomar") })
+	v.hears("Maria, help desk, is here now")
+	a.Fill("Su línea para Sin iniciar sesión", "Buenos días")
+	a.Leaves(func() { a.Press("Enviar") })
+	v.hears("Buenos días")
+	v.says("Hello Maria")
+	a.Wait("the person's line", func() bool {
+		a.Leaves(func() { a.Follow("Mirar otra vez") })
+		return strings.Contains(a.Text(), "Hello Maria")
+	})
+	a.state("ticket")
+	a.Leaves(func() { a.Press("Resolver") })
+	a.Sees("Resuelta.")
+	v.hears("How was the help?")
+}
+
 // both looks at the page as it is, on a desktop and on a narrow screen.
 func (v *visitor) both(name string) {
 	v.t.Helper()

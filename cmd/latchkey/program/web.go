@@ -39,14 +39,14 @@ func ConnectWeb(prog *Program) error {
 	switch {
 	case !c.Desk.Enabled || !c.Web.Enabled:
 	case o.Device != nil:
-		o.Desk = deskPages{h}
+		o.Desk = deskPages{prog}
 		for _, p := range demo.Agents() {
 			o.Agents = append(o.Agents, web.Pretend{Username: p.Username, Name: p.Name})
 		}
 	case o.Provider != nil && o.Second:
-		o.Desk = deskPages{h}
+		o.Desk = deskPages{prog}
 	default:
-		h.Log.Warn("there is no desk in the browser: agents come in with a second factor only; set directory.kind to oidc or entra, and second_factor beside it")
+		prog.Log.Warn("there is no desk in the browser: agents come in with a second factor only; set directory.kind to oidc or entra, and second_factor beside it")
 	}
 	for _, p := range c.HTTP.Proxies {
 		network, err := netip.ParsePrefix(p)

@@ -163,7 +163,7 @@ func (f *gallery) every() {
 }
 
 // other are the routes of the program beside the pages: those of other adapters,
-// and what serve.go registers itself.
+// and what http.go registers itself.
 func (f *gallery) other() (patterns []string) {
 	f.Helper()
 	for _, p := range f.Connections.pages {
@@ -171,7 +171,7 @@ func (f *gallery) other() (patterns []string) {
 			patterns = append(patterns, p.path)
 		}
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), "serve.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "http.go", nil, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func (f *gallery) other() (patterns []string) {
 		return true
 	})
 	if own != 3 {
-		f.Errorf("serve.go registers %d routes itself, the test knows of 3", own)
+		f.Errorf("http.go registers %d routes itself, the test knows of 3", own)
 	}
 	return patterns
 }
@@ -1732,6 +1732,8 @@ func (f *gallery) sends(d *door, from sender, r *rand.Rand) bool {
 	}
 	if !from.taken {
 		f.judge(0, s, resp, body, 0)
+	} else if d.path == "/chat/leave" { // nobody is there any more
+		s.stage.tokens = slices.DeleteFunc(s.stage.tokens, func(token string) bool { return token == s.token })
 	}
 	return true
 }
