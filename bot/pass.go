@@ -85,6 +85,10 @@ type WebSession struct {
 	// for is done, and after a short idle time (policy: SharedIdle).
 	Shared  bool      `json:"sh,omitempty"`
 	Started time.Time `json:"s"`
+	// Second is when the person signed in here with a second factor, and Desk when
+	// they last did something at the help desk; zero: never.
+	Second time.Time `json:"f2,omitzero"`
+	Desk   time.Time `json:"d,omitzero"`
 }
 
 // A SignInState is a sign-in under way at an identity provider.

@@ -1425,3 +1425,31 @@ func (t *turn) finish() {
 	m.Lang = t.s.Lang
 	t.out.Retract = t.out.Retract && (m.Fleeting || !t.fleeting())
 }
+
+// Title names a step for the help desk: its flow's title, and the beginning of
+// what it says. Empty when there is no such flow.
+func (e *Set) Title(flow, step, lang string) string {
+	fl := e.flows[flow]
+	if fl == nil {
+		return ""
+	}
+	li := e.lang(lang)
+	title, st := fl.Title.Source(li), fl.Steps[step]
+	if st == nil {
+		return title
+	}
+	for _, t := range []*Text{&st.Short, &st.Title, &st.Text} {
+		if t.Empty() {
+			continue
+		}
+		said, _, _ := strings.Cut(strings.TrimSpace(t.Source(li)), "\n")
+		if words := strings.Fields(said); len(words) > titleWords {
+			said = strings.Join(words[:titleWords], " ") + " …"
+		}
+		return title + ": " + said
+	}
+	return title
+}
+
+// titleWords is how much of what a step says stands in its title.
+const titleWords = 10

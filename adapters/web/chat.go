@@ -171,7 +171,7 @@ func nextOf(r *http.Request) string {
 	switch {
 	case framed(r):
 		return embedPath
-	case next == "/":
+	case next == "/", next == deskPath:
 		return next
 	}
 	return chatPath

@@ -71,7 +71,10 @@ func (a *Adapter) demoPage(w http.ResponseWriter, r *http.Request) {
 	if told := r.URL.Query().Get("told"); slices.Contains(scanWords, told) {
 		phone.Told = told
 	}
-	a.page(w, http.StatusOK, "demo", chat.Lang, a.words.in(chat.Lang)("demo.title"), struct{ Chat, Phone any }{chat, phone}, "chat", "demo")
+	a.page(w, http.StatusOK, "demo", chat.Lang, a.words.in(chat.Lang)("demo.title"), struct {
+		Chat, Phone any
+		Agents      []Pretend
+	}{chat, phone, a.o.Agents}, "chat", "demo")
 }
 
 // phonePage is the phone alone, for the script, which asks when the stream of

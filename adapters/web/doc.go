@@ -3,14 +3,15 @@
 // It is in charge of HTTP: pages, cookies, forms, server-sent events, limits
 // per address, and what a browser may do with a page. It shows the web chat
 // (chat*.go), the one-time pages for what must not stand in any chat
-// (private*.go), the sign-in at an identity provider (signin*.go) and, in the
-// demo only, the pretend phone beside the chat (demo*.go). Everything is
+// (private*.go), the sign-in at an identity provider (signin*.go), the help desk
+// for its agents (desk*.go) and, in the demo only, the pretend phone beside the
+// chat (demo*.go). Everything is
 // rendered here, from templates, and works without a script; the scripts make
 // it quick.
 //
 // It must not decide anything about a conversation, and it knows neither the
-// database nor another adapter: what it needs is in House, bot.Passes, Provider
-// and Device. It keeps nothing but who is connected: after a restart browsers
+// database nor another adapter: what it needs is in House, bot.Passes, Provider,
+// Desk and Device. It keeps nothing but who is connected: after a restart browsers
 // come back with their cookie and the number of the last message they saw.
 //
 // # Where things are

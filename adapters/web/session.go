@@ -59,7 +59,7 @@ func (a *Adapter) session(w http.ResponseWriter, r *http.Request) (*bot.WebSessi
 	if err != nil {
 		return nil, "", err
 	}
-	if s.Framed != in {
+	if s.Framed != in || a.forDesk(s) {
 		return nil, "", errOtherKind
 	}
 	return s, token, nil
@@ -75,7 +75,7 @@ func (a *Adapter) peek(r *http.Request) (s *bot.WebSession, token bot.Secret, en
 	if s, ends, err = a.o.Passes.PeekSession(r.Context(), token); err != nil {
 		return nil, "", ends, err
 	}
-	if s.Framed != in {
+	if s.Framed != in || a.forDesk(s) {
 		return nil, "", ends, errOtherKind
 	}
 	return s, token, ends, nil

@@ -58,7 +58,7 @@ type signingIn struct {
 }
 
 // signInNext is where the web chat may go on, by what the cookie says.
-var signInNext = map[string]string{"chat": chatPath, "home": "/"}
+var signInNext = map[string]string{"chat": chatPath, "home": "/", "desk": deskPath}
 
 func (s *signingIn) String() string { return "[redacted]" }
 
@@ -425,6 +425,9 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 		return
 	}
 	session := bot.WebSession{Conversation: a.conversation(userOf(x)), User: userOf(x), Name: calledBy(p), Shared: st.Shared, Started: a.o.Now().UTC()}
+	if x.Second {
+		session.Second = session.Started
+	}
 	known := before != nil && before.User == session.User && before.Shared == session.Shared
 	if known && !st.Second {
 		http.Redirect(w, r, s.next, http.StatusSeeOther)
@@ -514,13 +517,13 @@ func (a *Adapter) signInPage(w http.ResponseWriter, r *http.Request) {
 	}
 	second := a.o.Second && r.URL.Query().Get("second") == "1"
 	if err == nil && s.Name != "" && !second {
-		http.Redirect(w, r, chatPath, http.StatusSeeOther)
+		http.Redirect(w, r, nextOf(r), http.StatusSeeOther)
 		return
 	}
 	lang := a.language(r)
 	t := a.words.in(lang)
 	at := a.o.Provider.Name()
-	d := &window{hidden: a.hidden(r, token, chatPath), At: at, Since: a.o.Now().UTC(), Phone: a.o.HelpPhone, Hours: a.o.HelpHours}
+	d := &window{hidden: a.hidden(r, token, nextOf(r)), At: at, Since: a.o.Now().UTC(), Phone: a.o.HelpPhone, Hours: a.o.HelpHours}
 	d.Ask = !a.o.Kiosk
 	if second {
 		d.Wants = wantSecond

@@ -26,12 +26,7 @@ const (
 )
 
 // An Act is one thing that an agent does with a ticket.
-type Act struct {
-	bot.AgentAct
-	// Key names the act among those on its ticket: repeated with the same key it
-	// is done once.
-	Key string
-}
+type Act = bot.DeskAct
 
 // Do does an act in one transaction: who the agent is, what has become of the
 // ticket and what follows are one. Its errors: a *Refusal, the context's or the

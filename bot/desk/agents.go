@@ -8,37 +8,26 @@ import (
 	"latchkey/bot"
 )
 
-// A Refusal says why an act of an agent was not done. Nothing was changed.
-type Refusal struct {
-	Code string // see the constants
-	Who  string // of Taken: who has the ticket
-}
+// A Refusal says why an act of an agent was not done.
+type Refusal = bot.DeskRefusal
 
 // The codes of a Refusal.
 const (
-	NotAgent   = "not_agent"   // whoever acts is no agent (any more), or their account is off
-	NoTicket   = "no_ticket"   // there is none with this number
-	Taken      = "taken"       // another agent has it
-	Stale      = "stale"       // something happened since the agent last looked
-	Closed     = "closed"      // the ticket is closed
-	NotYours   = "not_yours"   // nobody, or another agent, has the ticket: take it first
-	Empty      = "empty"       // nothing is written
-	TooLong    = "too_long"    // more than MaxLine
-	AsksSecret = "asks_secret" // the line asks the person for a code or a password
-	HasSecret  = "has_secret"  // the line shows a code or a password
-	NoStep     = "no_step"     // the person cannot go on there
-	NoChat     = "no_chat"     // there is no conversation in which the person could be reached
-	LastAdmin  = "last_admin"  // nobody could say any more who is an agent
-	NoRole     = "no_role"     // there is no such role
+	NotAgent   = bot.DeskNotAgent // whoever acts is no agent (any more), or their account is off
+	NoTicket   = bot.DeskNoTicket // there is none with this number
+	Taken      = "taken"          // another agent has it
+	Stale      = "stale"          // something happened since the agent last looked
+	Closed     = "closed"         // the ticket is closed
+	NotYours   = "not_yours"      // nobody, or another agent, has the ticket: take it first
+	Empty      = "empty"          // nothing is written
+	TooLong    = "too_long"       // more than MaxLine
+	AsksSecret = "asks_secret"    // the line asks the person for a code or a password
+	HasSecret  = "has_secret"     // the line shows a code or a password
+	NoStep     = "no_step"        // the person cannot go on there
+	NoChat     = "no_chat"        // there is no conversation in which the person could be reached
+	LastAdmin  = "last_admin"     // nobody could say any more who is an agent
+	NoRole     = "no_role"        // there is no such role
 )
-
-// Error implements error.
-func (r *Refusal) Error() string {
-	if r.Who != "" {
-		return "desk: refused: " + r.Code + " (" + r.Who + ")"
-	}
-	return "desk: refused: " + r.Code
-}
 
 func refuse(code string) error { return &Refusal{Code: code} }
 

@@ -3,52 +3,17 @@ package desk
 import (
 	"context"
 	"errors"
-	"time"
 
 	"latchkey/bot"
 )
 
-// An Entry is a ticket in a list.
-type Entry struct {
-	bot.Ticket
-	Who    string // the person's name, or empty
-	By     string // first name of the agent who has it
-	Late   bool   // waits longer than it should
-	Unread bool   // the person wrote last
-}
-
-// A Line is a line of a ticket, opened.
-type Line struct {
-	No   int64
-	At   time.Time
-	Kind bot.LineKind
-	By   string // the agent's first name; empty: the person, or the program
-	Code string
-	Text string
-}
-
-// A Step is one that the person can be sent back to.
-type Step struct{ Flow, Step, Title string }
-
-// A View is a ticket with all that an agent may see.
-type View struct {
-	Ticket   bot.Ticket
-	Agent    string      // first name of who has it
-	Mine     bool        // whoever looks has it
-	Person   *bot.Person // nil: it is not known who asks
-	Channel  bot.ChannelID
-	Chat     bool // the person can be written to
-	Talks    bool // the conversation is the desk's
-	Contact  string
-	Title    string // of the flow that the person is at now
-	Progress string
-	Steps    []Step
-	Methods  []bot.Method // masked: without what is sealed
-	Lines    []Line
-	Failed   []bot.OutboxRow // what could not be delivered to the person, without its text
-	Place    int             // in the queue
-	Wait     time.Duration
-}
+// What is shown at the desk; see bot.
+type (
+	Entry = bot.DeskEntry
+	Line  = bot.DeskLine
+	Step  = bot.DeskStep
+	View  = bot.DeskView
+)
 
 // Who is who somebody is at the desk. The error is a *Refusal when they are no
 // agent.

@@ -136,11 +136,17 @@ func runDemo(ctx context.Context, s std, o demoOptions) error {
 	integrations := []program.Integration{program.Pretend(dir)}
 	if listener != nil {
 		cfg.Web.Enabled = true
+		cfg.Desk.Enabled = o.with == "" // the tenant's people come from elsewhere
 		cfg.HTTP.Addr = listener.Addr().String()
 		cfg.HTTP.PublicURL = demoURL(o.addr, listener)
 	}
 	said := func(terminal bool) string { return intro(dir, where) + "\n" + introStaff(terminal) }
-	people := func(ctx context.Context, p *program.Program) error { return demo.Import(ctx, p.DB) }
+	people := func(ctx context.Context, p *program.Program) error {
+		if err := demo.Import(ctx, p.DB); err != nil || !cfg.Desk.Enabled {
+			return err
+		}
+		return demo.SeatAgents(ctx, p.DB)
+	}
 	if o.with != "" {
 		tenant, err := newDemoTenant()
 		if err != nil {

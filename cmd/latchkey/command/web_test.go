@@ -25,6 +25,8 @@ func TestWeb(t *testing.T) {
 		{"demo", webDemo},
 		{"states", webDemoStates},
 		{"plain", webDemoPlain},
+		{"desk", webDesk},
+		{"desk plain", webDeskPlain},
 		{"serve", webServe},
 		{"secure", webSecure},
 		{"keys", webKeys},

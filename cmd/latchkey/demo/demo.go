@@ -5,13 +5,17 @@ package demo
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"latchkey/adapters/csv"
+	"latchkey/adapters/web"
 	"latchkey/bot"
+	"latchkey/bot/desk"
 	"latchkey/bot/policy"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
@@ -19,6 +23,9 @@ import (
 
 //go:embed people.csv
 var peopleCSV string
+
+//go:embed agents.csv
+var agentsCSV string
 
 // Config is what the configuration file of the demo would say, for a demo whose
 // data are in the folder dir.
@@ -76,6 +83,56 @@ func Import(ctx context.Context, db *store.DB) error {
 	return nil
 }
 
+// SeatAgents lets the demo's agents work at the help desk, in the browser with one
+// click: the last one is an admin.
+func SeatAgents(ctx context.Context, db *store.DB) error {
+	l, err := csv.Open(strings.NewReader(peopleCSV+agentRows()), csv.Options{})
+	if err != nil {
+		return fmt.Errorf("demo agents: %w", err)
+	}
+	agents := Agents()
+	there := false
+	err = db.View(ctx, func(tx bot.Tx) error {
+		_, err := tx.Agent(agents[0].ID)
+		there = err == nil
+		if errors.Is(err, bot.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil || there {
+		return err
+	}
+	if _, err := db.ImportPeople(ctx, l.People(), store.ImportOptions{}); err != nil {
+		return fmt.Errorf("demo agents: %w", err)
+	}
+	return db.Update(ctx, func(tx bot.Tx) error {
+		for i := range slices.Backward(agents) { // the admin first
+			p, role := &agents[i], bot.RoleAgent
+			if i == len(agents)-1 {
+				role = bot.RoleAdmin
+			}
+			if err := desk.Grant(tx, p.ID, role, "demo", "the demo's agent"); err != nil {
+				return err
+			}
+			if err := tx.Link(bot.Identity{Channel: "web", User: web.AgentUser(p.Username), Person: p.ID, Level: bot.L2, Evidence: "demo"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// agentRows are the lines of agents.csv without the heading.
+func agentRows() string {
+	_, rows, _ := strings.Cut(agentsCSV, "\n")
+	return rows
+}
+
+// Agents are those who work at the demo's help desk. Nobody pretends to be one of
+// them in the chat.
+func Agents() []bot.Person { return people(agentsCSV) }
+
 // The phone's own number and its owner's private mailbox. The number is one
 // that is kept free for fiction (+1 201 555 0100 to 0199) and that a mobile
 // could have; the address lies in a domain that is kept free for examples
@@ -86,8 +143,10 @@ const (
 )
 
 // Staff is the demo's staff list; nil: it cannot be read, and Import says why.
-func Staff() []bot.Person {
-	l, err := csv.Open(strings.NewReader(peopleCSV), csv.Options{})
+func Staff() []bot.Person { return people(peopleCSV) }
+
+func people(list string) []bot.Person {
+	l, err := csv.Open(strings.NewReader(list), csv.Options{})
 	if err != nil {
 		return nil
 	}

@@ -51,6 +51,9 @@ func Notes(cfg *config.Config) []string {
 	if cfg.Web.Enabled && cfg.Directory == "none" {
 		notes = append(notes, "channels.web is enabled, but directory.kind is none: the web chat informs and hands over to people, and sets nothing up; set directory.kind to oidc or entra for that")
 	}
+	if cfg.Desk.Enabled && cfg.Web.Enabled && cfg.SecondFactor() == "" {
+		notes = append(notes, "desk is enabled, but no sign-in has a second factor: there is no desk in the browser; set directory.kind to oidc or entra, and second_factor beside it")
+	}
 	if cfg.Web.Enabled && cfg.SignsIn() {
 		switch s := cfg.SecondFactor(); {
 		case s == "":

@@ -9,6 +9,7 @@ import (
 	"latchkey/adapters/web"
 	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
+	"latchkey/cmd/latchkey/demo"
 )
 
 // webChannel is the id of the web chat; conversations and identities carry it.
@@ -34,6 +35,18 @@ func ConnectWeb(prog *Program) error {
 	}
 	if d := prog.Connections.device; d != nil {
 		o.Device = webPhone{phone{d, c.Org.Name}, o.Provider != nil}
+	}
+	switch {
+	case !c.Desk.Enabled || !c.Web.Enabled:
+	case o.Device != nil:
+		o.Desk = deskPages{prog}
+		for _, p := range demo.Agents() {
+			o.Agents = append(o.Agents, web.Pretend{Username: p.Username, Name: p.Name})
+		}
+	case o.Provider != nil && o.Second:
+		o.Desk = deskPages{prog}
+	default:
+		prog.Log.Warn("there is no desk in the browser: agents come in with a second factor only; set directory.kind to oidc or entra, and second_factor beside it")
 	}
 	for _, p := range c.HTTP.Proxies {
 		network, err := netip.ParsePrefix(p)

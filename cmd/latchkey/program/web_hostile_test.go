@@ -163,7 +163,7 @@ func (f *gallery) every() {
 }
 
 // other are the routes of the program beside the pages: those of other adapters,
-// and what serve.go registers itself.
+// and what http.go registers itself.
 func (f *gallery) other() (patterns []string) {
 	f.Helper()
 	for _, p := range f.Connections.pages {
@@ -171,7 +171,7 @@ func (f *gallery) other() (patterns []string) {
 			patterns = append(patterns, p.path)
 		}
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), "serve.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "http.go", nil, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func (f *gallery) other() (patterns []string) {
 		return true
 	})
 	if own != 3 {
-		f.Errorf("serve.go registers %d routes itself, the test knows of 3", own)
+		f.Errorf("http.go registers %d routes itself, the test knows of 3", own)
 	}
 	return patterns
 }
@@ -487,6 +487,7 @@ func demoGallery(p *premises) *gallery {
 		door{pattern: "POST /demo/scan", method: "POST", path: "/demo/scan", stages: []string{"picture", "password"}, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil}
 		}})
+	f.doors = append(f.doors, doorsOfDesk(f)...)
 	f.goesOn = func() {
 		p.Helper()
 		atPassword.get("/chat")
@@ -501,6 +502,30 @@ func demoGallery(p *premises) *gallery {
 		p.guest().enrolls("grace", "(201) 555-0178", "grace.box@mailbox.example")
 	}
 	return f
+}
+
+// doorsOfDesk are those of the demo's desk, with a crowd of browsers that are
+// Maria's, and one ticket.
+func doorsOfDesk(f *gallery) []door {
+	f.Helper()
+	ticket := f.stuck()
+	st := &stage{cookie: "agent"}
+	for range crowd {
+		st.tokens = append(st.tokens, f.agent("maria"))
+	}
+	f.stages["desk"] = st
+	read := func(pattern, path string) door {
+		return door{pattern: "GET " + pattern, method: "GET", path: path, stages: []string{"", "desk"}, query: asked}
+	}
+	events := read("/desk/events", "/desk/events")
+	events.streams = true
+	return []door{
+		read("/desk", "/desk"), events, read("/desk/t/{ticket}", "/desk/t/"+ticket),
+		{pattern: "POST /desk/t/{ticket}/{do}", method: "POST", path: "/desk/t/" + ticket + "/note", stages: []string{"desk"}, session: true, id: true, csrf: true, fields: func(*stage) url.Values {
+			return url.Values{"csrf": nil, "id": nil, "rev": {"1"}, "text": {"a note"}, "lang": {"en"}}
+		}},
+		{pattern: "POST /demo/agent", method: "POST", path: "/demo/agent", stages: []string{"desk"}, fields: func(*stage) url.Values { return url.Values{"who": {"maria"}} }},
+	}
 }
 
 // serveGallery is the service with people at its doors.
@@ -1707,6 +1732,8 @@ func (f *gallery) sends(d *door, from sender, r *rand.Rand) bool {
 	}
 	if !from.taken {
 		f.judge(0, s, resp, body, 0)
+	} else if d.path == "/chat/leave" { // nobody is there any more
+		s.stage.tokens = slices.DeleteFunc(s.stage.tokens, func(token string) bool { return token == s.token })
 	}
 	return true
 }

@@ -61,6 +61,7 @@ func demoPremises(t *testing.T, change ...func(*config.Config)) *premises {
 	return openPremises(t, func(p *premises, c *config.Config) []Integration {
 		p.origin = "http://" + p.addr
 		demo.Ease(c.Policy)
+		c.Desk.Enabled = true
 		return []Integration{Pretend(p.dir), {"web", ConnectWeb}}
 	}, change)
 }
@@ -132,6 +133,11 @@ func openPremises(t *testing.T, set func(*premises, *config.Config) []Integratio
 	}
 	if err := demo.Import(t.Context(), p.DB); err != nil {
 		t.Fatal(err)
+	}
+	if cfg.Desk.Enabled {
+		if err := demo.SeatAgents(t.Context(), p.DB); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p.Listener = listener
 	ctx, stop := context.WithCancel(context.Background())

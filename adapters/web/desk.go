@@ -1,0 +1,573 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// The web desk: where agents of the help desk see who waits, talk to people and
+// send them back to the script.
+//
+// Whoever comes in is signed in for the web chat, is an agent, and has given a
+// second factor at the organisation's provider within deskSecond, and used the
+// desk within deskIdle since; each request asks anew. A code of the agent's own
+// method in Latchkey is not asked for yet: where the provider is not asked for a
+// second factor, there is no web desk. The demo has agents of one click and no
+// second factor, on this machine only.
+//
+// Whoever is signed in and no agent finds nothing here, as at any address that
+// there is not.
+const (
+	deskPath  = "/desk"
+	agentPath = "/demo/agent"
+	// cookieAgent is the demo's: there a visitor is a person in the chat and an
+	// agent at the desk, in one browser.
+	cookieAgent = "agent"
+	deskSecond  = 12 * time.Hour
+	deskIdle    = 30 * time.Minute
+	deskUse     = time.Minute // how exactly the use of the desk is noted
+	deskRows    = 200         // tickets of each list that are looked at
+	deskClosed  = 20          // closed ones that are shown
+)
+
+// Desk is the help desk as its pages need it. All but Watch ask whether the one
+// who acts is an agent; if not, the error is a *bot.DeskRefusal.
+type Desk interface {
+	// Seat says who a user of the web chat is at the desk. The error wraps
+	// bot.ErrNotFound when nobody is signed in as that user.
+	Seat(ctx context.Context, user string) (*bot.DeskSeat, error)
+	// Colleagues lists the other agents that a ticket can be given to.
+	Colleagues(ctx context.Context, by bot.PersonID) ([]bot.DeskSeat, error)
+	// Queue lists open tickets, those that wait first, and the last closed ones;
+	// steps are named in lang.
+	Queue(ctx context.Context, by bot.PersonID, lang string, limit int) (open, closed []bot.DeskEntry, err error)
+	View(ctx context.Context, by bot.PersonID, lang, ticket string) (*bot.DeskView, error)
+	Do(ctx context.Context, a bot.DeskAct) error
+	// Watch gives the numbers of tickets that change from now on, until leave.
+	Watch() (changed <-chan string, leave func())
+}
+
+func (a *Adapter) deskRoutes() {
+	if a.o.Desk == nil {
+		return
+	}
+	a.mux.HandleFunc("GET "+deskPath, a.deskQueue)
+	a.mux.HandleFunc("GET "+deskPath+"/events", a.deskEvents)
+	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
+	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)
+	if a.o.Device != nil {
+		a.mux.HandleFunc("POST "+agentPath, a.beAgent)
+	}
+}
+
+// A seat is an agent at the desk, with the browser that they sit at.
+type seat struct {
+	bot.DeskSeat
+	*bot.WebSession
+	token bot.Secret
+	ends  time.Time
+	lang  string
+}
+
+// Why a signed-in agent does not come in.
+var errNoSecond = errors.New("web: no second factor, or too long ago")
+
+// seated says who sits at the browser. quiet notes no use: for what a page does by
+// itself. Errors: as session and Desk.Seat; errNoSecond.
+func (a *Adapter) seated(r *http.Request, quiet bool) (*seat, error) {
+	short := cookieSession
+	if a.o.Device != nil {
+		short = cookieAgent
+	}
+	st := &seat{token: bot.Secret(a.cookie(r, short)), lang: a.language(r)}
+	if len(st.token) != tokenLen {
+		st.token = ""
+		return st, errNoSession
+	}
+	var err error
+	if quiet {
+		st.WebSession, st.ends, err = a.o.Passes.PeekSession(r.Context(), st.token)
+	} else {
+		st.WebSession, err = a.o.Passes.Session(r.Context(), st.token)
+	}
+	if err == nil && st.Framed {
+		err = errOtherKind
+	}
+	if err != nil {
+		return st, err
+	}
+	who, err := a.o.Desk.Seat(r.Context(), st.User)
+	if err != nil {
+		return st, err
+	}
+	st.DeskSeat = *who
+	if a.o.Device != nil {
+		return st, nil
+	}
+	now := a.o.Now().UTC()
+	used := st.Desk
+	if used.Before(st.Second) {
+		used = st.Second
+	}
+	if st.Second.IsZero() || now.Sub(st.Second) > deskSecond || now.Sub(used) > deskIdle {
+		return st, errNoSecond
+	}
+	if !quiet && now.Sub(used) > deskUse {
+		s := *st.WebSession
+		s.Desk = now
+		err = a.o.Passes.SaveSession(r.Context(), st.token, s)
+	}
+	return st, err
+}
+
+// atDesk lets an agent in, or answers.
+func (a *Adapter) atDesk(w http.ResponseWriter, r *http.Request) (*seat, bool) {
+	st, err := a.seated(r, a.scripted(r) && r.Method == http.MethodGet)
+	refused := new(bot.DeskRefusal)
+	entered := err
+	switch {
+	case errors.As(err, &refused), errors.Is(err, errNoSecond):
+		entered = nil // somebody with a session, for the limits
+	}
+	if !a.admit(w, r, st.token, entered) {
+		return nil, false
+	}
+	switch {
+	case err == nil:
+		return st, true
+	case errors.As(err, &refused):
+		a.problem(w, r, http.StatusNotFound, "nowhere")
+	case a.scripted(r) || r.Method != http.MethodGet:
+		a.problem(w, r, http.StatusForbidden, "desk_over")
+	case a.o.Device != nil:
+		http.Redirect(w, r, demoPath, http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, SecondPath+"&next="+deskPath, http.StatusSeeOther)
+	}
+	return nil, false
+}
+
+// deskPage answers with a page of the desk; a script gets what is inside.
+func (a *Adapter) deskPage(w http.ResponseWriter, r *http.Request, code int, name, lang, title string, data any) {
+	if !a.scripted(r) {
+		a.page(w, code, name, lang, title, data, "desk")
+		return
+	}
+	html, err := a.fragment(name, lang, data)
+	if err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(html))
+}
+
+// A deskFrame is what all pages of the desk show.
+type deskFrame struct {
+	Title    string // of the page: with how many wait
+	Me       string
+	Demo     bool
+	Agents   []Pretend // the demo's other ones
+	CSRF     string
+	Lang     string
+	Watching string // the ticket, or empty
+}
+
+// ID is a new key for one form.
+func (deskFrame) ID() string { return newID() }
+
+func (a *Adapter) deskFrame(st *seat) deskFrame {
+	others := slices.DeleteFunc(slices.Clone(a.o.Agents), func(p Pretend) bool { return AgentUser(p.Username) == st.User })
+	return deskFrame{Me: bot.Harmless(st.DeskSeat.Name), Demo: a.o.Device != nil, Agents: others, CSRF: a.csrf(st.token), Lang: st.lang}
+}
+
+// A deskRow is a ticket in the queue, in words.
+type deskRow struct {
+	ID, Who, Step, Error, Lang, Channel string
+	At, Wait                            string // since when, and how long
+	By                                  string
+	Mine, Unread, Known                 bool
+	Words                               string // closed: how it ended
+}
+
+type deskQueue struct {
+	deskFrame
+	Query                  string
+	Waiting, Taken, Closed []deskRow
+}
+
+// withCount puts a number before a title when there is something to do.
+func withCount(n int, title string) string {
+	if n == 0 {
+		return title
+	}
+	return "(" + strconv.Itoa(n) + ") " + title
+}
+
+func (a *Adapter) deskQueue(w http.ResponseWriter, r *http.Request) {
+	st, ok := a.atDesk(w, r)
+	if !ok {
+		return
+	}
+	open, closed, err := a.o.Desk.Queue(r.Context(), st.Person, st.lang, deskRows)
+	if err != nil {
+		a.deskTrouble(w, r, err)
+		return
+	}
+	t := a.words.in(st.lang)
+	q := &deskQueue{deskFrame: a.deskFrame(st), Query: bot.Harmless(strings.TrimSpace(r.URL.Query().Get("q")))}
+	if len(q.Query) > 100 {
+		q.Query = ""
+	}
+	todo := 0
+	for i := range open {
+		e := &open[i]
+		if e.State == bot.TicketWaiting || e.Unread && e.Agent == st.Person {
+			todo++
+		}
+		if !asksFor(q.Query, e) {
+			continue
+		}
+		if row := a.deskRow(st, e); e.State == bot.TicketWaiting {
+			q.Waiting = append(q.Waiting, row)
+		} else {
+			q.Taken = append(q.Taken, row)
+		}
+	}
+	for i := range closed {
+		if len(q.Closed) < deskClosed && asksFor(q.Query, &closed[i]) {
+			q.Closed = append(q.Closed, a.deskRow(st, &closed[i]))
+		}
+	}
+	q.Title = withCount(todo, t("desk.title"))
+	a.deskPage(w, r, http.StatusOK, "desk_queue", st.lang, q.Title, q)
+}
+
+// asksFor reports whether a search means a ticket: by its number or the person's
+// name.
+func asksFor(query string, e *bot.DeskEntry) bool {
+	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(s)) }
+	q := plain(query)
+	return q == "" || strings.Contains(plain(e.ID), q) || strings.Contains(plain(e.Who), q)
+}
+
+func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
+	t, now := a.words.in(st.lang), a.o.Now()
+	row := deskRow{
+		ID: e.ID, Who: e.Who, Known: e.Who != "", Step: e.Title, Error: plainCode(e.Error), Lang: a.tongue(st.lang, e.Lang), Channel: a.channelWord(st.lang, bot.ChannelID(e.Conversation)),
+		By: e.By, Mine: e.Agent == st.Person, Unread: e.Unread,
+	}
+	if row.Who == "" {
+		row.Who = t("desk.nobody")
+	}
+	since := e.WaitsSince
+	switch {
+	case e.State == bot.TicketTaken:
+		since = e.TakenAt
+	case !e.State.Open():
+		since = e.ClosedAt
+		row.Words = t("desk.state." + e.State.String())
+	}
+	if !since.IsZero() {
+		row.At, row.Wait = since.UTC().Format(time.RFC3339), bot.Wait(a.o.Phrases, st.lang, max(0, now.Sub(since)))
+	}
+	return row
+}
+
+// plainCode is a code of an error as people read it.
+func plainCode(code string) string { return strings.ReplaceAll(code, "_", " ") }
+
+// tongue names a language of ours.
+func (a *Adapter) tongue(lang, of string) string {
+	if l, ok := a.known(of); ok {
+		if name := a.words.in(lang)("desk.lang." + l); !strings.HasPrefix(name, "<") {
+			return name
+		}
+	}
+	return of
+}
+
+// channelWord names the platform of a channel or a conversation.
+func (a *Adapter) channelWord(lang string, ch bot.ChannelID) string {
+	kind := string(ch)
+	if i := strings.IndexFunc(kind, func(c rune) bool { return c < 'a' || c > 'z' }); i >= 0 {
+		kind = kind[:i]
+	}
+	if name := a.o.Phrases.Phrase(lang, "channel."+kind); !strings.HasPrefix(name, "<") {
+		return name
+	}
+	return kind
+}
+
+// A deskLine is a line of the dialogue, in words.
+type deskLine struct {
+	No       int64
+	Class    string // "person", "agent", "note" or "event"
+	By, Text string
+	At, When string
+}
+
+// A deskChoice is an entry of a list to choose from.
+type deskChoice struct{ Value, Label string }
+
+type deskTicket struct {
+	deskFrame
+	View       *bot.DeskView
+	Number     string
+	Revision   int64
+	State      string // a word of ours
+	StateWords string
+	Who, Kind  string
+	Known      bool
+	Stopped    []string
+	Methods    []string
+	Channel    string
+	Tongue     string
+	Error      string
+	Lines      []deskLine
+	Failed     int
+	Back, To   []deskChoice
+	Can        map[string]bool
+	Alert      string
+	Typed      map[string]string // what was typed in a form that was refused, by what it was to do
+}
+
+func (a *Adapter) deskTicket(w http.ResponseWriter, r *http.Request) {
+	if st, ok := a.atDesk(w, r); ok {
+		a.showTicket(w, r, st, http.StatusOK, "", nil)
+	}
+}
+
+// showTicket shows one ticket; alert says why an act was refused, and typed what
+// stood in its form.
+func (a *Adapter) showTicket(w http.ResponseWriter, r *http.Request, st *seat, code int, alert string, typed map[string]string) {
+	v, err := a.o.Desk.View(r.Context(), st.Person, st.lang, r.PathValue("ticket"))
+	if err != nil {
+		a.deskTrouble(w, r, err)
+		return
+	}
+	others, err := a.o.Desk.Colleagues(r.Context(), st.Person)
+	if err != nil {
+		a.deskTrouble(w, r, err)
+		return
+	}
+	d := a.ticketPage(st, v, others)
+	d.Alert, d.Typed = alert, typed
+	a.deskPage(w, r, code, "desk_ticket", st.lang, d.Title, d)
+}
+
+func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *deskTicket {
+	t := a.words.in(st.lang)
+	q := &v.Ticket
+	d := &deskTicket{
+		deskFrame: a.deskFrame(st), View: v, Number: q.ID, Revision: q.Revision, State: q.State.String(), Who: t("desk.nobody"),
+		Channel: a.channelWord(st.lang, v.Channel), Tongue: a.tongue(st.lang, q.Lang), Error: plainCode(q.Error), Failed: len(v.Failed),
+	}
+	d.Watching = q.ID
+	d.StateWords = t("desk.state."+d.State, "agent", v.Agent)
+	if p := v.Person; p != nil {
+		d.Known, d.Who = true, bot.Harmless(p.Name)
+		kind := p.Kind
+		if kind == "" {
+			kind = bot.Staff
+		}
+		d.Kind = t("desk.kind." + string(kind))
+		if !p.FrozenAt.IsZero() {
+			d.Stopped = append(d.Stopped, t("desk.person.frozen"))
+		}
+		if p.Disabled || !p.StoppedAt.IsZero() {
+			d.Stopped = append(d.Stopped, t("desk.person.disabled"))
+		}
+	}
+	for _, m := range v.Methods {
+		if m.State != bot.Active && m.State != bot.Suspended {
+			continue
+		}
+		line := a.o.Phrases.Phrase(st.lang, "method."+string(m.Kind))
+		if m.Label != "" {
+			line += " " + bot.Harmless(m.Label)
+		}
+		if m.State == bot.Suspended {
+			line += " (" + t("desk.method.suspended") + ")"
+		}
+		d.Methods = append(d.Methods, line)
+	}
+	unread := 0
+	for i := range v.Lines {
+		l := a.deskLine(st, &v.Lines[i])
+		switch l.Class {
+		case "person":
+			unread++
+		case "agent":
+			unread = 0
+		}
+		d.Lines = append(d.Lines, l)
+	}
+	if !v.Mine {
+		unread = 0
+	}
+	d.Title = withCount(unread, t("desk.ticket", "ticket", q.ID)+" "+d.Who)
+	for _, s := range v.Steps {
+		d.Back = append(d.Back, deskChoice{s.Flow + " " + s.Step, s.Title})
+	}
+	slices.Reverse(d.Back) // the newest first
+	for _, o := range others {
+		d.To = append(d.To, deskChoice{string(o.Person), bot.Harmless(o.Name)})
+	}
+	open := q.State.Open()
+	d.Can = map[string]bool{
+		"take": q.State == bot.TicketWaiting, "say": v.Chat && (v.Mine || q.State == bot.TicketWaiting), "note": true,
+		"back": v.Mine && v.Chat && v.Talks, "requeue": v.Mine, "transfer": v.Mine && len(d.To) > 0,
+		"solve": open && (v.Mine || q.State == bot.TicketWaiting), "reopen": !open,
+	}
+	return d
+}
+
+func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
+	t := a.words.in(st.lang)
+	v := deskLine{
+		No: l.No, Class: [...]string{"person", "agent", "note", "event"}[min(l.Kind, bot.LineEvent)], By: l.By, Text: l.Text,
+		At: l.At.UTC().Format(time.RFC3339), When: when(l.At.Local(), a.o.Now().Local()),
+	}
+	if l.Kind != bot.LineEvent {
+		return v
+	}
+	code, by := l.Code, l.By
+	switch code {
+	case "rated":
+		code += "." + l.Text
+	case "requeued":
+		if by == "" {
+			code += ".silent"
+		}
+	}
+	if v.Text = t("desk.event."+code, "agent", by); strings.HasPrefix(v.Text, "<") {
+		v.Text = plainCode(l.Code)
+	}
+	v.By = ""
+	return v
+}
+
+// deskActs are those that a form may ask for, with whether it types a text.
+var deskActs = map[string]bool{
+	"take": false, "say": true, "note": true, "transfer": false, "requeue": false, "back": false, "solve": false, "reopen": false,
+}
+
+// deskAct does what an agent does with a ticket.
+func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	st, ok := a.atDesk(w, r)
+	if !ok {
+		return
+	}
+	do := r.PathValue("do")
+	types, known := deskActs[do]
+	switch {
+	case !known:
+		a.problem(w, r, http.StatusNotFound, "nowhere")
+		return
+	case !a.checkCSRF(r, st.token):
+		a.problem(w, r, http.StatusForbidden, "stale")
+		return
+	}
+	revision, err := strconv.ParseInt(r.PostForm.Get("rev"), 10, 64)
+	key := r.PostForm.Get("id")
+	if err != nil || revision < 1 || !validID(key) {
+		a.problem(w, r, http.StatusBadRequest, "unreadable")
+		return
+	}
+	act := bot.DeskAct{Key: key, AgentAct: bot.AgentAct{Ticket: r.PathValue("ticket"), By: st.Person, Revision: revision, Do: do}}
+	switch do {
+	case "back":
+		act.Flow, act.Step, _ = strings.Cut(r.PostForm.Get("step"), " ")
+	case "transfer":
+		act.To = bot.PersonID(r.PostForm.Get("to"))
+	}
+	typed := map[string]string{}
+	if types {
+		act.Text = strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
+		typed[do] = act.Text
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
+	defer cancel()
+	refused := new(bot.DeskRefusal)
+	switch err := a.o.Desk.Do(ctx, act); {
+	case errors.As(err, &refused) && refused.Code != bot.DeskNotAgent && refused.Code != bot.DeskNoTicket:
+		a.showTicket(w, r, st, http.StatusConflict, a.refusedWords(st.lang, refused), typed)
+	case errors.Is(err, bot.ErrEvent):
+		a.problem(w, r, http.StatusBadRequest, "unreadable")
+	case err != nil:
+		a.deskTrouble(w, r, err)
+	default:
+		http.Redirect(w, r, deskPath+"/t/"+act.Ticket+"#"+map[bool]string{true: do, false: "end"}[types], http.StatusSeeOther)
+	}
+}
+
+// refusedWords says why an act was refused.
+func (a *Adapter) refusedWords(lang string, refused *bot.DeskRefusal) string {
+	t, key := a.words.in(lang), "desk.refused."+refused.Code
+	if refused.Who != "" {
+		if s := t(key+".who", "who", refused.Who); !strings.HasPrefix(s, "<") {
+			return s
+		}
+	}
+	if s := t(key); !strings.HasPrefix(s, "<") {
+		return s
+	}
+	return t("desk.refused.other")
+}
+
+// deskTrouble answers for an error of the desk: whoever is no agent any more, and
+// who looks for a ticket that there is not, find nothing.
+func (a *Adapter) deskTrouble(w http.ResponseWriter, r *http.Request, err error) {
+	if refused := new(bot.DeskRefusal); errors.As(err, &refused) {
+		a.problem(w, r, http.StatusNotFound, "nowhere")
+		return
+	}
+	a.trouble(w, r, err)
+}
+
+// beAgent makes the demo's visitor one of its agents, in this browser.
+func (a *Adapter) beAgent(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	if wait := a.limits.visit(a.address(r)); wait > 0 {
+		a.tooMany(w, r, wait)
+		return
+	}
+	i := slices.IndexFunc(a.o.Agents, func(p Pretend) bool { return p.Username == r.PostForm.Get("who") })
+	if i < 0 {
+		a.problem(w, r, http.StatusNotFound, "nowhere")
+		return
+	}
+	user := AgentUser(a.o.Agents[i].Username)
+	s := bot.WebSession{Conversation: a.conversation(user), User: user, Name: a.o.Agents[i].Name, Started: a.o.Now().UTC()}
+	token, err := a.o.Passes.BeginSession(r.Context(), s)
+	if err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	a.setCookie(w, cookieAgent, string(token), a.o.Policy.SessionLife, false)
+	http.Redirect(w, r, deskPath, http.StatusSeeOther)
+}
+
+// AgentUser is the user of the web chat that one of the demo's agents is.
+func AgentUser(username string) string { return agentUser + username }
+
+const agentUser = "agent-"
+
+// forDesk reports whether a session is one of the demo's agents, which has no chat.
+func (a *Adapter) forDesk(s *bot.WebSession) bool {
+	return a.o.Device != nil && strings.HasPrefix(s.User, agentUser)
+}

@@ -1,0 +1,102 @@
+// Keeps the desk's pages up to date. Everything works without this file, by plain
+// forms and links: the server renders what is shown, and says only that something
+// has changed.
+(() => {
+  "use strict";
+  const desk = document.getElementById("desk");
+  const news = document.getElementById("desk-news");
+  if (!desk || !news) return;
+  const watch = news.dataset.watch;
+  const lines = desk.querySelector("[data-lines]");
+  for (const el of desk.querySelectorAll(".again")) el.hidden = true; // it looks by itself
+
+  const bottom = () => { if (lines) lines.scrollTop = lines.scrollHeight; };
+  bottom();
+  desk.querySelector(".alert")?.focus();
+
+  // typed reports whether a form holds something that must not be lost.
+  const typed = () => [...desk.querySelectorAll("textarea")].some((t) => t.value.trim() !== "");
+
+  // look asks the server for the page anew and takes over what has changed.
+  let busy = false;
+  let again = false;
+  async function look() {
+    if (busy) { again = true; return; }
+    busy = true;
+    try {
+      const r = await fetch(location.pathname + location.search, {headers: {"X-Latchkey": "fetch"}, cache: "no-store"});
+      if (r.status === 403 || r.status === 404) return void over();
+      if (r.ok) take(new DOMParser().parseFromString(await r.text(), "text/html").getElementById("desk"));
+    } catch {
+      // the stream comes back by itself, and brings another look
+    } finally {
+      busy = false;
+      if (again) { again = false; look(); }
+    }
+  }
+
+  function take(now) {
+    if (!now) return;
+    // Buttons and forms belong to a state. A state that has changed is a new page,
+    // unless somebody is typing: the server says then what does not fit any more.
+    if (now.dataset.state !== desk.dataset.state && !typed()) return void location.reload();
+    document.title = document.title.replace(desk.dataset.title, now.dataset.title);
+    desk.dataset.title = now.dataset.title;
+    for (const el of desk.querySelectorAll("[data-live]")) {
+      const fresh = now.querySelector(`[data-live="${el.dataset.live}"]`);
+      if (!fresh || fresh.innerHTML === el.innerHTML) continue;
+      const at = el.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      el.innerHTML = fresh.innerHTML;
+      el.className = fresh.className;
+      if (at) el.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({preventScroll: true});
+      if (el.dataset.live === "queue") news.textContent = news.dataset.new;
+    }
+    if (lines) {
+      const last = Math.max(0, ...[...lines.querySelectorAll("[data-no]")].map((l) => Number(l.dataset.no)));
+      const end = lines.querySelector("#end");
+      for (const l of now.querySelectorAll("[data-no]")) {
+        if (Number(l.dataset.no) <= last) continue;
+        lines.querySelector(".none")?.remove();
+        end.before(l);
+        bottom();
+      }
+      // What is shown now has been seen.
+      for (const rev of desk.querySelectorAll("input[name=rev]")) rev.value = now.dataset.rev;
+    }
+  }
+
+  let stream;
+  function over() {
+    stream?.close();
+    news.className = "alert";
+    news.textContent = news.dataset.over;
+  }
+
+  function listen() {
+    stream = new EventSource("/desk/events" + (watch ? "?" + new URLSearchParams({t: watch}) : ""));
+    stream.addEventListener("changed", look);
+    stream.addEventListener("over", over);
+    stream.onopen = () => { if (news.textContent === news.dataset.lost) news.textContent = ""; };
+    stream.onerror = () => {
+      if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again
+      news.textContent = news.dataset.lost;
+      setTimeout(listen, 5000);
+    };
+  }
+  listen();
+  window.addEventListener("pagehide", () => stream?.close());
+
+  // Ctrl+Enter sends, as the hint says.
+  for (const t of desk.querySelectorAll("textarea")) {
+    t.addEventListener("keydown", (e) => {
+      if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) t.form.requestSubmit();
+    });
+  }
+  for (const f of desk.querySelectorAll("form[method=post]")) {
+    f.addEventListener("submit", (e) => {
+      if (f.dataset.sent) e.preventDefault();
+      f.dataset.sent = "1";
+    });
+  }
+  window.addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+})();

@@ -1,0 +1,82 @@
+package bot
+
+import "time"
+
+// A DeskAct is one thing that an agent does with a ticket.
+type DeskAct struct {
+	AgentAct
+	// Key names the act among those on its ticket: repeated with the same key it
+	// is done once.
+	Key string
+}
+
+// A DeskRefusal says why an act of an agent was not done. Nothing was changed.
+type DeskRefusal struct {
+	Code string // see package desk
+	Who  string // of an act that came too late: who has the ticket; may be empty
+}
+
+// The codes of a DeskRefusal after which there is nothing to see for whoever
+// asked.
+const (
+	DeskNotAgent = "not_agent" // they are no agent (any more), or their account is off
+	DeskNoTicket = "no_ticket" // there is none with this number
+)
+
+// Error implements error.
+func (r *DeskRefusal) Error() string {
+	if r.Who != "" {
+		return "desk: refused: " + r.Code + " (" + r.Who + ")"
+	}
+	return "desk: refused: " + r.Code
+}
+
+// A DeskEntry is a ticket in a list.
+type DeskEntry struct {
+	Ticket
+	Who    string // the person's name, or empty
+	By     string // first name of the agent who has it
+	Title  string // of the step that the person was at, in the language of whoever looks; may be empty
+	Late   bool   // waits longer than it should
+	Unread bool   // the person wrote last
+}
+
+// A DeskLine is a line of a ticket, opened.
+type DeskLine struct {
+	No   int64
+	At   time.Time
+	Kind LineKind
+	By   string // the agent's first name; empty: the person, or the program
+	Code string
+	Text string
+}
+
+// A DeskStep is one that the person can be sent back to.
+type DeskStep struct{ Flow, Step, Title string }
+
+// A DeskView is a ticket with all that an agent may see.
+type DeskView struct {
+	Ticket   Ticket
+	Agent    string  // first name of who has it
+	Mine     bool    // whoever looks has it
+	Person   *Person // nil: it is not known who asks
+	Channel  ChannelID
+	Chat     bool // the person can be written to
+	Talks    bool // the conversation is the desk's
+	Contact  string
+	Title    string // of the flow that the person is at now
+	Progress string
+	Steps    []DeskStep
+	Methods  []Method // masked: without what is sealed
+	Lines    []DeskLine
+	Failed   []OutboxRow // what could not be delivered to the person, without its text
+	Place    int         // in the queue
+	Wait     time.Duration
+}
+
+// A DeskSeat is who somebody is at the desk.
+type DeskSeat struct {
+	Person PersonID
+	Role   Role
+	Name   string // as shown
+}

@@ -1,0 +1,107 @@
+package command
+
+import (
+	"strings"
+	"testing"
+
+	"latchkey/adapters/adaptertest/browsertest"
+)
+
+// webDesk is the whole story with a person and an agent in two browsers: stuck at
+// a step, in the queue, taken, two lines each way, sent back, solved, rated.
+func webDesk(t *testing.T, b *browsertest.Browser) {
+	d := startDemo(t)
+	a := visit(t, b, browsertest.Desktop, d.address)
+	a.name = "desk"
+	a.Leaves(func() { a.Press("Be an agent of the help desk") })
+	a.Sees("You are Maria Soto", "Nobody waits.")
+
+	v := visit(t, b, browsertest.Desktop, d.address)
+	v.demoApp()
+	v.says("human")
+	v.hears("You are number 1 in the queue")
+	a.Sees("Ada Okafor") // by itself
+	a.Until("the count in the title", `document.title.startsWith("(1) Help desk")`)
+	a.both("queue")
+	a.Leaves(func() { a.FollowLike("Ada Okafor") })
+	a.Sees("Mathematics", "Authenticator app", "Nobody has it.")
+	a.Leaves(func() { a.Press("Take") })
+	a.Sees("Maria has it.")
+	v.hears("Maria, help desk, is here now")
+
+	v.says("The list does not open")
+	a.Sees("The list does not open")
+	a.Fill("Your line to Ada Okafor", "Good morning Ada,")
+	v.says("my code is 482 913")
+	a.Sees("my code is ••••••")
+	a.Until("what is typed to be there, with the focus", `document.activeElement.id === "say" && document.activeElement.value === "Good morning Ada,"`)
+	if strings.Contains(a.Text(), "482") {
+		t.Error("the agent sees a person's code")
+	}
+	a.Type(" which phone is it?")
+	a.Leaves(func() { a.Press("Send") })
+	v.hears("Maria, help desk:\nGood morning Ada, which phone is it?")
+	a.Fill("Your line to Ada Okafor", "Then we go on.")
+	a.both("ticket")
+	a.Leaves(func() { a.Press("Send") })
+	v.hears("Then we go on.")
+
+	a.Leaves(func() { a.Press("Send back") })
+	a.Sees("Maria sent the person back to the assistant")
+	v.hears("You are back with the assistant")
+	v.says("human")
+	a.Sees("The person asked for somebody")
+	a.Fill("Your line to Ada Okafor", "One more thing")
+	a.Leaves(func() { a.Press("Send") })
+	v.hears("One more thing")
+	a.Leaves(func() { a.Press("Solve") })
+	v.hears("How was the help?")
+	v.picks("Good")
+	v.hears("Thank you.")
+	a.Sees("The person says: the help was good")
+	a.both("solved")
+}
+
+// webDeskPlain is an agent whose browser runs no script, narrow and in Spanish.
+func webDeskPlain(t *testing.T, b *browsertest.Browser) {
+	d := startDemo(t)
+	v := visit(t, b, browsertest.Desktop, d.address)
+	v.hears("I am Latchkey")
+	v.says("human")
+	v.hears("Who are you")
+	v.says("Ann Lee, 555 0100")
+	v.hears("You are number 1 in the queue")
+	look := browsertest.Narrow
+	look.NoScript, look.Language = true, "es-MX"
+	a := visit(t, b, look, d.address)
+	a.name = "desk-plain"
+	a.Leaves(func() { a.Press("Ser agente de la mesa de ayuda") })
+	a.Sees("Usted es Maria Soto", "Sin iniciar sesión", "Mirar otra vez")
+	a.state("queue")
+	a.Leaves(func() { a.FollowLike("Sin iniciar sesión") })
+	a.Sees("Ann Lee, 555 0100")
+	a.Leaves(func() { a.Press("Tomar") })
+	v.hears("Maria, help desk, is here now")
+	a.Fill("Su línea para Sin iniciar sesión", "Buenos días")
+	a.Leaves(func() { a.Press("Enviar") })
+	v.hears("Buenos días")
+	v.says("Hello Maria")
+	a.Wait("the person's line", func() bool {
+		a.Leaves(func() { a.Follow("Mirar otra vez") })
+		return strings.Contains(a.Text(), "Hello Maria")
+	})
+	a.state("ticket")
+	a.Leaves(func() { a.Press("Resolver") })
+	a.Sees("Resuelta.")
+	v.hears("How was the help?")
+}
+
+// both looks at the page as it is, on a desktop and on a narrow screen.
+func (v *visitor) both(name string) {
+	v.t.Helper()
+	for _, look := range []browsertest.Look{browsertest.Narrow, browsertest.Desktop} {
+		v.Looks(look)
+		v.look = look
+		v.state(name)
+	}
+}

@@ -1,0 +1,93 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/adapters/web"
+	"latchkey/bot"
+)
+
+// deskPages is the help desk as the web pages ask it. The desk comes after the
+// adapters, so it is looked up when it is asked.
+type deskPages struct{ p *Program }
+
+var _ web.Desk = deskPages{}
+
+// Seat implements web.Desk: the link of the account is the word for who it is.
+func (d deskPages) Seat(ctx context.Context, user string) (*bot.DeskSeat, error) {
+	var p bot.PersonID
+	err := d.p.DB.View(ctx, func(tx bot.Tx) error {
+		id, err := tx.Identity(webChannel, user)
+		if err != nil {
+			return err
+		}
+		if id.Level < bot.L2 || tx.Now().Before(id.HeldUntil) {
+			return fmt.Errorf("nobody is signed in there: %w", bot.ErrNotFound)
+		}
+		p = id.Person
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	role, name, err := d.p.Desk.Who(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &bot.DeskSeat{Person: p, Role: role, Name: name}, nil
+}
+
+// Colleagues implements web.Desk.
+func (d deskPages) Colleagues(ctx context.Context, by bot.PersonID) (others []bot.DeskSeat, err error) {
+	err = d.p.DB.View(ctx, func(tx bot.Tx) error {
+		others = nil
+		all, err := tx.Agents()
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			p, err := tx.Person(a.Person)
+			if errors.Is(err, bot.ErrNotFound) || err == nil && (p.Stopped() || p.ID == by) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			others = append(others, bot.DeskSeat{Person: p.ID, Role: a.Role, Name: p.Name})
+		}
+		return nil
+	})
+	return others, err
+}
+
+// Queue implements web.Desk.
+func (d deskPages) Queue(ctx context.Context, by bot.PersonID, lang string, limit int) (open, closed []bot.DeskEntry, err error) {
+	open, closed, err = d.p.Desk.Queue(ctx, by, limit)
+	for _, list := range [][]bot.DeskEntry{open, closed} {
+		for i := range list {
+			list[i].Title = d.p.Scripts.Set().Title(list[i].Flow, list[i].Step, lang)
+		}
+	}
+	return open, closed, err
+}
+
+// View implements web.Desk.
+func (d deskPages) View(ctx context.Context, by bot.PersonID, lang, ticket string) (*bot.DeskView, error) {
+	v, err := d.p.Desk.View(ctx, by, ticket)
+	if err != nil {
+		return nil, err
+	}
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		s.Title = d.p.Scripts.Set().Title(s.Flow, s.Step, lang)
+	}
+	return v, nil
+}
+
+// Do implements web.Desk.
+func (d deskPages) Do(ctx context.Context, a bot.DeskAct) error { return d.p.Desk.Do(ctx, a) }
+
+// Watch implements web.Desk.
+func (d deskPages) Watch() (changed <-chan string, leave func()) { return d.p.Desk.Watch() }

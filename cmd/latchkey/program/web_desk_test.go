@@ -1,0 +1,302 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"latchkey/adapters/web"
+	"latchkey/bot"
+	"latchkey/bot/desk"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/cmd/latchkey/programtest"
+)
+
+// stuck is somebody who asks for a person, and the number of their ticket.
+func (p *premises) stuck() (ticket string) {
+	p.Helper()
+	before := p.open()
+	g := p.guest().arrives("/chat")
+	g.says("human")
+	g.says("Ann Lee, 555 0100")
+	for id := range p.open() {
+		if _, old := before[id]; !old {
+			return id
+		}
+	}
+	p.Fatal("no ticket was opened")
+	return ""
+}
+
+// open are the open tickets by number.
+func (p *premises) open() map[string]bot.Ticket {
+	p.Helper()
+	all := map[string]bot.Ticket{}
+	err := p.DB.View(p.Context(), func(tx bot.Tx) error {
+		list, err := tx.Tickets(100)
+		for _, q := range list {
+			all[q.ID] = q
+		}
+		return err
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return all
+}
+
+// agent is a browser's token of one of the demo's agents.
+func (p *premises) agent(username string) string {
+	p.Helper()
+	user := web.AgentUser(username)
+	token, err := p.passes.BeginSession(p.Context(), bot.WebSession{Conversation: bot.ConversationID("web:" + user), User: user, Name: username, Started: p.DB.Now()})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return string(token)
+}
+
+// sits makes somebody of the staff list one who is signed in, and an agent where
+// that is said.
+func (p *premises) sits(username string, person bot.PersonID, agent bool) string {
+	p.Helper()
+	err := p.DB.Update(p.Context(), func(tx bot.Tx) error {
+		if err := tx.Link(bot.Identity{Channel: webChannel, User: web.AgentUser(username), Person: person, Level: bot.L2, Evidence: "test"}); err != nil || !agent {
+			return err
+		}
+		return desk.Grant(tx, person, bot.RoleAgent, "operator:root", "test")
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return p.agent(username)
+}
+
+// asks sends one request with the cookie of an agent's browser, and gives the
+// status and the page.
+func (p *premises) asks(token, method, path string, form url.Values) (status int, body string) {
+	p.Helper()
+	ctx, cancel := context.WithCancel(p.Context())
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, method, "http://"+p.addr+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.Fatal(err)
+	}
+	q.Header = http.Header{"Accept-Language": {"en"}, "Sec-Fetch-Site": {"same-origin"}}
+	if method == http.MethodPost {
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		q.Header.Set("Origin", p.origin)
+	}
+	if token != "" {
+		q.AddCookie(&http.Cookie{Name: p.cookieName("agent"), Value: token})
+	}
+	r, err := http.DefaultTransport.RoundTrip(q)
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer r.Body.Close()
+	b := make([]byte, 1<<20)
+	n := 0
+	for n < len(b) && path != "/desk/events" { // which never ends
+		m, err := r.Body.Read(b[n:])
+		if n += m; err != nil {
+			break
+		}
+	}
+	return r.StatusCode, string(b[:n])
+}
+
+// acts sends the form of an act with the revision that the ticket has.
+func (p *premises) acts(token, ticket, do string, kv ...string) (status int, body string) {
+	p.Helper()
+	rev := int64(1)
+	if q, ok := p.open()[ticket]; ok {
+		rev = q.Revision
+	} else if err := p.DB.View(p.Context(), func(tx bot.Tx) error {
+		q, err := tx.Ticket(ticket)
+		if err == nil {
+			rev = q.Revision
+		}
+		return nil //nolint:nilerr // there is none: its revision is nobody's business
+	}); err != nil {
+		p.Fatal(err)
+	}
+	form := url.Values{"csrf": {csrfOf(token)}, "id": {programtest.NewID()}, "rev": {strconv.FormatInt(rev, 10)}, "text": {"a line"}}
+	for i := 0; i < len(kv); i += 2 {
+		form.Set(kv[i], kv[i+1])
+	}
+	return p.asks(token, http.MethodPost, "/desk/t/"+ticket+"/"+do, form)
+}
+
+// Every route of the desk for everybody who may stand before it: only who is an
+// agent at this moment learns that there is one, and does what their own ticket
+// allows. The order of the acts is one in which an agent's own all succeed.
+func TestDeskDoors(t *testing.T) {
+	p := demoPremises(t)
+	routes := 0
+	for _, pattern := range p.pages().Routes() {
+		if strings.Contains(pattern, "/desk") {
+			routes++
+		}
+	}
+	if routes != 4 {
+		t.Errorf("the desk has %d routes, this test knows 4", routes)
+	}
+	own, others := p.stuck(), p.stuck()
+	maria, omar := p.agent("maria"), p.agent("omar")
+	if s, body := p.acts(omar, others, "take"); s != http.StatusSeeOther {
+		t.Fatalf("take: %d %s", s, body)
+	}
+	revoked, stopped := p.sits("ben", "e-1002", true), p.sits("carmen", "e-1003", true)
+	for _, token := range []string{revoked, stopped} {
+		if s, _ := p.asks(token, http.MethodGet, "/desk", nil); s != http.StatusOK {
+			t.Errorf("an agent before: %d", s)
+		}
+	}
+	if _, err := p.Desk.Revoke(t.Context(), "e-1002", "operator:root", "left"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetStopped("e-1003", tx.Now()) }); err != nil {
+		t.Fatal(err)
+	}
+	acts := []string{"take", "say", "note", "back", "requeue", "take", "solve", "reopen", "transfer"}
+	for _, who := range []struct {
+		name, token string
+		get, post   int // for whoever is no agent
+	}{
+		{"signed out", "", http.StatusSeeOther, http.StatusForbidden},
+		{"a token that is none", strings.Repeat("A", 43), http.StatusSeeOther, http.StatusForbidden},
+		{"no agent", p.sits("ada", "e-1001", false), http.StatusNotFound, http.StatusNotFound},
+		{"agent until a moment ago", revoked, http.StatusNotFound, http.StatusNotFound},
+		{"stopped", stopped, http.StatusNotFound, http.StatusNotFound},
+	} {
+		before := fmt.Sprint(p.open())
+		for _, path := range []string{"/desk", "/desk/events", "/desk/t/" + own, "/desk/t/" + others, "/desk/t/XXX-XXX"} {
+			want := who.get
+			if path == "/desk/events" {
+				want = who.post
+			}
+			s, body := p.asks(who.token, http.MethodGet, path, nil)
+			if s != want || strings.Contains(body, own) && strings.Contains(body, "Ann") {
+				t.Errorf("%s: GET %s is %d, want %d", who.name, path, s, want)
+			}
+		}
+		for _, ticket := range []string{own, others, "XXX-XXX"} {
+			for _, do := range append(slices.Clone(acts), "burn") {
+				if s, _ := p.acts(who.token, ticket, do); s != who.post {
+					t.Errorf("%s: %s on %s is %d, want %d", who.name, do, ticket, s, who.post)
+				}
+			}
+		}
+		if after := fmt.Sprint(p.open()); after != before {
+			t.Errorf("%s changed a ticket:\n%s\n%s", who.name, before, after)
+		}
+	}
+
+	for _, path := range []string{"/desk", "/desk/events", "/desk/t/" + own, "/desk/t/" + others} {
+		if s, _ := p.asks(maria, http.MethodGet, path, nil); s != http.StatusOK {
+			t.Errorf("agent: GET %s is %d", path, s)
+		}
+	}
+	if s, _ := p.asks(maria, http.MethodGet, "/desk/t/XXX-XXX", nil); s != http.StatusNotFound {
+		t.Errorf("agent: no such ticket is %d", s)
+	}
+	for _, do := range acts { // another agent's ticket
+		want := http.StatusConflict
+		if do == "note" {
+			want = http.StatusSeeOther
+		}
+		if s, body := p.acts(maria, others, do, "to", "e-1103"); s != want || want == http.StatusConflict && do == "say" && !strings.Contains(body, ">a line</textarea>") && !strings.Contains(body, "Omar") {
+			t.Errorf("agent: %s on another's ticket is %d, want %d", do, s, want)
+		}
+	}
+	for _, do := range acts {
+		if s, body := p.acts(maria, own, do, "to", "e-1102"); s != http.StatusSeeOther {
+			t.Errorf("agent: %s on their own ticket is %d\n%s", do, s, body)
+		}
+	}
+	if q := p.open()[own]; q.Agent != "e-1102" {
+		t.Errorf("the ticket was not given on: %+v", q)
+	}
+	if s, _ := p.acts(maria, own, "burn"); s != http.StatusNotFound {
+		t.Errorf("an act that there is not: %d", s)
+	}
+}
+
+// A refused act says why, and what was typed is still there.
+func TestDeskRefusals(t *testing.T) {
+	p := demoPremises(t)
+	ticket := p.stuck()
+	maria := p.agent("maria")
+	if s, _ := p.acts(maria, ticket, "take"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	for _, c := range []struct{ do, text, rev, want string }{
+		{"say", "What I typed", "1", "Something happened a moment ago: look, then send again."},
+		{"say", "Please tell me your password", "", "it asks for a code or a password"},
+		{"say", "It is 482 913", "", "what looks like a code"},
+		{"note", strings.Repeat("x", desk.MaxLine+1), "", "At most 2000 characters"},
+		{"say", " ", "", "Nothing is written."},
+	} {
+		kv := []string{"text", c.text}
+		if c.rev != "" {
+			kv = append(kv, "rev", c.rev)
+		}
+		s, body := p.acts(maria, ticket, c.do, kv...)
+		if s != http.StatusConflict || !strings.Contains(body, c.want) || strings.TrimSpace(c.text) != "" && !strings.Contains(body, ">"+c.text+"</textarea>") {
+			t.Errorf("%s %.40q: %d, want %q and the text\n%s", c.do, c.text, s, c.want, body)
+		}
+	}
+	for name, form := range map[string]url.Values{
+		"no token": {"id": {programtest.NewID()}, "rev": {"2"}}, "no key": {"csrf": {csrfOf(maria)}, "rev": {"2"}}, "no revision": {"csrf": {csrfOf(maria)}, "id": {programtest.NewID()}},
+	} {
+		form.Set("text", "a line")
+		if s, _ := p.asks(maria, http.MethodPost, "/desk/t/"+ticket+"/say", form); s != http.StatusForbidden && s != http.StatusBadRequest {
+			t.Errorf("%s: %d", name, s)
+		}
+	}
+}
+
+// Outside the demo the desk has its pages only where a sign-in has a second
+// factor.
+func TestDeskNeedsASecondFactor(t *testing.T) {
+	for name, c := range map[string]struct {
+		second string
+		on     bool
+	}{"without": {"", false}, "with": {"amr", true}} {
+		t.Run(name, func(t *testing.T) {
+			p := servePremises(t, func(c2 *config.Config) {
+				c2.Desk.Enabled = true
+				c2.OIDC.SecondFactor = c.second
+			})
+			there := slices.ContainsFunc(p.pages().Routes(), func(s string) bool { return strings.Contains(s, "/desk") })
+			if there != c.on || strings.Contains(p.diary.String(), "there is no desk in the browser") == c.on {
+				t.Errorf("desk %v", there)
+			}
+			if !c.on {
+				return
+			}
+			// Signed in as an agent, but without a second factor: another sign-in comes first.
+			for name, s := range map[string]bot.WebSession{"none": {}, "old": {Second: p.DB.Now().Add(-13 * 3600e9)}, "idle": {Second: p.DB.Now().Add(-3600e9)},
+				"fresh": {Second: p.DB.Now()}, "used": {Second: p.DB.Now().Add(-3600e9), Desk: p.DB.Now().Add(-60e9)}} {
+				s.User, s.Conversation, s.Started = web.AgentUser("maria"), "web:agent-maria", p.DB.Now()
+				token, err := p.passes.BeginSession(t.Context(), s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				g := p.guest()
+				g.jar[p.cookieName("session")] = string(token)
+				g.get("/desk")
+				in := name == "fresh" || name == "used"
+				if strings.Contains(g.body, "Nobody waits.") != in || strings.Contains(g.at, "/signin?second=1&next=/desk") == in {
+					t.Errorf("%s: %d at %s", name, g.status, g.at)
+				}
+			}
+		})
+	}
+}
