@@ -149,8 +149,10 @@ const (
 	outboxOwned = `live = 1 AND owner <> 0 AND state = 0`
 	// What of a conversation goes out in which order. What has a place keeps it.
 	outboxOrder = `CASE WHEN seq > 0 THEN 0 ELSE 1 END, seq, id`
-	// noneOwned: nobody sends anything of the conversation of row %s.
-	noneOwned = `NOT EXISTS (SELECT 1 FROM outbox q WHERE q.conversation = %s.conversation AND q.live = 1 AND q.owner <> 0 AND q.state = 0)`
+	// noneOwned: nobody sends anything of the conversation of row %s. The OFFSET
+	// has PostgreSQL ask the index for each row: it would compare each with all
+	// that is owned.
+	noneOwned = `NOT EXISTS (SELECT 1 FROM outbox q WHERE q.conversation = %s.conversation AND q.live = 1 AND q.owner <> 0 AND q.state = 0 /*postgres OFFSET 0*/)`
 )
 
 // outboxMarked are the columns that a mark finds its row by and stores.

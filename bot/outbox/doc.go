@@ -35,7 +35,10 @@
 //     unless the same conversation has another message to send.
 //   - Replies and relays of a conversation go out in the order in which they
 //     were said, what is not delivered yet before what follows. Notices and
-//     campaigns keep orders of their own, and half of the senders free.
+//     campaigns keep orders of their own, and half of the senders free. What is
+//     claimed of them gets through while replies never end. A campaign is claimed
+//     from the upper half of the account's budget (see bot.Budget), and not while
+//     a reply waits.
 //   - A conversation with nothing to send costs nothing: no goroutine, no
 //     timer, no memory.
 //

@@ -36,6 +36,7 @@ type world struct {
 	got     map[bot.ConversationID][]string // what was delivered, in order, repeats included
 	arrived chan struct{}                   // closed and replaced at every delivery
 	slow    time.Duration                   // how long a delivery takes
+	tell    func(bot.Delivery)              // hears of each; nil: nobody
 }
 
 func newWorld(t *testing.T, dsn string) *world {
@@ -46,6 +47,9 @@ func (w *world) deliver(d bot.Delivery) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.got[d.Conversation] = append(w.got[d.Conversation], d.Message.Text)
+	if w.tell != nil {
+		w.tell(d)
+	}
 	close(w.arrived)
 	w.arrived = make(chan struct{})
 }
