@@ -47,7 +47,7 @@ func (p *Program) serveHTTP(ctx context.Context) error {
 		MaxHeaderBytes: httpHeader, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(p.Listener) }()
+	go func() { ended <- srv.Serve(lingering{p.Listener}) }()
 	select {
 	case err := <-ended:
 		return err
