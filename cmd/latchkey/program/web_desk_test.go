@@ -158,10 +158,12 @@ func TestDeskDoors(t *testing.T) {
 			t.Errorf("an agent before: %d", s)
 		}
 	}
-	if _, err := p.Desk.Revoke(t.Context(), "e-1002", "operator:root", "left"); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetStopped("e-1003", tx.Now()) }); err != nil {
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
+		if _, err := desk.Revoke(tx, "e-1002", "operator:root", "left"); err != nil {
+			return err
+		}
+		return tx.SetStopped("e-1003", tx.Now())
+	}); err != nil {
 		t.Fatal(err)
 	}
 	acts := []string{"take", "say", "note", "back", "requeue", "take", "solve", "reopen", "transfer"}
