@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -370,5 +371,36 @@ func TestRefusedPicture(t *testing.T) {
 		if len(m.Files) > 0 {
 			t.Errorf("%s: %d files", what, len(m.Files))
 		}
+	}
+}
+
+// TestHealthTellsOfPictures: that Discord refuses pictures is told, with why, until
+// it takes one.
+func TestHealthTellsOfPictures(t *testing.T) {
+	t.Parallel()
+	p := open(t, adaptertest.NewHouse())
+	a := p.Connect(t).(*discord.Adapter)
+	who := p.Person(0)
+	channel := p.s.Person(0).Channel()
+	n := 0
+	send := func() {
+		n++
+		_, err := a.Send(t.Context(), bot.Delivery{
+			Key: fmt.Sprint("k", n), Conversation: "c", User: who.ID(), Address: []byte(`{"c":"` + channel + `"}`), Attempt: 1,
+			Message: bot.Message{Text: "Look.", Picture: &bot.Picture{Name: adaptertest.PictureName, Alt: "A drawing."}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mend := p.Fault(who, adaptertest.Bare)
+	send()
+	mend()
+	if h := a.Health(); h.OK || !strings.Contains(h.Text, "refuses pictures") || !strings.Contains(h.Text, "40005") {
+		t.Errorf("refused: %+v", h)
+	}
+	send()
+	if h := a.Health(); strings.Contains(h.Text, "pictures") {
+		t.Errorf("taken: %+v", h)
 	}
 }
