@@ -49,7 +49,8 @@ func (p *Pace) budget() bot.Budget {
 // Turn waits for the turn of a request: of a method, in a conversation unless
 // that is empty. What would wait longer than Longest fails at once, and uses
 // nothing up: SendThrottled, with Here when it is this conversation alone, else
-// with the method. So does who is called off while waiting: SendRetry.
+// with the method. So does who is called off while waiting, or whom the budget
+// fails: SendRetry.
 func (p *Pace) Turn(ctx context.Context, now time.Time, method, conv string) *bot.SendError {
 	if p.Off {
 		return nil
@@ -117,11 +118,15 @@ func (p *Pace) Spare(ctx context.Context, now time.Time, method, conv string) bo
 	if n, _, err := p.budget().Ahead(ctx, p.ID(method), p.Rate(method), 1); n == 0 || err != nil {
 		return false
 	}
-	after, err := p.budget().Take(ctx, p.ID(method), p.Rate(method), 0)
-	for _, l := range here {
-		l.AllowN(now, 1)
+	if after, err := p.budget().Take(ctx, p.ID(method), p.Rate(method), 0); after > 0 || err != nil {
+		return false
 	}
-	return after == 0 && err == nil
+	for _, l := range here {
+		if !l.AllowN(now, 1) {
+			return false
+		}
+	}
+	return true
 }
 
 // conversation gives the limiters of a conversation.

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"latchkey/bot"
+	"latchkey/bot/budget"
 )
 
 func newPace() *Pace {
@@ -44,7 +46,14 @@ func TestPaceHere(t *testing.T) {
 				t.Error("after the burst, nobody waits")
 			}
 		}
-		waited := make(chan *bot.SendError, 2)
+		off, stop := context.WithCancel(ctx)
+		begun, waited := time.Now(), make(chan *bot.SendError, 2)
+		go func() { waited <- p.Turn(off, time.Now(), "say", "D1") }()
+		synctest.Wait()
+		stop()
+		if err := <-waited; err == nil || err.Kind != bot.SendRetry || time.Since(begun) > 0 {
+			t.Errorf("called off, after %s: %+v", time.Since(begun), err)
+		}
 		for range 2 { // one second, and two
 			go func() { waited <- p.Turn(ctx, time.Now(), "say", "D1") }()
 		}
@@ -110,8 +119,15 @@ func TestPaceMethod(t *testing.T) {
 		if err := p.Turn(ctx, time.Now(), "ask", ""); err == nil || err.Kind != bot.SendThrottled || err.After != 30*time.Second || err.Here || err.Method != "ask" {
 			t.Errorf("the platform has asked to wait: %+v", err)
 		}
-		if err := p.Turn(ctx, time.Now(), "say", ""); err != nil {
-			t.Errorf("another method is held, too: %v", err)
+		for range 9 {
+			if err := p.Turn(ctx, time.Now(), "ask", "D3"); err == nil || err.Here || err.Method != "ask" {
+				t.Errorf("in a conversation: %+v", err)
+			}
+		}
+		for range 4 {
+			if err := p.Turn(ctx, time.Now(), "say", "D3"); err != nil || waits(p, "tell", "") {
+				t.Errorf("another method is held, too, or what was not sent uses something up: %v", err)
+			}
 		}
 		time.Sleep(31 * time.Second)
 		if err := p.Turn(ctx, time.Now(), "ask", ""); err != nil {
@@ -145,8 +161,69 @@ func TestPaceSpare(t *testing.T) {
 				n++
 			}
 		}
-		if n > 6 || waits(p, "say", "D2") {
+		if n < 4 || n > 6 || waits(p, "say", "D2") {
 			t.Errorf("%d of eleven, and messages wait", n)
+		}
+		time.Sleep(time.Minute)
+		p.Hold(ctx, "say", time.Second)
+		if p.Spare(ctx, time.Now(), "say", "D3") {
+			t.Error("it is held")
+		}
+	})
+}
+
+// An awayStore is a database that can go away.
+type awayStore struct {
+	bot.BudgetStore
+	away error
+}
+
+func (s *awayStore) DrawBudget(ctx context.Context, id bot.BudgetID, r bot.Rate, want, reserve float64) (bot.Drawn, error) {
+	if s.away != nil {
+		return bot.Drawn{}, s.away
+	}
+	return s.BudgetStore.DrawBudget(ctx, id, r, want, reserve)
+}
+
+// TestPaceShared: several processes keep a method's rate together, and what the
+// platform asks of one of them; those of other accounts and tenants do not. When
+// the database is away nothing is sent, and that is tried again.
+func TestPaceShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, ctx := &awayStore{BudgetStore: budget.Memory()}, context.Background()
+		process := func(account bot.ChannelID, tenant string) *Pace {
+			p := newPace()
+			p.Account, p.Tenant, p.Budget = account, tenant, budget.New(s, nil)
+			return p
+		}
+		one, two := process("test", ""), process("test", "")
+		n := 0
+		for n < 30 && !waits(one, "say", "") && !waits(two, "say", "") {
+			n += 2
+		}
+		if n < 8 || n > 11 {
+			t.Errorf("two processes made %d calls at once, of eleven", n)
+		}
+		time.Sleep(time.Minute)
+		one.Hold(ctx, "say", 30*time.Second)
+		if err := two.Turn(ctx, time.Now(), "say", "D1"); err == nil || err.Kind != bot.SendThrottled || err.Here || err.Method != "say" || err.After.Round(time.Second) != 30*time.Second {
+			t.Errorf("the platform has asked the other process to wait: %+v", err)
+		}
+		for _, p := range []*Pace{process("other", ""), process("test", "tenant")} {
+			if err := p.Turn(ctx, time.Now(), "say", "D1"); err != nil {
+				t.Errorf("%+v is held, too: %v", p.ID("say"), err)
+			}
+		}
+		time.Sleep(time.Minute)
+		s.away = errors.New("the database is away")
+		for range 9 {
+			if err := two.Turn(ctx, time.Now(), "say", "D1"); err == nil || err.Kind != bot.SendRetry || !errors.Is(err.Err, s.away) {
+				t.Errorf("without a database: %+v", err)
+			}
+		}
+		s.away = nil
+		if waits(two, "say", "D1") {
+			t.Error("what was not sent has used something up")
 		}
 	})
 }

@@ -61,6 +61,7 @@ var usual = pace{
 var (
 	_ bot.Adapter  = (*Adapter)(nil)
 	_ bot.Pager    = (*Adapter)(nil)
+	_ bot.Paced    = (*Adapter)(nil)
 	_ bot.Deleter  = (*Adapter)(nil)
 	_ bot.Typer    = (*Adapter)(nil)
 	_ bot.Healther = (*Adapter)(nil)

@@ -124,7 +124,7 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 	return b, nil
 }
 
-// turnOf takes a call from a budget. Its error is a *refusal.
+// turnOf takes a call of a method from its budget. Its error is a *refusal.
 func (a *Adapter) turnOf(ctx context.Context, method string) error {
 	switch err := a.rates.Turn(ctx, time.Now(), method, ""); {
 	case err == nil:
@@ -134,7 +134,7 @@ func (a *Adapter) turnOf(ctx context.Context, method string) error {
 	case ctx.Err() != nil:
 		return &refusal{Called: true}
 	default:
-		return &refusal{Err: err.Err}
+		return &refusal{Err: errors.Unwrap(err.Err)}
 	}
 }
 

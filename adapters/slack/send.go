@@ -284,6 +284,7 @@ func (a *Adapter) dropFile(ctx context.Context, file string) error {
 
 var (
 	_ bot.Pager   = (*Adapter)(nil)
+	_ bot.Paced   = (*Adapter)(nil)
 	_ bot.Deleter = (*Adapter)(nil)
 	_ bot.Typer   = (*Adapter)(nil)
 )

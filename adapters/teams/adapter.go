@@ -36,6 +36,7 @@ var (
 	_ bot.Resumer  = (*Adapter)(nil)
 	_ bot.Deleter  = (*Adapter)(nil)
 	_ bot.Pager    = (*Adapter)(nil)
+	_ bot.Paced    = (*Adapter)(nil)
 	_ bot.Typer    = (*Adapter)(nil)
 	_ bot.Healther = (*Adapter)(nil)
 	_ bot.Examiner = (*Adapter)(nil)

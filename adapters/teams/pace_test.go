@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// TestPaceKeepsTheRates: in no window of the page on rate limits does more go
-// out, however long one hurries.
+// TestPaceKeepsTheRates: six messages go out at once, and in no window of the page
+// on rate limits more than it allows, however long one hurries; nor to the tenant
+// as a whole.
 func TestPaceKeepsTheRates(t *testing.T) {
 	t.Parallel()
 	l, now := newHere(), time.Now()
@@ -14,6 +15,12 @@ func TestPaceKeepsTheRates(t *testing.T) {
 	for range 3000 {
 		r, s := l[0].ReserveN(now, 1), l[1].ReserveN(now, 1)
 		at = append(at, max(r.DelayFrom(now), s.DelayFrom(now)))
+	}
+	if at[5] > 0 || at[6] == 0 {
+		t.Errorf("the sixth message waits %s, the seventh %s", at[5], at[6])
+	}
+	if r := newPace(&Options{}).Rate(sends); r.Burst+r.PerSecond > 30 {
+		t.Errorf("a tenant gets more than 30 calls in a second: %+v", r)
 	}
 	for _, w := range []struct {
 		window time.Duration
