@@ -80,7 +80,7 @@ func slips() []slip {
 		{surface: "Free text", at: "via", input: "", says: onlyText},
 		{surface: "Free text", at: "via", input: " \n\t ", says: onlyText},
 		{surface: "Free text", at: "via", input: "<a picture, a file, a voice message>", do: func(c *counter) { c.Say("") }, says: onlyText},
-		{surface: "Free text", at: "via", input: "🙂", says: notUnderstood},
+		{surface: "Free text", at: "via", input: "🙂", says: "Good. Go on here whenever you are ready."},
 		{surface: "Free text", at: "via", input: "\x00\x01\x1b[2J", says: notUnderstood},
 		{surface: "Free text", at: "via", input: "z̸̢̛a̷͎͠l̴̨͝g̵̙̈o̷̺͐", says: notUnderstood},
 		{surface: "Free text", at: "via", input: "\u202eevil\u2066", says: notUnderstood},
@@ -93,7 +93,7 @@ func slips() []slip {
 		{surface: "Free text", at: "intro", input: "skip", says: "This step cannot be skipped. \"later\" keeps your place, and \"human\" reaches a person."},
 		{surface: "Free text", at: "welcome", input: "back", says: "This is the first step. There is nothing before it."},
 		{surface: "Free text", at: "via", input: "resend", says: "There is nothing to send again in this step."},
-		{surface: "Free text", lang: "es", at: "via", input: "🙂", says: "No entendí eso."},
+		{surface: "Free text", lang: "es", at: "via", input: "🙂", says: "Bien. Siga aquí cuando quiera."},
 		{surface: "Free text", lang: "es", at: "via", input: "<100,000 characters>", do: func(c *counter) { c.Say(strings.Repeat("a ", 50000)) }, says: "Ese mensaje es más largo de lo que puedo leer (4000 caracteres como máximo). Por favor, envíe uno más corto."},
 
 		{surface: "Sign-in", at: "username", input: "ada okafor smith", says: loginFormat},
