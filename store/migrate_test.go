@@ -12,7 +12,7 @@ import (
 	"latchkey/store/storetest"
 )
 
-// before2 to before7 take a migration back, the newest first, so that a store
+// before2 to before8 take a migration back, the newest first, so that a store
 // is as the program before it left it.
 const (
 	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
@@ -40,6 +40,7 @@ const (
 	before6 = `DROP TABLE inbound; UPDATE latchkey_schema SET version = 5;`
 	before7 = `DROP TABLE IF EXISTS budget; ALTER TABLE inbound DROP COLUMN owner; ALTER TABLE inbound ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 		ALTER TABLE inbound ADD COLUMN until BIGINT NOT NULL DEFAULT 0; UPDATE latchkey_schema SET version = 6;`
+	before8 = `DROP TABLE opening; UPDATE latchkey_schema SET version = 7;`
 )
 
 // run runs a text on a database that nobody has open.
@@ -75,7 +76,7 @@ func TestMigrateOld(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before7+before6+before5+before4+before3+before2)
+		run(t, dsn, before8+before7+before6+before5+before4+before3+before2)
 		for again := range 2 { // migrated, then as it is
 			db = open(t, dsn)
 			err := db.Update(ctx, func(tx bot.Tx) error {

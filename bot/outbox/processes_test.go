@@ -36,6 +36,7 @@ type world struct {
 	got     map[bot.ConversationID][]string // what was delivered, in order, repeats included
 	arrived chan struct{}                   // closed and replaced at every delivery
 	slow    time.Duration                   // how long a delivery takes
+	more    map[bot.ChannelID]*office       // other channels
 }
 
 func newWorld(t *testing.T, dsn string) *world {
@@ -103,6 +104,9 @@ func (w *world) start(o outbox.Options, change ...func(*process)) *process {
 	}
 	o.Store, o.Beat, o.Clock = p, beat, p.DB.Now
 	o.Adapters = map[bot.ChannelID]bot.Adapter{ch: wire{p}}
+	for id, m := range w.more {
+		o.Adapters[id] = m.of(p)
+	}
 	for _, f := range change {
 		f(p)
 	}
