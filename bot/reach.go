@@ -1,6 +1,10 @@
 package bot
 
-import "context"
+import (
+	"context"
+	"strings"
+	"time"
+)
 
 // What an adapter may offer besides Send, for whoever says something that
 // nobody there has asked for: to a person who never wrote, in a room of a team,
@@ -55,6 +59,65 @@ const (
 // Unreachable lists them.
 func Unreachable() []string {
 	return []string{WhyNotInstalled, WhyNotFound, WhyDeactivated, WhyClosed, WhyNoLicence, WhyNotOurs, WhyNotLinked, WhyNoPush}
+}
+
+// An Opening is where somebody is to write to, by who or what is there. Rows are
+// said to its ID. They wait until the outbox has opened it, which makes or finds
+// the conversation Opened and moves them there; from then on what is said to ID
+// goes there at once.
+type Opening struct {
+	ID      ConversationID
+	Channel ChannelID
+	Kind    ConversationKind
+	Person  PersonID       // of Direct
+	Room    string         // of SharedRoom: the platform's id of it
+	Message int64          // of Thread: the ID of the outbox row that it is under
+	Title   string         // of Thread: what it is called where threads have a name
+	Opened  ConversationID // empty: not yet; of Direct also one that the person began
+	// Why is one of Unreachable, or what else OutboxRow.Error tells: the last
+	// attempt failed for good, and what waited then was given up. The next thing
+	// that is said there tries again. Explained is the same for an operator.
+	Why, Explained string
+	At             time.Time // when it was opened, or found closed; else when it was made
+}
+
+// OpeningPrefix begins the ids of openings. No adapter's conversation begins so.
+const OpeningPrefix = "unopened-"
+
+// IsOpening reports whether c is the ID of an Opening.
+func (c ConversationID) IsOpening() bool {
+	return strings.HasPrefix(string(c), OpeningPrefix) && !strings.ContainsAny(string(c), ":|")
+}
+
+// OpeningTx addresses what is said where nobody has written yet. Nothing outside is
+// asked.
+type OpeningTx interface {
+	// Direct gives the direct conversation with a person on a channel: the one
+	// that their account there used last, else the one that was opened for them,
+	// else an Opening. The error wraps ErrNotFound when there is no such person.
+	Direct(ch ChannelID, p PersonID) (ConversationID, error)
+	// Room gives a room of the channel by the platform's id of it.
+	Room(ch ChannelID, id string) (ConversationID, error)
+	// Thread gives the thread under a message that was, or is to be, said in a
+	// room. What is said there waits until the message is sent. A row without an
+	// ID must be the one that Say was called with last.
+	Thread(row *OutboxRow, title string) (ConversationID, error)
+	// Opening reads one. ErrNotFound.
+	Opening(id ConversationID) (*Opening, error)
+	// OpeningsOf lists the openings for a person, by channel: where they were
+	// reachable, and where not and why.
+	OpeningsOf(p PersonID) ([]Opening, error)
+	// Opened notes what an opening became and moves what waits there, to be sent now
+	// in its order. The conversation is made when there is none; nobody is linked
+	// by it. The error wraps ErrConflict when the account is linked to somebody
+	// else than the opening's person.
+	Opened(p *Opening, to Opened) error
+	// NotOpened notes that one cannot be opened, and gives up what waits there
+	// and is due; class is the rows' Error. It returns how many rows these were.
+	NotOpened(p *Opening, class string) (int, error)
+	// ThreadsDue has what waits for a message of a room to be sent, by the row's
+	// ID, looked at again.
+	ThreadsDue(message int64) error
 }
 
 // A RoomWriter writes where several people read: in a room (a channel of a

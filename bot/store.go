@@ -37,6 +37,7 @@ type Tx interface {
 	Wall() time.Time
 	ConversationTx
 	OutboxTx
+	OpeningTx
 	InboundTx
 	PeopleTx
 	MethodTx
@@ -158,7 +159,7 @@ func (s OutboxState) GivenUp() bool { return s == OutboxDead || s == OutboxUnkno
 // A Claimed row is the claimer's to send.
 type Claimed struct {
 	OutboxRow
-	To   Conversation // where it goes: ID, Channel, User and Address only
+	To   Conversation // where it goes: ID, Channel, Kind, User and Address only
 	More bool         // more waits in the conversation
 }
 
@@ -182,8 +183,12 @@ type OutboxTx interface {
 	// Say sets Channel, Seq, State, Attempts, Owner and CreatedAt; in a turn it
 	// raises the conversation's OutSeq, so it comes before SaveConversation. A
 	// row that brings a Seq had its place before and keeps it, and its Owner.
-	// The error wraps ErrNotFound when there is no such conversation.
+	// What is said to an Opening that was opened goes to its conversation, and
+	// Conversation says so. The error wraps ErrNotFound when there is no such
+	// conversation.
 	Say(row *OutboxRow) error
+	// Row reads a row by its ID. ErrNotFound when it was pruned.
+	Row(id int64) (*OutboxRow, error)
 	// Claim makes w the owner of rows of a channel that wait and are due: of at
 	// most limit conversations in which nobody sends, the first row each, a
 	// lower lane before lane. Their attempt is noted.

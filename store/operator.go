@@ -200,6 +200,7 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 			ELSE CAST($2 AS TEXT) || substr(key, length(CAST($1 AS TEXT)) + 1) END, at, n` + personTallies + `
 			ON CONFLICT (bucket, key, at) DO UPDATE SET n = tally.n + excluded.n`,
 		`UPDATE alert SET person = $2 WHERE person = $1`,
+		`UPDATE opening SET what = $2 WHERE kind = 0 AND what = $1`,
 	} {
 		if _, err := x.do(text, string(old), string(now)); err != nil {
 			return wrap("rename person", err)
@@ -342,6 +343,7 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 	}{
 		{&n.Messages, `DELETE FROM outbox WHERE conversation IN ` + among, convs},
 		{nil, `DELETE FROM inbound WHERE conversation IN ` + among, convs},
+		{nil, `DELETE FROM opening WHERE kind = 0 AND what = $1`, person},
 		{&n.Conversations, `DELETE FROM conversation WHERE id IN ` + among, convs},
 		{nil, `DELETE FROM method_secret WHERE method IN ` + among, methods},
 		{&n.Methods, `DELETE FROM method WHERE person = $1`, person},
@@ -417,12 +419,14 @@ func (w *erasure) collect() (err error) {
 	}
 	texts(&w.methods, `SELECT id FROM method WHERE person = $1`)
 	texts(&w.codes, `SELECT id FROM challenge WHERE person = $1`)
-	// Conversations of linked accounts, and those that were somebody's of this
-	// person once and are nobody's now.
+	// Conversations of linked accounts, those that were somebody's of this person
+	// once or were opened for them, and are nobody's now, and what waits to be
+	// opened.
 	var convs []string
 	texts(&convs, `SELECT c.id FROM conversation c WHERE c.id IN (
 			SELECT conversation FROM challenge WHERE person = $1 UNION SELECT conversation FROM ticket WHERE person = $1
-			UNION SELECT conversation FROM method WHERE person = $1)
+			UNION SELECT conversation FROM method WHERE person = $1
+			UNION SELECT opened FROM opening WHERE kind = 0 AND what = $1 UNION SELECT id FROM opening WHERE kind = 0 AND what = $1)
 		AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id AND i.person <> $1)
 		UNION SELECT c.id FROM conversation c JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id WHERE i.person = $1`)
 	if err != nil {

@@ -143,13 +143,31 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	if t.said, err = toRow(o); err != nil {
 		return err
 	}
+	t.latest = o
 	return wrap("insert outbox row", t.c.say(&t.said))
 }
 
-// address finds the channel of a conversation that is not the turn's own.
+// number sets the ID of a row that Say was called with last.
+func (t *tx) number(o *bot.OutboxRow) error {
+	switch {
+	case o.ID != 0:
+		return nil
+	case t.latest != o:
+		return fmt.Errorf("store: the number of a message in conversation %q is only known right after it was said", o.Conversation)
+	}
+	return wrap("read the number of a message", t.c.read(outboxNewest, func(r row) { o.ID = r.int(0) }))
+}
+
+// address finds the channel of a conversation that is not the turn's own, and
+// follows an opening to where it was opened.
 func (t *tx) address(o *bot.OutboxRow) error {
 	o.Channel = ""
-	err := t.c.read(conversationChannel, func(r row) { o.Channel = bot.ChannelID(r.text(0)) }, string(o.Conversation))
+	err := t.c.read(conversationChannel, func(r row) {
+		o.Channel = bot.ChannelID(r.text(0))
+		if to := r.text(1); to != "" {
+			o.Conversation = bot.ConversationID(to)
+		}
+	}, string(o.Conversation))
 	if err != nil {
 		return wrap("read the channel of a conversation", err)
 	}
@@ -284,9 +302,9 @@ func (t *tx) Claim(w bot.WorkerID, ch bot.ChannelID, lane bot.Lane, limit int) (
 	to, more := map[bot.ConversationID]bot.Conversation{}, map[bot.ConversationID]bool{}
 	var convs []bot.ConversationID
 	err := t.c.read(outboxClaimable, func(r row) {
-		c := bot.Conversation{ID: bot.ConversationID(r.text(0)), Channel: ch, User: r.text(1), Address: r.blob(2), OutSeq: r.int(3)}
+		c := bot.Conversation{ID: bot.ConversationID(r.text(0)), Channel: ch, User: r.text(1), Address: r.blob(2), OutSeq: r.int(3), Kind: bot.ConversationKind(r.int(4))}
 		to[c.ID] = c
-		more[c.ID] = r.int(4) > 1
+		more[c.ID] = r.int(5) > 1
 		convs = append(convs, c.ID)
 	}, string(ch), int64(lane), t.ms, int64(limit))
 	if err != nil || len(convs) == 0 {

@@ -61,6 +61,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		passing += ", '" + strings.ReplaceAll(string(ch), "'", "''") + "'"
 	}
 	idle := `linked_at < $%[1]d AND NOT EXISTS (SELECT 1 FROM conversation c WHERE c.channel = identity.channel AND c.user_id = identity.user_id AND c.updated >= $%[1]d)`
+	openings := 0 // they go with their conversations
 	talks := max(ages.Conversations, ages.Outbox)
 	if ages.Conversations <= 0 {
 		talks = 0
@@ -88,7 +89,9 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = conversation.id AND o.kept = 1)
 			AND NOT EXISTS (SELECT 1 FROM ticket k WHERE k.conversation = conversation.id AND k.closed_at = 0)
 			AND (NOT EXISTS (SELECT 1 FROM identity i WHERE i.channel = conversation.channel AND i.user_id = conversation.user_id)
-				OR EXISTS (SELECT 1 FROM conversation n WHERE n.channel = conversation.channel AND n.user_id = conversation.user_id AND n.updated > conversation.updated))`},
+				OR EXISTS (SELECT 1 FROM conversation n WHERE n.channel = conversation.channel AND n.user_id = conversation.user_id AND n.updated > conversation.updated))
+			AND NOT EXISTS (SELECT 1 FROM opening p WHERE p.id = conversation.id AND EXISTS (SELECT 1 FROM conversation n WHERE n.id = p.opened))`},
+		{talks, &openings, "opening", []string{"id"}, `at < $%[1]d AND NOT EXISTS (SELECT 1 FROM conversation c WHERE c.id = opening.id)`},
 	} {
 		if p.age <= 0 {
 			continue

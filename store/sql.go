@@ -23,6 +23,8 @@ const (
 	conversationChannel
 	conversationGrow
 	outboxInsert
+	outboxNewest
+	outboxGet
 	outboxPending
 	outboxPendingOf
 	outboxMark
@@ -37,6 +39,16 @@ const (
 	outboxFleeting
 	outboxFleetingAll
 	outboxSaid
+	openingInsert
+	openingGet
+	openingFind
+	openingsOf
+	openingDirect
+	openingRecent
+	openingNote
+	openingMove
+	openingDead
+	openingWake
 	inboundGate
 	inboundPut
 	inboundMine
@@ -131,8 +143,14 @@ const (
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
 	methodColumns    = `id, person, kind, state, label, via, sealed, dest_hash, last_step, failures, created_at, proven_at, used_at, replaces, conversation, held_until, drift`
 	challengeColumns = `id, person, conversation, method, purpose, tier, via, lang, code_hash, sealed_code, sealed_to, tries, sent, provider_ref, created_at, expires_at, closed_at`
-	passColumns      = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
-	auditColumns     = `seq, at, ref, actor, action, subject, channel, evidence, prev, hash, key, was`
+	openingColumns   = `id, channel, kind, what, title, opened, why, explained, at`
+	openingShown     = `p.id, p.channel, p.kind, p.what, p.title, CASE WHEN ` + openingStands + ` THEN p.opened ELSE '' END, p.why, p.explained, p.at`
+	// openingStands: the conversation that opening p became is there, and its
+	// account is not another person's now.
+	openingStands = `EXISTS (SELECT 1 FROM conversation k WHERE k.id = p.opened AND NOT (p.kind = 0
+		AND EXISTS (SELECT 1 FROM identity i WHERE i.channel = k.channel AND i.user_id = k.user_id AND i.person <> p.what)))`
+	passColumns  = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
+	auditColumns = `seq, at, ref, actor, action, subject, channel, evidence, prev, hash, key, was`
 )
 
 var (
@@ -197,7 +215,7 @@ var statements = [stmtCount]string{
 	conversationOpen: `SELECT ` + conversationColumns + `,
 		coalesce((SELECT max(w.due) * 2 + 1 + (min(w.seq) = 0) FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 AND w.lane < 2), 0)
 		FROM conversation c WHERE c.id = $1`,
-	conversationChannel: `SELECT channel FROM conversation WHERE id = $1`,
+	conversationChannel: `SELECT c.channel, coalesce((SELECT p.opened FROM opening p WHERE p.id = c.id AND ` + openingStands + `), '') FROM conversation c WHERE c.id = $1`,
 	conversationGrow:    `UPDATE conversation SET out_seq = out_seq + 1, version = version + 1 WHERE id IN ` + among,
 	conversationSave:    `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
 	conversationUser:    `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
@@ -206,12 +224,15 @@ var statements = [stmtCount]string{
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
 	conversationsRecent: `SELECT ` + strings.Replace(conversationTable.names("c."), "c.state", "NULL", 1) + `, COALESCE(i.person, ''), COALESCE(i.level, 0), 0
 		FROM conversation c LEFT JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id
-		WHERE c.channel = $1 ORDER BY c.updated DESC, c.id LIMIT $2`,
+		WHERE c.channel = $1 AND c.kind = 0 AND NOT EXISTS (SELECT 1 FROM opening p WHERE p.id = c.id) ORDER BY c.updated DESC, c.id LIMIT $2`,
 	// The ids come as one JSON array, which both can take apart.
 	conversationHeads: `SELECT id, out_seq FROM conversation WHERE id IN
 		(SELECT value FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text($1::json) ids(value)*/)`,
 
 	outboxInsert: `INSERT INTO outbox (` + outboxTable.names("") + `) VALUES (` + outboxTable.params(1) + `)`,
+	// The id that the database gave the row that this connection inserted last.
+	outboxNewest: `SELECT /*sqlite max(id) FROM outbox*/ /*postgres currval(pg_get_serial_sequence('outbox', 'id'))*/`,
+	outboxGet:    `SELECT ` + outboxColumns + ` FROM outbox WHERE id = $1`,
 	outboxPending: `SELECT * FROM (SELECT ` + outboxColumns + ` FROM outbox WHERE ` + outboxWaits + `
 		UNION ALL SELECT ` + outboxColumns + ` FROM outbox WHERE ` + outboxOwned + `) o ORDER BY conversation, ` + outboxOrder + ` LIMIT $1`,
 	outboxPendingOf: `SELECT * FROM (SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxWaits + `
@@ -222,7 +243,7 @@ var statements = [stmtCount]string{
 		WHERE conversation = $1 AND ` + outboxWaits + ` AND (id = $11 OR CAST($11 AS BIGINT) = 0 AND seq = $2)`,
 	outboxHold: `UPDATE outbox SET due = $2 WHERE conversation = $1 AND ` + outboxWaits + ` AND lane < 2 AND due < $2`,
 	// Candidates, with the lock of their conversations.
-	outboxClaimable: `SELECT c.id, c.user_id, c.address, c.out_seq,
+	outboxClaimable: `SELECT c.id, c.user_id, c.address, c.out_seq, c.kind,
 		(SELECT count(*) FROM (SELECT 1 FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 LIMIT 2) two)
 		FROM conversation c WHERE c.id IN (SELECT d.conversation FROM (
 		SELECT o.conversation FROM outbox o WHERE o.live = 1 AND o.owner = 0 AND o.account = $1 AND o.lane = $2 AND o.due <= $3
@@ -258,6 +279,24 @@ var statements = [stmtCount]string{
 		ORDER BY conversation, seq`,
 	outboxSaid: `SELECT ` + outboxColumns + ` FROM outbox WHERE kept = 1 AND conversation = $1 AND seq > $2
 		ORDER BY seq DESC LIMIT $3`,
+
+	openingInsert: `INSERT INTO opening (` + openingColumns + `) VALUES ($1, $2, $3, $4, $5, '', '', '', $6) ON CONFLICT DO NOTHING`,
+	openingGet:    `SELECT ` + openingShown + ` FROM opening p WHERE id = $1`,
+	openingFind:   `SELECT id FROM opening WHERE kind = $1 AND what = $2 AND channel = $3`,
+	openingsOf:    `SELECT ` + openingShown + ` FROM opening p WHERE kind = 0 AND what = $1 ORDER BY channel`,
+	// Where the person has written, and where they were written to before.
+	openingDirect: `SELECT c.id FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
+		WHERE i.person = $1 AND i.channel = $2 AND c.kind = 0 ORDER BY c.updated DESC, c.id LIMIT 1`,
+	openingRecent: `SELECT p.opened FROM opening p WHERE p.kind = 0 AND p.what = $1 AND p.channel = $2 AND ` + openingStands,
+	openingNote:   `UPDATE opening SET opened = $2, why = $3, explained = $4, at = $5 WHERE id = $1`,
+	// Nothing of it was ever sent. What a failed attempt has held up is due now.
+	openingMove: `UPDATE outbox SET conversation = $2, seq = 0, owner = 0, attempts = 0, doubt = 0, error = '',
+		due = CASE WHEN lane < 2 OR attempts > 0 THEN CAST($3 AS BIGINT) ELSE due END
+		WHERE conversation = $1 AND live = 1 AND (owner = 0 OR owner <> 0 AND state = 0) RETURNING due`,
+	openingDead: `UPDATE outbox SET state = 2, live = 2, error = $2, doubt = 0, owner = CASE WHEN owner = 0 THEN -1 ELSE owner END
+		WHERE conversation = $1 AND live = 1 AND (owner = 0 AND due <= $3 OR owner <> 0 AND state = 0)`,
+	openingWake: `UPDATE outbox SET due = $2 WHERE live = 1 AND owner = 0 AND due > $2 AND attempts > 0
+		AND conversation IN (SELECT id FROM opening WHERE kind = 2 AND what = $1) RETURNING account, conversation`,
 
 	inboundGate: `SELECT 1 /*postgres FROM (SELECT pg_advisory_xact_lock(1819636331, 2)) gate*/`,
 	// What comes after a row of somebody else waits until that is gone.

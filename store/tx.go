@@ -27,6 +27,7 @@ type tx struct {
 
 	mine   *bot.Conversation // the turn's own conversation, as its function has it
 	behind behind
+	latest *bot.OutboxRow // what Say was called with last
 }
 
 // behind is what waits in the turn's conversation before what the turn will say.

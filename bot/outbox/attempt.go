@@ -22,6 +22,11 @@ const (
 	classPermanent = "permanent"
 	classGone      = "gone"
 	classExpired   = "expired"
+	// classUnreachable: the conversation could not be opened, or the room not
+	// written to; with one of bot.Unreachable, or with codeHead.
+	classUnreachable = "unreachable"
+	// classBehind: a thread waits for the message that it is under.
+	classBehind = "behind"
 )
 
 // maxPause bounds what a platform may ask for in one go.
@@ -44,6 +49,8 @@ const (
 	sent                  // delivered, or there is nothing more to do
 	late                  // no longer worth an attempt
 	stopped               // this process may not send any more: the attempt was not made, or nothing is known of it
+	moved                 // the table has it, where it belongs now
+	behind                // something else has to be sent before
 )
 
 func failure(kind bot.SendErrorKind, err error) result {
@@ -319,6 +326,13 @@ func (b *Outbox) settle(q *queue, it item, v result) {
 			row.Doubt = max(1, row.Doubt)
 		}
 		q.items[0] = it
+	case v.status == moved:
+		q.items = nil
+		b.lookSoon()
+	case v.status == behind:
+		row.Error = classBehind
+		q.items[0] = it
+		q.giveBack(b.o.Clock().Add(behindWait), true)
 	case it.retract != 0:
 		if v.status != sent { // the table has it, and it is taken back later
 			b.log.Warn("fleeting message cannot be taken back now", "channel", q.ch.id, "err", v.Err)
@@ -340,7 +354,11 @@ func (b *Outbox) settle(q *queue, it item, v result) {
 	case v.Kind == bot.SendPermanent:
 		b.giveUp(q, it, with(classPermanent, v.Code), v)
 	case v.Kind == bot.SendGone:
-		b.giveUpAll(q, it, with(classGone, v.Code), v)
+		class := classGone
+		if q.kind != bot.Direct { // nobody has left: an operator has to let the bot in
+			class = classUnreachable
+		}
+		b.giveUpAll(q, it, with(class, v.Code), v)
 	default:
 		b.again(q, it, v)
 	}

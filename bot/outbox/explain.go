@@ -9,9 +9,12 @@ import (
 // Explain says, for operators, why a row was given up and what to do about it.
 func Explain(row *bot.OutboxRow) (why, remedy string) {
 	const retry = "`latchkey outbox retry` says it again at the end of the conversation"
-	class, _, _ := strings.Cut(row.Error, ":")
+	class, code, _ := strings.Cut(row.Error, ":")
 	if row.State == bot.OutboxUnknown {
 		return "the platform did not say whether it was sent", "look into the conversation; if it is not there, " + retry
+	}
+	if why, remedy, ok := closedFor(code); ok && (class == classUnreachable || class == classGone) {
+		return why, remedy
 	}
 	switch class {
 	case classContent:
@@ -26,6 +29,36 @@ func Explain(row *bot.OutboxRow) (why, remedy string) {
 		return "the stored message cannot be read", "`latchkey outbox drop` takes it off the list"
 	}
 	return "it was given up", retry
+}
+
+// closedFor says why nobody can be written to there; code is one of
+// bot.Unreachable or codeHead.
+func closedFor(code string) (why, remedy string, ok bool) {
+	const (
+		show  = "`latchkey people show` tells what the platform says of them; "
+		after = "`latchkey outbox retry` says it again after that"
+	)
+	switch code {
+	case bot.WhyNotInstalled:
+		return "the bot is not there for this person, or not in this room", "install or invite it there; " + show + after, true
+	case bot.WhyNotFound:
+		return "the platform has no such account, or no such room", "check the person's address in the directory, or the room's id; " + show + after, true
+	case bot.WhyDeactivated:
+		return "the account is switched off there", "switch it on, or reach the person elsewhere; " + after, true
+	case bot.WhyClosed:
+		return "the person, or the room, takes no messages of the bot", "let them allow it; " + show + after, true
+	case bot.WhyNoLicence:
+		return "the account has no licence for the platform", "assign one; " + after, true
+	case bot.WhyNotOurs:
+		return "the account is a bot's, a guest's, of another organisation, or linked to somebody else", "check the address in the directory; " + show + after, true
+	case bot.WhyNotLinked:
+		return "no account of this person is known there, and the platform finds nobody by what the directory has", "let them write to the bot first; " + after, true
+	case bot.WhyNoPush:
+		return "nobody can be written to first there", "reach the person elsewhere; `latchkey outbox drop` takes it off the list", true
+	case codeHead:
+		return "the message that it was to stand under was not sent, or is not there any more", "say both again; `latchkey outbox drop` takes it off the list", true
+	}
+	return "", "", false
 }
 
 // Gone reports whether a row was given up because the person left the channel or

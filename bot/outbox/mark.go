@@ -73,6 +73,11 @@ func (b *Outbox) flush() {
 				if err := storeMarks(tx, q.writing); err != nil {
 					return err
 				}
+				if q.kind == bot.SharedRoom {
+					if err := wakeThreads(tx, q.writing); err != nil {
+						return err
+					}
+				}
 			}
 			for _, conv := range told {
 				if err := tx.Told(conv); err != nil {
@@ -167,6 +172,18 @@ func storeMarks(tx bot.Tx, rows []bot.OutboxRow) error {
 		failpoint.Hit(failpoint.OutboxMark)
 		if err := tx.MarkOutbox(&rows[i]); err != nil && !isNotFound(err) {
 			return fmt.Errorf("mark message %d: %w", rows[i].Seq, err)
+		}
+	}
+	return nil
+}
+
+// wakeThreads has what waits for messages of a room looked at.
+func wakeThreads(tx bot.Tx, rows []bot.OutboxRow) error {
+	for i := range rows {
+		if rows[i].State != bot.OutboxPending {
+			if err := tx.ThreadsDue(rows[i].ID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

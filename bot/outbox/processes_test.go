@@ -37,6 +37,7 @@ type world struct {
 	arrived chan struct{}                   // closed and replaced at every delivery
 	slow    time.Duration                   // how long a delivery takes
 	tell    func(bot.Delivery)              // hears of each; nil: nobody
+	more    map[bot.ChannelID]*office       // other channels
 }
 
 func newWorld(t *testing.T, dsn string) *world {
@@ -107,6 +108,9 @@ func (w *world) start(o outbox.Options, change ...func(*process)) *process {
 	}
 	o.Store, o.Beat, o.Clock = p, beat, p.DB.Now
 	o.Adapters = map[bot.ChannelID]bot.Adapter{ch: wire{p}}
+	for id, m := range w.more {
+		o.Adapters[id] = m.of(p)
+	}
 	for _, f := range change {
 		f(p)
 	}

@@ -15,6 +15,7 @@ type queue struct {
 	conv    bot.ConversationID
 	user    string
 	address []byte
+	kind    bot.ConversationKind
 	ch      *channel // nil: its channel is not configured
 
 	items []item
@@ -143,7 +144,7 @@ func (b *Outbox) queue(c *bot.Conversation) *queue {
 		q = &queue{conv: c.ID, ch: b.channels[c.Channel]}
 		b.queues[c.ID] = q
 	}
-	q.user, q.address = c.User, c.Address
+	q.user, q.address, q.kind = c.User, c.Address, c.Kind
 	return q
 }
 
@@ -321,9 +322,12 @@ func (b *Outbox) sendHead(ch *channel, q *queue) {
 	to := bot.Delivery{Conversation: q.conv, User: q.user, Address: q.address, Author: it.row.Author}
 	b.mu.Unlock()
 	var v result
-	if it.retract != 0 {
+	switch {
+	case it.retract != 0:
 		v = b.takeBack(ch, to, it.retract)
-	} else {
+	case q.conv.IsOpening():
+		v = b.open(ch, q.conv, &it.row)
+	default:
 		v = b.attempt(ch, to, &it)
 	}
 	b.mu.Lock()

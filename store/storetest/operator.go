@@ -49,6 +49,13 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 		return tx.SaveConversation(c)
 	})
 	update(t, s, func(tx bot.Tx) error {
+		to, err := tx.Direct("elsewhere", p.ID)
+		if err != nil {
+			return err
+		}
+		return tx.Say(&bot.OutboxRow{Conversation: to, Message: bot.Message{Text: "waits to be opened " + mark}})
+	})
+	update(t, s, func(tx bot.Tx) error {
 		// The first was sent and is kept, the third was sent and has to be taken back.
 		for _, seq := range []int64{1, 3} {
 			if err := tx.MarkOutbox(&bot.OutboxRow{Conversation: l.Conv, Seq: seq, State: bot.OutboxSent, Attempts: 1, Receipt: "r"}); err != nil {

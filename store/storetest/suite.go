@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"free", testFree},
 		{"lanes", testLanes},
 		{"given up", testGivenUp},
+		{"openings", testOpenings},
 		{"heads", testHeads},
 		{"inbound", testInbound},
 		{"people", testPeople},

@@ -43,7 +43,11 @@ Numbers and addresses are masked; secrets are never shown.
 				if err != nil && !errors.Is(err, bot.ErrNotFound) {
 					return err
 				}
-				return showPerson(s.out, tx.Now(), p, ms, ids, g)
+				reach, err := tx.OpeningsOf(p.ID)
+				if err != nil {
+					return err
+				}
+				return showPerson(s.out, tx.Now(), p, ms, ids, reach, g)
 			})
 		})
 	}
@@ -51,8 +55,9 @@ Numbers and addresses are masked; secrets are never shown.
 }
 
 // showPerson writes what is known of a person. g is what Microsoft Entra has of
-// them; nil: not known.
-func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids []bot.Identity, g *bot.Registration) error {
+// them; nil: not known. reach are the channels on which they were written to
+// first, or could not be.
+func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids []bot.Identity, reach []bot.Opening, g *bot.Registration) error {
 	var b strings.Builder
 	line := func(label, value string) {
 		if value != "" {
@@ -113,6 +118,14 @@ func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids 
 			held = ", held until " + textfmt.When(id.HeldUntil)
 		}
 		line("Account on", fmt.Sprintf("%s: %s, since %s%s", id.Channel, id.User, textfmt.When(id.LinkedAt), held))
+	}
+	for _, o := range reach {
+		switch {
+		case o.Why != "":
+			line("Not reached", fmt.Sprintf("on %s at %s, %s: %s", o.Channel, textfmt.When(o.At), o.Why, o.Explained))
+		case o.Opened != "":
+			line("Reachable", fmt.Sprintf("on %s", o.Channel))
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
