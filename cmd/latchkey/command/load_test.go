@@ -189,16 +189,20 @@ func TestIdleConversationsCostNothing(t *testing.T) {
 		t.Fatalf("no first reply: %+v", s)
 	}
 	const n = 3000
+	// The count is of the whole process, in which other tests leave some behind:
+	// connections that are idle, pools that grow. A goroutine of a conversation
+	// would be there n times.
+	const others = n / 100
 	ask("open 1500") // pools and caches are filled
 	before := ask("state")
 	after := ask("open 3000")
-	for end := time.Now().Add(bottest.Patience); after.Goroutines > before.Goroutines+8 && time.Now().Before(end); { // what is left of the talking ends
+	for end := time.Now().Add(bottest.Patience); after.Goroutines > before.Goroutines+others && time.Now().Before(end); { // what is left of the talking ends
 		after = ask("state")
 	}
 	if after.Busy != 0 {
 		t.Errorf("the outbox still holds %d conversations", after.Busy)
 	}
-	if more := after.Goroutines - before.Goroutines; more > 8 {
+	if more := after.Goroutines - before.Goroutines; more > others {
 		t.Errorf("%d goroutines more after %d conversations", more, n)
 	}
 	if per := (after.Heap - before.Heap) * 1e6 / n; per > 100 {

@@ -198,9 +198,9 @@ func (r *sweepRun) run(t *testing.T) *sweepRun {
 			}
 		}
 	}
-	// The notices may still be on their way; wait for them, then leave.
+	// The letters may still be on their way; wait for all four of them, then leave.
 	wait := time.Now().Add(time.Minute)
-	for r.notices(t) < 3 && time.Now().Before(wait) {
+	for r.notices(t) < 4 && time.Now().Before(wait) {
 		time.Sleep(10 * time.Millisecond)
 		r.hear(t)
 	}
