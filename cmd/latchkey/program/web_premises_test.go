@@ -304,6 +304,14 @@ func (p *premises) tables(db *sql.DB) (names []string) {
 // that name one of the words are somebody's own business.
 func (p *premises) unchanged(was, is map[string][]string, own ...string) {
 	p.Helper()
+	for _, row := range is["ticket"] { // whose ticket it is, their lines are
+		for _, word := range own {
+			if id, _, _ := strings.Cut(row, " "); strings.Contains(row, word) && strings.HasPrefix(id, "id=") {
+				own = append(own[:len(own):len(own)], "ticket="+strings.TrimPrefix(id, "id=")+" ")
+				break
+			}
+		}
+	}
 	n := 0
 	tell := func(how, table, row string) {
 		if strings.HasPrefix(row, "key=store.probe ") {
