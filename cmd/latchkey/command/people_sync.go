@@ -68,11 +68,11 @@ func syncNow(ctx context.Context, p *program.Program, s std, f syncFlags) error 
 	if !p.SyncsPeople() && !f.report {
 		return fmt.Errorf("directory.kind is %q, so people come from lists (latchkey people import): set it to entra to read them from the directory, or read the report of sign-in methods alone with --report", p.Config.Directory)
 	}
-	room, err := p.DirectoryReader()
+	reader, err := p.DirectoryReader()
 	if err != nil {
 		return err
 	}
-	run := syncRun{s: s, h: p, room: room, f: f}
+	run := syncRun{s: s, p: p, reader: reader, f: f}
 	if p.SyncsPeople() {
 		if err := run.people(ctx); err != nil {
 			return err
@@ -86,10 +86,10 @@ func syncNow(ctx context.Context, p *program.Program, s std, f syncFlags) error 
 
 // A syncRun is one run of the command.
 type syncRun struct {
-	s    std
-	h    *program.Program
-	room *directory.Room
-	f    syncFlags
+	s      std
+	p      *program.Program
+	reader *directory.Room
+	f      syncFlags
 }
 
 // people reads people and tells what has changed, or would.
@@ -105,7 +105,7 @@ func (r *syncRun) people(ctx context.Context) error {
 		return r.preview(ctx)
 	}
 	if last.Refused {
-		state, err := r.room.State(ctx, bot.PeopleReading)
+		state, err := r.reader.State(ctx, bot.PeopleReading)
 		if err != nil {
 			return err
 		}
@@ -126,9 +126,9 @@ func (r *syncRun) people(ctx context.Context) error {
 // preview tells what would change.
 func (r *syncRun) preview(ctx context.Context) error {
 	var rep store.ImportReport
-	err := r.room.Preview(ctx, func(ctx context.Context, m directory.Merge) (err error) {
+	err := r.reader.Preview(ctx, func(ctx context.Context, m directory.Merge) (err error) {
 		m.Force = r.f.yes
-		rep, err = r.h.ImportSynced(ctx, m, true)
+		rep, err = r.p.ImportSynced(ctx, m, true)
 		return err
 	})
 	if err != nil {
@@ -153,7 +153,7 @@ func (r *syncRun) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state, err := r.room.State(ctx, bot.ReportReading)
+	state, err := r.reader.State(ctx, bot.ReportReading)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (r *syncRun) report(ctx context.Context) error {
 		return err
 	}
 	if last.Rows == 0 {
-		fmt.Fprintf(r.s.err, "the report has nobody of the people here: %s\n", r.h.Unreported())
+		fmt.Fprintf(r.s.err, "the report has nobody of the people here: %s\n", r.p.Unreported())
 	}
 	return nil
 }
@@ -186,11 +186,11 @@ const (
 // read begins a reading, or joins the one that is under way, and follows it to
 // its end.
 func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Order) (*bot.SyncResult, error) {
-	before, err := r.room.State(ctx, reading)
+	before, err := r.reader.State(ctx, reading)
 	if err != nil {
 		return nil, err
 	}
-	began, err := r.room.Begin(ctx, reading, o)
+	began, err := r.reader.Begin(ctx, reading, o)
 	if err != nil {
 		return nil, err
 	}
@@ -205,20 +205,20 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 	old := before.Failures // of before this command, which tries it anew
 	failures, restarts := old, before.Restarts
 	for {
-		state, err := r.room.State(ctx, reading)
+		state, err := r.reader.State(ctx, reading)
 		if err == nil && !state.Running() {
 			return state.Last, nil
 		}
 		wait := syncLook
 		if err == nil {
-			show.say(program.SyncProgress(state, r.h.DB.Now()))
+			show.say(program.SyncProgress(state, r.p.DB.Now()))
 			old = min(old, state.Failures)
 			if state.Failures > failures && !state.Hopeless {
 				show.end()
 				fmt.Fprintf(r.s.err, "page %d cannot be read: %s; again at %s\n", state.Pages+1, textfmt.Printable(state.Error), state.Due.Local().Format("15:04:05"))
 			}
 			failures = state.Failures
-			if n := failures - old; n >= program.SyncFailures || n > 0 && (state.Hopeless || state.Due.Sub(r.h.DB.Now()) > syncPatience) {
+			if n := failures - old; n >= program.SyncFailures || n > 0 && (state.Hopeless || state.Due.Sub(r.p.DB.Now()) > syncPatience) {
 				return nil, fmt.Errorf("the directory cannot be read: %s; people stay as they are. When that is mended, run the same command again; the service tries it by itself", textfmt.Printable(state.Error))
 			}
 			restarts = min(restarts, state.Restarts)
@@ -243,7 +243,7 @@ func (r *syncRun) read(ctx context.Context, reading bot.Reading, o directory.Ord
 // advance reads a page in this process. What fails at the directory stands in
 // the state.
 func (r *syncRun) advance(ctx context.Context, reading bot.Reading) (time.Duration, error) {
-	wait, err := r.room.Advance(ctx, reading)
+	wait, err := r.reader.Advance(ctx, reading)
 	if directory.Noted(err) {
 		err = nil
 	}
