@@ -15,8 +15,8 @@ type queue struct {
 	conv    bot.ConversationID
 	user    string
 	address []byte
-	kind    bot.ConversationKind
-	ch      *channel // nil: its channel is not configured
+	kind    bot.ConversationKind // never changes: read without the lock
+	ch      *channel             // nil: its channel is not configured
 
 	items []item
 	last  int64 // highest Seq that was ever added
@@ -141,10 +141,10 @@ func (q *queue) giveBack(due time.Time, tried bool) {
 func (b *Outbox) queue(c *bot.Conversation) *queue {
 	q := b.queues[c.ID]
 	if q == nil {
-		q = &queue{conv: c.ID, ch: b.channels[c.Channel]}
+		q = &queue{conv: c.ID, kind: c.Kind, ch: b.channels[c.Channel]}
 		b.queues[c.ID] = q
 	}
-	q.user, q.address, q.kind = c.User, c.Address, c.Kind
+	q.user, q.address = c.User, c.Address
 	return q
 }
 
