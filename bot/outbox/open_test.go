@@ -105,7 +105,6 @@ func (c clerk) dm(user string) bot.ConversationID {
 }
 func (c clerk) Said(bot.ConversationID)              {}
 func (c clerk) Typing(context.Context, []byte) error { return nil }
-func (c clerk) at(a []byte) bot.ConversationID       { return bot.ConversationID(a) }
 func (c clerk) fail(f func(bot.Delivery) error, d bot.Delivery) error {
 	if c.p.dead.Load() {
 		return &bot.SendError{Kind: bot.SendRetry, Err: errDead}
