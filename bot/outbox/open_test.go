@@ -262,7 +262,7 @@ func (w *world) people(p *process) {
 func TestSayAnywhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		a, b := w.office("a"), w.office("b")
-		p := w.start(outbox.Options{})
+		p := w.start(outbox.Options{Look: time.Second})
 		w.people(p)
 		if err := p.serve("1", "b", "b|bob", func(bot.Tx) error { return nil }); err != nil {
 			t.Fatal(err)
