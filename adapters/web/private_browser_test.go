@@ -309,7 +309,7 @@ func signInInABrowser(t *testing.T, chromium *browsertest.Browser) {
 	b.Press("Sign in with Contoso ID")
 	b.Until("the provider", `location.origin === "`+there.Issuer+`"`)
 	b.Until("its form", `document.querySelector("input[name=login]") !== null`)
-	b.Eval(`document.querySelector("input[name=login]").value = "`+string(roomtest.AnnID)+`", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit(), 0`, nil)
+	b.Do(`document.querySelector("input[name=login]").value = "` + string(roomtest.AnnID) + `", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit()`)
 	b.Sees("Your code", "tell it to nobody")
 	b.Axe("code")
 	b.Fits("code")
@@ -343,7 +343,7 @@ func signInInABrowser(t *testing.T, chromium *browsertest.Browser) {
 	}
 	b.Press("Sign in with Contoso ID")
 	b.Until("its form", `location.origin === "`+there.Issuer+`" && document.querySelector("input[name=login]") !== null`)
-	b.Eval(`document.querySelector("input[name=login]").value = "`+string(roomtest.AnnID)+`", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit(), 0`, nil)
+	b.Do(`document.querySelector("input[name=login]").value = "` + string(roomtest.AnnID) + `", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit()`)
 	b.Sees("Signed in as Ann")
 }
 
@@ -369,7 +369,7 @@ func sharedInABrowser(t *testing.T, chromium *browsertest.Browser) {
 			b.Shot("shared-about-to-close")
 			b.Press("I am still here")
 			b.Until("the warning to go", `!document.querySelector("[data-idle-text]").checkVisibility()`)
-			b.Eval(`history.pushState(null, "", location.href), 0`, nil) // somebody was on a page before it
+			b.Do(`history.pushState(null, "", location.href)`) // somebody was on a page before it
 			if name == "narrow" {
 				b.Press("Done, sign out")
 			} else {
@@ -383,8 +383,8 @@ func sharedInABrowser(t *testing.T, chromium *browsertest.Browser) {
 			b.Axe("closed")
 			b.Fits("closed")
 			b.Shot("shared-closed")
-			b.Eval(`history.back(), 0`, nil)
-			time.Sleep(500 * time.Millisecond)
+			b.Do(`history.back()`)
+			b.Until("the page before it", `location.href === "`+h.URL+`/chat"`)
 			b.Sees("Sign in with Contoso ID")
 			b.SeesNoMore("Ann")
 		})

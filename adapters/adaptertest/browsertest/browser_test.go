@@ -135,3 +135,19 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 }
+
+// TestDoRunsOnce: what leads to another document is done once, also when the
+// document goes away before Chromium has said what came of it. That is so on a busy
+// machine; here the expression never comes to an end.
+func TestDoRunsOnce(t *testing.T) {
+	s := site(t)
+	p := browsertest.Start(t).Open(t, browsertest.Desktop, s.URL+"/good?1")
+	for _, page := range []string{"/good?2", "/good?3", "/good?4"} {
+		p.Goto(s.URL + page)
+	}
+	p.Do(`history.back(), new Promise(() => {})`)
+	p.Ready()
+	if at := p.Address(); at != s.URL+"/good?3" {
+		t.Errorf("back from the fourth page to %s", at)
+	}
+}

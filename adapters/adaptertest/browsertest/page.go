@@ -258,14 +258,23 @@ func (p *Page) world() (runtime.ExecutionContextID, error) {
 	return w.ExecutionContextID, err
 }
 
-// gone is what Chromium says when the document went away under an expression.
-var gone = []string{"Cannot find context", "context was destroyed", "Inspected target navigated or closed"}
+// noDocument is what Chromium says when the document went away before an
+// expression was begun, and gone when it went away under one, which may have done
+// all that it does.
+const noDocument = "Cannot find context"
 
-// try evaluates an expression, whose promise is awaited.
+var gone = []string{"context was destroyed", "Inspected target navigated or closed"}
+
+func isGone(err error) bool {
+	return slices.ContainsFunc(gone, func(s string) bool { return strings.Contains(err.Error(), s) })
+}
+
+// try evaluates an expression, whose promise is awaited. It repeats one under which
+// the document went away, so it is for what only reads, or may be done twice.
 func (p *Page) try(js string) (json.RawMessage, error) {
 	raw, err := p.evaluate(js)
 	for range 3 { // the page may go on to another document meanwhile
-		if err == nil || !slices.ContainsFunc(gone, func(s string) bool { return strings.Contains(err.Error(), s) }) {
+		if err == nil || !isGone(err) && !strings.Contains(err.Error(), noDocument) {
 			break
 		}
 		raw, err = p.evaluate(js)
@@ -278,6 +287,10 @@ func (p *Page) evaluate(js string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.evaluateIn(world, js)
+}
+
+func (p *Page) evaluateIn(world runtime.ExecutionContextID, js string) (json.RawMessage, error) {
 	yes := true
 	r, err := ask(p, runtime.Evaluate, runtime.EvaluateParams{Expression: js, ContextID: world, ReturnByValue: &yes, AwaitPromise: &yes})
 	switch {
@@ -295,8 +308,30 @@ func (p *Page) evaluate(js string) (json.RawMessage, error) {
 	return json.RawMessage(r.Result.Value), nil
 }
 
+// Do runs an expression once, whatever becomes of the document under it. It is for
+// what leads to another document, such as history.back(), and for what must not be
+// done twice. What comes of it is for the caller to wait for.
+func (p *Page) Do(js string) {
+	p.t.Helper()
+	p.until("a document for "+short(js), func() bool {
+		world, err := p.world()
+		if err != nil {
+			return false
+		}
+		_, err = p.evaluateIn(world, js)
+		if err != nil && strings.Contains(err.Error(), noDocument) {
+			return false
+		}
+		if err != nil && !isGone(err) {
+			p.fatalf("%s: %v", short(js), err)
+		}
+		return true
+	})
+}
+
 // Eval evaluates an expression in the page, and decodes its value unless into
-// is nil. A promise is awaited.
+// is nil. A promise is awaited. When the document goes away meanwhile, it is
+// evaluated again in the next one: see Do for what must not be.
 func (p *Page) Eval(js string, into any) {
 	p.t.Helper()
 	raw, err := p.try(js)

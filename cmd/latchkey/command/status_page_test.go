@@ -164,7 +164,7 @@ func TestStatusEntraPageInABrowser(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, html)
 		}))
-		defer srv.Close()
+		t.Cleanup(srv.Close) // after the page that it serves
 		desk := browsertest.Look{Width: 900, Height: 2600}
 		p := b.Open(t, desk, srv.URL)
 		p.May("favicon")

@@ -265,6 +265,13 @@ func (x *exhibition) messages(t *testing.T) {
 
 // organisation: its name, its bot's, and whom to call, on every kind of page.
 func (x *exhibition) organisation(t *testing.T) {
+	var servers []*httptest.Server
+	t.Cleanup(func() { // when the page is closed: it may ask for its icon long after it is loaded
+		for _, server := range servers {
+			server.CloseClientConnections()
+			server.Close()
+		}
+	})
 	page := x.open(t, nil, "/private")
 	page.May(`status of 404`)
 	for part := range slices.Chunk(x.list, 80) {
@@ -279,6 +286,7 @@ func (x *exhibition) organisation(t *testing.T) {
 		}
 		server.Config.Handler = p.Connections.pages[0].handler
 		server.Start()
+		servers = append(servers, server)
 		page.Ours(server.Listener.Addr().String())
 		for path, where := range map[string]string{"/private": "main p, .org", "/nowhere": "main p", "/chat?begun=1": ".chat-name, .chat-who p", "/?begun=1": ".chat-name, .chat-who p"} {
 			page.Goto(server.URL + path)
@@ -286,8 +294,6 @@ func (x *exhibition) organisation(t *testing.T) {
 			x.reads(t, page, where, []string{s})
 			x.reads(t, page, "title", []string{s})
 		}
-		server.CloseClientConnections()
-		server.Close()
 	}
 }
 
@@ -445,7 +451,7 @@ func (x *exhibition) oncePages(t *testing.T) {
 		page.Goto(x.origin + "/static/base.css") // a link in an open page is another case
 		page.Goto(string(web.LinkAddress(x.origin, link)))
 		x.looks(t, page)
-		page.Eval(`document.querySelector('form[data-open] button').click()`, nil)
+		page.Do(`document.querySelector('form[data-open] button').click()`)
 		page.Until("the page to open", `document.querySelector('main[data-step=open]')`)
 		x.looks(t, page)
 		x.reads(t, page, "main > p, .asker dd", []string{s})
@@ -588,7 +594,7 @@ func (x *exhibition) anotherSite(t *testing.T) {
 		_, _ = w.Write([]byte(b.String()))
 	})}
 	go func() { _ = site.Serve(listener) }()
-	defer site.Close()
+	t.Cleanup(func() { site.Close() }) // after the page that it serves
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 
 	was := x.stored()
