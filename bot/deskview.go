@@ -37,8 +37,9 @@ type DeskEntry struct {
 	Who    string // the person's name, or empty
 	By     string // first name of the agent who has it
 	Title  string // of the step that the person was at, in the language of whoever looks; may be empty
-	Late   bool   // waits longer than it should
 	Unread bool   // the person wrote last
+	// Channel is where the person writes; empty: in no chat.
+	Channel ChannelID
 }
 
 // A DeskLine is a line of a ticket, opened.

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -67,6 +68,17 @@ func inZone(zone string, at time.Time) time.Time {
 		return at.In(loc)
 	}
 	return at.UTC()
+}
+
+// PlatformName names the platform of a channel for people: "Slack". An account of
+// one that has several is named like the others. Its phrases are channel.web,
+// channel.slack and so on; a channel without one is called what it is.
+func PlatformName(ps Phrases, lang string, ch ChannelID) string {
+	kind, _, _ := strings.Cut(string(ch), "-")
+	if name := ps.Phrase(lang, "channel."+kind); !strings.HasPrefix(name, "<") {
+		return name
+	}
+	return string(ch)
 }
 
 // PageLabel names the button that opens a message's one-time page: what it is

@@ -109,6 +109,7 @@ type TicketTx interface {
 	ClosedTickets(limit int) ([]Ticket, error)              // the last closed first
 	AddLine(l *TicketLine) error                            // sets No and At
 	Lines(ticket string, after int64) ([]TicketLine, error) // with a No above after, in order
+	LastSaid(ticket string) (*TicketLine, error)            // the last line of person or agent; ErrNotFound
 
 	PutAgent(a *DeskAgent) error          // inserts or replaces
 	DropAgent(p PersonID) error           // no error when there is none

@@ -149,13 +149,29 @@ func (t *tx) AddLine(l *bot.TicketLine) error {
 	return wrap("add a line to a ticket", err)
 }
 
-// Lines implements bot.TicketTx.
-func (t *tx) Lines(ticket string, after int64) (ls []bot.TicketLine, err error) {
-	err = t.c.(texter).ask(`SELECT no, at, kind, agent, code, body FROM ticket_line WHERE ticket = $1 AND no > $2 ORDER BY no`, func(r row) {
+func (t *tx) lines(which string, ticket string, arg int64) (ls []bot.TicketLine, err error) {
+	err = t.c.(texter).ask(`SELECT no, at, kind, agent, code, body FROM ticket_line WHERE ticket = $1 AND `+which, func(r row) {
 		ls = append(ls, bot.TicketLine{Ticket: ticket, No: r.int(0), At: fromMillis(r.int(1)), Kind: bot.LineKind(r.int(2)),
 			By: bot.PersonID(r.text(3)), Code: r.text(4), Body: r.blob(5)})
-	}, ticket, after)
+	}, ticket, arg)
 	return ls, wrap("read the lines of a ticket", err)
+}
+
+// Lines implements bot.TicketTx.
+func (t *tx) Lines(ticket string, after int64) ([]bot.TicketLine, error) {
+	return t.lines(`no > $2 ORDER BY no`, ticket, after)
+}
+
+// LastSaid implements bot.TicketTx.
+func (t *tx) LastSaid(ticket string) (*bot.TicketLine, error) {
+	ls, err := t.lines(`kind <= $2 ORDER BY no DESC LIMIT 1`, ticket, int64(bot.LineAgent))
+	if err != nil {
+		return nil, err
+	}
+	if len(ls) == 0 {
+		return nil, notFound("a line that was said in ticket", ticket)
+	}
+	return &ls[0], nil
 }
 
 // PutAgent implements bot.TicketTx.

@@ -262,7 +262,7 @@ func asksFor(query string, e *bot.DeskEntry) bool {
 func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
 	t, now := a.words.in(st.lang), a.o.Now()
 	row := deskRow{
-		ID: e.ID, Who: e.Who, Known: e.Who != "", Step: e.Title, Error: plainCode(e.Error), Lang: a.tongue(st.lang, e.Lang), Channel: a.channelWord(st.lang, bot.ChannelID(e.Conversation)),
+		ID: e.ID, Who: e.Who, Known: e.Who != "", Step: e.Title, Error: plainCode(e.Error), Lang: a.tongue(st.lang, e.Lang), Channel: bot.PlatformName(a.o.Phrases, st.lang, e.Channel),
 		By: e.By, Mine: e.Agent == st.Person, Unread: e.Unread,
 	}
 	if row.Who == "" {
@@ -293,18 +293,6 @@ func (a *Adapter) tongue(lang, of string) string {
 		}
 	}
 	return of
-}
-
-// channelWord names the platform of a channel or a conversation.
-func (a *Adapter) channelWord(lang string, ch bot.ChannelID) string {
-	kind := string(ch)
-	if i := strings.IndexFunc(kind, func(c rune) bool { return c < 'a' || c > 'z' }); i >= 0 {
-		kind = kind[:i]
-	}
-	if name := a.o.Phrases.Phrase(lang, "channel."+kind); !strings.HasPrefix(name, "<") {
-		return name
-	}
-	return kind
 }
 
 // A deskLine is a line of the dialogue, in words.
@@ -369,7 +357,7 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 	q := &v.Ticket
 	d := &deskTicket{
 		deskFrame: a.deskFrame(st), View: v, Number: q.ID, Revision: q.Revision, State: q.State.String(), Who: t("desk.nobody"),
-		Channel: a.channelWord(st.lang, v.Channel), Tongue: a.tongue(st.lang, q.Lang), Error: plainCode(q.Error), Failed: len(v.Failed),
+		Channel: bot.PlatformName(a.o.Phrases, st.lang, v.Channel), Tongue: a.tongue(st.lang, q.Lang), Error: plainCode(q.Error), Failed: len(v.Failed),
 	}
 	d.Watching = q.ID
 	d.StateWords = t("desk.state."+d.State, "agent", v.Agent)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -35,7 +34,7 @@ func (r *Room) HandleMoved(ctx context.Context, j Moved) error {
 	}
 	if err == nil {
 		err = r.inbox.Accept(ctx, bot.Event{ID: "moved|" + j.ID, Channel: conv.Channel, Conversation: conv.ID, Kind: bot.Notice,
-			Signal: &bot.Signal{Name: bot.SignalMoved, Ref: j.ID, Facts: bot.Facts("channel", r.channel(j.Lang, j.Channel))}})
+			Signal: &bot.Signal{Name: bot.SignalMoved, Ref: j.ID, Facts: bot.Facts("channel", bot.PlatformName(r.Phrases, j.Lang, j.Channel))}})
 	}
 	if err != nil {
 		return fmt.Errorf("enroll: tell conversation %s where it went on: %w", j.Conversation, err)
@@ -50,16 +49,6 @@ func (r *Room) moved(tx bot.Tx, c *bot.Call, from bot.ConversationID) error {
 		return fmt.Errorf("enroll: enqueue where it went on: %w", err)
 	}
 	return nil
-}
-
-// channel names a channel for people: "Slack". An account of one that has
-// several is named like the others.
-func (r *Room) channel(lang string, ch bot.ChannelID) string {
-	kind, _, _ := strings.Cut(string(ch), "-")
-	if slices.Contains([]string{"web", "terminal", "slack", "teams", "discord"}, kind) {
-		return r.Phrases.Phrase(lang, "channel."+kind)
-	}
-	return string(ch)
 }
 
 // stillThere is how long somebody who left another conversation in the middle

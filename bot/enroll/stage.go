@@ -34,7 +34,7 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		if convs, place, err := r.leftElsewhere(tx, c, p.ID); err != nil {
 			return bot.Outcome{}, err
 		} else if len(convs) > 0 {
-			return say("elsewhere", "name", called(p), "place", place, "channel", r.channel(c.Lang(), convs[0].Channel)), nil
+			return say("elsewhere", "name", called(p), "place", place, "channel", bot.PlatformName(r.Phrases, c.Lang(), convs[0].Channel)), nil
 		}
 	}
 	switch {

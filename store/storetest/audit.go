@@ -193,6 +193,15 @@ func testTickets(t *testing.T, s bot.Store) {
 		return err
 	})
 
+	view(t, s, func(tx bot.Tx) error {
+		if last, err := tx.LastSaid(q.ID); err != nil || !reflect.DeepEqual(*last, lines[1]) {
+			t.Errorf("said last: %+v %v", last, err)
+		}
+		_, err := tx.LastSaid("D")
+		fails(t, "nothing was said in a ticket with a note", err, bot.ErrNotFound)
+		return nil
+	})
+
 	for _, a := range []bot.DeskAgent{{Person: "omar", Role: bot.RoleAgent, By: "operator:root", Why: "hired"}, {Person: "maria", Role: bot.RoleAgent}, {Person: "maria", Role: bot.RoleAdmin, Why: "head"}} {
 		update(t, s, func(tx bot.Tx) error { return tx.PutAgent(&a) })
 	}
