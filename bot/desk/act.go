@@ -134,7 +134,11 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 	case !q.State.Open() && a.Do != DoReopen && a.Do != DoNote:
 		return none, refuse(Closed)
 	}
-	if c != nil && q.Person == "" && c.Level >= bot.L2 { // signed in since
+	switch {
+	case c == nil:
+	case !belongs(q, c):
+		c, s = nil, nil // somebody else is there now: nothing is said to them
+	case q.Person == "" && c.Level >= bot.L2: // signed in since
 		q.Person = c.Person
 	}
 	text := strings.TrimSpace(a.Text)

@@ -25,7 +25,7 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if need != "" {
 		q.Error = need
 	}
-	old, err := d.same(tx, &q)
+	old, err := d.same(tx, c.Conversation, &q)
 	if err != nil {
 		return bot.Outcome{}, err
 	}
@@ -57,8 +57,8 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // same finds the open ticket of a person in a matter, or of a conversation.
-func (d *Desk) same(tx bot.Tx, q *bot.Ticket) (*bot.Ticket, error) {
-	old, err := tx.TicketOf(q.Conversation)
+func (d *Desk) same(tx bot.Tx, c *bot.Conversation, q *bot.Ticket) (*bot.Ticket, error) {
+	old, err := d.here(tx, c)
 	if err == nil || !errors.Is(err, bot.ErrNotFound) || q.Person == "" {
 		if errors.Is(err, bot.ErrNotFound) {
 			return nil, nil
@@ -78,11 +78,18 @@ func (d *Desk) same(tx bot.Tx, q *bot.Ticket) (*bot.Ticket, error) {
 // told is the outcome of having asked.
 func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outcome, error) {
 	oc := bot.Outcome{Name: "new", Facts: bot.Facts("request", q.ID), Error: c.Session.Error}
-	lang := c.Lang()
+	lang, answered := c.Lang(), false
+	if d.o.Agents {
+		all, err := tx.Agents()
+		if err != nil {
+			return bot.Outcome{}, fmt.Errorf("desk: agents: %w", err)
+		}
+		answered = len(all) > 0 // else nobody would come
+	}
 	switch {
-	case !d.o.Agents && known:
+	case !answered && known:
 		oc.Name = "known"
-	case !d.o.Agents:
+	case !answered:
 	case q.State == bot.TicketTaken:
 		oc.Name = "talking"
 	case !d.o.Hours.Open(tx.Wall()):
@@ -152,7 +159,7 @@ func where(s *bot.Session) (flow, step string) {
 
 // cancel is the person's word that nobody is needed any more.
 func (d *Desk) cancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	q, err := tx.TicketOf(c.Conversation.ID)
+	q, err := d.here(tx, c.Conversation)
 	if errors.Is(err, bot.ErrNotFound) {
 		return bot.Outcome{Name: "none"}, nil
 	}
@@ -178,7 +185,7 @@ func (d *Desk) rate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	oc := bot.Outcome{Name: "ok"}
 	id := c.Slot("request")
 	q, err := tx.Ticket(id)
-	if errors.Is(err, bot.ErrNotFound) || err == nil && (q.Conversation != c.Conversation.ID || q.TakenAt.IsZero()) {
+	if errors.Is(err, bot.ErrNotFound) || err == nil && (q.Conversation != c.Conversation.ID || q.TakenAt.IsZero() || !belongs(q, c.Conversation)) {
 		return oc, nil
 	}
 	if err == nil {

@@ -26,7 +26,6 @@ type Options struct {
 	Vault   bot.Vault
 	Phrases bot.Phrases
 	Hours   *Hours // nil: the desk is always open
-	Org     string
 	// Silence is after how long without an answer of the agent who has it a ticket
 	// goes back into the queue. 0: 10 minutes.
 	Silence time.Duration
@@ -104,6 +103,31 @@ func (d *Desk) Watch() (changed <-chan string, leave func()) {
 		delete(d.watchers, w)
 		d.mu.Unlock()
 	})
+}
+
+// belongs reports whether a ticket is of the person who is in a conversation now:
+// chat accounts and browsers change hands. One of somebody unknown is its
+// conversation's.
+func belongs(q *bot.Ticket, c *bot.Conversation) bool {
+	return q.Person == "" || c.Level >= bot.L2 && c.Person == q.Person
+}
+
+// here finds the open ticket of a conversation that is the person's who is there
+// now. One of somebody else leaves the conversation and stays in the queue, as one
+// of no chat. The error wraps bot.ErrNotFound when there is none.
+func (d *Desk) here(tx bot.Tx, c *bot.Conversation) (*bot.Ticket, error) {
+	q, err := tx.TicketOf(c.ID)
+	if err != nil || belongs(q, c) {
+		return q, err
+	}
+	q.Conversation = bot.ConversationID("ticket|" + q.ID)
+	if err := tx.PutTicket(q); err != nil {
+		return nil, err
+	}
+	if err := d.line(tx, q, bot.LineEvent, "", "moved_away", ""); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("desk: the ticket of conversation %q is another person's: %w", c.ID, bot.ErrNotFound)
 }
 
 // Ask takes down that somebody needs a person, and returns the ticket's number,

@@ -470,3 +470,64 @@ func TestWithoutAgents(t *testing.T) {
 	c.Say("no person needed").Expect("you need nobody any more")
 	c.Say("no person needed").Expect("no open request")
 }
+
+// A chat that changes hands: nothing of one person's ticket reaches the other, and
+// neither takes it over nor ends it.
+func TestChatChangesHands(t *testing.T) {
+	h := newHouse(t, nil)
+	h.People(roomtest.Ann(), bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"},
+		bot.Person{ID: "omar", Username: "omar", Email: "omar@example.org", Name: "Omar Agent"},
+		bot.Person{ID: "bob", Username: "bob", Email: "bob@example.org", Name: "Bob Ray"})
+	of := func(p bot.PersonID) {
+		h.update(func(tx bot.Tx) error {
+			return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: p, Level: bot.L2})
+		})
+	}
+	of(roomtest.AnnID)
+	c := h.talk("a", "u1")
+	c.Say("human").Expect("You are number 1 in the queue")
+	anns := h.ticket()
+	h.must("maria", desk.DoTake, anns.ID, "")
+	c.Await().Expect("is here now")
+	c.Say("it is about my lost phone").Quiet()
+	h.Clock.Advance(time.Minute)
+	of("bob")
+	h.refused("maria", desk.DoSay, anns.ID, "About your phone, Ann", desk.NoChat)
+	h.refused("maria", desk.DoBack, anns.ID, "", desk.NoChat)
+	if v := h.view("maria", anns.ID); v.Chat || v.Title != "" {
+		t.Errorf("where Bob is: %+v", v)
+	}
+	c.Quiet()
+	c.Say("hello").Expect("") // the assistant answers Bob
+	c.Say("no person needed").Expect("no open request")
+	c.Say("human").Expect("You are number 1 in the queue")
+	var open []bot.Ticket
+	if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) { open, err = tx.Tickets(10); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if len(open) != 2 || open[0].ID != anns.ID || open[0].Person != roomtest.AnnID || open[0].State != bot.TicketTaken || open[1].Person != "bob" || open[1].Conversation != "a" {
+		t.Errorf("tickets %+v", open)
+	}
+	if lines := said(h.view("maria", anns.ID)); lines[len(lines)-1] != "moved_away" {
+		t.Errorf("lines %q", lines)
+	}
+	h.must("maria", desk.DoSolve, anns.ID, "")
+	h.must("maria", desk.DoReopen, anns.ID, "") // a month later
+	h.refused("maria", desk.DoSay, anns.ID, "About your phone, Ann", desk.NoChat)
+	c.Quiet()
+}
+
+// Where nobody is an agent yet, nobody is promised that somebody comes.
+func TestNoAgents(t *testing.T) {
+	h := newHouse(t, nil)
+	h.update(func(tx bot.Tx) error { return errors.Join(tx.DropAgent("maria"), tx.DropAgent("omar")) })
+	h.update(func(tx bot.Tx) error {
+		return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: roomtest.AnnID, Level: bot.L2})
+	})
+	c := h.talk("a", "u1")
+	c.Say("human").Expect("You can also call: (704) 296-3143")
+	if strings.Contains(c.Last().Text, "in the queue") {
+		t.Errorf("somebody is promised:\n%s", c.Last().Text)
+	}
+	c.Say("human").Expect("already has your request " + h.ticket().ID)
+}

@@ -22,7 +22,7 @@ func (d *Desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Eve
 	if ev.Kind == bot.Agent {
 		return d.act(tx, c, s, ev.Agent)
 	}
-	q, err := tx.TicketOf(c.ID)
+	q, err := d.here(tx, c)
 	if errors.Is(err, bot.ErrNotFound) || err == nil && q.State != bot.TicketTaken {
 		s.Owner = bot.OwnerBot // nobody is there any more
 		return bot.DeskAnswer{Engine: true}, nil

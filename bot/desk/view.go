@@ -69,16 +69,18 @@ func (d *Desk) entries(tx bot.Tx, qs []bot.Ticket) ([]Entry, error) {
 			e.By = d.short(tx, q.Agent)
 		}
 		if q.State == bot.TicketTaken {
-			lines, err := tx.Lines(q.ID, 0)
-			if err != nil {
+			last, err := tx.LastSaid(q.ID)
+			if err != nil && !errors.Is(err, bot.ErrNotFound) {
 				return nil, err
 			}
-			for i := len(lines) - 1; i >= 0; i-- {
-				if k := lines[i].Kind; k == bot.LinePerson || k == bot.LineAgent {
-					e.Unread = k == bot.LinePerson
-					break
-				}
-			}
+			e.Unread = err == nil && last.Kind == bot.LinePerson
+		}
+		c, err := tx.Conversation(q.Conversation)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			e.Channel = c.Channel
 		}
 		es = append(es, e)
 	}
@@ -162,7 +164,10 @@ func (d *Desk) seeChat(tx bot.Tx, v *View) error {
 	if err != nil {
 		return err
 	}
-	v.Chat, v.Channel = true, c.Channel
+	if v.Channel = c.Channel; !belongs(&v.Ticket, c) {
+		return nil // where somebody else is now
+	}
+	v.Chat = true
 	lang := v.Ticket.Lang
 	_, v.Title, v.Progress = d.o.Where(c.State, lang)
 	s, err := d.o.Session(c.State)

@@ -16,7 +16,7 @@ func (p *Program) newDesk() error {
 		return fmt.Errorf("desk.hours: %w", err)
 	}
 	p.Desk = desk.New(desk.Options{
-		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Org: p.Config.Org.Name, Silence: c.Silence,
+		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Silence: c.Silence,
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },

@@ -63,6 +63,9 @@ func (p *Program) Examine(ctx context.Context, serving bool, tell func(Section))
 		return err
 	}
 	show("directory", dir)
+	if p.Config.Desk.Enabled {
+		show("desk", []bot.Finding{p.lookAtDesk(ctx)})
+	}
 	if provider := p.Connections.provider; provider != nil {
 		ctx, cancel := context.WithTimeout(ctx, longestLook)
 		defer cancel()
@@ -106,6 +109,20 @@ func (p *Program) lookAtChannel(ctx context.Context, id bot.ChannelID, serving b
 		f.Text += " " + s
 	}
 	return append(fs, f)
+}
+
+// lookAtDesk tells whether anybody answers at the help desk.
+func (p *Program) lookAtDesk(ctx context.Context) bot.Finding {
+	var all []bot.DeskAgent
+	err := p.DB.View(ctx, func(tx bot.Tx) (err error) { all, err = tx.Agents(); return err })
+	switch {
+	case err != nil:
+		return bot.Finding{What: "agents", State: bot.Broken, Text: err.Error()}
+	case len(all) == 0:
+		return bot.Finding{What: "agents", State: bot.Doubtful, Text: "desk.enabled is true, and nobody is an agent: people are told to call",
+			Fix: "`latchkey desk grant USER --role admin --why TEXT`"}
+	}
+	return bot.Finding{What: "agents", Text: fmt.Sprintf("%d", len(all))}
 }
 
 // lookAtClock tells whether the clock was set, and what became of it.
