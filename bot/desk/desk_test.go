@@ -19,14 +19,6 @@ import (
 	"latchkey/flows/library"
 )
 
-// facts are those that the shipped scripts name.
-var facts = map[string]string{
-	"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
-	"help_address": "1 School Lane", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
-	"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble", "reset_url": "",
-	"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
-}
-
 // A house is a desk with the shipped scripts, a chat and two agents: maria and
 // omar.
 type house struct {
@@ -40,7 +32,7 @@ type house struct {
 func newHouse(t *testing.T, change func(*desk.Options)) *house {
 	t.Helper()
 	h := &house{Rig: roomtest.New(t), chat: bottest.NewAdapter("test")}
-	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: facts}
+	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: roomtest.Facts}
 	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s // for the names
 	}
@@ -136,6 +128,17 @@ func (h *house) ticket() *bot.Ticket {
 		h.Fatalf("%d open tickets: %+v", len(qs), qs)
 	}
 	return &qs[0]
+}
+
+// taken has somebody unknown ask for a person, and maria take the ticket.
+func (h *house) taken(c *bottest.Conversation) *bot.Ticket {
+	h.Helper()
+	c.Say("human").Expect("Who are you")
+	c.Say("Ann Lee").Expect("in the queue")
+	q := h.ticket()
+	h.must("maria", desk.DoTake, q.ID, "")
+	c.Await().Expect("is here now")
+	return q
 }
 
 func (h *house) view(by bot.PersonID, id string) *desk.View {
@@ -236,11 +239,7 @@ func TestLinesAreSealed(t *testing.T) {
 func TestOneWinsAtTheDesk(t *testing.T) {
 	h := newHouse(t, nil)
 	c := h.talk("a", "ann")
-	c.Say("human").Expect("Who are you")
-	c.Say("Ann Lee").Expect("in the queue")
-	q := h.ticket()
-	h.must("maria", desk.DoTake, q.ID, "")
-	c.Await()
+	q := h.taken(c)
 	r := new(desk.Refusal)
 	if err := h.do("omar", desk.DoTake, q.ID, ""); !errors.As(err, &r) || r.Code != desk.Taken || r.Who != "Maria" {
 		t.Errorf("taken twice: %v", err)
@@ -279,11 +278,7 @@ func TestOneWinsAtTheDesk(t *testing.T) {
 func TestAgentThatIsNone(t *testing.T) {
 	h := newHouse(t, nil)
 	c := h.talk("a", "ann")
-	c.Say("human").Expect("Who are you")
-	c.Say("Ann Lee").Expect("in the queue")
-	q := h.ticket()
-	h.must("maria", desk.DoTake, q.ID, "")
-	c.Await().Expect("is here now")
+	q := h.taken(c)
 	err := h.Store(h.DB).Update(t.Context(), func(tx bot.Tx) error {
 		held, err := desk.Revoke(tx, "maria", "operator:root", "left us")
 		if len(held) != 1 {
@@ -319,11 +314,7 @@ func TestPersonEndsTheChat(t *testing.T) {
 	for _, words := range []string{"end chat", "End the chat.", "terminar chat"} {
 		h := newHouse(t, nil)
 		c := h.talk("a", "ann")
-		c.Say("human").Expect("Who are you")
-		c.Say("Ann Lee").Expect("in the queue")
-		q := h.ticket()
-		h.must("maria", desk.DoTake, q.ID, "")
-		c.Await()
+		q := h.taken(c)
 		c.Say(words).Expect("You are back with the assistant")
 		v := h.view("maria", q.ID)
 		if v.Talks || !v.Mine || said(v)[len(v.Lines)-1] != "left" {
@@ -341,11 +332,7 @@ func TestPersonEndsTheChat(t *testing.T) {
 func TestSilentAgent(t *testing.T) {
 	h := newHouse(t, nil)
 	c := h.talk("a", "ann")
-	c.Say("human").Expect("Who are you")
-	c.Say("Ann Lee").Expect("in the queue")
-	q := h.ticket()
-	h.must("maria", desk.DoTake, q.ID, "")
-	c.Await().Expect("is here now")
+	q := h.taken(c)
 	silent := func() (j desk.Silent) {
 		for _, job := range h.Jobs {
 			if s, ok := job.(desk.Silent); ok {
@@ -383,11 +370,7 @@ func TestSilentAgent(t *testing.T) {
 func TestAgentAsksForNoSecret(t *testing.T) {
 	h := newHouse(t, nil)
 	c := h.talk("a", "ann")
-	c.Say("human").Expect("Who are you")
-	c.Say("Ann Lee").Expect("in the queue")
-	q := h.ticket()
-	h.must("maria", desk.DoTake, q.ID, "")
-	c.Await().Expect("is here now")
+	q := h.taken(c)
 	for _, line := range []string{
 		"Please send me the code that you got.", "What is your password?", "can you read me the 6 digit code", "I need your PIN to go on", "Tell us the code, please",
 		"Envíeme el código, por favor", "¿Cuál es su contraseña?", "Dígame el código que recibió", "What's the code?", "Just text me the code",

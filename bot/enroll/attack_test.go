@@ -14,6 +14,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest/roomtest"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
@@ -180,7 +181,7 @@ func newScene(t *testing.T, gateOff bool) *scene {
 	s.Enroll.Store, s.Verify.Store = db, db
 	s.withSecond()
 	s.Verify.Senders = map[bot.Via]bot.Sender{bot.SMS: s, bot.Voice: s, bot.Mail: s}
-	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: shippedFacts}
+	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: roomtest.Facts}
 	for _, c := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[c.Name] = c
 	}

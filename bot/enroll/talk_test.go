@@ -18,14 +18,6 @@ import (
 	"latchkey/flows/library"
 )
 
-// shippedFacts are those that the shipped scripts name.
-var shippedFacts = map[string]string{
-	"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
-	"help_address": "1 School Lane", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
-	"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble", "reset_url": "",
-	"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
-}
-
 // A house is the two rooms with the shipped scripts and a chat.
 type house struct {
 	*rig
@@ -38,7 +30,7 @@ func newHouse(t *testing.T, signIn string) *house {
 	t.Helper()
 	h := &house{rig: newRig(t), chat: bottest.NewAdapter("test")}
 	h.Enroll.SignIn = signIn
-	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: shippedFacts}
+	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: roomtest.Facts}
 	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s
 	}

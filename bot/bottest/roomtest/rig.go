@@ -105,3 +105,11 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	r.Conv.Person, r.Conv.Level = ann.ID, bot.L2
 	return r
 }
+
+// Facts are those that the shipped scripts name.
+var Facts = map[string]string{
+	"org": "Contoso", "bot_name": "Latchkey", "department": "IT", "help_phone": "(704) 296-3143", "help_hours": "8 to 5",
+	"help_address": "1 School Lane", "help_email": "help@example.org", "default_domain": "example.org", "example_phone": "(201) 555-0123",
+	"store_ios": "https://apps.example/ios", "store_android": "https://apps.example/android", "trouble_url": "https://help.example/trouble", "reset_url": "",
+	"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
+}
