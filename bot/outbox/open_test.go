@@ -227,7 +227,13 @@ func (p *process) serve(id string, channel bot.ChannelID, conv bot.ConversationI
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return tx.SaveConversation(c)
+		more, err := tx.PendingOf(conv)
+		for _, r := range more { // as a turn hands them over
+			if r.Seq > rows[0].Seq && r.Owner != bot.Nobody {
+				rows = append(rows, r)
+			}
+		}
+		return errors.Join(err, tx.SaveConversation(c))
 	})
 	if err == nil && c != nil {
 		p.box.Committed(c, rows, false)
@@ -262,7 +268,7 @@ func (w *world) people(p *process) {
 func TestSayAnywhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		a, b := w.office("a"), w.office("b")
-		p := w.start(outbox.Options{Look: time.Second})
+		p := w.start(outbox.Options{})
 		w.people(p)
 		if err := p.serve("1", "b", "b|bob", func(bot.Tx) error { return nil }); err != nil {
 			t.Fatal(err)

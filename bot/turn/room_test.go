@@ -365,6 +365,26 @@ func TestDeskIsAskedFirst(t *testing.T) {
 	}
 }
 
+// What a check says in the turn's own conversation goes out with the answer, before
+// it, and is not the answer.
+func TestCheckThatSpeaks(t *testing.T) {
+	h := newHouse(t, func(o *turn.Options) {
+		o.Catalogue.Checks["news"] = bot.CheckSpec{Name: "news", Run: func(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+			err := tx.Say(&bot.OutboxRow{Conversation: c.Conversation.ID, Message: bot.Message{Text: "by the way"}})
+			return bot.Outcome{Name: "ok"}, err
+		}, Outcomes: bot.Outcomes("ok")}
+	})
+	c := h.talk("a")
+	c.Say("hi").Expect("1: hi")
+	said, err := h.room.Answer(t.Context(), bot.Event{ID: "x", Channel: ch, Conversation: "a", From: c.User, Kind: bot.Text, Text: "check news"})
+	if err != nil || said == nil || said.Text != "outcome ok" {
+		t.Fatalf("answer %+v %v", said, err)
+	}
+	c.Await().Expect("by the way")
+	c.Await().Expect("outcome ok")
+	c.Quiet()
+}
+
 // What the desk cannot do undoes the turn, so that the platform repeats it.
 func TestDeskThatFailsLosesNothing(t *testing.T) {
 	broken := true

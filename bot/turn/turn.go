@@ -49,7 +49,9 @@ type turn struct {
 	author  string // of what the desk says
 	out     bot.Output
 	call    bot.Call
+	before  int64 // c.OutSeq as the turn found it
 	rows    []bot.OutboxRow
+	spoke   bool // the last of rows is the turn's own
 	marks   []bot.OutboxRow
 	buf     []byte
 }
@@ -99,6 +101,7 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 	r := t.room
 	t.called, t.refused, t.moot, t.used, t.fault = true, false, false, false, nil
 	t.conv, t.rows, t.marks, t.author = c, t.rows[:0], t.marks[:0], ""
+	t.before, t.spoke = c.OutSeq, false
 	t.out.Reset()
 	if t.with != nil {
 		if err := t.with(tx, c); err != nil {
@@ -362,16 +365,21 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation) error {
 			}
 		}
 	}
+	if err := t.others(tx, c); err != nil {
+		return err
+	}
 	heard := t.out.Flow == flowDesk && t.out.Message.Heard != "" && r.keeps[c.Channel]
 	if !t.out.Silent && (says(&t.out.Message) || heard) {
 		t.rows = append(t.rows, bot.OutboxRow{Conversation: c.ID, Author: t.author, Message: t.out.Message, Keep: r.keeps[c.Channel]})
+		t.spoke = true
+		row := &t.rows[len(t.rows)-1]
 		if t.author != "" {
-			t.rows[0].Lane = bot.LaneRelay
+			row.Lane = bot.LaneRelay
 		}
-		if !t.rows[0].Keep {
-			t.rows[0].Message.Heard = "" // nobody reads it there
+		if !row.Keep {
+			row.Message.Heard = "" // nobody reads it there
 		}
-		if err := tx.Say(&t.rows[0]); err != nil {
+		if err := tx.Say(row); err != nil {
 			return fmt.Errorf("store a message: %w", err)
 		}
 	} else if !t.out.Silent && t.out.Flow != flowDesk {
@@ -383,13 +391,31 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation) error {
 	return nil
 }
 
+// others takes over what checks and the desk have said in this conversation
+// themselves (OutboxTx.Say): it is this process's to send, as the answer is.
+func (t *turn) others(tx bot.Tx, c *bot.Conversation) error {
+	if c.OutSeq == t.before {
+		return nil
+	}
+	rows, err := tx.PendingOf(c.ID)
+	if err != nil {
+		return fmt.Errorf("read what was said in the turn: %w", err)
+	}
+	for i := range rows {
+		if rows[i].Seq > t.before && rows[i].Owner != bot.Nobody {
+			t.rows = append(t.rows, rows[i])
+		}
+	}
+	return nil
+}
+
 // said is a copy of what this turn has said, or nil. The engine may use what a
 // message points to for others, so nothing of it is shared.
 func (t *turn) said() *bot.Message {
-	if !t.called || t.refused || t.moot || len(t.rows) == 0 {
+	if !t.called || t.refused || t.moot || !t.spoke {
 		return nil
 	}
-	m := t.rows[0].Message
+	m := t.rows[len(t.rows)-1].Message
 	m.Choices = slices.Clone(m.Choices)
 	if m.Picture != nil {
 		p := *m.Picture
