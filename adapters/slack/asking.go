@@ -49,6 +49,10 @@ type question struct {
 func (a *Adapter) lookUp(ctx context.Context, user string) (profile, *bot.SendError) {
 	k := &a.asking
 	k.mu.Lock()
+	if p, ok := a.fresh(user); ok { // the list has just told
+		k.mu.Unlock()
+		return p, nil
+	}
 	q := k.wanted[user]
 	if q == nil {
 		q = &question{user: user, done: make(chan struct{})}
@@ -87,7 +91,7 @@ func (a *Adapter) askMore() {
 	}
 	unlisted := 0
 	for _, q := range k.queue {
-		if !q.listed {
+		if !q.listed && !q.over { // those that are answered leave the queue later
 			unlisted++
 		}
 	}
