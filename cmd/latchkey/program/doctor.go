@@ -63,7 +63,7 @@ func (p *Program) Examine(ctx context.Context, serving bool, tell func(Section))
 		return err
 	}
 	show("directory", dir)
-	if p.Config.Desk.Enabled {
+	if c := p.Config; c != nil && c.Desk.Enabled {
 		show("desk", []bot.Finding{p.lookAtDesk(ctx)})
 	}
 	if provider := p.Connections.provider; provider != nil {
