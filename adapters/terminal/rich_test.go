@@ -202,6 +202,19 @@ func (w *window) until(texts ...string) string {
 	}
 }
 
+// still is until, of a screen on which nothing is drawn any more.
+func (w *window) still(texts ...string) string {
+	w.t.Helper()
+	for s := w.until(texts...); ; {
+		time.Sleep(30 * time.Millisecond)
+		now := w.until(texts...)
+		if now == s {
+			return s
+		}
+		s = now
+	}
+}
+
 func TestRichConversation(t *testing.T) {
 	t.Parallel()
 	w := openWindow(t, 120, 45)
@@ -282,7 +295,7 @@ func TestRichSmallWindow(t *testing.T) {
 	if out, err := exec.Command("tmux", "-S", w.sock, "resize-window", "-x", "120", "-y", "50").CombinedOutput(); err != nil {
 		t.Fatalf("resize: %v %s", err, out)
 	}
-	s := w.until("│", "Key to type", "█")
+	s := w.still("│", "Key to type", "█")
 	if got := rigs.ReadQR(t, rigs.DrawHalfBlocks(t, qrOnScreen(s))); !strings.HasSuffix(got, uri) {
 		t.Errorf("the picture reads as %q", got)
 	}
