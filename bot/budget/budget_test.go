@@ -202,6 +202,7 @@ func TestLine(t *testing.T) {
 			t.Fatal(after, err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
+		var mu sync.Mutex
 		var took []time.Duration
 		var all sync.WaitGroup
 		begun := time.Now()
@@ -216,6 +217,8 @@ func TestLine(t *testing.T) {
 				case i == 1 && !errors.Is(err, context.Canceled), i != 1 && (err != nil || after != 0):
 					t.Errorf("number %d: %s, %v", i, after, err)
 				case i != 1:
+					mu.Lock()
+					defer mu.Unlock()
 					took = append(took, time.Since(begun).Round(100*time.Millisecond))
 				}
 			})
