@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,16 @@ import (
 // that cannot, there is no second while it stands.
 func TestSigns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var got []string
-		note := func(s string) func() { return func() { got = append(got, s) } }
+		note := func(s string) func() {
+			return func() { mu.Lock(); defer mu.Unlock(); got = append(got, s) }
+		}
 		want := func(what string, list ...string) {
 			t.Helper()
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(got, list) {
 				t.Errorf("%s: %q, want %q", what, got, list)
 			}
