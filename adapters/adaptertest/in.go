@@ -626,6 +626,8 @@ func lookedUp(b *bench) {
 		said = append(said, b.house.canary("unknown"))
 		b.do("say something that is acknowledged", p.Say(said[len(said)-1]))
 	}
+	// Only when they were looked up, and nobody said who they are, does anything show.
+	b.await("a look-up", func() bool { return b.house.later.Tries() > 0 }, func() string { return b.screen(p) })
 	if n := b.house.Taken(); n > 0 {
 		b.Errorf("%d events of somebody of whom nothing is known", n)
 	}

@@ -24,6 +24,7 @@ type Later struct {
 	store *bottest.Store
 	mu    sync.Mutex
 	room  *inbound.Room // while an adapter runs
+	tries int
 }
 
 // NewLater makes one in which nothing waits.
@@ -46,7 +47,7 @@ func (l *Later) Run(ctx context.Context, a bot.Adapter, in bot.Inbox, log *slog.
 		return fmt.Errorf("adaptertest: %w", err)
 	}
 	room := inbound.New(inbound.Options{
-		Store: l.store, Vault: keys, Turns: turns{in, l.store}, Adapters: map[bot.ChannelID]bot.Resumer{a.Channel(): r}, Logger: log,
+		Store: l.store, Vault: keys, Turns: turns{in, l.store}, Adapters: map[bot.ChannelID]bot.Resumer{a.Channel(): counted{r, l}}, Logger: log,
 		Vouch: func(_ bot.Tx, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error) {
 			if l.Vouch == nil {
 				return bot.L0, bot.ErrNotFound
@@ -88,6 +89,29 @@ func (l *Later) Deferred(c bot.ConversationID) bool {
 	room := l.room
 	l.mu.Unlock()
 	return room == nil || room.Deferred(c)
+}
+
+// Tries counts how often an adapter was asked for what was deferred, and answered.
+func (l *Later) Tries() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tries
+}
+
+// counted counts in Later.tries.
+type counted struct {
+	bot.Resumer
+	l *Later
+}
+
+// Resume implements bot.Resumer.
+func (c counted) Resume(ctx context.Context, d bot.Deferred) (bot.Arrival, error) {
+	defer func() {
+		c.l.mu.Lock()
+		defer c.l.mu.Unlock()
+		c.l.tries++
+	}()
+	return c.Resumer.Resume(ctx, d)
 }
 
 // turns gives events to an inbox, and does after it what a turn does with it.
