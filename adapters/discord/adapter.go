@@ -48,13 +48,13 @@ type pace struct {
 	most     time.Duration // longest wait
 	open     time.Duration // a connection that is not up by then is given up
 	resume   time.Duration // longest wait when the session can be resumed
-	quiet    time.Duration // a connection that says nothing for so long is dead
+	steady   time.Duration // after a connection that held so long, the waits begin anew
 	later    time.Duration // an interaction that is not taken in by then is deferred
 	repeat   time.Duration // first wait before an event is given to the house again
 }
 
 var usual = pace{
-	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, quiet: 100 * time.Second,
+	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, steady: 100 * time.Second,
 	later: 2 * time.Second, repeat: 100 * time.Millisecond,
 }
 
@@ -78,7 +78,7 @@ func New(o Options) (*Adapter, error) {
 		trouble: chat.Troubles{Now: o.Now},
 	}
 	a.trouble.Begin(connection, "not connected yet")
-	if a.rest, err = a.session(nil); err != nil {
+	if a.rest, err = a.session(); err != nil {
 		return nil, err
 	}
 	if o.APIURL != API {
@@ -87,23 +87,19 @@ func New(o Options) (*Adapter, error) {
 	return a, nil
 }
 
-// session makes one of the library's sessions, quiet and without a wait of its
-// own. gateway says where to resume.
-func (a *Adapter) session(gateway func() string) (*discordgo.Session, error) {
+// session makes a session of the library for requests, quiet and without a wait of
+// its own.
+func (a *Adapter) session() (*discordgo.Session, error) {
 	s, err := discordgo.New("Bot " + string(a.o.Token.One()))
 	if err != nil {
 		return nil, err
 	}
 	s.LogLevel = -1 // it would log what people write
-	s.StateEnabled = false
-	s.SyncEvents = true // keeps the order
-	s.ShouldReconnectOnError = false
-	s.ShouldReconnectVoiceOnSessionError = false
 	s.ShouldRetryOnRateLimit = false
 	s.MaxRestRetries = 0
 	s.Client = &http.Client{
 		Timeout:       15 * time.Second,
-		Transport:     &transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, skew: &a.skew, now: time.Now, gateway: gateway},
+		Transport:     &transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, skew: &a.skew, now: time.Now},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return s, nil

@@ -3,16 +3,17 @@
 //
 // It is in charge of Discord's words: which event is what (decode.go), what a
 // message looks like (render.go, escape.go), which error means what (fail.go),
-// and of one connection that finds its way back (gateway.go, catchup.go). The
-// protocol itself is github.com/bwmarrin/discordgo. It must not decide what is
+// and of one connection that finds its way back (gateway.go, catchup.go).
+// Requests and their limits are github.com/bwmarrin/discordgo's; its gateway is not
+// used, since it dies of payloads that are not as documented. It must not decide what is
 // said, must not see the database, and believes nobody: a Discord account says
 // nothing about who a person is, so everybody begins at bot.L0.
 //
 // # In
 //
 // The gateway tells of direct messages and interactions (buttons, forms, slash
-// commands) in order; each person's events wait in a queue of their own. With a public key, interactions come to Handler instead, each with
-// a signature. The gateway delivers once. What the house does not take in is
+// commands) in order; each person's events wait in a queue of their own. With a public key,
+// interactions come to Handler instead, each with a signature. The gateway delivers once. What the house does not take in is
 // therefore tried again here, with the same id, until it is; and after a start,
 // or a connection that could not be resumed, the messages since the last one
 // that was taken in are fetched (catchup.go). So that this can be, Event.Address
@@ -25,7 +26,7 @@
 // else is written in a server is looked at by nobody.
 //
 // A heartbeat that is not acknowledged when the next one is due means that the
-// connection is half open (guard.go); it is cut, and the session resumed. What can
+// connection is half open; it is cut, and the session resumed. What can
 // be resumed is tried again after ten seconds at most, a new session after five
 // minutes at most, and without end.
 //

@@ -8,9 +8,9 @@ import (
 
 // Hurry makes the adapter impatient, for tests that wait for what it does after
 // a wait.
-func (a *Adapter) Hurry(quiet, later time.Duration) {
+func (a *Adapter) Hurry(steady, later time.Duration) {
 	a.pace = pace{
-		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, resume: 50 * time.Millisecond, quiet: quiet,
+		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, resume: 50 * time.Millisecond, steady: steady,
 		open: 4 * time.Second, later: later, repeat: 10 * time.Millisecond,
 	}
 	a.signs.After = 20 * time.Millisecond

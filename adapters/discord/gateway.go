@@ -2,12 +2,14 @@ package discord
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
+	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,251 +27,253 @@ import (
 // Discord's leave, and interactions come without any.
 const intents = discordgo.IntentDirectMessages | discordgo.IntentGuildMessages
 
-// A line is one of the library's sessions with the connection under it. The
-// library resumes only with the same session; whatever the library cannot get
-// out of is thrown away with it, and what was missed is fetched.
+// maxPayload bounds a payload of the gateway, in bytes.
+const maxPayload = 8 << 20
+
+// Opcodes of the gateway. Source: Opcodes and Status Codes, Gateway.
+const (
+	opDispatch  = 0
+	opHeartbeat = 1
+	opIdentify  = 2
+	opResume    = 6
+	opReconnect = 7
+	opInvalid   = 9
+	opHello     = 10
+	opAck       = 11
+)
+
+// A payload of the gateway (Gateway, Event Payload Structure).
+type payload struct {
+	Op *int            `json:"op"`
+	T  string          `json:"t"`
+	S  *int64          `json:"s"`
+	D  json.RawMessage `json:"d"`
+}
+
+// A session is what it takes to go on where a connection was lost.
+type session struct {
+	id  string       // "": there is none; a new one begins
+	at  string       // address to resume at; "": Discord is asked for one
+	seq atomic.Int64 // of the last event
+}
+
+// A line is one connection to the gateway.
 type line struct {
-	s     *discordgo.Session
-	token bot.Secret    // that it identifies with
-	down  chan struct{} // gets one for each lost connection
-
-	mu     sync.Mutex
-	conn   *guard // nil: none yet
-	home   string // host of the gateway, as Discord's API gave it
-	resume string // address to resume at, or ""
-	used   bool   // the library's session dials that address by now
-	refuse bool   // the next dial fails, so that the library asks for the address anew
-	stale  bool   // the library must ask for the address anew
-	ready  bool   // there is something to resume
-
-	listening atomic.Bool // the library reads by itself, see guard
+	*websocket.Conn
+	*session
+	host    string      // that it is connected to
+	mu      sync.Mutex  // of writing
+	begun   bool        // the gateway has said how often it wants a heartbeat
+	up      bool        // the session has begun, or goes on
+	waiting atomic.Bool // for a heartbeat to be acknowledged
 }
 
-var errElsewhere = errors.New("the session is resumed elsewhere")
+var (
+	errSession = errors.New("the session is over")
+	errAgain   = errors.New("Discord asks to connect again")
+)
 
-// line makes a line that is not connected yet.
-func (a *Adapter) line(r *run) (*line, error) {
-	l := &line{token: a.o.Token.One(), down: make(chan struct{}, 1)}
-	s, err := a.session(l.where)
-	if err != nil {
-		return nil, err
-	}
-	l.s = s
-	s.Identify.Intents = intents
-	s.Identify.Properties.Browser, s.Identify.Properties.Device = "latchkey", "latchkey"
-	s.Dialer = &websocket.Dialer{
-		HandshakeTimeout: 10 * time.Second,
-		NetDialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
-			return a.dial(r.ctx, l, addr, false)
-		},
-		NetDialTLSContext: func(_ context.Context, _, addr string) (net.Conn, error) {
-			return a.dial(r.ctx, l, addr, true)
-		},
-	}
-	s.AddHandler(func(_ *discordgo.Session, _ *discordgo.Disconnect) {
-		select {
-		case l.down <- struct{}{}:
-		default:
+// connect opens a connection: where the session is resumed, else where Discord
+// says.
+func (a *Adapter) connect(ctx context.Context, s *session) (*line, error) {
+	at := s.at
+	if at == "" {
+		var g struct {
+			URL string `json:"url"`
 		}
-	})
-	s.AddHandler(func(_ *discordgo.Session, e *discordgo.Event) { a.dispatched(r, l, e) })
-	return l, nil
-}
-
-// dial connects, and keeps the connection so that cut finds it.
-func (a *Adapter) dial(ctx context.Context, l *line, addr string, secure bool) (net.Conn, error) {
-	l.mu.Lock()
-	refuse := l.refuse
-	l.refuse = false
-	l.mu.Unlock()
-	if refuse {
-		return nil, errElsewhere
+		body, err := a.do(ctx, request{method: http.MethodGet, address: discordgo.EndpointGateway, exempt: true})
+		if err == nil {
+			err = unmarshal(body, &g)
+		}
+		if err != nil {
+			return nil, err
+		}
+		at = g.URL
 	}
-	c, err := a.reach(ctx, addr, secure)
+	u, err := url.Parse(at)
+	if err != nil {
+		return nil, errShape
+	}
+	u.RawQuery = "v=" + strings.TrimPrefix(version, "v") + "&encoding=json"
+	d := &websocket.Dialer{
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: a.pace.open, NetDialContext: dial.For(API, a.o.APIURL).Transport().DialContext,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.roots},
+	}
+	c, r, err := d.DialContext(ctx, u.String(), nil)
+	if r != nil {
+		r.Body.Close()
+	}
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conn = newGuard(c, &l.listening)
-	if l.home == "" {
-		l.home, _, _ = net.SplitHostPort(addr)
-	}
-	return l.conn, nil
+	c.SetReadLimit(maxPayload)
+	return &line{Conn: c, session: s, host: u.Hostname()}, nil
 }
 
-// cut ends the connection without a word, so that the session can be resumed.
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn != nil {
-		_ = l.conn.Close()
-	}
-}
-
-// where is the address to resume at, for the transport.
-func (l *line) where() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ready && l.resume != "" {
-		l.used = true
-		return l.resume
-	}
-	return ""
-}
-
-// resumes reports whether there is a session to go on with.
-func (l *line) resumes() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ready && l.resume != ""
-}
-
-// resumable keeps the address to resume at, if it is Discord's: the token goes
-// there.
-func (l *line) resumable(address string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ready = true
+// resumable reports whether an address is Discord's, or of the host that Discord's
+// API gave: the token goes there.
+func resumable(address, host string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || strings.ContainsAny(address, "\"\\?#") {
-		return
+		return false
 	}
 	discord := u.Scheme == "wss" && (u.Hostname() == "discord.gg" || strings.HasSuffix(u.Hostname(), ".discord.gg"))
-	if discord || u.Hostname() == l.home && (u.Scheme == "wss" || dial.Local(l.home)) {
-		if l.resume != address {
-			l.resume, l.used = address, false
-		}
-	}
+	return discord || u.Hostname() == host && (u.Scheme == "wss" || u.Scheme == "ws" && dial.Local(host))
 }
 
-// connect opens or resumes. The library's Open knows no end, so it is given one
-// by ending the connection under it; hung: not even that helped.
-func (a *Adapter) connect(ctx context.Context, l *line) (hung bool, err error) {
+// write sends a payload.
+func (l *line) write(op int, data any) error {
 	l.mu.Lock()
-	l.refuse = l.stale || l.ready && l.resume != "" && !l.used
-	l.stale = false
-	l.mu.Unlock()
-	l.listening.Store(false)
-	select { // what ended before is no news
-	case <-l.down:
-	default:
+	defer l.mu.Unlock()
+	_ = l.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	return l.WriteMessage(websocket.TextMessage, encode(map[string]any{"op": op, "d": data}))
+}
+
+// heartbeat tells the gateway that we are there.
+func (l *line) heartbeat() error {
+	if n := l.seq.Load(); n > 0 {
+		return l.write(opHeartbeat, n)
 	}
-	for range 2 {
-		done := make(chan error, 1)
-		go func() { done <- l.s.Open() }()
-		limit := time.NewTimer(a.pace.open)
-		select {
-		case err = <-done:
-		case <-ctx.Done():
-			hung, err = l.giveUp(done)
-		case <-limit.C:
-			hung, err = l.giveUp(done)
+	return l.write(opHeartbeat, nil)
+}
+
+// beat sends heartbeats. One that is not acknowledged until the next is due means
+// that the connection is half open (Gateway, Sending Heartbeats): it is ended.
+func (a *Adapter) beat(ctx context.Context, l *line, every time.Duration) {
+	for wait := rand.N(every); bot.Sleep(ctx, wait); wait = every {
+		if l.waiting.Swap(true) {
+			a.o.Log.Warn("Discord is silent; the connection is made anew")
+			break
 		}
-		limit.Stop()
-		if !errors.Is(err, errElsewhere) {
+		if l.heartbeat() != nil {
 			break
 		}
 	}
-	if errors.Is(err, discordgo.ErrWSAlreadyOpen) {
-		err = nil
-	}
-	l.listening.Store(err == nil)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err != nil && l.used { // that address may be what is wrong
-		l.resume, l.used, l.stale = "", false, true
-	}
-	return hung, err
+	_ = l.Close()
 }
 
-func (l *line) giveUp(done <-chan error) (hung bool, err error) {
-	for range 50 {
-		l.cut()
-		select {
-		case err := <-done:
-			if err == nil {
-				err = errors.New("called off")
-			}
-			return false, err
-		case <-time.After(100 * time.Millisecond):
+// goodbye ends the session with its connection (close code 1000): the bot is shown
+// as offline at once. It gives the gateway a moment to answer.
+func (l *line) goodbye() {
+	_ = l.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
+	time.AfterFunc(time.Second, func() { _ = l.Close() })
+}
+
+// hold keeps a connection until it is lost, or the run ends. up: the session had
+// begun, or gone on.
+func (a *Adapter) hold(r *run, s *session, token bot.Secret) (up bool, err error) {
+	l, err := a.connect(r.ctx, s)
+	if err != nil {
+		s.at = "" // it may be what is wrong
+		return false, err
+	}
+	defer l.Close()
+	defer context.AfterFunc(r.ctx, l.goodbye)()
+	beats, stop := context.WithCancel(r.ctx)
+	defer stop()
+	_ = l.SetReadDeadline(time.Now().Add(a.pace.open))
+	for err == nil {
+		var raw []byte
+		var p payload
+		if _, raw, err = l.ReadMessage(); err != nil {
+			break
+		}
+		if unmarshal(raw, &p) == nil && p.Op != nil {
+			err = a.heard(beats, r, l, &p, token)
 		}
 	}
-	return true, errors.New("no answer")
-}
-
-// close says goodbye to the gateway: the bot is shown as offline at once, and
-// nothing is kept for it.
-func (l *line) close() {
-	l.mu.Lock()
-	conn := l.conn
-	l.mu.Unlock()
-	if conn != nil {
-		conn.goodbye()
+	if !l.up {
+		s.at = ""
 	}
+	return l.up, err
 }
 
-// supervise keeps a line up until the context ends.
+// heard does what follows from a payload. What is not as documented is left alone.
+// An error ends the connection.
+func (a *Adapter) heard(beats context.Context, r *run, l *line, p *payload, token bot.Secret) error {
+	switch *p.Op {
+	case opHello:
+		var d struct {
+			Interval int64 `json:"heartbeat_interval"` // milliseconds
+		}
+		if l.begun || unmarshal(p.D, &d) != nil || d.Interval < 1 || d.Interval > int64(time.Hour/time.Millisecond) {
+			return nil
+		}
+		l.begun = true
+		go a.beat(beats, l, time.Duration(d.Interval)*time.Millisecond)
+		if l.id != "" {
+			return l.write(opResume, map[string]any{"token": string(token), "session_id": l.id, "seq": l.seq.Load()})
+		}
+		return l.write(opIdentify, map[string]any{
+			"token": string(token), "intents": intents, "properties": map[string]string{"os": runtime.GOOS, "browser": "latchkey", "device": "latchkey"},
+		})
+	case opHeartbeat:
+		return l.heartbeat()
+	case opAck:
+		l.waiting.Store(false)
+	case opReconnect:
+		return errAgain
+	case opInvalid:
+		return errSession
+	case opDispatch:
+		if p.S != nil && *p.S >= 0 {
+			l.seq.Store(*p.S)
+			a.dispatched(r, l, p)
+		}
+	}
+	return nil
+}
+
+// supervise keeps a connection up until the context ends.
 func (a *Adapter) supervise(r *run) {
-	var l *line
+	s := new(session)
 	var identified time.Time
 	wait := a.pace.again
-	for r.ctx.Err() == nil {
-		if l == nil {
-			if rest := a.pace.identify - time.Since(identified); !identified.IsZero() && rest > 0 && !bot.Sleep(r.ctx, rest) {
-				break
+	for {
+		if s.id == "" {
+			if !identified.IsZero() && !bot.Sleep(r.ctx, a.pace.identify-time.Since(identified)) {
+				return
 			}
 			identified = time.Now()
-			var err error
-			if l, err = a.line(r); err != nil {
-				a.trouble.Begin(connection, "the library refuses the token; set it anew")
-				bot.Sleep(r.ctx, wait)
-				continue
-			}
 		}
-		began := time.Now()
-		hung, err := a.connect(r.ctx, l)
-		if err == nil {
-			a.trouble.End(connection)
-			a.o.Log.Info("connected to Discord")
-			a.watch(r, l)
-			if r.ctx.Err() != nil {
-				break
-			}
-			if time.Since(began) > a.pace.quiet {
-				wait = a.pace.again
-			}
-			a.trouble.Begin(connection, "the connection was lost; it comes back by itself")
-			a.o.Log.Warn("connection to Discord lost")
-		} else if r.ctx.Err() == nil {
-			text, fresh, fatal := verdict(err)
-			a.trouble.Begin(connection, text)
-			a.o.Log.Warn("Discord cannot be connected", "problem", text)
-			used := l.token
-			if fresh || hung {
-				l.cut()
-				l = nil
-			}
-			if fatal { // an operator has to do something, or has done it
-				a.standBy(r.ctx, used)
-				wait = a.pace.again
-				continue
-			}
+		token, began := a.o.Token.One(), time.Now()
+		up, err := a.hold(r, s, token)
+		if r.ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > a.pace.steady {
+			wait = a.pace.again
+		}
+		text, fresh, fatal := verdict(up, err)
+		a.trouble.Begin(connection, text)
+		a.o.Log.Warn("Discord is not connected", "problem", text)
+		if fresh {
+			s = new(session)
+		}
+		if fatal { // an operator has to do something, or has done it
+			a.standBy(r.ctx, token)
+			wait = a.pace.again
+			continue
 		}
 		// Somewhere between half of it and all of it, so that not all of Discord's
 		// bots are back at once. A session that can be resumed costs Discord nothing.
 		pause := wait
-		if l != nil && l.resumes() {
+		if s.id != "" {
 			pause = min(wait, a.pace.resume)
 		}
 		if !bot.Sleep(r.ctx, pause/2+rand.N(pause/2+1)) {
-			break
+			return
 		}
 		wait = min(2*wait, a.pace.most)
 	}
-	if l != nil {
-		l.close()
-	}
+}
+
+// began notes that the session has begun, or goes on.
+func (a *Adapter) began(l *line) {
+	l.up = true
+	_ = l.SetReadDeadline(time.Time{}) // from here on heartbeats tell
+	a.trouble.End(connection)
+	a.o.Log.Info("connected to Discord")
 }
 
 // standBy waits as long as it gets, or until there is another token.
@@ -281,46 +285,12 @@ func (a *Adapter) standBy(ctx context.Context, used bot.Secret) {
 	}
 }
 
-// watch returns when a connection is lost, or says nothing any more, or the
-// context ends.
-func (a *Adapter) watch(r *run, l *line) {
-	l.mu.Lock()
-	conn := l.conn
-	l.mu.Unlock()
-	every := a.pace.quiet
-	if beat := time.Duration(conn.beat.Load()); beat > 0 {
-		every = min(every, beat)
-	}
-	look := time.NewTicker(max(every/8, time.Millisecond))
-	defer look.Stop()
-	began := time.Now()
-	for {
-		select {
-		case <-r.ctx.Done():
-			return
-		case <-l.down:
-			return
-		case <-look.C:
-		}
-		if conn.dead(began, a.pace.quiet) {
-			a.o.Log.Warn("Discord is silent; the connection is made anew")
-			l.cut()
-			select { // the library notices, and closes
-			case <-l.down:
-			case <-r.ctx.Done():
-			case <-time.After(10 * time.Second):
-			}
-			return
-		}
-	}
-}
-
 // verdict says of an error of connecting what it is, whether the session is
 // lost with it, and whether only an operator can mend it. Source: Gateway Close
 // Event Codes.
-func verdict(err error) (text string, fresh, fatal bool) {
+func verdict(up bool, err error) (text string, fresh, fatal bool) {
 	var ce *websocket.CloseError
-	var re *discordgo.RESTError
+	var no *refusal
 	switch {
 	case errors.As(err, &ce):
 		switch ce.Code {
@@ -334,41 +304,53 @@ func verdict(err error) (text string, fresh, fatal bool) {
 			return fmt.Sprintf("the session is over (%d); a new one begins", ce.Code), true, false
 		}
 		return fmt.Sprintf("Discord closed the connection (%d)", ce.Code), false, false
-	case errors.As(err, &re) && re.Response != nil && re.Response.StatusCode == 401:
+	case errors.As(err, &no) && no.Status == http.StatusUnauthorized:
 		return "Discord refuses the token (HTTP 401); make a new one in the developer portal, page Bot, and set token", true, true
-	case errors.As(err, &re) && re.Response != nil:
-		return fmt.Sprintf("Discord answers HTTP %d when asked for its gateway", re.Response.StatusCode), false, false
+	case errors.As(err, &no) && no.Status != 0:
+		return fmt.Sprintf("Discord answers HTTP %d when asked for its gateway", no.Status), false, false
+	case errors.Is(err, errSession):
+		return "the session is over; a new one begins", true, false
+	case up:
+		return "the connection was lost; it comes back by itself", false, false
 	}
 	return "Discord's gateway cannot be reached; is the way to discord.com and gateway.discord.gg open?", false, false
 }
 
 // dispatched takes an event of the gateway, in the order of the gateway. It
-// must not wait: the library reads nothing else meanwhile.
-func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
-	defer func() { // the library's goroutine has no net
+// must not wait: nothing else is read meanwhile.
+func (a *Adapter) dispatched(r *run, l *line, p *payload) {
+	defer func() {
 		if v := recover(); v != nil {
-			a.o.Log.Error("an event of Discord could not be handled", "type", eventName(e.Type), "panic", fmt.Sprintf("%T", v))
+			a.o.Log.Error("an event of Discord could not be handled", "type", p.T, "panic", fmt.Sprintf("%T", v))
 		}
 	}()
-	switch eventName(e.Type) {
+	switch p.T {
 	case "READY":
 		var ready struct {
-			Resume string `json:"resume_gateway_url"`
-			User   user   `json:"user"`
+			Session string          `json:"session_id"`
+			Resume  string          `json:"resume_gateway_url"`
+			User    json.RawMessage `json:"user"`
 		}
-		_ = json.Unmarshal(e.RawData, &ready)
-		if snowflake(ready.User.ID) {
-			a.self.Store(ready.User.ID)
+		if unmarshal(p.D, &ready) != nil || ready.Session == "" {
+			return
 		}
-		l.resumable(ready.Resume)
+		l.id, l.at = ready.Session, ""
+		if resumable(ready.Resume, l.host) {
+			l.at = ready.Resume
+		}
+		var me user // whoever it is, the session does not depend on it
+		if unmarshal(ready.User, &me) == nil && snowflake(me.ID) {
+			a.self.Store(me.ID)
+		}
+		a.began(l)
 		a.catchUp(r)
 		go a.register(r)
 	case "RESUMED":
-		a.o.Log.Info("session with Discord resumed")
+		a.began(l)
 	case "MESSAGE_CREATE":
-		m, err := decodeMessage(e.RawData)
+		m, err := decodeMessage(p.D)
 		if err != nil {
-			a.o.Log.Debug("an event of Discord cannot be read", "type", eventName(e.Type), "err", err)
+			a.o.Log.Debug("an event of Discord cannot be read", "type", p.T, "err", err)
 			return
 		}
 		do := a.message
@@ -383,9 +365,9 @@ func (a *Adapter) dispatched(r *run, l *line, e *discordgo.Event) {
 			a.o.Log.Warn("a message is dropped: too many of this person wait", "id", m.ID)
 		}
 	case "INTERACTION_CREATE":
-		i, err := decodeInteraction(e.RawData)
+		i, err := decodeInteraction(p.D)
 		if err != nil {
-			a.o.Log.Debug("an event of Discord cannot be read", "type", eventName(e.Type), "err", err)
+			a.o.Log.Debug("an event of Discord cannot be read", "type", p.T, "err", err)
 			return
 		}
 		// With an endpoint in the developer portal they come to Handler instead, and

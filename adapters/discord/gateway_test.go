@@ -167,8 +167,8 @@ func TestCaughtUpLater(t *testing.T) {
 	st.heard(ann, []string{"before", "while nobody was there"})
 }
 
-// TestNothingFollowsAResume: what the library hangs on in the middle of a resume
-// (op 7, op 11, silence) is survived, and the session with it.
+// TestNothingFollowsAResume: op 7, op 11 or silence in the middle of a resume is
+// survived, and the session with it.
 func TestNothingFollowsAResume(t *testing.T) {
 	t.Parallel()
 	for _, op := range []int{7, 11} {
@@ -193,8 +193,8 @@ func TestNothingFollowsAResume(t *testing.T) {
 	}
 }
 
-// TestMadFrames: what kills the library, or would: nothing comes of it, and the
-// conversation goes on.
+// TestMadFrames: of what is not as documented comes nothing, and the conversation
+// goes on.
 func TestMadFrames(t *testing.T) {
 	t.Parallel()
 	st := perform(t, nil, nil)
@@ -250,12 +250,11 @@ func TestLostSessionBeginsANewOne(t *testing.T) {
 }
 
 // TestSilentConnection: a heartbeat is not acknowledged until the next one is due;
-// then the connection is made anew, long before the library notices, and the
-// session goes on.
+// then the connection is made anew, and the session goes on.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
 	s := func(_ *discord.Options, s *discordtest.Server) { s.SetHeartbeat(time.Second) }
-	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(time.Hour, time.Second) }) // the library gives up after five intervals, with 1000
+	st := perform(t, s, func(a *discord.Adapter) { a.Hurry(time.Hour, time.Second) })
 	st.up()
 	st.s.Deaf(true)
 	st.until("it to connect again", func() bool { return st.count("resume") > 0 || st.count("identify") > 1 })

@@ -2,7 +2,6 @@ package discord
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -23,8 +22,6 @@ type transport struct {
 	token func() bot.Secret
 	skew  *atomic.Int64 // nanoseconds that Discord's clock is ahead
 	now   func() time.Time
-	// gateway is where a session must be resumed; "": ask Discord.
-	gateway func() string
 }
 
 // A note is what became of one request.
@@ -50,15 +47,6 @@ func (t *transport) RoundTrip(q *http.Request) (*http.Response, error) {
 	path, ok := strings.CutPrefix(q.URL.EscapedPath(), library)
 	if !ok {
 		return nil, errShape
-	}
-	if path == "gateway" && t.gateway != nil {
-		if to := t.gateway(); to != "" {
-			body := `{"url":"` + to + `"}` // looked at in resumable
-			return &http.Response{
-				StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-				Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: q,
-			}, nil
-		}
 	}
 	n, _ := q.Context().Value(noteKey{}).(*note)
 	ctx := q.Context()
