@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +35,11 @@ var limits = bot.Limits{Text: 900, Choices: 4 * inRow, Label: maxLabel}
 type rendered struct {
 	Message message
 	File    []byte // a picture, or nil
+}
+
+// attach adds a picture, under a name that says nothing.
+func (r *rendered) attach(png []byte, alt string) {
+	r.File, r.Message.Attachments = png, []attachment{{Filename: rand.Text() + ".png", Description: cut(alt, maxAlt)}}
 }
 
 // render makes the wire form of a delivery. It fails when the message is beyond
@@ -71,8 +75,7 @@ func render(d *bot.Delivery, phrases bot.Phrases, lang string, picture func(stri
 			if m.Picture != nil && m.Picture.Alt != "" {
 				alt = oneLine(m.Picture.Alt)
 			}
-			out.File = r.PNG
-			out.Message.Attachments = []attachment{{ID: 0, Filename: fileName(), Description: cut(alt, maxAlt)}}
+			out.attach(r.PNG, alt)
 		}
 	}
 	content := strings.Join(parts, "\n\n")
@@ -81,8 +84,7 @@ func render(d *bot.Delivery, phrases bot.Phrases, lang string, picture func(stri
 	}
 	if p := m.Picture; p != nil && out.File == nil && p.Name != "" {
 		if png, ok := picture(p.Name); ok {
-			out.File = png
-			out.Message.Attachments = []attachment{{ID: 0, Filename: fileName(), Description: cut(oneLine(p.Alt), maxAlt)}}
+			out.attach(png, oneLine(p.Alt))
 		}
 	}
 	// A picture that cannot be shown is told; what has no room is less than the
@@ -184,15 +186,19 @@ func choiceID(prompt uint32, choice string) string {
 // kinds are the kinds of entries by their letter.
 var kinds = map[string]bot.EntryKind{"c": bot.EntryCode, "p": bot.EntryPhone, "e": bot.EntryEmail}
 
-func entryID(prompt uint32, e *bot.Entry) string {
-	letter := ""
+// letter is the letter of a kind.
+func letter(kind bot.EntryKind) string {
 	for l, k := range kinds {
-		if k == e.Kind {
-			letter = l
+		if k == kind {
+			return l
 		}
 	}
+	return ""
+}
+
+func entryID(prompt uint32, e *bot.Entry) string {
 	bar := strings.NewReplacer("|", "/")
-	return "e|" + strconv.FormatUint(uint64(prompt), 10) + "|" + letter + "|" + bar.Replace(oneLine(e.Title)) + "|" + bar.Replace(oneLine(e.Label))
+	return "e|" + strconv.FormatUint(uint64(prompt), 10) + "|" + letter(e.Kind) + "|" + bar.Replace(oneLine(e.Title)) + "|" + bar.Replace(oneLine(e.Label))
 }
 
 // A pressed is what a custom id says.
@@ -247,14 +253,8 @@ func form(p pressed) modal {
 	case bot.EntryPhone:
 		in.MaxLength = 60
 	}
-	letter := ""
-	for l, k := range kinds {
-		if k == p.kind {
-			letter = l
-		}
-	}
 	return modal{
-		CustomID: "m|" + strconv.FormatUint(uint64(p.prompt), 10) + "|" + letter, Title: cut(p.title, maxTitle),
+		CustomID: "m|" + strconv.FormatUint(uint64(p.prompt), 10) + "|" + letter(p.kind), Title: cut(p.title, maxTitle),
 		Components: []label{{Type: 18, Label: cut(p.label, maxTitle), Component: in}},
 	}
 }
@@ -276,13 +276,6 @@ func settled(content, pressed string, phrases bot.Phrases, lang string) message 
 func nonce(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return base64.RawURLEncoding.EncodeToString(sum[:18])
-}
-
-// fileName is random and says nothing.
-func fileName() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:]) + ".png"
 }
 
 // webLink reports whether Discord takes an address for a button.

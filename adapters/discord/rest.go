@@ -1,15 +1,11 @@
 package discord
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -51,10 +47,10 @@ func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) {
 
 // A request to Discord.
 type request struct {
-	method, address string // address is one of the library's
-	bucket          string // its address without what has no limit of its own; "": address
-	body            []byte // JSON, or nil
-	file            []byte // a picture that body tells of, or nil
+	method, address string          // address is one of the library's
+	bucket          string          // its address without what has no limit of its own; "": address
+	body            []byte          // JSON, or nil
+	file            *discordgo.File // a picture that body tells of, or nil
 	// exempt: answers to interactions have a limit of their own, and each is the
 	// only one of its address.
 	exempt bool
@@ -70,8 +66,12 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	contentType, body := "application/json", q.body
-	if q.file != nil {
-		contentType, body = multi(q.body, q.file)
+	if q.file != nil { // Reference, Uploading Files
+		var err error
+		contentType, body, err = discordgo.MultipartBodyWithJSON(json.RawMessage(q.body), []*discordgo.File{q.file})
+		if err != nil {
+			return nil, &refusal{Err: err}
+		}
 	}
 	bucket := &discordgo.Bucket{Remaining: 1}
 	if q.exempt {
@@ -165,31 +165,4 @@ func refused(ctx context.Context, n *note, err error) *refusal {
 		}
 	}
 	return r
-}
-
-// multi is a body with a picture, see Reference, Uploading Files.
-func multi(payload, file []byte) (contentType string, body []byte) {
-	var tells struct {
-		Attachments []attachment `json:"attachments"`
-	}
-	name := "picture.png"
-	if json.Unmarshal(payload, &tells) == nil && len(tells.Attachments) == 1 {
-		name = tells.Attachments[0].Filename
-	}
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	part := func(disposition, kind string, content []byte) {
-		h := textproto.MIMEHeader{"Content-Disposition": {disposition}, "Content-Type": {kind}}
-		p, err := w.CreatePart(h)
-		if err == nil {
-			_, err = p.Write(content)
-		}
-		if err != nil {
-			panic("discord: a buffer that cannot be written: " + err.Error())
-		}
-	}
-	part(`form-data; name="payload_json"`, "application/json", payload)
-	part(fmt.Sprintf(`form-data; name="files[0]"; filename=%q`, name), "image/png", file)
-	_ = w.Close() // into a buffer
-	return w.FormDataContentType(), b.Bytes()
 }

@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,11 @@ func pictureTrouble(no *refusal) string {
 
 // post sends a message and gives its id.
 func (a *Adapter) post(ctx context.Context, channel string, m message, file []byte) (string, error) {
-	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointChannelMessages(channel), body: encode(m), file: file})
+	q := request{method: http.MethodPost, address: discordgo.EndpointChannelMessages(channel), body: encode(m)}
+	if file != nil {
+		q.file = &discordgo.File{Name: m.Attachments[0].Filename, ContentType: "image/png", Reader: bytes.NewReader(file)}
+	}
+	body, err := a.do(ctx, q)
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package teams
 import (
 	"archive/zip"
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,15 @@ type App struct {
 	// Commands that are offered beside the box to write in: title and description.
 	Commands [][2]string
 }
+
+// The two pictures of the package: a key, in colour (192 by 192) and white on
+// nothing (32 by 32), as Teams wants them.
+var (
+	//go:embed color.png
+	colorIcon []byte
+	//go:embed outline.png
+	outlineIcon []byte
+)
 
 const (
 	manifestVersion = "1.19"
@@ -164,16 +174,12 @@ func Manifest(app App) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	color, outline, err := drawIcons()
-	if err != nil {
-		return nil, err
-	}
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{"manifest.json", append(text, '\n')}, {"color.png", color}, {"outline.png", outline}} {
+	}{{"manifest.json", append(text, '\n')}, {"color.png", colorIcon}, {"outline.png", outlineIcon}} {
 		// The same package for the same app, whenever it is made.
 		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 		if err == nil {
