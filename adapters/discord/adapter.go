@@ -19,13 +19,13 @@ import (
 
 // An Adapter connects one application of Discord. Make it with New.
 type Adapter struct {
+	*chat.Base
 	o     Options
 	api   *url.URL
 	key   ed25519.PublicKey // nil: no HTTP
 	rest  *discordgo.Session
 	roots *x509.CertPool // nil: the system's; tests have their own
 	skew  atomic.Int64
-	rates *chat.Pace
 
 	places  chat.Recent[place]
 	doors   chat.Recent[door]
@@ -35,8 +35,6 @@ type Adapter struct {
 	current atomic.Pointer[run] // while it runs
 
 	self atomic.Value // the bot's user id, a string, once the gateway has told it
-
-	trouble chat.Troubles
 
 	pace pace
 }
@@ -58,15 +56,7 @@ var usual = pace{
 	later: 2 * time.Second, repeat: 100 * time.Millisecond,
 }
 
-var (
-	_ bot.Adapter  = (*Adapter)(nil)
-	_ bot.Pager    = (*Adapter)(nil)
-	_ bot.Paced    = (*Adapter)(nil)
-	_ bot.Deleter  = (*Adapter)(nil)
-	_ bot.Typer    = (*Adapter)(nil)
-	_ bot.Healther = (*Adapter)(nil)
-	_ bot.Examiner = (*Adapter)(nil)
-)
+var _ chat.Adapter = (*Adapter)(nil)
 
 // New checks the options and opens no connection.
 func New(o Options) (*Adapter, error) {
@@ -74,10 +64,8 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, api: api, key: key, pace: usual, rates: newRates(&o), signs: chat.Signs{Life: standing},
-		trouble: chat.Troubles{Now: o.Now},
-	}
-	a.trouble.Begin(connection, "not connected yet")
+	a := &Adapter{o: o, api: api, key: key, pace: usual, Base: chat.NewBase(&o.Options, limits, anything, &chat.Pace{Name: "discord", Rate: rateOf}), signs: chat.Signs{Life: standing}}
+	a.Trouble.Begin(connection, "not connected yet")
 	if a.rest, err = a.session(); err != nil {
 		return nil, err
 	}
@@ -110,19 +98,6 @@ const (
 	connection = "connection"
 	pictures   = "pictures"
 )
-
-// Health implements bot.Healther.
-func (a *Adapter) Health() bot.Health { return a.trouble.Health() }
-
-// Channel implements bot.Adapter.
-func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
-
-// Limits implements bot.Adapter.
-func (a *Adapter) Limits() bot.Limits { return limits }
-
-// WantsPage implements bot.Pager: a form of Discord's shows what is typed, so
-// passwords, answers and codes that are shown once go to a one-time page.
-func (a *Adapter) WantsPage(m *bot.Message) bool { return m.Form != nil }
 
 // conversation is the id of the direct conversation with a person.
 func (a *Adapter) conversation(who string) bot.ConversationID {
@@ -159,9 +134,6 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	a.current.CompareAndSwap(r, nil)
 	r.queues.Close()
 	a.signs.Close()
-	a.trouble.Begin(connection, "stopped")
+	a.Trouble.Begin(connection, "stopped")
 	return nil
 }
-
-// lang is the language of ours that a locale names, or the house's.
-func (a *Adapter) lang(locale string) string { return chat.Language(a.o.Phrases, locale, a.o.Lang) }

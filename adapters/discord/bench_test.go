@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -136,9 +137,10 @@ func perform(t *testing.T, set func(*discord.Options, *discordtest.Server), hurr
 func (st *stage) start(set func(*discord.Options, *discordtest.Server), hurry func(*discord.Adapter)) {
 	st.Helper()
 	o := discord.Options{
-		Channel: "discord-acme", House: st.box, Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en",
+		Options:       chat.Options{Channel: "discord-acme", Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en", Log: slog.New(slog.NewTextHandler(st.box, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		House:         st.box,
 		ApplicationID: discordtest.ApplicationID, Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} },
-		APIURL: st.s.API, Log: slog.New(slog.NewTextHandler(st.box, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		APIURL: st.s.API,
 	}
 	if set != nil {
 		set(&o, st.s)

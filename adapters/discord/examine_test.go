@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -91,7 +92,7 @@ func TestExamine(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	good := func() discord.Options {
-		return discord.Options{Channel: "x", House: newBox(), Phrases: phrases, ApplicationID: "1", Token: func() []bot.Secret { return nil }}
+		return discord.Options{Options: chat.Options{Channel: "x", Phrases: phrases}, House: newBox(), ApplicationID: "1", Token: func() []bot.Secret { return nil }}
 	}
 	for says, set := range map[string]func(*discord.Options){
 		"no channel":     func(o *discord.Options) { o.Channel = "" },
@@ -145,7 +146,7 @@ func TestCommandsAreRegistered(t *testing.T) {
 // TestManifest tells the install link, scopes, intents and commands.
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	raw, err := discord.Manifest(discord.Options{Phrases: phrases, Lang: "en", BotName: "Latchkey", ApplicationID: discordtest.ApplicationID}, "https://bot.example.org/in/discord-acme")
+	raw, err := discord.Manifest(discord.Options{Options: chat.Options{Phrases: phrases, Lang: "en", BotName: "Latchkey"}, ApplicationID: discordtest.ApplicationID}, "https://bot.example.org/in/discord-acme")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -245,7 +245,7 @@ func (a *Adapter) supervise(r *run) {
 			wait = a.pace.again
 		}
 		text, fresh, fatal := verdict(up, err)
-		a.trouble.Begin(connection, text)
+		a.Trouble.Begin(connection, text)
 		a.o.Log.Warn("Discord is not connected", "problem", text)
 		if fresh {
 			s = new(session)
@@ -272,7 +272,7 @@ func (a *Adapter) supervise(r *run) {
 func (a *Adapter) began(l *line) {
 	l.up = true
 	_ = l.SetReadDeadline(time.Time{}) // from here on heartbeats tell
-	a.trouble.End(connection)
+	a.Trouble.End(connection)
 	a.o.Log.Info("connected to Discord")
 }
 

@@ -57,7 +57,7 @@ func (a *Adapter) verified(w http.ResponseWriter, q *http.Request) (raw []byte, 
 	if err != nil {
 		return nil, http.StatusUnauthorized
 	}
-	if off := a.o.Now().Sub(time.Unix(at, 0)).Abs(); off > window {
+	if off := a.o.Wall().Sub(time.Unix(at, 0)).Abs(); off > window {
 		return nil, http.StatusUnauthorized
 	}
 	if q.ContentLength > maxBody {

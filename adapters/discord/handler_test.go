@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -36,8 +37,9 @@ func vectors(t *testing.T, key string, now *time.Time) (*discord.Adapter, *box) 
 	t.Helper()
 	b := newBox()
 	a, err := discord.New(discord.Options{
-		Channel: "discord-acme", House: b, Phrases: phrases, ApplicationID: discordtest.ApplicationID, PublicKey: key,
-		Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: "http://127.0.0.1:1/api", Now: func() time.Time { return *now },
+		Options: chat.Options{Channel: "discord-acme", Phrases: phrases, Now: func() time.Time { return *now }},
+		House:   b, ApplicationID: discordtest.ApplicationID, PublicKey: key,
+		Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: "http://127.0.0.1:1/api",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +239,7 @@ func TestHandlerRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	// Without a key there is nothing to verify with, so nothing is taken.
-	plain, err := discord.New(discord.Options{Channel: "x", House: b, Phrases: phrases, ApplicationID: "1", Token: func() []bot.Secret { return nil }, APIURL: s.API})
+	plain, err := discord.New(discord.Options{Options: chat.Options{Channel: "x", Phrases: phrases}, House: b, ApplicationID: "1", Token: func() []bot.Secret { return nil }, APIURL: s.API})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,8 +247,9 @@ func TestHandlerRefuses(t *testing.T) {
 		t.Errorf("without a key: %d", w.Code)
 	}
 	// A key, and nobody who takes it in.
-	idle, err := discord.New(discord.Options{Channel: "x", House: b, Phrases: phrases, ApplicationID: discordtest.ApplicationID, PublicKey: vectorKey,
-		Token: func() []bot.Secret { return nil }, APIURL: s.API, Now: func() time.Time { return time.Unix(1764284400, 0) }})
+	idle, err := discord.New(discord.Options{Options: chat.Options{Channel: "x", Phrases: phrases, Now: func() time.Time { return time.Unix(1764284400, 0) }}, House: b, ApplicationID: discordtest.ApplicationID, PublicKey: vectorKey,
+		Token: func() []bot.Secret { return nil }, APIURL: s.API,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,8 +369,9 @@ func TestStoppedInTheMiddle(t *testing.T) {
 func TestRequestBeforeRunWaits(t *testing.T) {
 	t.Parallel()
 	b := newBox()
-	a, err := discord.New(discord.Options{Channel: "discord-acme", House: b, Phrases: phrases, ApplicationID: discordtest.ApplicationID, PublicKey: vectorKey,
-		Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: "http://127.0.0.1:1/api", Now: func() time.Time { return time.Unix(1764284400, 0) }})
+	a, err := discord.New(discord.Options{Options: chat.Options{Channel: "discord-acme", Phrases: phrases, Now: func() time.Time { return time.Unix(1764284400, 0) }}, House: b, ApplicationID: discordtest.ApplicationID, PublicKey: vectorKey,
+		Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: "http://127.0.0.1:1/api",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -173,7 +173,7 @@ func (a *Adapter) settle(ctx context.Context, i *interaction, name string, p *re
 		}
 		return
 	}
-	m := settled(i.Message.Content, name, a.o.Phrases, a.lang(i.Locale))
+	m := settled(i.Message.Content, name, a.o.Phrases, a.o.Language(i.Locale))
 	err := p.give(ctx, answerWith(answerUpdate, m))
 	if errors.Is(err, errAnswered) {
 		err = p.change(ctx, m)
@@ -239,7 +239,7 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 	who := i.author().ID
 	defer p.stop()
 	say := func(key string) {
-		m := message{Content: escape(a.phrase(i.Locale, key)), Components: []row{}, Flags: ephemeral}
+		m := message{Content: escape(a.o.Say(i.Locale, key)), Components: []row{}, Flags: ephemeral}
 		err := p.give(r.ctx, answerWith(answerMessage, m))
 		if errors.Is(err, errAnswered) {
 			m.Flags = 0

@@ -182,9 +182,3 @@ func closedEdit(at address, err error) *bot.SendError {
 	}
 	return classify(err)
 }
-
-var (
-	_ bot.Opener     = (*Adapter)(nil)
-	_ bot.RoomWriter = (*Adapter)(nil)
-	_ bot.Editor     = (*Adapter)(nil)
-)

@@ -6,11 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"regexp"
-	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
@@ -24,30 +23,18 @@ type House interface {
 
 // Options configure an adapter.
 type Options struct {
-	Channel bot.ChannelID
-	House   House
-	Phrases bot.Phrases
-	Org     string
-	BotName string
-	Lang    string // where a person's is not known
-	// Picture gives a shipped picture as PNG; nil, or not ok: it is told in words.
-	Picture func(name string) (png []byte, ok bool)
+	chat.Options
+	House House
 
 	ApplicationID string      // of the developer portal, "General Information"
 	Token         bot.Secrets // of the bot; newest first; asked at each use
 	PublicKey     string      // 64 hex digits; set: interactions come to Handler by HTTP
 	Guild         string      // id of a server; set: slash commands are registered there only
-	Desk          bool        // the bot writes into channels, and first: it needs rights in its servers
 	PublicURL     string      // under which Handler is reached, for Examine; may be empty
 	// APIURL is another address of Discord's API: "http://127.0.0.1:8081/api".
 	// A version at its end is not looked at. Without TLS only on the loopback
 	// address.
 	APIURL string
-
-	Budget bot.Budget // of Discord's rates; default: one of this adapter alone
-
-	Now func() time.Time // the clock of the store
-	Log *slog.Logger
 }
 
 // API is where Discord's API is.
@@ -60,11 +47,12 @@ var versioned = regexp.MustCompile(`(/v[0-9]+)?/*$`)
 
 // check fills in what is optional and refuses what cannot work.
 func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
+	if err := o.Fill("discord"); err != nil {
+		return nil, nil, err
+	}
 	switch {
-	case o.Channel == "":
-		return nil, nil, errors.New("discord: no channel")
-	case o.House == nil || o.Phrases == nil:
-		return nil, nil, errors.New("discord: no house, or no phrases")
+	case o.House == nil:
+		return nil, nil, errors.New("discord: no house")
 	case o.Token == nil:
 		return nil, nil, errors.New("discord: no token; set token to the one of the developer portal, page Bot")
 	case !snowflake(o.ApplicationID):
@@ -91,18 +79,6 @@ func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
 	case api.Scheme == "http" && dial.Local(api.Hostname()):
 	default:
 		return nil, nil, fmt.Errorf("discord: api_url %s would send the token unprotected; use https, or a loopback address", o.APIURL)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Picture == nil {
-		o.Picture = func(string) ([]byte, bool) { return nil, false }
-	}
-	if o.Lang == "" {
-		o.Lang = "en"
 	}
 	return api, key, nil
 }

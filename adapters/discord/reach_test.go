@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -191,8 +192,9 @@ func TestExamineRights(t *testing.T) {
 	p := open(t, adaptertest.NewHouse())
 	find := func(desk bool, guild string) (f bot.Finding) {
 		p.s.SetGuild(guild)
-		a, err := discord.New(discord.Options{Channel: "d", House: recent{p}, Phrases: phrases, ApplicationID: discordtest.ApplicationID, Desk: desk,
-			Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: p.s.API})
+		a, err := discord.New(discord.Options{Options: chat.Options{Channel: "d", Phrases: phrases, Desk: desk}, House: recent{p}, ApplicationID: discordtest.ApplicationID,
+			Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} }, APIURL: p.s.API,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ func (a *Adapter) message(r *run, m *incoming) {
 	if m.Content == "" {
 		if len(m.Attachments)+len(m.Stickers) > 0 && r.ctx.Err() == nil {
 			a.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
-			a.direct(r.ctx, m.Channel, "files|"+m.ID, a.phrase(a.place(who).locale, "chat.no_files"))
+			a.direct(r.ctx, m.Channel, "files|"+m.ID, a.o.Say(a.place(who).locale, "chat.no_files"))
 		}
 		return
 	}
@@ -56,7 +56,7 @@ func (a *Adapter) mentioned(r *run, m *incoming) {
 		}
 	}
 	answer := message{
-		Content: cut(escape(a.phrase(a.place(who).locale, key)), maxContent), Components: []row{},
+		Content: cut(escape(a.o.Say(a.place(who).locale, key)), maxContent), Components: []row{},
 		Nonce: nonce("mention|" + m.ID), Enforce: true, ReplyTo: &reference{Message: m.ID},
 	}
 	if _, err := a.post(r.ctx, m.Channel, answer, nil); err != nil {
@@ -99,7 +99,7 @@ func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func())
 		a.o.Log.Warn("an event could not be taken in; it is tried again", "id", ev.ID, "err", err)
 		if wait == a.pace.repeat {
 			if tell == nil && channel != "" {
-				tell = func() { a.direct(r.ctx, channel, "wait|"+ev.ID, a.phrase(ev.Locale, "chat.wait")) }
+				tell = func() { a.direct(r.ctx, channel, "wait|"+ev.ID, a.o.Say(ev.Locale, "chat.wait")) }
 			}
 			if tell != nil {
 				tell()
@@ -109,11 +109,6 @@ func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func())
 			return false
 		}
 	}
-}
-
-// phrase is a phrase in the language of a locale.
-func (a *Adapter) phrase(locale, key string, kv ...string) string {
-	return a.o.Phrases.Phrase(a.lang(locale), key, kv...)
 }
 
 // direct says something of the adapter's own, once for a key. Failing loses

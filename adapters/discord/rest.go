@@ -29,20 +29,13 @@ const (
 	opening  = "open" // direct message channels that it makes
 )
 
-// newRates keeps the rates of a bot as a whole. Discord asks to open direct
-// messages slowly, and only to people who did something.
-func newRates(o *Options) *chat.Pace {
-	return &chat.Pace{Name: "discord", Account: o.Channel, Budget: o.Budget, Rate: func(method string) bot.Rate {
-		if method == opening {
-			return bot.Rate{PerSecond: 1, Burst: 5}
-		}
-		return bot.Rate{PerSecond: 50, Burst: 50}
-	}}
-}
-
-// Pace implements bot.Paced.
-func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) {
-	return a.rates.ID(anything), a.rates.Rate(anything)
+// rateOf is the rate of a bot as a whole. Discord asks to open direct messages
+// slowly, and only to people who did something.
+func rateOf(method string) bot.Rate {
+	if method == opening {
+		return bot.Rate{PerSecond: 1, Burst: 5}
+	}
+	return bot.Rate{PerSecond: 50, Burst: 50}
 }
 
 // A request to Discord.
@@ -94,7 +87,7 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	}
 	r := refused(ctx, n, err)
 	if r.Global {
-		a.rates.Hold(ctx, "", r.After)
+		a.Rates.Hold(ctx, "", r.After)
 	}
 	return nil, r
 }
@@ -126,7 +119,7 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 
 // turnOf takes a call of a method from its budget. Its error is a *refusal.
 func (a *Adapter) turnOf(ctx context.Context, method string) error {
-	switch err := a.rates.Turn(ctx, time.Now(), method, ""); {
+	switch err := a.Rates.Turn(ctx, time.Now(), method, ""); {
 	case err == nil:
 		return nil
 	case err.Kind == bot.SendThrottled:

@@ -32,7 +32,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	var no *refusal
 	if w.File != nil && errors.As(err, &no) && (no.Status == http.StatusRequestEntityTooLarge || no.Code == codeTooLarge || no.Code == codeNoPermission) {
 		a.o.Log.Warn("Discord refuses a picture; the message goes without it", "err", err)
-		a.trouble.Begin(pictures, pictureTrouble(no))
+		a.Trouble.Begin(pictures, pictureTrouble(no))
 		bare := d.WithoutPicture(a.o.Phrases, a.o.Lang)
 		if w, err = render(&bare, a.o.Phrases, a.o.Lang, a.o.Picture); err != nil {
 			return bot.Receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
@@ -41,7 +41,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Receipt, error)
 	}
 	if err == nil {
 		if w.File != nil {
-			a.trouble.End(pictures)
+			a.Trouble.End(pictures)
 		}
 		return bot.Receipt{ID: id}, nil
 	}

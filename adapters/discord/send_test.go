@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -148,7 +149,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("without an address: %v", err)
 	}
 	// Nobody listens any more: nothing was sent.
-	gone, err := discord.New(discord.Options{Channel: "x", House: st.box, Phrases: phrases, ApplicationID: "1", Token: func() []bot.Secret { return nil }, APIURL: "http://127.0.0.1:1/api"})
+	gone, err := discord.New(discord.Options{Options: chat.Options{Channel: "x", Phrases: phrases}, House: st.box, ApplicationID: "1", Token: func() []bot.Secret { return nil }, APIURL: "http://127.0.0.1:1/api"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +323,7 @@ func TestTokenIsAskedForAtEachUse(t *testing.T) {
 	t.Parallel()
 	tokens := []bot.Secret{"an-old-token"}
 	s := discordtest.New(t)
-	a, err := discord.New(discord.Options{Channel: "x", House: newBox(), Phrases: phrases, ApplicationID: discordtest.ApplicationID, Token: func() []bot.Secret { return tokens }, APIURL: s.API})
+	a, err := discord.New(discord.Options{Options: chat.Options{Channel: "x", Phrases: phrases}, House: newBox(), ApplicationID: discordtest.ApplicationID, Token: func() []bot.Secret { return tokens }, APIURL: s.API})
 	if err != nil {
 		t.Fatal(err)
 	}

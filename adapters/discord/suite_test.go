@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/discord"
 	"latchkey/adapters/discord/discordtest"
 	"latchkey/bot"
@@ -94,14 +95,14 @@ func open(t testing.TB, house *adaptertest.House) *platform {
 // Connect implements adaptertest.Platform.
 func (p *platform) Connect(t testing.TB) bot.Adapter {
 	a, err := discord.New(discord.Options{
-		Channel: "discord-acme", House: recent{p}, Phrases: phrases, Org: "Contoso", BotName: "Latchkey",
-		ApplicationID: discordtest.ApplicationID, Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} },
-		Picture: func(name string) ([]byte, bool) {
+		Options: chat.Options{Channel: "discord-acme", Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Picture: func(name string) ([]byte, bool) {
 			svg, ok := p.house.Picture(name)
 			png, err := raster.PNG(svg, 64)
 			return png, ok && err == nil
-		},
-		PublicKey: p.key, APIURL: p.s.API, Log: p.house.Log,
+		}, Log: p.house.Log},
+		House:         recent{p},
+		ApplicationID: discordtest.ApplicationID, Token: func() []bot.Secret { return []bot.Secret{discordtest.Token} },
+		PublicKey: p.key, APIURL: p.s.API,
 	})
 	if err != nil {
 		t.Fatal(err)

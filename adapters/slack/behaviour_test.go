@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
@@ -773,7 +774,7 @@ func TestOptions(t *testing.T) {
 		"in the clear": func(o *slack.Options) { o.APIURL = "http://slack.example/api/" }, "unhurried elsewhere": func(o *slack.Options) { o.APIURL = "https://slack.example/api/" },
 		"no channel": func(o *slack.Options) { o.Channel = "" }, "no house": func(o *slack.Options) { o.House = nil },
 	} {
-		o := slack.Options{Channel: "slack-acme", House: &rooms{}, Phrases: phrases, Team: slacktest.Team, BotToken: secrets("xoxb-1"), SigningSecret: secrets("secret"), APIURL: w.API(), Unhurried: true}
+		o := slack.Options{Options: chat.Options{Channel: "slack-acme", Phrases: phrases}, House: &rooms{}, Team: slacktest.Team, BotToken: secrets("xoxb-1"), SigningSecret: secrets("secret"), APIURL: w.API(), Unhurried: true}
 		change(&o)
 		if _, err := slack.New(o); err == nil || !strings.HasPrefix(err.Error(), "slack: ") {
 			t.Errorf("%s: %v", what, err)

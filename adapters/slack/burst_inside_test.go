@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
 	"latchkey/bot/bottest"
@@ -127,7 +128,7 @@ func burst(t *testing.T, sick func(w *slacktest.Workspace)) {
 	const ch = bot.ChannelID("slack-acme")
 	house, store := &burstHouse{}, bottest.NewStore()
 	fixed := func(s bot.Secret) bot.Secrets { return func() []bot.Secret { return []bot.Secret{s} } }
-	a, err := New(Options{Channel: ch, House: house, Phrases: house, Team: slacktest.Team, BotToken: fixed(slacktest.BotToken), SigningSecret: fixed(slacktest.SigningSecret), APIURL: w.API()})
+	a, err := New(Options{Options: chat.Options{Channel: ch, Phrases: house}, House: house, Team: slacktest.Team, BotToken: fixed(slacktest.BotToken), SigningSecret: fixed(slacktest.SigningSecret), APIURL: w.API()})
 	if err != nil {
 		t.Fatal(err)
 	}

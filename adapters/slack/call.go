@@ -101,16 +101,16 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 		}
 	}
 	if code := slackCode(err); slices.Contains(refusedTokens, code) {
-		a.trouble.Begin(botToken, tokenTrouble(code))
+		a.Trouble.Begin(botToken, tokenTrouble(code))
 	} else if err == nil {
-		a.trouble.End(botToken)
+		a.Trouble.End(botToken)
 	}
 	if err == nil {
 		return nil
 	}
 	failed := a.classify(method, err, written.Load())
 	if failed.Kind == bot.SendThrottled && failed.Method != "" {
-		a.pace.Hold(ctx, method, failed.After)
+		a.Rates.Hold(ctx, method, failed.After)
 	}
 	return failed
 }

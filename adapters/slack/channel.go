@@ -140,9 +140,3 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, id string) error {
 	}
 	return nil
 }
-
-var (
-	_ bot.Opener     = (*Adapter)(nil)
-	_ bot.RoomWriter = (*Adapter)(nil)
-	_ bot.Editor     = (*Adapter)(nil)
-)

@@ -19,6 +19,7 @@ import (
 
 	"latchkey/adapters/adaptertest"
 	"latchkey/adapters/adaptertest/rigs"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
@@ -130,9 +131,9 @@ func (e *emulated) once(p *packet) bool {
 // Connect implements adaptertest.Platform.
 func (e *emulated) Connect(t testing.TB) bot.Adapter {
 	a, err := slack.New(slack.Options{
-		Channel: "slack-acme", House: &rooms{Deferrer: e.house}, Phrases: phrases, Org: "Contoso", Lang: "en", Team: rigs.SlackTeam,
-		BotToken: secrets(rigs.SlackToken), SigningSecret: secrets(rigs.SlackSecret), APIURL: e.slack.URL + "/api/", Unhurried: true, Log: e.house.Log,
-		Picture: func(name string) ([]byte, bool) { return dot, name == adaptertest.PictureName },
+		Options: chat.Options{Channel: "slack-acme", Phrases: phrases, Org: "Contoso", Lang: "en", Log: e.house.Log, Picture: func(name string) ([]byte, bool) { return dot, name == adaptertest.PictureName }},
+		House:   &rooms{Deferrer: e.house}, Team: rigs.SlackTeam,
+		BotToken: secrets(rigs.SlackToken), SigningSecret: secrets(rigs.SlackSecret), APIURL: e.slack.URL + "/api/", Unhurried: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -191,8 +191,3 @@ func signRequest(h http.Header, body []byte, secret bot.Secret, at time.Time) {
 
 // printableName is a name of Slack's as it may stand in a terminal.
 func printableName(s string) string { return chat.Cut(chat.OneLine(s), 80) }
-
-var (
-	_ bot.Examiner = (*Adapter)(nil)
-	_ bot.Healther = (*Adapter)(nil)
-)

@@ -119,5 +119,3 @@ func marked(all []json.RawMessage, room, mark string) receipt {
 	}
 	return receipt{}
 }
-
-var _ bot.Finder = (*Adapter)(nil)

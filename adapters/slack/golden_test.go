@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
@@ -44,7 +45,7 @@ func TestGolden(t *testing.T) {
 // unused is an adapter that is never run.
 func unused(t testing.TB) *slack.Adapter {
 	t.Helper()
-	a, err := slack.New(slack.Options{Channel: "slack-acme", House: &rooms{}, Phrases: phrases, Team: slacktest.Team, BotToken: secrets("xoxb-1"), SigningSecret: secrets("secret")})
+	a, err := slack.New(slack.Options{Options: chat.Options{Channel: "slack-acme", Phrases: phrases}, House: &rooms{}, Team: slacktest.Team, BotToken: secrets("xoxb-1"), SigningSecret: secrets("secret")})
 	if err != nil {
 		t.Fatal(err)
 	}

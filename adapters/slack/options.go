@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 
 	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
@@ -31,15 +29,8 @@ type House interface {
 // Options of an Adapter. Channel, House, Phrases, Team and BotToken are
 // required, and at least one of AppToken and SigningSecret.
 type Options struct {
-	Channel bot.ChannelID
-	House   House
-	Phrases bot.Phrases
-	Org     string // name of the organisation, for chat.not_ours
-	BotName string
-	Lang    string // language of people whose own is not ours; default: the first of Phrases
-
-	// Picture gives a picture of the scripts as PNG. Nil: they are told in words.
-	Picture func(name string) (png []byte, ok bool)
+	chat.Options
+	House House
 
 	Team          string      // the workspace's id, "T..."
 	BotToken      bot.Secrets // "xoxb-..."
@@ -53,36 +44,22 @@ type Options struct {
 	// good for level L1. Without it, addresses are not asked for.
 	SSO bool
 
-	// Desk says that people are written to who never wrote, and channels: the
-	// doctor asks for the scopes of that, too.
-	Desk bool
-
 	APIURL string // another address of the Web API; default https://slack.com/api/
 	// Unhurried leaves the limiter out. It is for an emulator, which has no
 	// limits, and refused when APIURL is not on this machine.
 	Unhurried bool
-
-	Budget bot.Budget // of Slack's rates; default: one of this adapter alone
-
-	Now func() time.Time // default time.Now
-	// Wall is the clock as it is set now, for what the platform has dated. Default: Now.
-	Wall func() time.Time
-	Log  *slog.Logger // default: discard
 }
 
 // defaultAPI is where Slack is (https://docs.slack.dev/apis/web-api).
 const defaultAPI = "https://slack.com/api/"
 
-// An Adapter is one workspace. It implements bot.Adapter, bot.Resumer, bot.Finder, bot.Pager,
-// bot.Deleter, bot.Typer, bot.Opener, bot.RoomWriter, bot.Editor, bot.Healther
-// and bot.Examiner, and is safe for concurrent use.
+// An Adapter is one workspace. It is safe for concurrent use.
 type Adapter struct {
+	*chat.Base
 	o       Options
 	client  *http.Client // for the Web API: no redirects, answers of bounded size
 	upload  *http.Client // for bytes to an upload address: carries no token
 	clients clients
-	pace    *chat.Pace
-	trouble chat.Troubles
 	queues  chat.Queues // each person's events
 	run     chat.Runner
 	lines   lines
@@ -101,11 +78,12 @@ var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
 
 // New checks the options and makes an adapter. It opens no connection.
 func New(o Options) (*Adapter, error) {
+	if err := o.Fill("slack"); err != nil {
+		return nil, err
+	}
 	switch {
-	case o.Channel == "":
-		return nil, errors.New("slack: a channel is needed")
-	case o.House == nil || o.Phrases == nil:
-		return nil, errors.New("slack: a house and phrases are needed")
+	case o.House == nil:
+		return nil, errors.New("slack: no house")
 	case !teamID.MatchString(o.Team):
 		return nil, fmt.Errorf("slack: team %q is no workspace id; it looks like T01ABCDEF and stands in the address of Slack in a browser", o.Team)
 	case o.BotToken.One() == "":
@@ -132,37 +110,19 @@ func New(o Options) (*Adapter, error) {
 	if o.Command == "" {
 		o.Command = "/sspr"
 	}
-	if o.Lang == "" {
-		if ls := o.Phrases.Languages(); len(ls) > 0 {
-			o.Lang = ls[0]
-		}
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Wall == nil {
-		o.Wall = o.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
-		o:       o,
-		pace:    newPace(&o),
-		trouble: chat.Troubles{Now: o.Now},
-		queues:  chat.Queues{All: maxWaiting},
-		signs:   chat.Signs{Life: signLife},
-		client:  &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
-		upload:  &http.Client{Transport: transport, CheckRedirect: stay},
+		o:      o,
+		Base:   chat.NewBase(&o.Options, limits, "chat.postMessage", newPace(o.Unhurried)),
+		queues: chat.Queues{All: maxWaiting},
+		signs:  chat.Signs{Life: signLife},
+		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
+		upload: &http.Client{Transport: transport, CheckRedirect: stay},
 	}
-	a.trouble.Begin(wayIn, "not connected yet")
+	a.Trouble.Begin(wayIn, "not connected yet")
 	return a, nil
 }
-
-// Channel implements bot.Adapter.
-func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
 
 // What may be in trouble.
 const (
@@ -171,23 +131,8 @@ const (
 	pictures = "pictures"
 )
 
-// Health implements bot.Healther.
-func (a *Adapter) Health() bot.Health { return a.trouble.Health() }
-
-// Limits implements bot.Adapter; see render.go.
-func (a *Adapter) Limits() bot.Limits { return limits }
-
-// WantsPage implements bot.Pager: what must not stand in a chat (passwords,
-// answers, recovery codes, the organisation's sign-in) is never typed into
-// Slack, whose fields cannot be masked.
-func (a *Adapter) WantsPage(m *bot.Message) bool { return m.Form != nil }
-
-// phrase gives one of the platform's phrases.
-func (a *Adapter) phrase(lang, key string, kv ...string) string {
-	return a.o.Phrases.Phrase(lang, key, kv...)
-}
-
-// language is the language of ours that a locale of Slack ("en-US") names.
-func (a *Adapter) language(locale string) string {
-	return chat.Language(a.o.Phrases, locale, a.o.Lang)
-}
+var (
+	_ chat.Adapter = (*Adapter)(nil)
+	_ bot.Resumer  = (*Adapter)(nil)
+	_ bot.Finder   = (*Adapter)(nil)
+)

@@ -42,22 +42,16 @@ func rateOf(method string) bot.Rate {
 
 // newPace keeps Slack's rates: those of the methods, and in one conversation a
 // message each second, with short bursts.
-func newPace(o *Options) *chat.Pace {
+func newPace(off bool) *chat.Pace {
 	return &chat.Pace{
-		Name: "slack", Off: o.Unhurried, Budget: o.Budget, Account: o.Channel,
-		Rate: rateOf, Here: func() []*rate.Limiter { return []*rate.Limiter{rate.NewLimiter(1, 4)} },
+		Name: "slack", Off: off, Rate: rateOf, Here: func() []*rate.Limiter { return []*rate.Limiter{rate.NewLimiter(1, 4)} },
 	}
-}
-
-// Pace implements bot.Paced.
-func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) {
-	return a.pace.ID("chat.postMessage"), rateOf("chat.postMessage")
 }
 
 // turn waits for the turn of a call of a method, in a conversation unless that
 // is empty.
 func (a *Adapter) turn(ctx context.Context, method, conversation string) *bot.SendError {
-	return a.pace.Turn(ctx, a.o.Now(), method, conversation)
+	return a.Rates.Turn(ctx, a.o.Now(), method, conversation)
 }
 
 // ask is a call outside of Send: it waits for its turn.

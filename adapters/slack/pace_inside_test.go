@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"latchkey/adapters/chat"
 )
 
 // TestPace: no method is called more often than Slack allows, nor much less, and a
@@ -12,8 +14,8 @@ import (
 func TestPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &Adapter{o: Options{Now: time.Now, Channel: "slack"}}
-		a.pace = newPace(&a.o)
+		a := &Adapter{o: Options{Options: chat.Options{Now: time.Now, Channel: "slack"}}}
+		a.Base = chat.NewBase(&a.o.Options, limits, "chat.postMessage", newPace(false))
 		ended, stop := context.WithCancel(t.Context()) // whoever waits fails at once
 		stop()
 		burst := 0

@@ -111,9 +111,9 @@ func (a *Adapter) watchToken(ctx context.Context, way bool) error {
 		}
 		switch {
 		case way && err == nil:
-			a.trouble.End(wayIn)
+			a.Trouble.End(wayIn)
 		case way:
-			a.trouble.Begin(wayIn, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
+			a.Trouble.Begin(wayIn, fmt.Sprintf("Slack cannot be asked: %v", err.Err))
 		}
 		if !bot.Sleep(ctx, jitter(wait)) {
 			return nil

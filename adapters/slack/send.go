@@ -147,11 +147,7 @@ func (a *Adapter) alt(m *bot.Message) string {
 	if m.Picture != nil && m.Picture.Alt != "" {
 		return m.Picture.Alt
 	}
-	lang := m.Lang
-	if lang == "" {
-		lang = a.o.Lang
-	}
-	return a.phrase(lang, "chat.picture.alt")
+	return a.o.Say(m.Lang, "chat.picture.alt")
 }
 
 // uploadPNG gives Slack a picture in the three steps that it documents
@@ -186,7 +182,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 		})
 	}
 	if err == nil {
-		a.trouble.End(pictures)
+		a.Trouble.End(pictures)
 		return to.FileID, false, nil
 	}
 	var said *answered
@@ -201,7 +197,7 @@ func (a *Adapter) uploadPNG(ctx context.Context, png []byte, alt string) (file s
 		err.Kind = bot.SendRetry
 	}
 	if refused {
-		a.trouble.Begin(pictures, pictureTrouble(err))
+		a.Trouble.Begin(pictures, pictureTrouble(err))
 	}
 	return "", refused, err
 }
@@ -281,10 +277,3 @@ func (a *Adapter) dropFile(ctx context.Context, file string) error {
 	}
 	return nil
 }
-
-var (
-	_ bot.Pager   = (*Adapter)(nil)
-	_ bot.Paced   = (*Adapter)(nil)
-	_ bot.Deleter = (*Adapter)(nil)
-	_ bot.Typer   = (*Adapter)(nil)
-)

@@ -19,9 +19,6 @@ type drawing struct {
 // drawing is Slack's id of a picture of the scripts, uploaded when Slack does
 // not have it. Without one, the picture is told in words.
 func (a *Adapter) drawing(ctx context.Context, p *bot.Picture) string {
-	if a.o.Picture == nil {
-		return ""
-	}
 	png, ok := a.o.Picture(p.Name)
 	if !ok || len(png) == 0 {
 		return ""

@@ -48,10 +48,10 @@ func (a *Adapter) line(i int, ok bool, text string) {
 	defer a.lines.mu.Unlock()
 	a.lines.up[i] = ok
 	if slices.Contains(a.lines.up[:], true) {
-		a.trouble.End(wayIn)
+		a.Trouble.End(wayIn)
 		return
 	}
-	a.trouble.Begin(wayIn, text)
+	a.Trouble.Begin(wayIn, text)
 }
 
 // runSocket keeps one connection.
@@ -190,5 +190,3 @@ func socketTrouble(code string) string {
 	}
 	return "Slack is not reached; I keep trying"
 }
-
-var _ bot.Adapter = (*Adapter)(nil)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
@@ -137,9 +138,9 @@ func openWorkspace(t testing.TB, house *adaptertest.House, socket bool) *workspa
 // options are those of an adapter for this workspace.
 func (w *workspace) options() slack.Options {
 	o := slack.Options{
-		Channel: "slack-acme", House: &rooms{Deferrer: w.house}, Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en",
-		Team: slacktest.Team, BotToken: secrets(slacktest.BotToken), APIURL: w.API(), Unhurried: true, Log: w.house.Log,
-		Picture: func(name string) ([]byte, bool) { return dot, name == adaptertest.PictureName },
+		Options: chat.Options{Channel: "slack-acme", Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en", Log: w.house.Log, Picture: func(name string) ([]byte, bool) { return dot, name == adaptertest.PictureName }},
+		House:   &rooms{Deferrer: w.house},
+		Team:    slacktest.Team, BotToken: secrets(slacktest.BotToken), APIURL: w.API(), Unhurried: true,
 	}
 	if w.socket {
 		o.AppToken = secrets(slacktest.AppToken)

@@ -40,7 +40,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		return nil, nil
 	case gone:
 		if v.team == a.o.Team {
-			a.trouble.Begin(botToken, tokenTrouble(v.why))
+			a.Trouble.Begin(botToken, tokenTrouble(v.why))
 			a.o.Log.Error("slack: "+tokenTrouble(v.why), "channel", a.o.Channel)
 		}
 		return nil, nil
@@ -144,7 +144,7 @@ func (a *Adapter) after(f consequences) {
 
 // follows says what follows from an arrival of somebody.
 func (a *Adapter) follows(v arrival, p profile) (f consequences) {
-	lang := a.language(p.locale)
+	lang := a.o.Language(p.locale)
 	switch p.standing {
 	case machine:
 		return f
@@ -162,7 +162,7 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 	switch v.what {
 	case said:
 		if strings.TrimSpace(v.text) == "" && v.files {
-			return consequences{after: func(ctx context.Context) { a.tell(ctx, v.user, a.phrase(lang, "chat.no_files")) }}
+			return consequences{after: func(ctx context.Context) { a.tell(ctx, v.user, a.o.Say(lang, "chat.no_files")) }}
 		}
 		ev.Kind, ev.Text = bot.Text, v.text
 	case entered:
@@ -170,7 +170,7 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 	case pressed:
 		ev.Kind, ev.Choice = bot.Press, v.choice
 		if v.lang != "" {
-			lang = a.language(v.lang)
+			lang = a.o.Language(v.lang)
 		}
 		if stale := a.stale(v.user, v.prompt); a.seldom.OK(v.once(), a.o.Now(), time.Hour) {
 			f.after = func(ctx context.Context) { a.settle(ctx, v, lang, stale) }
@@ -192,7 +192,7 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 		if !a.seldom.OK(v.once(), a.o.Now(), channelPause) {
 			return consequences{}
 		}
-		f.after = func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, a.phrase(lang, "chat.in_channel")) }
+		f.after = func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, a.o.Say(lang, "chat.in_channel")) }
 	case commanded:
 		switch word := strings.ToLower(strings.TrimSpace(v.text)); word {
 		case "", "start":
@@ -200,11 +200,11 @@ func (a *Adapter) follows(v arrival, p profile) (f consequences) {
 		case "status", "help", "stop":
 			ev.Kind, ev.Text = bot.Text, word
 		default:
-			return consequences{reply: ephemeral(a.o.Command + " " + a.phrase(lang, "chat.command.hint"))}
+			return consequences{reply: ephemeral(a.o.Command + " " + a.o.Say(lang, "chat.command.hint"))}
 		}
 		ev.Address = address{Channel: a.roomOf(v.user)}.encode()
 		if v.channel != a.roomOf(v.user) {
-			f.reply = ephemeral(a.phrase(lang, "chat.command.moved"))
+			f.reply = ephemeral(a.o.Say(lang, "chat.command.moved"))
 		}
 	}
 	return f
@@ -217,7 +217,7 @@ func (a *Adapter) show(ctx context.Context, v arrival) {
 		a.o.Log.Info("slack: nothing is shown to somebody of whom Slack does not tell", "err", err)
 		return
 	}
-	lang := a.language(p.locale)
+	lang := a.o.Language(p.locale)
 	switch {
 	case p.standing == outside:
 		a.after(a.turnAway(v, lang))
@@ -237,7 +237,7 @@ func (a *Adapter) later(do func(ctx context.Context)) {
 
 // turnAway tells a person who is no member, once in a while.
 func (a *Adapter) turnAway(v arrival, lang string) (f consequences) {
-	text := a.phrase(lang, "chat.not_ours", "org", a.o.Org)
+	text := a.o.Say(lang, "chat.not_ours", "org", a.o.Org)
 	if v.what == commanded {
 		f.reply = ephemeral(text)
 	}
@@ -308,7 +308,7 @@ func (a *Adapter) openModal(ctx context.Context, v arrival, lang string) {
 	}
 	// The trigger lives three seconds; whatever it was, another press helps.
 	a.o.Log.Info("slack: a form was not opened", "err", err)
-	a.tell(ctx, v.user, a.phrase(e.Lang, "chat.expired"))
+	a.tell(ctx, v.user, a.o.Say(e.Lang, "chat.expired"))
 }
 
 // publish shows a person's App Home
@@ -334,7 +334,7 @@ func (a *Adapter) settle(ctx context.Context, v arrival, lang string, stale bool
 	if v.message == nil {
 		return
 	}
-	blocks, text := settled(v.message, a.phrase(lang, "chat.pressed", "label", v.label), stale)
+	blocks, text := settled(v.message, a.o.Say(lang, "chat.pressed", "label", v.label), stale)
 	if len(blocks) == 0 {
 		return
 	}

@@ -13,13 +13,13 @@ import (
 
 // An Adapter connects one organisation's Teams. It is safe for concurrent use.
 type Adapter struct {
+	*chat.Base
 	o          Options
 	cloud      cloud
 	client     *http.Client
 	keys       *keys
 	credential *credential
 	graph      *credential // for Microsoft Graph, with Options.CatalogApp
-	pace       *chat.Pace
 
 	people  chat.Recent[acquaintance]
 	prompts chat.Recent[uint32] // the newest prompt that was sent to a conversation
@@ -27,19 +27,12 @@ type Adapter struct {
 	signs   chat.Signs          // typing
 	replies replies             // responses that carry an answer
 
-	run     chat.Runner // activities under way, and what follows them
-	trouble *chat.Troubles
+	run chat.Runner // activities under way, and what follows them
 }
 
 var (
-	_ bot.Adapter  = (*Adapter)(nil)
+	_ chat.Adapter = (*Adapter)(nil)
 	_ bot.Resumer  = (*Adapter)(nil)
-	_ bot.Deleter  = (*Adapter)(nil)
-	_ bot.Pager    = (*Adapter)(nil)
-	_ bot.Paced    = (*Adapter)(nil)
-	_ bot.Typer    = (*Adapter)(nil)
-	_ bot.Healther = (*Adapter)(nil)
-	_ bot.Examiner = (*Adapter)(nil)
 )
 
 // New makes an adapter and opens no connection. Its errors are for operators.
@@ -47,23 +40,13 @@ func New(o Options) (*Adapter, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, cloud: clouds[o.Cloud], client: newClient(&o), pace: newPace(&o)}
+	a := &Adapter{o: o, cloud: clouds[o.Cloud], client: newClient(&o), Base: chat.NewBase(&o.Options, limits, sends, newPace(&o))}
+	a.Trouble.Log, a.Trouble.Fix = o.Log, "`latchkey doctor` says what to do"
 	a.keys = newKeys(&a.o, a.client)
 	a.credential = newCredential(&a.o, a.cloud, a.client)
 	a.graph = newGraph(&a.o, a.client)
-	a.trouble = newTroubles(&a.o)
 	return a, nil
 }
-
-// Channel implements bot.Adapter.
-func (a *Adapter) Channel() bot.ChannelID { return a.o.Channel }
-
-// Limits implements bot.Adapter.
-func (a *Adapter) Limits() bot.Limits { return limits }
-
-// WantsPage implements bot.Pager: passwords, answers, recovery codes and the
-// sign-in are for a page of our own.
-func (a *Adapter) WantsPage(m *bot.Message) bool { return m.Form != nil }
 
 // Run implements bot.Adapter. What people do comes in by Handler; Run opens it
 // and closes it.
@@ -163,7 +146,7 @@ func (a *Adapter) post(ctx context.Context, to *address, body []byte) (id string
 
 // myTurn waits for the rates. It fails with *bot.SendError.
 func (a *Adapter) myTurn(ctx context.Context, to *address) error {
-	if err := a.pace.Turn(ctx, time.Now(), sends, to.Conversation); err != nil {
+	if err := a.Rates.Turn(ctx, time.Now(), sends, to.Conversation); err != nil {
 		return err
 	}
 	return nil
@@ -226,7 +209,7 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 	if x.Channel != "" { // Teams shows none there
 		return nil
 	}
-	if !a.pace.Spare(ctx, time.Now(), sends, x.Conversation) {
+	if !a.Rates.Spare(ctx, time.Now(), sends, x.Conversation) {
 		return nil
 	}
 	body, err := x.envelope(&outgoing{Type: "typing"}, a.o.BotName)
@@ -245,3 +228,11 @@ func (a *Adapter) noted(e *bot.SendError) error {
 	}
 	return e
 }
+
+// ill notes that something does not work ("token", "keys", "connector" or
+// "pictures"), well that it does.
+func (a *Adapter) ill(what string, err error) {
+	a.Trouble.Begin(what, fmt.Sprintf("%s: %v", what, err))
+}
+
+func (a *Adapter) well(what string) { a.Trouble.End(what) }

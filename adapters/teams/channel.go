@@ -160,8 +160,3 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) erro
 	}
 	return nil
 }
-
-var (
-	_ bot.RoomWriter = (*Adapter)(nil)
-	_ bot.Editor     = (*Adapter)(nil)
-)

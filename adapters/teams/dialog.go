@@ -34,7 +34,7 @@ type (
 // cards; a client may make one of a button). The answer is given after Accept.
 func (a *Adapter) invoke(v *visit) (f consequences) {
 	p, value, ok := v.act.submitted()
-	lang := a.lang(v.act.locale())
+	lang := a.o.Language(v.act.locale())
 	if ok && p.Lang != "" {
 		lang = p.Lang
 	}

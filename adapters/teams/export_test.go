@@ -11,10 +11,10 @@ import (
 )
 
 // Unpaced lets an adapter send as fast as a test does.
-func Unpaced(a *Adapter) *Adapter { a.pace.Off = true; return a }
+func Unpaced(a *Adapter) *Adapter { a.Rates.Off = true; return a }
 
 // Paced makes it keep the rates again.
-func Paced(a *Adapter) { a.pace.Off = false }
+func Paced(a *Adapter) { a.Rates.Off = false }
 
 // Limits of a card.
 var Limits = limits
@@ -30,7 +30,7 @@ func Render(d bot.Delivery, phrases bot.Phrases, inline bool) (any, error) {
 // Exhaust takes all that may be sent to a conversation for an hour, where nothing
 // was sent before.
 func Exhaust(a *Adapter, conv string) error {
-	a.pace.Here = func() []*rate.Limiter { return []*rate.Limiter{rate.NewLimiter(rate.Every(time.Hour), 1)} }
+	a.Rates.Here = func() []*rate.Limiter { return []*rate.Limiter{rate.NewLimiter(rate.Every(time.Hour), 1)} }
 	return a.myTurn(context.Background(), &address{Conversation: conv})
 }
 

@@ -300,7 +300,7 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 		return
 	}
 	a.run.Later(callTimeout, func(ctx context.Context) {
-		lang := a.lang(v.act.locale())
+		lang := a.o.Language(v.act.locale())
 		line := a.o.Phrases.Phrase(lang, key, "org", a.o.Org)
 		body, err := v.to.envelope(&outgoing{Type: "message", Locale: lang, TextFormat: "plain", Text: line}, a.o.BotName)
 		if err == nil {
@@ -311,9 +311,6 @@ func (a *Adapter) tell(v *visit, key, whom string, every time.Duration) {
 		}
 	})
 }
-
-// lang is the language among those there are.
-func (a *Adapter) lang(locale string) string { return chat.Language(a.o.Phrases, locale, a.o.Lang) }
 
 // message is typed text, or a card's button.
 func (a *Adapter) message(v *visit) consequences {
@@ -355,7 +352,7 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 		return
 	}
 	a.run.Later(callTimeout, func(ctx context.Context) {
-		if !a.pace.Spare(ctx, time.Now(), sends, v.to.Conversation) {
+		if !a.Rates.Spare(ctx, time.Now(), sends, v.to.Conversation) {
 			return
 		}
 		if err := a.replace(ctx, v.to, card, settled(p, a.frame(), label)); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"latchkey/adapters/chat"
 )
 
 // A keyServer is Microsoft's, in memory.
@@ -60,7 +62,7 @@ func (s *keyServer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *keyServer) keys() *keys {
 	s.from = time.Now()
-	return newKeys(&Options{KeysURL: "https://keys.example/metadata", Now: time.Now}, &http.Client{Transport: s})
+	return newKeys(&Options{KeysURL: "https://keys.example/metadata", Options: chat.Options{Now: time.Now}}, &http.Client{Transport: s})
 }
 
 // TestKeysAreTriedAgain: a look at the key server that failed is repeated after

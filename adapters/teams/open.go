@@ -93,7 +93,7 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 
 // chat is the id of somebody's chat with the bot.
 func (a *Adapter) chat(ctx context.Context, service, user string) (string, *bot.SendError) {
-	if err := a.pace.Turn(ctx, a.o.Now(), sends, "open "+user); err != nil {
+	if err := a.Rates.Turn(ctx, a.o.Now(), sends, "open "+user); err != nil {
 		return "", err
 	}
 	b := a.newOpening()
@@ -204,5 +204,3 @@ func (a *Adapter) installFor(ctx context.Context, user string) (fresh bool, fail
 
 // installPermission is what Options.CatalogApp needs.
 const installPermission = "TeamsAppInstallation.ReadWriteSelfForUser.All"
-
-var _ bot.Opener = (*Adapter)(nil)

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
@@ -46,12 +45,8 @@ const (
 
 // Options of an Adapter.
 type Options struct {
-	Channel bot.ChannelID
-	House   House
-	Phrases bot.Phrases
-	Org     string // the organisation, as people call it
-	BotName string
-	Lang    string // for what is said before anybody's language is known
+	chat.Options
+	House House
 
 	AppID        string      // of the bot's registration, a UUID
 	Tenant       string      // the organisation's Entra tenant, a UUID
@@ -65,15 +60,10 @@ type Options struct {
 	ServiceURL   string   // instead of the cloud's connector for whom nothing has come from yet
 	GraphURL     string   // instead of the cloud's Microsoft Graph, without a slash at the end
 
-	// Desk says that people are written to who never wrote, and channels.
-	Desk bool
 	// CatalogApp is the id of the app in the organisation's catalogue of Teams
 	// apps. Set, the app is installed through Microsoft Graph for people who do
 	// not have it when they are to be written to.
 	CatalogApp string
-
-	// Picture gives a shipped picture as PNG; nil, or !ok: it is told in words.
-	Picture func(name string) (png []byte, ok bool)
 
 	// PublicURL is how the connector reaches http.addr, without a slash at the
 	// end. The messaging endpoint is PublicURL + Path.
@@ -87,12 +77,6 @@ type Options struct {
 	Emulator bool
 	Listen   string // the address that http listens on, "127.0.0.1:8080"
 
-	Budget bot.Budget // of Teams' rates; default: one of this adapter alone
-
-	Now func() time.Time // default time.Now
-	// Wall is the clock as it is set now, for what the platform has dated. Default: Now.
-	Wall func() time.Time
-	Log  *slog.Logger
 }
 
 // cloud is what differs between the clouds. Sources: BotBuilder's
@@ -131,11 +115,8 @@ var idShape = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,127}$`)
 
 // check fills in what was left out and says what is wrong, for an operator.
 func (o *Options) check() error {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Wall == nil {
-		o.Wall = o.Now
+	if err := o.Fill("teams"); err != nil {
+		return err
 	}
 	if o.Kind == "" {
 		o.Kind = Single
@@ -153,8 +134,7 @@ func (o *Options) check() error {
 			first = fmt.Errorf("teams: "+format, args...)
 		}
 	}
-	need(o.Channel != "", "no channel id")
-	need(o.House != nil && o.Phrases != nil && o.Log != nil, "an option of the house is missing: House, Phrases and Log are needed")
+	need(o.House != nil, "no house")
 	need(ok, "cloud %q is not known; use public, gcc or gcch", o.Cloud)
 	need(o.Kind == Single || o.Kind == Multi, "kind %q is not known; use single or multi", o.Kind)
 	need(idShape.MatchString(o.AppID), "app_id %q is not the id of an app registration; copy the application (client) id from Entra", o.AppID)

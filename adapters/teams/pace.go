@@ -16,13 +16,10 @@ const sends = "connector"
 // page on rate limits; newer copies say 50.
 func newPace(o *Options) *chat.Pace {
 	return &chat.Pace{
-		Name: "teams", Off: o.Emulator, Budget: o.Budget, Account: o.Channel, Tenant: o.Tenant,
+		Name: "teams", Off: o.Emulator, Tenant: o.Tenant,
 		Rate: func(string) bot.Rate { return bot.Rate{PerSecond: 25, Burst: 5} }, Here: newHere,
 	}
 }
-
-// Pace implements bot.Paced.
-func (a *Adapter) Pace() (bot.BudgetID, bot.Rate) { return a.pace.ID(sends), a.pace.Rate(sends) }
 
 // newHere keeps the rates of one conversation: 7 messages in 1 s, 8 in 2 s, 60 in
 // 30 s, 1800 in an hour. A bucket of b that fills with r a second lets b + r·t

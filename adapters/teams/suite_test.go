@@ -20,6 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"latchkey/adapters/adaptertest"
+	"latchkey/adapters/chat"
 	"latchkey/adapters/teams"
 	"latchkey/adapters/teams/teamstest"
 	"latchkey/bot"
@@ -98,8 +99,9 @@ func (p *tenant) Forget() (remember func()) {
 // options are those of an adapter for the double.
 func options(cloud *teamstest.Cloud, house teams.House) teams.Options {
 	return teams.Options{
-		Channel: "teams-contoso", House: house, Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en",
-		AppID: teamstest.AppID, Tenant: teamstest.Tenant, ClientSecret: func() []bot.Secret { return []bot.Secret{teamstest.Secret} },
+		Options: chat.Options{Channel: "teams-contoso", Phrases: phrases, Org: "Contoso", BotName: "Latchkey", Lang: "en"},
+		House:   house,
+		AppID:   teamstest.AppID, Tenant: teamstest.Tenant, ClientSecret: func() []bot.Secret { return []bot.Secret{teamstest.Secret} },
 		LoginURL: cloud.LoginURL(), KeysURL: cloud.KeysURL(), ServiceHosts: []string{cloud.Host()}, ServiceURL: cloud.Service(), GraphURL: cloud.GraphURL(), PublicURL: "https://latchkey.example",
 	}
 }

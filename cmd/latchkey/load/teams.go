@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	kit "latchkey/adapters/chat"
 	"latchkey/adapters/teams"
 	"latchkey/bot"
 	"latchkey/bot/outbox"
@@ -124,8 +125,9 @@ func TeamsPeer(ctx context.Context, in io.Reader, out io.Writer, dsn string, see
 		return fmt.Errorf("load: no port: %w", err)
 	}
 	a, err := teams.New(teams.Options{
-		Channel: teamsChannel, House: vouching{}, Phrases: engine, Org: "Load", BotName: "Load", Lang: "en",
-		AppID: teamsApp, Tenant: teamsTenant, Emulator: true, Listen: door.Addr().String(), Log: log,
+		Options: kit.Options{Channel: teamsChannel, Phrases: engine, Org: "Load", BotName: "Load", Lang: "en", Log: log},
+		House:   vouching{},
+		AppID:   teamsApp, Tenant: teamsTenant, Emulator: true, Listen: door.Addr().String(),
 	})
 	if err != nil {
 		return err

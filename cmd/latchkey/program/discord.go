@@ -12,12 +12,11 @@ import (
 
 // connectDiscord connects the applications of channels.discord.
 func connectDiscord(p *Program) error {
-	picture := p.drawings()
 	for i := range p.Config.Discord {
 		c := &p.Config.Discord[i]
 		name := c.Name
 		o := discordOptions(p.Config, c, p.Scripts)
-		o.House, o.Picture, o.Budget, o.Now, o.Log = services{p}, picture, p.budget, p.DB.Now, p.Log.With("adapter", string(c.Channel()))
+		o.House, o.Options = services{p}, p.chatOptions(c.Account)
 		o.Token = p.secrets(func(now *config.Config) []bot.Secret {
 			if c := now.DiscordOf(name); c != nil {
 				return c.Token
@@ -36,8 +35,8 @@ func connectDiscord(p *Program) error {
 // discordOptions are the options that the configuration has.
 func discordOptions(cfg *config.Config, c *config.Discord, phrases bot.Phrases) discord.Options {
 	return discord.Options{
-		Channel: c.Channel(), Phrases: phrases, Org: cfg.Org.Name, BotName: cfg.Org.BotName, Lang: cfg.Org.Language,
-		ApplicationID: c.ApplicationID, PublicKey: c.PublicKey, Guild: c.Guild, APIURL: c.APIURL, Desk: cfg.Desk.Enabled,
+		Options:       options(cfg, c.Account, phrases),
+		ApplicationID: c.ApplicationID, PublicKey: c.PublicKey, Guild: c.Guild, APIURL: c.APIURL,
 		PublicURL: strings.TrimSuffix(cfg.HTTP.PublicURL, "/") + c.HookPath(),
 	}
 }

@@ -3,6 +3,7 @@ package program
 import (
 	"net/http"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 	"latchkey/cmd/latchkey/config"
 )
@@ -32,6 +33,21 @@ type AppFile struct {
 	Name  string // of the file, for example "manifest.json"
 	Body  []byte
 	Notes string // for the person who uploads it: where, which scopes, what next
+}
+
+// options are those that every account of a platform has. phrases may be of other
+// scripts than the program's.
+func options(c *config.Config, a config.Account, phrases bot.Phrases) chat.Options {
+	return chat.Options{
+		Channel: a.Channel(), Phrases: phrases, Org: c.Org.Name, BotName: c.Org.BotName, Lang: c.Org.Language, Desk: c.Desk.Enabled,
+	}
+}
+
+// chatOptions are options with what a running program has.
+func (p *Program) chatOptions(a config.Account) chat.Options {
+	o := options(p.Config, a, p.Scripts)
+	o.Picture, o.Budget, o.Now, o.Wall, o.Log = p.drawings(), p.budget, p.DB.Now, p.DB.Wall, p.Log.With("channel", a.Channel())
+	return o
 }
 
 // mount adds the adapter of an account as a channel, and what the platform

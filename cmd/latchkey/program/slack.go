@@ -13,9 +13,8 @@ import (
 
 // connectSlack connects every workspace that is configured.
 func connectSlack(p *Program) error {
-	pictures := p.drawings()
 	for _, c := range p.Config.Slack {
-		a, err := slack.New(slackOptions(p, c, pictures))
+		a, err := slack.New(slackOptions(p, c))
 		if err != nil {
 			return fmt.Errorf("channels.slack.%s: %w", c.Name, err)
 		}
@@ -24,7 +23,7 @@ func connectSlack(p *Program) error {
 	return nil
 }
 
-func slackOptions(p *Program, c config.Slack, pictures func(string) ([]byte, bool)) slack.Options {
+func slackOptions(p *Program, c config.Slack) slack.Options {
 	name := c.Name
 	of := func(pick func(*config.Slack) []bot.Secret) bot.Secrets {
 		return p.secrets(func(c *config.Config) []bot.Secret {
@@ -35,15 +34,12 @@ func slackOptions(p *Program, c config.Slack, pictures func(string) ([]byte, boo
 		})
 	}
 	return slack.Options{
-		Channel: c.Channel(), House: services{p}, Phrases: p.Scripts, Org: p.Config.Org.Name, BotName: p.Config.Org.BotName, Lang: p.Config.Org.Language,
-		Team: c.Team, SSO: c.SSO, Desk: p.Config.Desk.Enabled, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
+		Options: p.chatOptions(c.Account), House: services{p},
+		Team: c.Team, SSO: c.SSO, Command: c.Command, APIURL: c.APIURL, Unhurried: config.OnLoopback(c.APIURL),
 		BotToken:      of(func(a *config.Slack) []bot.Secret { return a.BotToken }),
 		AppToken:      of(func(a *config.Slack) []bot.Secret { return a.AppToken }),
 		SigningSecret: of(func(a *config.Slack) []bot.Secret { return a.SigningSecret }),
 		CallbackURL:   hookURL(p.Config, c.Account),
-		Picture:       pictures,
-		Budget:        p.budget,
-		Now:           p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("channel", c.Channel()),
 	}
 }
 

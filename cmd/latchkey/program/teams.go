@@ -12,7 +12,7 @@ func connectTeams(p *Program) error {
 		t := &p.Config.Teams[i]
 		name := t.Name
 		a, err := teams.New(teams.Options{
-			Channel: t.Channel(), House: services{p}, Phrases: p.Scripts, Org: p.Config.Org.Name, BotName: p.Config.Org.BotName, Lang: p.Config.Org.Language,
+			Options: p.chatOptions(t.Account), House: services{p},
 			AppID: t.AppID, Tenant: t.Tenant, Kind: teams.Kind(t.Kind), Cloud: teams.Cloud(t.Cloud),
 			ClientSecret: p.secrets(func(c *config.Config) []bot.Secret {
 				if now := c.TeamsOf(name); now != nil {
@@ -20,10 +20,8 @@ func connectTeams(p *Program) error {
 				}
 				return nil
 			}),
-			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts, ServiceURL: t.ServiceURL, GraphURL: t.GraphURL,
-			Desk: p.Config.Desk.Enabled, CatalogApp: t.CatalogApp,
-			Picture: p.drawings(), Budget: p.budget, PublicURL: p.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: p.Config.HTTP.Addr,
-			Now: p.DB.Now, Wall: p.DB.Wall, Log: p.Log.With("adapter", t.Channel()),
+			LoginURL: t.LoginURL, KeysURL: t.KeysURL, ServiceHosts: t.ServiceHosts, ServiceURL: t.ServiceURL, GraphURL: t.GraphURL, CatalogApp: t.CatalogApp,
+			PublicURL: p.Config.HTTP.PublicURL, Path: t.HookPath(), Emulator: t.Emulator, Listen: p.Config.HTTP.Addr,
 		})
 		if err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/teams"
 	"latchkey/adapters/teams/teamstest"
 	"latchkey/bot"
@@ -64,8 +65,9 @@ func TestTeamsAnyOrder(t *testing.T) {
 	prog, err := New(t.Context(), cfg, log, Integration{"order", func(prog *Program) (err error) {
 		prog.Connections.Senders[bot.SMS], prog.Connections.Notifier, prog.Connections.Directory, prog.Connections.Unhurried = texts, texts, load.Directory{}, true
 		adapter, err = teams.New(teams.Options{
-			Channel: "teams-order", House: services{prog}, Phrases: prog.Scripts, Org: "Order", BotName: "Latchkey", Lang: "en", AppID: teamstest.AppID, Tenant: teamstest.Tenant,
-			Emulator: true, Listen: "127.0.0.1:1", Log: log,
+			Options: chat.Options{Channel: "teams-order", Phrases: prog.Scripts, Org: "Order", BotName: "Latchkey", Lang: "en", Log: log},
+			House:   services{prog}, AppID: teamstest.AppID, Tenant: teamstest.Tenant,
+			Emulator: true, Listen: "127.0.0.1:1",
 		})
 		if err == nil {
 			prog.Connections.AddChannel(adapter)
