@@ -45,23 +45,10 @@ func InstallLink(applicationID string, desk bool) string {
 	return "https://discord.com/oauth2/authorize?" + v.Encode()
 }
 
-// A manifest tells all that is set at Discord. Discord takes no such file: the
-// commands are registered by the bot itself, the settings are made by hand.
-type manifest struct {
-	Name        string            `json:"name"`
-	InstallLink string            `json:"install_link"`
-	Scopes      []string          `json:"scopes"`
-	Permissions string            `json:"permissions"`
-	Intents     []string          `json:"intents"`
-	IntentsBits int               `json:"intents_bits"`
-	Privileged  []string          `json:"privileged_intents"`
-	Settings    map[string]string `json:"developer_portal"`
-	Commands    []command         `json:"commands"`
-}
-
 // Manifest describes the application: JSON with the install link, scopes,
 // permissions, intents, the settings of the developer portal and the commands
-// as they are registered. callback is the address of Handler, or "" when
+// as they are registered. Discord takes no such file: the bot registers the
+// commands itself, the settings are made by hand. callback is the address of Handler, or "" when
 // interactions come by the gateway.
 func Manifest(o Options, callback string) ([]byte, error) {
 	id := o.ApplicationID
@@ -73,10 +60,10 @@ func Manifest(o Options, callback string) ([]byte, error) {
 		endpoint = callback + " (save it while the service runs: Discord asks it at once)"
 	}
 	bits, _ := permissions(o.Desk)
-	m := manifest{
-		Name: o.BotName, InstallLink: InstallLink(id, o.Desk), Scopes: []string{"bot", "applications.commands"}, Permissions: bits,
-		Intents: []string{"DIRECT_MESSAGES", "GUILD_MESSAGES"}, IntentsBits: int(intents), Privileged: []string{},
-		Settings: map[string]string{
+	m := map[string]any{
+		"name": o.BotName, "install_link": InstallLink(id, o.Desk), "scopes": []string{"bot", "applications.commands"}, "permissions": bits,
+		"intents": []string{"DIRECT_MESSAGES", "GUILD_MESSAGES"}, "intents_bits": intents, "privileged_intents": []string{},
+		"developer_portal": map[string]string{
 			"General Information / Name":                       o.BotName,
 			"General Information / Interactions Endpoint URL":  endpoint,
 			"Installation / Installation Contexts":             "Guild Install only",
@@ -86,7 +73,7 @@ func Manifest(o Options, callback string) ([]byte, error) {
 			"General Information / Application ID, Public Key": "into application_id and, for HTTP, public_key",
 			"Bot / Token": "into token",
 		},
-		Commands: commands(o.Phrases, o.Lang, o.Guild != ""),
+		"commands": commands(o.Phrases, o.Lang, o.Guild != ""),
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

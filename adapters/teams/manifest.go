@@ -47,65 +47,8 @@ const (
 	manifestSchema  = "https://developer.microsoft.com/json-schemas/teams/v" + manifestVersion + "/MicrosoftTeams.schema.json"
 )
 
-type manifest struct {
-	Schema      string        `json:"$schema"`
-	Manifest    string        `json:"manifestVersion"`
-	Version     string        `json:"version"`
-	ID          string        `json:"id"`
-	Developer   developer     `json:"developer"`
-	Name        shortFull     `json:"name"`
-	Description shortFull     `json:"description"`
-	Icons       icons         `json:"icons"`
-	Accent      string        `json:"accentColor"`
-	Bots        []manifestBot `json:"bots"`
-	Permissions []string      `json:"permissions"`
-	Domains     []string      `json:"validDomains"`
-	Web         *webApp       `json:"webApplicationInfo,omitempty"`
-}
-
-// webApp ties the package to the app registration: Graph lets a registration
-// install its own app, and no other.
-type webApp struct {
-	ID       string `json:"id"`
-	Resource string `json:"resource"` // any; it must be there
-}
-
-type developer struct {
-	Name    string `json:"name"`
-	Site    string `json:"websiteUrl"`
-	Privacy string `json:"privacyUrl"`
-	Terms   string `json:"termsOfUseUrl"`
-}
-
-type shortFull struct {
-	Short string `json:"short"`
-	Full  string `json:"full"`
-}
-
-type icons struct {
-	Color   string `json:"color"`
-	Outline string `json:"outline"`
-}
-
-type manifestBot struct {
-	ID       string        `json:"botId"`
-	Scopes   []string      `json:"scopes"`
-	Notify   bool          `json:"isNotificationOnly"`
-	Files    bool          `json:"supportsFiles"`
-	Calling  bool          `json:"supportsCalling"`
-	Video    bool          `json:"supportsVideo"`
-	Commands []commandList `json:"commandLists,omitempty"`
-}
-
-type commandList struct {
-	Scopes   []string  `json:"scopes"`
-	Commands []command `json:"commands"`
-}
-
-type command struct {
-	Title       string `json:"title"`
-	Description string `json:"description"`
-}
+// object is JSON.
+type object map[string]any
 
 // Manifest makes the app package: a zip with manifest.json and two icons. The
 // bot is personal only unless it writes into channels, asks for no permission of
@@ -146,29 +89,31 @@ func Manifest(app App) ([]byte, error) {
 	if len(wrong) > 0 {
 		return nil, errors.New("teams: manifest: " + strings.Join(wrong, "; "))
 	}
-	m := manifest{
-		Schema: manifestSchema, Manifest: manifestVersion, Version: app.Version, ID: app.AppID,
-		Developer: developer{app.Org, app.Site, app.Privacy, app.Terms},
-		Name:      shortFull{app.Name, app.Full}, Description: shortFull{app.Short, app.Long},
-		Icons: icons{"color.png", "outline.png"}, Accent: "#1F4E79",
-		Bots:        []manifestBot{{ID: app.AppID, Scopes: []string{"personal"}}},
-		Permissions: []string{"identity", "messageTeamMembers"},
-	}
+	personal := object{"botId": app.AppID, "scopes": []string{"personal"}, "isNotificationOnly": false, "supportsFiles": false, "supportsCalling": false, "supportsVideo": false}
 	if app.Desk {
-		m.Bots[0].Scopes = append(m.Bots[0].Scopes, "team")
-	}
-	if app.Install {
-		m.Web = &webApp{app.AppID, "https://graph.microsoft.com"}
-	}
-	if u, err := url.Parse(app.Site); err == nil {
-		m.Domains = []string{u.Hostname()}
+		personal["scopes"] = []string{"personal", "team"}
 	}
 	if len(app.Commands) > 0 {
-		list := commandList{Scopes: []string{"personal"}}
+		var list []object
 		for _, c := range app.Commands {
-			list.Commands = append(list.Commands, command{c[0], c[1]})
+			list = append(list, object{"title": c[0], "description": c[1]})
 		}
-		m.Bots[0].Commands = []commandList{list}
+		personal["commandLists"] = []object{{"scopes": []string{"personal"}, "commands": list}}
+	}
+	site, err := url.Parse(app.Site)
+	if err != nil {
+		return nil, err
+	}
+	m := object{
+		"$schema": manifestSchema, "manifestVersion": manifestVersion, "version": app.Version, "id": app.AppID,
+		"developer":   object{"name": app.Org, "websiteUrl": app.Site, "privacyUrl": app.Privacy, "termsOfUseUrl": app.Terms},
+		"name":        object{"short": app.Name, "full": app.Full},
+		"description": object{"short": app.Short, "full": app.Long},
+		"icons":       object{"color": "color.png", "outline": "outline.png"}, "accentColor": "#1F4E79",
+		"bots": []object{personal}, "permissions": []string{"identity", "messageTeamMembers"}, "validDomains": []string{site.Hostname()},
+	}
+	if app.Install { // Graph lets a registration install its own app, and no other
+		m["webApplicationInfo"] = object{"id": app.AppID, "resource": "https://graph.microsoft.com"} // any; it must be there
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
