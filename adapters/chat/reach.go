@@ -17,6 +17,14 @@ func NotReached(platform, why, text string) *bot.SendError {
 	return &bot.SendError{Kind: bot.SendGone, Code: why, Err: errors.New(platform + ": " + text)}
 }
 
+// Error is e as an error; nil when there is none.
+func Error(e *bot.SendError) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // Refused is the error of what can never be sent.
 func Refused(text string) *bot.SendError {
 	return &bot.SendError{Kind: bot.SendPermanent, Err: errors.New(text)}

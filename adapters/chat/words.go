@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -90,6 +91,16 @@ func Deeper(b []byte, n int) bool {
 // Skew is how far a clock may be off: what a platform signs or dates is refused
 // from there on. A tenth of it is worth a word.
 const Skew = 5 * time.Minute
+
+// ClockBy is Clock by the Date of an answer to a request, with when it was asked and
+// answered here.
+func ClockBy(whose, date string, asked, answered time.Time) bot.Finding {
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return bot.Finding{What: "clock", State: bot.Skipped, Text: whose + " does not tell the time"}
+	}
+	return Clock(whose, asked.Add(answered.Sub(asked)/2).Sub(at.Add(500*time.Millisecond))) // Date has whole seconds
+}
 
 // Clock is what an operator is told of this machine's clock; ahead is by how much
 // it is before that of the platform.

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -89,5 +90,22 @@ func TestUnreachable(t *testing.T) {
 		if e := Unreachable("test", &bot.SendError{Kind: c.kind}, c.r, "no_user"); e.Kind != c.want || e.Code != c.code {
 			t.Errorf("%v with %+v: %+v", c.kind, c.r, e)
 		}
+	}
+}
+
+// TestClockBy: the time of an answer is that of the middle between question and
+// answer.
+func TestClockBy(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1700000000, 0)
+	date := at.UTC().Format(http.TimeFormat)
+	if f := ClockBy("X", date, at.Add(-time.Second), at.Add(2*time.Second)); f.State != bot.Fine {
+		t.Errorf("%+v", f)
+	}
+	if f := ClockBy("X", date, at.Add(time.Minute), at.Add(3*time.Minute)); f.State != bot.Doubtful || !strings.Contains(f.Text, "2m0s ahead") {
+		t.Errorf("%+v", f)
+	}
+	if f := ClockBy("X", "", at, at); f.State != bot.Skipped {
+		t.Errorf("%+v", f)
 	}
 }

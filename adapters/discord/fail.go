@@ -57,7 +57,6 @@ const (
 	codeClosed             = 50007
 	codeNoPermission       = 50013
 	codeNoCommonServer     = 50278
-	codeNoRight            = 50013
 	codeHasThread          = 160004
 	codeLocked             = 160005
 )

@@ -1,13 +1,14 @@
 package discord
 
 import (
+	"crypto/ed25519"
+	"encoding/hex"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/bwmarrin/discordgo"
+	"latchkey/adapters/chat"
 )
 
 const (
@@ -20,18 +21,16 @@ const (
 // and Authorization). Without a public key it answers 404.
 func (a *Adapter) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if q.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "POST only", http.StatusMethodNotAllowed)
+		raw, status := chat.Body(w, q, maxBody)
+		switch {
+		case status != http.StatusOK:
+			http.Error(w, http.StatusText(status), status)
 			return
-		}
-		if a.key == nil {
+		case a.key == nil:
 			http.Error(w, "interactions come by the gateway", http.StatusNotFound)
 			return
-		}
-		raw, status := a.verified(w, q)
-		if status != http.StatusOK {
-			http.Error(w, http.StatusText(status), status)
+		case !a.signed(q.Header, raw):
+			http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 			return
 		}
 		i, err := decodeInteraction(raw)
@@ -48,30 +47,19 @@ func (a *Adapter) Handler() http.Handler {
 	})
 }
 
-// verified reads a body whose signature is right and whose time is now.
-func (a *Adapter) verified(w http.ResponseWriter, q *http.Request) (raw []byte, status int) {
-	if len(q.Header.Values("X-Signature-Ed25519")) != 1 || len(q.Header.Values("X-Signature-Timestamp")) != 1 {
-		return nil, http.StatusUnauthorized
+// signed reports whether a body has the application's signature, and one time that is
+// now.
+func (a *Adapter) signed(h http.Header, body []byte) bool {
+	stamps, signs := h.Values("X-Signature-Timestamp"), h.Values("X-Signature-Ed25519")
+	if len(stamps) != 1 || len(signs) != 1 {
+		return false
 	}
-	at, err := strconv.ParseInt(q.Header.Get("X-Signature-Timestamp"), 10, 64)
-	if err != nil {
-		return nil, http.StatusUnauthorized
+	at, err := strconv.ParseInt(stamps[0], 10, 64)
+	if err != nil || a.o.Wall().Sub(time.Unix(at, 0)).Abs() > window {
+		return false
 	}
-	if off := a.o.Wall().Sub(time.Unix(at, 0)).Abs(); off > window {
-		return nil, http.StatusUnauthorized
-	}
-	if q.ContentLength > maxBody {
-		return nil, http.StatusRequestEntityTooLarge
-	}
-	q.Body = http.MaxBytesReader(w, q.Body, maxBody)
-	if !discordgo.VerifyInteraction(q, a.key) {
-		return nil, http.StatusUnauthorized
-	}
-	raw, err = io.ReadAll(q.Body)
-	if err != nil {
-		return nil, http.StatusBadRequest
-	}
-	return raw, http.StatusOK
+	sign, err := hex.DecodeString(signs[0])
+	return err == nil && ed25519.Verify(a.key, append([]byte(stamps[0]), body...), sign)
 }
 
 // startWait is how long an interaction that comes while the program starts

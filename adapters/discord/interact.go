@@ -249,36 +249,20 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 			a.o.Log.Debug("a command could not be answered", "err", err)
 		}
 	}
-	channel := a.place(who).Channel
-	if channel == "" {
-		var err error
-		if channel, err = a.openChannel(r.ctx, who); err != nil {
-			a.o.Log.Warn("a direct conversation could not be opened", "err", err)
-			key := "chat.in_channel.ask"
-			if classify(err).Kind == bot.SendGone {
-				key = "chat.dm_closed"
-			}
-			say(key)
-			return
-		}
-	}
-	a.doors.Set(who, door{i.Token, time.Now().Add(doorLife)})
-	at := a.note(who, func(pl *place) {
-		pl.Channel = channel
-		if pl.Seen == "" {
-			pl.Seen = i.ID
-		}
-	})
-	ev := a.command(i)
-	ev.Address = encode(at.address)
-	if !a.accept(r, ev, who, "", func() {}) {
+	at, key := a.inPrivate(r.ctx, who, i.ID)
+	if at == nil {
+		say(key)
 		return
 	}
-	if ev.Kind == bot.Open {
-		say("chat.in_channel")
-	} else {
-		say("chat.command.moved")
+	a.doors.Set(who, door{i.Token, time.Now().Add(doorLife)})
+	ev := a.command(i)
+	if ev.Address = at; !a.accept(r, ev, who, "", func() {}) {
+		return
 	}
+	if ev.Kind != bot.Open {
+		key = "chat.command.moved"
+	}
+	say(key)
 }
 
 // command is the event that a command stands for.

@@ -20,7 +20,7 @@ import (
 // direct messages shows only when something is said.
 func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error) {
 	if !snowflake(p.User) {
-		return bot.Opened{}, notReached(bot.WhyNotLinked, "no account in Discord is known of this person, and Discord finds nobody by an address; they have to write to the bot and sign in first")
+		return bot.Opened{}, chat.NotReached("discord", bot.WhyNotLinked, "no account in Discord is known of this person, and Discord finds nobody by an address; they have to write to the bot and sign in first")
 	}
 	channel, err := a.openChannel(ctx, p.User)
 	if err != nil {
@@ -29,9 +29,6 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 	at := a.note(p.User, func(pl *place) { pl.Channel = channel })
 	return bot.Opened{Conversation: a.conversation(p.User), User: p.User, Address: encode(at.address), Locale: at.locale}, nil
 }
-
-// notReached says why nobody is written to.
-func notReached(why, text string) *bot.SendError { return chat.NotReached("discord", why, text) }
 
 // reasons are Discord's codes for people that cannot be written to.
 var reasons = map[int]chat.Reason{
@@ -138,7 +135,7 @@ var roomReasons = map[int]chat.Reason{
 	codeUnknownChannel: {Why: bot.WhyNotFound, Text: "there is no such channel; check its id"},
 	codeUnknownMessage: {Why: bot.WhyNotFound, Text: "the message whose thread it is has been deleted"},
 	codeNoAccess:       {Why: bot.WhyNotInstalled, Text: "the bot does not see this channel; add it to the server, and let its role view the channel"},
-	codeNoRight:        {Why: bot.WhyClosed, Text: "the bot may not write in this channel; let its role send messages, create public threads and send messages in threads there"},
+	codeNoPermission:   {Why: bot.WhyClosed, Text: "the bot may not write in this channel; let its role send messages, create public threads and send messages in threads there"},
 	codeLocked:         {Why: bot.WhyClosed, Text: "the thread is locked"},
 }
 
@@ -170,15 +167,10 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) erro
 		if codeOf(err) == codeUnknownMessage {
 			return &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
 		}
-		return closedEdit(at, err)
+		if at.Room != "" {
+			return closedRoom(err)
+		}
+		return classify(err)
 	}
 	return nil
-}
-
-// closedEdit is an error of changing a message.
-func closedEdit(at address, err error) *bot.SendError {
-	if at.Room != "" {
-		return closedRoom(err)
-	}
-	return classify(err)
 }

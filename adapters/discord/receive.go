@@ -33,27 +33,10 @@ func (a *Adapter) message(r *run, m *incoming) {
 // mentioned takes in that somebody mentioned the bot in a server: it answers
 // briefly there, and goes on in private. It runs in the person's queue.
 func (a *Adapter) mentioned(r *run, m *incoming) {
-	who, key := m.Author.ID, "chat.in_channel"
-	channel := a.place(who).Channel
-	var err error
-	if channel == "" {
-		channel, err = a.openChannel(r.ctx, who)
-	}
-	if err != nil {
-		a.o.Log.Warn("a direct conversation could not be opened", "err", err)
-		if key = "chat.in_channel.ask"; classify(err).Kind == bot.SendGone {
-			key = "chat.dm_closed"
-		}
-	} else {
-		at := a.note(who, func(pl *place) {
-			pl.Channel = channel
-			if pl.Seen == "" {
-				pl.Seen = m.ID
-			}
-		})
-		if !a.accept(r, bot.Event{ID: m.ID, Kind: bot.Open, Address: encode(at.address)}, who, "", func() {}) {
-			return
-		}
+	who := m.Author.ID
+	at, key := a.inPrivate(r.ctx, who, m.ID)
+	if at != nil && !a.accept(r, bot.Event{ID: m.ID, Kind: bot.Open, Address: at}, who, "", func() {}) {
+		return
 	}
 	answer := message{
 		Content: cut(escape(a.o.Say(a.place(who).locale, key)), maxContent), Components: []row{},
@@ -62,6 +45,30 @@ func (a *Adapter) mentioned(r *run, m *incoming) {
 	if _, err := a.post(r.ctx, m.Channel, answer, nil); err != nil {
 		a.o.Log.Info("a mention in a server is answered in private only", "err", err)
 	}
+}
+
+// inPrivate finds where somebody who did something elsewhere is written to, and the
+// phrase that tells them; the address is nil when they cannot be. id is of what they
+// did: what comes after it is new.
+func (a *Adapter) inPrivate(ctx context.Context, who, id string) (address []byte, phrase string) {
+	channel := a.place(who).Channel
+	if channel == "" {
+		var err error
+		if channel, err = a.openChannel(ctx, who); err != nil {
+			a.o.Log.Warn("a direct conversation could not be opened", "err", err)
+			if classify(err).Kind == bot.SendGone {
+				return nil, "chat.dm_closed"
+			}
+			return nil, "chat.in_channel.ask"
+		}
+	}
+	at := a.note(who, func(pl *place) {
+		pl.Channel = channel
+		if pl.Seen == "" {
+			pl.Seen = id
+		}
+	})
+	return encode(at.address), "chat.in_channel"
 }
 
 // mentionPause is how often a mention of the same person is answered.

@@ -233,52 +233,37 @@ type verdict struct {
 	fix  string // for the operator
 }
 
-// verdicts by code, as the pages of chat.postMessage, conversations.open and the
-// files methods list them (https://docs.slack.dev/reference/methods). What is
-// not here is refused for good.
-var verdicts = map[string]verdict{
-	// The person cannot be reached.
-	"channel_not_found":    {bot.SendGone, "unreachable", ""},
-	"user_not_found":       {bot.SendGone, "unreachable", ""},
-	"users_not_found":      {bot.SendGone, "unreachable", ""},
-	"user_disabled":        {bot.SendGone, "unreachable", ""},
-	"user_not_visible":     {bot.SendGone, "unreachable", ""},
-	"is_archived":          {bot.SendGone, "unreachable", ""},
-	"not_in_channel":       {bot.SendGone, "unreachable", ""},
-	"cannot_dm_bot":        {bot.SendGone, "unreachable", ""},
-	"user_is_bot":          {bot.SendGone, "unreachable", ""},
-	"user_is_restricted":   {bot.SendGone, "unreachable", ""},
-	"access_denied":        {bot.SendGone, "unreachable", ""},
-	"method_not_supported": {bot.SendGone, "unreachable", ""},
-
-	// "It's possible some aspect of the operation succeeded."
-	"fatal_error":    {bot.SendUncertain, "", ""},
-	"internal_error": {bot.SendUncertain, "", ""},
-
-	// Nothing was done.
-	"service_unavailable":    {bot.SendRetry, "", ""},
-	"request_timeout":        {bot.SendRetry, "", ""},
-	"team_added_to_org":      {bot.SendRetry, "", ""},
-	"accesslimited":          {bot.SendRetry, "", ""},
-	"ratelimited":            {bot.SendThrottled, "", ""},
-	"rate_limited":           {bot.SendThrottled, "", ""},
-	"message_limit_exceeded": {bot.SendThrottled, "", ""},
+// verdicts are the codes by what they mean, as the pages of chat.postMessage,
+// conversations.open and the files methods list them
+// (https://docs.slack.dev/reference/methods). What is not here is refused for good.
+var verdicts = []struct {
+	verdict
+	codes []string
+}{
+	{verdict{kind: bot.SendRetry}, []string{"service_unavailable", "request_timeout", "team_added_to_org", "accesslimited"}}, // nothing was done
+	{verdict{kind: bot.SendThrottled}, []string{"ratelimited", "rate_limited", "message_limit_exceeded"}},
+	{verdict{kind: bot.SendUncertain}, []string{"fatal_error", "internal_error"}}, // "It's possible some aspect of the operation succeeded."
+	{verdict{kind: bot.SendGone, code: "unreachable"}, []string{
+		"channel_not_found", "user_not_found", "users_not_found", "user_disabled", "user_not_visible", "is_archived", "not_in_channel",
+		"cannot_dm_bot", "user_is_bot", "user_is_restricted", "access_denied", "method_not_supported",
+	}},
 
 	// The operator can mend it, so the message waits.
-	"missing_scope":               {bot.SendRetry, "", "add the scopes that `latchkey manifest slack` lists, and install the app again"},
-	"messages_tab_disabled":       {bot.SendRetry, "", "switch the Messages tab of App Home on, see `latchkey manifest slack`"},
-	"no_permission":               {bot.SendRetry, "", "install the app again with the scopes of `latchkey manifest slack`"},
-	"storage_limit_reached":       {bot.SendRetry, "", "the workspace is full; make room for files"},
-	"file_uploads_disabled":       {bot.SendPermanent, "refused", "file uploads are off in the workspace; switch them on, or set secrets.qr to page"},
-	"file_upload_size_restricted": {bot.SendPermanent, "refused", ""},
+	{verdict{bot.SendRetry, "", "add the scopes that `latchkey manifest slack` lists, and install the app again"}, []string{"missing_scope"}},
+	{verdict{bot.SendRetry, "", "switch the Messages tab of App Home on, see `latchkey manifest slack`"}, []string{"messages_tab_disabled"}},
+	{verdict{bot.SendRetry, "", "install the app again with the scopes of `latchkey manifest slack`"}, []string{"no_permission"}},
+	{verdict{bot.SendRetry, "", "the workspace is full; make room for files"}, []string{"storage_limit_reached"}},
+	{verdict{bot.SendPermanent, "refused", "file uploads are off in the workspace; switch them on, or set secrets.qr to page"}, []string{"file_uploads_disabled"}},
 }
 
 func verdictOf(code string) verdict {
 	if slices.Contains(refusedTokens, code) {
 		return verdict{kind: bot.SendRetry, fix: tokenTrouble(code)}
 	}
-	if v, ok := verdicts[code]; ok {
-		return v
+	for _, v := range verdicts {
+		if slices.Contains(v.codes, code) {
+			return v.verdict
+		}
 	}
 	return verdict{kind: bot.SendPermanent, code: "refused"}
 }

@@ -135,8 +135,5 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, id string) error {
 			return err
 		})
 	})
-	if err != nil {
-		return err
-	}
-	return nil
+	return chat.Error(err)
 }

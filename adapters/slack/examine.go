@@ -66,7 +66,7 @@ func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
 		if i > 0 {
 			continue
 		}
-		found = append(found, a.examineScopes(who.Header.Get("X-OAuth-Scopes")), examineClock(who.Header.Get("Date"), asked, answered))
+		found = append(found, a.examineScopes(who.Header.Get("X-OAuth-Scopes")), chat.ClockBy("Slack", who.Header.Get("Date"), asked, answered))
 	}
 	return found
 }
@@ -93,14 +93,6 @@ func (a *Adapter) examineScopes(header string) bot.Finding {
 		return bot.Finding{What: "scopes", State: bot.Broken, Text: "missing: " + strings.Join(lacks, ", "), Fix: "add them under OAuth & Permissions of the app, and install it again"}
 	}
 	return bot.Finding{What: "scopes", Text: "all that are needed"}
-}
-
-func examineClock(date string, asked, answered time.Time) bot.Finding {
-	at, err := http.ParseTime(date)
-	if err != nil {
-		return bot.Finding{What: "clock", State: bot.Skipped, Text: "the answer does not tell the time"}
-	}
-	return chat.Clock("Slack", asked.Add(answered.Sub(asked)/2).Sub(at.Add(500*time.Millisecond))) // Date has whole seconds
 }
 
 // examineAppToken asks for an address to connect to, and does not connect.

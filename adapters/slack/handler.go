@@ -68,24 +68,14 @@ func verify(h http.Header, body []byte, secrets []bot.Secret, now time.Time) err
 func (a *Adapter) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "post only", http.StatusMethodNotAllowed)
-		return
-	}
+	body, status := chat.Body(w, r, maxInput)
 	secrets := a.o.SigningSecret
-	if secrets.One() == "" {
-		http.Error(w, "events come by Socket Mode", http.StatusNotFound)
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxInput))
-	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &large):
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+	case status != http.StatusOK:
+		http.Error(w, http.StatusText(status), status)
 		return
-	case err != nil:
-		http.Error(w, "unreadable", http.StatusBadRequest)
+	case secrets.One() == "":
+		http.Error(w, "events come by Socket Mode", http.StatusNotFound)
 		return
 	}
 	if err := verify(r.Header, body, secrets(), a.o.Wall()); err != nil {

@@ -45,25 +45,22 @@ func (a *Adapter) account(ctx context.Context, p bot.Recipient) (*account, *bot.
 		look("users.info", url.Values{"user": {p.User}})
 	case p.Email != "":
 		if at, e := mail.ParseAddress(p.Email); e != nil || at.Address != p.Email {
-			return nil, notReached(bot.WhyNotFound, "what the directory has as this person's address is none; mend it there")
+			return nil, chat.NotReached("slack", bot.WhyNotFound, "what the directory has as this person's address is none; mend it there")
 		}
 		look("users.lookupByEmail", url.Values{"email": {p.Email}})
 	default:
-		return nil, notReached(bot.WhyNotFound, "Slack finds people by their work address, and the directory has none for this person; add it there")
+		return nil, chat.NotReached("slack", bot.WhyNotFound, "Slack finds people by their work address, and the directory has none for this person; add it there")
 	}
 	switch {
 	case err != nil:
 		return nil, unreachable(err)
 	case u.Deleted:
-		return nil, notReached(bot.WhyDeactivated, reasons["user_disabled"].Text)
+		return nil, chat.NotReached("slack", bot.WhyDeactivated, reasons["user_disabled"].Text)
 	case a.standing(u, u.ID) != member, !userID.MatchString(u.ID):
-		return nil, notReached(bot.WhyNotOurs, "the account is a bot's, a guest's, or of another workspace, and only members are written to")
+		return nil, chat.NotReached("slack", bot.WhyNotOurs, "the account is a bot's, a guest's, or of another workspace, and only members are written to")
 	}
 	return u, nil
 }
-
-// notReached says why nobody is written to.
-func notReached(why, text string) *bot.SendError { return chat.NotReached("slack", why, text) }
 
 // reasons are Slack's codes for people that cannot be written to, by what they
 // mean and what an operator is told

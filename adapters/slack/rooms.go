@@ -7,6 +7,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -31,10 +32,7 @@ func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError
 		return a.read(ctx, "conversations.open", url.Values{"users": {user}}, &c)
 	})
 	if err != nil {
-		if err.Kind == bot.SendUncertain { // nothing was said yet
-			err.Kind = bot.SendRetry
-		}
-		return "", err
+		return "", chat.Asking(err) // nothing was said yet
 	}
 	if !dmID.MatchString(c.Channel.ID) {
 		return "", &bot.SendError{Kind: bot.SendRetry, Err: errors.New("slack: conversations.open: the answer names no direct messages")}

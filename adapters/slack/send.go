@@ -258,10 +258,7 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, id string) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return nil
+	return chat.Error(err)
 }
 
 func (a *Adapter) dropFile(ctx context.Context, file string) error {
@@ -272,8 +269,5 @@ func (a *Adapter) dropFile(ctx context.Context, file string) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return nil
+	return chat.Error(err)
 }

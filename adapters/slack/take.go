@@ -53,49 +53,42 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		return nil, nil
 	}
 	p, known := a.fresh(v.user)
-	if !known || a.o.House.Deferred(a.conversation(v.user)) {
-		return a.postpone(ctx, v)
-	}
-	f := a.follows(v, p)
-	if f.ev == nil {
-		if f.reply == nil {
-			a.after(f)
+	conv := a.conversation(v.user)
+	known = known && !a.o.House.Deferred(conv)
+	f := consequences{ev: &bot.Event{ID: v.id, Conversation: conv}}
+	switch {
+	case known:
+		if f = a.follows(v, p); f.ev == nil {
+			if f.reply == nil {
+				a.after(f)
+			}
+			return f.reply, nil
 		}
-		return f.reply, nil
+		a.vouch(ctx, v.user, p)
+	case v.what == commanded: // has its answer now or never
+		f.reply = a.follows(v, profile{}).reply
 	}
-	a.vouch(ctx, v.user, p)
+	came, err := json.Marshal(v.source)
+	if err != nil {
+		return nil, fmt.Errorf("slack: %w", err)
+	}
 	a.expect(v)
-	err := in.Accept(ctx, *f.ev)
+	deferred, err := a.Accept(ctx, in, a.o.House, f.ev, known, came)
 	if errors.Is(err, bot.ErrEvent) {
 		a.o.Log.Error("slack: an event is not well formed", "err", err)
 		err = nil // no repeat mends it
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		a.signs.Said(v.user)
 		a.seldom.Undo(v.once())
-		if errors.Is(err, bot.ErrDeferred) {
-			return a.postpone(ctx, v)
-		}
 		return nil, err
+	case deferred:
+		a.seldom.Undo(v.once())
+	default:
+		a.after(f)
 	}
-	a.after(f)
 	return f.reply, nil
-}
-
-// postpone stores an arrival until it is known who its author is.
-func (a *Adapter) postpone(ctx context.Context, v arrival) (answer, error) {
-	body, err := json.Marshal(v.source)
-	if err != nil {
-		return nil, fmt.Errorf("slack: %w", err)
-	}
-	if err := a.o.House.Defer(ctx, bot.Deferred{Channel: a.o.Channel, ID: v.id, Conversation: a.conversation(v.user), Body: bot.Secret(body)}); err != nil {
-		return nil, err
-	}
-	a.expect(v)
-	if v.what != commanded {
-		return nil, nil
-	}
-	return a.follows(v, profile{}).reply, nil // a command has its answer now or never
 }
 
 // Resume implements bot.Resumer.

@@ -146,10 +146,7 @@ func (a *Adapter) post(ctx context.Context, to *address, body []byte) (id string
 
 // myTurn waits for the rates. It fails with *bot.SendError.
 func (a *Adapter) myTurn(ctx context.Context, to *address) error {
-	if err := a.Rates.Turn(ctx, time.Now(), sends, to.Conversation); err != nil {
-		return err
-	}
-	return nil
+	return chat.Error(a.Rates.Turn(ctx, time.Now(), sends, to.Conversation))
 }
 
 // envelope writes an activity with who it is from and for.

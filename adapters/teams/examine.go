@@ -85,18 +85,9 @@ func (a *Adapter) examineKeys(ctx context.Context) bot.Finding {
 
 // examineClock compares our clock with that of the key server.
 func (a *Adapter) examineClock(ctx context.Context) bot.Finding {
-	f := bot.Finding{What: "clock"}
-	r, err := a.look(ctx, a.o.KeysURL)
-	if err != nil {
-		f.State, f.Text = bot.Skipped, "the key server does not answer"
-		return f
-	}
-	at, err := http.ParseTime(r.Get("Date"))
-	if err != nil {
-		f.State, f.Text = bot.Skipped, "the key server does not tell the time"
-		return f
-	}
-	return chat.Clock("the key server", a.o.Wall().Sub(at))
+	asked := a.o.Wall()
+	r, _ := a.look(ctx, a.o.KeysURL)
+	return chat.ClockBy("the key server", r.Get("Date"), asked, a.o.Wall())
 }
 
 func (a *Adapter) examineHost(ctx context.Context, host string) bot.Finding {

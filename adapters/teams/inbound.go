@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -84,13 +83,9 @@ func (a *Adapter) receive(w http.ResponseWriter, r *http.Request) (status int, r
 		}
 		a.well("keys")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return http.StatusRequestEntityTooLarge, nil
-		}
-		return http.StatusBadRequest, nil
+	body, status := chat.Body(w, r, maxBody)
+	if status != http.StatusOK {
+		return status, nil
 	}
 	act, err := decode(body)
 	if err != nil {
@@ -169,14 +164,11 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 		return a.turnAway(v, "chat.not_ours", tellStranger)
 	}
 	f := a.follows(v)
-	switch {
-	case f.ev == nil:
+	if f.ev == nil {
 		f.then()
 		return http.StatusOK, f.reply
-	case who == unknown || a.o.House.Deferred(v.conv):
-		return a.postpone(ctx, v, f, body)
 	}
-	return a.accept(ctx, in, v, f, body)
+	return a.accept(ctx, in, v, f, who != unknown, body)
 }
 
 // newVisit is an activity whose service has been checked.
@@ -190,19 +182,6 @@ func (a *Adapter) whose(v *visit) (ours bool) {
 	v.conv = bot.ConversationID(string(a.o.Channel) + "|" + v.user)
 	v.address, _ = json.Marshal(v.to) // of texts
 	return ours
-}
-
-// postpone stores an activity until it is known who wrote it.
-func (a *Adapter) postpone(ctx context.Context, v *visit, f consequences, body []byte) (int, any) {
-	err := a.o.House.Defer(ctx, bot.Deferred{Channel: a.o.Channel, ID: f.ev.ID, Conversation: v.conv, Body: bot.Secret(body)})
-	if err != nil {
-		if ctx.Err() == nil {
-			a.o.Log.Error("an activity was not stored; Teams shall deliver again", "err", err)
-		}
-		return http.StatusServiceUnavailable, nil
-	}
-	a.expect(v)
-	return http.StatusOK, f.reply
 }
 
 // Resume implements bot.Resumer.
@@ -363,16 +342,19 @@ func (a *Adapter) settle(v *visit, p *pressed, label, card string) {
 
 func (a *Adapter) frame() frame { return frame{phrases: a.o.Phrases, lang: a.o.Lang} }
 
-// accept hands an event in. It is acknowledged only when it was taken.
-func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences, body []byte) (int, any) {
+// accept hands an event in. It is acknowledged only when it was taken, or stored.
+func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f consequences, known bool, body []byte) (int, any) {
 	a.expect(v)
 	var c *carrier
 	if a.o.Emulator && v.act.DeliveryMode == "expectReplies" && v.act.Type != "invoke" {
 		c = a.replies.begin(v.conv)
 		defer a.replies.end(v.conv, c)
 	}
-	err := in.Accept(ctx, *f.ev)
-	if err == nil {
+	deferred, err := a.Accept(ctx, in, a.o.House, f.ev, known, body)
+	switch {
+	case err == nil && deferred:
+		return http.StatusOK, f.reply
+	case err == nil:
 		reply := f.reply
 		if c != nil {
 			reply = a.replies.wait(ctx, v.conv, c)
@@ -381,9 +363,6 @@ func (a *Adapter) accept(ctx context.Context, in bot.Inbox, v *visit, f conseque
 		return http.StatusOK, reply
 	}
 	a.signs.Said(string(v.conv))
-	if errors.Is(err, bot.ErrDeferred) {
-		return a.postpone(ctx, v, f, body)
-	}
 	if errors.Is(err, bot.ErrEvent) {
 		a.o.Log.Error("an activity gave an event that is not well formed", "type", v.act.Type, "err", err)
 		return http.StatusBadRequest, nil

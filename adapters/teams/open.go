@@ -68,12 +68,12 @@ func (a *Adapter) create(ctx context.Context, service string, b *opening) (id, m
 func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error) {
 	user := strings.ToLower(cmp.Or(p.User, string(p.Person)))
 	if !objectID.MatchString(user) {
-		return bot.Opened{}, notReached(bot.WhyNotLinked, "Teams finds people by their object id in Entra, and the directory's id of this person is none; they have to write to the bot first")
+		return bot.Opened{}, chat.NotReached("teams", bot.WhyNotLinked, "Teams finds people by their object id in Entra, and the directory's id of this person is none; they have to write to the bot first")
 	}
 	service, err := a.service(a.o.ServiceURL)
 	switch {
 	case a.o.Emulator:
-		return bot.Opened{}, notReached(bot.WhyNoPush, "the Agents Playground knows nobody who has not written to the bot")
+		return bot.Opened{}, chat.NotReached("teams", bot.WhyNoPush, "the Agents Playground knows nobody who has not written to the bot")
 	case err != nil:
 		return bot.Opened{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("teams: %w; set service_url to a host of service_hosts", err)}
 	}
@@ -107,9 +107,6 @@ func (a *Adapter) chat(ctx context.Context, service, user string) (string, *bot.
 	a.well("connector")
 	return conv, nil
 }
-
-// notReached says why nobody is written to.
-func notReached(why, text string) *bot.SendError { return chat.NotReached("teams", why, text) }
 
 // install is what an operator does for people who do not have the app.
 const install = "in the Teams admin center open Teams apps, Setup policies, the policy of these people (Global for everybody), add the app under Installed apps, and wait some hours; or set catalog_app"
@@ -191,13 +188,13 @@ func (a *Adapter) installFor(ctx context.Context, user string) (fresh bool, fail
 	case r.status == http.StatusUnauthorized:
 		a.graph.drop(token)
 	case r.licence:
-		return false, notReached(bot.WhyNoLicence, "the account has no licence for Teams; assign one in the Microsoft 365 admin center")
+		return false, chat.NotReached("teams", bot.WhyNoLicence, "the account has no licence for Teams; assign one in the Microsoft 365 admin center")
 	case r.status == http.StatusForbidden:
 		return false, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("teams: Microsoft Graph does not let the app be installed (%d %s); give the app registration the application permission %s with admin consent, and see that the app is allowed for this person", r.status, r.code, installPermission)}
 	case r.status == http.StatusNotFound:
-		return false, notReached(bot.WhyNotFound, "the tenant has no such account, or its catalogue no app with the id in catalog_app ("+r.code+")")
+		return false, chat.NotReached("teams", bot.WhyNotFound, "the tenant has no such account, or its catalogue no app with the id in catalog_app ("+r.code+")")
 	case r.status == http.StatusBadRequest:
-		return false, notReached(bot.WhyNotInstalled, "Microsoft Graph refuses to install the app ("+r.code+"); check catalog_app; "+install)
+		return false, chat.NotReached("teams", bot.WhyNotInstalled, "Microsoft Graph refuses to install the app ("+r.code+"); check catalog_app; "+install)
 	}
 	return false, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("teams: Microsoft Graph answers %d %s", r.status, r.code)}
 }
