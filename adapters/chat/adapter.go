@@ -3,6 +3,8 @@ package chat
 import (
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -53,8 +55,14 @@ func (o *Options) Fill(platform string) error {
 	return nil
 }
 
-// Language is the language of ours that a locale of the platform names.
-func (o *Options) Language(locale string) string { return Language(o.Phrases, locale, o.Lang) }
+// Language is the language of ours that a locale names ("en-US", "es_MX"), or Lang.
+func (o *Options) Language(locale string) string {
+	primary, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(locale, "_", "-")), "-")
+	if slices.Contains(o.Phrases.Languages(), primary) {
+		return primary
+	}
+	return o.Lang
+}
 
 // Say is a phrase in the language of a locale.
 func (o *Options) Say(locale, key string, kv ...string) string {

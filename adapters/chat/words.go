@@ -10,18 +10,6 @@ import (
 	"latchkey/bot"
 )
 
-// Language is the language of ours that a locale names ("en-US", "es_MX"), or
-// other.
-func Language(ps bot.Phrases, locale, other string) string {
-	primary, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(locale, "_", "-")), "-")
-	for _, l := range ps.Languages() {
-		if l == primary {
-			return l
-		}
-	}
-	return other
-}
-
 // Locale is a locale that a platform tells, or "" when it is none: it goes into
 // events, and people choose it.
 func Locale(s string) string {

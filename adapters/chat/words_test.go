@@ -18,7 +18,7 @@ func (languages) Languages() []string                      { return []string{"en
 func TestLanguage(t *testing.T) {
 	t.Parallel()
 	for locale, want := range map[string]string{"es-MX": "es", "ES": "es", "es_419": "es", "en-US": "en", "est": "xx", "": "xx", "-": "xx", "de-DE": "xx"} {
-		if got := Language(languages{}, locale, "xx"); got != want {
+		if got := (&Options{Phrases: languages{}, Lang: "xx"}).Language(locale); got != want {
 			t.Errorf("%q is %q, want %q", locale, got, want)
 		}
 	}

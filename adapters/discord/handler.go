@@ -11,10 +11,7 @@ import (
 	"latchkey/adapters/chat"
 )
 
-const (
-	maxBody = 256 << 10
-	window  = 5 * time.Minute // between Discord's clock and ours
-)
+const maxBody = 256 << 10 // bytes of a request
 
 // Handler takes interactions in that come by HTTP: POST only, each signed with
 // the application's key over time and body (Receiving and Responding, Security
@@ -55,7 +52,7 @@ func (a *Adapter) signed(h http.Header, body []byte) bool {
 		return false
 	}
 	at, err := strconv.ParseInt(stamps[0], 10, 64)
-	if err != nil || a.o.Wall().Sub(time.Unix(at, 0)).Abs() > window {
+	if err != nil || a.o.Wall().Sub(time.Unix(at, 0)).Abs() > chat.Skew {
 		return false
 	}
 	sign, err := hex.DecodeString(signs[0])

@@ -17,18 +17,14 @@ import (
 	"latchkey/bot"
 )
 
-// window is how far the time of a request may be off
-// (https://docs.slack.dev/authentication/verifying-requests-from-slack).
-const window = 5 * time.Minute
-
 // Why a request is refused. Nobody is told which.
 var (
 	errSignature = errors.New("bad signature")
 	errStale     = errors.New("stale request")
 )
 
-// verify checks the signature of a request over its raw body with any of the
-// secrets. slack-go has the same in SecretsVerifier, by the clock of the machine
+// verify checks the time of a request, and its signature over the raw body with any
+// of the secrets (https://docs.slack.dev/authentication/verifying-requests-from-slack). slack-go has the same in SecretsVerifier, by the clock of the machine
 // and with one secret; here the clock is given and secrets are changed.
 func verify(h http.Header, body []byte, secrets []bot.Secret, now time.Time) error {
 	stamps, signs := h.Values("X-Slack-Request-Timestamp"), h.Values("X-Slack-Signature")
@@ -57,7 +53,7 @@ func verify(h http.Header, body []byte, secrets []bot.Secret, now time.Time) err
 	if !good {
 		return errSignature
 	}
-	if d := now.Sub(time.Unix(at, 0)); d > window || d < -window {
+	if now.Sub(time.Unix(at, 0)).Abs() > chat.Skew {
 		return errStale
 	}
 	return nil

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
-)
 
-// skew is how far the connector's clock may be from ours.
-const skew = 5 * time.Minute
+	"latchkey/adapters/chat"
+)
 
 // Why a caller is not believed. The caller is told nothing of it.
 var (
@@ -67,7 +65,7 @@ func (a *Adapter) verify(ctx context.Context, header string) (*proof, error) {
 		return nil, errIssuer
 	case len(claims.Audience) != 1 || claims.Audience[0] != a.o.AppID:
 		return nil, errAudience
-	case claims.Expiry == nil, now.After(claims.Expiry.Time().Add(skew)), claims.NotBefore != nil && now.Before(claims.NotBefore.Time().Add(-skew)):
+	case claims.Expiry == nil, now.After(claims.Expiry.Time().Add(chat.Skew)), claims.NotBefore != nil && now.Before(claims.NotBefore.Time().Add(-chat.Skew)):
 		return nil, errTime
 	}
 	if more.Service == "" {
