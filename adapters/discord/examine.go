@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -124,10 +123,14 @@ func (a *Adapter) examineGateway(ctx context.Context) bot.Finding {
 		f.State, f.Text, f.Fix = bot.Broken, "Discord names none", "try again later; see https://discordstatus.com"
 		return f
 	}
-	if err := dialOnce(ctx, to); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	l, err := a.connect(ctx, &session{at: g.URL})
+	if err != nil {
 		f.State, f.Text, f.Fix = bot.Broken, "cannot be reached at "+printable(to.Host), "open the way to "+printable(to.Host)+" in your firewall"
 		return f
 	}
+	_ = l.Close()
 	f.Text = fmt.Sprintf("can be reached; %d of %d new sessions left today", g.Limit.Remaining, g.Limit.Total)
 	if g.Limit.Remaining < g.Limit.Total/10 {
 		f.State = bot.Doubtful
@@ -239,20 +242,6 @@ func (a *Adapter) examineCallback(at string) bot.Finding {
 		f.Text = "Discord sends interactions to it"
 	}
 	return f
-}
-
-func dialOnce(ctx context.Context, to *url.URL) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	host := to.Host
-	if to.Port() == "" {
-		host += map[bool]string{true: ":80", false: ":443"}[to.Scheme == "ws"]
-	}
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
-	if err != nil {
-		return err
-	}
-	return c.Close()
 }
 
 // printable is a word of Discord's for an operator: short and without surprises.

@@ -70,7 +70,7 @@ type line struct {
 
 var (
 	errSession = errors.New("the session is over")
-	errAgain   = errors.New("Discord asks to connect again")
+	errAgain   = errors.New("asked to connect again")
 )
 
 // connect opens a connection: where the session is resumed, else where Discord
@@ -91,7 +91,7 @@ func (a *Adapter) connect(ctx context.Context, s *session) (*line, error) {
 		at = g.URL
 	}
 	u, err := url.Parse(at)
-	if err != nil {
+	if err != nil || !resumable(at, u.Hostname()) {
 		return nil, errShape
 	}
 	u.RawQuery = "v=" + strings.TrimPrefix(version, "v") + "&encoding=json"
@@ -310,7 +310,7 @@ func verdict(up bool, err error) (text string, fresh, fatal bool) {
 		return fmt.Sprintf("Discord answers HTTP %d when asked for its gateway", no.Status), false, false
 	case errors.Is(err, errSession):
 		return "the session is over; a new one begins", true, false
-	case up:
+	case up, errors.Is(err, errAgain):
 		return "the connection was lost; it comes back by itself", false, false
 	}
 	return "Discord's gateway cannot be reached; is the way to discord.com and gateway.discord.gg open?", false, false
