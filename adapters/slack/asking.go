@@ -23,6 +23,10 @@ const (
 	askAtOnce = 8   // questions under way
 	askMany   = 12  // unknown people from which on the list is read, too
 	listPage  = 500 // members in one answer; Slack takes up to 1,000
+
+	// askSlow is how long somebody waits behind questions that are not answered
+	// until the list is read for them, too, however few they are.
+	askSlow = time.Second
 )
 
 // asking is who is being looked up.
@@ -37,6 +41,7 @@ type asking struct {
 // A question is about one user. Whoever waits reads its outcome when done is closed.
 type question struct {
 	user   string
+	at     time.Time
 	listed bool // the list did not have them
 	over   bool // answered; asking.mu
 	done   chan struct{}
@@ -55,13 +60,20 @@ func (a *Adapter) lookUp(ctx context.Context, user string) (profile, *bot.SendEr
 	}
 	q := k.wanted[user]
 	if q == nil {
-		q = &question{user: user, done: make(chan struct{})}
+		q = &question{user: user, at: time.Now(), done: make(chan struct{})}
 		if k.wanted == nil {
 			k.wanted = map[string]*question{}
 		}
 		k.wanted[user] = q
 		k.queue = append(k.queue, q)
 		a.askMore()
+		if k.workers == askAtOnce {
+			time.AfterFunc(askSlow, func() {
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				a.askMore()
+			})
+		}
 	}
 	k.mu.Unlock()
 	select {
@@ -89,13 +101,14 @@ func (a *Adapter) askMore() {
 			k.queue = nil
 		}
 	}
-	unlisted := 0
+	unlisted, slow := 0, false
 	for _, q := range k.queue {
 		if !q.listed && !q.over { // those that are answered leave the queue later
 			unlisted++
+			slow = slow || time.Since(q.at) >= askSlow
 		}
 	}
-	if unlisted >= askMany && !k.listing {
+	if (slow || unlisted >= askMany) && !k.listing {
 		if ctx, _, ok := a.run.Begin(); ok {
 			k.listing = true
 			go func() {
@@ -189,6 +202,7 @@ func (a *Adapter) askList(ctx context.Context) {
 		for _, q := range wanted { // the list does not have them, or cannot be had
 			q.listed = true
 		}
+		a.askMore() // for those who have come meanwhile
 	}()
 	for cursor := ""; ; {
 		var page struct {

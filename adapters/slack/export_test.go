@@ -21,3 +21,10 @@ func Modal(e bot.Entry, prompt uint32, lang string, ps bot.Phrases) (slack.Modal
 func Through(a *Adapter, way http.RoundTripper) {
 	a.client.Transport, a.upload.Transport = bearer{way}, way
 }
+
+// Wanted is how many people are being looked up.
+func Wanted(a *Adapter) int {
+	a.asking.mu.Lock()
+	defer a.asking.mu.Unlock()
+	return len(a.asking.wanted)
+}
