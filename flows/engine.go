@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -220,16 +221,16 @@ func (t *turn) fleeting() bool {
 	return false
 }
 
-// language picks the language of a session that has none yet: by the first
-// word, then by the platform's hint.
+// language picks the language of a session that has none yet, by the platform's
+// hint. One that we have opened has such a hint as its language.
 func (t *turn) language() {
 	if t.s.Lang == "" && t.ev.Kind != bot.Notice {
-		t.s.Lang = t.e.langs[0].code
-		if i, ok := t.e.known(t.ev.Locale); ok {
-			t.s.Lang = t.e.langs[i].code
-		}
+		t.s.Lang = cmp.Or(t.ev.Locale, t.e.langs[0].code)
 	}
 	t.li = t.e.lang(t.s.Lang)
+	if t.s.Lang != "" {
+		t.s.Lang = t.e.langs[t.li].code
+	}
 }
 
 func (t *turn) speak(code string) {

@@ -78,6 +78,19 @@ func edited(t *testing.T, old, new string) fs.FS {
 	return fstest.MapFS{"phone.yaml": {Data: []byte(text)}}
 }
 
+// A conversation that we have opened has as its language what the platform or the
+// directory tells, which may be a language of a country, or one that is not
+// offered.
+func TestLanguageOfAnOpenedConversation(t *testing.T) {
+	for hint, want := range map[string]string{"es-MX": "es", "ES": "es", "fr": "en", "": "en"} {
+		c := &talk{t: t, e: shipped(t), s: bot.Session{Lang: hint}, outcomes: map[string]bot.Outcome{"person.known": {Name: "new"}}}
+		c.do(bot.Event{Kind: bot.Start, Begin: &bot.Begin{Flow: "enroll"}})
+		if got := c.out.Message.Lang; got != want || c.s.Lang != want || c.s.Chosen {
+			t.Errorf("%q is spoken to in %q, and then in %q", hint, got, c.s.Lang)
+		}
+	}
+}
+
 func TestChangedScripts(t *testing.T) {
 	before := shipped(t)
 	t.Run("the same step is still there: nobody notices", func(t *testing.T) {

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -151,10 +153,11 @@ func (t *tx) Opened(p *bot.Opening, to bot.Opened) error {
 	}, string(p.ID), string(c.ID), t.ms))
 }
 
-// meet makes the conversation of an opening. Its account may be linked already, to
-// somebody who has never written.
+// meet makes the conversation of an opening, in the person's language. Its account
+// may be linked already, to somebody who has never written.
 func (t *tx) meet(p *bot.Opening, to bot.Opened) (*bot.Conversation, error) {
 	c := bot.Conversation{ID: to.Conversation, Channel: p.Channel, Kind: p.Kind, User: to.User, Address: to.Address}
+	lang := to.Locale
 	if p.Kind == bot.Thread {
 		head, err := t.Row(p.Message)
 		if err != nil {
@@ -170,6 +173,15 @@ func (t *tx) meet(p *bot.Opening, to bot.Opened) (*bot.Conversation, error) {
 		case err == nil && id.Person != p.Person:
 			return nil, fmt.Errorf("store: the account that was opened is linked to somebody else: %w", bot.ErrConflict)
 		}
+		switch who, err := t.Person(p.Person); {
+		case err == nil:
+			lang = cmp.Or(who.Lang, lang)
+		case !errors.Is(err, bot.ErrNotFound):
+			return nil, err
+		}
+	}
+	if lang != "" {
+		c.State, _ = json.Marshal(&bot.Session{Lang: lang}) // of texts and numbers: it cannot fail
 	}
 	v := conversationRow{Conversation: c, updated: t.ms}
 	return &c, wrap("make a conversation", t.write(conversationInsert, conversationTable.args(nil, &v)...))

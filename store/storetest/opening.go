@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -49,7 +50,7 @@ func testOpenings(t *testing.T, s bot.Store) {
 			if err != nil {
 				return err
 			}
-			return tx.Opened(o, bot.Opened{Conversation: bot.ConversationID(conv), User: user, Address: []byte(address)})
+			return tx.Opened(o, bot.Opened{Conversation: bot.ConversationID(conv), User: user, Address: []byte(address), Locale: "es-MX"})
 		})
 	}
 	open("test|ann", "ann", "to ann")
@@ -71,9 +72,9 @@ func testOpenings(t *testing.T, s bot.Store) {
 		}
 		ids, err2 := tx.IdentitiesOf("p1")
 		is(t, "links", len(ids), 0)
-		if err == nil {
-			err = err2
-		}
+		c, err3 := tx.Conversation("test|ann")
+		is(t, "begins in the language that the platform tells", string(c.State), `{"l":"es-MX"}`)
+		is(t, "no error", errors.Join(err2, err3), nil)
 		return err
 	})
 
