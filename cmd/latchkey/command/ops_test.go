@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/bot"
 	"latchkey/bot/vault"
 	"latchkey/cmd/latchkey/programtest"
+	"latchkey/store"
 )
 
 // install makes a configuration with a key file in a folder of its own and
@@ -83,6 +85,27 @@ func TestPeople(t *testing.T) {
 	if code, out, _ = command(t, nil, "people", "show", "ann@example.org", "--config", cfg); code != exitOK || !strings.Contains(out, "e1") || !strings.Contains(out, "none") {
 		t.Errorf("show: %d %s", code, out)
 	}
+	inStore(t, cfg, func(db *store.DB) { // who was written to first, who could not be, and who will be
+		err := db.Update(t.Context(), func(tx bot.Tx) error {
+			for _, ch := range []bot.ChannelID{"discord-acme", "slack-acme", "teams-acme"} {
+				if _, err := tx.Direct(ch, "e1"); err != nil {
+					return err
+				}
+			}
+			ps, err := tx.OpeningsOf("e1")
+			if err != nil || len(ps) != 3 {
+				return fmt.Errorf("openings %+v, %w", ps, err)
+			}
+			ps[2].Why, ps[2].Explained = bot.WhyNoLicence, "assign a licence"
+			_, err = tx.NotOpened(&ps[2], "unreachable:no_licence")
+			return errors.Join(err, tx.Opened(&ps[1], bot.Opened{Conversation: "slack-acme|T1|U1", User: "U1"}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, out, _ = command(t, nil, "people", "show", "ann", "--config", cfg)
+	lacks(t, out, "Not tried on discord-acme: something waits since 20", "Reachable on slack-acme, written to first at 20", "Not reached on teams-acme at 20", ", no_licence: assign a licence")
 	if code, _, errs = command(t, nil, "people", "show", "zoe", "--config", cfg); code != exitError || !strings.Contains(errs, "people list --search") {
 		t.Errorf("show nobody: %d %s", code, errs)
 	}

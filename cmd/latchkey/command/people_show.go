@@ -17,8 +17,9 @@ import (
 func showCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show PERSON", Short: "Show one person and their methods, masked", Args: exactly(1, "an id, a user name or a work address"),
-		Long: `Shows what is known about one person: from the list, what they enrolled here, and
-what Microsoft Entra has of them when that was read.
+		Long: `Shows what is known about one person: from the list, what they enrolled here,
+where they were written to first, or could not be and why, and what Microsoft
+Entra has of them when that was read.
 Numbers and addresses are masked; secrets are never shown.
 
   latchkey people show mgarcia --config latchkey.yaml`,
@@ -124,7 +125,9 @@ func showPerson(w io.Writer, now time.Time, p *bot.Person, ms []bot.Method, ids 
 		case o.Why != "":
 			line("Not reached", fmt.Sprintf("on %s at %s, %s: %s", o.Channel, textfmt.When(o.At), o.Why, o.Explained))
 		case o.Opened != "":
-			line("Reachable", fmt.Sprintf("on %s", o.Channel))
+			line("Reachable", fmt.Sprintf("on %s, written to first at %s", o.Channel, textfmt.When(o.At)))
+		default:
+			line("Not tried", fmt.Sprintf("on %s: something waits since %s; it is opened by the running service", o.Channel, textfmt.When(o.At)))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
