@@ -33,6 +33,15 @@
 // policy does, or, only where it is configured, Microsoft Graph. In channels of a
 // team (channel.go) each message begins a thread; nothing private is said there.
 //
+// # What is in doubt
+//
+// A message whose receipt was lost cannot be looked for: the connector reads no
+// messages, takes no key by which it would know a repeat, and gives the id of a
+// message in the answer alone. Reading chats through Graph would take
+// Chat.Read.All, every chat of the tenant. So such a message is repeated, and the
+// copy that nobody has the id of can be neither changed nor taken back, a QR
+// picture included; with secrets.qr: page there is none in the chat.
+//
 // # Who writes
 //
 // The object id in an activity is the person's in the directory. Who is not there

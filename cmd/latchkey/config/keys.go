@@ -230,7 +230,7 @@ func Keys() []Key {
 		{Path: "entra.timeout", Kind: "duration", Doc: "How long one question may take; Microsoft ends its own after 60 seconds.", Floor: "5s", Cap: "2m",
 			at: func(c *Config) any { return &c.Entra.Timeout }},
 
-		{Path: "secrets.qr", Kind: "text", Doc: "Where an authenticator's QR picture is shown: in the chat, or only on a one-time page.", Choices: []string{"chat", "page"},
+		{Path: "secrets.qr", Kind: "text", Doc: "Where an authenticator's QR picture is shown: in the chat, from which it is taken back, or only on a one-time page. In Teams a copy stays when a process dies in the moment of sending it.", Choices: []string{"chat", "page"},
 			at: func(c *Config) any { return &c.Secrets.QR }},
 
 		{Path: "log.level", Kind: "text", Doc: "What is worth a line.", Choices: []string{"debug", "info", "warn", "error"},
