@@ -388,7 +388,7 @@ const (
 type Alert struct {
 	Kind    AlertKind
 	Person  PersonID // empty: the organisation
-	Detail  string   // of the newest: the audit action that nobody was told of, or what was counted
+	Detail  string   // of the newest: the audit action that nobody was told of, what was counted, or the ticket
 	Count   int
 	FirstAt time.Time
 	At      time.Time // of the newest

@@ -98,7 +98,7 @@ func (d *Desk) alarm(ctx context.Context, a *Act) {
 		if d.o.Alert != nil {
 			raise = func(kind bot.AlertKind, p bot.PersonID, detail string) error { return d.o.Alert(tx, kind, p, detail) }
 		}
-		if err := raise(bot.AlertAsked, a.By, "ticket "+a.Ticket); err != nil {
+		if err := raise(bot.AlertAsked, a.By, a.Ticket); err != nil {
 			return err
 		}
 		_, err := tx.Audit(bot.AuditEntry{Person: a.By, Actor: "agent:" + string(a.By), Action: "agent.asked_secret", Subject: a.Ticket})

@@ -141,7 +141,7 @@ func (r *Room) HandleAlerts(ctx context.Context, _ Alerts) error {
 		}
 		text, fix := AlertText(a)
 		r.Log.Error("alert: "+text, "person", a.Person, "times", a.Count, "since", a.FirstAt, "fix", fix)
-		lines = append(lines, r.Phrases.Phrase(r.AlertsLang, "alert.line."+string(a.Kind), "who", names[a.Person], "detail", a.Detail,
+		lines = append(lines, r.Phrases.Phrase(r.AlertsLang, "alert.line."+string(a.Kind), "who", names[a.Person], "detail", r.detail(a),
 			"n", strconv.Itoa(a.Count), "when", a.At.UTC().Format("2006-01-02 15:04 MST")))
 	}
 	newest := news[len(news)-1]
@@ -177,6 +177,21 @@ func (r *Room) HandleAlerts(ctx context.Context, _ Alerts) error {
 	return nil
 }
 
+// detail puts the detail of an alert into the operators' language. The number of
+// a ticket is the same in each.
+func (r *Room) detail(a bot.Alert) string {
+	switch a.Kind {
+	case bot.AlertUntold:
+		return r.words(Notify{Lang: r.AlertsLang, Change: a.Detail}, "notice.short.")
+	case bot.AlertTripwire:
+		var tries, people, hours int
+		if _, err := fmt.Sscanf(a.Detail, tripped, &tries, &people, &hours); err == nil { // else it was raised by an older version
+			return r.Phrases.Phrase(r.AlertsLang, "alert.tripwire", "n", strconv.Itoa(tries), "people", strconv.Itoa(people), "hours", strconv.Itoa(hours))
+		}
+	}
+	return a.Detail
+}
+
 // AlertText says in plain English what an alert is about, and what to do.
 func AlertText(a bot.Alert) (text, fix string) {
 	switch a.Kind {
@@ -184,7 +199,7 @@ func AlertText(a bot.Alert) (text, fix string) {
 		return "nobody could be told of a change (" + a.Detail + ")",
 			"ask the person whether it was theirs; check the work address in the staff list, and smtp"
 	case bot.AlertAsked:
-		return "an agent of the help desk wrote a line that asks for a code or a password (" + a.Detail + "); it was not sent",
+		return "an agent of the help desk wrote a line that asks for a code or a password (ticket " + a.Detail + "); it was not sent",
 			"talk to the agent; `latchkey desk revoke` takes somebody away from the desk"
 	case bot.AlertTripwire:
 		return "the tripwire is pulled: " + a.Detail,

@@ -197,7 +197,7 @@ func TestUntold(t *testing.T) {
 			r.Work() // the alert's own job
 			got, lines := r.alerts(), r.audits()
 			mailed := slices.ContainsFunc(r.Notifier.Sent(), func(m bot.NoticeMessage) bool {
-				return m.To == "ops@example.org" && strings.Contains(m.Body, "alert.line.untold(who=ann (p1) detail=method.removed n=1")
+				return m.To == "ops@example.org" && strings.Contains(m.Body, "alert.line.untold(who=ann (p1) detail=notice.short.method_removed n=1")
 			})
 			if c.alert != slices.Equal(got, []string{"untold p1 method.removed 1"}) || c.alert != slices.Contains(lines, "notice.untold method.removed") || c.alert != mailed {
 				t.Errorf("alerts %q, record %q, mail to operators %v; want an alert: %v", got, lines, mailed, c.alert)
@@ -481,7 +481,7 @@ func TestTripwire(t *testing.T) {
 				}
 			}
 			last := r.Notifier.Sent()[len(r.Notifier.Sent())-1]
-			if n != 1 || last.To != "ops@example.org" || !strings.Contains(last.Body, "alert.line.tripwire") {
+			if n != 1 || last.To != "ops@example.org" || !strings.Contains(last.Body, "alert.line.tripwire(who= detail=alert.tripwire(n=") {
 				t.Errorf("%d lines, last mail %+v", n, last)
 			}
 			r.Clock.Advance(30 * 24 * time.Hour)

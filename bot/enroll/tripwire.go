@@ -12,6 +12,10 @@ import (
 // not counted: they must not pull the tripwire.
 const wrongProofs = "tripwire"
 
+// tripped is the detail of the alert: how many, of how many people, within how
+// many hours. A mail says it in the operators' language.
+const tripped = "%d wrong proofs of %d people within %d h"
+
 // wrong counts one wrong try of a known person, and pulls the tripwire when
 // there are too many in the whole organisation (policy: TripwireDay,
 // TripwireHour, TripwirePeople).
@@ -31,14 +35,14 @@ func (r *Room) wrong(tx bot.Tx, p bot.PersonID) error {
 	}
 	detail := ""
 	if day >= r.Policy.TripwireDay {
-		detail = fmt.Sprintf("%d wrong proofs of %d people in a day", day, people)
+		detail = fmt.Sprintf(tripped, day, people, 24)
 	} else if day >= r.Policy.TripwireHour && people >= r.Policy.TripwirePeople {
 		hour, people, err := tx.TalliedKeys(wrongProofs, tx.Now().Add(-time.Hour))
 		if err != nil {
 			return fmt.Errorf("enroll: read the tripwire: %w", err)
 		}
 		if hour >= r.Policy.TripwireHour && people >= r.Policy.TripwirePeople {
-			detail = fmt.Sprintf("%d wrong proofs of %d people in an hour", hour, people)
+			detail = fmt.Sprintf(tripped, hour, people, 1)
 		}
 	}
 	if detail == "" {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -41,7 +42,7 @@ func TestTripwireCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = db.Update(t.Context(), func(tx bot.Tx) error {
-		return errors.Join(tx.RaiseAlert(bot.AlertTripwire, "", "60 wrong proofs of 12 people in an hour"), tx.RaiseAlert(bot.AlertUntold, "e-1", "method.removed"),
+		return errors.Join(tx.RaiseAlert(bot.AlertTripwire, "", "60 wrong proofs of 12 people within 1 h"), tx.RaiseAlert(bot.AlertUntold, "e-1", "method.removed"),
 			tx.PutTicket(&bot.Ticket{ID: "K7M-2QP", Conversation: "not_me|e-1", Flow: "freeze", Step: "method.removed", Error: enroll.RequestNotMe}))
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
@@ -66,6 +67,62 @@ func TestTripwireCommand(t *testing.T) {
 	}
 	if out := run(exitOK, "tripwire", "status"); !strings.Contains(out, "set: nothing happened") {
 		t.Error(out)
+	}
+}
+
+// letters keeps what is mailed.
+type letters []bot.NoticeMessage
+
+func (l *letters) SendNotice(_ context.Context, m bot.NoticeMessage) error {
+	*l = append(*l, m)
+	return nil
+}
+
+// TestAlertMailInOneLanguage: a mail to operators is in the organisation's
+// language, what happened included.
+func TestAlertMailInOneLanguage(t *testing.T) {
+	t.Parallel()
+	path := install(t, "")
+	if code, _, errs := command(t, nil, "people", "import", writeFile(t, staffList), "--config", path); code != exitOK {
+		t.Fatal(errs)
+	}
+	cfg, err := config.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Org.Language, cfg.Alerts = "es", []string{"ops@example.org"}
+	mail := &letters{}
+	prog, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integration{Name: "mail", Connect: func(p *program.Program) error {
+		p.Connections.Notifier = mail
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	err = prog.DB.Update(t.Context(), func(tx bot.Tx) error {
+		return errors.Join(
+			prog.Enroll.Alert(tx, bot.AlertUntold, "e1", "method.removed"),
+			prog.Enroll.Alert(tx, bot.AlertTripwire, "", "60 wrong proofs of 12 people within 1 h"),
+			prog.Enroll.Alert(tx, bot.AlertAsked, "e2", "K7M-2QP"))
+	})
+	if err == nil {
+		err = prog.Enroll.HandleAlerts(t.Context(), enroll.Alerts{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(*mail) != 1 || (*mail)[0].Lang != "es" {
+		t.Fatalf("mailed %+v", *mail)
+	}
+	for _, want := range []string{
+		`: no se pudo avisar a ann (e1): "un método de su cuenta fue quitado." (1 hasta ahora). Pregunte`,
+		": saltó la alarma de intentos: 60 pruebas fallidas de 12 personas en 1 h. Los cambios",
+		" un código o una contraseña (solicitud K7M-2QP, 1 hasta ahora). No se envió.",
+	} {
+		if body := (*mail)[0].Body; !strings.Contains(body, want) {
+			t.Errorf("the mail lacks %q:\n%s", want, body)
+		}
 	}
 }
 
