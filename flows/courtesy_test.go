@@ -11,6 +11,30 @@ import (
 // Whoever is only kind gets a short answer, in their language, at every step of
 // every script and where nothing runs; nothing moves, and what the step offers
 // is still there.
+// A thumb is the word yes or no where that is a choice's, in every language.
+func TestThumbs(t *testing.T) {
+	for _, lang := range []string{"en", "es"} {
+		for text, want := range map[string]string{"👍": "asks code.send", "👍🏽👍🏽": "asks code.send", "✔️": "asks code.send", "👎": "at number", "🙂": "at confirm"} {
+			c := &talk{t: t, e: shipped(t), s: bot.Session{Lang: lang}, outcomes: map[string]bot.Outcome{
+				"prove.begin": {Name: "none"}, "phone.accept": {Name: "ok", Facts: bot.Facts("masked", "•••• 23", "method", "m1")}, "code.send": {Name: "sent", Facts: bot.Facts("masked", "•••• 23")},
+			}}
+			c.say("phone")
+			c.say("1")
+			c.say("201 555 0123")
+			c.at("phone.confirm")
+			c.checks = nil
+			c.say(text)
+			got := "at " + c.s.Top().Step
+			if len(c.checks) > 0 {
+				got = "asks " + c.checks[0]
+			}
+			if got != want {
+				t.Errorf("%s: %q %s, want it %s", lang, text, got, want)
+			}
+		}
+	}
+}
+
 func TestCourtesiesMoveNobody(t *testing.T) {
 	set := shipped(t)
 	for li, lang := range []struct {

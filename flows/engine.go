@@ -252,6 +252,19 @@ func (t *turn) overhear(li int) {
 
 // ---- events ----
 
+// nods are signs that people send in place of a word of the base language. Where
+// it is a choice's, that one is meant, in every language.
+var nods = map[string]string{"👍": "yes", "✅": "yes", "✔": "yes", "☑": "yes", "👎": "no", "❌": "no", "✖": "no", "❎": "no"}
+
+// named finds the choice that typed text names in a language, by its place.
+func (s *Step) named(li int, folded string) (int, bool) {
+	if i, ok := s.looks[li].byWord[folded]; ok {
+		return i, true
+	}
+	i, ok := s.looks[0].byWord[nods[folded]]
+	return i, ok
+}
+
 func (t *turn) text() {
 	folded := typed.Fold(t.ev.Text)
 	parked := t.s.Parked
@@ -273,7 +286,7 @@ func (t *turn) text() {
 		return
 	}
 	if st != nil {
-		if i, ok := st.looks[t.li].byWord[folded]; ok && t.offers(st, i) {
+		if i, ok := st.named(t.li, folded); ok && t.offers(st, i) {
 			c := &st.looks[t.li].choices[i]
 			t.heard(c.Label)
 			t.choose(st, c.ID)

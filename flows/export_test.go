@@ -75,7 +75,7 @@ func (e *Set) UntitledQuestions() map[string]string {
 
 // ChoiceOf is the choice of a step that a text picks in a language; empty: none.
 func (s *Step) ChoiceOf(lang int, text string) string {
-	if i, ok := s.looks[lang].byWord[typed.Fold(text)]; ok {
+	if i, ok := s.named(lang, typed.Fold(text)); ok {
 		return s.looks[lang].choices[i].ID
 	}
 	return ""

@@ -372,7 +372,9 @@ func TestTypedText(t *testing.T) {
 		"ada.private@example.net":                "ada.private@example.net",
 		"see https://help.example.org/a?b=1&c=2": "see https://help.example.org/a?b=1&c=2",
 		"1 < 2 && <b>&lt;</b>":                   "1 < 2 && <b>&lt;</b>",
-		"*bold* _it_ `code` :smile:":             "*bold* _it_ `code` :smile:",
+		"*bold* _it_ `code` :smile:":             "*bold* _it_ `code` :smile:", // in a text that tells its emoji it is none
+		"👍":                                      "👍",
+		"1️⃣2️⃣ 1:2:3 👍🏼 thanks 😭 🙏🏿✅": "1️⃣2️⃣ 1:2:3 👍🏼 thanks 😭 🙏🏿✅",
 	} {
 		s.says(u, sent)
 		if ev := s.took(); ev.Text != want {
@@ -383,6 +385,7 @@ func TestTypedText(t *testing.T) {
 		"<tel:+12015550123|(201) 555-0123>": "(201) 555-0123", "<tel:+12015550123>": "+12015550123", "<mailto:a@b.example>": "a@b.example",
 		"<@U012AB3CD> hi": "@U012AB3CD hi", "<@U012AB3CD|ada>": "@ada", "<#C024BE7LR|general>": "#general", "<!here>": "@here", "<!subteam^S1|@desk>": "@desk",
 		"<http://x.example|x.example>": "x.example", "a <b": "a <b", "<>": "", "&amp;lt;": "&lt;",
+		":+1:": "👍", ":+1::skin-tone-3:": "👍", ":thumbsup: :-1::skin-tone-6:": "👍 👎", ":one::two:": "12", ":white_check_mark: ok": "✅ ok", ":parrot:": ":parrot:", "10:100:20": "10:100:20",
 	} {
 		s.does(s.Event(u, map[string]any{"type": "message", "channel": s.Room(u), "channel_type": "im", "user": u, "text": raw + ".", "ts": "1700000000.000100"}))
 		if ev := s.took(); ev.Text != want+"." {

@@ -141,6 +141,7 @@ type (
 		TS          string          `json:"ts"`
 		Text        string          `json:"text"`
 		Tab         string          `json:"tab"`
+		Blocks      json.RawMessage `json:"blocks"`
 		Edited      json.RawMessage `json:"edited"`
 		Files       json.RawMessage `json:"files"`
 		Tokens      struct {
@@ -270,7 +271,7 @@ func decodeEvent(raw []byte) (arrival, error) {
 		if e.ChannelType != "" && e.ChannelType != "im" || e.ChannelType == "" && !dmID.MatchString(e.Channel) {
 			return arrival{}, nil // in a channel, only a mention is for us
 		}
-		v.what, v.ts, v.text = said, e.TS, typed(e.Text)
+		v.what, v.ts, v.text = said, e.TS, emoji(typed(e.Text), e.Blocks)
 		v.files = e.SubType == slack.MsgSubTypeFileShare || present(e.Files)
 	}
 	return v.checked()
@@ -288,7 +289,7 @@ func present(raw json.RawMessage) bool {
 // decodeCommand reads a slash command: its form, or the same as JSON
 // (https://docs.slack.dev/interactivity/implementing-slash-commands).
 func decodeCommand(c slack.SlashCommand) (arrival, error) {
-	v := arrival{what: commanded, id: "cmd-" + c.TriggerID, team: c.TeamID, teams: []string{c.EnterpriseID}, user: c.UserID, channel: c.ChannelID, text: typed(c.Text)}
+	v := arrival{what: commanded, id: "cmd-" + c.TriggerID, team: c.TeamID, teams: []string{c.EnterpriseID}, user: c.UserID, channel: c.ChannelID, text: emoji(typed(c.Text), nil)}
 	if !opaqueID.MatchString(c.TriggerID) || !utf8.ValidString(c.Text) {
 		return arrival{}, fmt.Errorf("%w: a command without its ids", errUndecodable)
 	}
@@ -402,7 +403,7 @@ func decodeSubmission(ic *interaction, v arrival) (arrival, error) {
 		return arrival{}, fmt.Errorf("%w: a form without its ids", errUndecodable)
 	}
 	// One view is opened for one answer, and closes with it.
-	v.what, v.id, v.prompt, v.text, v.channel = entered, "view-"+ic.View.ID+"-"+ic.View.Hash, prompt.Prompt, field.Value, ""
+	v.what, v.id, v.prompt, v.text, v.channel = entered, "view-"+ic.View.ID+"-"+ic.View.Hash, prompt.Prompt, emoji(field.Value, nil), ""
 	return v.checked()
 }
 

@@ -146,11 +146,12 @@ func (w *Workspace) Says(user, text string) (*Happening, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	room := w.room(user)
-	m := &Message{TS: w.ts(), Channel: room, User: user, Text: Encode(text)}
+	named, blocks := RichText(text)
+	m := &Message{TS: w.ts(), Channel: room, User: user, Text: Encode(named)}
 	w.messages[room] = append(w.messages[room], m)
 	return w.event(user, map[string]any{
 		"type": "message", "channel": room, "channel_type": "im", "user": user, "text": m.Text, "ts": m.TS, "event_ts": m.TS, "team": Team, "client_msg_id": rand.Text(),
-		"blocks": []any{map[string]any{"type": "rich_text", "block_id": rand.Text()[:5], "elements": []any{map[string]any{"type": "rich_text_section", "elements": []any{map[string]any{"type": "text", "text": text}}}}}},
+		"blocks": blocks,
 	}), nil
 }
 
