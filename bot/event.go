@@ -114,6 +114,11 @@ type DeskAnswer struct {
 // with an account for which nothing is done: it is switched off or frozen.
 const SignalStopped = "sign_in_stopped"
 
+// SignalSignInLate is the name of the signal to a conversation whose person has
+// gone to the identity provider and has not come back for a while. Whom the
+// provider turns away for good never does.
+const SignalSignInLate = "sign_in_late"
+
 // SignalMoved is the name of the signal to a conversation that its person went
 // on in another one, on the channel that the fact "channel" names. Every script
 // understands it: what runs is over.

@@ -97,6 +97,8 @@ type SignInState struct {
 	Session []byte `json:"w,omitempty"`  // hash of the PassSession, when there was one
 	Shared  bool   `json:"sh,omitempty"` // see WebSession
 	Second  bool   `json:"s2,omitempty"` // the provider was asked for a second factor, see SignInAsk
+	// Conversation waits for it, and is told when it does not come back; empty: none.
+	Conversation ConversationID `json:"-"`
 	// Began is when it was begun, by the store's clock. FinishSignIn says it.
 	Began time.Time `json:"-"`
 }

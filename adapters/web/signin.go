@@ -176,6 +176,9 @@ func (a *Adapter) signIn(w http.ResponseWriter, r *http.Request) {
 	s := &signingIn{next: nextOf(r)}
 	ask := a.asks(r)
 	st.Second = ask.Second
+	if before != nil {
+		st.Conversation = before.Conversation
+	}
 	if before != nil && before.Name != "" && !st.Shared { // the same person once more
 		if _, ask.Hint, err = a.o.House.AccountName(r.Context(), a.o.Channel, before.User); err != nil {
 			a.o.Log.Warn("a sign-in does not name the person who is expected", "err", err)
@@ -229,7 +232,7 @@ func (a *Adapter) privateSignIn(w http.ResponseWriter, r *http.Request, p *openP
 		return
 	}
 	s, ask := &signingIn{page: p.token}, a.asks(r) // a second factor is for our own window
-	if err := a.sendToProvider(w, r, s, bot.SignInState{Page: a.hash(p.token)}, p.lang, bot.SignInAsk{Again: ask.Again, Other: ask.Other, Hint: p.login}); err != nil {
+	if err := a.sendToProvider(w, r, s, bot.SignInState{Page: a.hash(p.token), Conversation: p.Conversation}, p.lang, bot.SignInAsk{Again: ask.Again, Other: ask.Other, Hint: p.login}); err != nil {
 		a.askSignIn(w, http.StatusServiceUnavailable, p, "down")
 	}
 }

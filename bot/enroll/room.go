@@ -115,7 +115,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
 			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
-		{Name: "person.means", Doc: "how do people sign in", Frozen: true, Run: r.personMeans, Outcomes: bot.Outcomes("password", "page", "window", "nobody"), Signals: []string{bot.SignalStopped}},
+		{Name: "person.means", Doc: "how do people sign in", Frozen: true, Run: r.personMeans, Outcomes: bot.Outcomes("password", "page", "window", "nobody"), Signals: []string{bot.SignalStopped, bot.SignalSignInLate}},
 		{Name: "person.link_code", Doc: "is this the code that the page showed after the sign-in", Run: r.personLinkCode,
 			Outcomes: bot.Outcomes("ok name", "held name when", "owner name when", "owner_window name when address", "wrong left", "bad", "expired", "void", "locked wait until", "disabled", "unavailable")},
 		{Name: "person.username", Doc: "is this a user name of ours", Frozen: true, Run: r.personUsername,

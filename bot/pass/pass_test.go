@@ -322,6 +322,46 @@ func TestSignIn(t *testing.T) {
 	wants(t, "too late", err, bot.ErrExpired)
 }
 
+// inbox keeps what conversations are told.
+type inbox []bot.Event
+
+func (in *inbox) Accept(_ context.Context, ev bot.Event) error {
+	*in = append(*in, ev)
+	return nil
+}
+
+// A sign-in that does not come back is told of in the conversation that waits for
+// it; one that came back, that is over, or that nobody waits for, is not.
+func TestSignInThatDoesNotComeBack(t *testing.T) {
+	r, ctx := newRig(t), t.Context()
+	var told inbox
+	r.Connect(&told)
+	ok(t, r.db.Update(ctx, func(tx bot.Tx) error {
+		return tx.SaveConversation(&bot.Conversation{ID: "web:u", Channel: "web"})
+	}))
+	begin := func(conv bot.ConversationID) pass.Late {
+		token, err := r.BeginSignIn(ctx, bot.SignInState{Conversation: conv})
+		ok(t, err)
+		if conv == "web:back" {
+			_, err = r.FinishSignIn(ctx, token)
+			ok(t, err)
+		}
+		return pass.Late{SignIn: pass.Hash(token), Conversation: "web:u"}
+	}
+	late := begin("web:u")
+	for _, j := range []pass.Late{begin("web:back"), late, {SignIn: late.SignIn, Conversation: "web:erased"}, {SignIn: pass.Hash("another")}} {
+		ok(t, r.HandleLate(ctx, j))
+	}
+	if len(told) != 1 || told[0].Conversation != "web:u" || told[0].Channel != "web" || told[0].Kind != bot.Notice || told[0].Signal.Name != bot.SignalSignInLate {
+		t.Errorf("told %+v", told)
+	}
+	r.clock.Advance(r.policy.LinkLife)
+	ok(t, r.HandleLate(ctx, late))
+	if len(told) != 1 {
+		t.Errorf("told of one that is over: %+v", told[1:])
+	}
+}
+
 // Every way in, with a token that opens something else or nothing.
 func TestOtherTokens(t *testing.T) {
 	r, ctx := newRig(t), t.Context()

@@ -32,7 +32,10 @@ type Options struct {
 
 // A Room hands out passes. It keeps no state of its own and is safe for
 // concurrent use.
-type Room struct{ o Options }
+type Room struct {
+	o     Options
+	inbox bot.Inbox
+}
 
 var _ bot.Passes = (*Room)(nil)
 

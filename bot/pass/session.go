@@ -160,8 +160,14 @@ func (r *Room) Ended(ctx context.Context) (mark string, err error) {
 func (r *Room) BeginSignIn(ctx context.Context, s bot.SignInState) (bot.Secret, error) {
 	token := newToken()
 	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
-		_, err := begin(tx, bot.PassSignIn, token, "", r.o.Policy.LinkLife, func(*bot.Pass) any { return &s })
-		return err
+		p, err := begin(tx, bot.PassSignIn, token, "", r.o.Policy.LinkLife, func(*bot.Pass) any { return &s })
+		if err != nil || s.Conversation == "" {
+			return err
+		}
+		if err := tx.Enqueue(Late{p.Hash, s.Conversation}, p.CreatedAt.Add(lateAfter)); err != nil {
+			return fmt.Errorf("pass: watch over a sign-in: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return "", err

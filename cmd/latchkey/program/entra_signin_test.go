@@ -76,6 +76,36 @@ func TestWhatIsSaidOfTheSecondFactor(t *testing.T) {
 	}
 }
 
+// TestSwitchedOffAtTheProvider: whose account is switched off is told so on the
+// tenant's page and is led back by nothing. Within half a minute the chat that
+// waits says how to go on without; another account is let in all the same.
+func TestSwitchedOffAtTheProvider(t *testing.T) {
+	t.Parallel()
+	x := newTenancy(t)
+	off := x.tenant.Find(func(p entratest.Person) bool { return p.Kind == entratest.Staff && !p.Enabled })
+	g := x.begins()
+	g.submit("/chat/open", "Go on without signing in")
+	g.hears("I am Latchkey")
+	g.presses("Start")
+	g.hears("sign in to Riverbend Schools")
+	g.submit("/signin", "")
+	began := time.Now()
+	if x.enters(g, off, "") != nil {
+		t.Fatal("the tenant leads back who is switched off")
+	}
+	time.Sleep(20 * time.Second) // nothing is to be told yet, and who asks all the time is asked to wait
+	g.get("/chat")
+	if strings.Contains(g.body, "I have not heard") {
+		t.Errorf("told after %s already", time.Since(began))
+	}
+	time.Sleep(5 * time.Second)
+	g.hears("I have not heard from the sign-in yet", "switched off", "(555) 010-0199", "Talk to a person")
+	t.Logf("told after %s", time.Since(began))
+	g.submit("/signin", "")
+	x.enters(g, x.ada, "")
+	g.sees("Signed in as Ada")
+}
+
 // TestEveryFaultOfTheSignIn: whatever goes wrong where people sign in, the page
 // says what happened and what to do, and the doctor finds it where it is to be
 // found from here.

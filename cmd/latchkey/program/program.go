@@ -147,6 +147,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	})
 	held := inbound.Options{Store: p.DB, Vault: p.Keys, Turns: p.Turn, Vouch: p.Enroll.VouchIn, Adapters: p.Connections.resumers(), Now: p.DB.Now, Logger: log.With("room", "inbound"), Ready: p.Outbox.Ready(), Shared: cfg.Store.Path == ""}
 	p.Inbound = inbound.New(held)
+	p.passes.Connect(p.Turn)
 	p.Enroll.Connect(p.Turn)
 	p.Verify.Connect(p.Turn)
 	p.Directory.Connect(p.Turn)
@@ -154,6 +155,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 
 	// What is done later.
 	store.Handle(p.jobs, p.Turn.HandleWait)
+	store.Handle(p.jobs, p.passes.HandleLate)
 	store.Handle(p.jobs, p.Verify.HandleSendCode)
 	store.Handle(p.jobs, p.Verify.HandleLate)
 	store.Handle(p.jobs, p.Verify.HandleAgain)
