@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,10 +24,10 @@ func TestLostConnections(t *testing.T) {
 	dsn := postgres(t)
 	db := open(t, dsn)
 	ctx := context.Background()
-	stop, cut := make(chan struct{}), make(chan int)
+	stop, cut, first := make(chan struct{}), make(chan int), make(chan struct{})
 	go func() {
-		n := 0
-		defer func() { cut <- n }()
+		n, once := 0, sync.OnceFunc(func() { close(first) })
+		defer func() { once(); cut <- n }()
 		c, err := pgx.Connect(ctx, dsn)
 		if err != nil {
 			t.Error(err)
@@ -44,7 +45,9 @@ func TestLostConnections(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			n += int(tag.RowsAffected())
+			if n += int(tag.RowsAffected()); n > 0 {
+				once()
+			}
 		}
 	}()
 	const people, turns = 8, 60
@@ -52,6 +55,9 @@ func TestLostConnections(t *testing.T) {
 	for p := range people {
 		go func() {
 			for i := range turns {
+				if i == turns/2 {
+					<-first // however quick the turns are
+				}
 				for try := 0; ; try++ {
 					err := db.Turn(ctx, &bot.Event{ID: fmt.Sprint(p, "-", i), Channel: "t", Conversation: bot.ConversationID(fmt.Sprint("c", p)), From: "u"},
 						func(tx bot.Tx, c *bot.Conversation) error {
