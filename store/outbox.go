@@ -109,11 +109,14 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	if !placed {
 		o.Owner = bot.Nobody
 	}
-	mine := t.mine != nil && t.mine.ID == o.Conversation
+	mine, until := t.mine != nil && t.mine.ID == o.Conversation, int64(0)
 	if mine {
 		o.Channel = t.mine.Channel
-	} else if err := t.address(o); err != nil {
-		return err
+	} else {
+		var err error
+		if until, err = t.address(o); err != nil {
+			return err
+		}
 	}
 	if !o.Due.IsZero() && o.Expires.IsZero() {
 		o.Expires = o.Due.Add(laterLife)
@@ -135,6 +138,9 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	}
 	if o.Owner == bot.Nobody && o.Due.IsZero() {
 		o.Due = t.now
+	}
+	if o.Owner == bot.Nobody && o.Lane.Dialogue() && until > millis(o.Due) { // what is before it waits until then
+		o.Due = fromMillis(until)
 	}
 	if o.Owner == bot.Nobody || o.Keep {
 		t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: o.Owner == bot.Nobody, Due: o.Due})
@@ -159,23 +165,24 @@ func (t *tx) number(o *bot.OutboxRow) error {
 }
 
 // address finds the channel of a conversation that is not the turn's own, and
-// follows an opening to where it was opened.
-func (t *tx) address(o *bot.OutboxRow) error {
+// follows an opening to where it was opened. What waits there before it is not
+// due before until.
+func (t *tx) address(o *bot.OutboxRow) (until int64, err error) {
 	o.Channel = ""
-	err := t.c.read(conversationChannel, func(r row) {
-		o.Channel = bot.ChannelID(r.text(0))
+	err = t.c.read(conversationChannel, func(r row) {
+		o.Channel, until = bot.ChannelID(r.text(0)), r.int(2)
 		if to := r.text(1); to != "" {
 			o.Conversation = bot.ConversationID(to)
 		}
 	}, string(o.Conversation))
 	if err != nil {
-		return wrap("read the channel of a conversation", err)
+		return 0, wrap("read the channel of a conversation", err)
 	}
 	if o.Channel == "" {
-		return notFound("conversation", string(o.Conversation))
+		return 0, notFound("conversation", string(o.Conversation))
 	}
 	o.Keep = o.Keep || t.db.keeps[o.Channel]
-	return nil
+	return until, nil
 }
 
 // Pending implements bot.OutboxTx.

@@ -149,6 +149,8 @@ const (
 	// account is not another person's now.
 	openingStands = `EXISTS (SELECT 1 FROM conversation k WHERE k.id = p.opened AND NOT (p.kind = 0
 		AND EXISTS (SELECT 1 FROM identity i WHERE i.channel = k.channel AND i.user_id = k.user_id AND i.person <> p.what)))`
+	// openedAs is what conversation c became, when it is an opening.
+	openedAs     = `(SELECT p.opened FROM opening p WHERE p.id = c.id AND ` + openingStands + `)`
 	passColumns  = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
 	auditColumns = `seq, at, ref, actor, action, subject, channel, evidence, prev, hash, key, was`
 )
@@ -215,10 +217,12 @@ var statements = [stmtCount]string{
 	conversationOpen: `SELECT ` + conversationColumns + `,
 		coalesce((SELECT max(w.due) * 2 + 1 + (min(w.seq) = 0) FROM outbox w WHERE w.conversation = c.id AND w.live = 1 AND w.owner = 0 AND w.lane < 2), 0)
 		FROM conversation c WHERE c.id = $1`,
-	conversationChannel: `SELECT c.channel, coalesce((SELECT p.opened FROM opening p WHERE p.id = c.id AND ` + openingStands + `), '') FROM conversation c WHERE c.id = $1`,
-	conversationGrow:    `UPDATE conversation SET out_seq = out_seq + 1, version = version + 1 WHERE id IN ` + among,
-	conversationSave:    `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
-	conversationUser:    `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
+	// The last column: what waits there of the dialogue is not due before.
+	conversationChannel: `SELECT c.channel, coalesce(` + openedAs + `, ''), coalesce((SELECT max(w.due) FROM outbox w
+		WHERE w.conversation = coalesce(` + openedAs + `, c.id) AND w.live = 1 AND w.owner = 0 AND w.lane < 2), 0) FROM conversation c WHERE c.id = $1`,
+	conversationGrow: `UPDATE conversation SET out_seq = out_seq + 1, version = version + 1 WHERE id IN ` + among,
+	conversationSave: `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
+	conversationUser: `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
 	conversationsOf: `SELECT ` + conversationTable.names("c.") + `, i.person, i.level, 0
 		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,

@@ -74,6 +74,11 @@ func (b *Outbox) look(ctx context.Context) error {
 			delete(b.released, conv)
 		}
 	}
+	for conv, at := range b.early {
+		if now.Sub(at) > lostAfter {
+			delete(b.early, conv)
+		}
+	}
 	b.mu.Unlock()
 	if worker.ID == bot.Nobody || len(ids) == 0 {
 		return nil
@@ -134,7 +139,9 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	}
 	var rows []bot.Claimed
 	var expected []bot.ConversationID
+	var began time.Time
 	err = b.store.Update(ctx, func(tx bot.Tx) (err error) {
+		began = time.Now()
 		rows, err = tx.Claim(w, id, lane, free)
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -152,7 +159,7 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	if err == nil {
 		ch.more[lane] = ch.more[lane] || len(rows) >= free
 		for i := range rows {
-			b.take(&rows[i])
+			b.take(&rows[i], began)
 		}
 	}
 	for _, conv := range expected {
@@ -191,10 +198,13 @@ func (b *Outbox) afford(ctx context.Context, ch *channel, n int) (int, error) {
 	return got, nil
 }
 
-// take puts a claimed row into its queue. b.mu is held.
-func (b *Outbox) take(c *bot.Claimed) {
+// take puts a row that was claimed since a time into its queue. b.mu is held.
+func (b *Outbox) take(c *bot.Claimed, since time.Time) {
 	if c.Owner != b.worker.ID || b.closed {
 		return // the next worker has it
+	}
+	if b.early[c.Conversation].Before(since) {
+		delete(b.early, c.Conversation) // the claim has seen it: c.More
 	}
 	q := b.queue(&c.To)
 	q.more = q.more || c.More

@@ -73,10 +73,10 @@ func (b *Outbox) flush() {
 				if err := storeMarks(tx, q.writing); err != nil {
 					return err
 				}
-				if q.kind == bot.SharedRoom {
-					if err := wakeThreads(tx, q.writing); err != nil {
-						return err
-					}
+			}
+			for _, q := range batch { // after all marks: a thread may be among them
+				if err := wakeThreads(tx, q); err != nil {
+					return fmt.Errorf("wake threads: %w", err)
 				}
 			}
 			for _, conv := range told {
@@ -177,11 +177,29 @@ func storeMarks(tx bot.Tx, rows []bot.OutboxRow) error {
 	return nil
 }
 
-// wakeThreads has what waits for messages of a room looked at.
-func wakeThreads(tx bot.Tx, rows []bot.OutboxRow) error {
-	for i := range rows {
-		if rows[i].State != bot.OutboxPending {
-			if err := tx.ThreadsDue(rows[i].ID); err != nil {
+// wakeThreads has what waits for messages of a room looked at, and what begins to
+// wait for one that is settled meanwhile.
+func wakeThreads(tx bot.Tx, q *queue) error {
+	for i := range q.writing {
+		row, message := &q.writing[i], int64(0)
+		switch {
+		case q.kind == bot.SharedRoom && row.State != bot.OutboxPending:
+			message = row.ID
+		case row.State == bot.OutboxPending && row.Error == classBehind:
+			p, err := tx.Opening(q.conv)
+			if err != nil {
+				return err
+			}
+			head, _, err := under(tx, p)
+			if err != nil {
+				return err
+			}
+			if head.State != bot.OutboxPending {
+				message = p.Message
+			}
+		}
+		if message != 0 {
+			if err := tx.ThreadsDue(message); err != nil {
 				return err
 			}
 		}

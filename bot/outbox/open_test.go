@@ -562,6 +562,65 @@ func TestThreadWaitsForItsMessage(t *testing.T) {
 	})
 }
 
+// A line that is said behind another one, which this process owns and does not
+// have in memory yet, is sent after it. Nobody looks at the table by chance.
+func TestSaidBeforeTheQueueIsThere(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		p := w.start(outbox.Options{Look: time.Hour})
+		if err := p.serve("0", ch, "z", func(bot.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, p)
+		var c *bot.Conversation
+		row := bot.OutboxRow{Conversation: "b", Message: bot.Message{Text: "answer"}}
+		err := p.Turn(t.Context(), &bot.Event{ID: "1", Channel: ch, Conversation: "b", From: "b"}, func(tx bot.Tx, got *bot.Conversation) error {
+			c = got
+			return errors.Join(tx.Say(&row), tx.SaveConversation(c))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Update(t.Context(), func(tx bot.Tx) error {
+			_, err := say1(tx, "b", nil, "and this")
+			_, err = say1(tx, "z", err, "elsewhere")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		// The look that finds this one has passed the other by.
+		w.until("the line elsewhere", func() bool { return len(w.texts("z")) == 2 })
+		p.box.Committed(c, []bot.OutboxRow{row}, false)
+		w.until("both", func() bool { return reflect.DeepEqual(w.texts("b"), []string{"answer", "and this"}) })
+	})
+}
+
+// A turn in a room leaves the marks of what was sent there to the outbox, which
+// wakes the threads under it.
+func TestTurnStoresNoMarkOfARoom(t *testing.T) {
+	w := newWorld(t, filepath.Join(t.TempDir(), "a.db"))
+	a := w.office("a")
+	p := w.start(outbox.Options{MarkDelay: time.Hour})
+	if err := p.Update(t.Context(), func(tx bot.Tx) error {
+		room, err := tx.Room("a", "team")
+		_, err = say1(tx, room, err, "head")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.serve("1", "a", "a|ann", func(bot.Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	a.until(t, "a|#team", "head")
+	a.until(t, "a|ann", "answer 1")
+	w.until("the mark of the answer", func() bool { return len(p.box.Unmarked(nil, "a|ann")) == 1 })
+	if n := p.box.Busy(); n != 2 {
+		t.Errorf("%d conversations have something to mark, want 2", n)
+	}
+	if rows := p.box.Unmarked(nil, "a|#team"); len(rows) > 0 {
+		t.Errorf("a turn stores %+v", rows)
+	}
+}
+
 // A process that dies while it opens a conversation loses nothing, and two that
 // open the same end with one.
 func TestOpenerDies(t *testing.T) {

@@ -81,10 +81,14 @@ type Outbox struct {
 	// in memory yet. A turn that sees it owned may hand over what it said before
 	// that: it is kept here, and comes after the row.
 	claiming map[bot.ConversationID][]committed
-	untold   map[bot.ConversationID]struct{} // where something was left out and nobody was told
-	next     time.Time                       // when something that waits will be due, by Options.Clock; zero: nothing is known to be
-	marker   marker
-	idle     []chan struct{} // closed when nothing is left to do
+	// early is when it was heard that something waits in a conversation without a
+	// queue: what this process owns there may not be in memory yet, and is claimed
+	// before it.
+	early  map[bot.ConversationID]time.Time
+	untold map[bot.ConversationID]struct{} // where something was left out and nobody was told
+	next   time.Time                       // when something that waits will be due, by Options.Clock; zero: nothing is known to be
+	marker marker
+	idle   []chan struct{} // closed when nothing is left to do
 }
 
 type release struct{ at, due time.Time }
@@ -123,6 +127,7 @@ func New(o Options) *Outbox {
 		queues:   make(map[bot.ConversationID]*queue),
 		released: make(map[bot.ConversationID]release),
 		claiming: make(map[bot.ConversationID][]committed),
+		early:    make(map[bot.ConversationID]time.Time),
 		untold:   make(map[bot.ConversationID]struct{}),
 		wake:     make(chan struct{}, 1),
 		rearm:    make(chan struct{}, 1),
@@ -269,11 +274,12 @@ func (b *Outbox) Retract(ctx context.Context, conv bot.ConversationID) error {
 	return nil
 }
 
-// Unmarked implements turn.Marker.
+// Unmarked implements turn.Marker. What was sent into a room is not a turn's to
+// store: a thread may wait for it (see wakeThreads).
 func (b *Outbox) Unmarked(dst []bot.OutboxRow, conv bot.ConversationID) []bot.OutboxRow {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if q := b.queues[conv]; q != nil {
+	if q := b.queues[conv]; q != nil && q.kind != bot.SharedRoom {
 		dst = append(dst, q.marks...)
 	}
 	return dst

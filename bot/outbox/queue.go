@@ -141,7 +141,9 @@ func (q *queue) giveBack(due time.Time, tried bool) {
 func (b *Outbox) queue(c *bot.Conversation) *queue {
 	q := b.queues[c.ID]
 	if q == nil {
-		q = &queue{conv: c.ID, kind: c.Kind, ch: b.channels[c.Channel]}
+		_, early := b.early[c.ID]
+		delete(b.early, c.ID)
+		q = &queue{conv: c.ID, kind: c.Kind, ch: b.channels[c.Channel], more: early}
 		b.queues[c.ID] = q
 	}
 	q.user, q.address = c.User, c.Address

@@ -19,8 +19,8 @@ var doubtWaits = [...]time.Duration{5 * time.Second, time.Minute}
 const asideAfter = time.Minute
 
 // behindWait is how often a thread looks whether the message that it is under was
-// sent, beside being told so.
-const behindWait = 5 * time.Second
+// sent, beside being told so: another process may settle both at once.
+var behindWait = 5 * time.Second
 
 // nth is the n-th wait, from 1; beyond the last, the last.
 func nth(waits []time.Duration, n int) time.Duration {

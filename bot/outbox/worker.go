@@ -111,6 +111,7 @@ func (b *Outbox) forget() {
 	defer b.mu.Unlock()
 	clear(b.queues)
 	clear(b.released)
+	clear(b.early)
 	for _, ch := range b.channels {
 		ch.ready = [bot.Lanes][]*queue{}
 	}
@@ -132,6 +133,7 @@ func (b *Outbox) heard(news []bot.News) {
 			q.more = true // it is looked at when the queue is done
 			b.schedule(q)
 		default:
+			b.early[n.Conversation] = time.Now()
 			look = true
 		}
 	}

@@ -122,6 +122,7 @@ func testOwned(t *testing.T, s bot.Store) {
 	fourth := reply(t, s, "4", "a", "waits as long")
 	is(t, "owner behind what waits for later", fourth.Owner, bot.Nobody)
 	is(t, "due behind it", fourth.Due, later)
+	said1(t, s, "a", "waits as long, too", func(r *bot.OutboxRow) { r.Lane = bot.LaneReply })
 	_, got = claim(t, s, w, bot.LaneReply, 10)
 	is(t, "claimed before it is due", got, "")
 	view(t, s, func(tx bot.Tx) error {
@@ -130,7 +131,7 @@ func testOwned(t *testing.T, s bot.Store) {
 		for _, r := range rows {
 			got += fmt.Sprint(r.Seq, r.Owner, r.Doubt, r.Due.Equal(later), " ")
 		}
-		is(t, "waiting", got, "2 0 2 true 3 0 2 true 0 0 0 true ")
+		is(t, "waiting", got, "2 0 2 true 3 0 2 true 0 0 0 true 0 0 0 true ")
 		due, err2 := tx.DueLanes([]bot.ChannelID{"other", "test"})
 		if len(due) != 1 || due[0] != (bot.DueLane{Channel: "test", Lane: bot.LaneReply, At: later}) {
 			t.Errorf("due %+v", due)
