@@ -104,7 +104,7 @@ type OutboxOp uint8
 // What can be done.
 const (
 	OpSay      OutboxOp = iota
-	OpEdit              // the message Target becomes this one
+	OpEdit              // the message Target becomes this one; where it cannot, this one is said
 	OpTakeBack          // the message Target is taken back
 )
 
@@ -126,7 +126,7 @@ type OutboxRow struct {
 	Expires   time.Time // not to be sent any more from then on; zero: see outbox.Options.GiveUp
 	Owner     WorkerID  // who sends it
 	Op        OutboxOp
-	Target    int64 // Seq of the message that Op is about
+	Target    int64 // ID of the row that Op is about
 	Doubt     int   // how often it may have been sent although nobody saw that it was
 	Campaign  string
 	Listed    bool   // it was given up, and operators see it
@@ -145,7 +145,7 @@ const (
 	OutboxPending OutboxState = iota
 	OutboxSent
 	OutboxDead      // not sent, and given up
-	OutboxRetracted // sent, and taken back again
+	OutboxRetracted // taken back again, or before it was sent
 	OutboxUnknown   // given up, and nobody knows whether it was sent
 )
 
@@ -186,7 +186,16 @@ type OutboxTx interface {
 	// What is said to an Opening that was opened goes to its conversation, and
 	// Conversation says so. The error wraps ErrNotFound when there is no such
 	// conversation.
+	//
+	// An edit or a take-back goes where its Target is, in its Lane. When nothing
+	// of that was sent yet, the Target itself is changed, or never sent: then
+	// nothing is stored, and State is OutboxSent. ErrNotFound when it was pruned.
 	Say(row *OutboxRow) error
+	// Number gives the row that Say was called with last its ID.
+	Number(row *OutboxRow) error
+	// Amend stores State and Receipt of a row that was sent, after it was changed
+	// or taken back at the platform. The text of what was taken back goes.
+	Amend(row *OutboxRow) error
 	// Row reads a row by its ID. ErrNotFound when it was pruned.
 	Row(id int64) (*OutboxRow, error)
 	// Claim makes w the owner of rows of a channel that wait and are due: of at

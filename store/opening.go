@@ -57,7 +57,7 @@ func (t *tx) Room(ch bot.ChannelID, id string) (bot.ConversationID, error) {
 
 // Thread implements bot.OpeningTx.
 func (t *tx) Thread(o *bot.OutboxRow, title string) (bot.ConversationID, error) {
-	if err := t.number(o); err != nil {
+	if err := t.Number(o); err != nil {
 		return "", err
 	}
 	return t.opening(bot.Opening{Channel: o.Channel, Kind: bot.Thread, Title: title}, strconv.FormatInt(o.ID, 10))

@@ -109,6 +109,11 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	if !placed {
 		o.Owner = bot.Nobody
 	}
+	if o.Op != bot.OpSay {
+		if done, err := t.revise(o); done || err != nil {
+			return err
+		}
+	}
 	mine, until := t.mine != nil && t.mine.ID == o.Conversation, int64(0)
 	if mine {
 		o.Channel = t.mine.Channel
@@ -153,8 +158,37 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	return wrap("insert outbox row", t.c.say(&t.said))
 }
 
-// number sets the ID of a row that Say was called with last.
-func (t *tx) number(o *bot.OutboxRow) error {
+// revise changes or takes back a message that nobody has seen yet. When somebody
+// may have, it addresses o to where that message is.
+func (t *tx) revise(o *bot.OutboxRow) (done bool, err error) {
+	target, err := t.Row(o.Target)
+	if err != nil {
+		return false, err
+	}
+	o.Conversation, o.Lane = target.Conversation, target.Lane
+	var n int64
+	if o.Op == bot.OpEdit {
+		row, bad := toRow(o)
+		if bad != nil {
+			return false, bad
+		}
+		n, err = t.change(outboxRevise, o.Target, row.message)
+	} else if n, err = t.change(outboxRecall, o.Target); err == nil && n > 0 {
+		err = t.ThreadsDue(o.Target)
+	}
+	if n > 0 {
+		o.State, o.Owner = bot.OutboxSent, bot.NoWorker
+	}
+	return n > 0, wrap("change a message that waits", err)
+}
+
+// Amend implements bot.OutboxTx.
+func (t *tx) Amend(o *bot.OutboxRow) error {
+	return wrap("note that a message was changed", t.write(outboxAmend, o.ID, int64(o.State), o.Receipt))
+}
+
+// Number implements bot.OutboxTx.
+func (t *tx) Number(o *bot.OutboxRow) error {
 	switch {
 	case o.ID != 0:
 		return nil
@@ -181,7 +215,7 @@ func (t *tx) address(o *bot.OutboxRow) (until int64, err error) {
 	if o.Channel == "" {
 		return 0, notFound("conversation", string(o.Conversation))
 	}
-	o.Keep = o.Keep || t.db.keeps[o.Channel]
+	o.Keep = (o.Keep || t.db.keeps[o.Channel]) && o.Op != bot.OpTakeBack
 	return until, nil
 }
 

@@ -29,6 +29,9 @@ const (
 	outboxPendingOf
 	outboxMark
 	outboxMarkWaiting
+	outboxRevise
+	outboxRecall
+	outboxAmend
 	outboxHold
 	outboxClaimable
 	outboxClaim
@@ -167,6 +170,8 @@ const (
 	// has those that wait, outbox_owned those that somebody sends.
 	outboxWaits = `live = 1 AND owner = 0`
 	outboxOwned = `live = 1 AND owner <> 0 AND state = 0`
+	// Nobody can have seen anything of it, on the platform or in the transcript.
+	outboxUnseen = `id = $1 AND ` + outboxWaits + ` AND state = 0 AND doubt = 0 AND receipt = '' AND (kept = 0 OR seq = 0)`
 	// What of a conversation goes out in which order. What has a place keeps it.
 	outboxOrder = `CASE WHEN seq > 0 THEN 0 ELSE 1 END, seq, id`
 	// noneOwned: nobody sends anything of the conversation of row %s. The OFFSET
@@ -245,6 +250,10 @@ var statements = [stmtCount]string{
 		WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0 AND ` + markFence("$11", place("state")),
 	outboxMarkWaiting: `UPDATE outbox SET ` + markText("-1", place) + `
 		WHERE conversation = $1 AND ` + outboxWaits + ` AND (id = $11 OR CAST($11 AS BIGINT) = 0 AND seq = $2)`,
+	outboxRevise: `UPDATE outbox SET message = $2 WHERE ` + outboxUnseen,
+	outboxRecall: `UPDATE outbox SET message = NULL, state = 3, live = 0, owner = -1 WHERE ` + outboxUnseen,
+	outboxAmend: `UPDATE outbox SET state = $2, receipt = $3, message = CASE WHEN CAST($2 AS BIGINT) = 3 THEN NULL ELSE message END,
+		live = CASE WHEN CAST($2 AS BIGINT) = 3 THEN 0 ELSE live END WHERE id = $1 AND state = 1`,
 	outboxHold: `UPDATE outbox SET due = $2 WHERE conversation = $1 AND ` + outboxWaits + ` AND lane < 2 AND due < $2`,
 	// Candidates, with the lock of their conversations.
 	outboxClaimable: `SELECT c.id, c.user_id, c.address, c.out_seq, c.kind,
@@ -261,7 +270,7 @@ var statements = [stmtCount]string{
 			AND (w.lane < 2 OR w.due <= $3 OR w.attempts > 0)
 			ORDER BY CASE WHEN w.lane > 1 THEN w.lane ELSE 0 END, ` + outboxOrder + ` LIMIT 1)
 			FROM /*sqlite json_each($1) v*/ /*postgres json_array_elements_text(CAST($1 AS json)) v(value)*/)
-		AND due <= $3 AND ` + fmt.Sprintf(noneOwned, "outbox") + ` RETURNING ` + outboxColumns,
+		AND due <= $3 AND ` + outboxWaits + ` AND ` + fmt.Sprintf(noneOwned, "outbox") + ` RETURNING ` + outboxColumns,
 	outboxDueLanes: `SELECT d.account, d.lane, d.due FROM (SELECT a.value AS account, l.lane AS lane,
 		(SELECT o.due FROM outbox o WHERE o.live = 1 AND o.owner = 0 AND o.account = a.value AND o.lane = l.lane ORDER BY o.due, o.id LIMIT 1) AS due
 		FROM /*sqlite json_each($1) a*/ /*postgres json_array_elements_text(CAST($1 AS json)) a(value)*/

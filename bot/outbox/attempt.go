@@ -184,7 +184,9 @@ func (b *Outbox) fill(ch *channel, d *bot.Delivery, it *item) (_ result, ok bool
 // deliver sends one part. One that may have been sent before is looked for
 // first, where the platform can tell.
 func (b *Outbox) deliver(ch *channel, d bot.Delivery, it *item) (bot.Receipt, result) {
-	if finder, ok := ch.adapter.(bot.Finder); ok && it.row.Doubt > 0 {
+	part := len(it.receipts)
+	edits := part < len(it.stands)
+	if finder, ok := ch.adapter.(bot.Finder); ok && it.row.Doubt > 0 && !edits {
 		receipt, err := b.find(finder, d)
 		switch {
 		case err == nil:
@@ -206,7 +208,14 @@ func (b *Outbox) deliver(ch *channel, d bot.Delivery, it *item) (bot.Receipt, re
 	if !alive {
 		return bot.Receipt{}, result{status: stopped}
 	}
-	receipt, err := b.send(ch, d)
+	var receipt bot.Receipt
+	var err error
+	if edits {
+		receipt.ID = it.stands[part]
+		err = b.edit(ch, d, receipt.ID)
+	} else {
+		receipt, err = b.send(ch, d)
+	}
 	if err != nil {
 		return receipt, b.classify(err)
 	}
@@ -407,7 +416,8 @@ func (b *Outbox) classOf(q *queue, it *item, v result) (class string, wait time.
 		return classThrottled, wait
 	case v.Kind == bot.SendUncertain:
 		row.Doubt++
-		if _, ok := q.ch.adapter.(bot.Finder); ok && !it.blind {
+		_, finds := q.ch.adapter.(bot.Finder)
+		if finds && !it.blind || len(it.stands) > len(it.receipts) || row.Op == bot.OpTakeBack { // done again it changes nothing
 			return classUncertain, nth(retryWaits[:], row.Doubt)
 		}
 		if row.Doubt > len(doubtWaits) {
@@ -453,7 +463,7 @@ func (b *Outbox) bury(q *queue, row *bot.OutboxRow, class string, v result) {
 		row.State = bot.OutboxUnknown
 	}
 	// Who is not there cannot be told, and who may have seen it need not be.
-	if row.Untold = row.State == bot.OutboxDead && row.Lane.Dialogue() && v.Kind != bot.SendGone; row.Untold {
+	if row.Untold = row.State == bot.OutboxDead && row.Op != bot.OpTakeBack && row.Lane.Dialogue() && v.Kind != bot.SendGone; row.Untold {
 		b.untold[q.conv] = struct{}{}
 	}
 	q.mark(row)

@@ -10,6 +10,11 @@ import (
 func Explain(row *bot.OutboxRow) (why, remedy string) {
 	const retry = "`latchkey outbox retry` says it again at the end of the conversation"
 	class, code, _ := strings.Cut(row.Error, ":")
+	if row.Op != bot.OpSay {
+		if why, remedy, ok := explainChange(row, class, code); ok {
+			return why, remedy
+		}
+	}
 	if row.State == bot.OutboxUnknown {
 		return "the platform did not say whether it was sent", "look into the conversation; if it is not there, " + retry
 	}
@@ -29,6 +34,23 @@ func Explain(row *bot.OutboxRow) (why, remedy string) {
 		return "the stored message cannot be read", "`latchkey outbox drop` takes it off the list"
 	}
 	return "it was given up", retry
+}
+
+// explainChange says it of an edit or a take-back, where that differs.
+func explainChange(row *bot.OutboxRow, class, code string) (why, remedy string, ok bool) {
+	what, done := "change", "changed"
+	if row.Op == bot.OpTakeBack {
+		what, done = "take-back", "taken back"
+	}
+	switch {
+	case code == codeTarget:
+		return "the message that was to be " + done + " was not seen to be sent, or is not there any more", "look into the conversation, and mend it by hand; then `latchkey outbox drop` takes this off the list", true
+	case row.State == bot.OutboxUnknown:
+		return "the platform did not say whether the message was " + done, "look into the conversation; if it was not, `latchkey outbox retry` tries the " + what + " again", true
+	case class == classPermanent:
+		return "the platform refused the " + what + " of a message for good", "mend it by hand if you can; `latchkey outbox drop` takes this off the list", true
+	}
+	return "", "", false
 }
 
 // closedFor says why nobody can be written to there; code is one of

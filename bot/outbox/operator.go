@@ -80,7 +80,10 @@ func (b *Outbox) sayAnew(tx bot.Tx, conv bot.ConversationID, lost []bot.OutboxRo
 			m := &again.Message
 			m.Choices, m.Form, m.Entry, m.Prompt, m.Heard = nil, nil, nil, 0, ""
 		}
-		if err := tx.Say(&again); err != nil {
+		switch err := tx.Say(&again); {
+		case isNotFound(err) && r.Op != bot.OpSay:
+			continue // what it was about was pruned: it stays on the list
+		case err != nil:
 			return err
 		}
 		if err := tx.Unlist(r); err != nil {

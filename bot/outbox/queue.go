@@ -45,6 +45,7 @@ type item struct {
 
 	parts    []bot.Message // the row, cut to the platform's limits; nil: not yet
 	receipts []string      // of the parts that were sent
+	stands   []string      // of the parts of the message that it changes
 	plain    bool          // without what the platform has refused
 	tells    bool          // says that something was left out
 	blind    bool          // the platform cannot tell whether it was sent
@@ -329,6 +330,8 @@ func (b *Outbox) sendHead(ch *channel, q *queue) {
 		v = b.takeBack(ch, to, it.retract)
 	case q.conv.IsOpening():
 		v = b.open(ch, q.conv, &it.row)
+	case it.row.Op != bot.OpSay:
+		v = b.change(ch, to, &it)
 	default:
 		v = b.attempt(ch, to, &it)
 	}

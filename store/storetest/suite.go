@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"fence", testFence},
 		{"free", testFree},
 		{"lanes", testLanes},
+		{"changes", testChanges},
 		{"given up", testGivenUp},
 		{"openings", testOpenings},
 		{"heads", testHeads},
