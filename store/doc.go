@@ -45,6 +45,15 @@
 // is owned. A turn learns in the round trip that locks its conversation whether
 // something waits there. Free gives back what workers had that live no more.
 //
+// What is said to a person who never wrote, to a room or to a thread waits in an
+// opening: a row of the table opening, with a conversation of its own that no
+// platform knows (opening.go). Tx.Direct, Tx.Room and Tx.Thread find or make it;
+// Tx.Opened moves what waits there into the platform's conversation, and what is
+// said to the opening later follows it. Nobody is linked by being written to.
+//
+// An edit or a take-back of a row that waits and that nobody can have seen
+// changes that row itself. Tx.Amend notes what became of one that was sent.
+//
 // After a commit other processes are notified (mail.go): on a connection of its
 // own, since a notification inside the transaction would hold a lock on the
 // whole database through the sync, and only while others live.

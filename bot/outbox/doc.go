@@ -3,8 +3,9 @@
 // else said it, or when a process died.
 //
 // It is in charge of when a message is sent, how often it is tried, what a
-// failure means, how a message is cut to a platform's limits, and of taking
-// fleeting messages back. It is the only caller of Adapter.Send. It must not
+// failure means, how a message is cut to a platform's limits, of opening
+// conversations, of changing messages and of taking them back. It is the only
+// caller of Adapter.Send, bot.Opener, bot.RoomWriter and bot.Editor. It must not
 // know a platform, change a session, or decide what is said.
 //
 // # Who sends a message
@@ -41,6 +42,40 @@
 //     a reply waits.
 //   - A conversation with nothing to send costs nothing: no goroutine, no
 //     timer, no memory.
+//
+// # What is said where nobody has written
+//
+// A message for a person who never wrote, for a room, or for a thread waits in an
+// opening (bot.Opening). The first row that is claimed there has the adapter open
+// the conversation; then all rows move into it and are claimed anew, in their
+// order (open.go). Opening says nothing, so repeating it repeats nothing that
+// people see, and two processes end with the same conversation. Who cannot be
+// written to is noted with the reason (bot.Unreachable), and what waits for them
+// is given up.
+//
+// A thread waits for the message that it is under, and is told when that is sent,
+// given up or taken back. Only when two processes settle both at once does it
+// find out by itself, within behindWait.
+//
+// # Changing and taking back
+//
+// An edit (bot.OpEdit) or a take-back (bot.OpTakeBack) is a row in the lane of its
+// target, so it comes after it. While nobody can have seen the target, Tx.Say
+// changes it in the table, or settles it as taken back, and no row is needed.
+// Else (change.go):
+//
+//	target            edit                                 take-back
+//	sent              in its place (bot.Editor);           deleted (bot.Deleter);
+//	                  a new line where that is missing     given up where that is missing
+//	given up, unseen  a new line; the old one is unlisted  done; the old one is unlisted
+//	unknown           a new line; the old one is unlisted  given up
+//	taken back        given up                             done
+//	pruned            given up                             given up
+//
+// A text that has grown beyond the old parts ends in a new line, and parts that
+// it does not need any more are deleted. An edit, or a deletion, made twice
+// changes nothing: what is uncertain is repeated until it expires, and is then
+// given up as unknown.
 //
 // # What follows a failure
 //
