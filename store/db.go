@@ -35,6 +35,9 @@ type Options struct {
 	// reads its meta table. It is asked before a record of before is sealed,
 	// which cannot be taken back. Nil: they do.
 	AuditFits func(meta func(key string) ([]byte, error)) error
+	// Vault seals relays in the outbox: what one person says to another. Nil is
+	// for tests: they stand in clear then.
+	Vault bot.Vault
 	// Logger gets what went wrong beside the calls. Nil: slog.Default().
 	Logger *slog.Logger
 }

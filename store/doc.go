@@ -54,6 +54,11 @@
 // An edit or a take-back of a row that waits and that nobody can have seen
 // changes that row itself. Tx.Amend notes what became of one that was sent.
 //
+// A relay, which is what one person says to another, is sealed with
+// Options.Vault, bound to its account and its time: these never change, while an
+// opening, a change of the text or of the person's id move the row. Reseal renews
+// it with the keys.
+//
 // After a commit other processes are notified (mail.go): on a connection of its
 // own, since a notification inside the transaction would hold a lock on the
 // whole database through the sync, and only while others live.

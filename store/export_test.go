@@ -113,3 +113,11 @@ func CheckServer(version, encoding string) error {
 func Sleep(v bot.Tx) error {
 	return v.(*tx).c.(texter).ask(`SELECT 1 FROM pg_sleep(60)`, func(row) {})
 }
+
+// StoredMessages is what stands in the outbox.
+func (db *DB) StoredMessages(ctx context.Context) (bodies [][]byte, err error) {
+	err = db.view(ctx, func(t *tx) error {
+		return t.c.(texter).ask(`SELECT message FROM outbox ORDER BY id`, func(r row) { bodies = append(bodies, r.blob(0)) })
+	})
+	return bodies, err
+}

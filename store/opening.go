@@ -210,7 +210,7 @@ func (t *tx) ThreadsDue(message int64) error {
 func (t *tx) Row(id int64) (*bot.OutboxRow, error) {
 	var o *bot.OutboxRow
 	err := t.c.read(outboxGet, func(r row) {
-		got := scanOutbox(r)
+		got := t.scanOutbox(r)
 		o = &got
 	}, id)
 	if err == nil && o == nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"latchkey/bot"
@@ -59,20 +60,44 @@ const (
 	liveUntold = 3 // the same, and the person was not told
 )
 
-// toRow is a message as it is stored. It fails on one that cannot be marshalled.
-func toRow(o *bot.OutboxRow) (outboxRow, error) {
+// place is what a sealed message is bound to: what never changes of its row.
+func (v *outboxRow) place() string {
+	return "outbox|" + v.account + "|" + strconv.FormatInt(v.createdAt, 10)
+}
+
+// toRow is a message as it is stored: a relay is sealed. It fails on one that
+// cannot be marshalled.
+func (t *tx) toRow(o *bot.OutboxRow) (outboxRow, error) {
 	body, err := json.Marshal(&o.Message)
 	if err != nil {
 		return outboxRow{}, fmt.Errorf("store: marshal message %d of conversation %q: %w", o.Seq, o.Conversation, err)
 	}
-	return outboxRow{
+	v := outboxRow{
 		conversation: string(o.Conversation), account: string(o.Channel), author: o.Author, campaign: o.Campaign,
 		message: body, seq: o.Seq, lane: int64(o.Lane), op: int64(o.Op), target: o.Target,
 		state: int64(o.State), attempts: int64(o.Attempts), doubt: int64(o.Doubt),
 		owner: int64(o.Owner), due: millis(o.Due), expires: millis(o.Expires),
 		fleeting: flag(o.Message.Fleeting), kept: flag(o.Keep), live: liveNow,
 		receipt: o.Receipt, error: o.Error, createdAt: millis(o.CreatedAt),
-	}, nil
+	}
+	if o.Lane == bot.LaneRelay && t.db.opts.Vault != nil {
+		if v.message, err = t.db.opts.Vault.Seal(body, v.place()); err != nil {
+			return outboxRow{}, fmt.Errorf("store: seal message %d of conversation %q: %w", o.Seq, o.Conversation, err)
+		}
+	}
+	return v, nil
+}
+
+// clear opens a message, when it is sealed. Nil: it cannot be opened.
+func (t *tx) clear(v *outboxRow) []byte {
+	if v.message[0] == '{' || t.db.opts.Vault == nil {
+		return v.message
+	}
+	body, err := t.db.opts.Vault.Open(v.message, v.place())
+	if err != nil {
+		return nil
+	}
+	return body
 }
 
 // unreadable is the Error of a row whose message cannot be decoded.
@@ -80,7 +105,7 @@ const unreadable = "unreadable"
 
 // fromRow is a message as it was stored. One that cannot be decoded is empty,
 // and dead.
-func fromRow(id int64, v *outboxRow) bot.OutboxRow {
+func (t *tx) fromRow(id int64, v *outboxRow) bot.OutboxRow {
 	o := bot.OutboxRow{
 		ID: id, Conversation: bot.ConversationID(v.conversation), Channel: bot.ChannelID(v.account), Author: v.author, Campaign: v.campaign,
 		Seq: v.seq, Lane: bot.Lane(v.lane), Op: bot.OutboxOp(v.op), Target: v.target,
@@ -88,7 +113,7 @@ func fromRow(id int64, v *outboxRow) bot.OutboxRow {
 		Owner: bot.WorkerID(v.owner), Due: fromMillis(v.due), Expires: fromMillis(v.expires),
 		Keep: v.kept != 0, Listed: v.live >= liveListed, Untold: v.live == liveUntold, Receipt: v.receipt, Error: v.error, CreatedAt: fromMillis(v.createdAt),
 	}
-	if len(v.message) > 0 && json.Unmarshal(v.message, &o.Message) != nil {
+	if len(v.message) > 0 && json.Unmarshal(t.clear(v), &o.Message) != nil {
 		o.Message, o.State, o.Error = bot.Message{}, bot.OutboxDead, unreadable
 	}
 	o.Message.Fleeting = v.fleeting != 0
@@ -151,7 +176,7 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 		t.g.news = append(t.g.news, bot.News{Channel: o.Channel, Conversation: o.Conversation, Waits: o.Owner == bot.Nobody, Due: o.Due})
 	}
 	var err error
-	if t.said, err = toRow(o); err != nil {
+	if t.said, err = t.toRow(o); err != nil {
 		return err
 	}
 	t.latest = o
@@ -168,7 +193,9 @@ func (t *tx) revise(o *bot.OutboxRow) (done bool, err error) {
 	o.Conversation, o.Lane = target.Conversation, target.Lane
 	var n int64
 	if o.Op == bot.OpEdit {
-		row, bad := toRow(o)
+		stored := *o // in the row of the target
+		stored.Channel, stored.CreatedAt = target.Channel, target.CreatedAt
+		row, bad := t.toRow(&stored)
 		if bad != nil {
 			return false, bad
 		}
@@ -324,15 +351,15 @@ func (t *tx) Unlist(o *bot.OutboxRow) error {
 
 func (t *tx) outbox(s stmt, args ...any) ([]bot.OutboxRow, error) {
 	var rows []bot.OutboxRow
-	err := t.c.read(s, func(r row) { rows = append(rows, scanOutbox(r)) }, args...)
+	err := t.c.read(s, func(r row) { rows = append(rows, t.scanOutbox(r)) }, args...)
 	return rows, wrap("read outbox", err)
 }
 
 // scanOutbox reads outboxColumns.
-func scanOutbox(r row) bot.OutboxRow {
+func (t *tx) scanOutbox(r row) bot.OutboxRow {
 	var v outboxRow
 	outboxTable.scan(r, 1, &v)
-	return fromRow(r.int(0), &v)
+	return t.fromRow(r.int(0), &v)
 }
 
 // Claim implements bot.OutboxTx.
@@ -356,7 +383,7 @@ func (t *tx) Claim(w bot.WorkerID, ch bot.ChannelID, lane bot.Lane, limit int) (
 	var rows []bot.Claimed
 	var grown []bot.ConversationID // those that got a message with a new place
 	err = t.c.read(outboxClaim, func(r row) {
-		o := scanOutbox(r)
+		o := t.scanOutbox(r)
 		c := to[o.Conversation]
 		if o.Seq > c.OutSeq {
 			grown = append(grown, c.ID)

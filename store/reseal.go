@@ -31,6 +31,7 @@ const (
 	resealSecrets    = "secret"
 	resealChallenges = "challenge"
 	resealInbound    = "inbound"
+	resealOutbox     = "outbox"
 	resealTickets    = "ticket"
 	resealRefs       = "reference" // of people in the audit record: bound by a key, not sealed
 )
@@ -65,6 +66,8 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			done, after, err = w.challenges(after)
 		case resealInbound:
 			done, after, err = w.inbound(after)
+		case resealOutbox:
+			done, after, err = w.outbox(after)
 		case resealTickets:
 			done, after, err = w.tickets(after)
 		case resealRefs:
@@ -76,7 +79,7 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			return err
 		}
 		if done < batch { // this table is through
-			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealTickets, resealTickets: resealRefs}
+			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealOutbox, resealOutbox: resealTickets, resealTickets: resealRefs}
 			table, after = next[table], ""
 		}
 		more = table != ""
@@ -212,6 +215,29 @@ func (w *resealWalk) inbound(after string) (int, string, error) {
 		}
 	}
 	return len(rows), after, err
+}
+
+// outbox renews relays.
+func (w *resealWalk) outbox(after string) (int, string, error) {
+	id, _ := strconv.ParseInt(after, 10, 64)
+	n := 0
+	sealed := map[int64]outboxRow{}
+	err := w.c.ask(`SELECT id, account, created_at, CASE WHEN lane = 1 THEN message END FROM outbox WHERE id > $1 ORDER BY id LIMIT $2 /*postgres FOR UPDATE*/`, func(r row) {
+		n, after = n+1, strconv.FormatInt(r.int(0), 10)
+		if v := (outboxRow{account: r.text(1), createdAt: r.int(2), message: r.blob(3)}); len(v.message) > 0 && v.message[0] != '{' {
+			sealed[r.int(0)] = v
+		}
+	}, id, int64(w.batch))
+	for id, v := range sealed {
+		if err != nil {
+			break
+		}
+		var changed bool
+		if v.message, changed, err = w.renew(v.place(), v.message); err == nil && changed {
+			_, err = w.c.do(`UPDATE outbox SET message = $2 WHERE id = $1`, id, v.message)
+		}
+	}
+	return n, after, err
 }
 
 // tickets renews what tickets keep sealed, and their lines.

@@ -27,7 +27,7 @@ func open(t testing.TB, dsn string) *store.DB { return openClock(t, dsn, nil) }
 
 func openClock(t testing.TB, dsn string, clock func() time.Time) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), store.Options{DSN: dsn, Clock: clock, Audit: ring, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	db, err := store.Open(context.Background(), store.Options{DSN: dsn, Clock: clock, Audit: ring, Vault: ring, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

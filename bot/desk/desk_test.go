@@ -30,6 +30,11 @@ type house struct {
 }
 
 func newHouse(t *testing.T, change func(*desk.Options)) *house {
+	return newHouseKeeping(t, change, nil)
+}
+
+// newHouseKeeping makes a house with channels that keep what is said.
+func newHouseKeeping(t *testing.T, change func(*desk.Options), keeps map[bot.ChannelID]bool) *house {
 	t.Helper()
 	h := &house{Rig: roomtest.New(t), chat: bottest.NewAdapter("test")}
 	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: roomtest.Facts}
@@ -72,7 +77,7 @@ func newHouse(t *testing.T, change func(*desk.Options)) *house {
 		}
 	})
 	<-box.Ready()
-	h.turn = turn.New(turn.Options{Store: h.Store(h.DB), Engine: set, Catalogue: cat, Outbox: box, Gate: h.Enroll.Gate, Desk: h.desk, Phrases: set, Clock: h.Clock.Now})
+	h.turn = turn.New(turn.Options{Store: h.Store(h.DB), Engine: set, Catalogue: cat, Outbox: box, Gate: h.Enroll.Gate, Desk: h.desk, Keeps: keeps, Phrases: set, Clock: h.Clock.Now})
 	h.desk.Connect(h.turn)
 	h.People(roomtest.Ann(), bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"},
 		bot.Person{ID: "omar", Username: "omar", Email: "omar@example.org", Name: "Omar Agent"})
@@ -205,18 +210,19 @@ func TestFromStuckToSolved(t *testing.T) {
 	}
 }
 
-// What is said lies in the database sealed, and the ticket's own row has none of
-// it.
+// What is said lies in the database sealed, also in the outbox, which seals
+// relays, and the ticket's own row has none of it.
 func TestLinesAreSealed(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newHouseKeeping(t, nil, map[bot.ChannelID]bool{"test": true})
 	c := h.talk("a", "ann")
 	c.Say("human").Expect("Who are you")
 	c.Say("Canary One, 555 0100").Expect("in the queue")
 	q := h.ticket()
 	h.must("maria", desk.DoTake, q.ID, "")
 	c.Await()
-	c.Say("canary two").Quiet()
+	c.Say("canary two") // it stands in the transcript, without an answer
 	h.must("maria", desk.DoNote, q.ID, "canary three")
+	h.must("maria", desk.DoSay, q.ID, "canary four")
 	err := h.DB.View(t.Context(), func(tx bot.Tx) error {
 		lines, err := tx.Lines(q.ID, 0)
 		for _, l := range lines {
@@ -228,7 +234,19 @@ func TestLinesAreSealed(t *testing.T) {
 		if e == nil && bytes.Contains(bytes.ToLower(now.Contact), []byte("canary")) {
 			t.Error("the contact stands open")
 		}
-		return errors.Join(err, e)
+		said, e2 := tx.Said("a", 0, 100)
+		relays := 0
+		for _, row := range said {
+			if strings.HasPrefix(row.Message.Heard, "canary") || row.Author != "" {
+				if relays++; row.Lane != bot.LaneRelay {
+					t.Errorf("stands open in the outbox: %+v", row)
+				}
+			}
+		}
+		if relays != 2 {
+			t.Errorf("%d relays", relays)
+		}
+		return errors.Join(err, e, e2)
 	})
 	if err != nil {
 		t.Fatal(err)

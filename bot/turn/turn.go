@@ -373,7 +373,7 @@ func (t *turn) save(tx bot.Tx, c *bot.Conversation) error {
 		t.rows = append(t.rows, bot.OutboxRow{Conversation: c.ID, Author: t.author, Message: t.out.Message, Keep: r.keeps[c.Channel]})
 		t.spoke = true
 		row := &t.rows[len(t.rows)-1]
-		if t.author != "" {
+		if t.author != "" || heard {
 			row.Lane = bot.LaneRelay
 		}
 		if !row.Keep {

@@ -77,7 +77,7 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	if r.Ring, err = vault.New(); err != nil {
 		t.Fatal(err)
 	}
-	r.DB, err = store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now, Monotonic: r.Clock.Monotonic})
+	r.DB, err = store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now, Monotonic: r.Clock.Monotonic, Vault: r.Ring})
 	if err != nil {
 		t.Fatal(err)
 	}
