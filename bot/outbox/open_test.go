@@ -430,7 +430,7 @@ func TestNotReachable(t *testing.T) {
 			t.Errorf("reachable: %q", got)
 		}
 		b.set(func() { b.opening = nil })
-		if err := p.box.Retry(t.Context(), to); err != nil {
+		if _, err := p.box.Retry(t.Context(), to); err != nil {
 			t.Fatal(err)
 		}
 		p.sayNew(t, "p-new", "three")

@@ -25,11 +25,13 @@ func (b *Outbox) List(ctx context.Context, limit int) (givenUp, pending []bot.Ou
 }
 
 // Retry makes a conversation's waiting messages due now, and says anew, at the
-// end of the conversation, what was given up there. What has been followed by
-// other messages comes without its buttons and forms: they belong to a step that
-// is over. The error wraps bot.ErrNotFound when there is nothing of either.
-func (b *Outbox) Retry(ctx context.Context, conv bot.ConversationID) error {
-	err := b.store.Update(ctx, func(tx bot.Tx) error {
+// end of the conversation, what was given up there. A question that the person has
+// gone on from is not said again, and leaves the list; over counts these. What
+// else has been followed by other messages comes without its buttons and forms:
+// they belong to a step that is over. The error wraps bot.ErrNotFound when there
+// is nothing of either.
+func (b *Outbox) Retry(ctx context.Context, conv bot.ConversationID) (over int, err error) {
+	err = b.store.Update(ctx, func(tx bot.Tx) error {
 		pending, err := tx.PendingOf(conv)
 		if err != nil {
 			return err
@@ -50,33 +52,45 @@ func (b *Outbox) Retry(ctx context.Context, conv bot.ConversationID) error {
 				}
 			}
 		}
-		return b.sayAnew(tx, conv, lost)
+		over, err = b.sayAnew(tx, conv, lost)
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("outbox: retry: %w", err)
+		return 0, fmt.Errorf("outbox: retry: %w", err)
 	}
-	return nil
+	return over, nil
 }
 
-// sayAnew says rows again that were given up.
-func (b *Outbox) sayAnew(tx bot.Tx, conv bot.ConversationID, lost []bot.OutboxRow) error {
+// sayAnew says rows again that were given up, but for questions that are over.
+func (b *Outbox) sayAnew(tx bot.Tx, conv bot.ConversationID, lost []bot.OutboxRow) (over int, err error) {
 	if len(lost) == 0 {
-		return nil
+		return 0, nil
 	}
 	c, err := tx.Conversation(conv)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	var now uint32 // the prompt that the conversation is at; 0: not known
+	if b.o.Prompt != nil {
+		if now, err = b.o.Prompt(c.State); err != nil {
+			return 0, fmt.Errorf("read where conversation %q is: %w", conv, err)
+		}
 	}
 	for i := range lost {
 		r := &lost[i]
-		if r.State.GivenUp() && r.Error == classUnreadable {
+		asked := r.Message.Prompt
+		gone := now != 0 && asked != 0 && asked != now
+		if gone || r.Error == classUnreadable {
 			if err := tx.Unlist(r); err != nil {
-				return err
+				return 0, err
+			}
+			if gone {
+				over++
 			}
 			continue
 		}
 		again := bot.OutboxRow{Conversation: conv, Author: r.Author, Lane: r.Lane, Message: r.Message, Keep: r.Keep, Op: r.Op, Target: r.Target, Campaign: r.Campaign}
-		if r.Seq < c.OutSeq {
+		if r.Seq < c.OutSeq && (asked == 0 || asked != now) {
 			m := &again.Message
 			m.Choices, m.Form, m.Entry, m.Prompt, m.Heard = nil, nil, nil, 0, ""
 		}
@@ -84,13 +98,13 @@ func (b *Outbox) sayAnew(tx bot.Tx, conv bot.ConversationID, lost []bot.OutboxRo
 		case isNotFound(err) && r.Op != bot.OpSay:
 			continue // what it was about was pruned: it stays on the list
 		case err != nil:
-			return err
+			return 0, err
 		}
 		if err := tx.Unlist(r); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return over, nil
 }
 
 // classUnreadable is the store's, for a row that cannot be decoded.

@@ -44,6 +44,10 @@ type Options struct {
 	// process or another. It returns at once. Nil: nobody wants to know.
 	Ticket func(id string)
 
+	// Prompt reads from Conversation.State which prompt a conversation is at. Nil:
+	// that is not known, and Retry says old questions again without their buttons.
+	Prompt func(state []byte) (uint32, error)
+
 	Phrases bot.Phrases // for "outbox.left_out"; nil: plain English
 
 	// Clock tells the age of rows; it should go with the store's. Waits are

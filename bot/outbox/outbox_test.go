@@ -821,13 +821,13 @@ func TestOperator(t *testing.T) {
 		if err := r.box.Drop(t.Context(), "a", 99); !errors.Is(err, bot.ErrNotFound) {
 			t.Errorf("Drop of an unknown row: %v", err)
 		}
-		if err := r.box.Retry(t.Context(), "nobody"); !errors.Is(err, bot.ErrNotFound) {
+		if _, err := r.box.Retry(t.Context(), "nobody"); !errors.Is(err, bot.ErrNotFound) {
 			t.Errorf("Retry of an unknown conversation: %v", err)
 		}
 		synctest.Wait()
 		before := len(r.chat.Attempts())
 		r.chat.FailAll(nil)
-		if err := r.box.Retry(t.Context(), "a"); err != nil {
+		if _, err := r.box.Retry(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -857,7 +857,7 @@ func TestRetryOfWhatWasGivenUp(t *testing.T) {
 		}
 		r.chat.FailNext(bottest.Fail(bot.SendPermanent))
 		prompt("first")
-		if err := r.box.Retry(t.Context(), "a"); err != nil {
+		if _, err := r.box.Retry(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -868,7 +868,7 @@ func TestRetryOfWhatWasGivenUp(t *testing.T) {
 		r.chat.FailNext(bottest.Fail(bot.SendPermanent))
 		prompt("second")
 		prompt("third")
-		if err := r.box.Retry(t.Context(), "a"); err != nil {
+		if _, err := r.box.Retry(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -876,9 +876,55 @@ func TestRetryOfWhatWasGivenUp(t *testing.T) {
 		if last := ds[len(ds)-1]; last.Message.Text != "second" || last.Message.Choices != nil || last.Message.Prompt != 0 {
 			t.Errorf("said anew after others: %+v", last)
 		}
-		if err := r.box.Retry(t.Context(), "a"); !errors.Is(err, bot.ErrNotFound) {
+		if _, err := r.box.Retry(t.Context(), "a"); !errors.Is(err, bot.ErrNotFound) {
 			t.Errorf("it stands in the list still: %v", err)
 		}
+		r.stop()
+	})
+}
+
+// A question is asked again, with its buttons, as long as the person is at it. One
+// that they have gone on from is not: what it asks for is no use any more.
+func TestRetryOfAQuestionThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := uint32(0)
+		r := newRig(t, outbox.Options{Prompt: func([]byte) (uint32, error) { return at, nil }})
+		say := func(m bot.Message, fail bool) {
+			if fail {
+				r.chat.FailNext(bottest.Fail(bot.SendPermanent))
+			}
+			c, rows := r.storeOnly("a", m)
+			r.box.Committed(c, rows, false)
+			time.Sleep(time.Second)
+		}
+		retry := func(want int, texts ...string) {
+			t.Helper()
+			before := len(r.chat.Deliveries())
+			over, err := r.box.Retry(t.Context(), "a")
+			if err != nil || over != want {
+				t.Errorf("%d questions are over (%v), want %d", over, err, want)
+			}
+			time.Sleep(time.Second)
+			var got []string
+			for _, d := range r.chat.Deliveries()[before:] {
+				got = append(got, fmt.Sprint(d.Message.Text, " ", len(d.Message.Choices)))
+			}
+			if !reflect.DeepEqual(got, texts) {
+				t.Errorf("said anew %q, want %q", got, texts)
+			}
+			if lost, _, err := r.box.List(t.Context(), 10); err != nil || len(lost) > 0 {
+				t.Errorf("still listed: %+v %v", lost, err)
+			}
+		}
+		at = 1
+		say(bot.Message{Text: "where are you", Choices: choices("A"), Prompt: 1}, true)
+		say(bot.Message{Text: "news"}, false)
+		retry(0, "where are you 1")
+		say(bot.Message{Text: "type the code", Choices: choices("A"), Prompt: 1}, true)
+		say(bot.Message{Text: "by the way", Choices: choices("A")}, true)
+		at = 2
+		say(bot.Message{Text: "the next", Choices: choices("A"), Prompt: 2}, false)
+		retry(1, "by the way 0")
 		r.stop()
 	})
 }

@@ -150,6 +150,13 @@ func appendString(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
+// PromptOf reads from Conversation.State the number of the last prompt; 0: none.
+func PromptOf(state []byte) (uint32, error) {
+	var s bot.Session
+	err := DecodeSession(state, &s)
+	return s.Prompt, err
+}
+
 // DecodeSession reads what AppendSession or encoding/json wrote. An empty state
 // is a new session. What it does not know (fields of a later version, spaces)
 // it leaves to encoding/json. On an error *s is the zero session.

@@ -10,6 +10,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/outbox"
+	"latchkey/bot/turn"
 	"latchkey/cmd/latchkey/program"
 	"latchkey/cmd/latchkey/textfmt"
 )
@@ -56,8 +57,9 @@ to do about it.
 	retry := &cobra.Command{
 		Use: "retry CONVERSATION|JOB", Short: "Send a conversation's messages now, also those given up, or do a job again that was", Args: exactly(1, "a conversation or a job, as `latchkey outbox list` prints it"),
 		Long: `Makes the waiting messages of a conversation due now, and says anew at its end
-what was given up there, without buttons when other messages have followed. The
-running service sends them within a second. A job that was given up is done once
+what was given up there, without buttons when other messages have followed. A
+question that the person has gone on from is not asked again: it only leaves the
+list. The running service sends what is said within a second. A job that was given up is done once
 more. A code is not sent again, since it may be old: the person who still waits for
 it gets a new one, as if they had asked for it, within the limits of codes.
 
@@ -70,12 +72,15 @@ it gets a new one, as if they had asked for it, within the limits of codes.
 			if id, ok := jobID(args[0]); ok {
 				return retryJob(cmd.Context(), p, s, id)
 			}
-			err := o.Retry(cmd.Context(), bot.ConversationID(args[0]))
+			over, err := o.Retry(cmd.Context(), bot.ConversationID(args[0]))
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("nothing waits for %s; see `latchkey outbox list`", args[0])
 			}
 			if err != nil {
 				return err
+			}
+			if over > 0 {
+				fmt.Fprintf(s.out, "not said again, since the person has gone on from there: %d of the questions; they are off the list\n", over)
 			}
 			return record(cmd.Context(), p, s, "outbox.retried", "all messages of a conversation on "+channelOf(args[0]))
 		})
@@ -128,7 +133,7 @@ func withOutbox(cmd *cobra.Command, s std, file string, fn func(*program.Program
 		if p.Outbox != nil {
 			return fn(p, p.Outbox)
 		}
-		return fn(p, outbox.New(outbox.Options{Store: p.DB, Adapters: map[bot.ChannelID]bot.Adapter{}}))
+		return fn(p, outbox.New(outbox.Options{Store: p.DB, Adapters: map[bot.ChannelID]bot.Adapter{}, Prompt: turn.PromptOf}))
 	})
 }
 

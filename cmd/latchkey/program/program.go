@@ -129,7 +129,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	p.Outbox = outbox.New(outbox.Options{
 		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now, Budget: p.budget,
 		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page",
-		Ticket: p.Desk.Changed, Logger: log.With("room", "outbox"),
+		Ticket: p.Desk.Changed, Prompt: turn.PromptOf, Logger: log.With("room", "outbox"),
 	})
 	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
 	if p.Connections.Unhurried {
