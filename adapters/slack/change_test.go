@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/adapters/slack"
 	"latchkey/adapters/slack/slacktest"
 	"latchkey/bot"
@@ -23,7 +24,7 @@ func TestOutboxChangesWhatStands(t *testing.T) {
 	channel := w.AddChannel(slacktest.Channel{})
 	const ch = bot.ChannelID("slack-acme")
 	a, err := slack.New(slack.Options{
-		Channel: ch, House: &rooms{}, Phrases: phrases, Team: slacktest.Team, BotToken: secrets(slacktest.BotToken),
+		Options: chat.Options{Channel: ch, Phrases: phrases}, House: &rooms{}, Team: slacktest.Team, BotToken: secrets(slacktest.BotToken),
 		SigningSecret: secrets(slacktest.SigningSecret), APIURL: w.API(), Unhurried: true,
 	})
 	if err != nil {
