@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest"
 )
 
 // TestIdleStreams keeps many chats open and says what one costs: heap and
@@ -46,7 +47,7 @@ func TestIdleStreams(t *testing.T) {
 		defer s.Close()
 		fmt.Fprintf(s, "GET /chat/events?after=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: latchkey-session=%s\r\n\r\n", c)
 		head := make([]byte, 12)
-		_ = s.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = s.SetReadDeadline(time.Now().Add(bottest.Patience))
 		if _, err := io.ReadFull(s, head); err != nil || string(head) != "HTTP/1.1 200" {
 			t.Fatalf("%s %v", head, err)
 		}

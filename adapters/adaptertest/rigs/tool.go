@@ -50,16 +50,16 @@ func Run(t testing.TB, bin string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Until polls a condition of another process, for 20 seconds.
+// Until polls a condition of another process, for a minute.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.After(20 * time.Second); !ok(); {
+	for end := time.After(time.Minute); !ok(); {
 		select {
 		case <-tick.C:
 		case <-end:
-			t.Fatalf("waited 20 s for %s", what)
+			t.Fatalf("waited a minute for %s", what)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"latchkey/bot/bottest"
 )
 
 // M is a JSON object.
@@ -274,7 +276,7 @@ func list(ms []M) []any {
 
 // wait waits until ok.
 func (s *Server) wait(what string, ok func() bool) error {
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for limit := time.Now().Add(bottest.Patience); ; time.Sleep(2 * time.Millisecond) {
 		s.mu.Lock()
 		done := ok()
 		s.mu.Unlock()
@@ -282,7 +284,7 @@ func (s *Server) wait(what string, ok func() bool) error {
 			return nil
 		}
 		if time.Now().After(limit) {
-			return fmt.Errorf("waited 20 s for %s", what)
+			return fmt.Errorf("waited %s for %s", bottest.Patience, what)
 		}
 	}
 }

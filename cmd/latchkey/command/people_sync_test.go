@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest"
 	"latchkey/cmd/latchkey/program"
 	"latchkey/cmd/latchkey/programtest"
 )
@@ -178,7 +179,7 @@ func TestPeopleSync(t *testing.T) {
 			go func() {
 				ended <- run(ctx, std{in: strings.NewReader(""), out: &o, err: &e, env: secretEnv}, []string{"people", "sync", "--config", cfg})
 			}()
-			for limit := time.Now().Add(20 * time.Second); !strings.Contains(e.String(), "cannot be read: read accounts: the permission User.Read.All is missing") && time.Now().Before(limit); {
+			for limit := time.Now().Add(bottest.Patience); !strings.Contains(e.String(), "cannot be read: read accounts: the permission User.Read.All is missing") && time.Now().Before(limit); {
 				time.Sleep(20 * time.Millisecond)
 			}
 			stop()
