@@ -1,13 +1,13 @@
-// Package bot holds the words of Latchkey and the ports between its rooms.
+// Package bot holds the words of Latchkey and the ports between its packages.
 //
 // It is in charge of meaning: what an event, a turn, a conversation, a method
-// or a challenge is, and what each room may ask of another. It must not do
+// or a challenge is, and what each of them may ask of another. It must not do
 // anything: no file, socket, clock, database or goroutine is touched here, and
 // it imports the standard library only.
 //
 // # One message, one direction
 //
-//	adapter ── Event ──▶ turn.Room.Accept ── one transaction ──▶ commit
+//	adapter ── Event ──▶ turn.Service.Accept ── one transaction ──▶ commit
 //	                         │  Engine.Turn (pure)                 │
 //	                         │  Check       (database only)        ▼
 //	                         └─ session, outbox, jobs, audit    outbox ──▶ Adapter.Send
@@ -18,7 +18,7 @@
 // leaves has been committed first. Only turn changes a session; only outbox
 // calls Adapter.Send; only job workers call a Sender.
 //
-// # Rooms
+// # Packages
 //
 //	bot/turn     one event, one transaction
 //	bot/inbound  events that wait until it is known who wrote them

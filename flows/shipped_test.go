@@ -30,7 +30,7 @@ func catalogue() bot.Catalogue {
 	for _, room := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(verify.Room), new(enroll.Room), desk.New(desk.Options{}), new(readiness.Room), new(directory.Room)} {
+	}{new(verify.Service), new(enroll.Service), desk.New(desk.Options{}), new(readiness.Service), new(directory.Service)} {
 		for _, s := range room.Specs() {
 			cat.Checks[s.Name] = s
 		}

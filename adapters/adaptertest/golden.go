@@ -38,7 +38,7 @@ func Script(t testing.TB) *flows.Set {
 	for _, r := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(enroll.Room), new(verify.Room), desk.New(desk.Options{}), new(readiness.Room), new(directory.Room)} {
+	}{new(enroll.Service), new(verify.Service), desk.New(desk.Options{}), new(readiness.Service), new(directory.Service)} {
 		for _, s := range r.Specs() {
 			cat.Checks[s.Name] = s
 		}

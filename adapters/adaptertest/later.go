@@ -23,7 +23,7 @@ type Later struct {
 
 	store *bottest.Store
 	mu    sync.Mutex
-	room  *inbound.Room // while an adapter runs
+	room  *inbound.Service // while an adapter runs
 	tries int
 }
 

@@ -75,7 +75,7 @@ func (echo) Resume(*bot.Session, *bot.Event, bot.Outcome, *bot.Output) {}
 // burstHouse is the real house around an adapter, with a store in memory.
 type burstHouse struct {
 	nowords
-	later *inbound.Room
+	later *inbound.Service
 }
 
 func (h *burstHouse) Vouch(context.Context, bot.ChannelID, string, bot.Vouch) (bot.Level, error) {

@@ -16,7 +16,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/pass"
 	"latchkey/bot/policy"
 )
@@ -25,7 +25,7 @@ import (
 func bare(t testing.TB, change ...func(*Options)) *Adapter {
 	t.Helper()
 	o := Options{
-		Channel: "web", House: nobody{}, Passes: pass.New(pass.Options{}), Policy: policy.Default(), Phrases: roomtest.Phrases{},
+		Channel: "web", House: nobody{}, Passes: pass.New(pass.Options{}), Policy: policy.Default(), Phrases: prooftest.Phrases{},
 		PublicURL: "https://chat.example.org", Org: "Contoso", Chat: true, Now: bottest.NewClock(time.Time{}).Now,
 	}
 	for _, f := range change {

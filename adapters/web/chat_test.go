@@ -21,7 +21,7 @@ import (
 
 	"latchkey/adapters/web"
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/policy"
 )
 
@@ -43,9 +43,9 @@ func TestEnrollmentWithoutScript(t *testing.T) {
 	if in == nil || attr(in, "type") != "password" || attr(in, "autocomplete") != "current-password" {
 		t.Fatalf("the password is not asked in a masked field: %+v", in)
 	}
-	c.submit("/chat/form", "Sign in", "f.password", roomtest.Password)
+	c.submit("/chat/form", "Sign in", "f.password", prooftest.Password)
 	c.expect("Thank you, Ann", "Step 2 of 4")
-	if strings.Contains(c.got.Body, roomtest.Password) {
+	if strings.Contains(c.got.Body, prooftest.Password) {
 		t.Error("the password is on the page")
 	}
 	for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
@@ -177,7 +177,7 @@ func TestPictureIsTakenBack(t *testing.T) {
 	c := h.chat()
 	c.press("Start")
 	c.say("ann")
-	c.submit("/chat/form", "", "f.password", roomtest.Password)
+	c.submit("/chat/form", "", "f.password", prooftest.Password)
 	for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
 		c.press(label)
 	}
@@ -521,7 +521,7 @@ func TestShownOnce(t *testing.T) {
 	c := h.chat()
 	c.press("Start")
 	c.say("ann")
-	c.submit("/chat/form", "", "f.password", roomtest.Password)
+	c.submit("/chat/form", "", "f.password", prooftest.Password)
 	c.say("recovery codes")
 	c.submit("/chat/show", "Show my codes")
 	codes := all(c.Page, func(n *html.Node) bool {
@@ -550,7 +550,7 @@ func TestFormsAreChecked(t *testing.T) {
 	c := h.chat()
 	c.press("Start")
 	c.say("ann")
-	c.submit("/chat/form", "", "f.password", roomtest.Password)
+	c.submit("/chat/form", "", "f.password", prooftest.Password)
 	c.say("questions")
 	for range 3 {
 		c.submit("/chat/press", "")
@@ -605,7 +605,7 @@ func TestOncePages(t *testing.T) {
 		h := newHouse(t, func(h *house) { h.Options.QRPage = true })
 		c := h.chat()
 		enter(h, c)
-		c.submit("/chat/form", "", "f.password", roomtest.Password)
+		c.submit("/chat/form", "", "f.password", prooftest.Password)
 		for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
 			c.press(label)
 		}
@@ -643,7 +643,7 @@ func TestOthersSecrets(t *testing.T) {
 	c := h.chat()
 	c.press("Start")
 	c.say("ann")
-	c.submit("/chat/form", "", "f.password", roomtest.Password)
+	c.submit("/chat/form", "", "f.password", prooftest.Password)
 	for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
 		c.press(label)
 	}

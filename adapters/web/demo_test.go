@@ -15,7 +15,7 @@ import (
 	"latchkey/adapters/pretend"
 	"latchkey/adapters/web"
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // device is the demo's pretend phone as cmd/latchkey hands it to the page.
@@ -49,7 +49,7 @@ func (d device) Scan(uri bot.Secret) (string, error) { return "", d.Device.Scan(
 func (device) People() []web.Pretend {
 	return []web.Pretend{{Username: "ann", Name: "Ann Lee"}, {Username: "zoe", Name: `Zoë <b>"x"</b>`, Lang: "es"}, {Username: "old", Name: "Old One", Disabled: true}}
 }
-func (device) Password() string { return roomtest.Password }
+func (device) Password() string { return prooftest.Password }
 func (device) Number() string   { return "(704) 555-0148" }
 func (device) Mailbox() string  { return "my.own@mailbox.example" }
 
@@ -130,10 +130,10 @@ func TestDemoByMouse(t *testing.T) {
 	c.press("Start")
 	c.submit("/chat/say", "Ann Lee")
 	c.expect("You: ann")
-	if !strings.Contains(c.got.Body, roomtest.Password) {
+	if !strings.Contains(c.got.Body, prooftest.Password) {
 		t.Error("the page does not tell the password")
 	}
-	c.submit("/chat/form", "Sign in", "f.password", roomtest.Password)
+	c.submit("/chat/form", "Sign in", "f.password", prooftest.Password)
 	for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
 		c.press(label)
 	}
@@ -198,7 +198,7 @@ func TestDemoCall(t *testing.T) {
 	c.submit("/chat/open", "")
 	c.press("Empezar")
 	c.submit("/chat/say", "Ann Lee")
-	c.submit("/chat/form", "Identificarme", "f.password", roomtest.Password)
+	c.submit("/chat/form", "Identificarme", "f.password", prooftest.Password)
 	c.press("Configurar otro método")
 	c.press("Por llamada")
 	c.submit("/chat/say", "Escribir el número")
@@ -244,7 +244,7 @@ func TestDemoScan(t *testing.T) {
 	none(c, "no picture in the conversation")
 	c.press("Start")
 	c.say("ann")
-	c.submit("/chat/form", "Sign in", "f.password", roomtest.Password)
+	c.submit("/chat/form", "Sign in", "f.password", prooftest.Password)
 	for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
 		c.press(label)
 	}
@@ -352,7 +352,7 @@ func TestDemoWithSignInPage(t *testing.T) {
 		return names
 	}
 	_, c := demo(t)
-	if got := pads(c); !slices.Equal(got, []string{"people", "reach", "private"}) || !strings.Contains(c.got.Body, roomtest.Password) {
+	if got := pads(c); !slices.Equal(got, []string{"people", "reach", "private"}) || !strings.Contains(c.got.Body, prooftest.Password) {
 		t.Errorf("with names: %q", got)
 	}
 	_, c = demoWith(t, func(d device) web.Device { return pageDevice{d} })
@@ -403,7 +403,7 @@ func TestDemoBrokenPhone(t *testing.T) {
 	c.submit("/chat/open", "")
 	c.press("Start")
 	c.say("ann")
-	c.submit("/chat/form", "Sign in", "f.password", roomtest.Password)
+	c.submit("/chat/form", "Sign in", "f.password", prooftest.Password)
 	for _, label := range []string{"Next", "Yes, it is here", "I have the app", "Next", "Next"} {
 		c.press(label)
 	}

@@ -17,7 +17,7 @@ import (
 	"latchkey/adapters/web"
 	"latchkey/bot"
 	"latchkey/bot/bottest"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
@@ -30,13 +30,13 @@ import (
 // house is the pages over the real rooms, store and scripts. Beside the web
 // chat it has a channel "terminal", in memory.
 type house struct {
-	*roomtest.Rig
+	*prooftest.Rig
 	Web      *web.Adapter
 	Options  web.Options
 	Scripts  *flows.Live
-	Turn     *turn.Room
+	Turn     *turn.Service
 	Outbox   *outbox.Outbox
-	Passes   *pass.Room
+	Passes   *pass.Service
 	Terminal *bottest.Adapter
 	URL      string // of the server, without a slash at its end
 	Logs     *logged
@@ -46,7 +46,7 @@ type house struct {
 // house, passes, address, clock and log are given.
 func newHouse(t *testing.T, change ...func(h *house)) *house {
 	t.Helper()
-	h := &house{Rig: roomtest.New(t), Terminal: bottest.NewAdapter("terminal"), Logs: &logged{}}
+	h := &house{Rig: prooftest.New(t), Terminal: bottest.NewAdapter("terminal"), Logs: &logged{}}
 	h.Policy.ChatBurst.N = 1000
 	log := slog.New(slog.NewTextHandler(h.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 

@@ -12,7 +12,7 @@ import (
 	"latchkey/adapters/adaptertest/browsertest"
 	"latchkey/adapters/web"
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 )
 
@@ -24,7 +24,7 @@ func noticed(t *testing.T, h *house, n enroll.News) string {
 		return web.NotMeAddress(h.URL, token, lang, change)
 	}
 	err := h.Enroll.Store.Update(t.Context(), func(tx bot.Tx) error {
-		p, err := tx.Person(roomtest.AnnID)
+		p, err := tx.Person(prooftest.AnnID)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func noticed(t *testing.T, h *house, n enroll.News) string {
 
 func frozen(t *testing.T, h *house) bool {
 	t.Helper()
-	return !roomtest.View(h.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) }).FrozenAt.IsZero()
+	return !prooftest.View(h.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(prooftest.AnnID) }).FrozenAt.IsZero()
 }
 
 // TestNotMeByHand: whatever asks with GET or HEAD changes nothing; the press
@@ -133,7 +133,7 @@ func TestNotMeEndsSessions(t *testing.T) {
 	}
 	h.Talk("web:ann", "ann")
 	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "test", User: "ann", Person: roomtest.AnnID, Level: bot.L2})
+		return tx.Link(bot.Identity{Channel: "test", User: "ann", Person: prooftest.AnnID, Level: bot.L2})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestNotMeInABrowser(t *testing.T) {
 
 			// In Spanish, from the notice to the end.
 			if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
-				return errors.Join(tx.SetPersonLang(roomtest.AnnID, "es"), tx.SetFrozen(roomtest.AnnID, time.Time{}))
+				return errors.Join(tx.SetPersonLang(prooftest.AnnID, "es"), tx.SetFrozen(prooftest.AnnID, time.Time{}))
 			}); err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/web"
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // TestPrivatePagesInABrowser uses the pages in a real Chromium: each state at
@@ -71,7 +71,7 @@ func everyState(t *testing.T, chromium *browsertest.Browser, look browsertest.Lo
 	b.Fill("Password", "wrong")
 	b.Press("Sign in")
 	state("problem", "do not match")
-	b.Fill("Password", roomtest.Password)
+	b.Fill("Password", prooftest.Password)
 	b.Press("Sign in")
 	state("done", "Done", "Now go back to the chat")
 	b.May(`410|404`)
@@ -225,7 +225,7 @@ func scriptOfPages(t *testing.T, chromium *browsertest.Browser) {
 	b.Sees("A private page")
 	b.Press("Open the page")
 	b.Sees("Asked for in: Terminal, account two")
-	b.Fill("Password", roomtest.Password)
+	b.Fill("Password", prooftest.Password)
 	b.Press("Sign in")
 	b.Sees("Thank you, Ann", "You can close this page")
 	b.Reload()
@@ -309,7 +309,7 @@ func signInInABrowser(t *testing.T, chromium *browsertest.Browser) {
 	b.Press("Sign in with Contoso ID")
 	b.Until("the provider", `location.origin === "`+there.Issuer+`"`)
 	b.Until("its form", `document.querySelector("input[name=login]") !== null`)
-	b.Do(`document.querySelector("input[name=login]").value = "` + string(roomtest.AnnID) + `", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit()`)
+	b.Do(`document.querySelector("input[name=login]").value = "` + string(prooftest.AnnID) + `", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit()`)
 	b.Sees("Your code", "tell it to nobody")
 	b.Axe("code")
 	b.Fits("code")
@@ -343,7 +343,7 @@ func signInInABrowser(t *testing.T, chromium *browsertest.Browser) {
 	}
 	b.Press("Sign in with Contoso ID")
 	b.Until("its form", `location.origin === "`+there.Issuer+`" && document.querySelector("input[name=login]") !== null`)
-	b.Do(`document.querySelector("input[name=login]").value = "` + string(roomtest.AnnID) + `", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit()`)
+	b.Do(`document.querySelector("input[name=login]").value = "` + string(prooftest.AnnID) + `", document.querySelector("input[name=password]").value = "x", document.querySelector("form").submit()`)
 	b.Sees("Signed in as Ann")
 }
 

@@ -21,7 +21,7 @@ import (
 	"latchkey/adapters/web"
 	"latchkey/bot"
 	"latchkey/bot/bottest"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // atTerminal brings a person at the terminal to the form for the password.
@@ -38,7 +38,7 @@ func atTerminal(h *house, user string) *bottest.Conversation {
 // signedIn is the same, a step further.
 func signedIn(h *house, user string) *bottest.Conversation {
 	h.Helper()
-	return atTerminal(h, user).Submit("sign_in", "password", roomtest.Password).Expect("Thank you, Ann")
+	return atTerminal(h, user).Submit("sign_in", "password", prooftest.Password).Expect("Thank you, Ann")
 }
 
 // link makes a link to a page for the newest message.
@@ -85,13 +85,13 @@ func TestPrivateForm(t *testing.T) {
 	if strings.Contains(g.Body, "wrong-canary") {
 		t.Error("the page says again what was typed")
 	}
-	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Done", "Thank you, Ann", "go back to the chat")
+	b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "Done", "Thank you, Ann", "go back to the chat")
 	c.Await().Expect("Thank you, Ann")
 	if b.cookie("page") != "" {
 		t.Error("the cookie stays after the page")
 	}
 	b.want(b.open(token), http.StatusGone, "opened already", "repeat")
-	h.silent(string(token), "wrong-canary", roomtest.Password)
+	h.silent(string(token), "wrong-canary", prooftest.Password)
 }
 
 // silent fails when one of the secrets was logged.
@@ -184,7 +184,7 @@ func TestLinkOpensOnce(t *testing.T) {
 	other.want(other.Post("/private/open"), http.StatusGone)
 	mine.want(mine.open(token), http.StatusOK, "Sign in to Contoso")
 	mine.want(mine.Post("/private/open", "token", ""), http.StatusOK, "Sign in to Contoso") // a reload
-	mine.want(mine.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Done")
+	mine.want(mine.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "Done")
 	mine.want(mine.open(token), http.StatusGone)
 	mine.want(mine.Post("/private/open"), http.StatusGone)
 
@@ -285,7 +285,7 @@ func TestTimeIsOver(t *testing.T) {
 	}
 	h.Clock.Advance(time.Second)
 	for _, path := range []string{"submit", "check", "show", "open"} {
-		b.want(b.Post("/private/"+path, g.with("f.password", roomtest.Password)...), http.StatusGone, "repeat")
+		b.want(b.Post("/private/"+path, g.with("f.password", prooftest.Password)...), http.StatusGone, "repeat")
 	}
 	if h.state(c.ID) != before {
 		t.Error("something changed")
@@ -300,7 +300,7 @@ func TestForgedRequests(t *testing.T) {
 	b, other := h.browser(), h.browser()
 	g := b.want(b.open(link(h, c)), http.StatusOK)
 	theirs := other.want(other.open(link(h, atTerminal(h, "two"))), http.StatusOK)
-	good := g.with("f.password", roomtest.Password)
+	good := g.with("f.password", prooftest.Password)
 	for name, header := range map[string]http.Header{
 		"another site":                 {"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}},
 		"a sister site":                {"Origin": {"http://evil.127.0.0.1"}, "Sec-Fetch-Site": {"same-site"}},
@@ -317,7 +317,7 @@ func TestForgedRequests(t *testing.T) {
 	}
 	b.Header = http.Header{}
 	for name, csrf := range map[string]string{"no token": "", "a wrong token": strings.Repeat("0", 32), "another page's token": theirs.field("csrf"), "the page's cookie": b.cookie("page")} {
-		r := b.Post("/private/submit", "csrf", csrf, "id", g.field("id"), "f.password", roomtest.Password)
+		r := b.Post("/private/submit", "csrf", csrf, "id", g.field("id"), "f.password", prooftest.Password)
 		if r.StatusCode != http.StatusForbidden || !strings.Contains(r.Body, "Another private page") {
 			t.Errorf("%s: %d", name, r.StatusCode)
 		}
@@ -327,7 +327,7 @@ func TestForgedRequests(t *testing.T) {
 	r := other.Post("/private/submit", good...)
 	other.want(r, http.StatusForbidden)
 	for _, bad := range []string{"", "short", strings.Repeat("x", 65), "a|b|c|d|e", "ÿÿÿÿÿÿÿÿ"} {
-		b.want(b.Post("/private/submit", "csrf", g.field("csrf"), "id", bad, "f.password", roomtest.Password), http.StatusBadRequest)
+		b.want(b.Post("/private/submit", "csrf", g.field("csrf"), "id", bad, "f.password", prooftest.Password), http.StatusBadRequest)
 	}
 	b.Header.Set("Content-Type", "text/plain")
 	b.want(b.Post("/private/submit", good...), http.StatusUnsupportedMediaType)
@@ -347,10 +347,10 @@ func TestOnePageInABrowser(t *testing.T) {
 	first := b.want(b.open(link(h, one)), http.StatusOK, "account jdoe")
 	cookie := *b.cookies["latchkey-page"]
 	second := b.want(b.open(link(h, two)), http.StatusOK, "account two")
-	b.want(b.Post("/private/submit", first.with("f.password", roomtest.Password)...), http.StatusForbidden, "Another private page")
-	b.want(b.Post("/private/submit", second.with("f.password", roomtest.Password)...), http.StatusOK, "Thank you")
+	b.want(b.Post("/private/submit", first.with("f.password", prooftest.Password)...), http.StatusForbidden, "Another private page")
+	b.want(b.Post("/private/submit", second.with("f.password", prooftest.Password)...), http.StatusOK, "Thank you")
 	b.cookies["latchkey-page"] = &cookie
-	b.want(b.Post("/private/submit", first.with("f.password", roomtest.Password)...), http.StatusGone)
+	b.want(b.Post("/private/submit", first.with("f.password", prooftest.Password)...), http.StatusGone)
 	one.Say("help").Expect("password")
 }
 
@@ -393,18 +393,18 @@ func TestStaleForm(t *testing.T) {
 	c := atTerminal(h, "jdoe")
 	b := h.browser()
 	g := b.want(b.open(link(h, c)), http.StatusOK)
-	c.Submit("sign_in", "password", roomtest.Password).Expect("Thank you, Ann")
-	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "The chat has gone on meanwhile", "earlier")
+	c.Submit("sign_in", "password", prooftest.Password).Expect("Thank you, Ann")
+	b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "The chat has gone on meanwhile", "earlier")
 	c.Await().Expect("earlier")
-	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusGone)
+	b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusGone)
 
 	// The same form was asked anew: the page goes on with the new prompt.
 	c = atTerminal(h, "two")
 	g = b.want(b.open(link(h, c)), http.StatusOK)
 	c.Say("repeat")
-	g = b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "earlier", `type="password"`)
+	g = b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "earlier", `type="password"`)
 	c.Await()
-	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Thank you, Ann")
+	b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "Thank you, Ann")
 }
 
 // TestPageOfTheWebChat: no account is named there, and the page goes on with
@@ -437,7 +437,7 @@ func TestPageOfTheWebChat(t *testing.T) {
 	if strings.Contains(g.Body, "u-17") {
 		t.Error("the page names an account of the web chat")
 	}
-	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Done", "Thank you, Ann")
+	b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "Done", "Thank you, Ann")
 }
 
 // TestApologyIsNoSuccess: something failed on our side, and nothing was changed.
@@ -445,7 +445,7 @@ func TestApologyIsNoSuccess(t *testing.T) {
 	h := newHouse(t, func(h *house) { h.Options.House = sorry{h.Options.House} })
 	b := h.browser()
 	g := b.want(b.open(link(h, atTerminal(h, "jdoe"))), http.StatusOK)
-	r := b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, "Please look in the chat", "went wrong on our side")
+	r := b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, "Please look in the chat", "went wrong on our side")
 	if strings.Contains(r.Body, "Done") {
 		t.Error("it says that it is done")
 	}
@@ -532,13 +532,13 @@ func TestStoreIsDown(t *testing.T) {
 	down.Store(false)
 	g := b.want(b.open(token), http.StatusOK)
 	down.Store(true)
-	sent := g.with("f.password", roomtest.Password)
+	sent := g.with("f.password", prooftest.Password)
 	b.want(b.Post("/private/submit", sent...), http.StatusServiceUnavailable)
 	b.want(b.open(token), http.StatusServiceUnavailable)
 	b.want(b.Get("/private/qr"), http.StatusServiceUnavailable)
 	down.Store(false)
 	b.want(b.Post("/private/submit", sent...), http.StatusOK, "Thank you, Ann")
-	h.silent(string(token), roomtest.Password)
+	h.silent(string(token), prooftest.Password)
 }
 
 // toAnswers brings a person to the form for the answers.
@@ -714,7 +714,7 @@ func TestPageSpeaksThePersonsLanguage(t *testing.T) {
 	c.Say("hola").Press("start").Say("ann")
 	b := h.browser()
 	g := b.want(b.open(link(h, c)), http.StatusOK, `<html lang="es" dir="ltr">`, "Pedido en: Terminal, cuenta jdoe", "Contraseña")
-	b.want(b.Post("/private/submit", g.with("f.password", roomtest.Password)...), http.StatusOK, `lang="es"`, "Listo", "vuelva al chat")
+	b.want(b.Post("/private/submit", g.with("f.password", prooftest.Password)...), http.StatusOK, `lang="es"`, "Listo", "vuelva al chat")
 }
 
 // TestNothingOfAPersonIsMarkup: names and words of a message are text.

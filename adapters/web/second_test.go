@@ -10,7 +10,7 @@ import (
 
 	"latchkey/adapters/adaptertest/browsertest"
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 )
 
@@ -35,7 +35,7 @@ func TestFrozenPersonStartsAgain(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			p := &standIn{x: annAt}
 			h := withSecond(t, p)
-			if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+			if _, err := h.Enroll.Freeze(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
 				t.Fatal(err)
 			}
 			h.Clock.Advance(time.Minute)
@@ -78,18 +78,18 @@ func TestFrozenPersonStartsAgain(t *testing.T) {
 func TestWindowForTheSecondFactor(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := withSecond(t, p)
-	sure := roomtest.Ann()
+	sure := prooftest.Ann()
 	sure.Email = sure.Username + "@example.org" // so that it is what she types at the provider
 	h.People(sure)
 	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
-		ms, err := tx.Methods(roomtest.AnnID)
+		ms, err := tx.Methods(prooftest.AnnID)
 		for i := range ms {
 			if ms[i].State = bot.Suspended; err == nil {
 				err = tx.PutMethod(&ms[i])
 			}
 		}
 		if err == nil {
-			err = tx.SetFirstMethod(roomtest.AnnID, tx.Now().Add(-time.Hour))
+			err = tx.SetFirstMethod(prooftest.AnnID, tx.Now().Add(-time.Hour))
 		}
 		return err
 	}); err != nil {
@@ -131,7 +131,7 @@ func TestWindowForTheSecondFactor(t *testing.T) {
 	if p.ask.Second {
 		t.Error("the provider is asked for what it does not have")
 	}
-	if _, err := less.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+	if _, err := less.Enroll.Freeze(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
 		t.Fatal(err)
 	}
 	g = b.want(b.back(came(b.toProvider(b.Post("/signin")), "code", "c")), http.StatusForbidden, "The help desk can open it again")
@@ -149,7 +149,7 @@ func TestBegunBeforeTheFreeze(t *testing.T) {
 	b := h.browser()
 	address := b.toProvider(b.Post("/signin", "ask", "second"))
 	h.Clock.Advance(time.Second)
-	if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+	if _, err := h.Enroll.Freeze(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
 		t.Fatal(err)
 	}
 	p.x.Second, p.x.AuthAt = true, h.Clock.Now().Add(time.Minute)
@@ -201,11 +201,11 @@ func TestPagesAskForNoSecondFactor(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := withSecond(t, p)
 	chat := atSignInPage(h, "second")
-	ann := roomtest.Ann()
+	ann := prooftest.Ann()
 	ann.Email = ann.Username + "@example.org"
 	h.People(ann)
 	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "terminal", User: chat.User, Person: roomtest.AnnID, Level: bot.L1})
+		return tx.Link(bot.Identity{Channel: "terminal", User: chat.User, Person: prooftest.AnnID, Level: bot.L1})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestSecondStepInABrowser(t *testing.T) {
 			p := &standIn{x: annAt}
 			h := withSecond(t, p)
 			p.home = h.URL
-			if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+			if _, err := h.Enroll.Freeze(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
 				t.Fatal(err)
 			}
 			h.Clock.Advance(time.Minute)

@@ -15,7 +15,7 @@ import (
 	"latchkey/adapters/oidc"
 	"latchkey/bot"
 	"latchkey/bot/bottest"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 )
 
@@ -75,7 +75,7 @@ func (e providerError) Stale() bool       { return e.stale }
 func (e providerError) Guest() bool       { return e.guest }
 
 // annAt is Ann as a provider names her.
-var annAt = bot.External{Issuer: "https://login.example", Subject: "s-1", Person: roomtest.AnnID, AuthAt: time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)}
+var annAt = bot.External{Issuer: "https://login.example", Subject: "s-1", Person: prooftest.AnnID, AuthAt: time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)}
 
 // toProvider begins a sign-in and gives the address that the browser goes to.
 func (b *browser) toProvider(g *got) string {
@@ -161,7 +161,7 @@ func TestSignInOfTheChat(t *testing.T) {
 	if k == nil || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode || k.Path != "/" || k.MaxAge != 600 || strings.Contains(address, strings.Split(k.Value, ".")[0]) {
 		t.Errorf("the cookie of the sign-in: %v", k)
 	}
-	answer := there.SignIn(t, address, string(roomtest.AnnID))
+	answer := there.SignIn(t, address, string(prooftest.AnnID))
 	g := b.want(b.back(answer.RequestURI()), http.StatusSeeOther)
 	if g.Header.Get("Location") != "/chat" || b.signingIn() != nil {
 		t.Errorf("on to %q, cookie %v", g.Header.Get("Location"), b.signingIn())
@@ -183,7 +183,7 @@ func TestSignInOfTheChat(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	b.want(b.Get("/chat"), http.StatusOK, "Ann")
-	h.proven(s.Conversation, roomtest.AnnID)
+	h.proven(s.Conversation, prooftest.AnnID)
 	if g := b.want(b.back(answer.RequestURI()), http.StatusSeeOther); g.Header.Get("Location") != "/chat" || b.cookie("session") != signed {
 		t.Errorf("a reload of the callback leads to %q", g.Header.Get("Location"))
 	}
@@ -193,7 +193,7 @@ func TestSignInOfTheChat(t *testing.T) {
 	h.Clock.Advance(24 * time.Hour)
 	other := h.browser()
 	address = other.toProvider(other.Post("/signin", "next", "https://evil.example/"))
-	g = other.want(other.back(there.SignIn(t, address, string(roomtest.AnnID)).RequestURI()), http.StatusSeeOther)
+	g = other.want(other.back(there.SignIn(t, address, string(prooftest.AnnID)).RequestURI()), http.StatusSeeOther)
 	if g.Header.Get("Location") != "/chat" {
 		t.Errorf("on to %q", g.Header.Get("Location"))
 	}
@@ -270,7 +270,7 @@ func TestSignInOnAPage(t *testing.T) {
 	b := h.browser()
 	g := b.want(b.open(token), http.StatusOK, "Contoso", "Terminal, account jdoe", "if you asked for this yourself in that chat just now", "(704) 296-3143", "Sign in with Contoso ID")
 	address := b.toProvider(b.Post("/private/signin", g.fields()...))
-	answer := there.SignIn(t, address, string(roomtest.AnnID))
+	answer := there.SignIn(t, address, string(prooftest.AnnID))
 	g = b.want(b.back(answer.RequestURI()), http.StatusOK, "Your code", "tell it to nobody", "10 minutes")
 	m := shownCode.FindStringSubmatch(g.Body)
 	if m == nil {
@@ -292,7 +292,7 @@ func TestSignInOnAPage(t *testing.T) {
 	thief.Say(code).Refuse("Thank you")
 	h.proven(thief.ID, "")
 	c.Say(strings.ToLower(code)).Expect("Ann")
-	h.proven(c.ID, roomtest.AnnID)
+	h.proven(c.ID, prooftest.AnnID)
 	h.silent(string(token), code, strings.ReplaceAll(code, "-", ""), answer.Query().Get("code"), answer.Query().Get("state"))
 }
 
@@ -366,8 +366,8 @@ func TestStoppedAccountIsToldWhomToCall(t *testing.T) {
 		h.Policy.LinkOpens.N, h.Policy.WebFailures.N, h.Policy.WebBurst.N = 1000, 1000, 1000
 	})
 	off := bot.Person{ID: "off", Username: "off", Email: "off@example.org", Name: "Off", Disabled: true}
-	h.People(roomtest.Ann(), off)
-	if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
+	h.People(prooftest.Ann(), off)
+	if _, err := h.Enroll.Freeze(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "called"}); err != nil {
 		t.Fatal(err)
 	}
 	for lang, say := range map[string]struct{ asks, sign, off, frozen, told string }{
@@ -377,7 +377,7 @@ func TestStoppedAccountIsToldWhomToCall(t *testing.T) {
 		for _, who := range []struct {
 			id   bot.PersonID
 			page string
-		}{{off.ID, say.off}, {roomtest.AnnID, say.frozen}} {
+		}{{off.ID, say.off}, {prooftest.AnnID, say.frozen}} {
 			t.Run(lang+" "+string(who.id), func(t *testing.T) {
 				p.x = annAt
 				p.x.Person = who.id
@@ -408,7 +408,7 @@ func TestSignInThatDoesNotComeAbout(t *testing.T) {
 	})
 	off := bot.Person{ID: "off", Username: "off", Email: "off@example.org", Name: "Off", Disabled: true}
 	visitor := bot.Person{ID: "visitor", Username: "visitor", Name: "Visitor", Kind: bot.Guest}
-	h.People(roomtest.Ann(), off, visitor)
+	h.People(prooftest.Ann(), off, visitor)
 	guest := annAt
 	guest.Person = visitor.ID
 	disabled := annAt
@@ -497,7 +497,7 @@ func TestPersonIsPartOfTheUser(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := newHouse(t, func(h *house) { h.Options.Provider = p; h.Policy.WebBurst.N = 1000 })
 	ben := bot.Person{ID: "p-ben", Username: "ben", Email: "ben@example.org", Name: "Ben Hollis"}
-	h.People(roomtest.Ann(), ben)
+	h.People(prooftest.Ann(), ben)
 	signIn := func(x bot.External) *bot.WebSession {
 		t.Helper()
 		p.x = x
@@ -541,7 +541,7 @@ func TestSignInTwice(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := newHouse(t, func(h *house) { h.Options.Provider = p })
 	ben := bot.Person{ID: "p-ben", Username: "ben", Email: "ben@example.org", Name: "Ben Hollis"}
-	h.People(roomtest.Ann(), ben)
+	h.People(prooftest.Ann(), ben)
 	b := h.browser()
 	signIn := func(x bot.External, csrf string) string {
 		p.x = x
@@ -658,7 +658,7 @@ type freezing struct {
 }
 
 func (f *freezing) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, error) {
-	if _, err := f.h.Enroll.Freeze(ctx, roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "a test"}); err != nil {
+	if _, err := f.h.Enroll.Freeze(ctx, prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "a test"}); err != nil {
 		return "", err
 	}
 	return f.Passes.BeginSession(ctx, s)
@@ -669,7 +669,7 @@ func (f *freezing) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secr
 func TestFrozenIsSignedOut(t *testing.T) {
 	for name, change := range map[string]func(h *house){
 		"before": func(h *house) {
-			if _, err := h.Enroll.Freeze(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "a test"}); err != nil {
+			if _, err := h.Enroll.Freeze(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "a test"}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -683,7 +683,7 @@ func TestFrozenIsSignedOut(t *testing.T) {
 				t.Error("the browser has a session")
 			}
 			err := h.DB.View(t.Context(), func(tx bot.Tx) error {
-				ids, err := tx.IdentitiesOf(roomtest.AnnID)
+				ids, err := tx.IdentitiesOf(prooftest.AnnID)
 				if want := map[string]int{"before": 0, "meanwhile": 1}[name]; len(ids) != want {
 					t.Errorf("linked: %v", ids)
 				}
@@ -702,7 +702,7 @@ func TestSignedOutElsewhere(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := newHouse(t, func(h *house) { h.Options.Provider = p })
 	ben := bot.Person{ID: "p-ben", Username: "ben", Email: "ben@example.org", Name: "Ben Hollis"}
-	h.People(roomtest.Ann(), ben)
+	h.People(prooftest.Ann(), ben)
 	signIn := func(x bot.External) *browser {
 		p.x = x
 		b := h.browser()
@@ -715,7 +715,7 @@ func TestSignedOutElsewhere(t *testing.T) {
 	hers, his := ann.listen("", ""), bens.listen("", "")
 	hers.next("message")
 	his.next("message")
-	d, err := h.Enroll.SignOut(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "laptop lost"})
+	d, err := h.Enroll.SignOut(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "laptop lost"})
 	if err != nil || d.Passes != 1 {
 		t.Fatalf("%+v, %v", d, err)
 	}

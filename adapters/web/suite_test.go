@@ -114,7 +114,7 @@ func site(t *testing.T, name string, lacks map[adaptertest.Ability]string, brows
 type service struct {
 	t       testing.TB
 	house   *adaptertest.House
-	passes  *pass.Room
+	passes  *pass.Service
 	policy  *policy.Policy
 	browser func(*visitor)
 	server  *httptest.Server

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // TestSignInInTwoTabs: sign-ins of several tabs and
@@ -161,7 +161,7 @@ func TestEmbeddedSignInIsInItsOwnWindow(t *testing.T) {
 		victim := h.browser()
 		g := victim.want(victim.Get("/signin?lang=en"), http.StatusOK, "Who asks", "in this window", "If somebody sent you here or called you", "This is a shared computer")
 		victim.want(victim.back(came(victim.toProvider(victim.Post("/signin", g.fields()...)), "code", "c")), http.StatusSeeOther)
-		h.proven(h.session(victim).Conversation, roomtest.AnnID)
+		h.proven(h.session(victim).Conversation, prooftest.AnnID)
 		s, err := h.Passes.Session(t.Context(), bot.Secret(c.cookies[cookie].Value))
 		if err != nil {
 			t.Fatal(err)
@@ -204,7 +204,7 @@ func (h *house) chat0(t *testing.T) *tab {
 func TestPageNamesWhoAsks(t *testing.T) {
 	p := &standIn{x: annAt}
 	h := newHouse(t, func(h *house) { h.Options.Provider = p })
-	h.People(roomtest.Ann(), bot.Person{ID: "p-ben", Username: "ben", Email: "ben@example.org", Name: "Ben <b>Hollis</b>"})
+	h.People(prooftest.Ann(), bot.Person{ID: "p-ben", Username: "ben", Email: "ben@example.org", Name: "Ben <b>Hollis</b>"})
 	c := atSignInPage(h, "jdoe")
 	asked := h.Clock.Now()
 	token := link(h, c)
@@ -289,7 +289,7 @@ func TestIDidNotAskForThis(t *testing.T) {
 	if lines := h.lines(); !slices.Contains(lines, "p1 identity.not_asked terminal oidc code") {
 		t.Errorf("audit %q", lines)
 	}
-	if told := h.told(); !slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, roomtest.Ann().Email) }) {
+	if told := h.told(); !slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, prooftest.Ann().Email) }) {
 		t.Errorf("told %q", told)
 	}
 	b.want(b.Post("/private/refuse", g.fields()...), http.StatusGone) // pressed twice
@@ -297,7 +297,7 @@ func TestIDidNotAskForThis(t *testing.T) {
 	// Too late: the code was read out and typed.
 	b, g, code = signedIn("mallory3")
 	c.Say(code).Expect("This chat is now connected to you", "Thank you, Ann")
-	h.proven(c.ID, roomtest.AnnID)
+	h.proven(c.ID, prooftest.AnnID)
 	press(b, g)
 	h.proven(c.ID, "")
 	if lines := h.lines(); !slices.Contains(lines, "p1 identity.disowned terminal oidc code") {
@@ -390,8 +390,8 @@ func (h *house) enrolled(t *testing.T) {
 	t.Helper()
 	if err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
 		return errors.Join(
-			tx.PutMethod(&bot.Method{ID: "m1", Person: roomtest.AnnID, Kind: bot.Authenticator, State: bot.Active, ProvenAt: tx.Now()}),
-			tx.PutMethod(&bot.Method{ID: "m2", Person: roomtest.AnnID, Kind: bot.Phone, State: bot.Active, Label: "•••• 48", ProvenAt: tx.Now()}))
+			tx.PutMethod(&bot.Method{ID: "m1", Person: prooftest.AnnID, Kind: bot.Authenticator, State: bot.Active, ProvenAt: tx.Now()}),
+			tx.PutMethod(&bot.Method{ID: "m2", Person: prooftest.AnnID, Kind: bot.Phone, State: bot.Active, Label: "•••• 48", ProvenAt: tx.Now()}))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -425,7 +425,7 @@ func TestFiveVisits(t *testing.T) {
 			a.submit("/chat/open", "")
 			a.press("Start")
 			a.say("ann")
-			a.submit("/chat/form", "", "f.password", string(roomtest.Password))
+			a.submit("/chat/form", "", "f.password", string(prooftest.Password))
 			a.expect("Ann")
 		}},
 	} {
@@ -437,7 +437,7 @@ func TestFiveVisits(t *testing.T) {
 			b := h.browser()
 			for range 5 {
 				c.signIn(t, h, b)
-				h.proven(h.session(b).Conversation, roomtest.AnnID)
+				h.proven(h.session(b).Conversation, prooftest.AnnID)
 				a := &tab{browser: b}
 				a.open("/chat")
 				a.submit("/chat/leave", "")
@@ -449,7 +449,7 @@ func TestFiveVisits(t *testing.T) {
 						links++
 					}
 				}
-				list := roomtest.View(h.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(roomtest.AnnID) })
+				list := prooftest.View(h.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(prooftest.AnnID) })
 				return links, len(h.told()), len(list)
 			}
 			h.eventually("the notice", func() bool { _, notices, _ := count(); return notices > 0 })

@@ -11,7 +11,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/desk"
 	"latchkey/bot/outbox"
 	"latchkey/bot/turn"
@@ -22,10 +22,10 @@ import (
 // A house is a desk with the shipped scripts, a chat and two agents: maria and
 // omar.
 type house struct {
-	*roomtest.Rig
+	*prooftest.Rig
 	desk *desk.Desk
 	chat *bottest.Adapter
-	turn *turn.Room
+	turn *turn.Service
 	n    int
 }
 
@@ -36,8 +36,8 @@ func newHouse(t *testing.T, change func(*desk.Options)) *house {
 // newHouseKeeping makes a house with channels that keep what is said.
 func newHouseKeeping(t *testing.T, change func(*desk.Options), keeps map[bot.ChannelID]bool) *house {
 	t.Helper()
-	h := &house{Rig: roomtest.New(t), chat: bottest.NewAdapter("test")}
-	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: roomtest.Facts}
+	h := &house{Rig: prooftest.New(t), chat: bottest.NewAdapter("test")}
+	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: prooftest.Facts}
 	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s // for the names
 	}
@@ -79,7 +79,7 @@ func newHouseKeeping(t *testing.T, change func(*desk.Options), keeps map[bot.Cha
 	<-box.Ready()
 	h.turn = turn.New(turn.Options{Store: h.Store(h.DB), Engine: set, Catalogue: cat, Outbox: box, Gate: h.Enroll.Gate, Desk: h.desk, Keeps: keeps, Phrases: set, Clock: h.Clock.Now})
 	h.desk.Connect(h.turn)
-	h.People(roomtest.Ann(), bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"},
+	h.People(prooftest.Ann(), bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"},
 		bot.Person{ID: "omar", Username: "omar", Email: "omar@example.org", Name: "Omar Agent"})
 	for _, who := range []string{"maria", "omar"} {
 		h.update(func(tx bot.Tx) error {
@@ -440,13 +440,13 @@ func TestOneTicketForAPersonAndAMatter(t *testing.T) {
 	h := newHouse(t, nil)
 	for _, user := range []string{"u1", "u2"} {
 		h.update(func(tx bot.Tx) error {
-			return tx.Link(bot.Identity{Channel: "test", User: user, Person: roomtest.AnnID, Level: bot.L2})
+			return tx.Link(bot.Identity{Channel: "test", User: user, Person: prooftest.AnnID, Level: bot.L2})
 		})
 	}
 	c := h.talk("a", "u1")
 	c.Say("human").Expect("You are number 1 in the queue")
 	q := h.ticket()
-	if q.Person != roomtest.AnnID {
+	if q.Person != prooftest.AnnID {
 		t.Errorf("ticket %+v", q)
 	}
 	d := h.talk("b", "u2")
@@ -476,7 +476,7 @@ func TestWithoutAgents(t *testing.T) {
 // neither takes it over nor ends it.
 func TestChatChangesHands(t *testing.T) {
 	h := newHouse(t, nil)
-	h.People(roomtest.Ann(), bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"},
+	h.People(prooftest.Ann(), bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"},
 		bot.Person{ID: "omar", Username: "omar", Email: "omar@example.org", Name: "Omar Agent"},
 		bot.Person{ID: "bob", Username: "bob", Email: "bob@example.org", Name: "Bob Ray"})
 	of := func(p bot.PersonID) {
@@ -484,7 +484,7 @@ func TestChatChangesHands(t *testing.T) {
 			return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: p, Level: bot.L2})
 		})
 	}
-	of(roomtest.AnnID)
+	of(prooftest.AnnID)
 	c := h.talk("a", "u1")
 	c.Say("human").Expect("You are number 1 in the queue")
 	anns := h.ticket()
@@ -506,7 +506,7 @@ func TestChatChangesHands(t *testing.T) {
 	if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) { open, err = tx.Tickets(10); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if len(open) != 2 || open[0].ID != anns.ID || open[0].Person != roomtest.AnnID || open[0].State != bot.TicketTaken || open[1].Person != "bob" || open[1].Conversation != "a" {
+	if len(open) != 2 || open[0].ID != anns.ID || open[0].Person != prooftest.AnnID || open[0].State != bot.TicketTaken || open[1].Person != "bob" || open[1].Conversation != "a" {
 		t.Errorf("tickets %+v", open)
 	}
 	if lines := said(h.view("maria", anns.ID)); lines[len(lines)-1] != "moved_away" {
@@ -523,7 +523,7 @@ func TestNoAgents(t *testing.T) {
 	h := newHouse(t, nil)
 	h.update(func(tx bot.Tx) error { return errors.Join(tx.DropAgent("maria"), tx.DropAgent("omar")) })
 	h.update(func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: roomtest.AnnID, Level: bot.L2})
+		return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: prooftest.AnnID, Level: bot.L2})
 	})
 	c := h.talk("a", "u1")
 	c.Say("human").Expect("You can also call: (704) 296-3143")

@@ -96,7 +96,7 @@ func benchmarkSync(b *testing.B, dsn string, n int) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	room := directory.New(directory.Deps{Store: db, Source: src, Alone: true, Log: slog.New(slog.DiscardHandler),
+	service := directory.New(directory.Deps{Store: db, Source: src, Alone: true, Log: slog.New(slog.DiscardHandler),
 		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
 			r, err := db.ImportPeople(ctx, m.Rows, store.ImportOptions{Mode: store.SkipBad, Unsaid: m.Unsaid, Unread: m.Unread, Missing: store.DisableMissing, Whose: store.OfSync, Key: fmt.Sprint("sync ", m.Run)})
 			return directory.Merged{Why: r.Refused, SyncResult: bot.SyncResult{Rows: r.Rows, Added: r.Inserted, Changed: r.Updated, Wrong: r.Bad}}, err
@@ -122,11 +122,11 @@ func benchmarkSync(b *testing.B, dsn string, n int) {
 		}
 	})
 	syncOnce := func() (read, merge time.Duration, last *bot.SyncResult) {
-		if _, err := room.Begin(b.Context(), bot.PeopleReading, directory.Order{}); err != nil {
+		if _, err := service.Begin(b.Context(), bot.PeopleReading, directory.Order{}); err != nil {
 			b.Fatal(err)
 		}
 		for {
-			s, err := room.State(b.Context(), bot.PeopleReading)
+			s, err := service.State(b.Context(), bot.PeopleReading)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -135,7 +135,7 @@ func benchmarkSync(b *testing.B, dsn string, n int) {
 			}
 			begin := time.Now()
 			inMerge.Store(s.Phase == bot.SyncMerge)
-			if _, err := room.Advance(b.Context(), bot.PeopleReading); err != nil {
+			if _, err := service.Advance(b.Context(), bot.PeopleReading); err != nil {
 				b.Fatal(err)
 			}
 			if s.Phase == bot.SyncMerge {

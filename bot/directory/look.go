@@ -43,7 +43,7 @@ const (
 func (j *Look) ref() string { return fmt.Sprintf("look-%d", j.At) }
 
 // look is the check directory.look.
-func (r *Room) look(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) look(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Person()
 	if p == "" || r.Source == nil {
 		return bot.Outcome{Name: "off"}, nil
@@ -64,7 +64,7 @@ func (r *Room) look(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // HandleLook does the job.
-func (r *Room) HandleLook(ctx context.Context, j Look) error {
+func (r *Service) HandleLook(ctx context.Context, j Look) error {
 	methods, cause := r.Source.MethodsOf(ctx, j.Person)
 	if cause != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("directory: read a person's page: %w", cause) // the process ends; again at the next start
@@ -112,7 +112,7 @@ func directly(tx bot.Tx, p bot.PersonID, methods []string) error {
 }
 
 // tell raises a signal to the conversation that asked.
-func (r *Room) tell(ctx context.Context, j Look, signal string) error {
+func (r *Service) tell(ctx context.Context, j Look, signal string) error {
 	if signal == "" || r.inbox == nil {
 		return nil
 	}

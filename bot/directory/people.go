@@ -11,7 +11,7 @@ import (
 )
 
 // readAccounts reads a page of accounts.
-func (r *Room) readAccounts(ctx context.Context, s *bot.SyncState) (stored, error) {
+func (r *Service) readAccounts(ctx context.Context, s *bot.SyncState) (stored, error) {
 	page, err := r.Source.People(ctx, s.Cursor)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
@@ -57,7 +57,7 @@ func members(s *bot.SyncState) {
 }
 
 // readMembers reads a page of the members of a group.
-func (r *Room) readMembers(ctx context.Context, s *bot.SyncState) (stored, error) {
+func (r *Service) readMembers(ctx context.Context, s *bot.SyncState) (stored, error) {
 	group := s.Groups[s.Group]
 	ids, next, err := r.Source.Members(ctx, group, s.Cursor)
 	if err != nil {
@@ -100,7 +100,7 @@ const rowPage = 500
 
 // rows are the people of the directory's copy, read page by page.
 type rows struct {
-	r      *Room
+	r      *Service
 	ctx    context.Context // of the merge
 	give   context.CancelCauseFunc
 	groups []string
@@ -152,12 +152,12 @@ func (w *rows) person(e bot.DirectoryEntry) bot.Person {
 }
 
 // Preview gives what people would be made of now to use, which must not keep it.
-func (r *Room) Preview(ctx context.Context, use func(context.Context, Merge) error) error {
+func (r *Service) Preview(ctx context.Context, use func(context.Context, Merge) error) error {
 	return r.give(ctx, r.Groups, use)
 }
 
 // give makes a Merge of the directory's copy.
-func (r *Room) give(ctx context.Context, groups []string, use func(context.Context, Merge) error) error {
+func (r *Service) give(ctx context.Context, groups []string, use func(context.Context, Merge) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := &rows{r: r, ctx: ctx, give: stop, groups: groups}
@@ -169,7 +169,7 @@ func (r *Room) give(ctx context.Context, groups []string, use func(context.Conte
 }
 
 // merge makes people of what was read.
-func (r *Room) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
+func (r *Service) merge(ctx context.Context, s *bot.SyncState) (stored, error) {
 	var done Merged
 	if !s.Dry {
 		err := r.give(ctx, s.Groups, func(ctx context.Context, m Merge) (err error) {

@@ -11,7 +11,7 @@ import (
 
 // readPolicy reads what people may use. A report without it is better than
 // none, so its failures are borne after a few.
-func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
+func (r *Service) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error) {
 	p, err := r.Source.TenantPolicy(ctx)
 	var refused *bot.RefusedError
 	if asked := (*bot.WaitError)(nil); err != nil && (s.Failures < loudAfter-1 && !errors.As(err, &refused) || errors.As(err, &asked) && asked.Asked && !tooLong(s, s.HeldAt) || ctx.Err() != nil) {
@@ -35,7 +35,7 @@ func (r *Room) readPolicy(ctx context.Context, s *bot.SyncState) (stored, error)
 }
 
 // readReport reads a page of the report.
-func (r *Room) readReport(ctx context.Context, s *bot.SyncState) (stored, error) {
+func (r *Service) readReport(ctx context.Context, s *bot.SyncState) (stored, error) {
 	page, next, err := r.Source.Registrations(ctx, s.Cursor)
 	if refused := (*bot.RefusedError)(nil); errors.As(err, &refused) && refused.NoLicence {
 		return func(tx bot.Tx, now *bot.SyncState) error { // what was known stays, and grows old
@@ -108,7 +108,7 @@ func keep(tx bot.Tx, page []bot.Registration, began time.Time) (kept, fresh int,
 
 // dropOld drops what a complete report has no more. It returns how many, or why
 // it dropped none.
-func (r *Room) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err error) {
+func (r *Service) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err error) {
 	all, err := tx.CountRegistrations(time.Time{})
 	if err != nil {
 		return 0, "", err

@@ -66,7 +66,7 @@ func tooLong(s *bot.SyncState, now time.Time) bool {
 const loudAfter = 3
 
 // HandleStep does the job.
-func (r *Room) HandleStep(ctx context.Context, j Step) error {
+func (r *Service) HandleStep(ctx context.Context, j Step) error {
 	if _, err := r.step(ctx, j.Reading, &j); !Noted(err) {
 		return err
 	}
@@ -76,7 +76,7 @@ func (r *Room) HandleStep(ctx context.Context, j Step) error {
 // Advance reads the page that is next, in this process, and returns how long
 // to wait for the one after it: because the directory asks for it, somebody else
 // reads, or the page failed, which is the error.
-func (r *Room) Advance(ctx context.Context, reading bot.Reading) (time.Duration, error) {
+func (r *Service) Advance(ctx context.Context, reading bot.Reading) (time.Duration, error) {
 	return r.step(ctx, reading, nil)
 }
 
@@ -97,7 +97,7 @@ func (e *notedError) Unwrap() error { return e.error }
 var errStale = errors.New("the sync went on without this page")
 
 // step reads a page and stores it; of a job, only the job's page.
-func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Duration, error) {
+func (r *Service) step(ctx context.Context, reading bot.Reading, j *Step) (time.Duration, error) {
 	s, wait, err := r.hold(ctx, reading, j)
 	if errors.Is(err, errStale) {
 		return 0, nil
@@ -136,7 +136,7 @@ func (r *Room) step(ctx context.Context, reading bot.Reading, j *Step) (time.Dur
 }
 
 // readHeld reads the page that s holds, and gives signs of life meanwhile.
-func (r *Room) readHeld(ctx context.Context, reading bot.Reading, s *bot.SyncState) (stored, error) {
+func (r *Service) readHeld(ctx context.Context, reading bot.Reading, s *bot.SyncState) (stored, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r.keepHold(ctx, reading, s)
@@ -144,7 +144,7 @@ func (r *Room) readHeld(ctx context.Context, reading bot.Reading, s *bot.SyncSta
 }
 
 // ended tells operators how a sync has ended.
-func (r *Room) ended(ctx context.Context, reading bot.Reading, s *bot.SyncState) {
+func (r *Service) ended(ctx context.Context, reading bot.Reading, s *bot.SyncState) {
 	if s.Dry {
 		r.Log.Info("the directory was read; people stay as they are (--dry-run)", "pages", s.Pages)
 		return
@@ -177,7 +177,7 @@ func (r *Room) ended(ctx context.Context, reading bot.Reading, s *bot.SyncState)
 }
 
 // hold takes the page for this process, and returns the state that it is read by.
-func (r *Room) hold(ctx context.Context, reading bot.Reading, j *Step) (s bot.SyncState, wait time.Duration, err error) {
+func (r *Service) hold(ctx context.Context, reading bot.Reading, j *Step) (s bot.SyncState, wait time.Duration, err error) {
 	err = r.Store.Update(ctx, func(tx bot.Tx) (err error) {
 		if s, err = tx.SyncState(reading); err != nil {
 			return err
@@ -213,7 +213,7 @@ func (r *Room) hold(ctx context.Context, reading bot.Reading, j *Step) (s bot.Sy
 }
 
 // keepHold gives signs of life until ctx ends.
-func (r *Room) keepHold(ctx context.Context, reading bot.Reading, s *bot.SyncState) {
+func (r *Service) keepHold(ctx context.Context, reading bot.Reading, s *bot.SyncState) {
 	held := *s
 	go func() {
 		tick := time.NewTicker(holdSign)
@@ -236,7 +236,7 @@ func (r *Room) keepHold(ctx context.Context, reading bot.Reading, s *bot.SyncSta
 }
 
 // update runs fn with the state if the page that s holds is still the next one.
-func (r *Room) update(ctx context.Context, reading bot.Reading, s *bot.SyncState, fn func(bot.Tx, *bot.SyncState) error) error {
+func (r *Service) update(ctx context.Context, reading bot.Reading, s *bot.SyncState, fn func(bot.Tx, *bot.SyncState) error) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		now, err := tx.SyncState(reading)
 		if err != nil {
@@ -257,7 +257,7 @@ func (r *Room) update(ctx context.Context, reading bot.Reading, s *bot.SyncState
 type stored func(tx bot.Tx, now *bot.SyncState) error
 
 // read asks the source for the page that s is at.
-func (r *Room) read(ctx context.Context, reading bot.Reading, s *bot.SyncState) (stored, error) {
+func (r *Service) read(ctx context.Context, reading bot.Reading, s *bot.SyncState) (stored, error) {
 	if s.Phase == bot.SyncMerge { // takes the time it takes
 		return r.merge(ctx, s)
 	}
@@ -277,7 +277,7 @@ func (r *Room) read(ctx context.Context, reading bot.Reading, s *bot.SyncState) 
 }
 
 // failed notes why a page was not read and when it is read again.
-func (r *Room) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState, cause error, stopped bool) (wait time.Duration, err error) {
+func (r *Service) failed(ctx context.Context, reading bot.Reading, s *bot.SyncState, cause error, stopped bool) (wait time.Duration, err error) {
 	var asked *bot.WaitError
 	asks := errors.As(cause, &asked) && asked.Asked
 	over := errors.Is(cause, bot.ErrStartAnew) && s.Cursor != ""
@@ -365,7 +365,7 @@ type endlessError struct{ error }
 // which it can be said whether this reading has had them, and news those that it
 // has not. What has changed may name everybody once more, in pages as small as
 // they like.
-func (r *Room) stale(tx bot.Tx, s *bot.SyncState, known, news int) error {
+func (r *Service) stale(tx bot.Tx, s *bot.SyncState, known, news int) error {
 	switch {
 	case news > 0:
 		s.Stale = 0

@@ -227,9 +227,9 @@ func (d *tenant) TenantPolicy(ctx context.Context) (*bot.TenantPolicy, error) {
 	return &bot.TenantPolicy{Migration: "migrationComplete"}, d.policy
 }
 
-// A rig is a room on a store, with a clock that only the test moves.
+// A rig is a service on a store, with a clock that only the test moves.
 type rig struct {
-	*directory.Room
+	*directory.Service
 	t   *testing.T
 	db  *store.DB
 	src *tenant
@@ -265,7 +265,7 @@ func newRig(t *testing.T, dsn string, src *tenant, change ...func(*directory.Dep
 	return r
 }
 
-// open opens the store, and makes the room of a process.
+// open opens the store, and makes the service of a process.
 func (r *rig) open(dsn string, change ...func(*directory.Deps)) {
 	r.t.Helper()
 	db, err := store.Open(context.Background(), store.Options{DSN: dsn, Clock: r.now.Now, Logger: slog.New(slog.NewTextHandler(r.t.Output(), nil))})
@@ -288,7 +288,7 @@ func (r *rig) open(dsn string, change ...func(*directory.Deps)) {
 	for _, c := range change {
 		c(&d)
 	}
-	r.Room = directory.New(d)
+	r.Service = directory.New(d)
 }
 
 func (r *rig) state(reading bot.Reading) bot.SyncState {

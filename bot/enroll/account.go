@@ -24,7 +24,7 @@ import (
 // account was taken away from them within TakenAwayFor (the account then stays
 // as it is, and the person proves who they are), and
 // bot.ErrDisabled when the account is disabled or frozen (bot.ErrFrozen).
-func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
+func (r *Service) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
 	if ch == "" || user == "" || v.Person == "" && v.Email == "" {
 		return bot.L0, errors.New("enroll: vouch: a channel, a user, and a person or an address are needed")
 	}
@@ -39,7 +39,7 @@ func (r *Room) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.V
 }
 
 // VouchIn is Vouch in a transaction of the caller's.
-func (r *Room) VouchIn(tx bot.Tx, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
+func (r *Service) VouchIn(tx bot.Tx, ch bot.ChannelID, user string, v bot.Vouch) (level bot.Level, err error) {
 	known, err := tx.Identity(ch, user)
 	if err != nil && !errors.Is(err, bot.ErrNotFound) {
 		return bot.L0, err
@@ -106,7 +106,7 @@ func admitted(p *bot.Person) error {
 
 // Overview is what a chat account may be shown of its own person: from L1 on
 // how far they are, with masked methods. lang is for words and dates.
-func (r *Room) Overview(ctx context.Context, ch bot.ChannelID, user, lang string) (bot.Overview, error) {
+func (r *Service) Overview(ctx context.Context, ch bot.ChannelID, user, lang string) (bot.Overview, error) {
 	var o bot.Overview
 	err := r.Store.View(ctx, func(tx bot.Tx) error {
 		o = bot.Overview{}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 )
 
@@ -16,8 +16,8 @@ func TestVouch(t *testing.T) {
 	r := newRig(t)
 	off := bob()
 	off.ID, off.Username, off.Email, off.Disabled = "p3", "off", "off@example.org", true
-	r.People(roomtest.Ann(), bob(), off)
-	byID := bot.Vouch{Person: roomtest.AnnID, Evidence: "teams"}
+	r.People(prooftest.Ann(), bob(), off)
+	byID := bot.Vouch{Person: prooftest.AnnID, Evidence: "teams"}
 	byMail := func(to string) bot.Vouch { return bot.Vouch{Email: to, Evidence: "slack"} }
 	for _, c := range []struct {
 		why, user string
@@ -26,14 +26,14 @@ func TestVouch(t *testing.T) {
 		person    bot.PersonID
 		err       error
 	}{
-		{"an address hints", "u1", byMail(roomtest.Ann().Email), bot.L1, roomtest.AnnID, nil},
+		{"an address hints", "u1", byMail(prooftest.Ann().Email), bot.L1, prooftest.AnnID, nil},
 		{"the address belongs to somebody else by now", "u1", byMail(bob().Email), bot.L1, "p2", nil},
-		{"a proven id links", "u1", byID, bot.L2, roomtest.AnnID, nil},
-		{"again", "u1", byID, bot.L2, roomtest.AnnID, nil},
-		{"an address does not move a proven account", "u1", byMail(bob().Email), bot.L2, roomtest.AnnID, nil},
-		{"nor does another id", "u1", bot.Vouch{Person: "p2", Evidence: "teams"}, bot.L2, roomtest.AnnID, nil},
+		{"a proven id links", "u1", byID, bot.L2, prooftest.AnnID, nil},
+		{"again", "u1", byID, bot.L2, prooftest.AnnID, nil},
+		{"an address does not move a proven account", "u1", byMail(bob().Email), bot.L2, prooftest.AnnID, nil},
+		{"nor does another id", "u1", bot.Vouch{Person: "p2", Evidence: "teams"}, bot.L2, prooftest.AnnID, nil},
 		{"an unknown id", "u2", bot.Vouch{Person: "p9"}, bot.L0, "", bot.ErrNotFound},
-		{"an address as an id", "u2", bot.Vouch{Person: bot.PersonID(roomtest.Ann().Email)}, bot.L0, "", bot.ErrNotFound},
+		{"an address as an id", "u2", bot.Vouch{Person: bot.PersonID(prooftest.Ann().Email)}, bot.L0, "", bot.ErrNotFound},
 		{"an unknown address", "u2", byMail("nobody@example.org"), bot.L0, "", bot.ErrNotFound},
 		{"a disabled account", "u3", bot.Vouch{Person: "p3"}, bot.L0, "", bot.ErrDisabled},
 		{"a disabled account's address", "u3", byMail("off@example.org"), bot.L0, "", bot.ErrDisabled},
@@ -42,7 +42,7 @@ func TestVouch(t *testing.T) {
 		if level != c.level || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 			t.Errorf("%s: level %d, %v", c.why, level, err)
 		}
-		id := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Identity, error) {
+		id := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Identity, error) {
 			id, err := tx.Identity("chat", c.user)
 			if errors.Is(err, bot.ErrNotFound) {
 				return &bot.Identity{}, nil
@@ -53,10 +53,10 @@ func TestVouch(t *testing.T) {
 			t.Errorf("%s: identity %+v", c.why, id)
 		}
 	}
-	if n := r.lines(roomtest.AnnID, "identity.linked", "teams"); n != 1 {
+	if n := r.lines(prooftest.AnnID, "identity.linked", "teams"); n != 1 {
 		t.Errorf("%d audit lines for one link", n)
 	}
-	if to := r.told("identity.linked"); !slices.Equal(to, []string{roomtest.Ann().Email}) {
+	if to := r.told("identity.linked"); !slices.Equal(to, []string{prooftest.Ann().Email}) {
 		t.Errorf("told %v", to)
 	}
 	for _, bad := range []struct {
@@ -83,7 +83,7 @@ func TestOverview(t *testing.T) {
 	if o := look("u1"); o.Level != bot.L0 || o.Name != "" || o.Methods != nil {
 		t.Errorf("a stranger sees %+v", o)
 	}
-	if _, err := r.Enroll.Vouch(t.Context(), "chat", "u1", bot.Vouch{Email: roomtest.Ann().Email}); err != nil {
+	if _, err := r.Enroll.Vouch(t.Context(), "chat", "u1", bot.Vouch{Email: prooftest.Ann().Email}); err != nil {
 		t.Fatal(err)
 	}
 	o := look("u1")
@@ -91,7 +91,7 @@ func TestOverview(t *testing.T) {
 	if o.Level != bot.L1 || o.Name != "Ann" || !slices.Equal(o.Methods, want) {
 		t.Errorf("overview %+v", o)
 	}
-	gone := roomtest.Ann()
+	gone := prooftest.Ann()
 	gone.Disabled = true
 	r.People(gone)
 	if o := look("u1"); o.Level != bot.L0 || o.Methods != nil {
@@ -108,17 +108,17 @@ func TestTakenAwayStaysAway(t *testing.T) {
 		do  func(r *rig) error
 	}{
 		{"unlink", func(r *rig) error {
-			_, err := r.Enroll.Unlink(r.Context(), roomtest.AnnID, "chat", "u1", enroll.Order{By: "operator:kim", Why: "not hers"})
+			_, err := r.Enroll.Unlink(r.Context(), prooftest.AnnID, "chat", "u1", enroll.Order{By: "operator:kim", Why: "not hers"})
 			return err
 		}},
 		{"begin-again", func(r *rig) error {
-			_, err := r.Enroll.BeginAgain(r.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "lost everything"})
+			_, err := r.Enroll.BeginAgain(r.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "lost everything"})
 			return err
 		}},
 	} {
 		t.Run(taken.how, func(t *testing.T) {
 			r := newRig(t)
-			byID := bot.Vouch{Person: roomtest.AnnID, Evidence: "teams"}
+			byID := bot.Vouch{Person: prooftest.AnnID, Evidence: "teams"}
 			vouch := func(user string, v bot.Vouch) error {
 				_, err := r.Enroll.Vouch(t.Context(), "chat", user, v)
 				return err
@@ -129,7 +129,7 @@ func TestTakenAwayStaysAway(t *testing.T) {
 			if err := taken.do(r); err != nil {
 				t.Fatal(err)
 			}
-			for _, v := range []bot.Vouch{byID, {Email: roomtest.Ann().Email, Evidence: "slack"}} {
+			for _, v := range []bot.Vouch{byID, {Email: prooftest.Ann().Email, Evidence: "slack"}} {
 				if err := vouch("u1", v); !errors.Is(err, bot.ErrNotFound) {
 					t.Errorf("%+v brings it back: %v", v, err)
 				}
@@ -137,7 +137,7 @@ func TestTakenAwayStaysAway(t *testing.T) {
 			if err := vouch("u7", byID); err != nil {
 				t.Errorf("another account of hers: %v", err)
 			}
-			if _, err := r.Enroll.SignInAs(t.Context(), "chat", "u1", bot.External{Person: roomtest.AnnID}); err != nil {
+			if _, err := r.Enroll.SignInAs(t.Context(), "chat", "u1", bot.External{Person: prooftest.AnnID}); err != nil {
 				t.Errorf("a sign-in: %v", err)
 			}
 			if err := vouch("u1", byID); err != nil {

@@ -22,7 +22,7 @@ func (Alerts) Kind() string { return "alerts" }
 func (Alerts) Queue() bot.JobQueue { return notices }
 
 // untold raises the alert that nobody could be told of a change.
-func (r *Room) untold(tx bot.Tx, p bot.PersonID, change string) error {
+func (r *Service) untold(tx bot.Tx, p bot.PersonID, change string) error {
 	_, err := tx.Audit(bot.AuditEntry{Person: p, Actor: "system", Action: "notice.untold", Subject: change})
 	if err != nil {
 		return fmt.Errorf("enroll: audit an untold change: %w", err)
@@ -32,7 +32,7 @@ func (r *Room) untold(tx bot.Tx, p bot.PersonID, change string) error {
 
 // Alert raises an alert. A burst becomes one mail: what is raised while a mail
 // waits goes with it, and between two mails lies AlertEvery.
-func (r *Room) Alert(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error {
+func (r *Service) Alert(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error {
 	if err := oneAtATime(tx); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ const alertKept = 7 * 24 * time.Hour
 
 // ForgetAlerts drops what is long over. The tripwire stands until somebody
 // clears it.
-func (r *Room) ForgetAlerts(ctx context.Context) error {
+func (r *Service) ForgetAlerts(ctx context.Context) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		all, err := tx.Alerts("")
 		if err != nil {
@@ -102,7 +102,7 @@ const maxListed = 20
 // HandleAlerts logs what operators were not told of yet and mails it to
 // AlertsTo. A mail that cannot be sent is tried again as any job; when it is
 // refused for good, the log and the health check have to do.
-func (r *Room) HandleAlerts(ctx context.Context, _ Alerts) error {
+func (r *Service) HandleAlerts(ctx context.Context, _ Alerts) error {
 	var news []bot.Alert
 	names := map[bot.PersonID]string{}
 	var now time.Time
@@ -179,7 +179,7 @@ func (r *Room) HandleAlerts(ctx context.Context, _ Alerts) error {
 
 // detail puts the detail of an alert into the operators' language. The number of
 // a ticket is the same in each.
-func (r *Room) detail(a bot.Alert) string {
+func (r *Service) detail(a bot.Alert) string {
 	switch a.Kind {
 	case bot.AlertUntold:
 		return r.words(Notify{Lang: r.AlertsLang, Change: a.Detail}, "notice.short.")

@@ -90,7 +90,7 @@ const minName = 3
 
 // namesOf lists the words that anybody knows about a person and the
 // organisation.
-func (r *Room) namesOf(p *bot.Person) []string {
+func (r *Service) namesOf(p *bot.Person) []string {
 	var ns []string
 	add := func(s string) {
 		for _, w := range strings.Fields(typed.Fold(s)) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/vault"
 )
@@ -116,7 +116,7 @@ func TestAnswerRules(t *testing.T) {
 			}
 			continue
 		}
-		if oc.Name != "again" || roomtest.Fact(oc, "bad") != c.bad || roomtest.Fact(oc, "problem") != c.problem {
+		if oc.Name != "again" || prooftest.Fact(oc, "bad") != c.bad || prooftest.Fact(oc, "problem") != c.problem {
 			t.Errorf("%q %q %q: %v, want %s %s", c.a1, c.a2, c.a3, oc, c.bad, c.problem)
 		}
 		if len(r.Methods(bot.Active)) != 0 {
@@ -137,19 +137,19 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 		return oc
 	}
 	oc := r.Submit("answers", "questions.save", "a1", "Lincoln", "a2", "lincoln", "a3", "x")
-	if roomtest.Fact(oc, "bad") != "pet" || roomtest.Fact(oc, "problem") != "clash" {
+	if prooftest.Fact(oc, "bad") != "pet" || prooftest.Fact(oc, "problem") != "clash" {
 		t.Fatal(oc)
 	}
 	r.Set("bad", "pet")
 	for text, problem := range map[string]string{" LINCOLN ": "clash", "ab": "short", "123456": "common", "Ann": "name"} {
-		if oc := again(text); oc.Name != "again" || roomtest.Fact(oc, "bad") != "pet" || roomtest.Fact(oc, "problem") != problem {
+		if oc := again(text); oc.Name != "again" || prooftest.Fact(oc, "bad") != "pet" || prooftest.Fact(oc, "problem") != problem {
 			t.Errorf("%q: %v, want %s", text, oc, problem)
 		}
 	}
-	if oc := again("Whiskers"); oc.Name != "again" || roomtest.Fact(oc, "bad") != "dish" || roomtest.Fact(oc, "problem") != "short" {
+	if oc := again("Whiskers"); oc.Name != "again" || prooftest.Fact(oc, "bad") != "dish" || prooftest.Fact(oc, "problem") != "short" {
 		t.Fatalf("the other missing one: %v", oc)
 	}
-	if oc := again("whiskers"); roomtest.Fact(oc, "problem") != "clash" {
+	if oc := again("whiskers"); prooftest.Fact(oc, "problem") != "clash" {
 		t.Error(oc)
 	}
 	if oc := again("gazpacho"); oc.Name != "ok" {
@@ -159,10 +159,10 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 	if len(on) != 1 || on[0].Kind != bot.Questions {
 		t.Fatalf("active %+v", on)
 	}
-	ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) })
+	ss := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) })
 	pool := vault.NewPool(r.Policy)
 	for i, want := range []string{"lincoln", "whiskers", "gazpacho"} {
-		plain, err := r.Ring.Open(ss[i].Sealed, ss[i].Place(roomtest.AnnID))
+		plain, err := r.Ring.Open(ss[i].Sealed, ss[i].Place(prooftest.AnnID))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestOnlyTheBadOneIsAskedAgain(t *testing.T) {
 	if now := r.Methods(bot.Active); len(now) != 1 || now[0].ID == on[0].ID {
 		t.Errorf("active %+v", now)
 	}
-	if ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) }); len(ss) != 0 {
+	if ss := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(on[0].ID) }); len(ss) != 0 {
 		t.Error("old answers are kept")
 	}
 }
@@ -221,7 +221,7 @@ func TestAnswersOfBefore(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if ss[0].Sealed, err = r.Ring.Seal([]byte(plain), ss[0].Place(roomtest.AnnID)); err != nil {
+			if ss[0].Sealed, err = r.Ring.Seal([]byte(plain), ss[0].Place(prooftest.AnnID)); err != nil {
 				return err
 			}
 			return tx.PutSecrets(m.ID, ss)
@@ -233,10 +233,10 @@ func TestAnswersOfBefore(t *testing.T) {
 	seal(old)
 	r.Set("bad", "pet")
 	counted.compared = 0
-	if oc := r.Submit("answer_again", "questions.save_again", "again", "o’hara’s"); roomtest.Fact(oc, "problem") != "clash" {
+	if oc := r.Submit("answer_again", "questions.save_again", "again", "o’hara’s"); prooftest.Fact(oc, "problem") != "clash" {
 		t.Errorf("the same as an answer of before: %v", oc)
 	}
-	if oc := r.Submit("answer_again", "questions.save_again", "again", "GAZPACHO!"); roomtest.Fact(oc, "problem") != "clash" {
+	if oc := r.Submit("answer_again", "questions.save_again", "again", "GAZPACHO!"); prooftest.Fact(oc, "problem") != "clash" {
 		t.Errorf("the same as an answer of today: %v", oc)
 	}
 	if counted.compared > 4 {
@@ -250,9 +250,9 @@ func TestAnswersOfBefore(t *testing.T) {
 	if oc := r.Submit("answer_again", "questions.save_again", "again", "Whiskers"); oc.Name != "ok" {
 		t.Error(oc)
 	}
-	ss := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(m.ID) })
+	ss := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.MethodSecret, error) { return tx.Secrets(m.ID) })
 	for i, want := range []string{"1", "2", "2"} {
-		if plain, err := r.Ring.Open(ss[i].Sealed, ss[i].Place(roomtest.AnnID)); err != nil || string(plain[:1]) != want {
+		if plain, err := r.Ring.Open(ss[i].Sealed, ss[i].Place(prooftest.AnnID)); err != nil || string(plain[:1]) != want {
 			t.Errorf("answer %d: %v", i+1, err)
 		}
 	}

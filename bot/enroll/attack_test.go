@@ -14,7 +14,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
@@ -93,10 +93,10 @@ func TestStolenSessionBindsWithoutTheGate(t *testing.T) {
 	t.Error("no walk binds: the attacker is too weak to prove anything")
 }
 
-// A scene is the two rooms with the shipped scripts, and what is outside.
+// A scene is the two services with the shipped scripts, and what is outside.
 type scene struct {
 	*rig
-	turn    *turn.Room
+	turn    *turn.Service
 	tell    bool
 	n       int
 	jobs    []timed
@@ -181,7 +181,7 @@ func newScene(t *testing.T, gateOff bool) *scene {
 	s.Enroll.Store, s.Verify.Store = db, db
 	s.withSecond()
 	s.Verify.Senders = map[bot.Via]bot.Sender{bot.SMS: s, bot.Voice: s, bot.Mail: s}
-	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: roomtest.Facts}
+	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: prooftest.Facts}
 	for _, c := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[c.Name] = c
 	}

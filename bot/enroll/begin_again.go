@@ -13,7 +13,7 @@ import (
 // they are, after an operator has made sure of it by other means. All chat
 // accounts are unlinked and all sessions end: whoever sits in one of them, and
 // waits for this, must sign in like everybody else.
-func (r *Room) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, error) {
+func (r *Service) BeginAgain(ctx context.Context, id bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, id, func(tx bot.Tx, d *Done) error {
 		if _, err := r.haltAll(tx, d); err != nil {
 			return err

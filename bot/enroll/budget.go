@@ -14,7 +14,7 @@ const hashing = "hash.person"
 
 // overBudget is how long a person waits until more may be hashed for them; 0:
 // now.
-func (r *Room) overBudget(tx bot.Tx, p bot.PersonID) (time.Duration, error) {
+func (r *Service) overBudget(tx bot.Tx, p bot.PersonID) (time.Duration, error) {
 	l := r.Policy.HashPerson
 	n, oldest, err := tx.Tallied(hashing, string(p), tx.Now().Add(-l.Per))
 	if err != nil {
@@ -31,7 +31,7 @@ func (r *Room) overBudget(tx bot.Tx, p bot.PersonID) (time.Duration, error) {
 
 // spend takes one set from the person's budget before anything is hashed. The
 // wait is how long there is nothing left; nothing is taken then.
-func (r *Room) spend(ctx context.Context, st bot.Store, p bot.PersonID) (wait time.Duration, err error) {
+func (r *Service) spend(ctx context.Context, st bot.Store, p bot.PersonID) (wait time.Duration, err error) {
 	err = st.Update(ctx, func(tx bot.Tx) error {
 		if wait, err = r.overBudget(tx, p); err != nil || wait > 0 {
 			return err
@@ -45,6 +45,6 @@ func (r *Room) spend(ctx context.Context, st bot.Store, p bot.PersonID) (wait ti
 }
 
 // paused answers somebody whose budget is used up.
-func (r *Room) paused(c *bot.Call, wait time.Duration) bot.Outcome {
+func (r *Service) paused(c *bot.Call, wait time.Duration) bot.Outcome {
 	return fail("paused", "hash_budget", "wait", bot.Wait(r.Phrases, c.Lang(), wait))
 }

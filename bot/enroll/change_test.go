@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -91,13 +91,13 @@ func TestSuspendedIsNotRemoved(t *testing.T) {
 			t.Errorf("%s: %s", check, oc.Error)
 		}
 	}
-	if oc := r.Want("prove.begin", "", "refused"); roomtest.Fact(oc, "why") != bot.MethodsLost {
+	if oc := r.Want("prove.begin", "", "refused"); prooftest.Fact(oc, "why") != bot.MethodsLost {
 		t.Error(oc.Facts)
 	}
 	r.Set("method", string(phone.ID), "ref", "")
 	r.Want("prove.pick", "", "gone")
 	r.Want("code.send", "", "gone")
-	if oc := r.Want("methods.list", "", "some"); roomtest.Fact(oc, "list") != "method.suspended(method=method.phone •••• 48 date=date.day(day=3 month=month.5))" {
+	if oc := r.Want("methods.list", "", "some"); prooftest.Fact(oc, "list") != "method.suspended(method=method.phone •••• 48 date=date.day(day=3 month=month.5))" {
 		t.Error(oc.Facts)
 	}
 	r.Want("methods.show", "", "suspended")
@@ -105,12 +105,12 @@ func TestSuspendedIsNotRemoved(t *testing.T) {
 	r.Want("enroll.start", "", "partly")
 
 	// Its number still counts as taken, and its owner adds it again by proving it.
-	if n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) { return tx.SharedDestination(phone.DestHash, "somebody") }); n != 1 {
+	if n := prooftest.View(r.Rig, func(tx bot.Tx) (int, error) { return tx.SharedDestination(phone.DestHash, "somebody") }); n != 1 {
 		t.Errorf("%d people have the number", n)
 	}
 	r.useRecovery()
 	r.update(func(tx bot.Tx) error {
-		return r.Enroll.Proven(tx, r.NewCall(""), &bot.Method{ID: "spare", Person: roomtest.AnnID, Kind: bot.Phone}, "test")
+		return r.Enroll.Proven(tx, r.NewCall(""), &bot.Method{ID: "spare", Person: prooftest.AnnID, Kind: bot.Phone}, "test")
 	})
 	r.Want("phone.accept", "7045550148", "ok")
 	r.Want("code.send", "", "sent")
@@ -159,7 +159,7 @@ func TestFirstEnrollmentIsSmooth(t *testing.T) {
 		if held {
 			until = r.Clock.Now().Add(24 * time.Hour)
 			r.update(func(tx bot.Tx) error {
-				return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: roomtest.AnnID, Level: bot.L2, HeldUntil: until})
+				return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: prooftest.AnnID, Level: bot.L2, HeldUntil: until})
 			})
 		}
 		r.Want("prove.begin", "", "none")
@@ -186,7 +186,7 @@ func TestFirstEnrollmentIsSmooth(t *testing.T) {
 			continue
 		}
 		r.Conv = r.elsewhere("there") // and nowhere else
-		if oc := r.Want("prove.begin", "", "refused"); roomtest.Fact(oc, "why") != bot.MethodsLost {
+		if oc := r.Want("prove.begin", "", "refused"); prooftest.Fact(oc, "why") != bot.MethodsLost {
 			t.Error(oc.Facts)
 		}
 		app := r.Methods(bot.Active)[0]
@@ -204,7 +204,7 @@ func TestHeldLinkWithASignIn(t *testing.T) {
 	r.Clock.Advance(25 * time.Hour)
 	r.Conv, r.Slots = r.elsewhere("new"), nil
 	r.update(func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: roomtest.AnnID, Level: bot.L2, HeldUntil: tx.Now().Add(24 * time.Hour)})
+		return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: prooftest.AnnID, Level: bot.L2, HeldUntil: tx.Now().Add(24 * time.Hour)})
 	})
 	r.prove()
 	if oc := r.Want("phone.accept", "7045550148", "refused"); oc.Error != bot.LinkHeld {
@@ -283,7 +283,7 @@ func TestBudgetOfHashes(t *testing.T) {
 	if oc := r.Submit("answer_again", "questions.save_again", "again", "broccoli"); oc.Name != "paused" {
 		t.Error(oc)
 	}
-	if oc := r.Submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "paused" || roomtest.Fact(oc, "wait") == "" {
+	if oc := r.Submit("answers", "questions.save", "a1", "heron", "a2", "boulevard", "a3", "broccoli"); oc.Name != "paused" || prooftest.Fact(oc, "wait") == "" {
 		t.Error(oc)
 	}
 	r.Clock.Advance(time.Hour + time.Second)
@@ -301,7 +301,7 @@ func TestBeginAgain(t *testing.T) {
 	r.Want("totp.begin", "", "refused")
 	r.Deliver()
 	seen := len(r.Notifier.Sent())
-	if d, err := r.Enroll.BeginAgain(t.Context(), roomtest.AnnID, enroll.Order{By: "operator:kim", Why: "badge"}); err != nil || d.Methods != 1 {
+	if d, err := r.Enroll.BeginAgain(t.Context(), prooftest.AnnID, enroll.Order{By: "operator:kim", Why: "badge"}); err != nil || d.Methods != 1 {
 		t.Fatal(d, err)
 	}
 	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_removed"}) {

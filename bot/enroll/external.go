@@ -20,7 +20,7 @@ const linking = "link"
 // In the web chat, where nobody stands behind the account of a visitor, the
 // sign-in happens in a window of our own: whoever begins it there is signed in
 // there, and nothing can be read out to somebody else.
-func (r *Room) personMeans(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personMeans(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	switch {
 	case r.SignIn == ByNobody:
 		return say("nobody"), nil
@@ -34,7 +34,7 @@ func (r *Room) personMeans(_ bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // anonymous reports whether a channel's accounts are made up by ourselves for
 // whoever comes: no platform stands for them.
-func (r *Room) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Anonymous }
+func (r *Service) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Anonymous }
 
 // SignInAs links a user of a channel to the person whom an identity provider
 // named (L2). Only the first sign-in is a change, which is recorded and told. A
@@ -51,7 +51,7 @@ func (r *Room) anonymous(ch bot.ChannelID) bool { return ch != "" && ch == r.Ano
 // The error wraps bot.ErrNotFound when the directory has no such person,
 // bot.ErrGuest when it is a guest, bot.ErrDisabled when the account is disabled,
 // and bot.ErrFrozen when it is frozen.
-func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
+func (r *Service) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
 	if ch == "" || user == "" {
 		return nil, errors.New("enroll: sign in: a channel and a user are needed")
 	}
@@ -69,7 +69,7 @@ func (r *Room) SignInAs(ctx context.Context, ch bot.ChannelID, user string, x bo
 }
 
 // letIn finds who may sign in, and links the account.
-func (r *Room) letIn(tx bot.Tx, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
+func (r *Service) letIn(tx bot.Tx, ch bot.ChannelID, user string, x bot.External) (*bot.Person, error) {
 	if err := oneAtATime(tx); err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (r *Room) letIn(tx bot.Tx, ch bot.ChannelID, user string, x bot.External) (
 //
 // The error wraps bot.ErrExpired when the session has ended meanwhile, since another
 // browser came after it. Else the errors are those of SignInAs.
-func (r *Room) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
+func (r *Service) NewBrowser(ctx context.Context, ch bot.ChannelID, user string, session []byte, known bool, x bot.External) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		p, err := r.letIn(tx, ch, user, x)
 		if err != nil {
@@ -195,7 +195,7 @@ var errNoCode = errors.New("an anonymous chat gets no code to type back; people 
 //
 // A pause after too many wrong codes is told where the code is typed, with its
 // end. Errors as SignInAs.
-func (r *Room) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (bot.Secret, error) {
+func (r *Service) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.External) (bot.Secret, error) {
 	if conv == "" {
 		return "", errors.New("enroll: code of a sign-in: a conversation is needed")
 	}
@@ -234,7 +234,7 @@ func (r *Room) ProofCode(ctx context.Context, conv bot.ConversationID, x bot.Ext
 
 // linkCode draws a code in Crockford's base 32. It holds at least one of the
 // digits that no letter is read as, so that a word is never taken for a code.
-func (r *Room) linkCode() []byte {
+func (r *Service) linkCode() []byte {
 	code := make([]byte, r.Policy.LinkCodeChars)
 	for {
 		rand.Read(code)
@@ -287,7 +287,7 @@ func replaceLinkCode(tx bot.Tx, conv bot.ConversationID) error {
 }
 
 // dropLinkCode closes the code of a conversation.
-func (r *Room) dropLinkCode(tx bot.Tx, conv bot.ConversationID) error {
+func (r *Service) dropLinkCode(tx bot.Tx, conv bot.ConversationID) error {
 	ch, err := newestLinkCode(tx, conv)
 	if err != nil || ch == nil {
 		return err
@@ -302,7 +302,7 @@ func (r *Room) dropLinkCode(tx bot.Tx, conv bot.ConversationID) error {
 // this conversation, and links the chat account (T2). A code that was made for
 // another conversation is not even looked at. A text that cannot be a code, and
 // a code that takes no tries any more, cost none.
-func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if len(c.Input) != r.Policy.LinkCodeChars || !strings.ContainsAny(c.Input, plainDigits) {
 		return say("bad"), nil
 	}
@@ -364,7 +364,7 @@ func (r *Room) personLinkCode(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // account and the person, as a wrong password. The person is told when the
 // code's tries are used up: somebody has signed in as them, and somebody else
 // is perhaps guessing.
-func (r *Room) wrongLinkCode(tx bot.Tx, c *bot.Call, ch *bot.Challenge) (bot.Outcome, error) {
+func (r *Service) wrongLinkCode(tx bot.Tx, c *bot.Call, ch *bot.Challenge) (bot.Outcome, error) {
 	if old, err := r.replacedLinkCode(tx, c, ch); err != nil || old {
 		return fail("void", "link_code_replaced"), err
 	}
@@ -392,7 +392,7 @@ func (r *Room) wrongLinkCode(tx bot.Tx, c *bot.Call, ch *bot.Challenge) (bot.Out
 
 // replacedLinkCode reports whether the input is an earlier code of the same
 // person in the same conversation. That opens nothing, so it is no guess.
-func (r *Room) replacedLinkCode(tx bot.Tx, c *bot.Call, now *bot.Challenge) (bool, error) {
+func (r *Service) replacedLinkCode(tx bot.Tx, c *bot.Call, now *bot.Challenge) (bool, error) {
 	all, err := tx.OpenChallenges(now.Person, linking, r.Policy.ChallengeKeep)
 	if err != nil {
 		return false, fmt.Errorf("enroll: codes of sign-ins: %w", err)
@@ -408,7 +408,7 @@ func (r *Room) replacedLinkCode(tx bot.Tx, c *bot.Call, now *bot.Challenge) (boo
 
 // refuseLink voids a code after too many wrong tries, with a line in the audit
 // and a notice.
-func (r *Room) refuseLink(tx bot.Tx, c *bot.Call, ch *bot.Challenge) error {
+func (r *Service) refuseLink(tx bot.Tx, c *bot.Call, ch *bot.Challenge) error {
 	if first, err := tx.CloseChallenge(ch.ID); err != nil || !first {
 		return err
 	}

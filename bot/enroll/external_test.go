@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 	"latchkey/bot/typed"
@@ -24,7 +24,7 @@ import (
 
 // ann is what the identity provider says of Ann.
 func ann() bot.External {
-	return bot.External{Issuer: "https://login.example.org", Subject: "s-1", Person: roomtest.AnnID}
+	return bot.External{Issuer: "https://login.example.org", Subject: "s-1", Person: prooftest.AnnID}
 }
 
 // bob is another person of the staff list.
@@ -35,7 +35,7 @@ func bob() bot.Person {
 // identities lists the chat accounts of a person.
 func (r *rig) identities(p bot.PersonID) []bot.Identity {
 	r.Helper()
-	return roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(p) })
+	return prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(p) })
 }
 
 // lines counts the audit lines of an action about a person.
@@ -99,21 +99,21 @@ func TestMeans(t *testing.T) {
 
 func TestSignInAs(t *testing.T) {
 	r := newRig(t)
-	r.People(roomtest.Ann(), bob())
+	r.People(prooftest.Ann(), bob())
 	for range 3 { // every day
 		p, err := r.Enroll.SignInAs(t.Context(), "web", "oidc-1", ann())
-		if err != nil || p.ID != roomtest.AnnID {
+		if err != nil || p.ID != prooftest.AnnID {
 			t.Fatal(p, err)
 		}
 	}
-	want := []bot.Identity{{Channel: "web", User: "oidc-1", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: r.Clock.Now(), Evidence: "oidc"}}
-	if ids := r.identities(roomtest.AnnID); !slices.Equal(ids, want) {
+	want := []bot.Identity{{Channel: "web", User: "oidc-1", Person: prooftest.AnnID, Level: bot.L2, LinkedAt: r.Clock.Now(), Evidence: "oidc"}}
+	if ids := r.identities(prooftest.AnnID); !slices.Equal(ids, want) {
 		t.Errorf("identities %+v", ids)
 	}
-	if n := r.lines(roomtest.AnnID, "identity.linked", "oidc"); n != 1 {
+	if n := r.lines(prooftest.AnnID, "identity.linked", "oidc"); n != 1 {
 		t.Errorf("%d audit lines", n)
 	}
-	if to := r.told("identity.linked"); !slices.Equal(to, []string{roomtest.Ann().Email}) {
+	if to := r.told("identity.linked"); !slices.Equal(to, []string{prooftest.Ann().Email}) {
 		t.Errorf("told %v", to)
 	}
 	conv := r.Talk("web:oidc-1", "oidc-1") // on channel "test": another account
@@ -128,7 +128,7 @@ func TestSignInAs(t *testing.T) {
 	if p, err := r.Enroll.SignInAs(t.Context(), "web", "oidc-2", x); err != nil || p.ID != "p2" {
 		t.Fatal(p, err)
 	}
-	if ids := r.identities(roomtest.AnnID); !slices.Equal(ids, want) {
+	if ids := r.identities(prooftest.AnnID); !slices.Equal(ids, want) {
 		t.Errorf("identities of the first %+v", ids)
 	}
 }
@@ -138,7 +138,7 @@ func TestSignInAs(t *testing.T) {
 func TestSignInAsRaisesALevel(t *testing.T) {
 	r := newRig(t)
 	err := r.DB.Update(t.Context(), func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "web", User: "u", Person: roomtest.AnnID, Level: bot.L1})
+		return tx.Link(bot.Identity{Channel: "web", User: "u", Person: prooftest.AnnID, Level: bot.L1})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestSignInAsRaisesALevel(t *testing.T) {
 	if _, err := r.Enroll.SignInAs(t.Context(), "web", "u", ann()); err != nil {
 		t.Fatal(err)
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 1 || ids[0].Level != bot.L2 {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 1 || ids[0].Level != bot.L2 {
 		t.Errorf("identities %+v", ids)
 	}
 	if to := r.told("identity.linked"); len(to) != 1 {
@@ -160,7 +160,7 @@ func TestNobodyElseSignsIn(t *testing.T) {
 	r := newRig(t)
 	off := bob()
 	off.Disabled = true
-	r.People(roomtest.Ann(), off)
+	r.People(prooftest.Ann(), off)
 	for _, c := range []struct {
 		person bot.PersonID
 		want   error
@@ -185,7 +185,7 @@ func TestNobodyElseSignsIn(t *testing.T) {
 	if code, err := r.Enroll.ProofCode(t.Context(), "", ann()); code != "" || err == nil {
 		t.Error("a code for no conversation")
 	}
-	if n := len(r.identities(roomtest.AnnID)) + len(r.identities("p2")); n != 0 {
+	if n := len(r.identities(prooftest.AnnID)) + len(r.identities("p2")); n != 0 {
 		t.Errorf("%d identities", n)
 	}
 	if to := append(r.told("identity.linked"), r.told("identity.refused")...); len(to) != 0 {
@@ -197,17 +197,17 @@ func TestNobodyElseSignsIn(t *testing.T) {
 // addresses, and each stays who they are.
 func TestAddressesChangeHands(t *testing.T) {
 	r := newRig(t)
-	a, b := roomtest.Ann(), bob()
+	a, b := prooftest.Ann(), bob()
 	r.People(a, b)
 	if _, err := r.Enroll.SignInAs(t.Context(), "web", "u1", ann()); err != nil {
 		t.Fatal(err)
 	}
 	a.Email, b.Email, a.Username, b.Username = b.Email, a.Email, b.Username, a.Username
 	r.People(a, b)
-	if p, err := r.Enroll.SignInAs(t.Context(), "web", "u1", ann()); err != nil || p.ID != roomtest.AnnID {
+	if p, err := r.Enroll.SignInAs(t.Context(), "web", "u1", ann()); err != nil || p.ID != prooftest.AnnID {
 		t.Error(p, err)
 	}
-	if len(r.identities(roomtest.AnnID)) != 1 || len(r.identities("p2")) != 0 {
+	if len(r.identities(prooftest.AnnID)) != 1 || len(r.identities("p2")) != 0 {
 		t.Error("the links moved with the addresses")
 	}
 }
@@ -226,8 +226,8 @@ func TestProofCode(t *testing.T) {
 
 	r.out("new", "someone")
 	typed := r.page(ann())
-	ch := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Challenge, error) {
-		all, err := tx.OpenChallenges(roomtest.AnnID, "link", 0)
+	ch := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Challenge, error) {
+		all, err := tx.OpenChallenges(prooftest.AnnID, "link", 0)
 		if err != nil {
 			return nil, err
 		}
@@ -242,16 +242,16 @@ func TestProofCode(t *testing.T) {
 		t.Errorf("challenge %+v", ch)
 	}
 
-	if oc := r.Want("person.link_code", typed, "held"); roomtest.Fact(oc, "name") != "Ann" {
+	if oc := r.Want("person.link_code", typed, "held"); prooftest.Fact(oc, "name") != "Ann" {
 		t.Error(oc.Facts)
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 1 || ids[0].Level != bot.L2 || ids[0].User != "someone" || ids[0].Channel != "test" {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 1 || ids[0].Level != bot.L2 || ids[0].User != "someone" || ids[0].Channel != "test" {
 		t.Errorf("identities %+v", ids)
 	}
-	if n := r.lines(roomtest.AnnID, "identity.linked", "oidc code"); n != 1 {
+	if n := r.lines(prooftest.AnnID, "identity.linked", "oidc code"); n != 1 {
 		t.Errorf("%d audit lines", n)
 	}
-	if to := r.told("identity.linked"); !slices.Equal(to, []string{roomtest.Ann().Email}) {
+	if to := r.told("identity.linked"); !slices.Equal(to, []string{prooftest.Ann().Email}) {
 		t.Errorf("told %v", to)
 	}
 
@@ -286,7 +286,7 @@ func TestLinkCodeIsGoodOnce(t *testing.T) {
 			t.Error(oc)
 		}
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 0 {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 0 {
 		t.Errorf("identities %+v", ids)
 	}
 	r.Want("person.link_code", r.page(ann()), "held") // none of these was a try
@@ -335,7 +335,7 @@ func TestWrongLinkCodes(t *testing.T) {
 	r := newRig(t).out("new", "someone")
 	typed := r.page(ann())
 	for i, want := range []string{"wrong", "wrong", "locked", "locked"} {
-		if oc := r.Want("person.link_code", miss(typed), want); want == "wrong" && roomtest.Fact(oc, "left") != fmt.Sprint(4-i) {
+		if oc := r.Want("person.link_code", miss(typed), want); want == "wrong" && prooftest.Fact(oc, "left") != fmt.Sprint(4-i) {
 			t.Errorf("try %d: %v", i, oc)
 		}
 		if want == "locked" {
@@ -346,20 +346,20 @@ func TestWrongLinkCodes(t *testing.T) {
 	if to := r.told("identity.refused"); len(to) != 0 {
 		t.Errorf("told too early: %v", to)
 	}
-	if oc := r.Want("person.link_code", miss(typed), "locked"); roomtest.Fact(oc, "wait") == "" {
+	if oc := r.Want("person.link_code", miss(typed), "locked"); prooftest.Fact(oc, "wait") == "" {
 		t.Error(oc)
 	}
 	for range 3 {
 		r.Want("person.link_code", typed, "locked")
 		r.Want("person.link_code", r.page(ann()), "locked") // a new code does not help
 	}
-	if to := r.told("identity.refused"); !slices.Equal(to, []string{roomtest.Ann().Email}) {
+	if to := r.told("identity.refused"); !slices.Equal(to, []string{prooftest.Ann().Email}) {
 		t.Errorf("told %v", to)
 	}
-	if n := r.lines(roomtest.AnnID, "identity.refused", "oidc code"); n != 1 {
+	if n := r.lines(prooftest.AnnID, "identity.refused", "oidc code"); n != 1 {
 		t.Errorf("%d audit lines", n)
 	}
-	if len(r.identities(roomtest.AnnID)) != 0 {
+	if len(r.identities(prooftest.AnnID)) != 0 {
 		t.Error("linked")
 	}
 	r.Clock.Advance(r.Policy.SignInWaitMax)
@@ -368,7 +368,7 @@ func TestWrongLinkCodes(t *testing.T) {
 	// A code whose tries are fewer than the account's is void by itself.
 	r = newRig(t, func(p *policy.Policy) { p.LinkCodeTries, p.SignInFree = 2, 5 }).out("new", "someone")
 	typed = r.page(ann())
-	if oc := r.Want("person.link_code", miss(typed), "wrong"); roomtest.Fact(oc, "left") != "1" {
+	if oc := r.Want("person.link_code", miss(typed), "wrong"); prooftest.Fact(oc, "left") != "1" {
 		t.Error(oc)
 	}
 	r.Want("person.link_code", miss(typed), "void")
@@ -406,16 +406,16 @@ func TestLinkPhishing(t *testing.T) {
 			r.Clock.Advance(r.Policy.LinkCodeLife / 6)
 		}
 		r.Want("person.link_code", typed, "locked") // even if it is given away now
-		if len(r.identities(roomtest.AnnID)) != 0 {
+		if len(r.identities(prooftest.AnnID)) != 0 {
 			t.Error("linked")
 		}
-		if to := r.told("identity.refused"); !slices.Equal(to, []string{roomtest.Ann().Email}) {
+		if to := r.told("identity.refused"); !slices.Equal(to, []string{prooftest.Ann().Email}) {
 			t.Errorf("the victim is told at %v", to)
 		}
 	})
 	t.Run("the attacker's code is fed to the victim's chat", func(t *testing.T) {
 		r := newRig(t)
-		r.People(roomtest.Ann(), bob())
+		r.People(prooftest.Ann(), bob())
 		x := ann()
 		x.Subject, x.Person = "s-2", "p2"
 		bobs := r.out("attackers", "mallory").page(x)
@@ -423,7 +423,7 @@ func TestLinkPhishing(t *testing.T) {
 		r.out("victims", "someone")
 		r.Want("person.link_code", bobs, "void") // there is nothing to compare with
 		anns := r.page(ann())
-		if oc := r.Want("person.link_code", bobs, "wrong"); roomtest.Fact(oc, "left") != "4" {
+		if oc := r.Want("person.link_code", bobs, "wrong"); prooftest.Fact(oc, "left") != "4" {
 			t.Error(oc)
 		}
 		for range 4 {
@@ -431,26 +431,26 @@ func TestLinkPhishing(t *testing.T) {
 			r.Clock.Advance(r.Policy.LinkCodeLife / 6)
 		}
 		r.Want("person.link_code", anns, "locked")
-		if len(r.identities("p2")) != 0 || len(r.identities(roomtest.AnnID)) != 0 {
+		if len(r.identities("p2")) != 0 || len(r.identities(prooftest.AnnID)) != 0 {
 			t.Error("linked")
 		}
-		if to := r.told("identity.refused"); !slices.Equal(to, []string{roomtest.Ann().Email}) {
+		if to := r.told("identity.refused"); !slices.Equal(to, []string{prooftest.Ann().Email}) {
 			t.Errorf("told %v", to)
 		}
 	})
 	t.Run("whoever signs in later in one conversation takes the earlier one's place", func(t *testing.T) {
 		r := newRig(t)
-		r.People(roomtest.Ann(), bob())
+		r.People(prooftest.Ann(), bob())
 		r.out("attackers", "mallory")
 		anns := r.page(ann())
 		x := ann()
 		x.Subject, x.Person = "s-2", "p2"
 		bobs := r.page(x)
 		r.Want("person.link_code", anns, "wrong")
-		if oc := r.Want("person.link_code", bobs, "held"); roomtest.Fact(oc, "name") != "Bob" {
+		if oc := r.Want("person.link_code", bobs, "held"); prooftest.Fact(oc, "name") != "Bob" {
 			t.Error(oc)
 		}
-		if len(r.identities(roomtest.AnnID)) != 0 {
+		if len(r.identities(prooftest.AnnID)) != 0 {
 			t.Error("linked to the one who has not typed a code")
 		}
 	})
@@ -461,13 +461,13 @@ func TestLinkPhishing(t *testing.T) {
 func TestLinkDisabledMeanwhile(t *testing.T) {
 	r := newRig(t).out("new", "someone")
 	typed := r.page(ann())
-	off := roomtest.Ann()
+	off := prooftest.Ann()
 	off.Disabled = true
 	r.People(off)
 	r.Want("person.link_code", typed, "disabled")
-	r.People(roomtest.Ann())
+	r.People(prooftest.Ann())
 	r.Want("person.link_code", typed, "void")
-	if len(r.identities(roomtest.AnnID)) != 0 {
+	if len(r.identities(prooftest.AnnID)) != 0 {
 		t.Error("linked")
 	}
 }
@@ -477,14 +477,14 @@ func TestLinkDisabledMeanwhile(t *testing.T) {
 func TestLinkCodesInParallel(t *testing.T) {
 	story := func(t *testing.T, r *rig, dbs ...*store.DB) {
 		t.Helper()
-		var rooms []*enroll.Room
+		var services []*enroll.Service
 		for _, db := range dbs {
 			d := r.Enroll.Deps
 			d.Store = r.Store(db)
-			rooms = append(rooms, enroll.New(d))
+			services = append(services, enroll.New(d))
 		}
 		all := func(calls []*bot.Call) map[string]int {
-			return roomtest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
+			return prooftest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
 				return r.TryOn(dbs[i%len(dbs)], "person.link_code", c)
 			})
 		}
@@ -492,21 +492,21 @@ func TestLinkCodesInParallel(t *testing.T) {
 		if got := all(r.NewCalls(32, r.page(ann()))); got["held"] != 1 || got["void"] != 31 {
 			t.Errorf("one code: %v", got)
 		}
-		if n := r.lines(roomtest.AnnID, "identity.linked", "oidc code"); n != 1 {
+		if n := r.lines(prooftest.AnnID, "identity.linked", "oidc code"); n != 1 {
 			t.Errorf("%d audit lines", n)
 		}
 
 		// Many pages at once: one code is left.
 		r.out("pages", "another")
 		calls := r.NewCalls(16, "")
-		roomtest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
-			code, err := rooms[i%len(rooms)].ProofCode(context.Background(), "pages", ann())
+		prooftest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
+			code, err := services[i%len(services)].ProofCode(context.Background(), "pages", ann())
 			c.Input = strings.ReplaceAll(string(code), "-", "")
 			return bot.Outcome{Name: "made"}, err
 		})
 		live := 0
-		for _, ch := range roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Challenge, error) {
-			return tx.OpenChallenges(roomtest.AnnID, "link", 0)
+		for _, ch := range prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Challenge, error) {
+			return tx.OpenChallenges(prooftest.AnnID, "link", 0)
 		}) {
 			if ch.ExpiresAt.After(r.Clock.Now()) {
 				live++
@@ -529,8 +529,8 @@ func TestLinkCodesInParallel(t *testing.T) {
 		if got["wrong"] >= r.Policy.LinkCodeTries || got["wrong"]+got["void"]+got["locked"] != 32 {
 			t.Errorf("guesses: %v", got)
 		}
-		n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
-			n, _, err := tx.Tallied("t2.name", "person|"+string(roomtest.AnnID), time.Time{})
+		n := prooftest.View(r.Rig, func(tx bot.Tx) (int, error) {
+			n, _, err := tx.Tallied("t2.name", "person|"+string(prooftest.AnnID), time.Time{})
 			return n, err
 		})
 		if n != r.Policy.LinkCodeTries {
@@ -542,11 +542,11 @@ func TestLinkCodesInParallel(t *testing.T) {
 
 		// One person in many windows: linked and told once.
 		before := len(r.told("identity.linked"))
-		got = roomtest.AtOnce(r.NewCalls(16, ""), func(i int, _ *bot.Call) (bot.Outcome, error) {
-			_, err := rooms[i%len(rooms)].SignInAs(context.Background(), "web", "oidc-1", ann())
+		got = prooftest.AtOnce(r.NewCalls(16, ""), func(i int, _ *bot.Call) (bot.Outcome, error) {
+			_, err := services[i%len(services)].SignInAs(context.Background(), "web", "oidc-1", ann())
 			return bot.Outcome{Name: "in"}, err
 		})
-		if got["in"] != 16 || len(r.told("identity.linked")) != before+1 || r.lines(roomtest.AnnID, "identity.linked", "oidc") != 1 {
+		if got["in"] != 16 || len(r.told("identity.linked")) != before+1 || r.lines(prooftest.AnnID, "identity.linked", "oidc") != 1 {
 			t.Errorf("sign-ins %v, told %d times", got, len(r.told("identity.linked"))-before)
 		}
 	}
@@ -556,7 +556,7 @@ func TestLinkCodesInParallel(t *testing.T) {
 	})
 	t.Run("two replicas", func(t *testing.T) {
 		dsn := storetest.Postgres(t)
-		r := &rig{roomtest.NewOn(t, dsn)}
+		r := &rig{prooftest.NewOn(t, dsn)}
 		second, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now})
 		if err != nil {
 			t.Fatal(err)

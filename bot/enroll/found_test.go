@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -83,7 +83,7 @@ func TestDidYouMean(t *testing.T) {
 func TestMailboxIsAskedAbout(t *testing.T) {
 	r := newRig(t)
 	oc := r.Want("email.accept", "ann@gmial.com", "typo")
-	if roomtest.Fact(oc, "domain") != "gmail.com" || oc.Echo == nil || oc.Echo.Kind != bot.RevealTyped {
+	if prooftest.Fact(oc, "domain") != "gmail.com" || oc.Echo == nil || oc.Echo.Kind != bot.RevealTyped {
 		t.Fatalf("%+v", oc)
 	}
 	if p := r.Methods(bot.Pending); len(p) != 1 || p[0].Label != "a•••@gmial.com" {
@@ -93,7 +93,7 @@ func TestMailboxIsAskedAbout(t *testing.T) {
 	if err != nil || shown.Echoed("You wrote a•••@gmial.com.") != "You wrote ann@gmial.com." {
 		t.Errorf("shown once: %+v, %v", shown, err)
 	}
-	if oc := r.Want("email.correct", "", "found"); roomtest.Fact(oc, "masked") != "a•••@gmail.com" || oc.Echo == nil {
+	if oc := r.Want("email.correct", "", "found"); prooftest.Fact(oc, "masked") != "a•••@gmail.com" || oc.Echo == nil {
 		t.Errorf("corrected: %+v", oc)
 	}
 	if p := r.Methods(bot.Pending); len(p) != 1 || p[0].Label != "a•••@gmail.com" {
@@ -136,7 +136,7 @@ func TestFoundNumberIsShownOnce(t *testing.T) {
 func TestUserNameInASentence(t *testing.T) {
 	r := newRig(t)
 	for text, want := range map[string]string{"I'm ann": "ann", "ann@exmaple.org": "ann@example.org", "mi usuario es ann, gracias": "ann"} {
-		if oc := r.Want("person.username", text, "found"); roomtest.Fact(oc, "username") != want {
+		if oc := r.Want("person.username", text, "found"); prooftest.Fact(oc, "username") != want {
 			t.Errorf("%q: %+v", text, oc)
 		}
 	}

@@ -30,7 +30,7 @@ type stop struct {
 // One thing still signs in and is linked: a browser in which the person shows a
 // second factor after it (SignInAs). It is asked whether to start the account again,
 // and stays signed in when the answer is no, but gets no further (bot.CheckSpec.Frozen).
-func (r *Room) freeze(tx bot.Tx, d *Done, s stop) error {
+func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 	// In this order, as turns do: conversations, and then the gate. Who was
 	// frozen meanwhile is seen behind it.
 	if _, err := r.everywhere(tx, d.Person.ID); err != nil {
@@ -72,7 +72,7 @@ func (r *Room) freeze(tx bot.Tx, d *Done, s stop) error {
 }
 
 // audited writes one line about a person.
-func (r *Room) audited(tx bot.Tx, p bot.PersonID, actor, action, subject string, ch bot.ChannelID, evidence string) error {
+func (r *Service) audited(tx bot.Tx, p bot.PersonID, actor, action, subject string, ch bot.ChannelID, evidence string) error {
 	_, err := tx.Audit(bot.AuditEntry{Person: p, Actor: actor, Action: action, Subject: subject, Channel: ch, Evidence: evidence})
 	if err != nil {
 		return fmt.Errorf("enroll: audit %s: %w", action, err)
@@ -93,7 +93,7 @@ const (
 
 // askDesk finds or opens the request about a person's account, and gives its
 // number. A freeze makes one that is open already worse.
-func (r *Room) askDesk(tx bot.Tx, p *bot.Person, flow, step, reason, lang string) (string, error) {
+func (r *Service) askDesk(tx bot.Tx, p *bot.Person, flow, step, reason, lang string) (string, error) {
 	conv := bot.NotMeConversation(p.ID)
 	q, err := tx.TicketOf(conv)
 	switch {

@@ -29,7 +29,7 @@ const (
 // does so in the browser that is linked. Nor does it with the password in a
 // private form of that very account: whoever can talk somebody out of the
 // password needs no link any more.
-func (r *Room) holdLink(tx bot.Tx, evidence string) time.Time {
+func (r *Service) holdLink(tx bot.Tx, evidence string) time.Time {
 	if evidence == byCode || evidence == byMail {
 		return tx.Now().Add(r.Policy.HoldLink)
 	}
@@ -54,7 +54,7 @@ func held(tx bot.Tx, c *bot.Call) (*bot.Identity, error) {
 // linked says that a typed code has linked the account, and until when it is
 // held. Whoever has or had a method changes none here until then, and is told
 // where they can: in a window of ours, where they sign in themselves.
-func (r *Room) linked(tx bot.Tx, c *bot.Call, p *bot.Person) (bot.Outcome, error) {
+func (r *Service) linked(tx bot.Tx, c *bot.Call, p *bot.Person) (bot.Outcome, error) {
 	id, err := held(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -86,13 +86,13 @@ func (r *Room) linked(tx bot.Tx, c *bot.Call, p *bot.Person) (bot.Outcome, error
 // quicker), and bot.ErrExpired when its hold is over: what was set up through it
 // has counted since, so taking it back is for the person's own proof or the help
 // desk.
-func (r *Room) Disown(tx bot.Tx, ch bot.ChannelID, user string) error {
+func (r *Service) Disown(tx bot.Tx, ch bot.ChannelID, user string) error {
 	return r.disown(tx, ch, user, "", "")
 }
 
 // disown is Disown said in a conversation, which is not told; lang is where the
 // person's own is not known.
-func (r *Room) disown(tx bot.Tx, ch bot.ChannelID, user string, from bot.ConversationID, lang string) error {
+func (r *Service) disown(tx bot.Tx, ch bot.ChannelID, user string, from bot.ConversationID, lang string) error {
 	id, err := tx.Identity(ch, user)
 	if err != nil {
 		return fmt.Errorf("enroll: disown: %w", err)
@@ -150,7 +150,7 @@ func (r *Room) disown(tx bot.Tx, ch bot.ChannelID, user string, from bot.Convers
 // was sent to its page without having asked for it: the code, and a link that it
 // has made already, with all that came of it. person is who has signed in there,
 // who is told, or empty.
-func (r *Room) RefuseLink(ctx context.Context, conv bot.ConversationID, person bot.PersonID) error {
+func (r *Service) RefuseLink(ctx context.Context, conv bot.ConversationID, person bot.PersonID) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		if err := oneAtATime(tx); err != nil {
 			return err
@@ -189,7 +189,7 @@ func (r *Room) RefuseLink(ctx context.Context, conv bot.ConversationID, person b
 // the platform or an earlier sign-in says, and what they type at the sign-in of
 // the organisation: their work address, where it is made of their user name.
 // Either is empty when it is not known.
-func (r *Room) AccountName(ctx context.Context, ch bot.ChannelID, user string) (name, login string, err error) {
+func (r *Service) AccountName(ctx context.Context, ch bot.ChannelID, user string) (name, login string, err error) {
 	err = r.Store.View(ctx, func(tx bot.Tx) error {
 		name, login = "", ""
 		id, err := tx.Identity(ch, user)
@@ -217,7 +217,7 @@ func (r *Room) AccountName(ctx context.Context, ch bot.ChannelID, user string) (
 
 // disownMethods takes out what was set up in conversations, and says whom to
 // tell and how many methods are left.
-func (r *Room) disownMethods(tx bot.Tx, p *bot.Person, ch bot.ChannelID, mine map[bot.ConversationID]bool) (told []bot.MethodID, left int, err error) {
+func (r *Service) disownMethods(tx bot.Tx, p *bot.Person, ch bot.ChannelID, mine map[bot.ConversationID]bool) (told []bot.MethodID, left int, err error) {
 	ms, err := tx.Methods(p.ID)
 	if err != nil {
 		return nil, 0, fmt.Errorf("enroll: methods: %w", err)
@@ -253,7 +253,7 @@ func (r *Room) disownMethods(tx bot.Tx, p *bot.Person, ch bot.ChannelID, mine ma
 
 // forgetConversation voids what a conversation has begun for a person: codes
 // and proofs.
-func (r *Room) forgetConversation(tx bot.Tx, p bot.PersonID, conv bot.ConversationID) error {
+func (r *Service) forgetConversation(tx bot.Tx, p bot.PersonID, conv bot.ConversationID) error {
 	if err := tx.ClearTally(proofs, string(p)+"|"+string(conv)); err != nil {
 		return fmt.Errorf("enroll: void proofs: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/policy"
 )
 
@@ -25,7 +25,7 @@ func TestWhichLinksAreHeld(t *testing.T) {
 		"a typed code": {func(r *rig) { r.Want("person.link_code", r.page(ann()), "held") }, "oidc code", true},
 		"a password": {func(r *rig) {
 			r.Set("username", "ann")
-			r.Submit("sign_in", "person.sign_in", "password", roomtest.Password)
+			r.Submit("sign_in", "person.sign_in", "password", prooftest.Password)
 		}, "sign-in", false},
 		"this very browser": {func(r *rig) {
 			if _, err := r.Enroll.SignInAs(r.Context(), "test", "someone", ann()); err != nil {
@@ -33,7 +33,7 @@ func TestWhichLinksAreHeld(t *testing.T) {
 			}
 		}, "oidc", false},
 		"the platform's own id": {func(r *rig) {
-			if _, err := r.Enroll.Vouch(r.Context(), "test", "someone", bot.Vouch{Person: roomtest.AnnID, Evidence: "entra"}); err != nil {
+			if _, err := r.Enroll.Vouch(r.Context(), "test", "someone", bot.Vouch{Person: prooftest.AnnID, Evidence: "entra"}); err != nil {
 				r.Fatal(err)
 			}
 		}, "entra", false},
@@ -41,7 +41,7 @@ func TestWhichLinksAreHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(p *policy.Policy) { p.HoldLink = 7 * time.Hour }).out("new", "someone")
 			c.link(r)
-			ids := r.identities(roomtest.AnnID)
+			ids := r.identities(prooftest.AnnID)
 			if len(ids) != 1 || ids[0].Evidence != c.evidence || ids[0].Level != bot.L2 {
 				t.Fatalf("identities %+v", ids)
 			}
@@ -58,10 +58,10 @@ func (r *rig) linkByCode(conv bot.ConversationID, user string) {
 	r.out(conv, user)
 	r.Slots = nil
 	oc := r.Want("person.link_code", r.page(ann()), "held")
-	if when := roomtest.Fact(oc, "when"); !strings.Contains(when, "10:00") {
+	if when := prooftest.Fact(oc, "when"); !strings.Contains(when, "10:00") {
 		r.Errorf("held until %q", when)
 	}
-	stored := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation(conv) })
+	stored := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation(conv) })
 	r.Conv.Person, r.Conv.Level = stored.Person, stored.Level
 }
 
@@ -82,7 +82,7 @@ func (r *rig) disown(ch bot.ChannelID, user string) error {
 // kinds lists the kinds and states of a person's methods.
 func (r *rig) kinds() (list []string) {
 	r.Helper()
-	for _, m := range roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Method, error) { return tx.Methods(roomtest.AnnID) }) {
+	for _, m := range prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Method, error) { return tx.Methods(prooftest.AnnID) }) {
 		list = append(list, fmt.Sprintf("%s %d", m.Kind, m.State))
 	}
 	return list
@@ -96,7 +96,7 @@ func TestDisown(t *testing.T) {
 	r.linkByCode("strange", "mallory")
 	linkedAt := r.Clock.Now()
 	r.addPhone("7045550148")
-	if m := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Method, error) { return tx.Methods(roomtest.AnnID) })[0]; m.Conversation != "strange" || !m.HeldUntil.Equal(linkedAt.Add(24*time.Hour)) {
+	if m := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Method, error) { return tx.Methods(prooftest.AnnID) })[0]; m.Conversation != "strange" || !m.HeldUntil.Equal(linkedAt.Add(24*time.Hour)) {
 		t.Errorf("%+v", m)
 	}
 	if p := r.person(); p.Stage != bot.Enrolled {
@@ -114,7 +114,7 @@ func TestDisown(t *testing.T) {
 	r.page(ann()) // and a code for the chat
 	session := pass(r, "strange")
 	other := pass(r, "c1")
-	if err := r.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetFirstMethod(roomtest.AnnID, linkedAt) }); err != nil {
+	if err := r.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetFirstMethod(prooftest.AnnID, linkedAt) }); err != nil {
 		t.Fatal(err)
 	}
 	r.notices(&seen)
@@ -122,7 +122,7 @@ func TestDisown(t *testing.T) {
 	if err := r.disown("test", "mallory"); err != nil {
 		t.Fatal(err)
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 0 {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 0 {
 		t.Errorf("linked %+v", ids)
 	}
 	if left := r.kinds(); len(left) != 0 {
@@ -140,17 +140,17 @@ func TestDisown(t *testing.T) {
 			t.Errorf("no audit line %q in %q", want, lines)
 		}
 	}
-	if stored := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("strange") }); stored.Person != "" || stored.Level != bot.L0 {
+	if stored := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("strange") }); stored.Person != "" || stored.Level != bot.L0 {
 		t.Errorf("the stranger's conversation %+v", stored)
 	}
-	roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
+	prooftest.View(r.Rig, func(tx bot.Tx) (int, error) {
 		if _, err := tx.Pass(session); !errors.Is(err, bot.ErrNotFound) {
 			t.Errorf("the stranger's pass opens: %v", err)
 		}
 		if _, err := tx.Pass(other); err != nil {
 			t.Errorf("another's pass: %v", err)
 		}
-		n, _, err := tx.Tallied("proof", string(roomtest.AnnID)+"|strange", time.Time{})
+		n, _, err := tx.Tallied("proof", string(prooftest.AnnID)+"|strange", time.Time{})
 		if n != 0 {
 			t.Errorf("%d proofs count", n)
 		}
@@ -167,7 +167,7 @@ func TestDisown(t *testing.T) {
 	}
 	// And the person begins as a newcomer, in a chat of their own.
 	r.Conv = r.Talk("c1", "u1")
-	r.Conv.Person, r.Conv.Level = roomtest.AnnID, bot.L2
+	r.Conv.Person, r.Conv.Level = prooftest.AnnID, bot.L2
 	r.Slots = nil
 	r.Want("enroll.start", "", "fresh")
 	r.addPhone("7045550155")
@@ -193,20 +193,20 @@ func TestDisownLeavesWhatIsOnesOwn(t *testing.T) {
 	mine := r.kinds()
 	first := r.Clock.Now()
 	if err := r.DB.Update(t.Context(), func(tx bot.Tx) error {
-		return errors.Join(tx.SetFirstMethod(roomtest.AnnID, first), tx.Link(bot.Identity{Channel: "test", User: "u1", Person: roomtest.AnnID, Level: bot.L2}))
+		return errors.Join(tx.SetFirstMethod(prooftest.AnnID, first), tx.Link(bot.Identity{Channel: "test", User: "u1", Person: prooftest.AnnID, Level: bot.L2}))
 	}); err != nil {
 		t.Fatal(err)
 	}
 	r.Clock.Advance(24 * time.Hour)
 	r.out("strange", "mallory")
 	r.Enroll.SignInAddress = "https://help.example.org/signin"
-	if oc := r.Want("person.link_code", r.page(ann()), "owner_window"); roomtest.Fact(oc, "address") != "https://help.example.org/signin" || roomtest.Fact(oc, "when") == "" {
+	if oc := r.Want("person.link_code", r.page(ann()), "owner_window"); prooftest.Fact(oc, "address") != "https://help.example.org/signin" || prooftest.Fact(oc, "when") == "" {
 		t.Error(oc.Facts)
 	}
 	if err := r.disown("test", "mallory"); err != nil {
 		t.Fatal(err)
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 1 || ids[0].User != "u1" {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 1 || ids[0].User != "u1" {
 		t.Errorf("linked %+v", ids)
 	}
 	if left := r.kinds(); !slices.Equal(left, mine) {
@@ -226,7 +226,7 @@ func TestDisownLeavesWhatIsOnesOwn(t *testing.T) {
 	if err := r.disown("test", "mallory"); !errors.Is(err, bot.ErrExpired) {
 		t.Errorf("a day later: %v", err)
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 2 {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 2 {
 		t.Errorf("linked %+v", ids)
 	}
 }
@@ -244,7 +244,7 @@ func TestAnonymousChatGetsNoCode(t *testing.T) {
 	if code, err := r.Enroll.ProofCode(context.Background(), "new", ann()); err == nil || code != "" {
 		t.Errorf("a code was made: %v", err)
 	}
-	if ids := r.identities(roomtest.AnnID); len(ids) != 0 {
+	if ids := r.identities(prooftest.AnnID); len(ids) != 0 {
 		t.Errorf("linked %+v", ids)
 	}
 	r.Enroll.SignIn = "nobody"

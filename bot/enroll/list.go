@@ -9,7 +9,7 @@ import (
 
 // methodsList lists the person's methods, the suspended ones too, and offers
 // them as choices.
-func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -29,7 +29,7 @@ func (r *Room) methodsList(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // methodsMissing offers the kinds that the person has none of.
-func (r *Room) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) methodsMissing(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
 	if err != nil || p == nil || p.Stopped() {
 		return say("stopped"), err
@@ -59,7 +59,7 @@ func named(tx bot.Tx, c *bot.Call) (*bot.Method, error) {
 	return m, nil
 }
 
-func (r *Room) methodsShow(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) methodsShow(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	if err != nil || p == nil || p.Stopped() {
 		return say("stopped"), err
@@ -76,7 +76,7 @@ func (r *Room) methodsShow(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // methodsResume brings a suspended method back into use, after the proof with
 // another one that every change asks for.
-func (r *Room) methodsResume(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) methodsResume(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := named(tx, c)
 	if err != nil || m == nil || m.State != bot.Suspended {
 		return say("gone"), err
@@ -96,7 +96,7 @@ func (r *Room) methodsResume(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // methodsRemove removes a method. The last one goes only with the slot sure.
-func (r *Room) methodsRemove(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) methodsRemove(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := named(tx, c)
 	if err != nil || m == nil {
 		return say("gone"), err

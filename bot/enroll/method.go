@@ -68,7 +68,7 @@ func holder(tx bot.Tx, c *bot.Call) (*bot.Person, []bot.Method, error) {
 //
 // The error says that the gate was not asked, or that the method is not one
 // that this conversation has begun.
-func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error {
+func (r *Service) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error {
 	if c.Standing == nil {
 		return errNoGate
 	}
@@ -131,7 +131,7 @@ func (r *Room) Activate(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) 
 
 // voidOthers voids the proofs of all other conversations: they may have been
 // given with a method that is gone now.
-func (r *Room) voidOthers(tx bot.Tx, c *bot.Call, p bot.PersonID) error {
+func (r *Service) voidOthers(tx bot.Tx, c *bot.Call, p bot.PersonID) error {
 	return VoidProofs(tx, p, func(conv *bot.Conversation) bool { return conv.ID == c.Conversation.ID })
 }
 
@@ -140,7 +140,7 @@ func one(k bot.MethodKind) bool { return k == bot.Questions || k == bot.Recovery
 
 // Proven stores that an active method was proven again and notes the proof for
 // this conversation.
-func (r *Room) Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error {
+func (r *Service) Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) error {
 	m.UsedAt, m.Failures = tx.Now(), 0
 	if err := tx.MarkMethod(m); err != nil {
 		return fmt.Errorf("enroll: note use of a method: %w", err)
@@ -163,7 +163,7 @@ func (r *Room) Proven(tx bot.Tx, c *bot.Call, m *bot.Method, evidence string) er
 // (policy: FactorFailures). It stays the person's: it proves nothing until the
 // person switches it on again with another one, or replaces it. What it has
 // proven a moment ago counts no more.
-func (r *Room) Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error {
+func (r *Service) Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error {
 	p, all, err := owner(tx, m.Person)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (r *Room) Suspend(tx bot.Tx, c *bot.Call, m *bot.Method) error {
 
 // Suspicious tells a person, and the record, of wrong tries to prove who they
 // are: action is "proof.failed" for every third one, "proof.locked" for a lock.
-func (r *Room) Suspicious(tx bot.Tx, c *bot.Call, id bot.PersonID, action string) error {
+func (r *Service) Suspicious(tx bot.Tx, c *bot.Call, id bot.PersonID, action string) error {
 	p, all, err := owner(tx, id)
 	if err != nil {
 		return err
@@ -212,7 +212,7 @@ func owner(tx bot.Tx, id bot.PersonID) (*bot.Person, []bot.Method, error) {
 
 // begun tells somebody who has a method that another one was begun. Nobody
 // else's first steps are worth a letter.
-func (r *Room) begun(tx bot.Tx, c *bot.Call, p *bot.Person, all []bot.Method, m *bot.Method) error {
+func (r *Service) begun(tx bot.Tx, c *bot.Call, p *bot.Person, all []bot.Method, m *bot.Method) error {
 	if !hadOne(p, all) {
 		return nil
 	}
@@ -220,7 +220,7 @@ func (r *Room) begun(tx bot.Tx, c *bot.Call, p *bot.Person, all []bot.Method, m 
 }
 
 // remove retires a method with its audit line and notices.
-func (r *Room) remove(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
+func (r *Service) remove(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
 	p, all := c.Standing.Person, c.Standing.Methods
 	told := addresses(p, all)
 	if err := r.retire(tx, c, m, "", ""); err != nil {
@@ -237,7 +237,7 @@ func (r *Room) remove(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence st
 
 // pendingLife is how long a pending method of a kind waits to be proven: as
 // long as its code (policy: PendingLife, CodeLifeMail).
-func (r *Room) pendingLife(k bot.MethodKind) time.Duration {
+func (r *Service) pendingLife(k bot.MethodKind) time.Duration {
 	if k == bot.Email {
 		return r.Policy.CodeLifeMail
 	}
@@ -246,7 +246,7 @@ func (r *Room) pendingLife(k bot.MethodKind) time.Duration {
 
 // dropPending drops the person's pending methods of a kind, but for keep, and
 // tells the other conversations that had begun one.
-func (r *Room) dropPending(tx bot.Tx, c *bot.Call, all []bot.Method, k bot.MethodKind, keep *bot.Method) error {
+func (r *Service) dropPending(tx bot.Tx, c *bot.Call, all []bot.Method, k bot.MethodKind, keep *bot.Method) error {
 	for i := range all {
 		m := &all[i]
 		if m.State != bot.Pending || m.Kind != k || keep != nil && m.ID == keep.ID {
@@ -269,7 +269,7 @@ func (r *Room) dropPending(tx bot.Tx, c *bot.Call, all []bot.Method, k bot.Metho
 // number are kept, sealed, until the notice to them is out; the job of that
 // notice wipes them.
 // With an action it writes an audit line of its own.
-func (r *Room) retire(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
+func (r *Service) retire(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
 	if err := voidCodes(tx, m); err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (r *Room) retire(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence st
 }
 
 // drop forgets a pending method; nobody needs to be told.
-func (r *Room) drop(tx bot.Tx, m *bot.Method) error {
+func (r *Service) drop(tx bot.Tx, m *bot.Method) error {
 	if err := voidCodes(tx, m); err != nil {
 		return err
 	}
@@ -331,7 +331,7 @@ func voidCodes(tx bot.Tx, m *bot.Method) error {
 }
 
 // restage moves the person's stage to what the active methods make of it.
-func (r *Room) restage(tx bot.Tx, p *bot.Person) error {
+func (r *Service) restage(tx bot.Tx, p *bot.Person) error {
 	ms, err := active(tx, p.ID)
 	if err != nil {
 		return err
@@ -352,7 +352,7 @@ func (r *Room) restage(tx bot.Tx, p *bot.Person) error {
 
 // audit writes one line about a method. Its subject is the kind and the masked
 // label.
-func (r *Room) audit(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
+func (r *Service) audit(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence string) error {
 	subject := string(m.Kind)
 	if m.Kind == bot.Phone || m.Kind == bot.Email {
 		subject += " " + m.Label
@@ -367,7 +367,7 @@ func (r *Room) audit(tx bot.Tx, c *bot.Call, m *bot.Method, action, evidence str
 
 // record writes the audit line of a change and enqueues a notice to each
 // address.
-func (r *Room) record(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, action, evidence string, told []bot.MethodID) error {
+func (r *Service) record(tx bot.Tx, c *bot.Call, p *bot.Person, m *bot.Method, action, evidence string, told []bot.MethodID) error {
 	if err := r.audit(tx, c, m, action, evidence); err != nil {
 		return err
 	}

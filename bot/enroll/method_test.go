@@ -10,7 +10,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -30,7 +30,7 @@ func (r *rig) shows(seed []byte) string {
 
 func (r *rig) person() *bot.Person {
 	r.Helper()
-	return roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) })
+	return prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(prooftest.AnnID) })
 }
 
 // audits lists "action subject evidence".
@@ -84,7 +84,7 @@ func TestTheWholeWay(t *testing.T) {
 	if got := r.notices(&seen); !slices.Equal(got, []string{"ann.lee@example.org: method_proven"}) {
 		t.Errorf("notices %v", got)
 	}
-	if oc := r.Want("enroll.finish", "", "enrolled"); !strings.HasPrefix(roomtest.Fact(oc, "receipt"), "R-0") {
+	if oc := r.Want("enroll.finish", "", "enrolled"); !strings.HasPrefix(prooftest.Fact(oc, "receipt"), "R-0") {
 		t.Error(oc.Facts)
 	}
 	r.Want("enroll.start", "", "partly")
@@ -94,8 +94,8 @@ func TestTheWholeWay(t *testing.T) {
 	r.Deliver()
 	r.Want("code.check", r.Texts.Code(t, 1), "ok")
 	r.Want("enroll.next", "", "complete")
-	if oc := r.Want("enroll.finish", "", "well"); roomtest.Fact(oc, "list") != "method.line(method=method.authenticator date=date.day(day=3 month=month.5))\nmethod.line(method=method.phone •••• 48 date=date.day(day=3 month=month.5))" &&
-		!strings.Contains(roomtest.Fact(oc, "list"), "•••• 48") {
+	if oc := r.Want("enroll.finish", "", "well"); prooftest.Fact(oc, "list") != "method.line(method=method.authenticator date=date.day(day=3 month=month.5))\nmethod.line(method=method.phone •••• 48 date=date.day(day=3 month=month.5))" &&
+		!strings.Contains(prooftest.Fact(oc, "list"), "•••• 48") {
 		t.Error(oc.Facts)
 	}
 	r.Want("enroll.start", "", "done")
@@ -184,7 +184,7 @@ func TestChangesNeedAProof(t *testing.T) {
 	changes(true)
 	here := r.Conv
 	there := r.Talk("other", "u9")
-	there.Person, there.Level = roomtest.AnnID, bot.L2
+	there.Person, there.Level = prooftest.AnnID, bot.L2
 	r.Conv = there
 	changes(false)
 	r.Conv = here
@@ -198,8 +198,8 @@ func TestReplace(t *testing.T) {
 	r.Want("totp.begin", "", "ready")
 	r.Want("totp.prove", r.totp(), "ok")
 	old := r.Methods(bot.Active)[0]
-	if oc := r.Set("replaces", string(old.ID)).Want("totp.begin", "", "ready"); roomtest.Fact(oc, "account") != "ann.lee@example.org (2)" {
-		t.Errorf("account %q would overwrite the entry that still counts", roomtest.Fact(oc, "account"))
+	if oc := r.Set("replaces", string(old.ID)).Want("totp.begin", "", "ready"); prooftest.Fact(oc, "account") != "ann.lee@example.org (2)" {
+		t.Errorf("account %q would overwrite the entry that still counts", prooftest.Fact(oc, "account"))
 	}
 	if on := r.Methods(bot.Active); len(on) != 1 || on[0].ID != old.ID {
 		t.Fatal("the old one stopped counting too early")
@@ -211,7 +211,7 @@ func TestReplace(t *testing.T) {
 	if len(on) != 1 || on[0].ID == old.ID {
 		t.Fatalf("active %+v", on)
 	}
-	gone := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old.ID) })
+	gone := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old.ID) })
 	if gone.State != bot.Removed || gone.Sealed != nil {
 		t.Errorf("the old one is not wiped: %+v", gone)
 	}
@@ -221,8 +221,8 @@ func TestReplace(t *testing.T) {
 	if got := r.audits(); !slices.Equal(got[1:], []string{"method.begun authenticator", "method.removed authenticator totp", "method.replaced authenticator totp"}) {
 		t.Errorf("audit %v", got)
 	}
-	if oc := r.Set("replaces", string(on[0].ID)).Want("totp.begin", "", "ready"); roomtest.Fact(oc, "account") != "ann.lee@example.org (3)" {
-		t.Errorf("account %q", roomtest.Fact(oc, "account"))
+	if oc := r.Set("replaces", string(on[0].ID)).Want("totp.begin", "", "ready"); prooftest.Fact(oc, "account") != "ann.lee@example.org (3)" {
+		t.Errorf("account %q", prooftest.Fact(oc, "account"))
 	}
 	// A second one beside the first, without replaces.
 	r.Set("replaces", "", "renew", "yes").Want("totp.begin", "", "ready")
@@ -252,7 +252,7 @@ func TestReplacedMailboxIsTold(t *testing.T) {
 	seen := len(r.Notifier.Sent())
 	r.Set("replaces", string(old))
 	now := add("new@example.net")
-	kept := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) })
+	kept := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) })
 	if kept.State != bot.Removed || kept.Sealed == nil {
 		t.Fatalf("before the notice: %+v", kept)
 	}
@@ -261,7 +261,7 @@ func TestReplacedMailboxIsTold(t *testing.T) {
 	if got := r.notices(&seen); !slices.Equal(got, want) {
 		t.Errorf("notices %v", got)
 	}
-	if kept := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) }); kept.Sealed != nil {
+	if kept := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(old) }); kept.Sealed != nil {
 		t.Error("the old address is kept")
 	}
 	r.Set("method", string(now), "sure", "yes").Want("methods.remove", "", "ok")
@@ -275,17 +275,17 @@ func TestRemove(t *testing.T) {
 	r.Want("totp.begin", "", "ready")
 	r.Want("totp.prove", r.totp(), "ok")
 	r.Phone("7045550148")
-	if oc := r.Want("methods.list", "", "some"); roomtest.Fact(oc, "count") != "2" || len(oc.Options) != 2 {
+	if oc := r.Want("methods.list", "", "some"); prooftest.Fact(oc, "count") != "2" || len(oc.Options) != 2 {
 		t.Error(oc)
 	}
-	if oc := r.Want("methods.show", "", "phone"); roomtest.Fact(oc, "masked") != "method.phone •••• 48" {
+	if oc := r.Want("methods.show", "", "phone"); prooftest.Fact(oc, "masked") != "method.phone •••• 48" {
 		t.Error(oc.Facts)
 	}
 	r.Want("methods.remove", "", "ok")
 	r.Want("methods.remove", "", "gone")
 	r.Want("methods.show", "", "gone")
 	r.Set("method", string(r.Methods(bot.Active)[0].ID))
-	if oc := r.Want("methods.remove", "", "last"); roomtest.Fact(oc, "masked") != "method.authenticator" {
+	if oc := r.Want("methods.remove", "", "last"); prooftest.Fact(oc, "masked") != "method.authenticator" {
 		t.Error(oc.Facts)
 	}
 	done := r.person().DoneAt
@@ -317,7 +317,7 @@ func TestLapse(t *testing.T) {
 	r := newRig(t)
 	oc := r.Want("totp.begin", "", "ready")
 	j, ok := r.Jobs[0].(enroll.Lapse)
-	if !ok || j.Kind() != "lapse" || string(j.Method) != roomtest.Fact(oc, "method") {
+	if !ok || j.Kind() != "lapse" || string(j.Method) != prooftest.Fact(oc, "method") {
 		t.Fatalf("jobs %#v", r.Jobs)
 	}
 	r.Jobs = nil
@@ -333,7 +333,7 @@ func TestLapse(t *testing.T) {
 	if got := r.Inbox.Signals(); !slices.Equal(got, []string{"lapsed"}) || r.Inbox.Events[0].Signal.Ref != string(j.Method) {
 		t.Errorf("signals %v", got)
 	}
-	gone := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(j.Method) })
+	gone := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(j.Method) })
 	if gone.State != bot.Removed || gone.Sealed != nil {
 		t.Errorf("the key is not destroyed: %+v", gone)
 	}
@@ -390,7 +390,7 @@ func TestNewMethodsAreHeldBack(t *testing.T) {
 
 func TestRecoveryFormLapses(t *testing.T) {
 	r := newRig(t)
-	r.People(roomtest.Ann(), bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
+	r.People(prooftest.Ann(), bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
 	r.Want("recovery.save", "", "lapsed") // nothing was shown
 	reveal := func() (*bot.Call, []bot.Secret) {
 		c := r.NewCall("")
@@ -417,14 +417,14 @@ func TestRecoveryFormLapses(t *testing.T) {
 	if oc, err := r.Try("recovery.save", c); err != nil || oc.Name != "lapsed" {
 		t.Error(oc, err)
 	}
-	c.Conversation.Person = roomtest.AnnID
+	c.Conversation.Person = prooftest.AnnID
 	if oc, err := r.Try("recovery.save", c); err != nil || oc.Name != "ok" {
 		t.Error(oc, err)
 	}
 }
 
 func TestLintCatalogue(t *testing.T) {
-	specs := (&enroll.Room{}).Specs()
+	specs := (&enroll.Service{}).Specs()
 	names := map[string]bool{}
 	for _, s := range specs {
 		if names[s.Name] || s.Doc == "" || s.Run == nil || len(s.Outcomes) == 0 {
@@ -432,8 +432,8 @@ func TestLintCatalogue(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	if len(specs) != 31 || len((&enroll.Room{}).Forms()) != 5 {
-		t.Errorf("%d checks, %d forms", len(specs), len((&enroll.Room{}).Forms()))
+	if len(specs) != 31 || len((&enroll.Service{}).Forms()) != 5 {
+		t.Errorf("%d checks, %d forms", len(specs), len((&enroll.Service{}).Forms()))
 	}
 }
 
@@ -457,7 +457,7 @@ func TestActivateRefuses(t *testing.T) {
 			}
 			c.Standing = &st
 			spoil(c, &m)
-			return r.Enroll.Activate(roomtest.Recording{Tx: tx, Jobs: &r.Jobs}, c, &m, "test")
+			return r.Enroll.Activate(prooftest.Recording{Tx: tx, Jobs: &r.Jobs}, c, &m, "test")
 		})
 		if err == nil {
 			t.Errorf("%s: activated", name)

@@ -23,7 +23,7 @@ type Moved struct {
 func (Moved) Kind() string { return "moved" }
 
 // HandleMoved tells the conversation.
-func (r *Room) HandleMoved(ctx context.Context, j Moved) error {
+func (r *Service) HandleMoved(ctx context.Context, j Moved) error {
 	var conv *bot.Conversation
 	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
 		conv, err = tx.Conversation(j.Conversation)
@@ -43,7 +43,7 @@ func (r *Room) HandleMoved(ctx context.Context, j Moved) error {
 }
 
 // moved enqueues that job for a conversation.
-func (r *Room) moved(tx bot.Tx, c *bot.Call, from bot.ConversationID) error {
+func (r *Service) moved(tx bot.Tx, c *bot.Call, from bot.ConversationID) error {
 	err := tx.Enqueue(Moved{ID: newID(), Conversation: from, Channel: c.Conversation.Channel, Lang: c.Lang()}, time.Time{})
 	if err != nil {
 		return fmt.Errorf("enroll: enqueue where it went on: %w", err)
@@ -57,7 +57,7 @@ const stillThere = 24 * time.Hour
 
 // leftElsewhere finds the conversations in which the person stands in the
 // middle of a method, the last used first, with where that is.
-func (r *Room) leftElsewhere(tx bot.Tx, c *bot.Call, p bot.PersonID) (convs []bot.Conversation, place string, err error) {
+func (r *Service) leftElsewhere(tx bot.Tx, c *bot.Call, p bot.PersonID) (convs []bot.Conversation, place string, err error) {
 	if r.Place == nil {
 		return nil, "", nil
 	}
@@ -87,7 +87,7 @@ func (r *Room) leftElsewhere(tx bot.Tx, c *bot.Call, p bot.PersonID) (convs []bo
 // enrollHere lets the person go on in this conversation: pending methods, codes
 // and proofs of the others stay behind and are void, and those that were left
 // in the middle say where it went on.
-func (r *Room) enrollHere(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) enrollHere(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	if err != nil || p == nil {
 		return say("ok"), err

@@ -81,13 +81,13 @@ func addresses(p *bot.Person, ms []bot.Method) []bot.MethodID {
 // Tell enqueues one notice for each way to reach a person: addresses, phones,
 // and the chats that are linked to them. Where there is none, operators are
 // alerted.
-func (r *Room) Tell(tx bot.Tx, p *bot.Person, n News) error {
+func (r *Service) Tell(tx bot.Tx, p *bot.Person, n News) error {
 	_, err := r.tell(tx, p, n)
 	return err
 }
 
 // tell is Tell, and says how many ways there are.
-func (r *Room) tell(tx bot.Tx, p *bot.Person, n News) (ways int, err error) {
+func (r *Service) tell(tx bot.Tx, p *bot.Person, n News) (ways int, err error) {
 	if n.To == nil {
 		ms, err := tx.Methods(p.ID)
 		if err != nil {
@@ -153,7 +153,7 @@ func (r *Room) tell(tx bot.Tx, p *bot.Person, n News) (ways int, err error) {
 // chats lists the conversations of a person that are told: of each linked chat
 // account the one used last, at most NoticeChats, without the one that made
 // the change. Those of held links come apart.
-func (r *Room) chats(tx bot.Tx, p bot.PersonID, n News) (settled, held []bot.ConversationID, err error) {
+func (r *Service) chats(tx bot.Tx, p bot.PersonID, n News) (settled, held []bot.ConversationID, err error) {
 	cs, err := tx.ConversationsOf(p)
 	if err != nil {
 		return nil, nil, fmt.Errorf("enroll: conversations to tell: %w", err)
@@ -221,7 +221,7 @@ var errOthers error = errLost{"the conversation is not the person's any more"}
 // it as failed; any other error asks for a retry, which sends the same message
 // id again. When every way to reach the person has failed, operators are
 // alerted.
-func (r *Room) HandleNotify(ctx context.Context, j Notify) error {
+func (r *Service) HandleNotify(ctx context.Context, j Notify) error {
 	if j.News == "" {
 		j.News = j.ID
 	}
@@ -280,7 +280,7 @@ func (r *Room) HandleNotify(ctx context.Context, j Notify) error {
 }
 
 // tryLater ends a job that has been tried for long and asks for another one.
-func (r *Room) tryLater(ctx context.Context, j Notify, now time.Time, cause error) error {
+func (r *Service) tryLater(ctx context.Context, j Notify, now time.Time, cause error) error {
 	r.Log.Warn("a notice waits for its mail server, texts or chat; it is tried again in an hour", "notice", j.ID, "since", j.At, "err", cause)
 	err := r.Store.Update(ctx, func(tx bot.Tx) error { return tx.Enqueue(j, now.Add(nextTry)) })
 	if err != nil {
@@ -290,7 +290,7 @@ func (r *Room) tryLater(ctx context.Context, j Notify, now time.Time, cause erro
 }
 
 // deliver makes one attempt: by mail, by text or in a chat.
-func (r *Room) deliver(ctx context.Context, j Notify, p *bot.Person, m, dest *bot.Method) error {
+func (r *Service) deliver(ctx context.Context, j Notify, p *bot.Person, m, dest *bot.Method) error {
 	if j.Chat != "" {
 		return r.tellChat(ctx, j, p, m)
 	}
@@ -322,7 +322,7 @@ func (r *Room) deliver(ctx context.Context, j Notify, p *bot.Person, m, dest *bo
 }
 
 // tellPhone sends a short text, if the budgets allow one more.
-func (r *Room) tellPhone(ctx context.Context, j Notify, p *bot.Person, phone *bot.Method, to string, link bot.Secret) error {
+func (r *Service) tellPhone(ctx context.Context, j Notify, p *bot.Person, phone *bot.Method, to string, link bot.Secret) error {
 	if r.Texts == nil || r.MayText == nil {
 		return errLost{"no texts are sent here; configure twilio"}
 	}
@@ -359,7 +359,7 @@ const noticeTexts = "notice.text"
 
 // tellChat writes into another conversation of the person. A conversation that
 // is not theirs any more is left alone.
-func (r *Room) tellChat(ctx context.Context, j Notify, p *bot.Person, m *bot.Method) error {
+func (r *Service) tellChat(ctx context.Context, j Notify, p *bot.Person, m *bot.Method) error {
 	var conv *bot.Conversation
 	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
 		conv, err = tx.Conversation(j.Chat)
@@ -391,7 +391,7 @@ func (r *Room) tellChat(ctx context.Context, j Notify, p *bot.Person, m *bot.Met
 
 // lost notes that one way to reach the person has failed for good. When all
 // have, operators are alerted.
-func (r *Room) lost(ctx context.Context, j Notify) error {
+func (r *Service) lost(ctx context.Context, j Notify) error {
 	if j.Ways == 0 {
 		return nil
 	}
@@ -416,7 +416,7 @@ func (r *Room) lost(ctx context.Context, j Notify) error {
 }
 
 // forget wipes the address of a removed mailbox or phone once it was told.
-func (r *Room) forget(ctx context.Context, dest *bot.Method) error {
+func (r *Service) forget(ctx context.Context, dest *bot.Method) error {
 	if dest == nil || dest.State != bot.Removed {
 		return nil
 	}
@@ -438,7 +438,7 @@ func (r *Room) forget(ctx context.Context, dest *bot.Method) error {
 func phraseOf(change string) string { return strings.ReplaceAll(change, ".", "_") }
 
 // words are the phrase of a change; a change that has none is told all the same.
-func (r *Room) words(j Notify, prefix string, kv ...string) string {
+func (r *Service) words(j Notify, prefix string, kv ...string) string {
 	if s := r.Phrases.Phrase(j.Lang, prefix+phraseOf(j.Change), kv...); !strings.HasPrefix(s, "<") {
 		return s
 	}
@@ -446,7 +446,7 @@ func (r *Room) words(j Notify, prefix string, kv ...string) string {
 }
 
 // told puts a change into words: what it was, when and where.
-func (r *Room) told(j Notify, p *bot.Person, m *bot.Method) (what, when, where string) {
+func (r *Service) told(j Notify, p *bot.Person, m *bot.Method) (what, when, where string) {
 	say := func(key string, kv ...string) string { return r.Phrases.Phrase(j.Lang, key, kv...) }
 	method := ""
 	if m != nil {
@@ -463,14 +463,14 @@ func (r *Room) told(j Notify, p *bot.Person, m *bot.Method) (what, when, where s
 }
 
 // moment is a day and a time in the person's language and time zone.
-func (r *Room) moment(lang string, p *bot.Person, at time.Time) string {
+func (r *Service) moment(lang string, p *bot.Person, at time.Time) string {
 	return bot.Moment(r.Phrases, lang, p.TimeZone, at)
 }
 
 // letter writes a notice. It names the change, when and through which channel
 // it was made, the link "this was not me" and whom to call; it holds no secret
 // of a method.
-func (r *Room) letter(j Notify, p *bot.Person, m *bot.Method, to string, link bot.Secret) bot.NoticeMessage {
+func (r *Service) letter(j Notify, p *bot.Person, m *bot.Method, to string, link bot.Secret) bot.NoticeMessage {
 	say := func(key string, kv ...string) string { return r.Phrases.Phrase(j.Lang, key, kv...) }
 	what, when, where := r.told(j, p, m)
 	way, subject, body := "notice.way.phone", "notice.subject."+subjectOf(j.Change), "notice.body"
@@ -508,7 +508,7 @@ func subjectOf(change string) string {
 }
 
 // short is the notice for a phone: one or two parts of a text.
-func (r *Room) short(j Notify, link bot.Secret) string {
+func (r *Service) short(j Notify, link bot.Secret) string {
 	say := func(key string, kv ...string) string { return r.Phrases.Phrase(j.Lang, key, kv...) }
 	way := "sms.notice.phone"
 	switch {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // TestSlowNotice: a notice that is late does not wipe the address of a mailbox
@@ -27,7 +27,7 @@ func TestSlowNotice(t *testing.T) {
 			t.Errorf("no %q in %q", want, got)
 		}
 	}
-	if m := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(box) }); m.State != bot.Removed || m.Sealed != nil {
+	if m := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(box) }); m.State != bot.Removed || m.Sealed != nil {
 		t.Errorf("the address is kept after the last notice: %+v", m)
 	}
 }

@@ -35,7 +35,7 @@ type press struct {
 // pressToken is the token of a change's link. It is made from the random id of
 // the change by the key ring, 256 bits that nobody else can make, so that every
 // attempt at a mail says the same; only its hash is stored.
-func (r *Room) pressToken(news string) bot.Secret {
+func (r *Service) pressToken(news string) bot.Secret {
 	sum := sha256.Sum256(r.Vault.Hash("not_me", news)) // a keyed hash also names its key
 	return bot.Secret(base64.RawURLEncoding.EncodeToString(sum[:]))
 }
@@ -48,7 +48,7 @@ func passHash(token bot.Secret) []byte {
 // pressLink is the address that goes into a notice, and makes sure that it
 // opens something. It is empty where no pages are served, and for changes that
 // need none. A short one is for a text.
-func (r *Room) pressLink(ctx context.Context, j Notify, short bool) (bot.Secret, error) {
+func (r *Service) pressLink(ctx context.Context, j Notify, short bool) (bot.Secret, error) {
 	if r.PressLink == nil || quiet[j.Change] {
 		return "", nil
 	}
@@ -95,7 +95,7 @@ func putPress(tx bot.Tx, p *bot.Pass, v press) error {
 // held is taken away with all that was set up through it; for everything else
 // the account is frozen. Pressing again changes nothing and says what was done.
 // The error wraps bot.ErrNotFound or bot.ErrExpired.
-func (r *Room) NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error) {
+func (r *Service) NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, error) {
 	var d *bot.Disavowal
 	var refused error
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
@@ -140,7 +140,7 @@ func (r *Room) NotMe(ctx context.Context, token bot.Secret) (*bot.Disavowal, err
 }
 
 // disavow does what one press is for.
-func (r *Room) disavow(tx bot.Tx, p *bot.Person, v press) (*bot.Disavowal, error) {
+func (r *Service) disavow(tx bot.Tx, p *bot.Person, v press) (*bot.Disavowal, error) {
 	j := Notify{Change: v.Change, Lang: v.Lang, Channel: v.Channel, At: v.At}
 	var m *bot.Method
 	if v.Method != "" {
@@ -184,7 +184,7 @@ func (r *Room) disavow(tx bot.Tx, p *bot.Person, v press) (*bot.Disavowal, error
 
 // stopAll freezes a person who says "this was not me". The request names what
 // was not theirs also when the account is frozen already.
-func (r *Room) stopAll(tx bot.Tx, p *bot.Person, s stop) (Done, error) {
+func (r *Service) stopAll(tx bot.Tx, p *bot.Person, s stop) (Done, error) {
 	s.by = "person"
 	d := Done{Person: *p}
 	err := r.freeze(tx, &d, s)
@@ -196,7 +196,7 @@ func (r *Room) stopAll(tx bot.Tx, p *bot.Person, s stop) (Done, error) {
 
 // disownOf is disown for a link of one person. It reports false, and changes
 // nothing, when there is none or its hold is over.
-func (r *Room) disownOf(tx bot.Tx, p *bot.Person, ch bot.ChannelID, user string, from bot.ConversationID, lang string) (bool, error) {
+func (r *Service) disownOf(tx bot.Tx, p *bot.Person, ch bot.ChannelID, user string, from bot.ConversationID, lang string) (bool, error) {
 	id, err := tx.Identity(ch, user)
 	if errors.Is(err, bot.ErrNotFound) || err == nil && id.Person != p.ID {
 		return false, nil
@@ -212,7 +212,7 @@ func (r *Room) disownOf(tx bot.Tx, p *bot.Person, ch bot.ChannelID, user string,
 
 // personFrozen says since when the person's account is frozen, and whether they
 // may start it again: here ("mine"), or after a sign-in in our window.
-func (r *Room) personFrozen(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personFrozen(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := personOf(tx, c.Conversation.Person)
 	switch {
 	case err != nil:
@@ -238,7 +238,7 @@ func (r *Room) personFrozen(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // personNotMe is "this was not me" in a chat of the person: links that are
 // still held are taken away, or else the account is frozen. A chat whose own
 // link is held stops nothing: somebody may have been talked into it.
-func (r *Room) personNotMe(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personNotMe(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	if err != nil || p == nil {
 		return say("unknown"), err

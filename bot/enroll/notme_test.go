@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/verify"
 	"latchkey/store"
@@ -41,7 +41,7 @@ func (r *rig) press(token bot.Secret) *bot.Disavowal {
 
 func (r *rig) thaw() {
 	r.Helper()
-	if err := r.DB.Update(r.Context(), func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, time.Time{}) }); err != nil {
+	if err := r.DB.Update(r.Context(), func(tx bot.Tx) error { return tx.SetFrozen(prooftest.AnnID, time.Time{}) }); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -89,7 +89,7 @@ func TestPress(t *testing.T) {
 	mail := string(r.Mails.Sent()[0].Code)
 	r.pass("c1", true)
 	r.pass("c2", true)
-	if _, err := r.Enroll.ProofCode(t.Context(), "c2", bot.External{Person: roomtest.AnnID}); err != nil {
+	if _, err := r.Enroll.ProofCode(t.Context(), "c2", bot.External{Person: prooftest.AnnID}); err != nil {
 		t.Fatal(err)
 	}
 	var mails, texts, chats int
@@ -112,24 +112,24 @@ func TestPress(t *testing.T) {
 	if r.pass("c1", false) || r.pass("c2", false) {
 		t.Error("a browser is still signed in")
 	}
-	if mark := roomtest.View(r.Rig, func(tx bot.Tx) (string, error) { return tx.PassesEnded() }); mark == "" {
+	if mark := prooftest.View(r.Rig, func(tx bot.Tx) (string, error) { return tx.PassesEnded() }); mark == "" {
 		t.Error("event streams that are open do not learn of it")
 	}
 	for _, purpose := range []string{"link", "enroll.email", "prove.phone"} {
-		open := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Challenge, error) { return tx.OpenChallenges(roomtest.AnnID, purpose, 0) })
+		open := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Challenge, error) { return tx.OpenChallenges(prooftest.AnnID, purpose, 0) })
 		if len(open) != 0 {
 			t.Errorf("%d open codes of %s", len(open), purpose)
 		}
 	}
-	proofs := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
-		n, _, err := tx.Tallied("proof", string(roomtest.AnnID)+"|c1", time.Time{})
+	proofs := prooftest.View(r.Rig, func(tx bot.Tx) (int, error) {
+		n, _, err := tx.Tallied("proof", string(prooftest.AnnID)+"|c1", time.Time{})
 		return n, err
 	})
 	if proofs != 0 {
 		t.Error("the proof of before counts")
 	}
-	req := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })
-	if len(req) != 1 || req[0].Person != roomtest.AnnID || req[0].Error != enroll.RequestNotMe || req[0].Step != "method.proven" {
+	req := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })
+	if len(req) != 1 || req[0].Person != prooftest.AnnID || req[0].Error != enroll.RequestNotMe || req[0].Step != "method.proven" {
 		t.Errorf("requests %+v", req)
 	}
 	if last := r.audits()[len(r.audits())-1]; last != "person.frozen method.proven notice link" {
@@ -211,12 +211,12 @@ func TestPressOnAHeldLink(t *testing.T) {
 	r.Phone("7045550148")
 	r.Want("totp.begin", "", "ready")
 	if err := r.DB.Update(t.Context(), func(tx bot.Tx) error { // as a method says that is begun there
-		ms, err := tx.Methods(roomtest.AnnID)
+		ms, err := tx.Methods(prooftest.AnnID)
 		for i := range ms {
 			ms[i].Conversation = "c1"
 			err = errors.Join(err, tx.PutMethod(&ms[i]))
 		}
-		return errors.Join(err, tx.SetFirstMethod(roomtest.AnnID, tx.Now()))
+		return errors.Join(err, tx.SetFirstMethod(prooftest.AnnID, tx.Now()))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestPressOnAHeldLink(t *testing.T) {
 	if d.Did != bot.DidUnlink || d.Request == "" || !p.FrozenAt.IsZero() || !p.FirstMethodAt.IsZero() || p.Stage != bot.NotStarted {
 		t.Errorf("%+v, person %+v", d, p)
 	}
-	if len(r.Methods(bot.Active))+len(r.Methods(bot.Pending)) != 0 || len(r.identities(roomtest.AnnID)) != 0 || r.pass("c1", false) {
+	if len(r.Methods(bot.Active))+len(r.Methods(bot.Pending)) != 0 || len(r.identities(prooftest.AnnID)) != 0 || r.pass("c1", false) {
 		t.Error("something of the link is left")
 	}
 	lines := r.audits()
@@ -254,13 +254,13 @@ func TestPressOnAHeldLink(t *testing.T) {
 // platform's word, and no change.
 func TestFrozenIsRefused(t *testing.T) {
 	r := newRig(t)
-	if err := r.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, tx.Now()) }); err != nil {
+	if err := r.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetFrozen(prooftest.AnnID, tx.Now()) }); err != nil {
 		t.Fatal(err)
 	}
-	ctx, x := t.Context(), bot.External{Person: roomtest.AnnID}
+	ctx, x := t.Context(), bot.External{Person: prooftest.AnnID}
 	_, signIn := r.Enroll.SignInAs(ctx, "test", "u5", x)
 	_, code := r.Enroll.ProofCode(ctx, "c1", x)
-	_, vouch := r.Enroll.Vouch(ctx, "test", "u6", bot.Vouch{Person: roomtest.AnnID, Evidence: "platform"})
+	_, vouch := r.Enroll.Vouch(ctx, "test", "u6", bot.Vouch{Person: prooftest.AnnID, Evidence: "platform"})
 	for what, err := range map[string]error{"sign-in": signIn, "code": code, "platform": vouch} {
 		if !errors.Is(err, bot.ErrFrozen) {
 			t.Errorf("%s: %v", what, err)
@@ -272,10 +272,10 @@ func TestFrozenIsRefused(t *testing.T) {
 	r.Want("totp.begin", "", "refused")
 	r.Want("phone.accept", "7045550148", "refused")
 	r.Conv = r.Talk("c9", "u9")
-	if oc := r.Set("username", "ann").Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != bot.OutcomeFrozen || roomtest.Fact(oc, "since") == "" {
+	if oc := r.Set("username", "ann").Submit("sign_in", "person.sign_in", "password", prooftest.Password); oc.Name != bot.OutcomeFrozen || prooftest.Fact(oc, "since") == "" {
 		t.Errorf("password: %+v", oc)
 	}
-	for _, id := range r.identities(roomtest.AnnID) {
+	for _, id := range r.identities(prooftest.AnnID) {
 		if id.User != "u1" { // the rig's own
 			t.Errorf("linked %+v", id)
 		}
@@ -335,7 +335,7 @@ func TestFrozenInTheChat(t *testing.T) {
 	h.Clock.Advance(time.Minute)
 	b.Say("hi").Last()
 	b.Say("this was not me").Press("stop").Expect("not linked to you any more", "Was something else changed")
-	if ids := h.identities(roomtest.AnnID); slices.ContainsFunc(ids, func(id bot.Identity) bool { return id.User == "w" }) || !h.person().FrozenAt.IsZero() {
+	if ids := h.identities(prooftest.AnnID); slices.ContainsFunc(ids, func(id bot.Identity) bool { return id.User == "w" }) || !h.person().FrozenAt.IsZero() {
 		t.Errorf("links %+v, frozen %v", ids, h.person().FrozenAt)
 	}
 	b.Press("stop").Expect("Everything is stopped")
@@ -348,14 +348,14 @@ func TestFrozenInTheChat(t *testing.T) {
 // once; of many presses one does it; the tripwire is seen by both.
 func TestPressOnTwoProcesses(t *testing.T) {
 	dsn := storetest.Postgres(t)
-	r := &rig{roomtest.NewOn(t, dsn)}
+	r := &rig{prooftest.NewOn(t, dsn)}
 	other, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { other.Close() })
-	there := enroll.New(enroll.Deps{Store: r.Store(other), Policy: r.Policy, Vault: r.Ring, Phrases: roomtest.Phrases{}, Notifier: r.Notifier,
-		Org: "Contoso", AskDesk: roomtest.AskDesk})
+	there := enroll.New(enroll.Deps{Store: r.Store(other), Policy: r.Policy, Vault: r.Ring, Phrases: prooftest.Phrases{}, Notifier: r.Notifier,
+		Org: "Contoso", AskDesk: prooftest.AskDesk})
 	token := r.pages()
 	r.Conv = r.linked("c1", "u1", 0)
 	r.Phone("7045550148")
@@ -368,11 +368,11 @@ func TestPressOnTwoProcesses(t *testing.T) {
 	all := make(chan result)
 	for i := range 8 {
 		go func() {
-			room := r.Enroll
+			service := r.Enroll
 			if i%2 == 0 {
-				room = there
+				service = there
 			}
-			d, err := room.NotMe(t.Context(), link)
+			d, err := service.NotMe(t.Context(), link)
 			all <- result{d, err}
 		}()
 	}
@@ -409,7 +409,7 @@ func TestPressOnTwoProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := []*enroll.Room{r.Enroll, there}[i].SignInAs(t.Context(), "test", "u8", bot.External{Person: roomtest.AnnID}); !errors.Is(err, bot.ErrFrozen) {
+		if _, err := []*enroll.Service{r.Enroll, there}[i].SignInAs(t.Context(), "test", "u8", bot.External{Person: prooftest.AnnID}); !errors.Is(err, bot.ErrFrozen) {
 			t.Errorf("process %d: %v", i, err)
 		}
 	}
@@ -436,4 +436,4 @@ func TestPressOnTwoProcesses(t *testing.T) {
 	}
 }
 
-var _ verify.Methods = (*enroll.Room)(nil)
+var _ verify.Methods = (*enroll.Service)(nil)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -206,20 +206,20 @@ func FuzzReadAddress(f *testing.F) {
 // TestPhoneAnswers are the sentences' outcomes for what is typed.
 func TestPhoneAnswers(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
-	if oc := r.Want("phone.accept", "+49 30 123456", "country"); roomtest.Fact(oc, "country") != "Germany" {
+	if oc := r.Want("phone.accept", "+49 30 123456", "country"); prooftest.Fact(oc, "country") != "Germany" {
 		t.Error(oc.Facts)
 	}
 	c := r.NewCall("+49 30 123456")
 	c.Session.Lang = "es"
-	if oc, err := r.Try("phone.accept", c); err != nil || roomtest.Fact(oc, "country") != "Alemania" {
+	if oc, err := r.Try("phone.accept", c); err != nil || prooftest.Fact(oc, "country") != "Alemania" {
 		t.Error(oc, err)
 	}
 	c.Session.Lang = "not a language"
-	if oc, err := r.Try("phone.accept", c); err != nil || roomtest.Fact(oc, "country") != "Germany" {
+	if oc, err := r.Try("phone.accept", c); err != nil || prooftest.Fact(oc, "country") != "Germany" {
 		t.Error(oc, err)
 	}
 	r.Want("phone.accept", "704-296-3143 x12", "extension")
-	if oc := r.Want("phone.accept", "7045550148", "ok"); roomtest.Fact(oc, "masked") != "•••• 48" {
+	if oc := r.Want("phone.accept", "7045550148", "ok"); prooftest.Fact(oc, "masked") != "•••• 48" {
 		t.Error(oc.Facts)
 	}
 	first := r.Slot("method")
@@ -240,18 +240,18 @@ func TestPhoneAnswers(t *testing.T) {
 // when it is surely a land-line.
 func TestOfficePhone(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
-	london := roomtest.Ann()
+	london := prooftest.Ann()
 	london.WorkPhone = "+442079460958"
 	r.People(london)
 	r.Set("via", "sms").Want("phone.accept", "+44 20 7946 0958", "work")
 	r.Set("via", "voice").Want("phone.accept", "+44 20 7946 0958", "ok")
-	r.People(roomtest.Ann()) // a North American number: nobody can tell
-	r.Set("via", "sms").Want("phone.accept", roomtest.Ann().WorkPhone, "ok")
+	r.People(prooftest.Ann()) // a North American number: nobody can tell
+	r.Set("via", "sms").Want("phone.accept", prooftest.Ann().WorkPhone, "ok")
 }
 
 func TestSharedAndSame(t *testing.T) {
 	r := newRig(t)
-	people := []bot.Person{roomtest.Ann()}
+	people := []bot.Person{prooftest.Ann()}
 	for _, id := range []string{"b1", "b2", "b3", "b4"} {
 		people = append(people, bot.Person{ID: bot.PersonID(id), Username: id, Name: id})
 	}
@@ -265,7 +265,7 @@ func TestSharedAndSame(t *testing.T) {
 		}
 		r.Clock.Advance(r.Policy.SMSNumber[0].Per)
 		r.Set("method", "", "ref", "").Phone("7045550148")
-		if oc := r.Want("phone.accept", "(704) 555-0148", "same"); roomtest.Fact(oc, "masked") != "•••• 48" {
+		if oc := r.Want("phone.accept", "(704) 555-0148", "same"); prooftest.Fact(oc, "masked") != "•••• 48" {
 			t.Error(oc.Facts)
 		}
 	}
@@ -275,13 +275,13 @@ func TestSharedAndSame(t *testing.T) {
 
 func TestEmailAnswers(t *testing.T) {
 	r := newRig(t)
-	if oc := r.Want("email.accept", "ann@students.example.edu", "company"); roomtest.Fact(oc, "domain") != "example.edu" {
+	if oc := r.Want("email.accept", "ann@students.example.edu", "company"); prooftest.Fact(oc, "domain") != "example.edu" {
 		t.Error(oc.Facts)
 	}
-	if oc := r.Want("email.accept", "Ann.Lee@example.net", "ok"); roomtest.Fact(oc, "masked") != "A•••@example.net" {
+	if oc := r.Want("email.accept", "Ann.Lee@example.net", "ok"); prooftest.Fact(oc, "masked") != "A•••@example.net" {
 		t.Error(oc.Facts)
 	}
-	if oc := r.Want("email.accept", "a@example.net", "ok"); roomtest.Fact(oc, "masked") != "•••@example.net" {
+	if oc := r.Want("email.accept", "a@example.net", "ok"); prooftest.Fact(oc, "masked") != "•••@example.net" {
 		t.Errorf("a name of one letter is shown: %v", oc.Facts)
 	}
 	r.Want("code.send", "", "sent")

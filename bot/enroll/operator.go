@@ -53,7 +53,7 @@ var (
 var errDry = errors.New("only tried")
 
 // obey runs one order in one transaction.
-func (r *Room) obey(ctx context.Context, o Order, p bot.PersonID, do func(bot.Tx, *Done) error) (Done, error) {
+func (r *Service) obey(ctx context.Context, o Order, p bot.PersonID, do func(bot.Tx, *Done) error) (Done, error) {
 	var d Done
 	if err := o.check(); err != nil {
 		return d, err
@@ -86,7 +86,7 @@ func (r *Room) obey(ctx context.Context, o Order, p bot.PersonID, do func(bot.Tx
 // of it, or all. What was begun, proven or asked there is void, sessions end,
 // and what was said there is deleted, so that whoever has the account sees
 // nothing of it. ErrNotFound when no account is linked.
-func (r *Room) Unlink(ctx context.Context, p bot.PersonID, ch bot.ChannelID, user string, o Order) (Done, error) {
+func (r *Service) Unlink(ctx context.Context, p bot.PersonID, ch bot.ChannelID, user string, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		ids, err := tx.IdentitiesOf(p)
 		if err != nil {
@@ -130,14 +130,14 @@ func (r *Room) Unlink(ctx context.Context, p bot.PersonID, ch bot.ChannelID, use
 // Freeze stops everything for a person until an operator, or a proof at L3,
 // ends it: proofs, changes, sessions, nudges, and what agents may ask. It asks
 // the help desk to call the person.
-func (r *Room) Freeze(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
+func (r *Service) Freeze(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		return r.freeze(tx, d, stop{by: o.By, subject: "account", evidence: o.Why, operator: true})
 	})
 }
 
 // Unfreeze ends a freeze and closes the request that it opened.
-func (r *Room) Unfreeze(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
+func (r *Service) Unfreeze(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		if d.Already = d.Person.FrozenAt.IsZero(); d.Already {
 			return nil
@@ -151,7 +151,7 @@ func (r *Room) Unfreeze(ctx context.Context, p bot.PersonID, o Order) (Done, err
 
 // SignOut ends all web sessions, one-time pages, sign-ins under way and proofs
 // of a person. Chat accounts stay linked, and what was begun may be finished.
-func (r *Room) SignOut(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
+func (r *Service) SignOut(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		convs, err := r.everywhere(tx, p)
 		if err != nil {
@@ -169,7 +169,7 @@ func (r *Room) SignOut(ctx context.Context, p bot.PersonID, o Order) (Done, erro
 
 // DisablePerson stops an account here, whatever the staff list says of it; no import
 // ends it.
-func (r *Room) DisablePerson(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
+func (r *Service) DisablePerson(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		if d.Already = !d.Person.StoppedAt.IsZero(); d.Already {
 			return nil
@@ -186,7 +186,7 @@ func (r *Room) DisablePerson(ctx context.Context, p bot.PersonID, o Order) (Done
 
 // EnablePerson ends what DisablePerson began. ErrDirectory when it is the staff list that
 // disables the account.
-func (r *Room) EnablePerson(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
+func (r *Service) EnablePerson(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		if d.Person.StoppedAt.IsZero() {
 			if d.Person.Disabled {
@@ -206,7 +206,7 @@ func (r *Room) EnablePerson(ctx context.Context, p bot.PersonID, o Order) (Done,
 // list still has the person; with listed, they are erased all the same, and
 // imports leave them out. The line in the audit record names them by the
 // reference that nothing leads back from any more.
-func (r *Room) Erase(ctx context.Context, p bot.PersonID, listed bool, o Order) (Done, error) {
+func (r *Service) Erase(ctx context.Context, p bot.PersonID, listed bool, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) (err error) {
 		on := d.Person.UnlistedAt.IsZero()
 		if on && !listed {
@@ -226,7 +226,7 @@ func (r *Room) Erase(ctx context.Context, p bot.PersonID, listed bool, o Order) 
 
 // LetBack lets imports add an id again that was erased while it was listed.
 // ErrNotFound when it was not.
-func (r *Room) LetBack(ctx context.Context, p bot.PersonID, o Order) error {
+func (r *Service) LetBack(ctx context.Context, p bot.PersonID, o Order) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (r *Room) LetBack(ctx context.Context, p bot.PersonID, o Order) error {
 // Rename gives a person another id, as when a directory changes its scheme:
 // what is sealed is sealed anew for the new id, counters go along, and what was
 // begun is void. The error wraps bot.ErrConflict when somebody has the new id.
-func (r *Room) Rename(ctx context.Context, p, now bot.PersonID, o Order) (Done, error) {
+func (r *Service) Rename(ctx context.Context, p, now bot.PersonID, o Order) (Done, error) {
 	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
 		if now == "" || now == p {
 			return fmt.Errorf("enroll: rename: the new id is empty or the old one")
@@ -315,7 +315,7 @@ func hold(tx bot.Tx, p bot.PersonID, ids []bot.Identity) ([]bot.ConversationID, 
 }
 
 // everywhere is hold for all chat accounts of a person.
-func (r *Room) everywhere(tx bot.Tx, p bot.PersonID) ([]bot.ConversationID, error) {
+func (r *Service) everywhere(tx bot.Tx, p bot.PersonID) ([]bot.ConversationID, error) {
 	ids, err := tx.IdentitiesOf(p)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: chat accounts: %w", err)
@@ -324,7 +324,7 @@ func (r *Room) everywhere(tx bot.Tx, p bot.PersonID) ([]bot.ConversationID, erro
 }
 
 // haltAll voids everything that is under way for the person of an order.
-func (r *Room) haltAll(tx bot.Tx, d *Done) ([]bot.ConversationID, error) {
+func (r *Service) haltAll(tx bot.Tx, d *Done) ([]bot.ConversationID, error) {
 	convs, err := r.everywhere(tx, d.Person.ID)
 	if err != nil {
 		return nil, err
@@ -348,7 +348,7 @@ func (r *Room) haltAll(tx bot.Tx, d *Done) ([]bot.ConversationID, error) {
 
 // halt voids what is under way for a person in some conversations: sessions,
 // proofs, codes, and methods that were begun there.
-func (r *Room) halt(tx bot.Tx, d *Done, convs []bot.ConversationID) (err error) {
+func (r *Service) halt(tx bot.Tx, d *Done, convs []bot.ConversationID) (err error) {
 	if err := r.signOut(tx, d, convs); err != nil {
 		return err
 	}
@@ -362,7 +362,7 @@ func (r *Room) halt(tx bot.Tx, d *Done, convs []bot.ConversationID) (err error) 
 }
 
 // signOut ends sessions and proofs in some conversations.
-func (r *Room) signOut(tx bot.Tx, d *Done, convs []bot.ConversationID) (err error) {
+func (r *Service) signOut(tx bot.Tx, d *Done, convs []bot.ConversationID) (err error) {
 	if d.Passes, err = tx.EndPasses(convs); err != nil {
 		return fmt.Errorf("enroll: end sessions: %w", err)
 	}
@@ -371,7 +371,7 @@ func (r *Room) signOut(tx bot.Tx, d *Done, convs []bot.ConversationID) (err erro
 
 // dropBegun drops the pending methods that were begun in some conversations, or
 // with nil in any. One that does not say where it was begun is dropped always.
-func (r *Room) dropBegun(tx bot.Tx, p bot.PersonID, convs []bot.ConversationID) (n int, err error) {
+func (r *Service) dropBegun(tx bot.Tx, p bot.PersonID, convs []bot.ConversationID) (n int, err error) {
 	ms, err := tx.Methods(p)
 	if err != nil {
 		return 0, fmt.Errorf("enroll: methods: %w", err)
@@ -390,7 +390,7 @@ func (r *Room) dropBegun(tx bot.Tx, p bot.PersonID, convs []bot.ConversationID) 
 }
 
 // forgetTalk deletes what was said in a conversation and where it was.
-func (r *Room) forgetTalk(tx bot.Tx, id bot.ConversationID) error {
+func (r *Service) forgetTalk(tx bot.Tx, id bot.ConversationID) error {
 	c, err := tx.Conversation(id)
 	if errors.Is(err, bot.ErrNotFound) {
 		return nil
@@ -412,7 +412,7 @@ func (r *Room) forgetTalk(tx bot.Tx, id bot.ConversationID) error {
 }
 
 // noted writes the audit line of an order and tells the person.
-func (r *Room) noted(tx bot.Tx, o Order, d *Done, action string, ch bot.ChannelID, subject string) error {
+func (r *Service) noted(tx bot.Tx, o Order, d *Done, action string, ch bot.ChannelID, subject string) error {
 	p := &d.Person
 	if err := r.audited(tx, p.ID, o.By, action, subject, ch, o.Why); err != nil {
 		return err

@@ -35,7 +35,7 @@ func accountKey(c *bot.Call) string {
 // nameKey is what failures with a login are counted under: its name without a
 // domain, hashed, whoever has it or nobody. It is the same for each way of
 // writing a login, so that a wait tells nothing about who exists.
-func (r *Room) nameKey(login string) string {
+func (r *Service) nameKey(login string) string {
 	name, _, _ := strings.Cut(login, "@")
 	return "login|" + hex.EncodeToString(r.Vault.Hash("login", name))
 }
@@ -48,7 +48,7 @@ type pause struct {
 
 // pauseT2 reads the counters. name is a key of nameKey, or empty for an account
 // of which no name is known yet.
-func (r *Room) pauseT2(tx bot.Tx, c *bot.Call, name string) (pause, error) {
+func (r *Service) pauseT2(tx bot.Tx, c *bot.Call, name string) (pause, error) {
 	pair, now := accountKey(c)+"|"+name, tx.Now()
 	n, _, err := tx.Tallied(t2Pair, pair, now.Add(-r.Policy.T2Window))
 	if err != nil {
@@ -101,7 +101,7 @@ func newest(tx bot.Tx, bucket, key string, since time.Time) (last time.Time, err
 
 // waits notes a turn that somebody is told to wait for, and says for how long,
 // until when and with which name.
-func (r *Room) waits(tx bot.Tx, c *bot.Call, name string, p pause) (bot.Outcome, error) {
+func (r *Service) waits(tx bot.Tx, c *bot.Call, name string, p pause) (bot.Outcome, error) {
 	if p.turn {
 		if err := tx.Tally(t2Turn, accountKey(c)+"|"+name); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: note a sign-in turn: %w", err)
@@ -127,7 +127,7 @@ func until(now time.Time, wait time.Duration) string {
 
 // missT2 counts a wrong password, or a wrong code of a page. who has the name,
 // or nobody does.
-func (r *Room) missT2(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) (bot.Outcome, error) {
+func (r *Service) missT2(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) (bot.Outcome, error) {
 	pair := accountKey(c) + "|" + name
 	for _, b := range [][2]string{{t2Pair, pair}, {t2Name, name}, {t2Account, accountKey(c)}} {
 		if err := tx.Tally(b[0], b[1]); err != nil {
@@ -159,7 +159,7 @@ func (r *Room) missT2(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) (bo
 
 // signInSlowed writes the line that signing in with a name is slowed down for
 // everybody, and tells the person who has it, once in the time of the limit.
-func (r *Room) signInSlowed(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) error {
+func (r *Service) signInSlowed(tx bot.Tx, c *bot.Call, name string, who bot.PersonID) error {
 	if who == "" {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (r *Room) signInSlowed(tx bot.Tx, c *bot.Call, name string, who bot.PersonI
 }
 
 // hitT2 forgets an account's wrong sign-ins with a name after a right one.
-func (r *Room) hitT2(tx bot.Tx, c *bot.Call, name string) error {
+func (r *Service) hitT2(tx bot.Tx, c *bot.Call, name string) error {
 	for _, bucket := range []string{t2Pair, t2Turn} {
 		if err := tx.ClearTally(bucket, accountKey(c)+"|"+name); err != nil {
 			return fmt.Errorf("enroll: forget sign-in failures: %w", err)
@@ -199,7 +199,7 @@ func (r *Room) hitT2(tx bot.Tx, c *bot.Call, name string) error {
 
 // personMaySignIn says whether the next sign-in with the name of the slot may
 // be tried now.
-func (r *Room) personMaySignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personMaySignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	name := r.nameKey(c.Slot("username"))
 	p, err := r.pauseT2(tx, c, name)
 	if err != nil || p.wait == 0 {

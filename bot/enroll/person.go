@@ -8,7 +8,7 @@ import (
 )
 
 // personKnown says whether the chat account is linked to a person, proven.
-func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	switch {
 	case err != nil:
@@ -22,7 +22,7 @@ func (r *Room) personKnown(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // stopped says why nothing is done for a person.
-func (r *Room) stopped(c *bot.Call, p *bot.Person) bot.Outcome {
+func (r *Service) stopped(c *bot.Call, p *bot.Person) bot.Outcome {
 	if !p.FrozenAt.IsZero() {
 		return fail(bot.OutcomeFrozen, "account_frozen", "since", r.moment(c.Lang(), p, p.FrozenAt), "address", r.window())
 	}
@@ -32,7 +32,7 @@ func (r *Room) stopped(c *bot.Call, p *bot.Person) bot.Outcome {
 // personStatus says how far the person is. Pending methods do not show. A
 // platform's word for whose the account is (L1) is enough for that: the list is
 // masked, and nothing follows from it.
-func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	conv := c.Conversation
 	if conv.Level < bot.L1 {
 		return say("signed_out"), nil
@@ -60,7 +60,7 @@ func (r *Room) personStatus(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // snooze is how long "later" keeps campaigns away.
 const snooze = 24 * time.Hour
 
-func (r *Room) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p := c.Person(); p != "" {
 		if err := tx.SetNextNudge(p, tx.Now().Add(snooze)); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: snooze: %w", err)
@@ -69,7 +69,7 @@ func (r *Room) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	return say("ok", "when", r.Phrases.Phrase(c.Lang(), "when.tomorrow")), nil
 }
 
-func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p := c.Person(); p != "" && c.Lang() != "" {
 		if err := tx.SetPersonLang(p, c.Lang()); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: remember language: %w", err)
@@ -80,7 +80,7 @@ func (r *Room) personLanguage(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // personCancel drops what this conversation has begun and voids its codes. What
 // was proven stays.
-func (r *Room) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personCancel(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := r.dropLinkCode(tx, c.Conversation.ID); err != nil {
 		return bot.Outcome{}, err
 	}

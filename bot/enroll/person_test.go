@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/policy"
 )
 
@@ -42,7 +42,7 @@ func TestUsername(t *testing.T) {
 		{strings.Repeat("a", 300), "bad", ""},
 	} {
 		oc := r.Want("person.username", c.text, c.outcome)
-		if got := roomtest.Fact(oc, "username") + roomtest.Fact(oc, "domain"); got != c.fact {
+		if got := prooftest.Fact(oc, "username") + prooftest.Fact(oc, "domain"); got != c.fact {
 			t.Errorf("%q: %q, want %q", c.text, got, c.fact)
 		}
 	}
@@ -54,19 +54,19 @@ func TestSignIn(t *testing.T) {
 		r.Want("person.known", "", "unknown")
 		r.Want("person.status", "", "signed_out")
 		r.Want("person.username", login, "ok")
-		if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" || roomtest.Fact(oc, "name") != "Ann" {
+		if oc := r.Submit("sign_in", "person.sign_in", "password", prooftest.Password); oc.Name != "ok" || prooftest.Fact(oc, "name") != "Ann" {
 			t.Fatalf("%s: %v", login, oc)
 		}
-		ids := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(roomtest.AnnID) })
+		ids := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(prooftest.AnnID) })
 		if len(ids) != 1 || ids[0].Level != bot.L2 || ids[0].User != "someone" || ids[0].Channel != "test" {
 			t.Errorf("identities %+v", ids)
 		}
-		conv := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("new") })
+		conv := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation("new") })
 		r.Conv.Person, r.Conv.Level = conv.Person, conv.Level
 		r.Want("person.known", "", "known")
 		r.Want("person.status", "", "none")
 		r.Deliver()
-		if ns := r.Notifier.Sent(); len(ns) != 1 || ns[0].To != roomtest.Ann().Email || !strings.Contains(ns[0].Body, "identity_linked") {
+		if ns := r.Notifier.Sent(); len(ns) != 1 || ns[0].To != prooftest.Ann().Email || !strings.Contains(ns[0].Body, "identity_linked") {
 			t.Errorf("notices %+v", ns)
 		}
 	}
@@ -118,31 +118,31 @@ func (r *rig) tryPassword(user, password string) bot.Outcome {
 func TestWrongPasswordsWait(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.SignInName.N = 1000 })
 	for _, left := range []string{"2", "1"} {
-		if oc := r.tryPassword("someone", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != left {
+		if oc := r.tryPassword("someone", "wrong"); oc.Name != "wrong" || prooftest.Fact(oc, "left") != left {
 			t.Fatal(oc)
 		}
 	}
 	for _, wait := range []time.Duration{30, 60, 120, 240, 480, 900, 900, 900} {
 		wait *= time.Second
 		oc := r.tryPassword("someone", "wrong")
-		if oc.Name != "locked" || roomtest.Fact(oc, "wait") != bot.Wait(r.Enroll.Phrases, "en", wait) || roomtest.Fact(oc, "until") == "" {
+		if oc.Name != "locked" || prooftest.Fact(oc, "wait") != bot.Wait(r.Enroll.Phrases, "en", wait) || prooftest.Fact(oc, "until") == "" {
 			t.Fatalf("%v, want a wait of %s", oc, wait)
 		}
 		r.Want("person.username", "ann", "locked")
 		r.Want("person.may_sign_in", "", "locked")
 		r.Clock.Advance(wait - time.Second)
-		if oc := r.tryPassword("someone", roomtest.Password); oc.Name != "locked" {
+		if oc := r.tryPassword("someone", prooftest.Password); oc.Name != "locked" {
 			t.Fatalf("the right password a second too early: %v", oc)
 		}
 		r.Clock.Advance(time.Second)
 		r.Want("person.may_sign_in", "", "now")
 	}
 	r.Want("person.username", "bob", "ok") // another name
-	if oc := r.tryPassword("another", roomtest.Password); oc.Name != "ok" {
+	if oc := r.tryPassword("another", prooftest.Password); oc.Name != "ok" {
 		t.Errorf("another chat account: %v", oc)
 	}
 	r.Clock.Advance(15 * time.Minute)
-	if oc := r.tryPassword("someone", roomtest.Password); oc.Name != "ok" {
+	if oc := r.tryPassword("someone", prooftest.Password); oc.Name != "ok" {
 		t.Errorf("after the wait: %v", oc)
 	}
 }
@@ -161,8 +161,8 @@ func TestNobodyIsShutOut(t *testing.T) {
 	if answers["wrong"] != r.Policy.SignInName.N-1 || answers["locked"] != 500-answers["wrong"] {
 		t.Errorf("500 strangers at once got %v", answers)
 	}
-	oc := r.tryPassword("owner", roomtest.Password)
-	if oc.Name != "locked" || roomtest.Fact(oc, "wait") != bot.Wait(r.Enroll.Phrases, "en", r.Policy.SignInWait) {
+	oc := r.tryPassword("owner", prooftest.Password)
+	if oc.Name != "locked" || prooftest.Fact(oc, "wait") != bot.Wait(r.Enroll.Phrases, "en", r.Policy.SignInWait) {
 		t.Fatalf("the owner: %v", oc)
 	}
 	for i := range 40 { // the attack goes on, and each of the strangers has waited, too
@@ -171,7 +171,7 @@ func TestNobodyIsShutOut(t *testing.T) {
 			strangers(i*10, 10)
 		}
 	}
-	if oc := r.tryPassword("owner", roomtest.Password); oc.Name != "ok" {
+	if oc := r.tryPassword("owner", prooftest.Password); oc.Name != "ok" {
 		t.Errorf("the owner after the longest wait, the attack going on: %v", oc)
 	}
 }
@@ -196,7 +196,7 @@ func TestRightPasswordTooLate(t *testing.T) {
 	r := newRig(t).out("new", "someone")
 	r.Set("username", "ann")
 	late := r.NewCall("")
-	late.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: roomtest.Password}}}
+	late.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: prooftest.Password}}}
 	var err error
 	if late.Prepared, err = r.Forms["sign_in"].Prepare(t.Context(), r.DB, late); err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestRightPasswordTooLate(t *testing.T) {
 			t.Errorf("%v, %v", oc, err)
 		}
 	}
-	n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
+	n := prooftest.View(r.Rig, func(tx bot.Tx) (int, error) {
 		n, _, err := tx.Tallied("t2.account", "test|someone", time.Time{}) // with all names
 		return n, err
 	})
@@ -227,7 +227,7 @@ func TestPasswordsInParallel(t *testing.T) {
 		c.Conversation.User = fmt.Sprint("u", i%8)
 		c.Event.Form = &bot.FormReply{Name: "sign_in", Values: []bot.FormValue{{Name: "password", Value: "wrong"}}}
 	}
-	got := roomtest.AtOnce(calls, func(_ int, c *bot.Call) (bot.Outcome, error) {
+	got := prooftest.AtOnce(calls, func(_ int, c *bot.Call) (bot.Outcome, error) {
 		prepared, err := r.Forms["sign_in"].Prepare(context.Background(), r.DB, c)
 		if err != nil {
 			return bot.Outcome{}, err
@@ -236,7 +236,7 @@ func TestPasswordsInParallel(t *testing.T) {
 		return r.Try("person.sign_in", c)
 	})
 	// Each answer to a wrong password was counted before, and no ninth account waits for its turn.
-	counted := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
+	counted := prooftest.View(r.Rig, func(tx bot.Tx) (int, error) {
 		n, _, err := tx.Tallied("t2.name", r.nameKey("ann"), time.Time{})
 		return n, err
 	})
@@ -253,16 +253,16 @@ func TestSignInDirectoryDownOrAccountDisabled(t *testing.T) {
 			t.Fatal(oc)
 		}
 	}
-	off := roomtest.Ann()
+	off := prooftest.Ann()
 	off.Disabled = true
 	r.People(off)
-	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "2" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", "wrong"); oc.Name != "wrong" || prooftest.Fact(oc, "left") != "2" {
 		t.Errorf("a directory that is down costs no try, and a wrong password tells nothing: %v", oc)
 	}
-	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "disabled" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", prooftest.Password); oc.Name != "disabled" {
 		t.Error(oc)
 	}
-	if ids := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(roomtest.AnnID) }); len(ids) != 0 {
+	if ids := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(prooftest.AnnID) }); len(ids) != 0 {
 		t.Errorf("a disabled account is linked: %v", ids)
 	}
 	c := r.NewCall("")
@@ -277,7 +277,7 @@ func TestDisabledMeanwhile(t *testing.T) {
 	r.Want("phone.accept", "7045550148", "ok")
 	r.Want("code.send", "", "sent")
 	r.Deliver()
-	off := roomtest.Ann()
+	off := prooftest.Ann()
 	off.Disabled = true
 	r.People(off)
 	r.Want("code.check", r.Texts.Code(t, 1), "refused")
@@ -292,11 +292,11 @@ func TestDisabledMeanwhile(t *testing.T) {
 
 func TestSmallOnes(t *testing.T) {
 	r := newRig(t)
-	if oc := r.Want("person.snooze", "", "ok"); roomtest.Fact(oc, "when") != "when.tomorrow" {
+	if oc := r.Want("person.snooze", "", "ok"); prooftest.Fact(oc, "when") != "when.tomorrow" {
 		t.Error(oc.Facts)
 	}
 	r.Want("person.language", "", "ok")
-	p := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) })
+	p := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(prooftest.AnnID) })
 	if !p.NextNudge.Equal(r.Clock.Now().Add(24*time.Hour)) || p.Lang != "en" {
 		t.Errorf("person %+v", p)
 	}
@@ -347,7 +347,7 @@ func TestNoticeFailures(t *testing.T) {
 	r.Jobs = jobs
 	r.Deliver() // a repeat has the same id
 	ns := r.Notifier.Sent()
-	if len(ns) != 2 || ns[0].ID != ns[1].ID || ns[0].ID == "" || ns[0].To != roomtest.Ann().Email {
+	if len(ns) != 2 || ns[0].ID != ns[1].ID || ns[0].ID == "" || ns[0].To != prooftest.Ann().Email {
 		t.Errorf("notices %+v", ns)
 	}
 	for _, part := range []string{"method_proven", "method.authenticator", "(704) 296-3143", "name=Ann", "channel=test", "month.5"} {
@@ -368,7 +368,7 @@ func TestOnlyStaffEnroll(t *testing.T) {
 	for _, kind := range []bot.PersonKind{"", bot.Staff, bot.Pupil, bot.Guest, bot.Service, bot.Shared, bot.Place} {
 		r := newRig(t)
 		r.Want("totp.begin", "", "ready")
-		ann := roomtest.Ann()
+		ann := prooftest.Ann()
 		ann.Kind = kind
 		r.People(ann)
 		if kind.Enrolls() {

@@ -14,7 +14,7 @@ func DestHash(v bot.Vault, k bot.MethodKind, dest string) []byte {
 }
 
 // phoneAccept reads a typed number and makes it a pending phone.
-func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Standing.Person
 	n, problem := ReadNumber(c.Input, r.Policy)
 	switch problem {
@@ -62,7 +62,7 @@ func (r *Room) phoneAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 func echo(m *bot.Method) *bot.Reveal { return &bot.Reveal{Kind: bot.RevealTyped, Method: m.ID} }
 
 // emailAccept reads a typed private address and makes it a pending mailbox.
-func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	a, problem := ReadAddress(c.Input, r.Domains)
 	better := ""
 	if problem == "" {
@@ -73,7 +73,7 @@ func (r *Room) emailAccept(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // emailCorrect gives the pending address the domain that was suggested for the
 // one that it has.
-func (r *Room) emailCorrect(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) emailCorrect(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := c.Method(tx)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -97,7 +97,7 @@ func (r *Room) emailCorrect(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // takeAddress makes an address that was read a pending mailbox. better is the
 // domain that was probably meant, or empty.
-func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, a Address, problem, better string) (bot.Outcome, error) {
+func (r *Service) takeAddress(tx bot.Tx, c *bot.Call, a Address, problem, better string) (bot.Outcome, error) {
 	switch problem {
 	case "":
 	case "company":
@@ -137,7 +137,7 @@ func (r *Room) takeAddress(tx bot.Tx, c *bot.Call, a Address, problem, better st
 // same method and lives anew. The problem is "same" when it is the person's
 // already, "shared" when NumberSharers others have it. One that is suspended is
 // replaced when the person proves it once more.
-func (r *Room) begin(tx bot.Tx, c *bot.Call, k bot.MethodKind, dest, key, masked, via string) (*bot.Method, string, error) {
+func (r *Service) begin(tx bot.Tx, c *bot.Call, k bot.MethodKind, dest, key, masked, via string) (*bot.Method, string, error) {
 	p, all := c.Standing.Person, c.Standing.Methods
 	mine := func(m *bot.Method) bool { return m.Kind == k && r.Vault.Equal(m.DestHash, "dest", string(k), key) }
 	for i := range all {

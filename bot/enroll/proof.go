@@ -28,7 +28,7 @@ func signInKey(p bot.PersonID, ch bot.ChannelID, user string) string {
 }
 
 // noteProof notes that a method was proven in this conversation now.
-func (r *Room) noteProof(tx bot.Tx, c *bot.Call, p bot.PersonID) error {
+func (r *Service) noteProof(tx bot.Tx, c *bot.Call, p bot.PersonID) error {
 	if err := tx.Tally(proofs, proofKey(p, c.Conversation.ID)); err != nil {
 		return fmt.Errorf("enroll: note proof: %w", err)
 	}
@@ -93,7 +93,7 @@ func happened(tx bot.Tx, bucket, key string, d time.Duration) (bool, error) {
 //
 // Changes wait for each other: two conversations must not both find that the
 // person has no method yet.
-func (r *Room) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := oneAtATime(tx); err != nil {
 		return bot.Outcome{}, err
 	}
@@ -117,7 +117,7 @@ func (r *Room) Gate(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // link, and while the tripwire is pulled, a sign-in within SignInFresh is asked
 // for as well. Whoever has no method left that could be proven needs L3 by a
 // sign-in (atL3), where the organisation has a second factor, and a person else.
-func (r *Room) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
+func (r *Service) Standing(tx bot.Tx, c *bot.Call) (bot.Standing, error) {
 	p, err := someone(tx, c)
 	if err != nil {
 		return bot.Standing{}, err
@@ -155,7 +155,7 @@ func linked(tx bot.Tx, c *bot.Call, p bot.PersonID) (bool, error) {
 	return id.Person == p && id.Level >= bot.L2, nil
 }
 
-func (r *Room) why(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, error) {
+func (r *Service) why(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, error) {
 	p := st.Person
 	switch {
 	case p == nil:
@@ -204,7 +204,7 @@ func hadOne(p *bot.Person, ms []bot.Method) bool {
 func proven(m *bot.Method) bool { return m.State == bot.Active || m.State == bot.Suspended }
 
 // windowNeeded says why a fresh sign-in must come before the proof, or "".
-func (r *Room) windowNeeded(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, error) {
+func (r *Service) windowNeeded(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, error) {
 	conv := c.Conversation
 	why := ""
 	held, err := r.heldUntil(tx, c)
@@ -230,7 +230,7 @@ func (r *Room) windowNeeded(tx bot.Tx, c *bot.Call, st *bot.Standing) (string, e
 }
 
 // heldUntil is until when the link of this conversation is held; zero: it is not.
-func (r *Room) heldUntil(tx bot.Tx, c *bot.Call) (time.Time, error) {
+func (r *Service) heldUntil(tx bot.Tx, c *bot.Call) (time.Time, error) {
 	id, err := held(tx, c)
 	if err != nil || id == nil {
 		return time.Time{}, err

@@ -12,7 +12,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 	"latchkey/store/storetest"
@@ -150,9 +150,9 @@ func (r *rig) suspend(m bot.Method) {
 // dump is everything of Ann's that a change could touch, and what was enqueued.
 func (r *rig) dump() string {
 	r.Helper()
-	return roomtest.View(r.Rig, func(tx bot.Tx) (string, error) {
+	return prooftest.View(r.Rig, func(tx bot.Tx) (string, error) {
 		var b strings.Builder
-		p, err := tx.Person(roomtest.AnnID)
+		p, err := tx.Person(prooftest.AnnID)
 		if err != nil {
 			return "", err
 		}
@@ -177,9 +177,9 @@ func (r *rig) dump() string {
 func (r *rig) elsewhere(id bot.ConversationID) bot.Conversation {
 	r.Helper()
 	conv := r.Talk(id, "u-"+string(id))
-	conv.Person, conv.Level = roomtest.AnnID, bot.L2
+	conv.Person, conv.Level = prooftest.AnnID, bot.L2
 	r.update(func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "test", User: conv.User, Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now()})
+		return tx.Link(bot.Identity{Channel: "test", User: conv.User, Person: prooftest.AnnID, Level: bot.L2, LinkedAt: tx.Now()})
 	})
 	return conv
 }
@@ -191,11 +191,11 @@ var takeAway = []struct {
 	spoil              func(r *rig)
 }{
 	{"the proof is taken away", bot.ProveFirst, bot.ProofNeeded, func(r *rig) {
-		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, roomtest.AnnID, nil) })
+		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, prooftest.AnnID, nil) })
 	}},
 	{"the proof was given to another conversation", bot.ProveFirst, bot.ProofNeeded, func(r *rig) {
 		here := r.Conv
-		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, roomtest.AnnID, nil) })
+		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, prooftest.AnnID, nil) })
 		r.Conv = r.elsewhere("other")
 		r.prove()
 		r.Conv = here
@@ -232,23 +232,23 @@ var takeAway = []struct {
 	}},
 	{"all methods are suspended after a second factor was shown", bot.Refused, bot.MethodsLost, func(r *rig) {
 		r.signInHere(r.annNow(true))
-		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, roomtest.AnnID, nil) })
+		r.update(func(tx bot.Tx) error { return enroll.VoidProofs(tx, prooftest.AnnID, nil) })
 		r.lose()
 	}},
 	{"the directory disables the account", bot.Refused, bot.AccountDisabled, func(r *rig) {
-		off := roomtest.Ann()
+		off := prooftest.Ann()
 		off.Disabled = true
 		r.People(off)
 	}},
 	{"an operator stops the account", bot.Refused, bot.AccountDisabled, func(r *rig) {
-		r.update(func(tx bot.Tx) error { return tx.SetStopped(roomtest.AnnID, tx.Now()) })
+		r.update(func(tx bot.Tx) error { return tx.SetStopped(prooftest.AnnID, tx.Now()) })
 	}},
 	{"the account is frozen", bot.Refused, bot.AccountFrozen, func(r *rig) {
-		r.update(func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, tx.Now()) })
+		r.update(func(tx bot.Tx) error { return tx.SetFrozen(prooftest.AnnID, tx.Now()) })
 	}},
 	{"the link is held", bot.Refused, bot.LinkHeld, func(r *rig) {
 		r.update(func(tx bot.Tx) error {
-			return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now(), HeldUntil: tx.Now().Add(time.Hour)})
+			return tx.Link(bot.Identity{Channel: "test", User: r.Conv.User, Person: prooftest.AnnID, Level: bot.L2, LinkedAt: tx.Now(), HeldUntil: tx.Now().Add(time.Hour)})
 		})
 	}},
 	{"the tripwire is pulled", bot.Refused, bot.SignInNeeded, func(r *rig) {
@@ -270,7 +270,7 @@ func (r *rig) signInHere(x bot.External) {
 func (r *rig) useRecovery() {
 	r.Helper()
 	r.update(func(tx bot.Tx) error {
-		return tx.PutMethod(&bot.Method{ID: "spare", Person: roomtest.AnnID, Kind: bot.Recovery, State: bot.Active, ProvenAt: tx.Now()})
+		return tx.PutMethod(&bot.Method{ID: "spare", Person: prooftest.AnnID, Kind: bot.Recovery, State: bot.Active, ProvenAt: tx.Now()})
 	})
 }
 
@@ -286,7 +286,7 @@ func TestEveryChangeAsksForItsProof(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes a server")
 		}
-		everyChange(t, &rig{roomtest.NewOn(t, storetest.Postgres(t), lenient)})
+		everyChange(t, &rig{prooftest.NewOn(t, storetest.Postgres(t), lenient)})
 	})
 }
 
@@ -386,7 +386,7 @@ func (r *rig) snapshot() (s snapshot) {
 	s.conv = r.Conv
 	s.methods = r.Methods(bot.Active)
 	s.person = *r.person()
-	s.ids = roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(roomtest.AnnID) })
+	s.ids = prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Identity, error) { return tx.IdentitiesOf(prooftest.AnnID) })
 	return s
 }
 
@@ -400,9 +400,9 @@ func (r *rig) restore(s snapshot, t *testing.T) *rig {
 	o.Deliver()
 	o.Jobs = nil
 	o.Clock.Advance(8 * 24 * time.Hour)
-	o.People(roomtest.Ann())
+	o.People(prooftest.Ann())
 	o.update(func(tx bot.Tx) error {
-		ms, err := tx.Methods(roomtest.AnnID)
+		ms, err := tx.Methods(prooftest.AnnID)
 		if err != nil {
 			return err
 		}
@@ -423,9 +423,9 @@ func (r *rig) restore(s snapshot, t *testing.T) *rig {
 			}
 		}
 		for _, clear := range []error{
-			tx.SetStopped(roomtest.AnnID, time.Time{}), tx.SetFrozen(roomtest.AnnID, time.Time{}),
-			tx.SetFirstMethod(roomtest.AnnID, s.person.FirstMethodAt), tx.SetStage(roomtest.AnnID, s.person.Stage, tx.Now()),
-			tx.DropAlert(bot.AlertTripwire, ""), enroll.VoidProofs(tx, roomtest.AnnID, nil),
+			tx.SetStopped(prooftest.AnnID, time.Time{}), tx.SetFrozen(prooftest.AnnID, time.Time{}),
+			tx.SetFirstMethod(prooftest.AnnID, s.person.FirstMethodAt), tx.SetStage(prooftest.AnnID, s.person.Stage, tx.Now()),
+			tx.DropAlert(bot.AlertTripwire, ""), enroll.VoidProofs(tx, prooftest.AnnID, nil),
 		} {
 			if clear != nil {
 				return clear

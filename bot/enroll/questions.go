@@ -14,7 +14,7 @@ import (
 
 // questionsBegin says whether questions are used at all; the gate has said that
 // they may be set now.
-func (r *Room) questionsBegin(bot.Tx, *bot.Call) (bot.Outcome, error) {
+func (r *Service) questionsBegin(bot.Tx, *bot.Call) (bot.Outcome, error) {
 	if !r.Policy.QuestionsEnabled {
 		return say("off"), nil
 	}
@@ -38,7 +38,7 @@ type answered struct {
 }
 
 // prepareAnswers checks and hashes the answers of the form.
-func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+func (r *Service) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
 	if errors.Is(err, errNobody) {
 		return nil, nil // the gate says so
@@ -77,7 +77,7 @@ func (r *Room) prepareAnswers(ctx context.Context, st bot.Store, c *bot.Call) (a
 
 // tryAnswers says what is wrong with the answers that are typed so far, by the
 // rules of prepareAnswers.
-func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
+func (r *Service) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
 	p, err := r.asker(ctx, st, c)
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (r *Room) tryAnswers(ctx context.Context, st bot.Store, c *bot.Call) ([]bot
 // tryAgain does the same for the one answer that was asked again. Whether it is
 // the same as another answer is said when it is sent: the others are hashes by
 // now.
-func (r *Room) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
+func (r *Service) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.FieldProblem, error) {
 	p, err := r.asker(ctx, st, c)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (r *Room) tryAgain(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.F
 
 // problem puts a problem of an answer into words. Its phrases are
 // answer.problem.*.
-func (r *Room) problem(lang, field, problem string) bot.FieldProblem {
+func (r *Service) problem(lang, field, problem string) bot.FieldProblem {
 	return bot.FieldProblem{Field: field, Text: r.Phrases.Phrase(lang, "answer.problem."+problem,
 		"min", strconv.Itoa(r.Policy.AnswerMin), "max", strconv.Itoa(r.Policy.AnswerMax))}
 }
@@ -135,7 +135,7 @@ func (r *Room) problem(lang, field, problem string) bot.FieldProblem {
 var errNobody = errors.New("enroll: a form of answers, and nobody is signed in")
 
 // asker is the person of a form.
-func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
+func (r *Service) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Person, err error) {
 	if c.Event == nil || c.Event.Form == nil {
 		return nil, errors.New("enroll: no form was submitted")
 	}
@@ -149,7 +149,7 @@ func (r *Room) asker(ctx context.Context, st bot.Store, c *bot.Call) (p *bot.Per
 	return p, err
 }
 
-func (r *Room) question(lang, id string) string {
+func (r *Service) question(lang, id string) string {
 	if r.Question == nil {
 		return ""
 	}
@@ -158,7 +158,7 @@ func (r *Room) question(lang, id string) string {
 
 // prepareAgain checks and hashes the one answer that was asked again, and
 // compares it with those that are kept.
-func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+func (r *Service) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p, err := r.asker(ctx, st, c)
 	if errors.Is(err, errNobody) {
 		return nil, nil // the gate says so
@@ -210,7 +210,7 @@ func (r *Room) prepareAgain(ctx context.Context, st bot.Store, c *bot.Call) (any
 }
 
 // hashAnswer hashes an answer in the form of today.
-func (r *Room) hashAnswer(ctx context.Context, a *answer, text string) (err error) {
+func (r *Service) hashAnswer(ctx context.Context, a *answer, text string) (err error) {
 	a.version = answerVersion
 	if a.hash, err = r.Hashes.Hash(ctx, []byte(AnswerForm(answerVersion, text))); err != nil {
 		return fmt.Errorf("enroll: hash answer: %w", err)
@@ -250,7 +250,7 @@ const problemMark = "!"
 
 // pendingAnswers reads the answers that this conversation keeps until the
 // missing ones are there; nil when none are.
-func (r *Room) pendingAnswers(tx bot.Tx, c *bot.Call) (*bot.Method, []answer, error) {
+func (r *Service) pendingAnswers(tx bot.Tx, c *bot.Call) (*bot.Method, []answer, error) {
 	p := c.Person()
 	ms, err := tx.Methods(p)
 	if err != nil {
@@ -284,7 +284,7 @@ func (r *Room) pendingAnswers(tx bot.Tx, c *bot.Call) (*bot.Method, []answer, er
 
 // questionsSave stores the answers. Good ones are kept, pending, while another
 // is asked again; nothing counts until all are good.
-func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
 	if ok && in.wait > 0 {
 		return r.paused(c, in.wait), nil
@@ -312,7 +312,7 @@ func (r *Room) questionsSave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // questionsSaveAgain puts the one answer in its place.
-func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	in, ok := c.Prepared.(answered)
 	if ok && in.wait > 0 {
 		return r.paused(c, in.wait), nil
@@ -337,7 +337,7 @@ func (r *Room) questionsSaveAgain(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // keep stores the answers of a pending method and makes it active when none is
 // missing.
-func (r *Room) keep(tx bot.Tx, c *bot.Call, m *bot.Method, all []answer) (bot.Outcome, error) {
+func (r *Service) keep(tx bot.Tx, c *bot.Call, m *bot.Method, all []answer) (bot.Outcome, error) {
 	ss := make([]bot.MethodSecret, len(all))
 	missing := -1
 	for i, a := range all {

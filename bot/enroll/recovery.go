@@ -18,7 +18,7 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 // recoveryBegin says whether recovery codes may be made now. The gate has let it
 // through; what is left is the budget.
-func (r *Room) recoveryBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) recoveryBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if wait, err := r.overBudget(tx, c.Standing.Person.ID); err != nil || wait > 0 {
 		return r.paused(c, wait), err
 	}
@@ -35,7 +35,7 @@ type recoverySet struct {
 // revealRecovery makes recovery codes: Crockford base 32, five random bits a
 // character, in groups of four. Nothing is stored here; whoever never confirms
 // keeps the codes of before.
-func (r *Room) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.Secret, any, error) {
+func (r *Service) revealRecovery(ctx context.Context, st bot.Store, c *bot.Call) ([]bot.Secret, any, error) {
 	var p bot.PersonID
 	err := st.View(ctx, func(tx bot.Tx) error {
 		someone, err := someone(tx, c)
@@ -87,7 +87,7 @@ func grouped(code []byte) bot.Secret {
 
 // recoverySave stores the codes that the same form showed, once the person has
 // confirmed them. lapsed: they were not confirmed, or are forgotten.
-func (r *Room) recoverySave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) recoverySave(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	set, ok := c.Prepared.(recoverySet)
 	p := c.Standing.Person.ID
 	if !ok || set.person != p || !confirmed(c) {

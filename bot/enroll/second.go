@@ -37,7 +37,7 @@ func noteSecond(tx bot.Tx, p bot.PersonID, ch bot.ChannelID, user string, x bot.
 // provider must not be older than the freeze: whoever had signed in before is
 // perhaps why the account was frozen. The provider's clock may be ahead of ours, so
 // it must have been begun here after the freeze, too.
-func (r *Room) mayThaw(p *bot.Person, x bot.External) bool {
+func (r *Service) mayThaw(p *bot.Person, x bot.External) bool {
 	return r.SecondFactor && p != nil && p.Enrolls() && !p.FrozenAt.IsZero() && x.Second &&
 		x.Began.After(p.FrozenAt) && !x.AuthAt.Before(p.FrozenAt)
 }
@@ -46,7 +46,7 @@ func (r *Room) mayThaw(p *bot.Person, x bot.External) bool {
 // person's and not held, and a sign-in of the person there with a second factor has
 // come to its end within five minutes, and since they were frozen. It is asked in the
 // transaction that rests on it.
-func (r *Room) atL3(tx bot.Tx, c *bot.Call, p *bot.Person) (bool, error) {
+func (r *Service) atL3(tx bot.Tx, c *bot.Call, p *bot.Person) (bool, error) {
 	conv := c.Conversation
 	if !r.SecondFactor || !p.Enrolls() {
 		return false, nil
@@ -74,7 +74,7 @@ func (r *Room) atL3(tx bot.Tx, c *bot.Call, p *bot.Person) (bool, error) {
 
 // window is the address of our page for a sign-in with a second factor, or empty
 // where there is none.
-func (r *Room) window() string {
+func (r *Service) window() string {
 	if !r.SecondFactor {
 		return ""
 	}
@@ -83,7 +83,7 @@ func (r *Room) window() string {
 
 // personThaw starts a frozen account again for its person, who is at L3 here and
 // says that it was them. Nothing less than that ends a freeze, but the help desk.
-func (r *Room) personThaw(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personThaw(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err := oneAtATime(tx); err != nil { // freezes and operators' orders wait for this, too
 		return bot.Outcome{}, err
 	}
@@ -119,7 +119,7 @@ func (r *Room) personThaw(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 const bySecond = "sign-in with a second factor"
 
 // thaw ends a freeze and closes the request that it opened.
-func (r *Room) thaw(tx bot.Tx, p bot.PersonID) error {
+func (r *Service) thaw(tx bot.Tx, p bot.PersonID) error {
 	if err := tx.SetFrozen(p, time.Time{}); err != nil {
 		return fmt.Errorf("enroll: end a freeze: %w", err)
 	}

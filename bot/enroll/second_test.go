@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/store"
 	"latchkey/store/storetest"
@@ -59,7 +59,7 @@ func (r *rig) browser(ch bot.ChannelID, user string) []byte {
 // open reports whether there is such a session.
 func (r *rig) open(session []byte) bool {
 	r.Helper()
-	return roomtest.View(r.Rig, func(tx bot.Tx) (bool, error) {
+	return prooftest.View(r.Rig, func(tx bot.Tx) (bool, error) {
 		_, err := tx.Pass(session)
 		if errors.Is(err, bot.ErrNotFound) {
 			return false, nil
@@ -72,7 +72,7 @@ func (r *rig) open(session []byte) bool {
 func (r *rig) inWindow(user string) {
 	r.Helper()
 	conv := r.Talk(bot.ConversationID("web:"+user), user)
-	conv.Channel, conv.Person, conv.Level, conv.Frozen = "web", roomtest.AnnID, bot.L2, !r.whom(roomtest.AnnID).FrozenAt.IsZero()
+	conv.Channel, conv.Person, conv.Level, conv.Frozen = "web", prooftest.AnnID, bot.L2, !r.whom(prooftest.AnnID).FrozenAt.IsZero()
 	r.Conv = conv
 }
 
@@ -86,8 +86,8 @@ var less = []struct {
 	away        bool                          // while the account is frozen, that person is not even let in
 }{
 	{name: "no second factor", away: true, x: func(_ *rig, x *bot.External) { x.Second = false }},
-	{name: "signed in at the provider before the freeze", away: true, x: func(r *rig, x *bot.External) { x.AuthAt = r.whom(roomtest.AnnID).FrozenAt.Add(-time.Second) }},
-	{name: "begun here before the freeze, by a provider whose clock is ahead", away: true, x: func(r *rig, x *bot.External) { x.Began = r.whom(roomtest.AnnID).FrozenAt }},
+	{name: "signed in at the provider before the freeze", away: true, x: func(r *rig, x *bot.External) { x.AuthAt = r.whom(prooftest.AnnID).FrozenAt.Add(-time.Second) }},
+	{name: "begun here before the freeze, by a provider whose clock is ahead", away: true, x: func(r *rig, x *bot.External) { x.Began = r.whom(prooftest.AnnID).FrozenAt }},
 	{name: "nobody knows when it was begun here", away: true, x: func(_ *rig, x *bot.External) { x.Began = time.Time{} }},
 	{name: "another person signs in", x: func(_ *rig, x *bot.External) { x.Person, x.Subject = "p2", "s-2" }},
 	{name: "the organisation has no second factor", away: true, early: func(r *rig) { r.Enroll.SecondFactor = false }},
@@ -99,13 +99,13 @@ var less = []struct {
 	{name: "another conversation of the person", late: func(r *rig) { r.Conv = r.elsewhere("other") }},
 	{name: "another browser of the person", late: func(r *rig) {
 		r.update(func(tx bot.Tx) error {
-			return tx.Link(bot.Identity{Channel: "web", User: "w2", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now()})
+			return tx.Link(bot.Identity{Channel: "web", User: "w2", Person: prooftest.AnnID, Level: bot.L2, LinkedAt: tx.Now()})
 		})
 		r.inWindow("w2")
 	}},
 	{name: "the link is held", late: func(r *rig) {
 		r.update(func(tx bot.Tx) error {
-			return tx.Link(bot.Identity{Channel: "web", User: "w1", Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now(), HeldUntil: tx.Now().Add(time.Hour)})
+			return tx.Link(bot.Identity{Channel: "web", User: "w1", Person: prooftest.AnnID, Level: bot.L2, LinkedAt: tx.Now(), HeldUntil: tx.Now().Add(time.Hour)})
 		})
 	}},
 	{name: "the account is another person's by now", late: func(r *rig) {
@@ -115,30 +115,30 @@ var less = []struct {
 	}},
 	{name: "the account is known by a platform's word alone", late: func(r *rig) {
 		r.update(func(tx bot.Tx) error {
-			return tx.Link(bot.Identity{Channel: "web", User: "w1", Person: roomtest.AnnID, Level: bot.L1, LinkedAt: tx.Now()})
+			return tx.Link(bot.Identity{Channel: "web", User: "w1", Person: prooftest.AnnID, Level: bot.L1, LinkedAt: tx.Now()})
 		})
 	}},
 	{name: "the account was taken away", late: func(r *rig) { r.update(func(tx bot.Tx) error { return tx.Unlink("web", "w1") }) }},
 	{name: "signed out", late: func(r *rig) {
-		must(r, enroll.Done{}, second(r.Enroll.SignOut(r.Context(), roomtest.AnnID, anOrder)))
+		must(r, enroll.Done{}, second(r.Enroll.SignOut(r.Context(), prooftest.AnnID, anOrder)))
 	}},
 	{name: "an operator stops the account", late: func(r *rig) {
-		must(r, enroll.Done{}, second(r.Enroll.DisablePerson(r.Context(), roomtest.AnnID, anOrder)))
+		must(r, enroll.Done{}, second(r.Enroll.DisablePerson(r.Context(), prooftest.AnnID, anOrder)))
 	}},
 	{name: "an operator has stopped the account", away: true, early: func(r *rig) {
-		must(r, enroll.Done{}, second(r.Enroll.DisablePerson(r.Context(), roomtest.AnnID, anOrder)))
+		must(r, enroll.Done{}, second(r.Enroll.DisablePerson(r.Context(), prooftest.AnnID, anOrder)))
 	}},
-	{name: "frozen anew, whatever was left to count", late: func(r *rig) { r.update(func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, tx.Now()) }) }},
-	{name: "the list disables the account", late: func(r *rig) { off := roomtest.Ann(); off.Disabled = true; r.People(off) }},
-	{name: "the list makes the account a guest's", late: func(r *rig) { off := roomtest.Ann(); off.Kind = bot.Guest; r.People(off) }},
-	{name: "the list has made the account a guest's", away: true, early: func(r *rig) { off := roomtest.Ann(); off.Kind = bot.Guest; r.People(off) }},
+	{name: "frozen anew, whatever was left to count", late: func(r *rig) { r.update(func(tx bot.Tx) error { return tx.SetFrozen(prooftest.AnnID, tx.Now()) }) }},
+	{name: "the list disables the account", late: func(r *rig) { off := prooftest.Ann(); off.Disabled = true; r.People(off) }},
+	{name: "the list makes the account a guest's", late: func(r *rig) { off := prooftest.Ann(); off.Kind = bot.Guest; r.People(off) }},
+	{name: "the list has made the account a guest's", away: true, early: func(r *rig) { off := prooftest.Ann(); off.Kind = bot.Guest; r.People(off) }},
 }
 
 // refrozen freezes Ann anew after the sign-in; whoever had signed in before that has
 // to sign in again.
 var refrozen = func(r *rig) {
-	r.update(func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, time.Time{}) })
-	must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)))
+	r.update(func(tx bot.Tx) error { return tx.SetFrozen(prooftest.AnnID, time.Time{}) })
+	must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), prooftest.AnnID, anOrder)))
 }
 
 // TestOnlyASecondFactorEndsAFreeze: a fresh sign-in with one does, in the very
@@ -146,18 +146,18 @@ var refrozen = func(r *rig) {
 func TestOnlyASecondFactorEndsAFreeze(t *testing.T) {
 	bothStores(t, func(r *rig) {
 		r.withSecond()
-		r.People(roomtest.Ann(), bob())
+		r.People(prooftest.Ann(), bob())
 		start := *r.Policy
 		run := func(name string, spoils ...int) {
 			o := &rig{r.Rig}
 			*o.Policy = start
 			o.withSecond()
-			o.People(roomtest.Ann(), bob())
+			o.People(prooftest.Ann(), bob())
 			o.Clock.Advance(time.Hour)
 			o.update(func(tx bot.Tx) error {
-				return errors.Join(tx.SetStopped(roomtest.AnnID, time.Time{}), tx.SetFrozen(roomtest.AnnID, time.Time{}), tx.Unlink("web", "w1"), tx.Unlink("web", "w2"))
+				return errors.Join(tx.SetStopped(prooftest.AnnID, time.Time{}), tx.SetFrozen(prooftest.AnnID, time.Time{}), tx.Unlink("web", "w1"), tx.Unlink("web", "w2"))
 			})
-			must(o, enroll.Done{}, second(o.Enroll.Freeze(o.Context(), roomtest.AnnID, anOrder)))
+			must(o, enroll.Done{}, second(o.Enroll.Freeze(o.Context(), prooftest.AnnID, anOrder)))
 			o.Clock.Advance(time.Minute)
 			x := o.annNow(true)
 			for _, i := range spoils {
@@ -171,7 +171,7 @@ func TestOnlyASecondFactorEndsAFreeze(t *testing.T) {
 				}
 			}
 			err := o.window(x, "w1")
-			if x.Person != roomtest.AnnID {
+			if x.Person != prooftest.AnnID {
 				err = bot.ErrFrozen // somebody else may get in, to their own
 			}
 			if err != nil { // turned away; somebody who has the browser's old session is not helped by it
@@ -187,11 +187,11 @@ func TestOnlyASecondFactorEndsAFreeze(t *testing.T) {
 					o.Errorf("%s: let in", name)
 				}
 			}
-			before := len(o.audited(roomtest.AnnID, "person.unfrozen"))
+			before := len(o.audited(prooftest.AnnID, "person.unfrozen"))
 			c := o.NewCall("")
 			oc, _ := o.tryAs("person.thaw", c)
-			frozen := !o.whom(roomtest.AnnID).FrozenAt.IsZero()
-			lines := len(o.audited(roomtest.AnnID, "person.unfrozen")) - before
+			frozen := !o.whom(prooftest.AnnID).FrozenAt.IsZero()
+			lines := len(o.audited(prooftest.AnnID, "person.unfrozen")) - before
 			if good := len(spoils) == 0; frozen == good || (oc.Name == "ok") != good || (lines == 1) != good {
 				o.Errorf("%s: sign-in %v, then %s; frozen %v, %d lines", name, err, oc.Name, frozen, lines)
 			}
@@ -228,10 +228,10 @@ func TestStartAgain(t *testing.T) {
 	bothStores(t, func(r *rig) {
 		r.withSecond()
 		home := r.Conv
-		d, err := r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)
+		d, err := r.Enroll.Freeze(r.Context(), prooftest.AnnID, anOrder)
 		told := must(r, d, err).Told
 		r.Deliver()
-		if oc := r.Want("person.frozen", "", "window"); roomtest.Fact(oc, "address") != secondAt {
+		if oc := r.Want("person.frozen", "", "window"); prooftest.Fact(oc, "address") != secondAt {
 			r.Errorf("%+v", oc)
 		}
 		r.Want("person.thaw", "", "again")
@@ -256,7 +256,7 @@ func TestStartAgain(t *testing.T) {
 		if err != nil || oc.Name != "ok" || c.Conversation.Frozen {
 			r.Fatal(oc, err)
 		}
-		if got := r.audited(roomtest.AnnID, "person.unfrozen"); !slices.Equal(got, []string{"person, sign-in with a second factor"}) {
+		if got := r.audited(prooftest.AnnID, "person.unfrozen"); !slices.Equal(got, []string{"person, sign-in with a second factor"}) {
 			r.Errorf("lines %q", got)
 		}
 		var ways []string
@@ -268,10 +268,10 @@ func TestStartAgain(t *testing.T) {
 		if len(ways) < told || slices.Contains(ways, string(r.Conv.ID)) || !slices.Contains(ways, string(home.ID)) {
 			r.Errorf("told by %q, the freeze by %d ways", ways, told)
 		}
-		if n := len(roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })); n != 0 {
+		if n := len(prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Ticket, error) { return tx.Tickets(10) })); n != 0 {
 			r.Errorf("%d requests are open", n)
 		}
-		if oc := r.Do("person.thaw", ""); oc.Name != "no" || len(r.audited(roomtest.AnnID, "person.unfrozen")) != 1 {
+		if oc := r.Do("person.thaw", ""); oc.Name != "no" || len(r.audited(prooftest.AnnID, "person.unfrozen")) != 1 {
 			r.Errorf("a second time: %+v", oc)
 		}
 		r.Deliver()
@@ -302,7 +302,7 @@ func (r *rig) linesOf(action string, ch bot.ChannelID) (all []string) {
 func TestFrozenAnewNeedsAnotherSignIn(t *testing.T) {
 	bothStores(t, func(r *rig) {
 		r.withSecond()
-		must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)))
+		must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), prooftest.AnnID, anOrder)))
 		r.Clock.Advance(time.Second)
 		x := r.annNow(true)
 		if err := r.window(x, "w1"); err != nil {
@@ -330,8 +330,8 @@ func TestTypedCodeIsNoSecondFactor(t *testing.T) {
 	r.Phone("7045550148")
 	r.Conv = r.Talk("c5", "u5")
 	r.Want("person.link_code", r.page(r.annNow(true)), "owner")
-	r.Conv.Person, r.Conv.Level = roomtest.AnnID, bot.L2
-	r.update(func(tx bot.Tx) error { return tx.SetFrozen(roomtest.AnnID, tx.Now().Add(-time.Second)) })
+	r.Conv.Person, r.Conv.Level = prooftest.AnnID, bot.L2
+	r.update(func(tx bot.Tx) error { return tx.SetFrozen(prooftest.AnnID, tx.Now().Add(-time.Second)) })
 	r.Want("person.thaw", "", "again")
 	r.Clock.Advance(r.Policy.HoldLink)
 	r.Want("person.thaw", "", "again")
@@ -355,7 +355,7 @@ func TestLostEverything(t *testing.T) {
 		r.withSecond()
 		r.lose()
 		r.Deliver()
-		if oc := r.Want("prove.begin", "", "refused"); roomtest.Fact(oc, "why") != bot.MethodsLost || roomtest.Fact(oc, "address") != secondAt {
+		if oc := r.Want("prove.begin", "", "refused"); prooftest.Fact(oc, "why") != bot.MethodsLost || prooftest.Fact(oc, "address") != secondAt {
 			r.Errorf("%+v", oc)
 		}
 		if err := r.window(r.annNow(true), "w1"); err != nil {
@@ -495,9 +495,9 @@ func TestLostWithLess(t *testing.T) {
 			continue // of a freeze only
 		}
 		for _, tripped := range []bool{false, true} {
-			r := &rig{roomtest.New(t)}
+			r := &rig{prooftest.New(t)}
 			r.withSecond()
-			r.People(roomtest.Ann(), bob())
+			r.People(prooftest.Ann(), bob())
 			r.Phone("7045550148")
 			r.Clock.Advance(time.Hour)
 			r.lose()
@@ -525,7 +525,7 @@ func TestLostWithLess(t *testing.T) {
 			}
 		}
 	}
-	r := &rig{roomtest.New(t)}
+	r := &rig{prooftest.New(t)}
 	r.withSecond()
 	r.Phone("7045550148")
 	r.Clock.Advance(time.Hour)
@@ -542,10 +542,10 @@ func TestLostWithLess(t *testing.T) {
 func TestExpectedLogin(t *testing.T) {
 	r := newRig(t)
 	r.update(func(tx bot.Tx) error {
-		return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: roomtest.AnnID, Level: bot.L1})
+		return tx.Link(bot.Identity{Channel: "test", User: "u1", Person: prooftest.AnnID, Level: bot.L1})
 	})
 	for email, want := range map[string]string{"ann@example.org": "ann@example.org", "ann.lee@example.org": "", "ann@gmail.com": "", "": ""} {
-		p := roomtest.Ann()
+		p := prooftest.Ann()
 		p.Username, p.Email = "ann", email
 		r.People(p)
 		name, login, err := r.Enroll.AccountName(t.Context(), "test", "u1")
@@ -561,14 +561,14 @@ func TestExpectedLogin(t *testing.T) {
 // TestTwoProcessesStartOnce: two at once, one line, again and again.
 func TestTwoProcessesStartOnce(t *testing.T) {
 	dsn := storetest.Postgres(t)
-	r := newOperated(roomtest.NewOn(t, dsn)).withSecond()
+	r := newOperated(prooftest.NewOn(t, dsn)).withSecond()
 	other, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now, Monotonic: r.Clock.Monotonic})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
 	for round := range 10 {
-		must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), roomtest.AnnID, anOrder)))
+		must(r, enroll.Done{}, second(r.Enroll.Freeze(r.Context(), prooftest.AnnID, anOrder)))
 		r.Clock.Advance(time.Second)
 		if err := r.window(r.annNow(true), "w1"); err != nil {
 			t.Fatal(err)
@@ -582,7 +582,7 @@ func TestTwoProcessesStartOnce(t *testing.T) {
 		}
 		got := []string{<-said, <-said}
 		slices.Sort(got)
-		if n := len(r.audited(roomtest.AnnID, "person.unfrozen")); !slices.Equal(got, []string{"no<nil>", "ok<nil>"}) || n != round+1 {
+		if n := len(r.audited(prooftest.AnnID, "person.unfrozen")); !slices.Equal(got, []string{"no<nil>", "ok<nil>"}) || n != round+1 {
 			t.Fatalf("round %d: %q, %d lines", round, got, n)
 		}
 	}

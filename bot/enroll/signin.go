@@ -19,7 +19,7 @@ const maxLogin = 254
 // personUsername reads a typed user name: the short name, or the name with one
 // of the organisation's domains. Whether somebody has it is not said here nor
 // anywhere before the right password.
-func (r *Room) personUsername(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personUsername(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	found, _ := typed.Login(c.Input)
 	name, domain, ok := readLogin(found.Text)
 	if !ok {
@@ -44,7 +44,7 @@ func (r *Room) personUsername(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // named takes a user name, unless its next sign-in has to wait: nobody is asked
 // for a password that is not looked at.
-func (r *Room) named(tx bot.Tx, c *bot.Call, outcome, username string) (bot.Outcome, error) {
+func (r *Service) named(tx bot.Tx, c *bot.Call, outcome, username string) (bot.Outcome, error) {
 	name := r.nameKey(username)
 	p, err := r.pauseT2(tx, c, name)
 	if err != nil {
@@ -101,7 +101,7 @@ func hostname(s string) bool {
 // logins are the names to look a person up by, best first: an address as it
 // was typed and then, with the first domain, its name alone; a short name and
 // then with the first domain.
-func (r *Room) logins(username string) []string {
+func (r *Service) logins(username string) []string {
 	name, domain, has := strings.Cut(username, "@")
 	domain = asciiDomain(domain)
 	first := ""
@@ -134,7 +134,7 @@ type verdict struct {
 
 // prepareSignIn asks the directory about a password. It does the same for a
 // login that nobody has. Whoever has to wait gets no comparison.
-func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+func (r *Service) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	login := c.Slot("username")
 	v := verdict{key: r.nameKey(login)}
 	var p *bot.Person
@@ -176,7 +176,7 @@ func (r *Room) prepareSignIn(ctx context.Context, st bot.Store, c *bot.Call) (an
 // personSignIn tells the verdict and links the chat account (T2). Counting and
 // telling are one transaction, so no more answers are given than the waits
 // allow, however many were asked at once.
-func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	v, ok := c.Prepared.(verdict)
 	if !ok || v.down {
 		return fail("unavailable", "directory_down"), nil
@@ -215,7 +215,7 @@ func (r *Room) personSignIn(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // link proves that the conversation's chat account is this person's (L2).
-func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) error {
+func (r *Service) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) error {
 	conv := c.Conversation
 	if conv.Person == p.ID && conv.Level >= bot.L2 {
 		return nil
@@ -229,7 +229,7 @@ func (r *Room) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) erro
 
 // linkUser links a user of a channel, writes the audit line, and tells the
 // addresses that the person has already.
-func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, evidence string) error {
+func (r *Service) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, evidence string) error {
 	known, err := r.knownBrowser(tx, ch, user, p)
 	if err != nil {
 		return err
@@ -254,7 +254,7 @@ func (r *Room) linkUser(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.P
 // which the person has signed in before: that is no new link. The links of the
 // earlier visits go, since their sessions are over. The adapter makes the user
 // of a visitor from the browser and the visit, with a dot between.
-func (r *Room) knownBrowser(tx bot.Tx, ch bot.ChannelID, user string, p *bot.Person) (bool, error) {
+func (r *Service) knownBrowser(tx bot.Tx, ch bot.ChannelID, user string, p *bot.Person) (bool, error) {
 	browser, _, ok := strings.Cut(user, ".")
 	if !ok || !r.anonymous(ch) {
 		return false, nil
@@ -280,7 +280,7 @@ func (r *Room) knownBrowser(tx bot.Tx, ch bot.ChannelID, user string, p *bot.Per
 
 // recordAccount writes the audit line of something about a chat account and
 // enqueues the notices.
-func (r *Room) recordAccount(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, actor, action, evidence string) error {
+func (r *Service) recordAccount(tx bot.Tx, ch bot.ChannelID, user, lang string, p *bot.Person, actor, action, evidence string) error {
 	if err := r.audited(tx, p.ID, actor, action, "chat account", ch, evidence); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // enrollStart begins or goes on. partly: something is proven, but less than is
 // recommended. elsewhere: the person stands in the middle of it in another
 // conversation.
-func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, err := someone(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -49,7 +49,7 @@ func (r *Room) enrollStart(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // enrollNext chains the methods of the guide: the authenticator first, then a
 // phone, each unless the person has one or has none to use. none: the person
 // declined both and has nothing that is enough.
-func (r *Room) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
 	if err != nil || p == nil || p.Stopped() {
 		return say("stopped"), err
@@ -72,7 +72,7 @@ func (r *Room) enrollNext(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // enrollFinish says whether the person is enrolled, or well protected, and
 // gives a receipt: the number of an audit line that anybody at the help desk
 // can look up.
-func (r *Room) enrollFinish(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) enrollFinish(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, ms, err := holder(tx, c)
 	if err != nil || p == nil || p.Stopped() {
 		return say("stopped"), err

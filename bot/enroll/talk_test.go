@@ -9,7 +9,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
@@ -18,11 +18,11 @@ import (
 	"latchkey/flows/library"
 )
 
-// A house is the two rooms with the shipped scripts and a chat.
+// A house is the two services with the shipped scripts and a chat.
 type house struct {
 	*rig
 	chat *bottest.Adapter
-	turn *turn.Room
+	turn *turn.Service
 	n    int
 }
 
@@ -30,7 +30,7 @@ func newHouse(t *testing.T, signIn string) *house {
 	t.Helper()
 	h := &house{rig: newRig(t), chat: bottest.NewAdapter("test")}
 	h.Enroll.SignIn = signIn
-	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: roomtest.Facts}
+	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: prooftest.Facts}
 	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s
 	}
@@ -85,7 +85,7 @@ func (h *house) submit(c *bottest.Conversation, prompt uint32, form string, kv .
 // session is the stored session of a conversation.
 func (h *house) session(id bot.ConversationID) (*bot.Conversation, bot.Session) {
 	h.Helper()
-	conv := roomtest.View(h.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation(id) })
+	conv := prooftest.View(h.Rig, func(tx bot.Tx) (*bot.Conversation, error) { return tx.Conversation(id) })
 	var s bot.Session
 	if err := turn.DecodeSession(conv.State, &s); err != nil {
 		h.Fatal(err)
@@ -96,7 +96,7 @@ func (h *house) session(id bot.ConversationID) (*bot.Conversation, bot.Session) 
 // misses counts the wrong passwords of a chat account.
 func (h *house) misses(user string) int {
 	h.Helper()
-	return roomtest.View(h.Rig, func(tx bot.Tx) (int, error) {
+	return prooftest.View(h.Rig, func(tx bot.Tx) (int, error) {
 		n, _, err := tx.Tallied("t2.account", "test|"+user, time.Time{})
 		return n, err
 	})
@@ -119,7 +119,7 @@ func TestPageBringsTheFormAgain(t *testing.T) {
 	if !strings.Contains(m.Text, "closed without an answer") || m.Form == nil {
 		t.Errorf("after an empty one: %+v", m)
 	}
-	m = h.submit(c, asked.Prompt, "sign_in", "password", roomtest.Password)
+	m = h.submit(c, asked.Prompt, "sign_in", "password", prooftest.Password)
 	if !strings.Contains(m.Text, "Thank you, Ann.") || m.Form != nil {
 		t.Errorf("after the right one: %+v", m)
 	}
@@ -142,7 +142,7 @@ func TestStaleFormsChangeNothing(t *testing.T) {
 	old := c.Say("ann").Expect("private form").Last().Prompt
 	c.Say("back").Expect("user name")
 	c.Say("ann").Expect("private form")
-	for _, password := range []string{"wrong", roomtest.Password} {
+	for _, password := range []string{"wrong", prooftest.Password} {
 		before, s := h.session("a")
 		m := h.submit(c, old, "sign_in", "password", password)
 		if !strings.Contains(m.Text, "earlier step") || m.Form == nil || m.Form.Name != "sign_in" || m.Prompt == old {
@@ -156,7 +156,7 @@ func TestStaleFormsChangeNothing(t *testing.T) {
 	if n := h.misses("u"); n != 0 {
 		t.Errorf("%d tries counted", n)
 	}
-	m := h.submit(c, c.Last().Prompt, "sign_in", "password", roomtest.Password)
+	m := h.submit(c, c.Last().Prompt, "sign_in", "password", prooftest.Password)
 	if !strings.Contains(m.Text, "Thank you, Ann.") {
 		t.Errorf("%+v", m)
 	}
@@ -255,7 +255,7 @@ func TestSignInOnAPage(t *testing.T) {
 	}
 	c.Say(" "+strings.ToLower(string(code))+" ").Expect("Thank you, Ann.", "authenticator app")
 	conv, s := h.session("a")
-	if conv.Person != roomtest.AnnID || conv.Level != bot.L2 {
+	if conv.Person != prooftest.AnnID || conv.Level != bot.L2 {
 		t.Errorf("conversation %+v", conv)
 	}
 	if strings.Contains(string(conv.State), strings.ReplaceAll(string(code), "-", "")) || s.Top().Flow != "authenticator" {
@@ -279,7 +279,7 @@ func TestSignedInBeforeTheFirstWord(t *testing.T) {
 		c.Open().Expect("Hello Ann!", "ways to prove that it is you", "[Start]", "Step 1 of 4").Refuse("user name", "sign in")
 		c.Press("Start").Expect("First the authenticator app.", "Step 2 of 4").Refuse("Contoso there")
 		c.Open().Expect("Welcome back. This is where we are.", "First the authenticator app.")
-		if conv, s := h.session(c.ID); conv.Person != roomtest.AnnID || conv.Level != bot.L2 || s.Slot("name") != "Ann" {
+		if conv, s := h.session(c.ID); conv.Person != prooftest.AnnID || conv.Level != bot.L2 || s.Slot("name") != "Ann" {
 			t.Errorf("conversation %+v, session %+v", conv, s)
 		}
 		c.Say("my methods").Expect("Nothing is set up yet.")
@@ -303,7 +303,7 @@ func TestSignedInBeforeTheFirstWord(t *testing.T) {
 	})
 	t.Run("disabled since", func(t *testing.T) {
 		h, c := in(t)
-		off := roomtest.Ann()
+		off := prooftest.Ann()
 		off.Disabled = true
 		h.People(off)
 		c.Open().Expect("I cannot set anything up for this account").Refuse("Ann.", "Hello")

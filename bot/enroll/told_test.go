@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
 )
@@ -19,7 +19,7 @@ func (r *rig) linked(id bot.ConversationID, user string, held time.Duration) bot
 	r.Helper()
 	c := r.Talk(id, user)
 	err := r.DB.Update(r.Context(), func(tx bot.Tx) error {
-		link := bot.Identity{Channel: "test", User: user, Person: roomtest.AnnID, Level: bot.L2, LinkedAt: tx.Now()}
+		link := bot.Identity{Channel: "test", User: user, Person: prooftest.AnnID, Level: bot.L2, LinkedAt: tx.Now()}
 		if held > 0 {
 			link.HeldUntil = tx.Now().Add(held)
 		}
@@ -28,7 +28,7 @@ func (r *rig) linked(id bot.ConversationID, user string, held time.Duration) bot
 	if err != nil {
 		r.Fatal(err)
 	}
-	c.Person, c.Level = roomtest.AnnID, bot.L2
+	c.Person, c.Level = prooftest.AnnID, bot.L2
 	return c
 }
 
@@ -36,7 +36,7 @@ func (r *rig) linked(id bot.ConversationID, user string, held time.Duration) bot
 func (r *rig) tell(n enroll.News) {
 	r.Helper()
 	err := r.Enroll.Store.Update(r.Context(), func(tx bot.Tx) error {
-		p, err := tx.Person(roomtest.AnnID)
+		p, err := tx.Person(prooftest.AnnID)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (r *rig) came(mails, texts, chats *int) (to []string) {
 
 // alerts are what operators have to know: "kind person detail count".
 func (r *rig) alerts() (lines []string) {
-	for _, a := range roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Alert, error) { return tx.Alerts("") }) {
+	for _, a := range prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Alert, error) { return tx.Alerts("") }) {
 		lines = append(lines, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %d", a.Kind, a.Person, a.Detail, a.Count)), " "))
 	}
 	return lines
@@ -109,7 +109,7 @@ func TestEverybodyIsTold(t *testing.T) {
 	if got := r.came(&mails, &texts, &chats); !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	gone := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(phone.ID) })
+	gone := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Method, error) { return tx.Method(phone.ID) })
 	if gone.State != bot.Removed || gone.Sealed != nil {
 		t.Errorf("the number is kept after the last notice: %+v", gone)
 	}
@@ -154,7 +154,7 @@ func TestWhoseLinkIsTold(t *testing.T) {
 	var mails, texts, chats int
 	r.linked("c2", "u2", 0)
 	r.Talk("new", "u5")
-	if _, err := r.Enroll.SignInAs(t.Context(), "test", "u5", bot.External{Person: roomtest.AnnID}); err != nil {
+	if _, err := r.Enroll.SignInAs(t.Context(), "test", "u5", bot.External{Person: prooftest.AnnID}); err != nil {
 		t.Fatal(err)
 	}
 	r.Deliver()
@@ -181,7 +181,7 @@ func TestUntold(t *testing.T) {
 			r.Enroll.Serves = func(bot.ChannelID) bool { return false }
 			r.Notifier.FailNext(refused)
 		}, true},
-		{"no address", func(r *rig) { p := roomtest.Ann(); p.Email = ""; r.People(p) }, true},
+		{"no address", func(r *rig) { p := prooftest.Ann(); p.Email = ""; r.People(p) }, true},
 		{"the address went meanwhile", func(r *rig) {}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestUntold(t *testing.T) {
 			c.set(r)
 			r.tell(news)
 			if strings.Contains(c.name, "meanwhile") {
-				p := roomtest.Ann()
+				p := prooftest.Ann()
 				p.Email = ""
 				r.People(p)
 			}
@@ -241,7 +241,7 @@ func TestLateNotice(t *testing.T) {
 // be mailed makes no loop.
 func TestAlertsArePaced(t *testing.T) {
 	r := newRig(t)
-	p := roomtest.Ann()
+	p := prooftest.Ann()
 	p.Email = ""
 	r.People(p)
 	raise := func() (jobs int) {
@@ -392,7 +392,7 @@ func TestTripwire(t *testing.T) {
 		}
 	}
 	pulled := func(r *rig) bool {
-		return roomtest.View(r.Rig, func(tx bot.Tx) (bool, error) { return r.Enroll.Tripped(tx) })
+		return prooftest.View(r.Rig, func(tx bot.Tx) (bool, error) { return r.Enroll.Tripped(tx) })
 	}
 	for _, c := range []struct {
 		name string

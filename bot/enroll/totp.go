@@ -26,7 +26,7 @@ func (Lapse) Kind() string { return "lapse" }
 // twice makes no second entry, unless the slot renew asks for a new one; a key
 // that was begun elsewhere is void then. The slot replaces names the
 // authenticator that the new one takes the place of.
-func (r *Room) totpBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) totpBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, all := c.Standing.Person, c.Standing.Methods
 	replaces := replaced(c, all, bot.Authenticator)
 	var pending *bot.Method
@@ -70,7 +70,7 @@ func replaced(c *bot.Call, all []bot.Method, k bot.MethodKind) bot.MethodID {
 
 // newKey draws a seed and stores it as a pending authenticator. Its label is
 // the account name that the app shows.
-func (r *Room) newKey(tx bot.Tx, c *bot.Call, p *bot.Person, all []bot.Method, replaces bot.MethodID) (*bot.Method, error) {
+func (r *Service) newKey(tx bot.Tx, c *bot.Call, p *bot.Person, all []bot.Method, replaces bot.MethodID) (*bot.Method, error) {
 	seed := make([]byte, r.Policy.TOTPSecretBytes)
 	rand.Read(seed)
 	m := &bot.Method{ID: bot.MethodID(newID()), Person: p.ID, Kind: bot.Authenticator, State: bot.Pending,
@@ -115,7 +115,7 @@ func account(p *bot.Person, all []bot.Method) string {
 }
 
 // lapseLater enqueues the end of a pending method.
-func (r *Room) lapseLater(tx bot.Tx, m *bot.Method, at time.Time) error {
+func (r *Service) lapseLater(tx bot.Tx, m *bot.Method, at time.Time) error {
 	if err := tx.Enqueue(Lapse{Method: m.ID, Conversation: m.Conversation}, at); err != nil {
 		return fmt.Errorf("enroll: enqueue the end of a pending method: %w", err)
 	}
@@ -127,7 +127,7 @@ func (r *Room) lapseLater(tx bot.Tx, m *bot.Method, at time.Time) error {
 // id, while a key that nobody was told about would leave the person with a dead
 // picture. Whose code still counts is looked at again when that is over. A
 // method that was proven or dropped in the meantime is left alone.
-func (r *Room) HandleLapse(ctx context.Context, j Lapse) error {
+func (r *Service) HandleLapse(ctx context.Context, j Lapse) error {
 	var conv *bot.Conversation
 	over := false
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
@@ -175,7 +175,7 @@ func (r *Room) HandleLapse(ctx context.Context, j Lapse) error {
 
 // endOf is when a pending method is over: after its life, or when the last code
 // that was sent to it is.
-func (r *Room) endOf(tx bot.Tx, m *bot.Method) (time.Time, error) {
+func (r *Service) endOf(tx bot.Tx, m *bot.Method) (time.Time, error) {
 	end := m.CreatedAt.Add(r.pendingLife(m.Kind))
 	if m.Kind == bot.Authenticator {
 		return end, nil

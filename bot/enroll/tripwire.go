@@ -19,7 +19,7 @@ const tripped = "%d wrong proofs of %d people within %d h"
 // wrong counts one wrong try of a known person, and pulls the tripwire when
 // there are too many in the whole organisation (policy: TripwireDay,
 // TripwireHour, TripwirePeople).
-func (r *Room) wrong(tx bot.Tx, p bot.PersonID) error {
+func (r *Service) wrong(tx bot.Tx, p bot.PersonID) error {
 	if p == "" {
 		return nil
 	}
@@ -60,7 +60,7 @@ func (r *Room) wrong(tx bot.Tx, p bot.PersonID) error {
 // Tripped reports whether the tripwire is pulled: changes on accounts that have
 // a method then need a fresh sign-in beside the proof. All processes see it at
 // once.
-func (r *Room) Tripped(tx bot.Tx) (bool, error) {
+func (r *Service) Tripped(tx bot.Tx) (bool, error) {
 	all, err := tx.Alerts(bot.AlertTripwire)
 	if err != nil {
 		return false, fmt.Errorf("enroll: tripwire: %w", err)
@@ -70,7 +70,7 @@ func (r *Room) Tripped(tx bot.Tx) (bool, error) {
 
 // ClearTripwire ends it, and begins to count anew. It reports false when it was
 // not pulled.
-func (r *Room) ClearTripwire(tx bot.Tx, actor, why string) (bool, error) {
+func (r *Service) ClearTripwire(tx bot.Tx, actor, why string) (bool, error) {
 	all, err := tx.Alerts(bot.AlertTripwire)
 	if err != nil || len(all) == 0 {
 		return false, err
@@ -90,7 +90,7 @@ func (r *Room) ClearTripwire(tx bot.Tx, actor, why string) (bool, error) {
 
 // TripwireCount is how near the tripwire is: wrong proofs of known people, and
 // how many people they are of, in the last hour and the last day.
-func (r *Room) TripwireCount(tx bot.Tx) (hour, hourPeople, day int, err error) {
+func (r *Service) TripwireCount(tx bot.Tx) (hour, hourPeople, day int, err error) {
 	if hour, hourPeople, err = tx.TalliedKeys(wrongProofs, tx.Now().Add(-time.Hour)); err != nil {
 		return 0, 0, 0, fmt.Errorf("enroll: read the tripwire: %w", err)
 	}
@@ -102,4 +102,4 @@ func (r *Room) TripwireCount(tx bot.Tx) (hour, hourPeople, day int, err error) {
 
 // Wrong is told of every wrong proof (T3) of a person, in the transaction that
 // counted it.
-func (r *Room) Wrong(tx bot.Tx, p bot.PersonID) error { return r.wrong(tx, p) }
+func (r *Service) Wrong(tx bot.Tx, p bot.PersonID) error { return r.wrong(tx, p) }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // try checks what is typed into a form so far: name, value, name, value. What
@@ -68,7 +68,7 @@ func TestTryAnswers(t *testing.T) {
 			t.Errorf("again %q: %q, want %q", typed, got, want)
 		}
 	}
-	if ms := roomtest.View(r.Rig, func(tx bot.Tx) ([]bot.Method, error) { return tx.Methods(roomtest.AnnID) }); len(ms) != 0 || len(r.Jobs) != 0 {
+	if ms := prooftest.View(r.Rig, func(tx bot.Tx) ([]bot.Method, error) { return tx.Methods(prooftest.AnnID) }); len(ms) != 0 || len(r.Jobs) != 0 {
 		t.Errorf("something is stored: %+v, %v", ms, r.Jobs)
 	}
 	for _, form := range []string{"sign_in", "sign_in_page", "recovery"} {
@@ -91,8 +91,8 @@ func TestTryAgreesWithTheSave(t *testing.T) {
 		oc := r.Submit("answers", "questions.save", "a1", as[0], "a2", as[1], "a3", as[2])
 		saved := ""
 		if oc.Name == "again" {
-			n := map[string]int{"q-one": 1, "q-two": 2, "q-three": 3}[roomtest.Fact(oc, "bad")]
-			saved = fmt.Sprintf("a%d %s", n, roomtest.Fact(oc, "problem"))
+			n := map[string]int{"q-one": 1, "q-two": 2, "q-three": 3}[prooftest.Fact(oc, "bad")]
+			saved = fmt.Sprintf("a%d %s", n, prooftest.Fact(oc, "problem"))
 		}
 		if tried != saved {
 			t.Errorf("%q: while typed %q, when sent %q", as, tried, saved)

@@ -8,7 +8,7 @@ import (
 )
 
 // date is a day in the person's language and time zone: "3 May".
-func (r *Room) date(lang string, p *bot.Person, t time.Time) string {
+func (r *Service) date(lang string, p *bot.Person, t time.Time) string {
 	zone := ""
 	if p != nil {
 		zone = p.TimeZone
@@ -17,12 +17,12 @@ func (r *Room) date(lang string, p *bot.Person, t time.Time) string {
 }
 
 // kind names a kind of method: "Authenticator app".
-func (r *Room) kind(lang string, k bot.MethodKind) string {
+func (r *Service) kind(lang string, k bot.MethodKind) string {
 	return r.Phrases.Phrase(lang, "method."+string(k))
 }
 
 // Label names a method for people: "Authenticator app", "Phone •••• 48".
-func (r *Room) Label(lang string, m *bot.Method) string {
+func (r *Service) Label(lang string, m *bot.Method) string {
 	switch m.Kind {
 	case bot.Phone, bot.Email:
 		return r.kind(lang, m.Kind) + " " + m.Label
@@ -31,7 +31,7 @@ func (r *Room) Label(lang string, m *bot.Method) string {
 }
 
 // list is methods of the person as lines of text.
-func (r *Room) list(lang string, p *bot.Person, ms []bot.Method) string {
+func (r *Service) list(lang string, p *bot.Person, ms []bot.Method) string {
 	lines := make([]string, 0, len(ms))
 	for i := range ms {
 		lines = append(lines, r.line(lang, p, &ms[i]))
@@ -39,7 +39,7 @@ func (r *Room) list(lang string, p *bot.Person, ms []bot.Method) string {
 	return strings.Join(lines, "\n")
 }
 
-func (r *Room) line(lang string, p *bot.Person, m *bot.Method) string {
+func (r *Service) line(lang string, p *bot.Person, m *bot.Method) string {
 	key := "method.line"
 	if m.State == bot.Suspended {
 		key = "method.suspended"

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/enroll"
 )
 
@@ -32,7 +32,7 @@ func TestWordsOfNotices(t *testing.T) {
 			h := newHouse(t, enroll.ByPassword)
 			h.Enroll.Connect(h.Inbox)
 			h.Enroll.Org, h.Enroll.Contact, h.Enroll.Phone = "Riverbend Schools", func(bot.Phrases, string) string { return "Technology Services, (555) 010-0199" }, "(555) 010-0199"
-			if err := h.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetPersonLang(roomtest.AnnID, lang) }); err != nil {
+			if err := h.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetPersonLang(prooftest.AnnID, lang) }); err != nil {
 				t.Fatal(err)
 			}
 			h.Phone("7045550148")
@@ -119,7 +119,7 @@ func TestTextsOfNotices(t *testing.T) {
 				}
 			}
 			for _, c := range changes {
-				if err := h.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetPersonLang(roomtest.AnnID, lang) }); err != nil {
+				if err := h.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetPersonLang(prooftest.AnnID, lang) }); err != nil {
 					t.Fatal(err)
 				}
 				n := len(h.Phones.Sent())

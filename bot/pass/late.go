@@ -25,12 +25,12 @@ func (Late) Kind() string { return "sign_in_late" }
 const lateAfter = 25 * time.Second
 
 // Connect says where conversations are told.
-func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
+func (r *Service) Connect(in bot.Inbox) { r.inbox = in }
 
 // HandleLate tells the conversation that waits for a sign-in which has not come
 // back. Whether its person is still at it, or was turned away on a page of the
 // provider's, nobody can see.
-func (r *Room) HandleLate(ctx context.Context, j Late) error {
+func (r *Service) HandleLate(ctx context.Context, j Late) error {
 	var c *bot.Conversation
 	err := r.o.Store.View(ctx, func(tx bot.Tx) error {
 		_, err := r.find(tx, bot.PassSignIn, j.SignIn)

@@ -9,7 +9,7 @@ import (
 
 // NewLink implements bot.Passes. It voids no older link of the same message:
 // each opens once, and the prompt's number says whether an answer still fits.
-func (r *Room) NewLink(ctx context.Context, pg bot.Page) (token bot.Secret, expires time.Time, err error) {
+func (r *Service) NewLink(ctx context.Context, pg bot.Page) (token bot.Secret, expires time.Time, err error) {
 	token = newToken()
 	err = r.o.Store.Update(ctx, func(tx bot.Tx) error {
 		p, err := begin(tx, bot.PassLink, token, pg.Conversation, r.o.Policy.LinkLife, func(p *bot.Pass) any {
@@ -30,7 +30,7 @@ func (r *Room) NewLink(ctx context.Context, pg bot.Page) (token bot.Secret, expi
 // OpenLink implements bot.Passes. The link is spent and its page begun at
 // once: whoever gets an error can open the link again, and of two who open it
 // together one gets the page.
-func (r *Room) OpenLink(ctx context.Context, token bot.Secret) (bot.Secret, *bot.Page, error) {
+func (r *Service) OpenLink(ctx context.Context, token bot.Secret) (bot.Secret, *bot.Page, error) {
 	page := newToken()
 	var pg *bot.Page
 	err := r.change(ctx, bot.PassLink, token, func(tx bot.Tx, link *bot.Pass) error {
@@ -54,7 +54,7 @@ func (r *Room) OpenLink(ctx context.Context, token bot.Secret) (bot.Secret, *bot
 }
 
 // Page implements bot.Passes.
-func (r *Room) Page(ctx context.Context, page bot.Secret) (*bot.Page, error) {
+func (r *Service) Page(ctx context.Context, page bot.Secret) (*bot.Page, error) {
 	p, _, err := r.look(ctx, bot.PassPage, page)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (r *Room) Page(ctx context.Context, page bot.Secret) (*bot.Page, error) {
 }
 
 // SavePage implements bot.Passes. Expires stays as it was.
-func (r *Room) SavePage(ctx context.Context, page bot.Secret, pg bot.Page) error {
+func (r *Service) SavePage(ctx context.Context, page bot.Secret, pg bot.Page) error {
 	return r.change(ctx, bot.PassPage, page, func(tx bot.Tx, p *bot.Pass) error {
 		pg.Expires, p.Conversation = p.ExpiresAt, pg.Conversation
 		if err := fill(p, &pg); err != nil {
@@ -79,7 +79,7 @@ func (r *Room) SavePage(ctx context.Context, page bot.Secret, pg bot.Page) error
 
 // ClosePage implements bot.Passes. From then on the page is used, not unknown:
 // who sends it twice is told that it is done. No error when it was over.
-func (r *Room) ClosePage(ctx context.Context, page bot.Secret) error {
+func (r *Service) ClosePage(ctx context.Context, page bot.Secret) error {
 	err := r.change(ctx, bot.PassPage, page, func(tx bot.Tx, p *bot.Pass) error { return spend(tx, p) })
 	if refusal(err) {
 		return nil

@@ -33,9 +33,9 @@ func openStore(t testing.TB, dsn string, now func() time.Time) *store.DB {
 	return db
 }
 
-// A rig is the room over a real store whose clock stands still.
+// A rig is the service over a real store whose clock stands still.
 type rig struct {
-	*pass.Room
+	*pass.Service
 	db     *store.DB
 	clock  *bottest.Clock
 	policy *policy.Policy
@@ -45,7 +45,7 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	r := &rig{clock: bottest.NewClock(time.Time{}), policy: policy.Default(), path: filepath.Join(t.TempDir(), "a.db")}
 	r.db = openStore(t, r.path, r.clock.Now)
-	r.Room = pass.New(pass.Options{Store: r.db, Policy: r.policy})
+	r.Service = pass.New(pass.Options{Store: r.db, Policy: r.policy})
 	return r
 }
 
@@ -424,15 +424,15 @@ func TestOtherTokens(t *testing.T) {
 // Of many who open one link, or finish one sign-in, one gets it: on one
 // process, and on two that share a database.
 func TestSpentOnce(t *testing.T) {
-	race := func(t *testing.T, rooms ...*pass.Room) {
+	race := func(t *testing.T, services ...*pass.Service) {
 		ctx := context.Background()
-		link, _, err := rooms[0].NewLink(ctx, page)
+		link, _, err := services[0].NewLink(ctx, page)
 		ok(t, err)
-		signIn, err := rooms[0].BeginSignIn(ctx, bot.SignInState{Session: []byte("x")})
+		signIn, err := services[0].BeginSignIn(ctx, bot.SignInState{Session: []byte("x")})
 		ok(t, err)
 		var pages sync.Map
-		for what, open := range map[string]func(*pass.Room) error{
-			"link": func(r *pass.Room) error {
+		for what, open := range map[string]func(*pass.Service) error{
+			"link": func(r *pass.Service) error {
 				token, pg, err := r.OpenLink(ctx, link)
 				if err == nil {
 					pages.Store(token, true)
@@ -442,7 +442,7 @@ func TestSpentOnce(t *testing.T) {
 				}
 				return err
 			},
-			"sign-in": func(r *pass.Room) error {
+			"sign-in": func(r *pass.Service) error {
 				s, err := r.FinishSignIn(ctx, signIn)
 				if err == nil && string(s.Session) != "x" {
 					t.Errorf("state %+v", s)
@@ -454,7 +454,7 @@ func TestSpentOnce(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 64 {
 				wg.Go(func() {
-					switch err := open(rooms[i%len(rooms)]); {
+					switch err := open(services[i%len(services)]); {
 					case err == nil:
 						won.Add(1)
 					case errors.Is(err, bot.ErrSpent):
@@ -470,19 +470,19 @@ func TestSpentOnce(t *testing.T) {
 			}
 		}
 		pages.Range(func(token, _ any) bool {
-			if _, err := rooms[len(rooms)-1].Page(ctx, token.(bot.Secret)); err != nil {
+			if _, err := services[len(services)-1].Page(ctx, token.(bot.Secret)); err != nil {
 				t.Errorf("the page of the one who got it: %v", err)
 			}
 			return true
 		})
 	}
-	room := func(t *testing.T, dsn string) *pass.Room {
+	service := func(t *testing.T, dsn string) *pass.Service {
 		return pass.New(pass.Options{Store: openStore(t, dsn, nil), Policy: policy.Default()})
 	}
-	t.Run("sqlite", func(t *testing.T) { race(t, room(t, filepath.Join(t.TempDir(), "a.db"))) })
+	t.Run("sqlite", func(t *testing.T) { race(t, service(t, filepath.Join(t.TempDir(), "a.db"))) })
 	t.Run("two on postgres", func(t *testing.T) {
 		dsn := storetest.Postgres(t)
-		race(t, room(t, dsn), room(t, dsn))
+		race(t, service(t, dsn), service(t, dsn))
 	})
 }
 

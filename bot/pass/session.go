@@ -10,7 +10,7 @@ import (
 )
 
 // BeginSession implements bot.Passes. Started is now, by the store's clock.
-func (r *Room) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, error) {
+func (r *Service) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, error) {
 	token := newToken()
 	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
 		life := r.o.Policy.SessionLife
@@ -32,7 +32,7 @@ func (r *Room) BeginSession(ctx context.Context, s bot.WebSession) (bot.Secret, 
 // Session implements bot.Passes. The use is noted at most once a minute, so a
 // session may end up to a minute before it was idle for SessionIdle. That of a
 // shared browser moves its end with each use, to the second.
-func (r *Room) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, error) {
+func (r *Service) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, error) {
 	p, now, err := r.look(ctx, bot.PassSession, token)
 	if err != nil {
 		return nil, r.lapsed(ctx, token, err)
@@ -67,7 +67,7 @@ func (r *Room) Session(ctx context.Context, token bot.Secret) (*bot.WebSession, 
 
 // lapsed ends what belongs to a session of a shared browser that has run out:
 // its one-time pages would live longer than it. It gives why back.
-func (r *Room) lapsed(ctx context.Context, token bot.Secret, why error) error {
+func (r *Service) lapsed(ctx context.Context, token bot.Secret, why error) error {
 	if !errors.Is(why, bot.ErrExpired) {
 		return why
 	}
@@ -97,7 +97,7 @@ func (r *Room) lapsed(ctx context.Context, token bot.Secret, why error) error {
 }
 
 // PeekSession implements bot.Passes.
-func (r *Room) PeekSession(ctx context.Context, token bot.Secret) (*bot.WebSession, time.Time, error) {
+func (r *Service) PeekSession(ctx context.Context, token bot.Secret) (*bot.WebSession, time.Time, error) {
 	p, _, err := r.look(ctx, bot.PassSession, token)
 	if err != nil {
 		return nil, time.Time{}, r.lapsed(ctx, token, err)
@@ -111,7 +111,7 @@ func (r *Room) PeekSession(ctx context.Context, token bot.Secret) (*bot.WebSessi
 
 // SaveSession implements bot.Passes. Neither Started nor the end of the
 // session moves.
-func (r *Room) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSession) error {
+func (r *Service) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSession) error {
 	return r.change(ctx, bot.PassSession, token, func(tx bot.Tx, p *bot.Pass) error {
 		s.Started, p.Conversation = p.CreatedAt, s.Conversation
 		if err := fill(p, &s); err != nil {
@@ -124,7 +124,7 @@ func (r *Room) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSessi
 // EndSession implements bot.Passes. No error when there is none any more. With a
 // session of a shared browser its one-time pages end, too: whoever comes next
 // has their cookies.
-func (r *Room) EndSession(ctx context.Context, token bot.Secret) error {
+func (r *Service) EndSession(ctx context.Context, token bot.Secret) error {
 	err := r.change(ctx, bot.PassSession, token, func(tx bot.Tx, p *bot.Pass) error {
 		s := &bot.WebSession{}
 		if err := read(p, s); err != nil {
@@ -148,7 +148,7 @@ func (r *Room) EndSession(ctx context.Context, token bot.Secret) error {
 }
 
 // Ended implements bot.Passes.
-func (r *Room) Ended(ctx context.Context) (mark string, err error) {
+func (r *Service) Ended(ctx context.Context) (mark string, err error) {
 	err = r.o.Store.View(ctx, func(tx bot.Tx) error {
 		mark, err = tx.PassesEnded()
 		return err
@@ -157,7 +157,7 @@ func (r *Room) Ended(ctx context.Context) (mark string, err error) {
 }
 
 // BeginSignIn implements bot.Passes. It is good for as long as a link.
-func (r *Room) BeginSignIn(ctx context.Context, s bot.SignInState) (bot.Secret, error) {
+func (r *Service) BeginSignIn(ctx context.Context, s bot.SignInState) (bot.Secret, error) {
 	token := newToken()
 	err := r.o.Store.Update(ctx, func(tx bot.Tx) error {
 		p, err := begin(tx, bot.PassSignIn, token, "", r.o.Policy.LinkLife, func(*bot.Pass) any { return &s })
@@ -176,7 +176,7 @@ func (r *Room) BeginSignIn(ctx context.Context, s bot.SignInState) (bot.Secret, 
 }
 
 // FinishSignIn implements bot.Passes.
-func (r *Room) FinishSignIn(ctx context.Context, token bot.Secret) (*bot.SignInState, error) {
+func (r *Service) FinishSignIn(ctx context.Context, token bot.Secret) (*bot.SignInState, error) {
 	s := &bot.SignInState{}
 	err := r.change(ctx, bot.PassSignIn, token, func(tx bot.Tx, p *bot.Pass) error {
 		*s = bot.SignInState{}

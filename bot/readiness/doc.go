@@ -4,7 +4,7 @@
 // It is in charge of the verdict on one person (Judge), of why it is so, and of
 // the counts over many (Counts, Tally). It reads what was read already
 // (bot.Registration, bot.TenantPolicy) and asks nobody. It must not touch a
-// clock, a database or a network. A Room tells a person of their own verdict in
+// clock, a database or a network. A Service tells a person of their own verdict in
 // a chat, from what the turn's transaction reads.
 //
 // There are two judgements, because passkeys rescue the sign-in and not the

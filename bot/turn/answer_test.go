@@ -128,7 +128,7 @@ func TestAnswer(t *testing.T) {
 	}
 	answer := func(ev bot.Event) *bot.Message {
 		t.Helper()
-		m, err := h.room.Answer(ctx, ev)
+		m, err := h.service.Answer(ctx, ev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestAnswer(t *testing.T) {
 	if m := answer(event("dropped")); m != nil {
 		t.Errorf("a dropped event is answered with %+v", m)
 	}
-	if m, err := h.room.Answer(ctx, bot.Event{}); m != nil || !errors.Is(err, turn.ErrEvent) {
+	if m, err := h.service.Answer(ctx, bot.Event{}); m != nil || !errors.Is(err, turn.ErrEvent) {
 		t.Errorf("a bad event: %+v, %v", m, err)
 	}
 	down := errors.New("disk gone")
@@ -196,7 +196,7 @@ func TestAnswer(t *testing.T) {
 		return nil
 	})
 	clock.Advance(time.Minute)
-	if m, err := h.room.Answer(ctx, event("lost")); m != nil || !errors.Is(err, down) {
+	if m, err := h.service.Answer(ctx, event("lost")); m != nil || !errors.Is(err, down) {
 		t.Errorf("a database error: %+v, %v", m, err)
 	}
 	h.mem.Fail(nil)
@@ -230,7 +230,7 @@ func TestTryForm(t *testing.T) {
 	}
 	ask := reply("answers", "x")
 	for range 5 { // more than the budget allows
-		ps, err := h.room.TryForm(ctx, "a", ask)
+		ps, err := h.service.TryForm(ctx, "a", ask)
 		if err != nil || !reflect.DeepEqual(ps, []bot.FieldProblem{{Field: "a", Text: "Too short."}}) {
 			t.Fatalf("problems %+v, %v", ps, err)
 		}
@@ -241,21 +241,21 @@ func TestTryForm(t *testing.T) {
 		"none": nil, "no such form": reply("nosuch", "x"), "nothing to try": reply("sign_in", "x"), "shows something": reply("codes", "x"),
 		"too long": reply("answers", strings.Repeat("x", bot.MaxText+1)), "too many": many,
 	} {
-		if ps, err := h.room.TryForm(ctx, "a", f); ps != nil || err != nil || tries != 0 {
+		if ps, err := h.service.TryForm(ctx, "a", f); ps != nil || err != nil || tries != 0 {
 			t.Errorf("%s: %+v, %v, %d tries", name, ps, err, tries)
 		}
 	}
-	faults := h.room.Stats().Faults
+	faults := h.service.Stats().Faults
 	for _, value := range []string{"panic", "fail", "write"} {
-		ps, err := h.room.TryForm(ctx, "a", reply("answers", value))
+		ps, err := h.service.TryForm(ctx, "a", reply("answers", value))
 		if ps != nil || err == nil || !strings.Contains(err.Error(), "try form answers") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %+v, %v", value, ps, err)
 		}
 	}
-	if n := h.room.Stats().Faults - faults; n != 3 {
+	if n := h.service.Stats().Faults - faults; n != 3 {
 		t.Errorf("%d faults counted", n)
 	}
-	if _, err := h.room.TryForm(ctx, "nobody", ask); !errors.Is(err, bot.ErrNotFound) {
+	if _, err := h.service.TryForm(ctx, "nobody", ask); !errors.Is(err, bot.ErrNotFound) {
 		t.Errorf("no such conversation: %v", err)
 	}
 	if n := h.mem.Commits() - before; n != 0 {

@@ -47,7 +47,7 @@ func (still) Turn(s *bot.Session, _ *bot.Event, out *bot.Output) {
 }
 func (still) Resume(*bot.Session, *bot.Event, bot.Outcome, *bot.Output) {}
 
-func voidRoom(keeps map[bot.ChannelID]bool) (*turn.Room, *void) {
+func voidService(keeps map[bot.ChannelID]bool) (*turn.Service, *void) {
 	v := &void{}
 	v.tx.conv = bot.Conversation{ID: "a", Channel: ch, User: "u", State: turn.AppendSession(nil, real())}
 	return turn.New(turn.Options{Store: v, Engine: still{}, Outbox: sink{}, Keeps: keeps, Catalogue: bot.Catalogue{Checks: map[string]bot.CheckSpec{
@@ -57,18 +57,18 @@ func voidRoom(keeps map[bot.ChannelID]bool) (*turn.Room, *void) {
 
 // The turn around engine, checks and store costs a known number of allocations.
 func TestAllocations(t *testing.T) {
-	room, _ := voidRoom(nil)
-	keeps, _ := voidRoom(map[bot.ChannelID]bool{ch: true})
+	service, _ := voidService(nil)
+	keeps, _ := voidService(map[bot.ChannelID]bool{ch: true})
 	ctx := context.Background()
 	ids := make([]string, 2000)
 	for i := range ids {
 		ids[i] = strconv.Itoa(i)
 	}
-	for _, room := range []*turn.Room{room, keeps} {
+	for _, service := range []*turn.Service{service, keeps} {
 		n := 0
 		got := testing.AllocsPerRun(1000, func() {
 			n++
-			if err := room.Accept(ctx, bot.Event{ID: ids[n], Channel: ch, Conversation: "a", From: "u", Text: "hello"}); err != nil {
+			if err := service.Accept(ctx, bot.Event{ID: ids[n], Channel: ch, Conversation: "a", From: "u", Text: "hello"}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -85,12 +85,12 @@ func TestAllocations(t *testing.T) {
 }
 
 func BenchmarkAccept(b *testing.B) {
-	room, _ := voidRoom(nil)
+	service, _ := voidService(nil)
 	ctx := context.Background()
 	ev := bot.Event{ID: "1", Channel: ch, Conversation: "a", From: "u", Text: "hello"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := room.Accept(ctx, ev); err != nil {
+		if err := service.Accept(ctx, ev); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -86,7 +86,7 @@ func (s *shown) drop(conv bot.ConversationID, form string) {
 // prompt shows the same values. One of a later prompt makes new ones and forgets
 // the first. The error wraps bot.ErrNotFound when there is no such conversation,
 // or when its session does not wait for the form.
-func (r *Room) Reveal(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error) {
+func (r *Service) Reveal(ctx context.Context, conv bot.ConversationID, form string) ([]bot.Secret, error) {
 	spec, ok := r.forms[form]
 	if !ok || spec.Reveal == nil {
 		return nil, fmt.Errorf("turn: form %q shows nothing: %w", form, errNoForm)
@@ -127,7 +127,7 @@ func (r *Room) Reveal(ctx context.Context, conv bot.ConversationID, form string)
 // problems here, nor has one whose values are longer than anybody looks at:
 // submitting it says so. The error wraps bot.ErrNotFound when there is no such
 // conversation.
-func (r *Room) TryForm(ctx context.Context, conv bot.ConversationID, reply *bot.FormReply) ([]bot.FieldProblem, error) {
+func (r *Service) TryForm(ctx context.Context, conv bot.ConversationID, reply *bot.FormReply) ([]bot.FieldProblem, error) {
 	if reply == nil {
 		return nil, nil
 	}
@@ -163,7 +163,7 @@ func (r *Room) TryForm(ctx context.Context, conv bot.ConversationID, reply *bot.
 // prepare does the slow part of a submitted form, outside the transaction. It
 // reports whether the form's check may run; the error is the store's or the
 // context's.
-func (r *Room) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
+func (r *Service) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
 	spec, known := r.forms[ev.Form.Name]
 	switch {
 	case !known, ev.TooLong, ev.TooFast:
@@ -199,7 +199,7 @@ func (r *Room) prepare(ctx context.Context, ev *bot.Event) (bool, error) {
 
 // asks reports whether a session waits for a form, as far as the engine can say
 // without a turn. Anybody can send the answers of any form at any time.
-func (r *Room) asks(s *bot.Session, form string) bool {
+func (r *Service) asks(s *bot.Session, form string) bool {
 	e, ok := r.engine.(interface {
 		Asks(s *bot.Session, form string) bool
 	})
@@ -207,7 +207,7 @@ func (r *Room) asks(s *bot.Session, form string) bool {
 }
 
 // callOf reads the conversation for a Call outside the transaction.
-func (r *Room) callOf(ctx context.Context, ev *bot.Event) (*bot.Call, error) {
+func (r *Service) callOf(ctx context.Context, ev *bot.Event) (*bot.Call, error) {
 	c := &bot.Conversation{ID: ev.Conversation}
 	err := r.store.View(ctx, func(tx bot.Tx) error {
 		stored, err := tx.Conversation(ev.Conversation)
@@ -233,7 +233,7 @@ func (r *Room) callOf(ctx context.Context, ev *bot.Event) (*bot.Call, error) {
 }
 
 // guard runs f and turns a panic into an error without its value.
-func (r *Room) guard(what, form string, f func() error) (err error) {
+func (r *Service) guard(what, form string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%s of form %s panicked: %T at %s", what, form, v, place())

@@ -89,7 +89,7 @@ func TestSQLite(t *testing.T) {
 	c.Say("fleet").Expect("2: fleet")
 	c.Say("retract").Expect("3: retract")
 	h.chat.WaitDeleted(t, 1)
-	if err := h.room.Signal(t.Context(), "a", bot.Signal{Name: "lapsed", Ref: "1"}); err != nil {
+	if err := h.service.Signal(t.Context(), "a", bot.Signal{Name: "lapsed", Ref: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	c.Await().Expect("signal lapsed 1")
@@ -116,7 +116,7 @@ func TestSQLite(t *testing.T) {
 	if len(got) != 1 || got[0].Message.Text != "4: are you there" || got[0].Attempt != 2 || got[0].User != "user-a" {
 		t.Errorf("after the crash: %+v", got)
 	}
-	if err := h2.room.Accept(t.Context(), ev); err != nil { // the platform's repeat
+	if err := h2.service.Accept(t.Context(), ev); err != nil { // the platform's repeat
 		t.Fatal(err)
 	}
 	s := h2.session("a")
@@ -148,7 +148,7 @@ func TestSQLiteManyAtOnce(t *testing.T) {
 					text = "check fails" // undone, while others share its commit
 				}
 				for range 2 {
-					if err := h.room.Accept(context.Background(), bot.Event{ID: fmt.Sprint(id, n), Channel: ch, Conversation: id, From: string(id), Text: text}); err != nil {
+					if err := h.service.Accept(context.Background(), bot.Event{ID: fmt.Sprint(id, n), Channel: ch, Conversation: id, From: string(id), Text: text}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -196,7 +196,7 @@ func hammer(t testing.TB, db *store.DB, people, turns int) (float64, int64) {
 	done := make(chan error, 1)
 	go func() { done <- box.Run(ctx) }()
 	<-box.Ready()
-	room := turn.New(turn.Options{Store: db, Engine: toy{}, Outbox: box, Catalogue: bot.Catalogue{}})
+	service := turn.New(turn.Options{Store: db, Engine: toy{}, Outbox: box, Catalogue: bot.Catalogue{}})
 	before := db.Stats()
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -210,7 +210,7 @@ func hammer(t testing.TB, db *store.DB, people, turns int) (float64, int64) {
 				if n > int64(turns) {
 					return
 				}
-				if err := room.Accept(ctx, bot.Event{ID: fmt.Sprint("e", n), Channel: ch, Conversation: conv, From: string(conv), Text: "words"}); err != nil {
+				if err := service.Accept(ctx, bot.Event{ID: fmt.Sprint("e", n), Channel: ch, Conversation: conv, From: string(conv), Text: "words"}); err != nil {
 					t.Error(err)
 					return
 				}

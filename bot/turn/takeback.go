@@ -42,7 +42,7 @@ func (t *turn) takeBack(tx bot.Tx, c *bot.Conversation) error {
 
 // HandleTakeBack asks the outbox once more where fleeting messages are still
 // there, and waits until they are gone. An error asks for another try.
-func (r *Room) HandleTakeBack(ctx context.Context, j TakeBack) error {
+func (r *Service) HandleTakeBack(ctx context.Context, j TakeBack) error {
 	ctx, cancel := context.WithTimeout(ctx, takeBackWait)
 	defer cancel()
 	for asked := false; ; asked = true {

@@ -118,15 +118,15 @@ func count(f *bot.Frame, name string) {
 
 // house is a bot in memory with the toy engine.
 type house struct {
-	t     testing.TB
-	store bot.MailStore
-	mem   *bottest.Store // nil when store is another one
-	chat  *bottest.Adapter
-	box   *outbox.Outbox
-	room  *turn.Room
-	log   *logBuffer
-	ran   atomic.Int64 // runs of check "count"
-	made  atomic.Int64 // reveals of form "codes"
+	t       testing.TB
+	store   bot.MailStore
+	mem     *bottest.Store // nil when store is another one
+	chat    *bottest.Adapter
+	box     *outbox.Outbox
+	service *turn.Service
+	log     *logBuffer
+	ran     atomic.Int64 // runs of check "count"
+	made    atomic.Int64 // reveals of form "codes"
 }
 
 func newHouse(t testing.TB, change func(*turn.Options)) *house {
@@ -158,12 +158,12 @@ func newHouseOver(t testing.TB, store bot.MailStore, change func(*turn.Options))
 	if change != nil {
 		change(&o)
 	}
-	h.room = turn.New(o)
+	h.service = turn.New(o)
 	return h
 }
 
 func (h *house) talk(id string) *bottest.Conversation {
-	return bottest.Talk(h.t, h.room, h.chat, bot.ConversationID(id), "user-"+id)
+	return bottest.Talk(h.t, h.service, h.chat, bot.ConversationID(id), "user-"+id)
 }
 
 var errBroken = errors.New("code 123456 is broken")

@@ -25,10 +25,10 @@ const errTurnFailed = "turn_failed"
 // A turn is one event on its way through the engine. Turns are pooled; run may
 // be called more than once for one event.
 type turn struct {
-	room *Room
-	fn   func(bot.Tx, *bot.Conversation) error
-	ev   bot.Event
-	with extra // of AcceptWith, or nil
+	service *Service
+	fn      func(bot.Tx, *bot.Conversation) error
+	ev      bot.Event
+	with    extra // of AcceptWith, or nil
 
 	// What the tries before this one have learnt.
 	undated   bool // the event came without a time
@@ -98,7 +98,7 @@ func (t *turn) clear() {
 
 // run is the turn inside its transaction.
 func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
-	r := t.room
+	r := t.service
 	t.called, t.refused, t.moot, t.used, t.fault = true, false, false, false, nil
 	t.conv, t.rows, t.marks, t.author = c, t.rows[:0], t.marks[:0], ""
 	t.before, t.spoke = c.OutSeq, false
@@ -150,7 +150,7 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 // it is the engine. What is said of a change of the person's account is said
 // whoever answers here.
 func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
-	r := t.room
+	r := t.service
 	if t.session.Owner != bot.OwnerDesk && t.ev.Kind != bot.Agent {
 		return true, nil
 	}
@@ -205,7 +205,7 @@ func (t *turn) take(c *bot.Conversation) {
 
 // drive runs the engine and the checks that it asks for.
 func (t *turn) drive(tx bot.Tx, c *bot.Conversation) (err error) {
-	r := t.room
+	r := t.service
 	defer func() {
 		if v := recover(); v != nil {
 			t.fault = &fault{check: t.check(), no: t.checkNo, panic: fmt.Sprintf("%T at %s", v, place())}
@@ -274,7 +274,7 @@ func (t *turn) again(ctx context.Context) bool {
 		t.conflicts++
 		return true
 	}
-	r := t.room
+	r := t.service
 	r.count.faults.Add(1)
 	r.log.Error("turn failed and is undone; the person gets an answer without it",
 		"flow", t.out.Flow, "step", t.out.Step, "channel", t.ev.Channel, "err", f)
@@ -301,7 +301,7 @@ func (t *turn) apologise(c *bot.Conversation) {
 	if t.ev.Kind == bot.Text {
 		t.out.Message.Heard = bot.Unheard
 	}
-	t.out.Message.Text = t.room.sorry(s.Lang)
+	t.out.Message.Text = t.service.sorry(s.Lang)
 	t.out.Message.Lang = s.Lang
 }
 
@@ -310,7 +310,7 @@ const (
 	sorryText = "Something went wrong on our side, and nothing was changed. Please try again in a moment."
 )
 
-func (r *Room) sorry(lang string) string {
+func (r *Service) sorry(lang string) string {
 	if r.phrases == nil {
 		return sorryText
 	}
@@ -344,7 +344,7 @@ func Afresh(c *bot.Conversation) []byte {
 
 // save writes what the turn has changed.
 func (t *turn) save(tx bot.Tx, c *bot.Conversation) error {
-	r := t.room
+	r := t.service
 	t.buf = AppendSession(t.buf[:0], &t.session)
 	c.State = append(make([]byte, 0, len(t.buf)), t.buf...)
 	c.Route = bot.RouteBot
@@ -440,7 +440,7 @@ func says(m *bot.Message) bool {
 
 // finish does what follows the commit.
 func (t *turn) finish(ctx context.Context) {
-	r := t.room
+	r := t.service
 	switch {
 	case !t.called:
 		r.count.repeats.Add(1)

@@ -48,7 +48,7 @@ func (t *turn) await(tx bot.Tx, c *bot.Conversation, spec bot.CheckSpec, oc bot.
 }
 
 // HandleWait does the job.
-func (r *Room) HandleWait(ctx context.Context, j Wait) error {
+func (r *Service) HandleWait(ctx context.Context, j Wait) error {
 	err := r.Signal(ctx, j.Conversation, bot.Signal{Name: j.Name, Ref: j.Ref})
 	if errors.Is(err, bot.ErrNotFound) {
 		return nil // erased meanwhile

@@ -26,7 +26,7 @@ func TestAcceptWith(t *testing.T) {
 		return bot.Event{ID: id, Channel: ch, Conversation: "a", From: "u", Text: "hi"}
 	}
 	broken := errors.New("disk full")
-	if done, err := h.room.AcceptWith(t.Context(), ev("1"), func(tx bot.Tx, c *bot.Conversation) error { return errors.Join(with(tx, c), broken) }); done || !errors.Is(err, broken) {
+	if done, err := h.service.AcceptWith(t.Context(), ev("1"), func(tx bot.Tx, c *bot.Conversation) error { return errors.Join(with(tx, c), broken) }); done || !errors.Is(err, broken) {
 		t.Errorf("what comes with it fails: %t, %v", done, err)
 	}
 	for i, c := range []struct {
@@ -34,7 +34,7 @@ func TestAcceptWith(t *testing.T) {
 		done  bool
 		tally int
 	}{{"1", true, 1}, {"1", false, 1}, {"2", true, 2}, {"3", false, 2}} {
-		done, err := h.room.AcceptWith(t.Context(), ev(c.id), with)
+		done, err := h.service.AcceptWith(t.Context(), ev(c.id), with)
 		if err != nil || done != c.done {
 			t.Errorf("%d: event %s: done %t, %v", i, c.id, done, err)
 		}
@@ -52,7 +52,7 @@ func TestAcceptWith(t *testing.T) {
 func TestFirst(t *testing.T) {
 	h := newHouse(t, nil)
 	look := bot.Event{ID: "look 1", Channel: ch, Conversation: "a", From: "user-a", Kind: bot.Open, First: true}
-	if err := h.room.Accept(t.Context(), look); err != nil {
+	if err := h.service.Accept(t.Context(), look); err != nil {
 		t.Fatal(err)
 	}
 	before := len(h.mem.Rows())
@@ -60,13 +60,13 @@ func TestFirst(t *testing.T) {
 		t.Fatalf("%d messages after the first look", before)
 	}
 	look.ID = "look 2"
-	if err := h.room.Accept(t.Context(), look); err != nil {
+	if err := h.service.Accept(t.Context(), look); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(h.mem.Rows()); n != before {
 		t.Errorf("%d messages after the second look", n)
 	}
-	if err := h.room.Accept(t.Context(), bot.Event{ID: "3", Channel: ch, Conversation: "a", From: "user-a", Text: "hi"}); err != nil || len(h.mem.Rows()) != before+1 {
+	if err := h.service.Accept(t.Context(), bot.Event{ID: "3", Channel: ch, Conversation: "a", From: "user-a", Text: "hi"}); err != nil || len(h.mem.Rows()) != before+1 {
 		t.Errorf("what is said after that: %d messages, %v", len(h.mem.Rows()), err)
 	}
 }

@@ -35,14 +35,14 @@ func coded(m *bot.Method) bool {
 
 // usable reports whether a code can be sent to a method here and taken for it:
 // one that is being added, or one that proves the person.
-func (r *Room) usable(tx bot.Tx, c *bot.Call, m *bot.Method) bool {
+func (r *Service) usable(tx bot.Tx, c *bot.Call, m *bot.Method) bool {
 	return coded(m) && (m.State == bot.Pending || m.Proves(c.Conversation.ID, tx.Now()))
 }
 
 // life of a code (policy: CodeLifeT1, CodeLifeT3, CodeLifeMail). The long life
 // of mail is for the confirmation of an address only: NIST SP 800-63B wants a
 // proof within minutes.
-func (r *Room) life(t bot.Tier, via bot.Via) time.Duration {
+func (r *Service) life(t bot.Tier, via bot.Via) time.Duration {
 	switch {
 	case t == bot.T3:
 		return r.Policy.CodeLifeT3
@@ -53,7 +53,7 @@ func (r *Room) life(t bot.Tier, via bot.Via) time.Duration {
 }
 
 // draw makes a code of CodeDigits digits, each value equally likely.
-func (r *Room) draw() (string, error) {
+func (r *Service) draw() (string, error) {
 	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(r.Policy.CodeDigits)), nil)
 	n, err := rand.Int(rand.Reader, most)
 	if err != nil {
@@ -64,17 +64,17 @@ func (r *Room) draw() (string, error) {
 
 // hashOf is what the store keeps of a code. It binds the code to the person,
 // the purpose and the challenge, and so to the method and the destination.
-func (r *Room) hashOf(ch *bot.Challenge, code string) []byte {
+func (r *Service) hashOf(ch *bot.Challenge, code string) []byte {
 	return r.Vault.Hash("code", ch.Purpose, ch.ID, string(ch.Person), code)
 }
 
-func (r *Room) matches(ch *bot.Challenge, code string) bool {
+func (r *Service) matches(ch *bot.Challenge, code string) bool {
 	return r.Vault.Equal(ch.CodeHash, "code", ch.Purpose, ch.ID, string(ch.Person), code)
 }
 
 // codeSend draws a code for the method of the slot and has it sent by the
 // job SendCode. What was sent before for the same method is void.
-func (r *Room) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) codeSend(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Person()
 	m, err := c.Method(tx)
 	if err != nil {
@@ -156,7 +156,7 @@ func way(m *bot.Method, slot string) bot.Via {
 }
 
 // challenge draws a code and stores it.
-func (r *Room) challenge(tx bot.Tx, c *bot.Call, m *bot.Method, via bot.Via, to string) (*bot.Challenge, error) {
+func (r *Service) challenge(tx bot.Tx, c *bot.Call, m *bot.Method, via bot.Via, to string) (*bot.Challenge, error) {
 	code, err := r.draw()
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (r *Room) challenge(tx bot.Tx, c *bot.Call, m *bot.Method, via bot.Via, to 
 
 // open lists the challenges of a method that are not closed, expired ones
 // included for ChallengeKeep, newest first.
-func (r *Room) open(tx bot.Tx, m *bot.Method) ([]bot.Challenge, error) {
+func (r *Service) open(tx bot.Tx, m *bot.Method) ([]bot.Challenge, error) {
 	all, err := tx.OpenChallenges(m.Person, purpose(m), r.Policy.ChallengeKeep)
 	if err != nil {
 		return nil, fmt.Errorf("verify: open challenges: %w", err)
@@ -197,7 +197,7 @@ func (r *Room) open(tx bot.Tx, m *bot.Method) ([]bot.Challenge, error) {
 
 // replace lets the codes of a method run out now, since a newer one is on its
 // way. They stay listed, so that an old code can be told from a wrong one.
-func (r *Room) replace(tx bot.Tx, m *bot.Method) error {
+func (r *Service) replace(tx bot.Tx, m *bot.Method) error {
 	all, err := r.open(tx, m)
 	if err != nil {
 		return err
@@ -247,7 +247,7 @@ func wipe(tx bot.Tx, ch *bot.Challenge) error {
 // named finds the challenge that the slot ref names, or else the newest of the
 // method. It gives nil when that one is not for this person, method, purpose
 // and conversation: a code is good where it was asked for and nowhere else.
-func (r *Room) named(tx bot.Tx, c *bot.Call, m *bot.Method) (*bot.Challenge, error) {
+func (r *Service) named(tx bot.Tx, c *bot.Call, m *bot.Method) (*bot.Challenge, error) {
 	ref := c.Slot("ref")
 	if ref == "" {
 		all, err := r.open(tx, m)
@@ -270,13 +270,13 @@ func (r *Room) named(tx bot.Tx, c *bot.Call, m *bot.Method) (*bot.Challenge, err
 }
 
 // live reports whether a challenge still takes a code.
-func (r *Room) live(tx bot.Tx, ch *bot.Challenge) bool {
+func (r *Service) live(tx bot.Tx, ch *bot.Challenge) bool {
 	return ch != nil && ch.ClosedAt.IsZero() && tx.Now().Before(ch.ExpiresAt) && ch.Tries < r.Policy.CodeTries
 }
 
 // codeState says whether the code that was sent before still counts, for a
 // person who comes back.
-func (r *Room) codeState(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) codeState(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := c.Method(tx)
 	if err != nil || !coded(m) {
 		return say("expired"), err
@@ -291,7 +291,7 @@ func (r *Room) codeState(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // codeCheck compares a typed code with the challenge of the slots. A challenge
 // that takes no code any more is named as such before anything is compared,
 // and costs no try.
-func (r *Room) codeCheck(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) codeCheck(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Person()
 	m, err := c.Method(tx)
 	if err != nil {
@@ -326,7 +326,7 @@ func (r *Room) codeCheck(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // dead says why a challenge takes no code.
-func (r *Room) dead(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (bot.Outcome, error) {
+func (r *Service) dead(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (bot.Outcome, error) {
 	if ch == nil {
 		if m.State == bot.Active && c.Slot("ref") != "" {
 			if was, err := tx.Challenge(c.Slot("ref")); err == nil && was.Person == m.Person && was.Method == m.ID && !was.ClosedAt.IsZero() {
@@ -347,7 +347,7 @@ func (r *Room) dead(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (b
 // older reports whether code is an earlier code of a pending method, replaced
 // by a newer one. That is worth telling and is no guess: it opens nothing. For
 // a proof (T3) nothing is told.
-func (r *Room) older(tx bot.Tx, m *bot.Method, now *bot.Challenge, code string) (bool, error) {
+func (r *Service) older(tx bot.Tx, m *bot.Method, now *bot.Challenge, code string) (bool, error) {
 	if tier(m) != bot.T1 {
 		return false, nil
 	}
@@ -365,7 +365,7 @@ func (r *Room) older(tx bot.Tx, m *bot.Method, now *bot.Challenge, code string) 
 }
 
 // accept closes the challenge of a right code and makes the method count.
-func (r *Room) accept(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (bot.Outcome, error) {
+func (r *Service) accept(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (bot.Outcome, error) {
 	first, err := end(tx, ch)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -387,7 +387,7 @@ func (r *Room) accept(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) 
 }
 
 // missCode counts a wrong code for the challenge and for the person.
-func (r *Room) missCode(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (bot.Outcome, error) {
+func (r *Service) missCode(tx bot.Tx, c *bot.Call, m *bot.Method, ch *bot.Challenge) (bot.Outcome, error) {
 	tries, err := tx.CountTry(ch.ID)
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("verify: count try: %w", err)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
 )
@@ -41,28 +41,28 @@ func other(codes ...string) string {
 
 func (r *rig) challenge(id string) *bot.Challenge {
 	r.Helper()
-	return roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Challenge, error) { return tx.Challenge(id) })
+	return prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Challenge, error) { return tx.Challenge(id) })
 }
 
 func TestCodeProvesAPhone(t *testing.T) {
 	r := begun(t)
 	oc := r.Want("code.send", "", "sent")
-	if roomtest.Fact(oc, "masked") != "•••• 48" || roomtest.Fact(oc, "minutes") != "10" || roomtest.Fact(oc, "ref") == "" {
+	if prooftest.Fact(oc, "masked") != "•••• 48" || prooftest.Fact(oc, "minutes") != "10" || prooftest.Fact(oc, "ref") == "" {
 		t.Errorf("sent %v", oc.Facts)
 	}
-	if ch := r.challenge(roomtest.Fact(oc, "ref")); ch.Sent != bot.SendQueued || ch.SealedCode == nil || ch.Purpose != "enroll.phone" {
+	if ch := r.challenge(prooftest.Fact(oc, "ref")); ch.Sent != bot.SendQueued || ch.SealedCode == nil || ch.Purpose != "enroll.phone" {
 		t.Errorf("before the job: %+v", ch)
 	}
 	r.Deliver()
 	m := r.Texts.Sent()[0]
-	if string(m.To) != "+17045550148" || m.Purpose != "enroll" || m.ID != roomtest.Fact(oc, "ref") || m.Via != bot.SMS || m.Lang != "en" || len(m.Code) != 6 {
+	if string(m.To) != "+17045550148" || m.Purpose != "enroll" || m.ID != prooftest.Fact(oc, "ref") || m.Via != bot.SMS || m.Lang != "en" || len(m.Code) != 6 {
 		t.Errorf("sent %+v to %s", m, string(m.To))
 	}
 	if ch := r.challenge(m.ID); ch.Sent != bot.SendHandedOver || ch.SealedCode != nil || ch.SealedTo != nil || ch.ProviderRef == "" {
 		t.Errorf("after the job the code is not wiped: %+v", ch)
 	}
 	r.Want("code.state", "", "live")
-	if oc := r.Want("code.check", string(m.Code), "ok"); roomtest.Fact(oc, "masked") != "•••• 48" {
+	if oc := r.Want("code.check", string(m.Code), "ok"); prooftest.Fact(oc, "masked") != "•••• 48" {
 		t.Error(oc.Facts)
 	}
 	if on := r.Methods(bot.Active); len(on) != 1 || on[0].Kind != bot.Phone || on[0].Via != "sms" {
@@ -76,8 +76,8 @@ func TestWrongCodes(t *testing.T) {
 	r := begun(t)
 	code := r.code()
 	for _, left := range []string{"4", "3", "2", "1"} {
-		if oc := r.Want("code.check", other(code), "wrong"); roomtest.Fact(oc, "left") != left {
-			t.Errorf("left %s, want %s", roomtest.Fact(oc, "left"), left)
+		if oc := r.Want("code.check", other(code), "wrong"); prooftest.Fact(oc, "left") != left {
+			t.Errorf("left %s, want %s", prooftest.Fact(oc, "left"), left)
 		}
 	}
 	r.Want("code.check", other(code), "void")
@@ -149,8 +149,8 @@ func TestNewCodeReplacesTheOld(t *testing.T) {
 	if oc := r.Want("code.check", first, "used"); oc.Error != "code_replaced" {
 		t.Error(oc)
 	}
-	if oc := r.Want("code.check", other(first, second), "wrong"); roomtest.Fact(oc, "left") != "4" {
-		t.Errorf("left %s: an old code must cost no try", roomtest.Fact(oc, "left"))
+	if oc := r.Want("code.check", other(first, second), "wrong"); prooftest.Fact(oc, "left") != "4" {
+		t.Errorf("left %s: an old code must cost no try", prooftest.Fact(oc, "left"))
 	}
 	now := r.Slot("ref")
 	r.Set("ref", old).Want("code.check", first, "expired")
@@ -243,7 +243,7 @@ func TestSendLimits(t *testing.T) {
 // TestNumberLimitCountsAllPeople: many accounts aim at one number.
 func TestNumberLimitCountsAllPeople(t *testing.T) {
 	r := newRig(t)
-	people := []bot.Person{roomtest.Ann()}
+	people := []bot.Person{prooftest.Ann()}
 	for i := range 9 {
 		people = append(people, bot.Person{ID: bot.PersonID(fmt.Sprintf("x%d", i)), Username: fmt.Sprintf("x%d", i), Name: "X"})
 	}
@@ -273,7 +273,7 @@ func TestFewPeopleCannotCloseAPrefix(t *testing.T) {
 	}{{4, "sent"}, {5, "busy"}} {
 		r := newRig(t, func(p *policy.Policy) { p.ResendWaits, p.SMSUser, p.SMSBudgetFloor = nil, nil, 1000 })
 		r.Policy.Required = 1
-		all := []bot.Person{roomtest.Ann()}
+		all := []bot.Person{prooftest.Ann()}
 		for i := range c.people {
 			all = append(all, bot.Person{ID: bot.PersonID(fmt.Sprintf("x%d", i)), Username: fmt.Sprintf("x%d", i), Name: "X"})
 		}
@@ -287,7 +287,7 @@ func TestFewPeopleCannotCloseAPrefix(t *testing.T) {
 			}
 		}
 		r.Conv = r.Talk("ann", "ann")
-		r.Conv.Person, r.Conv.Level = roomtest.AnnID, bot.L2
+		r.Conv.Person, r.Conv.Level = prooftest.AnnID, bot.L2
 		r.Set("method", "", "ref", "").Want("phone.accept", "7045550177", "ok")
 		r.Want("code.send", "", c.want)
 	}
@@ -419,7 +419,7 @@ func TestPurposes(t *testing.T) {
 func TestCodeOfAnotherPerson(t *testing.T) {
 	r := begun(t)
 	code := r.code()
-	r.People(roomtest.Ann(), bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
+	r.People(prooftest.Ann(), bot.Person{ID: "p2", Username: "bob", Name: "Bob"})
 	r.Conv = r.Talk("c2", "u2")
 	r.Conv.Person, r.Conv.Level = "p2", bot.L2
 	r.Want("code.check", code, "expired")
@@ -436,7 +436,7 @@ func TestProveByCode(t *testing.T) {
 	r.Phone("7045550148")
 	r.Clock.Advance(25 * time.Hour)
 	r.Want("prove.begin", "", "needed")
-	if oc := r.Want("prove.pick", "", "phone"); roomtest.Fact(oc, "via") != "sms" {
+	if oc := r.Want("prove.pick", "", "phone"); prooftest.Fact(oc, "via") != "sms" {
 		t.Error(oc.Facts)
 	}
 	code := r.code()
@@ -449,12 +449,12 @@ func TestProveByCode(t *testing.T) {
 	r.Want("prove.begin", "", "needed")
 	code = r.code()
 	for _, left := range []string{"4", "3", "2", "1"} {
-		if oc := r.Want("code.check", other(code), "wrong"); roomtest.Fact(oc, "left") != left {
-			t.Errorf("left %s, want %s", roomtest.Fact(oc, "left"), left)
+		if oc := r.Want("code.check", other(code), "wrong"); prooftest.Fact(oc, "left") != left {
+			t.Errorf("left %s, want %s", prooftest.Fact(oc, "left"), left)
 		}
 		r.Clock.Advance(31 * time.Second)
 	}
-	if oc := r.Want("code.check", other(code), "paused"); roomtest.Fact(oc, "wait") != "wait.hours.other(n=24)" {
+	if oc := r.Want("code.check", other(code), "paused"); prooftest.Fact(oc, "wait") != "wait.hours.other(n=24)" {
 		t.Error(oc.Facts)
 	}
 	r.Want("code.check", code, "paused")
@@ -464,7 +464,7 @@ func TestProveByCode(t *testing.T) {
 func TestVoiceAndLandlines(t *testing.T) {
 	r := newRig(t, func(p *policy.Policy) { p.Countries = []string{"US", "GB"} })
 	land := "+44 20 7946 0958" // London
-	if oc := r.Set("via", "sms").Want("phone.accept", land, "landline"); roomtest.Fact(oc, "masked") != "•••• 58" {
+	if oc := r.Set("via", "sms").Want("phone.accept", land, "landline"); prooftest.Fact(oc, "masked") != "•••• 58" {
 		t.Error(oc.Facts)
 	}
 	r.Want("code.send", "", "landline")
@@ -505,7 +505,7 @@ func TestCountryListIsReadAtEverySend(t *testing.T) {
 // TestNoSender: a way that nothing carries is said to be busy, and nothing is counted.
 func TestNoSender(t *testing.T) {
 	r := begun(t)
-	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: roomtest.Phrases{}})
+	r.Verify = verify.New(verify.Deps{Store: r.DB, Policy: r.Policy, Vault: r.Ring, Methods: r.Enroll, Phrases: prooftest.Phrases{}})
 	for _, s := range r.Verify.Specs() {
 		r.Checks[s.Name] = s
 	}

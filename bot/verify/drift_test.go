@@ -11,7 +11,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/store/storetest"
 )
 
@@ -102,12 +102,12 @@ func TestClockWords(t *testing.T) {
 		if ok {
 			t.Fatalf("%s: enrolled", c.off)
 		}
-		if oc := r.Want("totp.prove", r.phone(seed, c.off), "skewed"); roomtest.Fact(oc, "off") != c.want {
+		if oc := r.Want("totp.prove", r.phone(seed, c.off), "skewed"); prooftest.Fact(oc, "off") != c.want {
 			t.Errorf("%s, enrolling: %v", c.off, oc)
 		}
 		r.Want("totp.prove", r.phone(seed, 0), "ok")
 		r.Clock.Advance(time.Minute)
-		if oc := r.Want("prove.totp", r.phone(seed, c.off), "skewed"); roomtest.Fact(oc, "off") != c.want || roomtest.Fact(oc, "left") != "4" {
+		if oc := r.Want("prove.totp", r.phone(seed, c.off), "skewed"); prooftest.Fact(oc, "off") != c.want || prooftest.Fact(oc, "left") != "4" {
 			t.Errorf("%s, proving: %v", c.off, oc)
 		}
 	}
@@ -172,7 +172,7 @@ func TestCodesAfterTheClockWasWrong(t *testing.T) {
 	} {
 		for _, lasts := range []time.Duration{time.Minute, 10 * time.Minute} {
 			t.Run(fmt.Sprint(name, " ", lasts), func(t *testing.T) {
-				r := &rig{roomtest.NewOn(t, dsn(t))}
+				r := &rig{prooftest.NewOn(t, dsn(t))}
 				seed := r.authenticator()
 				before := r.codeAt(seed, 0)
 				r.Want("prove.totp", before, "ok")

@@ -23,7 +23,7 @@ const (
 // A pause and a lock are marks of their own, so that the failures that caused
 // them cannot age away underneath (policy: T1Pause, T3Window). Between two T3
 // tries lies T3Delay: a try that comes sooner is not compared and not counted.
-func (r *Room) barred(tx bot.Tx, p bot.PersonID, tier bot.Tier) (time.Duration, error) {
+func (r *Service) barred(tx bot.Tx, p bot.PersonID, tier bot.Tier) (time.Duration, error) {
 	if tier == bot.T1 {
 		return since(tx, t1Pauses, []string{string(p)}, r.Policy.T1Pause)
 	}
@@ -58,7 +58,7 @@ func since(tx bot.Tx, bucket string, keys []string, d time.Duration) (time.Durat
 
 // miss counts a wrong try. It returns how many are left, and the wait that
 // begins now when none is.
-func (r *Room) miss(tx bot.Tx, p bot.PersonID, tier bot.Tier) (left int, wait time.Duration, err error) {
+func (r *Service) miss(tx bot.Tx, p bot.PersonID, tier bot.Tier) (left int, wait time.Duration, err error) {
 	failures, marks, limit, window, bar := t1Failures, t1Pauses, r.Policy.T1Failures, r.Policy.T1Window, r.Policy.T1Pause
 	if tier == bot.T3 {
 		failures, marks, limit, window, bar = t3Failures, t3Locks, r.Policy.T3Failures, r.Policy.T3Window, r.Policy.T3Window
@@ -82,7 +82,7 @@ func (r *Room) miss(tx bot.Tx, p bot.PersonID, tier bot.Tier) (left int, wait ti
 // missT3 counts a wrong T3 try for the person and for the method, when it is
 // known, and answers with the tries left or the lock. What was wrong is not
 // said.
-func (r *Room) missT3(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method) (bot.Outcome, error) {
+func (r *Service) missT3(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method) (bot.Outcome, error) {
 	left, wait, err := r.miss(tx, p, bot.T3)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -114,7 +114,7 @@ func (r *Room) missT3(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method) (bo
 const tellEvery = 3
 
 // tell tells the person of every third wrong proof, and of a lock.
-func (r *Room) tell(tx bot.Tx, c *bot.Call, p bot.PersonID, locked bool) error {
+func (r *Service) tell(tx bot.Tx, c *bot.Call, p bot.PersonID, locked bool) error {
 	if err := tx.Tally(t3Untold, string(p)); err != nil {
 		return fmt.Errorf("verify: count failure: %w", err)
 	}
@@ -138,7 +138,7 @@ func (r *Room) tell(tx bot.Tx, c *bot.Call, p bot.PersonID, locked bool) error {
 // shut answers a try that does not count now. soon is "yes" when the wait is
 // no more than a breath between two tries (policy: T3Delays), so that a script
 // can ask the person to try again rather than give up.
-func (r *Room) shut(name string, c *bot.Call, wait time.Duration) bot.Outcome {
+func (r *Service) shut(name string, c *bot.Call, wait time.Duration) bot.Outcome {
 	soon := ""
 	if wait <= r.Policy.T3Delay(r.Policy.T3Failures) {
 		soon = "yes"

@@ -66,7 +66,7 @@ const (
 // a *bot.DropJob ends it as failed, after the conversation was told; any other
 // error asks for a retry, after SendError.After where a *bot.SendError has one.
 // A code that ran out is never sent.
-func (r *Room) HandleSendCode(ctx context.Context, j SendCode) error {
+func (r *Service) HandleSendCode(ctx context.Context, j SendCode) error {
 	a, err := r.begin(ctx, j.Challenge)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func purposeWord(purpose string) (word, kind string) {
 }
 
 // begin reads the challenge and decides whether it may be sent.
-func (r *Room) begin(ctx context.Context, id string) (*attempt, error) {
+func (r *Service) begin(ctx context.Context, id string) (*attempt, error) {
 	var a *attempt
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		a = &attempt{now: tx.Now()}
@@ -162,7 +162,7 @@ func (r *Room) begin(ctx context.Context, id string) (*attempt, error) {
 	return a, nil
 }
 
-func (r *Room) unseal(a *attempt) error {
+func (r *Service) unseal(a *attempt) error {
 	code, err := r.Vault.Open(a.ch.SealedCode, a.ch.Place("code"))
 	if err != nil {
 		return fmt.Errorf("open the code: %w", err)
@@ -176,7 +176,7 @@ func (r *Room) unseal(a *attempt) error {
 }
 
 // note stores the attempt before the I/O.
-func (r *Room) note(ctx context.Context, a *attempt) error {
+func (r *Service) note(ctx context.Context, a *attempt) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		if err := tx.Tally(attempts, a.ch.ID); err != nil {
 			return err
@@ -193,7 +193,7 @@ func (r *Room) note(ctx context.Context, a *attempt) error {
 // handedOver stores that the provider took the code, and wipes it here. The
 // code of a call stays, sealed, until the call is over: it is read out only
 // when somebody has picked up and pressed a key.
-func (r *Room) handedOver(ctx context.Context, id, ref string) error {
+func (r *Service) handedOver(ctx context.Context, id, ref string) error {
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
 		if _, err := tx.MarkSend(id, bot.SendHandedOver, ref); err != nil {
 			return err
@@ -211,7 +211,7 @@ func (r *Room) handedOver(ctx context.Context, id, ref string) error {
 }
 
 // classify decides what follows from a failed attempt.
-func (r *Room) classify(ctx context.Context, a *attempt, err error) error {
+func (r *Service) classify(ctx context.Context, a *attempt, err error) error {
 	var se *bot.SendError
 	if !errors.As(err, &se) {
 		se = &bot.SendError{Kind: bot.SendUncertain, Err: err} // not promised, so nothing is known
@@ -253,7 +253,7 @@ func signalOf(code string, gone bool) string {
 //
 // Where an attempt may have come through, that is what the person is told, and
 // the send is not marked as failed: the code counts as long as it lives.
-func (r *Room) giveUp(ctx context.Context, a *attempt, name string, cause error) error {
+func (r *Service) giveUp(ctx context.Context, a *attempt, name string, cause error) error {
 	doubt := name == "undelivered" && a.unsure > 0
 	if doubt {
 		name = "doubtful"
@@ -297,7 +297,7 @@ const lateAfter = 20 * time.Second
 
 // HandleLate tells the person who waits for a code that it has not gone out, as
 // far as is known. The job that sends it goes on.
-func (r *Room) HandleLate(ctx context.Context, j Late) error {
+func (r *Service) HandleLate(ctx context.Context, j Late) error {
 	var ch *bot.Challenge
 	var now time.Time
 	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
@@ -328,7 +328,7 @@ func (Again) Kind() string { return "code_again" }
 // HandleAgain has the conversation ask for a new code as if the person had, so
 // that every limit counts. Where the person does not wait for it any more
 // nothing happens.
-func (r *Room) HandleAgain(ctx context.Context, j Again) error {
+func (r *Service) HandleAgain(ctx context.Context, j Again) error {
 	var ch *bot.Challenge
 	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
 		ch, err = tx.Challenge(j.Challenge)
@@ -345,7 +345,7 @@ func (r *Room) HandleAgain(ctx context.Context, j Again) error {
 
 // raise tells the conversation what became of a code. One challenge has at most
 // one signal of each name. A code that is closed or replaced concerns nobody.
-func (r *Room) raise(ctx context.Context, ch *bot.Challenge, name string) error {
+func (r *Service) raise(ctx context.Context, ch *bot.Challenge, name string) error {
 	if !ch.ClosedAt.IsZero() || r.inbox == nil {
 		return nil
 	}
@@ -373,7 +373,7 @@ func (r *Room) raise(ctx context.Context, ch *bot.Challenge, name string) error 
 // States only grow: a late or repeated word changes nothing, and an unknown
 // reference is ignored, since it may be another system's. A final word that
 // overtakes the answer to the send itself waits until that is stored.
-func (r *Room) HandleStatus(ctx context.Context, providerRef string, status bot.SendState, code string) error {
+func (r *Service) HandleStatus(ctx context.Context, providerRef string, status bot.SendState, code string) error {
 	if status < bot.SendHandedOver {
 		return nil
 	}
@@ -425,7 +425,7 @@ func (r *Room) HandleStatus(ctx context.Context, providerRef string, status bot.
 // CodeOf gives the code of a call to whoever reads it out, and the person's
 // language, as long as the code counts. The error wraps bot.ErrNotFound when it
 // does not, or never was.
-func (r *Room) CodeOf(ctx context.Context, challenge string) (code bot.Secret, lang string, err error) {
+func (r *Service) CodeOf(ctx context.Context, challenge string) (code bot.Secret, lang string, err error) {
 	err = r.Store.View(ctx, func(tx bot.Tx) error {
 		ch, err := tx.Challenge(challenge)
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/verify"
 )
 
@@ -18,7 +18,7 @@ func sending(t *testing.T) (*rig, verify.SendCode) {
 	r := begun(t)
 	oc := r.Want("code.send", "", "sent")
 	r.Jobs = nil
-	return r, verify.SendCode{Challenge: roomtest.Fact(oc, "ref")}
+	return r, verify.SendCode{Challenge: prooftest.Fact(oc, "ref")}
 }
 
 func (r *rig) send(j verify.SendCode) error { return r.Verify.HandleSendCode(r.Context(), j) }

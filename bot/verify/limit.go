@@ -28,7 +28,7 @@ type gate struct {
 }
 
 // hashed gives the keys of something that is counted by its hash.
-func (r *Room) hashed(purpose string, parts ...string) []string {
+func (r *Service) hashed(purpose string, parts ...string) []string {
 	hashes := r.Vault.Hashes(purpose, parts...)
 	keys := make([]string, len(hashes))
 	for i, h := range hashes {
@@ -64,20 +64,20 @@ func counted(tx bot.Tx, bucket string, keys []string, since time.Time) (n int, o
 
 // A sending is one code about to be sent, with everything that may forbid it.
 type sending struct {
-	room   *Room
-	cool   gate     // its limits are unused
-	gates  []gate   // the person's and the destination's: "limit"
-	shared []gate   // the prefix's and the organisation's: "busy"
-	prefix []string // of a number, hashed
-	person bot.PersonID
+	service *Service
+	cool    gate     // its limits are unused
+	gates   []gate   // the person's and the destination's: "limit"
+	shared  []gate   // the prefix's and the organisation's: "busy"
+	prefix  []string // of a number, hashed
+	person  bot.PersonID
 }
 
 // send collects the counters of one send. Destinations are counted by their
 // keyed hash. Texts and calls have the same limits for a person and share the
 // prefix and the day's budget, because both cost money.
-func (r *Room) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *sending {
+func (r *Service) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *sending {
 	dest := r.hashed("dest", string(m.Kind), typed.Destination(to)) // as package enroll makes DestHash
-	s := &sending{room: r, person: p, cool: gate{bucket: "resend." + string(via), keys: under(string(p), dest)}}
+	s := &sending{service: r, person: p, cool: gate{bucket: "resend." + string(via), keys: under(string(p), dest)}}
 	if via == bot.Mail {
 		s.gates = []gate{
 			{"send.mail.user", []string{string(p)}, []policy.Limit{r.Policy.MailUser}},
@@ -107,7 +107,7 @@ func (r *Room) send(via bot.Via, p bot.PersonID, m *bot.Method, to string) *send
 // the day's budget is shared. They go to numbers that were proven, so they do
 // not count for the prefix. A number that takes no texts, and one of a country
 // that is not allowed any more, gets none.
-func (r *Room) MayText(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) {
+func (r *Service) MayText(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) {
 	if land, allowed := r.line(e164); land || !allowed {
 		return false, nil
 	}
@@ -127,7 +127,7 @@ func (r *Room) MayText(tx bot.Tx, p bot.PersonID, e164 string) (bool, error) {
 	return true, nil
 }
 
-func (r *Room) staff() int {
+func (r *Service) staff() int {
 	if r.Staff == nil {
 		return 0
 	}
@@ -135,19 +135,19 @@ func (r *Room) staff() int {
 }
 
 // prefixKeys is a number without its last four digits, hashed.
-func (r *Room) prefixKeys(e164 string) []string {
+func (r *Service) prefixKeys(e164 string) []string {
 	return r.hashed("prefix", e164[:max(0, len(e164)-4)])
 }
 
 // coolDown is how long until the next code may be sent to this destination
 // (policy: ResendWaits).
 func (s *sending) coolDown(tx bot.Tx) (time.Duration, error) {
-	span := max(resendWindow, 2*slices.Max(append([]time.Duration{0}, s.room.Policy.ResendWaits...)))
+	span := max(resendWindow, 2*slices.Max(append([]time.Duration{0}, s.service.Policy.ResendWaits...)))
 	n, _, err := counted(tx, s.cool.bucket, s.cool.keys, tx.Now().Add(-span))
 	if err != nil {
 		return 0, err
 	}
-	return since(tx, s.cool.bucket, s.cool.keys, s.room.Policy.ResendWait(n))
+	return since(tx, s.cool.bucket, s.cool.keys, s.service.Policy.ResendWait(n))
 }
 
 // limited is how long until the limits of the person and of the destination
@@ -183,7 +183,7 @@ func (s *sending) blocked(tx bot.Tx) (string, error) {
 	if len(s.prefix) == 0 {
 		return "", nil
 	}
-	r := s.room
+	r := s.service
 	if wait, err := since(tx, "breaker", s.prefix, r.Policy.BreakerBlock); err != nil || wait > 0 {
 		return "prefix_blocked", err
 	}
@@ -236,7 +236,7 @@ func (s *sending) count(tx bot.Tx) error {
 			return err
 		}
 		all = append(all, mine)
-		if n < s.room.Policy.PrefixShare {
+		if n < s.service.Policy.PrefixShare {
 			all = append(all, gate{bucket: "breaker.sent", keys: s.prefix})
 		} else {
 			s.shared = slices.DeleteFunc(s.shared, func(g gate) bool { return g.bucket == "send.prefix" })
@@ -251,7 +251,7 @@ func (s *sending) count(tx bot.Tx) error {
 }
 
 // confirmed tells the breaker that a code arrived.
-func (r *Room) confirmed(tx bot.Tx, ch *bot.Challenge, m *bot.Method) error {
+func (r *Service) confirmed(tx bot.Tx, ch *bot.Challenge, m *bot.Method) error {
 	if ch.Via == bot.Mail {
 		return nil
 	}
@@ -268,7 +268,7 @@ func (r *Room) confirmed(tx bot.Tx, ch *bot.Challenge, m *bot.Method) error {
 // line reports of a number whether it is surely a land-line, which gets no
 // texts, and whether its country is allowed: the list may have become shorter
 // since the number was accepted.
-func (r *Room) line(e164 string) (land, allowed bool) {
+func (r *Service) line(e164 string) (land, allowed bool) {
 	n, err := phonenumbers.Parse(e164, "")
 	if err != nil {
 		return false, false

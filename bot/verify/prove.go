@@ -17,7 +17,7 @@ import (
 // added it a moment ago in a stolen session must not use it to remove the
 // others. When all are that young, they are offered, so that somebody who has
 // just enrolled can still mend a mistake.
-func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	st, err := r.Methods.Standing(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -54,7 +54,7 @@ func (r *Room) proveBegin(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // prover is the person of a conversation if that person may prove a method in
 // it; the code says why not. Nothing is proven for a frozen or disabled account.
-func (r *Room) prover(tx bot.Tx, c *bot.Call) (p bot.PersonID, why string, err error) {
+func (r *Service) prover(tx bot.Tx, c *bot.Call) (p bot.PersonID, why string, err error) {
 	if p = c.Person(); p == "" {
 		return "", bot.SignedOut, nil
 	}
@@ -73,7 +73,7 @@ func (r *Room) prover(tx bot.Tx, c *bot.Call) (p bot.PersonID, why string, err e
 }
 
 // provePick says how the method of the slot is proven.
-func (r *Room) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) provePick(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	m, err := c.Method(tx)
 	if err != nil || m == nil || !m.Proves(c.Conversation.ID, tx.Now()) {
 		return say("gone"), err
@@ -104,7 +104,7 @@ type guess struct {
 // prepareRecovery compares a typed recovery code with the person's unused ones,
 // outside the transaction because that is slow. What it finds is told only by
 // the check, which counts in the same transaction.
-func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
+func (r *Service) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (any, error) {
 	p := c.Person()
 	if p == "" || c.Event == nil || c.Event.Form == nil {
 		return guess{}, nil
@@ -163,7 +163,7 @@ func (r *Room) prepareRecovery(ctx context.Context, st bot.Store, c *bot.Call) (
 }
 
 // proveRecovery spends a recovery code (T3).
-func (r *Room) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) proveRecovery(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, why, err := r.prover(tx, c)
 	if err != nil || why != "" {
 		return fail("refused", why), err

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // codes gives Ann ten recovery codes.
@@ -19,7 +19,7 @@ func (r *rig) codes() []bot.Secret {
 	}
 	c.Prepared, c.Event.Form = prepared, &bot.FormReply{Name: "recovery", Values: []bot.FormValue{{Name: "saved", Value: "saved"}}}
 	oc, err := r.Try("recovery.save", c)
-	if err != nil || oc.Name != "ok" || roomtest.Fact(oc, "count") != "10" {
+	if err != nil || oc.Name != "ok" || prooftest.Fact(oc, "count") != "10" {
 		r.Fatal(oc, err)
 	}
 	return shown
@@ -50,7 +50,7 @@ func TestRecoveryCodes(t *testing.T) {
 		t.Fatal(oc)
 	}
 	r.Want("prove.begin", "", "fresh")
-	if oc := ask(string(codes[3])); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "4" {
+	if oc := ask(string(codes[3])); oc.Name != "wrong" || prooftest.Fact(oc, "left") != "4" {
 		t.Errorf("a spent code: %v", oc)
 	}
 	for _, text := range []string{"", "0", "hello", string(codes[4])[:14]} { // no code at all is no try
@@ -58,7 +58,7 @@ func TestRecoveryCodes(t *testing.T) {
 			t.Errorf("%q: %v", text, oc)
 		}
 	}
-	if oc := ask("1111-1111-1111-1111"); oc.Name != "wrong" || roomtest.Fact(oc, "left") != "3" {
+	if oc := ask("1111-1111-1111-1111"); oc.Name != "wrong" || prooftest.Fact(oc, "left") != "3" {
 		t.Errorf("a wrong code: %v", oc)
 	}
 	if oc := ask("0000-0000-0000-0000"); oc.Name != "wrong" {

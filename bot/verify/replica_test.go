@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/policy"
 	"latchkey/store"
 	"latchkey/store/storetest"
@@ -16,7 +16,7 @@ import (
 // by side, and guesses through several conversations and at two methods.
 func TestTwoReplicas(t *testing.T) {
 	dsn := storetest.Postgres(t)
-	r := &rig{roomtest.NewOn(t, dsn, func(p *policy.Policy) { p.T3Delays, p.ResendWaits = nil, nil })}
+	r := &rig{prooftest.NewOn(t, dsn, func(p *policy.Policy) { p.T3Delays, p.ResendWaits = nil, nil })}
 	second, err := store.Open(t.Context(), store.Options{DSN: dsn, Clock: r.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestTwoReplicas(t *testing.T) {
 	defer second.Close()
 	replicas := []*store.DB{r.DB, second}
 	all := func(calls []*bot.Call, checks ...string) map[string]int {
-		return roomtest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
+		return prooftest.AtOnce(calls, func(i int, c *bot.Call) (bot.Outcome, error) {
 			return r.TryOn(replicas[i%2], checks[i%len(checks)], c)
 		})
 	}
@@ -61,8 +61,8 @@ func TestTwoReplicas(t *testing.T) {
 	if got["wrong"] != r.Policy.T3Failures-1 || got["locked"]+got["paused"] != 32-got["wrong"] {
 		t.Errorf("guesses at two methods: %v", got)
 	}
-	n := roomtest.View(r.Rig, func(tx bot.Tx) (int, error) {
-		n, _, err := tx.Tallied("t3.failure", string(roomtest.AnnID), r.Clock.Now().Add(-time.Hour))
+	n := prooftest.View(r.Rig, func(tx bot.Tx) (int, error) {
+		n, _, err := tx.Tallied("t3.failure", string(prooftest.AnnID), r.Clock.Now().Add(-time.Hour))
 		return n, err
 	})
 	if n != r.Policy.T3Failures {

@@ -17,7 +17,7 @@ var ErrLapsed = fmt.Errorf("not to be shown any more: %w", bot.ErrNotFound)
 // Reveal opens a secret at the moment a message that shows it is sent. It reads
 // the store itself: the message carries a pointer only. What it returns must
 // not be kept.
-func (r *Room) Reveal(ctx context.Context, what bot.Reveal) (*bot.Revealed, error) {
+func (r *Service) Reveal(ctx context.Context, what bot.Reveal) (*bot.Revealed, error) {
 	if what.Kind == bot.RevealTyped {
 		return r.typed(ctx, what.Method)
 	}
@@ -57,7 +57,7 @@ func (r *Room) Reveal(ctx context.Context, what bot.Reveal) (*bot.Revealed, erro
 
 // typed opens the number or the address of a phone or mailbox that is not set
 // up yet, for the question whether it is right.
-func (r *Room) typed(ctx context.Context, id bot.MethodID) (*bot.Revealed, error) {
+func (r *Service) typed(ctx context.Context, id bot.MethodID) (*bot.Revealed, error) {
 	var m *bot.Method
 	err := r.Store.View(ctx, func(tx bot.Tx) (err error) {
 		if m, err = tx.Method(id); err == nil && (m.State != bot.Pending || !coded(m)) {

@@ -11,20 +11,20 @@ import (
 	"time"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 )
 
 // TestNoSecretInTheFile runs a whole enrollment with known secrets and looks
 // for each of them in the bytes of the database.
 func TestNoSecretInTheFile(t *testing.T) {
 	r := newRig(t)
-	canaries := map[string]string{"password": roomtest.Password}
+	canaries := map[string]string{"password": prooftest.Password}
 	r.Set("username", "ann")
 	r.Conv.Person, r.Conv.Level = "", bot.L0
-	if oc := r.Submit("sign_in", "person.sign_in", "password", roomtest.Password); oc.Name != "ok" {
+	if oc := r.Submit("sign_in", "person.sign_in", "password", prooftest.Password); oc.Name != "ok" {
 		t.Fatal(oc)
 	}
-	r.Conv.Person, r.Conv.Level = roomtest.AnnID, bot.L2
+	r.Conv.Person, r.Conv.Level = prooftest.AnnID, bot.L2
 
 	r.Want("totp.begin", "", "ready")
 	seed := r.SeedOf(bot.Pending)

@@ -19,10 +19,10 @@ import (
 var key32 = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // period is the RFC 6238 time step in seconds.
-func (r *Room) period() int64 { return int64(r.Policy.TOTPPeriod / time.Second) }
+func (r *Service) period() int64 { return int64(r.Policy.TOTPPeriod / time.Second) }
 
 // step is the RFC 6238 time step that t lies in, with T0 = 0.
-func (r *Room) step(t time.Time) int64 { return floor(t.Unix(), r.period()) }
+func (r *Service) step(t time.Time) int64 { return floor(t.Unix(), r.period()) }
 
 // floor divides and rounds down, also below zero.
 func floor(n, by int64) int64 {
@@ -35,7 +35,7 @@ func floor(n, by int64) int64 {
 
 // shown is by how many seconds a phone that shows the code of a step at t is
 // ahead, in the middle of what is possible: half a step more or less.
-func (r *Room) shown(step int64, t time.Time) int64 {
+func (r *Service) shown(step int64, t time.Time) int64 {
 	return step*r.period() - t.Unix() + (r.period()-1)/2
 }
 
@@ -46,7 +46,7 @@ func (r *Room) shown(step int64, t time.Time) int64 {
 // two codes, at some moments three. A phone that seems less than a step behind
 // may be right and its owner slow to type, so its next code may be right on
 // time.
-func (r *Room) window(drift int, t time.Time) (from, to int64) {
+func (r *Service) window(drift int, t time.Time) (from, to int64) {
 	p := r.period()
 	high := int64(drift) + p/2
 	if high <= 0 && high > -p/2 {
@@ -58,7 +58,7 @@ func (r *Room) window(drift int, t time.Time) (from, to int64) {
 // follow is the drift after a code of a step was right at t: half the way to
 // what that code shows, so that a clock that goes slow or fast is followed and
 // one slow answer is not believed; never beyond the policy's TOTPDrift.
-func (r *Room) follow(drift int, step int64, t time.Time) int {
+func (r *Service) follow(drift int, step int64, t time.Time) int {
 	d, most := int64(drift), int64(r.Policy.TOTPDrift/time.Second)
 	return int(min(max(d+(r.shown(step, t)-d)/2, -most), most))
 }
@@ -72,7 +72,7 @@ type drift struct {
 // seek looks for the step between from and to, both included, whose code it
 // is. It compares with every one of them, in constant time, the nearest to now
 // winning, so that the time it takes says nothing.
-func (r *Room) seek(seed []byte, code string, now, from, to int64) (drift, error) {
+func (r *Service) seek(seed []byte, code string, now, from, to int64) (drift, error) {
 	secret := key32.EncodeToString(seed)
 	var d drift
 	best := int64(math.MaxInt64)
@@ -94,7 +94,7 @@ func (r *Room) seek(seed []byte, code string, now, from, to int64) (drift, error
 }
 
 // seed opens the key of an authenticator.
-func (r *Room) seed(m *bot.Method) ([]byte, error) {
+func (r *Service) seed(m *bot.Method) ([]byte, error) {
 	seed, err := r.Vault.Open(m.Sealed, m.Place())
 	if err != nil {
 		return nil, fmt.Errorf("verify: key of authenticator %s: %w", m.ID, err)
@@ -105,7 +105,7 @@ func (r *Room) seed(m *bot.Method) ([]byte, error) {
 // totpProve confirms a pending authenticator (T1): one step to each side
 // counts; a code of a step further away tells how far the phone's clock is off,
 // and is a failure all the same.
-func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p := c.Standing.Person.ID
 	m, err := c.Method(tx)
 	if err != nil {
@@ -154,7 +154,7 @@ func (r *Room) totpProve(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // skewed says by how much a phone's clock is off that shows the code of a step
 // so many steps from now.
-func (r *Room) skewed(c *bot.Call, steps int64) bot.Outcome {
+func (r *Service) skewed(c *bot.Call, steps int64) bot.Outcome {
 	way := "clock.fast"
 	if steps < 0 {
 		way = "clock.slow"
@@ -181,7 +181,7 @@ func stepKey(m *bot.Method, step int64) string {
 // it was accepted while the clock here was wrong. Then it would refuse right
 // codes until that time comes, and gives way; from then on the codes that were
 // accepted are looked up one by one.
-func (r *Room) useStep(tx bot.Tx, m *bot.Method, step int64) (bool, error) {
+func (r *Service) useStep(tx bot.Tx, m *bot.Method, step int64) (bool, error) {
 	known := func(bucket, key string) (bool, error) {
 		n, _, err := tx.Tallied(bucket, key, time.Time{})
 		if err != nil {
@@ -219,7 +219,7 @@ func (r *Room) useStep(tx bot.Tx, m *bot.Method, step int64) (bool, error) {
 	return fresh, err
 }
 
-func (r *Room) spend(tx bot.Tx, bucket string, m *bot.Method, step int64) error {
+func (r *Service) spend(tx bot.Tx, bucket string, m *bot.Method, step int64) error {
 	if err := tx.Tally(bucket, stepKey(m, step)); err != nil {
 		return fmt.Errorf("verify: spend step: %w", err)
 	}
@@ -229,7 +229,7 @@ func (r *Room) spend(tx bot.Tx, bucket string, m *bot.Method, step int64) error 
 // lostKey says what became of the key that this conversation shows: set_up when
 // the person has proven another one since, elsewhere when one was begun in
 // another conversation, expired when its time is over.
-func (r *Room) lostKey(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) lostKey(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	mine, err := tx.Method(bot.MethodID(c.Slot("method")))
 	if err != nil && !errors.Is(err, bot.ErrNotFound) {
 		return bot.Outcome{}, fmt.Errorf("verify: key that is shown: %w", err)
@@ -250,7 +250,7 @@ func (r *Room) lostKey(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // missT1 counts a wrong T1 try and answers oc with the tries left, or that the
 // person is paused now.
-func (r *Room) missT1(tx bot.Tx, c *bot.Call, p bot.PersonID, oc bot.Outcome) (bot.Outcome, error) {
+func (r *Service) missT1(tx bot.Tx, c *bot.Call, p bot.PersonID, oc bot.Outcome) (bot.Outcome, error) {
 	left, wait, err := r.miss(tx, p, bot.T1)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -265,7 +265,7 @@ func (r *Room) missT1(tx bot.Tx, c *bot.Call, p bot.PersonID, oc bot.Outcome) (b
 }
 
 // pending reports whether a method is pending and its key may still be proven.
-func (r *Room) pending(tx bot.Tx, m *bot.Method) bool {
+func (r *Service) pending(tx bot.Tx, m *bot.Method) bool {
 	return m.State == bot.Pending && tx.Now().Sub(m.CreatedAt) < r.Policy.PendingLife
 }
 
@@ -275,7 +275,7 @@ func (r *Room) pending(tx bot.Tx, m *bot.Method) bool {
 // Whoever types a code that is right at another time is told of the clock. Only
 // the key gives such a code; a guess meets one in 25,000 times, and learns
 // nothing that is of use: the code is spent as it is told.
-func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, why, err := r.prover(tx, c)
 	if err != nil || why != "" {
 		return fail("refused", why), err
@@ -331,7 +331,7 @@ func (r *Room) proveTOTP(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // elsewhere looks for a code outside the window that was not told of yet.
-func (r *Room) elsewhere(tx bot.Tx, m *bot.Method, seed []byte, code string) (drift, error) {
+func (r *Service) elsewhere(tx bot.Tx, m *bot.Method, seed []byte, code string) (drift, error) {
 	now, far := r.step(tx.Wall()), int64(r.Policy.TOTPSkewSearch)
 	d, err := r.seek(seed, code, now, now-far, now+far)
 	if err != nil || !d.found {
@@ -352,7 +352,7 @@ const setClocks = "totp.set"
 // setAnew reports whether the clock of a phone was set, perhaps because we said
 // so: two codes one after another, within five minutes, are as far off as each
 // other, and no further than the policy's TOTPDrift (RFC 6238 6, RFC 4226 7.4).
-func (r *Room) setAnew(tx bot.Tx, m *bot.Method, d drift, now int64) (bool, error) {
+func (r *Service) setAnew(tx bot.Tx, m *bot.Method, d drift, now int64) (bool, error) {
 	if !d.found {
 		return false, nil
 	}
@@ -374,7 +374,7 @@ func (r *Room) setAnew(tx bot.Tx, m *bot.Method, d drift, now int64) (bool, erro
 
 // missSkewed counts a wrong T3 try, and tells of the clock when its code, d, is
 // right at another time. That code is spent.
-func (r *Room) missSkewed(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method, d drift) (bot.Outcome, error) {
+func (r *Service) missSkewed(tx bot.Tx, c *bot.Call, p bot.PersonID, m *bot.Method, d drift) (bot.Outcome, error) {
 	if d.found {
 		if err := r.spend(tx, toldSteps, m, d.step); err != nil {
 			return bot.Outcome{}, err

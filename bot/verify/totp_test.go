@@ -11,7 +11,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 
 	"latchkey/bot"
-	"latchkey/bot/bottest/roomtest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
 )
@@ -57,11 +57,11 @@ func TestTOTPProveWindow(t *testing.T) {
 			r := newRig(t)
 			r.Want("totp.begin", "", "ready")
 			oc := r.Want("totp.prove", r.codeAt(r.SeedOf(bot.Pending), c.off), c.want)
-			if got := roomtest.Fact(oc, "off"); got != c.told {
+			if got := prooftest.Fact(oc, "off"); got != c.told {
 				t.Errorf("off = %q, want %q", got, c.told)
 			}
 			if c.want != "ok" {
-				if left := roomtest.Fact(oc, "left"); left != "14" {
+				if left := prooftest.Fact(oc, "left"); left != "14" {
 					t.Errorf("left = %s: a far step must count as a failure", left)
 				}
 				if len(r.Methods(bot.Active)) != 0 {
@@ -80,16 +80,16 @@ func TestTOTPProveWindow(t *testing.T) {
 func TestTOTPBeginKeepsThePendingKey(t *testing.T) {
 	r := newRig(t)
 	first := r.Want("totp.begin", "", "ready")
-	if first.Reveal == nil || first.Reveal.Kind != bot.RevealTOTP || string(first.Reveal.Method) != roomtest.Fact(first, "method") {
+	if first.Reveal == nil || first.Reveal.Kind != bot.RevealTOTP || string(first.Reveal.Method) != prooftest.Fact(first, "method") {
 		t.Fatalf("reveal %+v", first.Reveal)
 	}
 	r.Clock.Advance(9 * time.Minute)
-	if again := r.Want("totp.begin", "", "ready"); roomtest.Fact(again, "method") != roomtest.Fact(first, "method") {
+	if again := r.Want("totp.begin", "", "ready"); prooftest.Fact(again, "method") != prooftest.Fact(first, "method") {
 		t.Error("a key of nine minutes was made anew")
 	}
 	old := r.SeedOf(bot.Pending)
 	r.Set("renew", "yes")
-	if again := r.Want("totp.begin", "", "ready"); roomtest.Fact(again, "method") == roomtest.Fact(first, "method") {
+	if again := r.Want("totp.begin", "", "ready"); prooftest.Fact(again, "method") == prooftest.Fact(first, "method") {
 		t.Error("renew gave the same key")
 	}
 	if len(r.Methods(bot.Pending)) != 1 {
@@ -131,7 +131,7 @@ func TestReveal(t *testing.T) {
 	if string(v.URI) != want || len(v.PNG) == 0 || len(v.Rows) == 0 {
 		t.Errorf("URI %s, %d bytes of picture, %d rows", string(v.URI), len(v.PNG), len(v.Rows))
 	}
-	if account := roomtest.Fact(oc, "account"); account != "ann.lee@example.org" {
+	if account := prooftest.Fact(oc, "account"); account != "ann.lee@example.org" {
 		t.Errorf("account %q", account)
 	}
 	r.Want("totp.prove", r.codeAt(seed, 0), "ok")
@@ -147,12 +147,12 @@ func TestT1Pause(t *testing.T) {
 	r.Want("totp.begin", "", "ready")
 	seed := r.SeedOf(bot.Pending)
 	for left := 14; left > 0; left-- {
-		if oc := r.Want("totp.prove", r.wrongCode(seed), "wrong"); roomtest.Fact(oc, "left") != fmt.Sprint(left) {
-			t.Fatalf("left = %s, want %d", roomtest.Fact(oc, "left"), left)
+		if oc := r.Want("totp.prove", r.wrongCode(seed), "wrong"); prooftest.Fact(oc, "left") != fmt.Sprint(left) {
+			t.Fatalf("left = %s, want %d", prooftest.Fact(oc, "left"), left)
 		}
 	}
 	r.Want("totp.prove", r.wrongCode(seed), "paused")
-	if oc := r.Want("totp.prove", r.codeAt(seed, 0), "paused"); roomtest.Fact(oc, "wait") != "wait.minutes.other(n=60)" || roomtest.Fact(oc, "soon") != "" {
+	if oc := r.Want("totp.prove", r.codeAt(seed, 0), "paused"); prooftest.Fact(oc, "wait") != "wait.minutes.other(n=60)" || prooftest.Fact(oc, "soon") != "" {
 		t.Errorf("the right code while paused: %v", oc)
 	}
 	r.Clock.Advance(time.Hour + time.Second)
@@ -191,7 +191,7 @@ func TestProveTOTPWindow(t *testing.T) {
 				r.Want("prove.begin", "", "fresh")
 				return
 			}
-			if roomtest.Fact(oc, "left") != "4" || (roomtest.Fact(oc, "off") == "") != (c.want == "wrong") {
+			if prooftest.Fact(oc, "left") != "4" || (prooftest.Fact(oc, "off") == "") != (c.want == "wrong") {
 				t.Errorf("facts %v: the count, and the clock of a code that is right at another time", oc.Facts)
 			}
 			r.Want("prove.begin", "", "locked") // the delay after a wrong try
@@ -227,17 +227,17 @@ func TestT3DelaysAndLock(t *testing.T) {
 	r := newRig(t)
 	seed := r.authenticator()
 	for i, left := range []string{"4", "3", "2", "1"} {
-		if oc := r.Want("prove.totp", r.wrongCode(seed), "wrong"); roomtest.Fact(oc, "left") != left {
-			t.Fatalf("left = %s, want %s", roomtest.Fact(oc, "left"), left)
+		if oc := r.Want("prove.totp", r.wrongCode(seed), "wrong"); prooftest.Fact(oc, "left") != left {
+			t.Fatalf("left = %s, want %s", prooftest.Fact(oc, "left"), left)
 		}
 		delay := r.Policy.T3Delay(i + 1)
 		// At once: not compared, not counted, and said to be short.
-		if oc := r.Want("prove.totp", r.codeAt(seed, 0), "locked"); roomtest.Fact(oc, "soon") != "yes" {
+		if oc := r.Want("prove.totp", r.codeAt(seed, 0), "locked"); prooftest.Fact(oc, "soon") != "yes" {
 			t.Fatalf("a delay of %s: %v", delay, oc.Facts)
 		}
 		r.Clock.Advance(delay + time.Millisecond)
 	}
-	if oc := r.Want("prove.totp", r.wrongCode(seed), "locked"); roomtest.Fact(oc, "wait") != "wait.hours.other(n=24)" || roomtest.Fact(oc, "soon") != "" {
+	if oc := r.Want("prove.totp", r.wrongCode(seed), "locked"); prooftest.Fact(oc, "wait") != "wait.hours.other(n=24)" || prooftest.Fact(oc, "soon") != "" {
 		t.Fatalf("fifth failure: %v", oc.Facts)
 	}
 	r.Clock.Advance(23 * time.Hour)
@@ -273,7 +273,7 @@ func TestFactorIsSuspended(t *testing.T) {
 	if ns := r.Notifier.Sent(); len(ns) != before+1 || !strings.Contains(ns[len(ns)-1].Body, "method_suspended") {
 		t.Errorf("notices: %d before, now %v", before, ns)
 	}
-	p := roomtest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(roomtest.AnnID) })
+	p := prooftest.View(r.Rig, func(tx bot.Tx) (*bot.Person, error) { return tx.Person(prooftest.AnnID) })
 	if p.Stage != bot.Started {
 		t.Errorf("stage %v with no method left", p.Stage)
 	}
@@ -284,7 +284,7 @@ func TestFactorIsSuspended(t *testing.T) {
 func TestOtherPersonsMethod(t *testing.T) {
 	r := newRig(t)
 	seed := r.authenticator()
-	r.People(roomtest.Ann(), bot.Person{ID: "p2", Username: "bob", Email: "bob@example.org", Name: "Bob"})
+	r.People(prooftest.Ann(), bot.Person{ID: "p2", Username: "bob", Email: "bob@example.org", Name: "Bob"})
 	r.Conv = r.Talk("c2", "u2")
 	r.Conv.Person, r.Conv.Level = "p2", bot.L2
 	r.Want("prove.pick", "", "gone")

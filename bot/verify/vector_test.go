@@ -39,7 +39,7 @@ func counterparty(t testing.TB, name string) string {
 // TestRFC6238 are the rows of RFC 6238, appendix B. Six digits are the last six
 // of the eight there. 005924 shows that zeros in front are kept.
 func TestRFC6238(t *testing.T) {
-	r := &Room{Deps: Deps{Policy: policy.Default()}}
+	r := &Service{Deps: Deps{Policy: policy.Default()}}
 	for _, c := range []struct {
 		unix                         int64
 		sha1, six, sha256x8, sha512x string
@@ -75,7 +75,7 @@ func TestRFC6238(t *testing.T) {
 
 // TestRFC4226 is appendix D of RFC 4226.
 func TestRFC4226(t *testing.T) {
-	r := &Room{Deps: Deps{Policy: policy.Default()}}
+	r := &Service{Deps: Deps{Policy: policy.Default()}}
 	for counter, want := range strings.Fields("755224 287082 359152 969429 338314 254676 287922 162583 399871 520489") {
 		if d, err := r.seek(rfcSeed, want, 0, 0, 9); err != nil || d.step != int64(counter) || !d.found {
 			t.Errorf("%s: %+v, %v; want counter %d", want, d, err, counter)
@@ -84,7 +84,7 @@ func TestRFC4226(t *testing.T) {
 }
 
 func TestSeekTakesTheNearestAndNoShortCode(t *testing.T) {
-	r := &Room{Deps: Deps{Policy: policy.Default()}}
+	r := &Service{Deps: Deps{Policy: policy.Default()}}
 	for _, code := range []string{"", "28708", "2870822", "２８７０８２"} {
 		if d, _ := r.seek(rfcSeed, code, 1, -5, 5); d.found {
 			t.Errorf("%q was found", code)
@@ -98,7 +98,7 @@ func TestSeekTakesTheNearestAndNoShortCode(t *testing.T) {
 // TestOathtoolAgrees lets another implementation make the codes.
 func TestOathtoolAgrees(t *testing.T) {
 	oathtool := counterparty(t, "oathtool")
-	r := &Room{Deps: Deps{Policy: policy.Default()}}
+	r := &Service{Deps: Deps{Policy: policy.Default()}}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 12 {
 		seed := make([]byte, 20)
@@ -247,7 +247,7 @@ func TestQRRows(t *testing.T) {
 }
 
 func TestDrawIsEven(t *testing.T) {
-	r := &Room{Deps: Deps{Policy: policy.Default()}}
+	r := &Service{Deps: Deps{Policy: policy.Default()}}
 	var seen [6][10]int
 	const n = 20000
 	for range n {
@@ -269,7 +269,7 @@ func TestDrawIsEven(t *testing.T) {
 }
 
 func BenchmarkSeekSkew(b *testing.B) {
-	r := &Room{Deps: Deps{Policy: policy.Default()}}
+	r := &Service{Deps: Deps{Policy: policy.Default()}}
 	for b.Loop() {
 		if _, err := r.seek(rfcSeed, "000000", 1000, 980, 1020); err != nil {
 			b.Fatal(err)

@@ -23,7 +23,7 @@ type pkg struct {
 }
 
 // TestDirectionOfImports holds the plan of the house: words in the middle,
-// rooms around them, and cmd the only place that knows everything. It reads
+// services around them, and cmd the only place that knows everything. It reads
 // the imports of the shipped files, not of tests.
 func TestDirectionOfImports(t *testing.T) {
 	pkgs := list(t)
@@ -60,7 +60,7 @@ func TestDirectionOfImportsBites(t *testing.T) {
 		{"latchkey/store", "latchkey/cmd/latchkey"},
 		{"latchkey/bot/turn", "latchkey/bot/bottest"},
 		{"latchkey/cmd/latchkey/load", "latchkey/bot/bottest"},
-		{"latchkey/cmd/latchkey/program", "latchkey/bot/bottest/roomtest"},
+		{"latchkey/cmd/latchkey/program", "latchkey/bot/bottest/prooftest"},
 		{"latchkey/cmd/latchkey/command", "latchkey/store/storetest"},
 		{"latchkey/cmd/latchkey", "latchkey/store"},
 		{"latchkey/cmd/latchkey", "latchkey/cmd/latchkey/program"},
@@ -189,11 +189,11 @@ func forbidden(from, to string) string {
 	case strings.HasPrefix(from, "latchkey/store") && (to == "latchkey/bot/audit" || strings.HasPrefix(to, "latchkey/store")):
 	case strings.HasPrefix(from, "latchkey/adapters/") && to == "latchkey/adapters/dial": // what every adapter connects with
 	case chats[from] && to == kit:
-	case forTests(from): // may import rooms and the store
+	case forTests(from): // may import services and the store
 	case from == "latchkey/bot/enroll" && (to == "latchkey/bot/verify" || to == "latchkey/bot/vault"):
 	case from == "latchkey/bot/verify" && to == "latchkey/bot/vault":
 	default:
-		return "only cmd knows all rooms; rooms know the words of bot, and chat adapters their kit"
+		return "only cmd knows all services; these know the words of bot, and chat adapters their kit"
 	}
 	return ""
 }

@@ -27,7 +27,7 @@ and latchkey inbox retry CONVERSATION has it tried again.`,
 	file := configFlag(list, s)
 	limit := list.Flags().Int("limit", 100, "at most `N` of them")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withInbound(cmd, s, *file, func(_ *program.Program, r *inbound.Room) error {
+		return withInbound(cmd, s, *file, func(_ *program.Program, r *inbound.Service) error {
 			rows, err := r.List(cmd.Context(), *limit)
 			if err != nil {
 				return err
@@ -54,7 +54,7 @@ is answered as if they had just written.
 	}
 	retryFile := configFlag(retry, s)
 	retry.RunE = func(cmd *cobra.Command, args []string) error {
-		return withInbound(cmd, s, *retryFile, func(p *program.Program, r *inbound.Room) error {
+		return withInbound(cmd, s, *retryFile, func(p *program.Program, r *inbound.Service) error {
 			err := r.Retry(cmd.Context(), bot.ConversationID(args[0]))
 			if errors.Is(err, bot.ErrNotFound) {
 				return fmt.Errorf("nothing waits in %s; see `latchkey inbox list`", args[0])
@@ -70,7 +70,7 @@ is answered as if they had just written.
 }
 
 // withInbound gives fn the running service's deferred events, or those of the store.
-func withInbound(cmd *cobra.Command, s std, file string, fn func(*program.Program, *inbound.Room) error) error {
+func withInbound(cmd *cobra.Command, s std, file string, fn func(*program.Program, *inbound.Service) error) error {
 	return withProgram(cmd, s, file, func(p *program.Program) error {
 		if p.Inbound != nil {
 			return fn(p, p.Inbound)

@@ -18,7 +18,7 @@ methods of the person are removed, the person is told, and the next method that
 they set up asks for no other proof than the sign-in.
 
   latchkey people begin-again mgarcia --why "badge and manager, request K7M-2QP" --config latchkey.yaml`,
-	}, "May begin again", "let begin again", "", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+	}, "May begin again", "let begin again", "", func(r *enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.BeginAgain
 	})
 }

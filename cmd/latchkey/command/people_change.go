@@ -54,7 +54,7 @@ func (o *operation) order() (enroll.Order, error) {
 
 // on runs do for the person that the first argument names, and prints what came
 // of it.
-func (o *operation) on(who string, do func(context.Context, *enroll.Room, bot.PersonID, enroll.Order) (enroll.Done, error), tell func(io.Writer, *program.Program, enroll.Done) error) error {
+func (o *operation) on(who string, do func(context.Context, *enroll.Service, bot.PersonID, enroll.Order) (enroll.Done, error), tell func(io.Writer, *program.Program, enroll.Done) error) error {
 	order, err := o.order()
 	if err != nil {
 		return err
@@ -115,11 +115,11 @@ func told(w io.Writer, d enroll.Done) {
 }
 
 // personOnly makes a command that needs a person and nothing else.
-func personOnly(s std, cmd *cobra.Command, did, would, already string, do func(*enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error)) *cobra.Command {
+func personOnly(s std, cmd *cobra.Command, did, would, already string, do func(*enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error)) *cobra.Command {
 	cmd.Args = exactly(1, personArgument)
 	o := newOperation(s, cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		err := o.on(args[0], func(ctx context.Context, r *enroll.Room, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
+		err := o.on(args[0], func(ctx context.Context, r *enroll.Service, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
 			return do(r)(ctx, p, order)
 		}, func(w io.Writer, _ *program.Program, d enroll.Done) error {
 			if d.Already {

@@ -18,7 +18,7 @@ for it any more; sessions end. No import switches it on again, only
 ` + "`latchkey people enable`" + ` does.
 
   latchkey people disable mgarcia --why "left today, ticket 4711" --config latchkey.yaml`,
-	}, "Disabled", "disable", "Disabled already", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+	}, "Disabled", "disable", "Disabled already", func(r *enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.DisablePerson
 	})
 }
@@ -30,7 +30,7 @@ func enableCommand(s std) *cobra.Command {
 disables is enabled there, by the next import.
 
   latchkey people enable mgarcia --why "comes back, ticket 4802" --config latchkey.yaml`,
-	}, "Enabled", "enable", "Not disabled", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+	}, "Enabled", "enable", "Not disabled", func(r *enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.EnablePerson
 	})
 }

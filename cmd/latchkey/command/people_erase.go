@@ -44,7 +44,7 @@ person; the command says until when.`,
 		if *back {
 			return o.letBack(args[0])
 		}
-		err := o.on(args[0], func(ctx context.Context, r *enroll.Room, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
+		err := o.on(args[0], func(ctx context.Context, r *enroll.Service, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
 			return r.Erase(ctx, p, *listed, order)
 		}, func(w io.Writer, prog *program.Program, d enroll.Done) error {
 			o.headline(w, "Erased", "erase", &d.Person)

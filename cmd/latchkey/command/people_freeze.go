@@ -25,7 +25,7 @@ end is latchkey people disable.
 
 Next: speak with the person, look at ` + "`latchkey people show mgarcia`" + `, unlink or sign
 out what is not theirs, then latchkey people unfreeze mgarcia --why "..."`,
-	}, "Frozen", "freeze", "Frozen already", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+	}, "Frozen", "freeze", "Frozen already", func(r *enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.Freeze
 	})
 }
@@ -37,7 +37,7 @@ func unfreezeCommand(s std) *cobra.Command {
 theirs. The request that the freeze opened is closed.
 
   latchkey people unfreeze mgarcia --why "called back, phone was removed" --config latchkey.yaml`,
-	}, "No longer frozen", "unfreeze", "Not frozen", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+	}, "No longer frozen", "unfreeze", "Not frozen", func(r *enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.Unfreeze
 	})
 }

@@ -18,7 +18,7 @@ open or lost. Chat accounts stay linked (see unlink), and the person can sign in
 again (see freeze).
 
   latchkey people sign-out mgarcia --why "laptop lost" --config latchkey.yaml`,
-	}, "Signed out", "sign out", "", func(r *enroll.Room) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
+	}, "Signed out", "sign out", "", func(r *enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error) {
 		return r.SignOut
 	})
 }

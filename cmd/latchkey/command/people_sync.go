@@ -88,7 +88,7 @@ func syncNow(ctx context.Context, p *program.Program, s std, f syncFlags) error 
 type syncRun struct {
 	s      std
 	p      *program.Program
-	reader *directory.Room
+	reader *directory.Service
 	f      syncFlags
 }
 

@@ -39,7 +39,7 @@ Next: latchkey people show mgarcia --config latchkey.yaml`,
 		if *account != "" && *channel == "" {
 			return usage(cmd, "--user needs --channel, too")
 		}
-		err := o.on(args[0], func(ctx context.Context, r *enroll.Room, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
+		err := o.on(args[0], func(ctx context.Context, r *enroll.Service, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
 			return r.Unlink(ctx, p, bot.ChannelID(*channel), *account, order)
 		}, func(w io.Writer, _ *program.Program, d enroll.Done) error {
 			o.headline(w, "Unlinked", "unlink", &d.Person)

@@ -21,7 +21,7 @@ func (p *Program) newDesk() error {
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
 		Alert:   p.Enroll.Alert,
-		Logger:  p.Log.With("room", "desk"),
+		Logger:  p.Log.With("component", "desk"),
 	})
 	return nil
 }

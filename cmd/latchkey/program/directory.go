@@ -12,11 +12,11 @@ import (
 )
 
 // newDirectory makes the service that reads the directory.
-func (p *Program) newDirectory() *directory.Room {
+func (p *Program) newDirectory() *directory.Service {
 	e, pol := p.Config.Entra, p.Config.Policy
 	d := directory.Deps{
 		Store: p.DB, Source: p.Connections.Source, Groups: e.Groups, ReportEvery: e.ReportEvery,
-		GonePeople: pol.ImportGonePeople, GoneShare: pol.ImportGoneShare, Alone: p.Config.Store.Path != "", Log: p.Log.With("room", "directory"),
+		GonePeople: pol.ImportGonePeople, GoneShare: pol.ImportGoneShare, Alone: p.Config.Store.Path != "", Log: p.Log.With("component", "directory"),
 		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
 			r, err := p.ImportSynced(ctx, m, false)
 			return merged(r), err
@@ -67,7 +67,7 @@ var errNoSource = errors.New("no directory is configured to read people from: se
 
 // DirectoryReader returns what reads the directory: that of the running service,
 // else one that is made for one command.
-func (p *Program) DirectoryReader() (*directory.Room, error) {
+func (p *Program) DirectoryReader() (*directory.Service, error) {
 	if p.Directory != nil {
 		if p.Connections.Source == nil {
 			return nil, errNoSource
@@ -97,7 +97,7 @@ func (p *Program) scheduleSyncs(ctx context.Context) {
 }
 
 // asksToWait reports whether the directory asks to wait, and has not done so for
-// so long that it counts as a failure (directory.Room notes that as one).
+// so long that it counts as a failure (directory.Service notes that as one).
 func asksToWait(s bot.SyncState) bool {
 	return !s.AskedAt.IsZero() && (s.Failures == 0 || s.ErrorAt.Before(s.AskedAt))
 }

@@ -11,7 +11,7 @@ import (
 
 // Operators does what operators ask for one person: it is the running service, or
 // one that only writes to the store.
-func (p *Program) Operators() *enroll.Room {
+func (p *Program) Operators() *enroll.Service {
 	if p.Enroll != nil {
 		return p.Enroll
 	}
@@ -36,6 +36,6 @@ func (p *Program) enrollDeps() enroll.Deps {
 	}
 	return enroll.Deps{
 		Store: p.DB, Policy: p.Config.Policy, Vault: p.Keys, Org: o.Name, Issuer: issuer(p.Config), Contact: contact(p.Config), Phone: o.HelpPhone,
-		Domains: o.Domains, AskDesk: askDesk, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: p.Log.With("room", "enroll"),
+		Domains: o.Domains, AskDesk: askDesk, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: p.Log.With("component", "enroll"),
 	}
 }

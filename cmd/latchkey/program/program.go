@@ -45,17 +45,17 @@ type Program struct {
 	Connections Connections     // channels, senders, the directory: see integrations.go
 	watch       *delivery.Watch // whether the senders work
 
-	passes  *pass.Room
-	Enroll  *enroll.Room
-	Verify  *verify.Room
+	passes  *pass.Service
+	Enroll  *enroll.Service
+	Verify  *verify.Service
 	Outbox  *outbox.Outbox
-	Turn    *turn.Room
-	Desk    *desk.Desk    // without desk.enabled it takes requests down and nothing else
-	Inbound *inbound.Room // events that wait for who wrote them
+	Turn    *turn.Service
+	Desk    *desk.Desk       // without desk.enabled it takes requests down and nothing else
+	Inbound *inbound.Service // events that wait for who wrote them
 	budget  *budget.Keeper
 	jobs    *store.Workers
 
-	Directory *directory.Room // reads people; without a source it does nothing
+	Directory *directory.Service // reads people; without a source it does nothing
 
 	Listener net.Listener // for health and callbacks; nil: none
 	ready    atomic.Bool
@@ -93,7 +93,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 			return nil, x.failed(err)
 		}
 	}
-	p.watch = delivery.New(log.With("room", "senders"), p.DB.Now)
+	p.watch = delivery.New(log.With("component", "senders"), p.DB.Now)
 	p.watchSenders()
 
 	// The services. Verifying asks enrolling what a proven method changes.
@@ -116,7 +116,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 		Store: p.DB, Policy: cfg.Policy, Vault: p.Keys, Methods: p.Enroll, Phrases: p.Scripts,
 		Senders: p.Connections.Senders, Issuer: issuer(cfg), Staff: staff(p.DB),
 		VerifyAny: hasher{pool}.VerifyAny,
-		Log:       log.With("room", "verify"),
+		Log:       log.With("component", "verify"),
 	})
 
 	p.Directory = p.newDirectory()
@@ -129,13 +129,13 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	p.Outbox = outbox.New(outbox.Options{
 		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now, Budget: p.budget,
 		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page",
-		Ticket: p.Desk.Changed, Prompt: turn.PromptOf, Logger: log.With("room", "outbox"),
+		Ticket: p.Desk.Changed, Prompt: turn.PromptOf, Logger: log.With("component", "outbox"),
 	})
 	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
 	if p.Connections.Unhurried {
 		burst, rate = policy.Limit{}, policy.Limit{}
 	}
-	ready := &readiness.Room{Phrases: p.Scripts, Settings: ReadinessSettings(cfg.Entra)}
+	ready := &readiness.Service{Phrases: p.Scripts, Settings: ReadinessSettings(cfg.Entra)}
 	var agents turn.Desk // nil: no agent answers
 	if cfg.Desk.Enabled {
 		agents = p.Desk
@@ -143,9 +143,9 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	p.Turn = turn.New(turn.Options{
 		Store: p.DB, Engine: p.Scripts, Catalogue: catalogue(cfg, p.Enroll, p.Verify, p.Desk, p.Directory, ready), Outbox: p.Outbox, Desk: agents,
 		Gate: p.Enroll.Gate, Phrases: p.Scripts, Burst: burst, Rate: rate, Clock: p.DB.Now, Keeps: p.Connections.keeps,
-		Logger: log.With("room", "turn"),
+		Logger: log.With("component", "turn"),
 	})
-	held := inbound.Options{Store: p.DB, Vault: p.Keys, Turns: p.Turn, Vouch: p.Enroll.VouchIn, Adapters: p.Connections.resumers(), Now: p.DB.Now, Logger: log.With("room", "inbound"), Ready: p.Outbox.Ready(), Shared: cfg.Store.Path == ""}
+	held := inbound.Options{Store: p.DB, Vault: p.Keys, Turns: p.Turn, Vouch: p.Enroll.VouchIn, Adapters: p.Connections.resumers(), Now: p.DB.Now, Logger: log.With("component", "inbound"), Ready: p.Outbox.Ready(), Shared: cfg.Store.Path == ""}
 	p.Inbound = inbound.New(held)
 	p.passes.Connect(p.Turn)
 	p.Enroll.Connect(p.Turn)
@@ -204,7 +204,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Program, 
 	if p.DB, err = openStore(ctx, cfg, p.Keys, log); err != nil {
 		return nil, err
 	}
-	p.budget = budget.New(p.DB.Budgets(), log.With("room", "budget"))
+	p.budget = budget.New(p.DB.Budgets(), log.With("component", "budget"))
 	p.head.file.Path = cfg.AuditHeadFile()
 	if err := checkKeys(ctx, p.DB, p.Keys); err != nil {
 		p.Close()

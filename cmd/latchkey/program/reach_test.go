@@ -30,7 +30,7 @@ type reachProgram struct {
 	slack   *slacktest.Workspace
 	teams   *teamstest.Cloud
 	discord *discordtest.Server
-	service *turn.Room
+	service *turn.Service
 	do      func(tx bot.Tx) error // what the service does in the turn of the next event
 	acts    int
 }

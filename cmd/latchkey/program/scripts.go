@@ -46,7 +46,7 @@ func OwnScripts(cfg *config.Config) (fs.FS, error) {
 
 // LintCatalogue is what scripts may name, without anything behind it.
 func LintCatalogue(cfg *config.Config) bot.Catalogue {
-	return catalogue(cfg, new(enroll.Room), new(verify.Room), desk.New(desk.Options{}), new(directory.Room), new(readiness.Room))
+	return catalogue(cfg, new(enroll.Service), new(verify.Service), desk.New(desk.Options{}), new(directory.Service), new(readiness.Service))
 }
 
 // A service declares what scripts may name.

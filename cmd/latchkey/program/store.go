@@ -27,7 +27,7 @@ func openStore(ctx context.Context, cfg *config.Config, ring *vault.Ring, log *s
 		return nil, err
 	}
 	return store.Open(ctx, store.Options{
-		DSN: dsn, Audit: ring, Vault: ring, Logger: log.With("room", "store"),
+		DSN: dsn, Audit: ring, Vault: ring, Logger: log.With("component", "store"),
 		AuditFits: func(meta func(string) ([]byte, error)) error {
 			check, err := meta(KeyCheck)
 			if errors.Is(err, bot.ErrNotFound) {

@@ -36,7 +36,7 @@ import (
 	"latchkey/cmd/latchkey/programtest"
 )
 
-// premises are a whole program in this process, as people reach it: the rooms, the
+// premises are a whole program in this process, as people reach it: the services, the
 // store, the pages and the server of them.
 type premises struct {
 	*testing.T

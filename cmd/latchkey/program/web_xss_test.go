@@ -195,7 +195,7 @@ func (x *exhibition) reads(t *testing.T, page *browsertest.Page, selector string
 	}
 }
 
-// say puts messages into a conversation, as the rooms do.
+// say puts messages into a conversation, as the services do.
 func (x *exhibition) say(t *testing.T, conv bot.ConversationID, list ...bot.Message) {
 	t.Helper()
 	err := x.DB.Update(t.Context(), func(tx bot.Tx) error {

@@ -24,23 +24,23 @@ const (
 	touchShared = time.Second
 )
 
-// Options of a Room. All are required.
+// Options of a Service. All are required.
 type Options struct {
 	Store  bot.Store
 	Policy *policy.Policy // SessionIdle, SessionLife, SharedIdle, LinkLife, PageLife
 }
 
-// A Room hands out passes. It keeps no state of its own and is safe for
+// A Service hands out passes. It keeps no state of its own and is safe for
 // concurrent use.
-type Room struct {
+type Service struct {
 	o     Options
 	inbox bot.Inbox
 }
 
-var _ bot.Passes = (*Room)(nil)
+var _ bot.Passes = (*Service)(nil)
 
-// New makes a room.
-func New(o Options) *Room { return &Room{o: o} }
+// New makes a service.
+func New(o Options) *Service { return &Service{o: o} }
 
 // Hash is the key that a token's pass is stored under.
 func Hash(token bot.Secret) []byte {
@@ -92,7 +92,7 @@ func read(p *bot.Pass, data any) error {
 
 // find looks a pass up and refuses one that does not open: the error is then
 // one that refusal knows.
-func (r *Room) find(tx bot.Tx, kind bot.PassKind, hash []byte) (*bot.Pass, error) {
+func (r *Service) find(tx bot.Tx, kind bot.PassKind, hash []byte) (*bot.Pass, error) {
 	p, err := tx.Pass(hash)
 	if err != nil {
 		return nil, fmt.Errorf("pass: look up a %s: %w", kind, err)
@@ -112,7 +112,7 @@ func (r *Room) find(tx bot.Tx, kind bot.PassKind, hash []byte) (*bot.Pass, error
 
 // ends is when a pass runs out if it is not used again. A session may end
 // before its time: it was idle, or the policy became stricter since it began.
-func (r *Room) ends(p *bot.Pass) time.Time {
+func (r *Service) ends(p *bot.Pass) time.Time {
 	at := p.ExpiresAt
 	if p.Kind == bot.PassSession {
 		for _, t := range []time.Time{p.UsedAt.Add(r.o.Policy.SessionIdle), p.CreatedAt.Add(r.o.Policy.SessionLife)} {
@@ -131,7 +131,7 @@ func refusal(err error) bool {
 }
 
 // look reads a pass that opens now.
-func (r *Room) look(ctx context.Context, kind bot.PassKind, token bot.Secret) (p *bot.Pass, now time.Time, err error) {
+func (r *Service) look(ctx context.Context, kind bot.PassKind, token bot.Secret) (p *bot.Pass, now time.Time, err error) {
 	if !shaped(token) {
 		return nil, now, fmt.Errorf("pass: %s: no token of ours: %w", kind, bot.ErrNotFound)
 	}
@@ -147,7 +147,7 @@ func (r *Room) look(ctx context.Context, kind bot.PassKind, token bot.Secret) (p
 // change does something to a pass that opens. It looks before it takes its
 // turn among the writers, so that a stranger's guess costs one read, and the
 // same one whatever was guessed.
-func (r *Room) change(ctx context.Context, kind bot.PassKind, token bot.Secret, do func(tx bot.Tx, p *bot.Pass) error) error {
+func (r *Service) change(ctx context.Context, kind bot.PassKind, token bot.Secret, do func(tx bot.Tx, p *bot.Pass) error) error {
 	p, _, err := r.look(ctx, kind, token)
 	if err != nil {
 		return err

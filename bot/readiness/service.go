@@ -16,16 +16,16 @@ import (
 // it into the slot need.
 const RequestToken = "needs_token"
 
-// A Room tells a person in a chat what the verdict on them is. It reads what
-// was read of the registrar before and asks nobody; a Room of zero fields still
+// A Service tells a person in a chat what the verdict on them is. It reads what
+// was read of the registrar before and asks nobody; a Service of zero fields still
 // gives its Specs.
-type Room struct {
+type Service struct {
 	Phrases  bot.Phrases
 	Settings Settings
 }
 
 // Specs declares the checks.
-func (r *Room) Specs() []bot.CheckSpec {
+func (r *Service) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "readiness.mine", Doc: "will the person still get in after 1 February 2027", Run: r.mine,
 			Outcomes: bot.Outcomes("fine sign_in new_password known", "missing sign_in new_password known", "off sign_in new_password known", "unsure sign_in new_password known",
@@ -40,12 +40,12 @@ func (r *Room) Specs() []bot.CheckSpec {
 }
 
 // Forms declares no forms.
-func (r *Room) Forms() []bot.FormSpec { return nil }
+func (r *Service) Forms() []bot.FormSpec { return nil }
 
 // verdict judges the person of a conversation by the tenant's policy, nil where
 // it was never read. p is nil while nobody is proven
 // to write there, and for one who is gone from the directory.
-func (r *Room) verdict(tx bot.Tx, c *bot.Call) (p *bot.Person, pol *bot.TenantPolicy, v Verdict, err error) {
+func (r *Service) verdict(tx bot.Tx, c *bot.Call) (p *bot.Person, pol *bot.TenantPolicy, v Verdict, err error) {
 	id := c.Person()
 	if id == "" {
 		return nil, nil, v, nil
@@ -68,7 +68,7 @@ func (r *Room) verdict(tx bot.Tx, c *bot.Call) (p *bot.Person, pol *bot.TenantPo
 	return p, pol, Judge(g, pol, r.Settings), nil
 }
 
-func (r *Room) mine(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) mine(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, _, v, err := r.verdict(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -86,7 +86,7 @@ func (r *Room) mine(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 }
 
 // again gives the outcome of mine where it was told before, word for word.
-func (r *Room) again(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) again(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	oc, err := r.mine(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -138,7 +138,7 @@ func (w writer) sure(s *Side) bool {
 }
 
 // ways offers what counts, what the policy lets people add, and for what it is.
-func (r *Room) ways(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) ways(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, pol, v, err := r.verdict(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err
@@ -182,7 +182,7 @@ func (r *Room) ways(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 var options = map[Remedy]string{AddApp: "app", AddMail: "email", AddPasskey: "passkey", AddToken: "token", AddPhone: "phone"}
 
 // methods shows what the person has at Microsoft, for the list of methods.
-func (r *Room) methods(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+func (r *Service) methods(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	p, _, v, err := r.verdict(tx, c)
 	if err != nil {
 		return bot.Outcome{}, err

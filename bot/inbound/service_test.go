@@ -113,7 +113,7 @@ func deferred(conv bot.ConversationID, id string) bot.Deferred {
 	return bot.Deferred{Channel: "slack", ID: id, Conversation: conv, Body: bot.Secret("says " + id)}
 }
 
-func put(t *testing.T, r *inbound.Room, conv bot.ConversationID, ids ...string) {
+func put(t *testing.T, r *inbound.Service, conv bot.ConversationID, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
 		if err := r.Defer(t.Context(), deferred(conv, id)); err != nil {
@@ -122,8 +122,8 @@ func put(t *testing.T, r *inbound.Room, conv bot.ConversationID, ids ...string) 
 	}
 }
 
-// runs runs a room until stop is called, which returns when it has ended.
-func runs(t *testing.T, r *inbound.Room) (stop func()) {
+// runs runs a service until stop is called, which returns when it has ended.
+func runs(t *testing.T, r *inbound.Service) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan error, 1)
 	go func() { over <- r.Run(ctx) }()
@@ -144,7 +144,7 @@ func (h *house) want(t *testing.T, what string, took ...string) {
 	}
 }
 
-func waiting(t *testing.T, r *inbound.Room, n int) []bot.InboundRow {
+func waiting(t *testing.T, r *inbound.Service, n int) []bot.InboundRow {
 	t.Helper()
 	rows, err := r.List(t.Context(), 100)
 	if err != nil || len(rows) != n {
@@ -245,7 +245,7 @@ func TestTwoProcesses(t *testing.T) {
 			*house
 			s      *bottest.Store
 			p      *platform
-			r      *inbound.Room
+			r      *inbound.Service
 			id     bot.WorkerID
 			away   atomic.Bool // nobody can be looked up
 			frozen atomic.Pointer[chan struct{}]

@@ -25,15 +25,15 @@ var shippedTexts = sync.OnceValues(func() (*flows.Set, error) {
 	return flows.Load(library.FS, nil, bot.Catalogue{Facts: map[string]string{"org": "Riverbend Schools", "entra": "yes"}})
 })
 
-// A roomRig is a store with one person, and the room that tells them.
-type roomRig struct {
+// A serviceRig is a store with one person, and the service that tells them.
+type serviceRig struct {
 	*testing.T
-	db   *store.DB
-	room *Room
-	call *bot.Call
+	db      *store.DB
+	service *Service
+	call    *bot.Call
 }
 
-func newRoomRig(t *testing.T) *roomRig {
+func newRoomRig(t *testing.T) *serviceRig {
 	t.Helper()
 	set, err := shippedTexts()
 	if err != nil {
@@ -44,13 +44,13 @@ func newRoomRig(t *testing.T) *roomRig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return &roomRig{T: t, db: db, room: &Room{Phrases: set}, call: &bot.Call{
+	return &serviceRig{T: t, db: db, service: &Service{Phrases: set}, call: &bot.Call{
 		Conversation: &bot.Conversation{ID: "c", Person: "p1", Level: bot.L2}, Session: &bot.Session{Lang: "en", Stack: []bot.Frame{{Flow: "get_in"}}}}}
 }
 
 // has stores what was read before: the person (nil: gone from the list), the
 // report's line on them and the policy.
-func (r *roomRig) has(p *bot.Person, g *bot.Registration, pol *bot.TenantPolicy) {
+func (r *serviceRig) has(p *bot.Person, g *bot.Registration, pol *bot.TenantPolicy) {
 	r.Helper()
 	list := []bot.Person{{ID: "other", Username: "other", Email: "other@riverbend.example"}}
 	if p != nil {
@@ -84,10 +84,10 @@ func (r *roomRig) has(p *bot.Person, g *bot.Registration, pol *bot.TenantPolicy)
 }
 
 // ask runs a check as a turn does, and holds it to what it declares.
-func (r *roomRig) ask(check string) (oc bot.Outcome) {
+func (r *serviceRig) ask(check string) (oc bot.Outcome) {
 	r.Helper()
-	i := slices.IndexFunc(r.room.Specs(), func(s bot.CheckSpec) bool { return s.Name == check })
-	spec := r.room.Specs()[i]
+	i := slices.IndexFunc(r.service.Specs(), func(s bot.CheckSpec) bool { return s.Name == check })
+	spec := r.service.Specs()[i]
 	err := r.db.View(r.Context(), func(tx bot.Tx) (err error) { oc, err = spec.Ask(nil, tx, r.call); return err })
 	if err != nil {
 		r.Fatal(err)
@@ -185,7 +185,7 @@ func TestWhatPeopleAreTold(t *testing.T) {
 				}
 			}
 			r := newRoomRig(t)
-			r.room.Settings, r.call.Session.Lang = settingsOf(c.settings), lang
+			r.service.Settings, r.call.Session.Lang = settingsOf(c.settings), lang
 			r.has(p, g, policyOf(c.policy))
 			oc := r.ask("readiness.mine")
 			if oc.Name != c.want {
@@ -311,15 +311,15 @@ func TestFineIsNeverGuessed(t *testing.T) {
 func TestNobodyElseIsTold(t *testing.T) {
 	for _, c := range []struct {
 		what   string
-		change func(*roomRig, *bot.Person)
+		change func(*serviceRig, *bot.Person)
 		want   string
 	}{
-		{"the platform's word alone", func(r *roomRig, _ *bot.Person) { r.call.Conversation.Level = bot.L1 }, "signed_out"},
-		{"nobody", func(r *roomRig, _ *bot.Person) { r.call.Conversation.Person = "" }, "signed_out"},
-		{"gone from the list", func(r *roomRig, _ *bot.Person) { r.call.Conversation.Person = "p2" }, "signed_out"},
-		{"disabled", func(_ *roomRig, p *bot.Person) { p.Disabled = true }, "stopped"},
-		{"a disabled guest", func(_ *roomRig, p *bot.Person) { p.Disabled, p.Kind = true, bot.Guest }, "stopped"},
-		{"a pupil", func(_ *roomRig, p *bot.Person) { p.Kind = bot.Pupil }, "stopped"},
+		{"the platform's word alone", func(r *serviceRig, _ *bot.Person) { r.call.Conversation.Level = bot.L1 }, "signed_out"},
+		{"nobody", func(r *serviceRig, _ *bot.Person) { r.call.Conversation.Person = "" }, "signed_out"},
+		{"gone from the list", func(r *serviceRig, _ *bot.Person) { r.call.Conversation.Person = "p2" }, "signed_out"},
+		{"disabled", func(_ *serviceRig, p *bot.Person) { p.Disabled = true }, "stopped"},
+		{"a disabled guest", func(_ *serviceRig, p *bot.Person) { p.Disabled, p.Kind = true, bot.Guest }, "stopped"},
+		{"a pupil", func(_ *serviceRig, p *bot.Person) { p.Kind = bot.Pupil }, "stopped"},
 		{"frozen", nil, "stopped"},
 	} {
 		r, p := newRoomRig(t), ann()

@@ -41,7 +41,7 @@ type Desk interface {
 	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
 }
 
-// Options of a Room. Store, Engine, Catalogue and Outbox are needed.
+// Options of a Service. Store, Engine, Catalogue and Outbox are needed.
 type Options struct {
 	Store     bot.Store
 	Engine    bot.Engine
@@ -57,8 +57,8 @@ type Options struct {
 	Clock     func() time.Time       // for budgets and revealed forms only; nil: time.Now
 }
 
-// Room takes events in. It implements bot.Inbox and is safe for concurrent use.
-type Room struct {
+// Service takes events in. It implements bot.Inbox and is safe for concurrent use.
+type Service struct {
 	store   bot.Store
 	engine  bot.Engine
 	checks  map[string]bot.CheckSpec
@@ -91,9 +91,9 @@ type Stats struct {
 	Unread  int64 // stored sessions that could not be read
 }
 
-// New makes a Room.
-func New(o Options) *Room {
-	r := &Room{
+// New makes a Service.
+func New(o Options) *Service {
+	r := &Service{
 		store: o.Store, engine: o.Engine, outbox: o.Outbox, desk: o.Desk, gate: o.Gate, phrases: o.Phrases,
 		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
 		keeps: o.Keeps, log: o.Logger, clock: o.Clock,
@@ -107,7 +107,7 @@ func New(o Options) *Room {
 		r.clock = time.Now
 	}
 	r.turns.New = func() any {
-		t := &turn{room: r}
+		t := &turn{service: r}
 		t.fn = t.run
 		return t
 	}
@@ -115,7 +115,7 @@ func New(o Options) *Room {
 }
 
 // Stats reports the counters.
-func (r *Room) Stats() Stats {
+func (r *Service) Stats() Stats {
 	c := &r.count
 	return Stats{c.turns.Load(), c.repeats.Load(), c.dropped.Load(), c.faults.Load(), c.unread.Load()}
 }
@@ -126,7 +126,7 @@ func (r *Room) Stats() Stats {
 // An event beyond its author's budget is dropped and counted, and Accept
 // returns nil: a platform that repeated it would only add to the load. The
 // first such event is answered (Event.TooFast).
-func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
+func (r *Service) Accept(ctx context.Context, ev bot.Event) error {
 	_, _, err := r.take(ctx, &ev, false, nil)
 	return err
 }
@@ -135,7 +135,7 @@ func (r *Room) Accept(ctx context.Context, ev bot.Event) error {
 // turn's transaction before the engine is asked, and its error undoes the turn.
 // done reports that this was committed. It is false without an error when there
 // was no turn: for a repeat, and for an event beyond its author's budget.
-func (r *Room) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *bot.Conversation) error) (done bool, err error) {
+func (r *Service) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *bot.Conversation) error) (done bool, err error) {
 	_, done, err = r.take(ctx, &ev, false, with)
 	return done, err
 }
@@ -144,7 +144,7 @@ func (r *Room) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *
 // submits a private form. It returns a copy of what this turn said, which is
 // sent on the channel, too; nil when it said nothing: a repeat, an event that
 // was dropped, a conversation that a person of the desk owns.
-func (r *Room) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error) {
+func (r *Service) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error) {
 	said, _, err := r.take(ctx, &ev, true, nil)
 	return said, err
 }
@@ -152,7 +152,7 @@ func (r *Room) Answer(ctx context.Context, ev bot.Event) (*bot.Message, error) {
 // extra is what runs in a turn's transaction before the engine is asked.
 type extra = func(bot.Tx, *bot.Conversation) error
 
-func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool, with extra) (_ *bot.Message, done bool, err error) {
+func (r *Service) take(ctx context.Context, ev *bot.Event, answer bool, with extra) (_ *bot.Message, done bool, err error) {
 	if err := clean(ev); err != nil {
 		return nil, false, err
 	}
@@ -178,7 +178,7 @@ func (r *Room) take(ctx context.Context, ev *bot.Event, answer bool, with extra)
 	return said, done, err
 }
 
-func (r *Room) accept(ctx context.Context, ev *bot.Event, answer bool, with extra) (said *bot.Message, done bool, err error) {
+func (r *Service) accept(ctx context.Context, ev *bot.Event, answer bool, with extra) (said *bot.Message, done bool, err error) {
 	if err := r.gates.enter(ctx, ev.Conversation); err != nil {
 		return nil, false, fmt.Errorf("turn: event not taken in: %w", err)
 	}
@@ -223,7 +223,7 @@ func (r *Room) accept(ctx context.Context, ev *bot.Event, answer bool, with extr
 // sent, a key that ran out. The event's id follows from the conversation, the
 // name and the ref, so that a repeat is dropped. The error wraps
 // bot.ErrNotFound when there is no such conversation.
-func (r *Room) Signal(ctx context.Context, conv bot.ConversationID, sig bot.Signal) error {
+func (r *Service) Signal(ctx context.Context, conv bot.ConversationID, sig bot.Signal) error {
 	if sig.Name == "" || sig.Ref == "" {
 		return fmt.Errorf("turn: %w: a signal needs a name and a ref", ErrEvent)
 	}

@@ -22,7 +22,7 @@ type Hasher interface {
 	VerifyAny(ctx context.Context, encoded []string, normalised []byte) (int, error)
 }
 
-// Deps is what the room needs. A Room of zero Deps still gives its Specs.
+// Deps is what the service needs. A Service of zero Deps still gives its Specs.
 type Deps struct {
 	Store     bot.Store
 	Policy    *policy.Policy
@@ -87,14 +87,14 @@ const (
 	ByNobody   = "nobody"   // nothing says who somebody is: nobody can sign in
 )
 
-// A Room keeps the methods of people. It has no state of its own.
-type Room struct {
+// A Service keeps the methods of people. It has no state of its own.
+type Service struct {
 	Deps
 	inbox bot.Inbox
 }
 
-// New makes a room.
-func New(d Deps) *Room {
+// New makes a service.
+func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
@@ -103,15 +103,15 @@ func New(d Deps) *Room {
 		ds = append(ds, asciiDomain(strings.Trim(strings.TrimSpace(x), "@.")))
 	}
 	d.Domains = ds
-	return &Room{Deps: d}
+	return &Service{Deps: d}
 }
 
-// Connect gives the room the inbox that lapsed keys are told to. Call it before
+// Connect gives the service the inbox that lapsed keys are told to. Call it before
 // the first job runs.
-func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
+func (r *Service) Connect(in bot.Inbox) { r.inbox = in }
 
-// Specs declares the checks. On a zero Room they serve lint only.
-func (r *Room) Specs() []bot.CheckSpec {
+// Specs declares the checks. On a zero Service they serve lint only.
+func (r *Service) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "person.known", Doc: "is the chat account linked to a person", Run: r.personKnown,
 			Outcomes: bot.Outcomes("known name", "unknown", "disabled")},
@@ -176,7 +176,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 }
 
 // Forms declares the private forms.
-func (r *Room) Forms() []bot.FormSpec {
+func (r *Service) Forms() []bot.FormSpec {
 	return []bot.FormSpec{
 		{Name: "sign_in", Doc: "the directory's password (field password)", Prepare: r.prepareSignIn},
 		{Name: "sign_in_page", Doc: "opens the sign-in of the organisation; nothing is submitted"},

@@ -12,7 +12,7 @@ import (
 	"latchkey/bot"
 )
 
-// Deps are what the room works with.
+// Deps are what the service works with.
 type Deps struct {
 	Store  bot.Store
 	Source bot.DirectorySource
@@ -56,26 +56,26 @@ type Merged struct {
 	Why            string // why it was refused; empty: it was not
 }
 
-// A Room reads the directory.
-type Room struct {
+// A Service reads the directory.
+type Service struct {
 	Deps
 	id    string // of this process
 	inbox bot.Inbox
 }
 
-// New makes a room.
-func New(d Deps) *Room {
+// New makes a service.
+func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	return &Room{Deps: d, id: rand.Text()}
+	return &Service{Deps: d, id: rand.Text()}
 }
 
-// Connect gives the room where outcomes for conversations go.
-func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
+// Connect gives the service where outcomes for conversations go.
+func (r *Service) Connect(in bot.Inbox) { r.inbox = in }
 
 // Specs declares the checks.
-func (r *Room) Specs() []bot.CheckSpec {
+func (r *Service) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{{
 		Name: "directory.look", Doc: "read the person's own page of sign-in methods anew, at most once a minute",
 		Outcomes: bot.Outcomes("asked ref", "soon", "off"), Signals: []string{SignalLooked, SignalLookFailed}, Waits: "asked", Within: lookPatience, Run: r.look,
@@ -83,10 +83,10 @@ func (r *Room) Specs() []bot.CheckSpec {
 }
 
 // Forms declares no forms.
-func (r *Room) Forms() []bot.FormSpec { return nil }
+func (r *Service) Forms() []bot.FormSpec { return nil }
 
 // State is how far a reading has come.
-func (r *Room) State(ctx context.Context, reading bot.Reading) (s bot.SyncState, err error) {
+func (r *Service) State(ctx context.Context, reading bot.Reading) (s bot.SyncState, err error) {
 	err = r.Store.View(ctx, func(tx bot.Tx) error {
 		s, err = tx.SyncState(reading)
 		return err
@@ -113,7 +113,7 @@ var ErrRunning = errors.New("a sync is under way that will change people")
 
 // Begin begins a sync, or joins the one that is under way: that becomes what
 // was ordered, too, and goes on at once if it waits. It reports whether a new one has begun.
-func (r *Room) Begin(ctx context.Context, reading bot.Reading, o Order) (began bool, err error) {
+func (r *Service) Begin(ctx context.Context, reading bot.Reading, o Order) (began bool, err error) {
 	err = r.Store.Update(ctx, func(tx bot.Tx) error {
 		s, err := tx.SyncState(reading)
 		if err != nil {
@@ -133,7 +133,7 @@ func (r *Room) Begin(ctx context.Context, reading bot.Reading, o Order) (began b
 }
 
 // begin makes s the beginning of a sync.
-func (r *Room) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) {
+func (r *Service) begin(tx bot.Tx, reading bot.Reading, s *bot.SyncState, o Order) {
 	*s = bot.SyncState{Run: s.Run + 1, Step: s.Step + 1, Round: s.Round, Next: s.Next, Anew: s.Anew, Refused: s.Refused, Off: s.Off, Last: s.Last,
 		Dry: o.Dry, Force: o.Force, ForcedAt: tx.Now(), By: o.By, StartedAt: tx.Now()}
 	if reading == bot.ReportReading {
@@ -158,7 +158,7 @@ func anew(s *bot.SyncState) {
 }
 
 // join makes the sync that is under way what was ordered.
-func (r *Room) join(tx bot.Tx, s *bot.SyncState, o Order) error {
+func (r *Service) join(tx bot.Tx, s *bot.SyncState, o Order) error {
 	if o.Dry && !s.Dry {
 		if !(o.Alone && r.Alone) && tx.Now().Sub(latest(s.StartedAt, s.HeldAt, s.Due)) <= lostAfter {
 			return ErrRunning
@@ -183,7 +183,7 @@ func (r *Room) join(tx bot.Tx, s *bot.SyncState, o Order) error {
 }
 
 // next stores the state and enqueues the job of its page.
-func (r *Room) next(tx bot.Tx, reading bot.Reading, s *bot.SyncState) error {
+func (r *Service) next(tx bot.Tx, reading bot.Reading, s *bot.SyncState) error {
 	if err := tx.PutSyncState(reading, *s); err != nil || !s.Running() {
 		return err
 	}
@@ -199,7 +199,7 @@ const lostAfter = 3 * holdFor
 
 // Schedule begins the syncs that are due, and puts back the job of one that has
 // lost it. It is called every few seconds; of several processes only one begins.
-func (r *Room) Schedule(ctx context.Context) error {
+func (r *Service) Schedule(ctx context.Context) error {
 	for reading, every := range map[bot.Reading]time.Duration{bot.PeopleReading: r.SyncEvery, bot.ReportReading: r.ReportEvery} {
 		var due bool
 		err := r.Store.View(ctx, func(tx bot.Tx) (err error) { // nearly always the answer is no
@@ -228,7 +228,7 @@ func (r *Room) Schedule(ctx context.Context) error {
 }
 
 // due reports whether a sync has to begin, or has lost its job.
-func (r *Room) due(tx bot.Tx, reading bot.Reading, every time.Duration) (s bot.SyncState, due bool, err error) {
+func (r *Service) due(tx bot.Tx, reading bot.Reading, every time.Duration) (s bot.SyncState, due bool, err error) {
 	if s, err = tx.SyncState(reading); err != nil {
 		return s, false, err
 	}

@@ -9,7 +9,7 @@ import (
 	"latchkey/bot/policy"
 )
 
-// Methods is what this room asks of the room in charge of a person's methods.
+// Methods is what this service asks of the service in charge of a person's methods.
 type Methods interface {
 	// Activate makes a pending method active, in a check that has passed the
 	// gate of changes.
@@ -31,7 +31,7 @@ type Methods interface {
 	Label(lang string, m *bot.Method) string
 }
 
-// Deps is what the room needs. A Room of zero Deps still gives its Specs.
+// Deps is what the service needs. A Service of zero Deps still gives its Specs.
 type Deps struct {
 	Store   bot.Store
 	Policy  *policy.Policy
@@ -50,32 +50,32 @@ type Deps struct {
 	Log       *slog.Logger
 }
 
-// A Room proves things. It keeps no state of its own.
+// A Service proves things. It keeps no state of its own.
 //
 // Its checks read counters before they read challenges, and methods before
 // both: the store makes transactions that count wait for each other, so that
 // reading a counter, comparing and counting are one step even for two replicas.
-type Room struct {
+type Service struct {
 	Deps
 	inbox bot.Inbox
 	under underway
 }
 
-// New makes a room.
-func New(d Deps) *Room {
+// New makes a service.
+func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Room{Deps: d}
+	return &Service{Deps: d}
 }
 
-// Connect gives the room the inbox that outcomes of sends enter by. Call it
+// Connect gives the service the inbox that outcomes of sends enter by. Call it
 // before the first job runs; it is apart from New because the inbox itself
-// needs the room's checks.
-func (r *Room) Connect(in bot.Inbox) { r.inbox = in }
+// needs the service's checks.
+func (r *Service) Connect(in bot.Inbox) { r.inbox = in }
 
-// Specs declares the checks. On a zero Room they serve lint only.
-func (r *Room) Specs() []bot.CheckSpec {
+// Specs declares the checks. On a zero Service they serve lint only.
+func (r *Service) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "totp.prove", Doc: "is this the code of the authenticator that is being added", Takes: []string{"method"}, Changes: bot.Change, Run: r.totpProve,
 			Outcomes: bot.Outcomes("ok masked", "wrong left", "skewed off left", "used", "expired", "set_up", "elsewhere", "paused wait soon")},
@@ -98,7 +98,7 @@ func (r *Room) Specs() []bot.CheckSpec {
 }
 
 // Forms declares the private forms.
-func (r *Room) Forms() []bot.FormSpec {
+func (r *Service) Forms() []bot.FormSpec {
 	return []bot.FormSpec{
 		{Name: "recovery_code", Doc: "one recovery code (field code)", Prepare: r.prepareRecovery},
 	}

@@ -1,4 +1,4 @@
-package roomtest
+package prooftest
 
 import (
 	"errors"

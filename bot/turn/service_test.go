@@ -44,7 +44,7 @@ func TestRepeatsAreDropped(t *testing.T) {
 	if n := h.ran.Load(); n != 1 {
 		t.Errorf("check ran %d times", n)
 	}
-	if st := h.room.Stats(); st.Turns != 3 || st.Repeats != 3 {
+	if st := h.service.Stats(); st.Turns != 3 || st.Repeats != 3 {
 		t.Errorf("stats %+v", st)
 	}
 }
@@ -73,7 +73,7 @@ func TestTimeIsTheStores(t *testing.T) {
 		o.Engine = watch{toy{}, func(ev *bot.Event) { seen = append(seen, ev.At) }}
 	})
 	accept := func(id string, at time.Time) {
-		if err := h.room.Accept(t.Context(), bot.Event{ID: id, Channel: ch, Conversation: "a", At: at}); err != nil {
+		if err := h.service.Accept(t.Context(), bot.Event{ID: id, Channel: ch, Conversation: "a", At: at}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,8 +133,8 @@ func TestChecksThatFail(t *testing.T) {
 			if strings.Contains(tc.say, "panic") && strings.Contains(log, "123456") {
 				t.Errorf("log tells the value of a panic:\n%s", log)
 			}
-			if tc.log == "" && h.room.Stats().Faults != 0 {
-				t.Errorf("stats %+v", h.room.Stats())
+			if tc.log == "" && h.service.Stats().Faults != 0 {
+				t.Errorf("stats %+v", h.service.Stats())
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func TestPoisonedSession(t *testing.T) {
 		t.Errorf("prompt %d: an old button could be taken for a new one", s.Prompt)
 	}
 	// A signal is never answered with an apology.
-	if err := h.room.Signal(t.Context(), "a", bot.Signal{Name: "poison", Ref: "1"}); err != nil {
+	if err := h.service.Signal(t.Context(), "a", bot.Signal{Name: "poison", Ref: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	c.Say("after").Expect("2: after")
@@ -207,7 +207,7 @@ func TestUnreadableState(t *testing.T) {
 		if s := h.session("a"); s.Prompt != 3 {
 			t.Errorf("%q: prompt %d, want 3: higher than any before", state, s.Prompt)
 		}
-		if n := h.room.Stats().Unread; n != 1 {
+		if n := h.service.Stats().Unread; n != 1 {
 			t.Errorf("%q: %d unread", state, n)
 		}
 	}
@@ -222,13 +222,13 @@ func TestDatabaseErrorsAreReturned(t *testing.T) {
 	ev := bot.Event{ID: "x", Channel: ch, Conversation: "a", From: "user-a", Text: "2"}
 	for _, text := range []string{"2", "check fails", "check count", "panic"} {
 		ev.Text = text
-		if err := h.room.Accept(t.Context(), ev); !errors.Is(err, gone) {
+		if err := h.service.Accept(t.Context(), ev); !errors.Is(err, gone) {
 			t.Errorf("%s: error %v", text, err)
 		}
 	}
 	h.mem.Fail(nil)
 	ev.Text = "2"
-	if err := h.room.Accept(t.Context(), ev); err != nil { // the platform's repeat
+	if err := h.service.Accept(t.Context(), ev); err != nil { // the platform's repeat
 		t.Fatal(err)
 	}
 	c.Await().Expect("2: 2")
@@ -237,7 +237,7 @@ func TestDatabaseErrorsAreReturned(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := h.room.Accept(ctx, bot.Event{ID: "y", Channel: ch, Conversation: "a"}); !errors.Is(err, context.Canceled) {
+	if err := h.service.Accept(ctx, bot.Event{ID: "y", Channel: ch, Conversation: "a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 }
@@ -257,13 +257,13 @@ func TestForms(t *testing.T) {
 	}
 
 	h.submit(c, "codes", "").Expect("lapsed")
-	if _, err := h.room.Reveal(t.Context(), "a", "sign_in"); err == nil {
+	if _, err := h.service.Reveal(t.Context(), "a", "sign_in"); err == nil {
 		t.Error("a form that shows nothing was revealed")
 	}
-	if _, err := h.room.Reveal(t.Context(), "nobody", "codes"); !errors.Is(err, bot.ErrNotFound) {
+	if _, err := h.service.Reveal(t.Context(), "nobody", "codes"); !errors.Is(err, bot.ErrNotFound) {
 		t.Errorf("reveal in an unknown conversation: %v", err)
 	}
-	shown, err := h.room.Reveal(t.Context(), "a", "codes")
+	shown, err := h.service.Reveal(t.Context(), "a", "codes")
 	if err != nil || len(shown) != 1 || string(shown[0]) != "AAAA" {
 		t.Fatalf("shown %v, %v", len(shown), err)
 	}
@@ -276,7 +276,7 @@ func TestRevealedFormLapses(t *testing.T) {
 	h := newHouse(t, func(o *turn.Options) { o.Clock = clock.Now })
 	c := h.talk("a")
 	c.Say("x").Expect("1: x")
-	if _, err := h.room.Reveal(t.Context(), "a", "codes"); err != nil {
+	if _, err := h.service.Reveal(t.Context(), "a", "codes"); err != nil {
 		t.Fatal(err)
 	}
 	clock.Advance(11 * time.Minute)
@@ -289,7 +289,7 @@ func TestSignal(t *testing.T) {
 	c.Say("x").Expect("1: x")
 	sig := bot.Signal{Name: "undelivered", Ref: "ch1"}
 	for range 3 {
-		if err := h.room.Signal(t.Context(), "a", sig); err != nil {
+		if err := h.service.Signal(t.Context(), "a", sig); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -297,10 +297,10 @@ func TestSignal(t *testing.T) {
 	if s := h.session("a"); s.Slot("signals") != "1" {
 		t.Errorf("%s signals, want 1", s.Slot("signals"))
 	}
-	if err := h.room.Signal(t.Context(), "b", sig); !errors.Is(err, bot.ErrNotFound) {
+	if err := h.service.Signal(t.Context(), "b", sig); !errors.Is(err, bot.ErrNotFound) {
 		t.Errorf("unknown conversation: %v", err)
 	}
-	if err := h.room.Signal(t.Context(), "a", bot.Signal{Name: "x"}); !errors.Is(err, turn.ErrEvent) {
+	if err := h.service.Signal(t.Context(), "a", bot.Signal{Name: "x"}); !errors.Is(err, turn.ErrEvent) {
 		t.Errorf("no ref: %v", err)
 	}
 }
@@ -376,7 +376,7 @@ func TestCheckThatSpeaks(t *testing.T) {
 	})
 	c := h.talk("a")
 	c.Say("hi").Expect("1: hi")
-	said, err := h.room.Answer(t.Context(), bot.Event{ID: "x", Channel: ch, Conversation: "a", From: c.User, Kind: bot.Text, Text: "check news"})
+	said, err := h.service.Answer(t.Context(), bot.Event{ID: "x", Channel: ch, Conversation: "a", From: c.User, Kind: bot.Text, Text: "check news"})
 	if err != nil || said == nil || said.Text != "outcome ok" {
 		t.Fatalf("answer %+v %v", said, err)
 	}
@@ -400,7 +400,7 @@ func TestDeskThatFailsLosesNothing(t *testing.T) {
 	c := h.talk("a")
 	c.Say("hi").Expect("1: hi")
 	ev := bot.Event{ID: "take", Channel: ch, Conversation: "a", Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria"}}
-	if err := h.room.Accept(t.Context(), ev); !errors.Is(err, errBroken) {
+	if err := h.service.Accept(t.Context(), ev); !errors.Is(err, errBroken) {
 		t.Fatalf("error %v", err)
 	}
 	c.Quiet()
@@ -408,7 +408,7 @@ func TestDeskThatFailsLosesNothing(t *testing.T) {
 		t.Error("half a turn was kept")
 	}
 	broken = false
-	if err := h.room.Accept(t.Context(), ev); err != nil {
+	if err := h.service.Accept(t.Context(), ev); err != nil {
 		t.Fatal(err)
 	}
 	c.Await().Expect("taken")
@@ -422,7 +422,7 @@ func TestConversationOfADeskThatIsGone(t *testing.T) {
 	c.Say("is anybody there").Expect("begin , back true")
 	c.Say("hello").Expect("2: hello")
 	ev := bot.Event{ID: "psst", Channel: ch, Conversation: "a", Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Text: "psst"}}
-	if err := h.room.Accept(t.Context(), ev); !errors.Is(err, turn.ErrEvent) {
+	if err := h.service.Accept(t.Context(), ev); !errors.Is(err, turn.ErrEvent) {
 		t.Errorf("an agent where there is no desk: %v", err)
 	}
 	c.Quiet()
@@ -452,16 +452,16 @@ func TestCallIsWatchedOver(t *testing.T) {
 		t.Fatalf("jobs %v, want %v", jobs, want)
 	}
 	for _, j := range jobs {
-		if err := h.room.HandleWait(t.Context(), j.(turn.Wait)); err != nil {
+		if err := h.service.HandleWait(t.Context(), j.(turn.Wait)); err != nil {
 			t.Fatal(err)
 		}
 		c.Await().Expect("signal " + j.(turn.Wait).Name + " r2")
-		if err := h.room.HandleWait(t.Context(), j.(turn.Wait)); err != nil { // done twice after a crash
+		if err := h.service.HandleWait(t.Context(), j.(turn.Wait)); err != nil { // done twice after a crash
 			t.Fatal(err)
 		}
 		c.Quiet()
 	}
-	if err := h.room.HandleWait(t.Context(), turn.Wait{Conversation: "erased", Ref: "r", Name: bot.OutcomeLate}); err != nil {
+	if err := h.service.HandleWait(t.Context(), turn.Wait{Conversation: "erased", Ref: "r", Name: bot.OutcomeLate}); err != nil {
 		t.Errorf("a conversation that is gone: %v", err)
 	}
 	c.Say("call nameless").Expect("outcome error") // half a promise is none
@@ -505,14 +505,14 @@ func TestTakeBackOutlivesACrash(t *testing.T) {
 		t.Fatalf("deleted already: %v", got)
 	}
 	for range 2 {
-		if err := h.room.HandleTakeBack(t.Context(), job); err != nil {
+		if err := h.service.HandleTakeBack(t.Context(), job); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := h.chat.Deleted(); len(got) != 1 || got[0].Receipt != "m:a/1" {
 		t.Errorf("deleted %v", got)
 	}
-	if err := h.room.HandleTakeBack(t.Context(), turn.TakeBack{Conversation: "nobody", Before: 2}); err != nil {
+	if err := h.service.HandleTakeBack(t.Context(), turn.TakeBack{Conversation: "nobody", Before: 2}); err != nil {
 		t.Error(err)
 	}
 }
@@ -539,14 +539,14 @@ func TestBudget(t *testing.T) {
 	for i := range 20 {
 		c.Say("x").Expect(fmt.Sprint(i+22, ": x"))
 	}
-	if n := h.room.Stats().Dropped; n != 11 {
+	if n := h.service.Stats().Dropped; n != 11 {
 		t.Errorf("%d dropped, want 11", n)
 	}
 	// What was not accepted costs nothing.
 	h.mem.Fail(func(string) error { return errors.New("down") })
 	clock.Advance(10 * time.Second)
 	for range 50 {
-		if err := h.room.Accept(t.Context(), bot.Event{ID: "r", Channel: ch, Conversation: "a", From: "user-a"}); err == nil {
+		if err := h.service.Accept(t.Context(), bot.Event{ID: "r", Channel: ch, Conversation: "a", From: "user-a"}); err == nil {
 			t.Fatal("accepted without a database, or dropped")
 		}
 	}
@@ -557,7 +557,7 @@ func TestOtherAuthor(t *testing.T) {
 	h := newHouse(t, nil)
 	c := h.talk("a")
 	c.Say("x").Expect("1: x")
-	if err := h.room.Accept(t.Context(), bot.Event{ID: "evil", Channel: ch, Conversation: "a", From: "somebody else", Text: "x"}); err != nil {
+	if err := h.service.Accept(t.Context(), bot.Event{ID: "evil", Channel: ch, Conversation: "a", From: "somebody else", Text: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	c.Say("y").Expect("2: y")
@@ -581,7 +581,7 @@ func TestBadEvents(t *testing.T) {
 	} {
 		ev := good
 		spoil(&ev)
-		if err := h.room.Accept(t.Context(), ev); !errors.Is(err, turn.ErrEvent) {
+		if err := h.service.Accept(t.Context(), ev); !errors.Is(err, turn.ErrEvent) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -657,7 +657,7 @@ func TestPermutations(t *testing.T) {
 			go func() {
 				defer wg.Done()
 				for ev := range work {
-					if err := h.room.Accept(t.Context(), ev); err != nil {
+					if err := h.service.Accept(t.Context(), ev); err != nil {
 						t.Error(err)
 					}
 				}
@@ -749,7 +749,7 @@ func TestOrderPastASlowForm(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			if err := h.room.Accept(context.Background(), ev); err != nil {
+			if err := h.service.Accept(context.Background(), ev); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -759,7 +759,7 @@ func TestOrderPastASlowForm(t *testing.T) {
 	accept(bot.Event{ID: "2", Text: "later"})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := h.room.Accept(ctx, bot.Event{ID: "3", Channel: ch, Conversation: "a", From: "u"}); !errors.Is(err, context.Canceled) {
+	if err := h.service.Accept(ctx, bot.Event{ID: "3", Channel: ch, Conversation: "a", From: "u"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a call whose context ended while it waited: %v", err)
 	}
 	h.talk("b").Say("x").Expect("1: x") // others go on
@@ -777,7 +777,7 @@ func TestIdleConversationsCostNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for i := range 10_000 {
 		ev := bot.Event{ID: fmt.Sprint(i), Channel: ch, Conversation: bot.ConversationID(fmt.Sprint("c", i)), From: fmt.Sprint("u", i), Text: "x"}
-		if err := h.room.Accept(t.Context(), ev); err != nil {
+		if err := h.service.Accept(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -797,7 +797,7 @@ func TestShownIsMadeOncePerPrompt(t *testing.T) {
 	c.Say("x").Expect("1: x")
 	made := h.made.Load
 	for range 5 {
-		shown, err := h.room.Reveal(t.Context(), "a", "codes")
+		shown, err := h.service.Reveal(t.Context(), "a", "codes")
 		if err != nil || len(shown) != 1 || string(shown[0]) != "AAAA" {
 			t.Fatalf("shown %v, %v", len(shown), err)
 		}
@@ -806,7 +806,7 @@ func TestShownIsMadeOncePerPrompt(t *testing.T) {
 		t.Errorf("made %d times for one prompt", made())
 	}
 	c.Say("y").Expect("y")
-	if _, err := h.room.Reveal(t.Context(), "a", "codes"); err != nil || made() != 2 {
+	if _, err := h.service.Reveal(t.Context(), "a", "codes"); err != nil || made() != 2 {
 		t.Errorf("made %d times for two prompts, %v", made(), err)
 	}
 	h.submit(c, "codes", "").Expect("saved hash of AAAA")

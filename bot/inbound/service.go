@@ -20,7 +20,7 @@ type Turns interface {
 	AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *bot.Conversation) error) (done bool, err error)
 }
 
-// Options of a Room. Store, Vault, Turns and Vouch are needed.
+// Options of a Service. Store, Vault, Turns and Vouch are needed.
 type Options struct {
 	Store bot.Store
 	Vault bot.Vault
@@ -50,9 +50,9 @@ const (
 	look = time.Second
 )
 
-// Room keeps deferred events. It implements bot.Deferrer and is safe for
+// Service keeps deferred events. It implements bot.Deferrer and is safe for
 // concurrent use.
-type Room struct {
+type Service struct {
 	o Options
 
 	mu      sync.Mutex
@@ -78,19 +78,19 @@ type trouble struct {
 	told  time.Time // the last line in the log
 }
 
-// New makes a Room.
-func New(o Options) *Room {
+// New makes a Service.
+func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Room{o: o, queues: map[bot.ConversationID]*queue{}, trouble: map[bot.ChannelID]trouble{}}
+	return &Service{o: o, queues: map[bot.ConversationID]*queue{}, trouble: map[bot.ChannelID]trouble{}}
 }
 
 // Defer implements bot.Deferrer.
-func (r *Room) Defer(ctx context.Context, d bot.Deferred) error {
+func (r *Service) Defer(ctx context.Context, d bot.Deferred) error {
 	if d.Channel == "" || d.ID == "" || d.Conversation == "" {
 		return fmt.Errorf("inbound: %w: no channel, id or conversation", bot.ErrEvent)
 	}
@@ -114,14 +114,14 @@ func (r *Room) Defer(ctx context.Context, d bot.Deferred) error {
 
 // Deferred implements bot.Deferrer. Until it is known what a process of before
 // has left, everything waits.
-func (r *Room) Deferred(c bot.ConversationID) bool {
+func (r *Service) Deferred(c bot.ConversationID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.loaded || r.queues[c] != nil
 }
 
 // push puts rows into the queues of their conversations.
-func (r *Room) push(rows ...bot.InboundRow) {
+func (r *Service) push(rows ...bot.InboundRow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, row := range rows {
@@ -143,7 +143,7 @@ func (r *Room) push(rows ...bot.InboundRow) {
 }
 
 // start begins to work on a queue. r.mu is held.
-func (r *Room) start(c bot.ConversationID, q *queue) {
+func (r *Service) start(c bot.ConversationID, q *queue) {
 	if !r.loaded || r.ctx == nil || r.ctx.Err() != nil || q.runs {
 		return
 	}
@@ -153,7 +153,7 @@ func (r *Room) start(c bot.ConversationID, q *queue) {
 }
 
 // Run takes up what a process of before has left, and works until ctx ends.
-func (r *Room) Run(ctx context.Context) error {
+func (r *Service) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if r.o.Ready != nil {
@@ -198,7 +198,7 @@ func (r *Room) Run(ctx context.Context) error {
 }
 
 // claim takes over what nobody works on.
-func (r *Room) claim(ctx context.Context) error {
+func (r *Service) claim(ctx context.Context) error {
 	for {
 		var rows []bot.InboundRow
 		err := r.o.Store.Update(ctx, func(tx bot.Tx) (err error) {
@@ -216,7 +216,7 @@ func (r *Room) claim(ctx context.Context) error {
 }
 
 // run works on a conversation until nothing of it waits.
-func (r *Room) run(ctx context.Context, c bot.ConversationID, q *queue) {
+func (r *Service) run(ctx context.Context, c bot.ConversationID, q *queue) {
 	for tries := 0; ; {
 		r.mu.Lock()
 		if len(q.list) == 0 {
@@ -252,7 +252,7 @@ func (r *Room) run(ctx context.Context, c bot.ConversationID, q *queue) {
 }
 
 // take makes one try. After nil the row is gone, or another process's.
-func (r *Room) take(ctx context.Context, row *bot.InboundRow) error {
+func (r *Service) take(ctx context.Context, row *bot.InboundRow) error {
 	a, err := r.resume(ctx, row)
 	if err != nil {
 		return err
@@ -296,7 +296,7 @@ func (r *Room) take(ctx context.Context, row *bot.InboundRow) error {
 }
 
 // resume asks the adapter who wrote an event. A panic of it is an error.
-func (r *Room) resume(ctx context.Context, row *bot.InboundRow) (a bot.Arrival, err error) {
+func (r *Service) resume(ctx context.Context, row *bot.InboundRow) (a bot.Arrival, err error) {
 	adapter := r.o.Adapters[row.Channel]
 	if adapter == nil {
 		return a, errors.New("the channel is not configured")
@@ -315,7 +315,7 @@ func (r *Room) resume(ctx context.Context, row *bot.InboundRow) (a bot.Arrival, 
 
 // vouch notes whose account it is, and tells the turn. That there is no such
 // person, or not any more, is for the engine to say.
-func (r *Room) vouch(tx bot.Tx, c *bot.Conversation, ev *bot.Event, v *bot.Vouch) error {
+func (r *Service) vouch(tx bot.Tx, c *bot.Conversation, ev *bot.Event, v *bot.Vouch) error {
 	_, err := r.o.Vouch(tx, ev.Channel, ev.From, *v)
 	var id *bot.Identity
 	if err == nil {
@@ -332,7 +332,7 @@ func (r *Room) vouch(tx bot.Tx, c *bot.Conversation, ev *bot.Event, v *bot.Vouch
 }
 
 // giveUp keeps the row for operators. It reports false when ctx has ended.
-func (r *Room) giveUp(ctx context.Context, row *bot.InboundRow, why error) bool {
+func (r *Service) giveUp(ctx context.Context, row *bot.InboundRow, why error) bool {
 	r.o.Logger.Error("inbound: what somebody wrote is given up, since it cannot be found out who wrote it; see `latchkey inbox list`",
 		"channel", row.Channel, "since", row.At, "err", why)
 	for n := 0; ; n++ {
@@ -351,7 +351,7 @@ func (r *Room) giveUp(ctx context.Context, row *bot.InboundRow, why error) bool 
 }
 
 // ill notes why events of a channel wait; the log has it once a minute.
-func (r *Room) ill(ch bot.ChannelID, err error) {
+func (r *Service) ill(ch bot.ChannelID, err error) {
 	now := r.o.Now()
 	r.mu.Lock()
 	t := r.trouble[ch]
@@ -371,7 +371,7 @@ func (r *Room) ill(ch bot.ChannelID, err error) {
 }
 
 // well notes that events of a channel are taken in.
-func (r *Room) well(ch bot.ChannelID) {
+func (r *Service) well(ch bot.ChannelID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.trouble, ch)
@@ -382,7 +382,7 @@ const troubleAfter = 30 * time.Second
 
 // Health says whether deferred events of a channel have waited in vain for a
 // while.
-func (r *Room) Health(ch bot.ChannelID) bot.Health {
+func (r *Service) Health(ch bot.ChannelID) bot.Health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t, ill := r.trouble[ch]
@@ -394,7 +394,7 @@ func (r *Room) Health(ch bot.ChannelID) bot.Health {
 
 // List lists deferred events, those that were given up included, the oldest
 // first and without what they hold.
-func (r *Room) List(ctx context.Context, limit int) (rows []bot.InboundRow, err error) {
+func (r *Service) List(ctx context.Context, limit int) (rows []bot.InboundRow, err error) {
 	err = r.o.Store.View(ctx, func(tx bot.Tx) error {
 		rows, err = tx.Inbound(limit)
 		return err
@@ -407,7 +407,7 @@ func (r *Room) List(ctx context.Context, limit int) (rows []bot.InboundRow, err 
 
 // Retry has the events of a conversation tried again now, those that were given
 // up included. The error wraps bot.ErrNotFound when there are none.
-func (r *Room) Retry(ctx context.Context, c bot.ConversationID) error {
+func (r *Service) Retry(ctx context.Context, c bot.ConversationID) error {
 	n := 0
 	err := r.o.Store.Update(ctx, func(tx bot.Tx) (err error) {
 		n, err = tx.RetryInbound(c)

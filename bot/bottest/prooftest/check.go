@@ -1,4 +1,4 @@
-package roomtest
+package prooftest
 
 import (
 	"context"
@@ -91,7 +91,7 @@ func (r *Rig) TryOn(db *store.DB, check string, c *bot.Call) (bot.Outcome, error
 	return oc, nil
 }
 
-// Store is a store of one of several processes, for what a room does in
+// Store is a store of one of several processes, for what a service does in
 // transactions of its own: the jobs are kept for Work.
 func (r *Rig) Store(db *store.DB) bot.Store { return recorder{db, r} }
 

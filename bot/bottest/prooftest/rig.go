@@ -1,4 +1,4 @@
-package roomtest
+package prooftest
 
 import (
 	"path/filepath"
@@ -19,7 +19,7 @@ import (
 	"latchkey/store"
 )
 
-// A Rig is the two rooms over a real store, vault and hasher, and the
+// A Rig is the two services over a real store, vault and hasher, and the
 // conversation of one person with them. Try, TryOn and TrySubmit may run at the
 // same time; everything else is for one goroutine.
 type Rig struct {
@@ -29,9 +29,9 @@ type Rig struct {
 	DB       *store.DB
 	Ring     *vault.Ring
 	Policy   *policy.Policy
-	Verify   *verify.Room
-	Enroll   *enroll.Room
-	Ready    *readiness.Room
+	Verify   *verify.Service
+	Enroll   *enroll.Service
+	Ready    *readiness.Service
 	Texts    *bottest.Sender
 	Calls    *bottest.Sender
 	Mails    *bottest.Sender
@@ -92,8 +92,8 @@ func NewOn(t *testing.T, dsn string, change ...func(*policy.Policy)) *Rig {
 	r.Enroll.Connect(r.Inbox)
 	r.Verify.Connect(r.Inbox)
 	r.Checks, r.Forms = map[string]bot.CheckSpec{}, map[string]bot.FormSpec{}
-	r.Ready = &readiness.Room{Phrases: Phrases{}}
-	for _, s := range slices.Concat(r.Enroll.Specs(), r.Verify.Specs(), r.Ready.Specs(), new(people.Room).Specs()) {
+	r.Ready = &readiness.Service{Phrases: Phrases{}}
+	for _, s := range slices.Concat(r.Enroll.Specs(), r.Verify.Specs(), r.Ready.Specs(), new(people.Service).Specs()) {
 		r.Checks[s.Name] = s
 	}
 	for _, f := range append(r.Enroll.Forms(), r.Verify.Forms()...) {
