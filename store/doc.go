@@ -59,7 +59,7 @@
 // opening, a change of the text or of the person's id move the row. Reseal renews
 // it with the keys.
 //
-// After a commit other processes are notified (mail.go): on a connection of its
+// After a commit other processes are notified (worker.go): on a connection of its
 // own, since a notification inside the transaction would hold a lock on the
 // whole database through the sync, and only while others live.
 //

@@ -2,7 +2,7 @@
 // gateway, and by signed HTTP interactions where a public key is configured.
 //
 // It is in charge of Discord's words: which event is what (decode.go), what a
-// message looks like (render.go, escape.go), which error means what (fail.go),
+// message looks like (render.go, escape.go), which error means what (refusal.go),
 // and of one connection that finds its way back (gateway.go, catchup.go).
 // Requests and their limits are github.com/bwmarrin/discordgo's; its gateway is not
 // used, since it dies of payloads that are not as documented. It must not decide what is

@@ -2,7 +2,7 @@
 // what they have registered to sign in and to reset a password with.
 //
 // It is in charge of the way there and back: the sign-in of an app (token.go,
-// credential.go), one question and what its answer means (client.go, refuse.go),
+// credential.go), one question and what its answer means (client.go, refusal.go),
 // and the translation of Graph's objects into the words of package bot
 // (people.go, report.go, methods.go, policy.go). Examine tells an operator which
 // permissions are there, missing or too many, and what the tenant's policy lets
