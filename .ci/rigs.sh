@@ -97,7 +97,7 @@ rigs_install() {
 	AXE_JS=$rigs_npm_dir/node_modules/axe-core/axe.min.js
 
 	# What only one platform's tests need stands in a file of its own.
-	for rigs_part in slack teams discord entra; do
+	for rigs_part in slack teams discord entra webhook; do
 		[ ! -e "$rigs_here/rigs-$rigs_part.sh" ] || { . "$rigs_here/rigs-$rigs_part.sh" && "rigs_$rigs_part"; } || return 1
 	done
 

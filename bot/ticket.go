@@ -102,12 +102,17 @@ type TicketTx interface {
 	// the stored one has another Revision, when the conversation has another
 	// open ticket, or when the id is another conversation's and the ticket is new.
 	PutTicket(t *Ticket) error
-	Ticket(id string) (*Ticket, error)                      // ErrNotFound
-	TicketOf(c ConversationID) (*Ticket, error)             // the open one; ErrNotFound
-	TicketsOfPerson(p PersonID) ([]Ticket, error)           // open and closed, the newest first, at most 100
-	Tickets(limit int) ([]Ticket, error)                    // open ones, oldest first
-	ClosedTickets(limit int) ([]Ticket, error)              // the last closed first
-	AddLine(l *TicketLine) error                            // sets No and At
+	Ticket(id string) (*Ticket, error)            // ErrNotFound
+	TicketOf(c ConversationID) (*Ticket, error)   // the open one; ErrNotFound
+	TicketsOfPerson(p PersonID) ([]Ticket, error) // open and closed, the newest first, at most 100
+	Tickets(limit int) ([]Ticket, error)          // open ones, oldest first
+	ClosedTickets(limit int) ([]Ticket, error)    // the last closed first
+	AddLine(l *TicketLine) error                  // sets No and At
+	// TellNext changes which line of a ticket is told to an outside system, and
+	// reports whether it was the one it should have been. 0: none is told at the
+	// moment. Until the transaction ends nobody else adds a line whose writer
+	// asks, too.
+	TellNext(ticket string, was, next int64) (bool, error)
 	Lines(ticket string, after int64) ([]TicketLine, error) // with a No above after, in order
 	LastSaid(ticket string) (*TicketLine, error)            // the last line of person or agent; ErrNotFound
 

@@ -54,6 +54,8 @@ type DB struct {
 	mail  mail
 	keeps map[bot.ChannelID]bool // see KeepTranscripts
 
+	onLine func(bot.Tx, *bot.TicketLine) error // see OnLine; may be nil
+
 	stopLooking context.CancelFunc
 	looking     sync.WaitGroup             // lookAtClock
 	auditHead   atomic.Pointer[audit.Head] // see AuditMoved

@@ -12,7 +12,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the newest migration in the folder.
-const schemaVersion = 9
+const schemaVersion = 10
 
 // sealedVersion is the migration after which the audit record has keys.
 const sealedVersion = 3

@@ -115,8 +115,18 @@ func (t *tx) CloseTickets(p bot.PersonID, flow string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := x.do(`UPDATE ticket SET closed_at = $3, state = 3, revision = revision + 1 WHERE person = $1 AND flow = $2 AND closed_at = 0`, string(p), flow, t.ms)
-	return int(n), wrap("close tickets", err)
+	var closed []string
+	err = x.ask(`UPDATE ticket SET closed_at = $3, state = 3, revision = revision + 1 WHERE person = $1 AND flow = $2 AND closed_at = 0 RETURNING id`,
+		func(r row) { closed = append(closed, r.text(0)) }, string(p), flow, t.ms)
+	if err != nil {
+		return 0, wrap("close tickets", err)
+	}
+	for _, id := range closed {
+		if err := t.AddLine(&bot.TicketLine{Ticket: id, Kind: bot.LineEvent, Code: "not_needed"}); err != nil {
+			return 0, err
+		}
+	}
+	return len(closed), nil
 }
 
 // personTallies are the counters of a person by the forms that their keys have:

@@ -146,7 +146,26 @@ func (t *tx) AddLine(l *bot.TicketLine) error {
 		VALUES ($1, 1 + coalesce((SELECT max(no) FROM ticket_line WHERE ticket = $1), 0), $2, $3, $4, $5, $6) RETURNING no`,
 		func(r row) { l.No = r.int(0) }, l.Ticket, t.ms, int64(l.Kind), string(l.By), l.Code, l.Body)
 	t.g.news = append(t.g.news, bot.News{Ticket: l.Ticket})
+	if err == nil && t.db.onLine != nil {
+		err = t.db.onLine(t, l)
+	}
 	return wrap("add a line to a ticket", err)
+}
+
+// OnLine says what else happens in each transaction that adds a line to a ticket.
+// It is called once, before anybody writes.
+func (db *DB) OnLine(fn func(tx bot.Tx, l *bot.TicketLine) error) { db.onLine = fn }
+
+// TellNext implements bot.TicketTx. It writes the row in any case: on PostgreSQL
+// that makes whoever ends telling, and whoever adds a line, come one after the
+// other.
+func (t *tx) TellNext(ticket string, was, next int64) (ok bool, err error) {
+	if t.g == nil {
+		return false, errReadOnly
+	}
+	err = t.c.(texter).ask(`UPDATE ticket SET telling = CASE WHEN telling = $2 THEN CAST($3 AS BIGINT) ELSE telling END WHERE id = $1 RETURNING telling`,
+		func(r row) { ok = r.int(0) == next }, ticket, was, next)
+	return ok, wrap("note what is told of a ticket", err)
 }
 
 func (t *tx) lines(which string, ticket string, arg int64) (ls []bot.TicketLine, err error) {

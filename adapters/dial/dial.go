@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -147,4 +149,16 @@ func isProxy(address string) bool {
 		}
 	}
 	return false
+}
+
+// RetryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, a day at
+// most, or a date. 0: it says nothing.
+func RetryAfter(s string, now time.Time) time.Duration {
+	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && n >= 0 {
+		return time.Duration(min(n, 24*3600)) * time.Second
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
 }

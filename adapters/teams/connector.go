@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -155,7 +154,7 @@ func (a *Adapter) once(ctx context.Context, method, address, token string, body 
 	defer r.Body.Close()
 	if r.StatusCode < 200 || r.StatusCode > 299 {
 		b, _ := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
-		return &refusal{status: r.StatusCode, code: refusalCode(b), after: retryAfter(r.Header.Get("Retry-After"), a.o.Wall()),
+		return &refusal{status: r.StatusCode, code: refusalCode(b), after: dial.RetryAfter(r.Header.Get("Retry-After"), a.o.Wall()),
 			licence: bytes.Contains(b, []byte("license"))}
 	}
 	if into == nil {
@@ -196,17 +195,6 @@ func refusalCode(b []byte) string {
 		}
 	}
 	return ""
-}
-
-// retryAfter reads the header, in seconds or as a date.
-func retryAfter(s string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && n >= 0 {
-		return time.Duration(min(n, 24*3600)) * time.Second
-	}
-	if t, err := http.ParseTime(s); err == nil {
-		return max(0, t.Sub(now))
-	}
-	return 0
 }
 
 // gone are the codes that say that somebody has blocked or removed the bot.

@@ -1,4 +1,4 @@
-// Package delivery knows whether mail, texts and calls leave.
+// Package delivery knows whether mail, texts, calls and webhooks leave.
 //
 // It is in charge of noticing that a sender fails, whoever uses it and for
 // whatever, of telling operators once, and of knowing how it stands for the
@@ -187,3 +187,21 @@ func (t texter) SendText(ctx context.Context, m bot.TextMessage) error {
 
 // Texter watches a sender of notices by text.
 func (w *Watch) Texter(t bot.Texter) bot.Texter { return texter{t, w} }
+
+// Outside is what outages of the outside desk are listed under.
+const Outside bot.Via = "outside"
+
+type outside struct {
+	bot.OutsideDesk
+	w *Watch
+}
+
+// Tell implements bot.OutsideDesk.
+func (o outside) Tell(ctx context.Context, ev bot.DeskEvent) error {
+	err := o.OutsideDesk.Tell(ctx, ev)
+	o.w.attempt(ctx, Outside, err)
+	return err
+}
+
+// OutsideDesk watches a system that is told of tickets.
+func (w *Watch) OutsideDesk(o bot.OutsideDesk) bot.OutsideDesk { return outside{o, w} }

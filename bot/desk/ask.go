@@ -37,9 +37,7 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		if q.ID, _, err = Ask(tx, q); err != nil {
 			return bot.Outcome{}, err
 		}
-		if now, err = tx.Ticket(q.ID); err == nil {
-			err = d.line(tx, now, bot.LineEvent, "", "asked", "")
-		}
+		now, err = tx.Ticket(q.ID)
 	} else if need != "" || old.Conversation != q.Conversation || old.Person != q.Person || q.Error != "" && q.Error != old.Error {
 		old.Flow, old.Step, old.Conversation = q.Flow, q.Step, q.Conversation
 		if q.Error != "" {
@@ -134,9 +132,6 @@ func (d *Desk) contact(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		if now.Contact, err = d.seal(now, text); err == nil {
 			err = tx.PutTicket(now)
 		}
-	}
-	if err == nil {
-		err = d.line(tx, now, bot.LineEvent, "", "asked", "")
 	}
 	if err != nil {
 		return bot.Outcome{}, fmt.Errorf("desk: contact of a ticket: %w", err)

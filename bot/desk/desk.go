@@ -36,14 +36,18 @@ type Options struct {
 	// Session reads a stored session.
 	Session func(state []byte) (bot.Session, error)
 	// Alert raises an alert and has operators told. Nil: it is only kept.
-	Alert  func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
-	Logger *slog.Logger // nil: silent
+	Alert func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
+	// Outside learns of every ticket (see Told). Nil: nobody does.
+	Outside bot.OutsideDesk
+	Logger  *slog.Logger // nil: silent
 }
 
 // Desk keeps tickets. It implements turn.Desk.
 type Desk struct {
 	o     Options
 	turns Turns
+
+	rest rest // of Outside
 
 	mu       sync.Mutex
 	watchers map[chan string]bool
@@ -148,6 +152,9 @@ func Ask(tx bot.Tx, q bot.Ticket) (id string, known bool, err error) {
 	}
 	q.Words = words()
 	if err := tx.PutTicket(&q); err != nil {
+		return "", false, fmt.Errorf("desk: open ticket: %w", err)
+	}
+	if err := tx.AddLine(&bot.TicketLine{Ticket: q.ID, Kind: bot.LineEvent, Code: "asked"}); err != nil {
 		return "", false, fmt.Errorf("desk: open ticket: %w", err)
 	}
 	return q.ID, false, nil

@@ -121,3 +121,19 @@ func asksForSecret(text string) bool {
 	}
 	return false
 }
+
+var (
+	// dialled finds telephone numbers, also in groups.
+	dialled = regexp.MustCompile(`\+?\(?\d(?:[ .\-/()]{0,2}\d){6,}`)
+	// mailbox finds mail addresses.
+	mailbox = regexp.MustCompile(`([\pL\pN])[\pL\pN._%+\-]*@([\pL\pN.\-]+)`)
+)
+
+// masked is text without codes, full numbers and full addresses.
+func masked(text string) string {
+	text, _ = Hide(text)
+	return dialled.ReplaceAllStringFunc(mailboxes(text), func(n string) string { return "•••• " + n[len(n)-2:] })
+}
+
+// mailboxes is text without full addresses.
+func mailboxes(text string) string { return mailbox.ReplaceAllString(text, "$1•••@$2") }

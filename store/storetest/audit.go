@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -202,6 +203,24 @@ func testTickets(t *testing.T, s bot.Store) {
 		return nil
 	})
 
+	for _, c := range []struct {
+		ticket    string
+		was, next int64
+		want      bool
+	}{{q.ID, 1, 2, false}, {q.ID, 0, 3, true}, {q.ID, 0, 4, false}, {q.ID, 3, 3, true}, {"D", 0, 1, true}, {q.ID, 3, 0, true}, {q.ID, 3, 4, false}, {"none", 0, 1, false}} {
+		update(t, s, func(tx bot.Tx) error {
+			ok, err := tx.TellNext(c.ticket, c.was, c.next)
+			is(t, fmt.Sprintf("told of %s: %d after %d", c.ticket, c.next, c.was), ok, c.want)
+			return err
+		})
+	}
+	view(t, s, func(tx bot.Tx) error { // no revision: agents see nothing of it
+		if got, err := tx.Ticket(q.ID); err != nil || !reflect.DeepEqual(*got, q) {
+			t.Errorf("ticket that is told of: %+v %v, want %+v", got, err, q)
+		}
+		return nil
+	})
+
 	for _, a := range []bot.DeskAgent{{Person: "omar", Role: bot.RoleAgent, By: "operator:root", Why: "hired"}, {Person: "maria", Role: bot.RoleAgent}, {Person: "maria", Role: bot.RoleAdmin, Why: "head"}} {
 		update(t, s, func(tx bot.Tx) error { return tx.PutAgent(&a) })
 	}
@@ -224,6 +243,69 @@ func testTickets(t *testing.T, s bot.Store) {
 		}
 		return err
 	})
+}
+
+// testTelling has one add lines while another tells of them and ends when there
+// are no more: none is left behind, and none is told by two.
+func testTelling(t *testing.T, s bot.Store) {
+	const lines = 150
+	q := bot.Ticket{ID: "T", Conversation: "a"}
+	update(t, s, func(tx bot.Tx) error { p := q; return tx.PutTicket(&p) })
+	begun, told := make(chan int64, lines), make(chan []int64)
+	go func() {
+		var all []int64
+		for no := range begun {
+			for no > 0 {
+				all = append(all, no)
+				next := int64(0)
+				err := s.Update(context.Background(), func(tx bot.Tx) error {
+					next = 0
+					if mine, err := tx.TellNext("T", no, no); err != nil || !mine {
+						return errors.Join(err, fmt.Errorf("line %d is told by another: %v", no, !mine))
+					}
+					after, err := tx.Lines("T", no)
+					if err == nil && len(after) > 0 {
+						next = after[0].No
+					}
+					if err == nil {
+						_, err = tx.TellNext("T", no, next)
+					}
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				no = next
+			}
+		}
+		told <- all
+	}()
+	for range lines {
+		no := int64(0)
+		update(t, s, func(tx bot.Tx) error {
+			l := bot.TicketLine{Ticket: "T", Kind: bot.LineEvent, Code: "x"}
+			if err := tx.AddLine(&l); err != nil {
+				return err
+			}
+			no = l.No
+			first, err := tx.TellNext("T", 0, no)
+			if !first {
+				no = 0
+			}
+			return err
+		})
+		if no > 0 {
+			begun <- no
+		}
+	}
+	close(begun)
+	all := <-told
+	for i, no := range all {
+		if no != int64(i+1) {
+			t.Fatalf("told %v", all)
+		}
+	}
+	is(t, "lines told", len(all), lines)
 }
 
 func testEnqueue(t *testing.T, s bot.Store) {

@@ -298,6 +298,15 @@ func testOperator(t *testing.T, s bot.Store) {
 			return err
 		})
 	}
+	view(t, s, func(tx bot.Tx) error {
+		qs, err := tx.TicketsOfPerson(ann.ID)
+		for _, q := range qs {
+			if ls, lerr := tx.Lines(q.ID, 0); lerr != nil || q.Flow == "freeze" && (len(ls) == 0 || ls[len(ls)-1].Code != "not_needed") {
+				t.Errorf("lines of a request that was closed: %+v %v", ls, lerr)
+			}
+		}
+		return err
+	})
 	b.whole(t, s)
 
 	// Another id.

@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"audit", testAudit},
 		{"audit undone", testAuditUndone},
 		{"tickets", testTickets},
+		{"telling", testTelling},
 		{"operator", testOperator},
 		{"erased stay away", testErasedStayAway},
 		{"directory", testDirectory},

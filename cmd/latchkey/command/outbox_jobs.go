@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/verify"
 	"latchkey/cmd/latchkey/program"
@@ -107,6 +108,11 @@ func (g *givenUp) describe(tx bot.Tx) error {
 				return err
 			}
 		}
+	case desk.Tell{}.Kind(), desk.TellAgain{}.Kind():
+		if j := g.tell(); j.Ticket != "" {
+			g.what = fmt.Sprintf("webhook %d of ticket %s", j.No, j.Ticket)
+		}
+		g.remedy = "see what the receiver says, then `latchkey desk webhooks replay`"
 	case enroll.Alerts{}.Kind():
 		g.what = "alert to operators"
 	}
@@ -123,6 +129,16 @@ func (g *givenUp) describe(tx bot.Tx) error {
 		err = nil
 	}
 	return err
+}
+
+// tell is the job where it is a webhook, else empty.
+func (g *givenUp) tell() (j desk.Tell) {
+	if g.Kind == (desk.Tell{}).Kind() || g.Kind == (desk.TellAgain{}).Kind() {
+		if json.Unmarshal(g.Args, &j) != nil {
+			return desk.Tell{}
+		}
+	}
+	return j
 }
 
 // retryJob does a job once more that was given up. A code becomes a new one.

@@ -178,6 +178,16 @@ type Desk struct {
 	Zone     string
 	Holidays []string
 	Silence  time.Duration // of an agent, after which a ticket goes back into the queue
+	Webhook  Webhook
+}
+
+// Webhook is the organisation's own system for tickets. No URL, none.
+type Webhook struct {
+	URL      string
+	Secret   bot.Secret
+	Previous bot.Secret // signs, too
+	CAFile   string
+	Timeout  time.Duration
 }
 
 // Secrets says how secrets are shown to people.
@@ -217,7 +227,7 @@ func Default() *Config {
 		Store:     Store{Path: "latchkey.db"},
 		KeysFile:  "latchkey.keys",
 		SMTP:      SMTP{Port: 587, Security: "starttls", Timeout: 30 * time.Second},
-		Desk:      Desk{Silence: 10 * time.Minute},
+		Desk:      Desk{Silence: 10 * time.Minute, Webhook: Webhook{Timeout: 15 * time.Second}},
 		Twilio:    Twilio{BaseURL: "https://api.twilio.com", Timeout: 10 * time.Second},
 		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
 		Directory: "none",
@@ -232,7 +242,7 @@ func Default() *Config {
 // resolve makes paths relative to the folder of the file.
 func (c *Config) resolve() {
 	dir := filepath.Dir(c.File)
-	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Entra.Certificate, &c.Entra.Federated, &c.Entra.CAFile, &c.Org.Logo} {
+	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Entra.Certificate, &c.Entra.Federated, &c.Entra.CAFile, &c.Desk.Webhook.CAFile, &c.Org.Logo} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

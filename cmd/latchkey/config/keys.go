@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/mail"
@@ -163,6 +164,16 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Desk.Holidays }, bad: badDay},
 		{Path: "desk.silence", Kind: "duration", Doc: "How long an agent may leave a person's line unanswered before the ticket goes back into the queue, within desk.hours.", Floor: "1m", Cap: "4h",
 			at: func(c *Config) any { return &c.Desk.Silence }},
+		{Path: "desk.webhook.url", Kind: "address", Doc: "Where every change of a ticket is told as a signed webhook, also without desk.enabled: what happened, the person's name and id, and what was said, without codes, full numbers and full addresses (adapters/webhook/README.md). Give an address with a key in it by the environment.", Example: "https://tickets.example.org/hooks/latchkey",
+			at: func(c *Config) any { return &c.Desk.Webhook.URL }, bad: badHook},
+		{Path: "desk.webhook.secret", Kind: "secret", Doc: "What the webhooks are signed with, by the Standard Webhooks scheme: whsec_ and 24 to 64 random bytes as base64 (echo whsec_$(openssl rand -base64 32)).",
+			at: func(c *Config) any { return &c.Desk.Webhook.Secret }, bad: badHookSecret},
+		{Path: "desk.webhook.previous_secret", Kind: "secret", Doc: "The secret of before, which signs beside the new one until the receiver has that.",
+			at: func(c *Config) any { return &c.Desk.Webhook.Previous }, bad: badHookSecret},
+		{Path: "desk.webhook.ca_file", Kind: "path", Doc: "Certificates (PEM) that the receiver's certificate is checked against; unset, the system's.", Example: "ca.pem",
+			at: func(c *Config) any { return &c.Desk.Webhook.CAFile }},
+		{Path: "desk.webhook.timeout", Kind: "duration", Doc: "How long one attempt may take.", Floor: "1s", Cap: "30s",
+			at: func(c *Config) any { return &c.Desk.Webhook.Timeout }},
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},
@@ -368,6 +379,21 @@ func badURL(v string) (string, string) {
 		return "has a user, a query or a fragment in it", "write scheme, host and path only"
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return "is http to another machine, where everybody on the way can read it", "use https"
+	}
+	return "", ""
+}
+
+// badHook is badURL, save that an address may have a query: some systems put a key
+// there.
+func badHook(v string) (string, string) {
+	address, _, _ := strings.Cut(v, "?")
+	return badURL(address)
+}
+
+// badHookSecret wants a secret as Standard Webhooks has them.
+func badHookSecret(v string) (string, string) {
+	if k, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(v, "whsec_")); err != nil || len(k) < 24 || len(k) > 64 {
+		return "is not a secret of Standard Webhooks", "make one: echo whsec_$(openssl rand -base64 32)"
 	}
 	return "", ""
 }

@@ -363,6 +363,7 @@ func (r *reader) together() {
 		r.badKey("org.default_domain", "is not among org.domains; add it there")
 	}
 	r.needs("smtp.", "smtp.host", "smtp.from")
+	r.needs("desk.webhook.", "desk.webhook.url", "desk.webhook.secret")
 	if r.isSet("smtp.username") != r.isSet("smtp.password") {
 		set, missing := "smtp.username", "smtp.password"
 		if r.isSet("smtp.password") {

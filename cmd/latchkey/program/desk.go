@@ -6,6 +6,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/bot/turn"
+	"latchkey/cmd/latchkey/config"
 )
 
 // newDesk makes the help desk.
@@ -21,9 +22,28 @@ func (p *Program) newDesk() error {
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
 		Alert:   p.Enroll.Alert,
+		Outside: p.Connections.outside,
 		Logger:  p.Log.With("component", "desk"),
 	})
 	return nil
+}
+
+// deskPage is the address of the desk in the browser, or empty: there is none.
+func deskPage(c *config.Config) string {
+	if !c.Desk.Enabled || !c.Web.Enabled || c.HTTP.PublicURL == "" || c.SecondFactor() == "" {
+		return ""
+	}
+	return c.HTTP.PublicURL + "/desk"
+}
+
+// onLine is what else happens when a ticket gets a line, in the same transaction.
+func onLine(c *config.Config) func(bot.Tx, *bot.TicketLine) error {
+	return func(tx bot.Tx, l *bot.TicketLine) error {
+		if c.Desk.Webhook.URL == "" {
+			return nil
+		}
+		return desk.Told(tx, l)
+	}
 }
 
 // where names the step that a stored session is at.

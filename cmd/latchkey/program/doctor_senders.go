@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/delivery"
+	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/verify"
 	"latchkey/cmd/latchkey/textfmt"
 )
 
 // senderWords are the ways a code travels, as operators read them.
-var senderWords = map[bot.Via]string{bot.Mail: "mail", bot.SMS: "texts", bot.Voice: "calls"}
+var senderWords = map[bot.Via]string{bot.Mail: "mail", bot.SMS: "texts", bot.Voice: "calls", delivery.Outside: "webhook"}
 
 // sendersDown lists the senders that fail now.
 func (p *Program) sendersDown() (fs []bot.Finding) {
@@ -47,12 +49,19 @@ func (p *Program) lookAtSenders(ctx context.Context, serving bool) ([]bot.Findin
 	} else if serving && len(p.Connections.examined) > 0 {
 		fs = append(fs, bot.Finding{What: "since the start", Text: "nothing fails"})
 	}
+	again, err := p.toldAgain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if again != "" {
+		fs = append(fs, bot.Finding{What: "webhook", State: bot.Doubtful, Text: again, Fix: "see what the receiver of desk.webhook.url says; events are tried for three days, then `latchkey desk webhooks list` has them"})
+	}
 	waiting, err := p.DB.PendingJobs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	maps.DeleteFunc(waiting, func(kind string, _ int) bool {
-		return kind != verify.SendCode{}.Kind() && kind != enroll.Notify{}.Kind()
+		return kind != verify.SendCode{}.Kind() && kind != enroll.Notify{}.Kind() && kind != desk.Tell{}.Kind() && kind != desk.TellAgain{}.Kind()
 	})
 	if text := jobWords(waiting); text != "" {
 		fs = append(fs, bot.Finding{What: "waiting", Text: text})
@@ -63,6 +72,17 @@ func (p *Program) lookAtSenders(ctx context.Context, serving bool) ([]bot.Findin
 			Fix: "`latchkey outbox list` says why, and what to do"})
 	}
 	return fs, err
+}
+
+// toldAgain says of how many tickets an event is tried again, by this process or
+// another; empty: of none.
+func (p *Program) toldAgain(ctx context.Context) (string, error) {
+	waiting, err := p.DB.PendingJobs(ctx)
+	n := waiting[desk.TellAgain{}.Kind()]
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return "the receiver has not taken events of " + textfmt.Count(n, "ticket", "tickets") + " yet, and they are tried again", nil
 }
 
 // mostCounted bounds how many jobs are counted.
@@ -82,7 +102,8 @@ func (p *Program) countGivenUp(ctx context.Context, since time.Time) (string, er
 	return jobWords(n), nil
 }
 
-// jobWords says how many jobs there are of each kind: "1 code, 3 notices".
+// jobWords says how many jobs there are of each kind: "1 code, 3 notices". Of
+// webhooks one waits for each ticket.
 func jobWords(byKind map[string]int) string {
 	n := map[string]int{}
 	for kind, count := range byKind {
@@ -91,12 +112,14 @@ func jobWords(byKind map[string]int) string {
 			n["code"] += count
 		case enroll.Notify{}.Kind():
 			n["notice"] += count
+		case desk.Tell{}.Kind(), desk.TellAgain{}.Kind():
+			n["webhook"] += count
 		default:
 			n["other job"] += count
 		}
 	}
 	var parts []string
-	for _, what := range []string{"code", "notice", "other job"} {
+	for _, what := range []string{"code", "notice", "webhook", "other job"} {
 		if n[what] > 0 {
 			parts = append(parts, textfmt.Count(n[what], what, what+"s"))
 		}

@@ -101,6 +101,13 @@ func (p *Program) needsOperator(ctx context.Context) (lines []string, err error)
 		line, _, _ := strings.Cut(f.Text, ", tried")
 		lines = append(lines, f.What+" "+line)
 	}
+	again, err := p.toldAgain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if again != "" {
+		lines = append(lines, "webhook "+again)
+	}
 	given, err := p.countGivenUp(ctx, p.DB.Now().Add(-freshAlert))
 	if err != nil {
 		return nil, err

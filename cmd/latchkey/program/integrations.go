@@ -52,6 +52,7 @@ func Integrations() []Integration {
 	integrations := []Integration{
 		{"smtp", connectSMTP},
 		{"twilio", connectTwilio},
+		{"webhook", connectWebhook},
 		{"entra", ConnectEntra},
 		{"directory", ConnectDirectory}, // may ask the tenant's client who we are
 		{"web", ConnectWeb},             // asks the directory's provider
@@ -68,7 +69,8 @@ type Connections struct {
 	Senders   map[bot.Via]bot.Sender
 	Notifier  bot.Notifier
 	texter    bot.Texter
-	examined  []bot.Examiner // the senders
+	outside   bot.OutsideDesk // is told of tickets; nil: nobody is
+	examined  []bot.Examiner  // the senders
 	Directory bot.Directory
 	Source    bot.DirectorySource                                    // people and their registrations are read from it; nil: from nothing
 	provider  *oidc.Provider                                         // people sign in there; nil: with a password

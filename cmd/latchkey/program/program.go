@@ -165,6 +165,8 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	store.Handle(p.jobs, p.Enroll.HandleMoved)
 	store.Handle(p.jobs, p.Enroll.HandleAlerts)
 	store.Handle(p.jobs, p.Desk.HandleSilent)
+	store.Handle(p.jobs, p.Desk.HandleTell)
+	store.Handle(p.jobs, p.Desk.HandleTellAgain)
 	if p.Connections.Source != nil {
 		store.Handle(p.jobs, p.Directory.HandleStep)
 		store.Handle(p.jobs, p.Directory.HandleLook)
@@ -204,6 +206,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Program, 
 	if p.DB, err = openStore(ctx, cfg, p.Keys, log); err != nil {
 		return nil, err
 	}
+	p.DB.OnLine(onLine(cfg))
 	p.budget = budget.New(p.DB.Budgets(), log.With("component", "budget"))
 	p.head.file.Path = cfg.AuditHeadFile()
 	if err := checkKeys(ctx, p.DB, p.Keys); err != nil {

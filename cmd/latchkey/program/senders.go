@@ -9,6 +9,7 @@ import (
 
 	"latchkey/adapters/smtp"
 	"latchkey/adapters/twilio"
+	"latchkey/adapters/webhook"
 	"latchkey/bot"
 )
 
@@ -73,6 +74,24 @@ func connectTwilio(p *Program) error {
 	return nil
 }
 
+func connectWebhook(p *Program) error {
+	c := p.Config.Desk.Webhook
+	if c.URL == "" {
+		return nil
+	}
+	o := webhook.Options{URL: c.URL, Secret: c.Secret, Previous: c.Previous, CAFile: c.CAFile, Timeout: c.Timeout}
+	if page := deskPage(p.Config); page != "" {
+		o.Link = func(ticket string) string { return page + "/t/" + ticket }
+	}
+	w, err := webhook.New(o)
+	if err != nil {
+		return err
+	}
+	p.Connections.outside = w
+	p.Connections.examined = append(p.Connections.examined, w)
+	return nil
+}
+
 // noteDelivery notes what Twilio says of a text or a call that it had taken. Its SID
 // begins with CA for a call.
 func (p *Program) noteDelivery(ref string, state bot.SendState, fix string) {
@@ -99,5 +118,8 @@ func (p *Program) watchSenders() {
 	}
 	if o.texter != nil {
 		o.texter = p.watch.Texter(o.texter)
+	}
+	if o.outside != nil {
+		o.outside = p.watch.OutsideDesk(o.outside)
 	}
 }
