@@ -39,6 +39,7 @@ type Options struct {
 	Alert func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
 	// Outside learns of every ticket (see Told). Nil: nobody does.
 	Outside bot.OutsideDesk
+	Mail    Mail         // see Mailed
 	Logger  *slog.Logger // nil: silent
 }
 

@@ -113,6 +113,11 @@ func (g *givenUp) describe(tx bot.Tx) error {
 			g.what = fmt.Sprintf("webhook %d of ticket %s", j.No, j.Ticket)
 		}
 		g.remedy = "see what the receiver says, then `latchkey desk webhooks replay`"
+	case desk.MailTicket{}.Kind():
+		var j desk.MailTicket
+		if json.Unmarshal(g.Args, &j) == nil {
+			g.what = "mail of ticket " + j.Ticket
+		}
 	case enroll.Alerts{}.Kind():
 		g.what = "alert to operators"
 	}

@@ -178,6 +178,7 @@ type Desk struct {
 	Zone     string
 	Holidays []string
 	Silence  time.Duration // of an agent, after which a ticket goes back into the queue
+	Mail     string        // address that gets a mail of each new ticket, or empty
 	Webhook  Webhook
 }
 

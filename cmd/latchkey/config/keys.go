@@ -164,6 +164,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Desk.Holidays }, bad: badDay},
 		{Path: "desk.silence", Kind: "duration", Doc: "How long an agent may leave a person's line unanswered before the ticket goes back into the queue, within desk.hours.", Floor: "1m", Cap: "4h",
 			at: func(c *Config) any { return &c.Desk.Silence }},
+		{Path: "desk.mail", Kind: "address", Doc: "Mail address that gets one mail for each new ticket, also without desk.enabled: number, first name, step, since when, and a link where there is a desk in the browser; never what the person wrote.", Example: "helpdesk@example.org",
+			at: func(c *Config) any { return &c.Desk.Mail }, bad: badMail},
 		{Path: "desk.webhook.url", Kind: "address", Doc: "Where every change of a ticket is told as a signed webhook, also without desk.enabled: what happened, the person's name and id, and what was said, without codes, full numbers and full addresses (adapters/webhook/README.md). Give an address with a key in it by the environment.", Example: "https://tickets.example.org/hooks/latchkey",
 			at: func(c *Config) any { return &c.Desk.Webhook.URL }, bad: badHook},
 		{Path: "desk.webhook.secret", Kind: "secret", Doc: "What the webhooks are signed with, by the Standard Webhooks scheme: whsec_ and 24 to 64 random bytes as base64 (echo whsec_$(openssl rand -base64 32)).",

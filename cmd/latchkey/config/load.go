@@ -377,6 +377,9 @@ func (r *reader) together() {
 	if len(c.Alerts) > 0 && c.SMTP.Host == "" {
 		r.badKey("alerts.mail", "is set without smtp.host; set that too, or remove it")
 	}
+	if c.Desk.Mail != "" && c.SMTP.Host == "" {
+		r.badKey("desk.mail", "is set without smtp.host; set that too, or remove it")
+	}
 	r.needs("twilio.", "twilio.account_sid", "twilio.auth_token")
 	switch tw := c.Twilio; {
 	case tw.AccountSID != "" && tw.From == "" && tw.MessagingService == "":

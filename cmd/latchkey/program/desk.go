@@ -23,22 +23,30 @@ func (p *Program) newDesk() error {
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
 		Alert:   p.Enroll.Alert,
 		Outside: p.Connections.outside,
-		Logger:  p.Log.With("component", "desk"),
+		Mail: desk.Mail{To: mailAddress(c.Mail), Lang: p.Config.Org.Language, Org: p.Config.Org.Name, Notifier: p.Connections.notifierOr(nowhere{}),
+			Title: func(flow, step, lang string) string { return p.Scripts.Set().Title(flow, step, lang) }, Link: deskLink(p.Config)},
+		Logger: p.Log.With("component", "desk"),
 	})
 	return nil
 }
 
-// deskPage is the address of the desk in the browser, or empty: there is none.
-func deskPage(c *config.Config) string {
+// deskLink gives the address of a ticket on the desk in the browser; nil: there is
+// no such desk.
+func deskLink(c *config.Config) func(ticket string) string {
 	if !c.Desk.Enabled || !c.Web.Enabled || c.HTTP.PublicURL == "" || c.SecondFactor() == "" {
-		return ""
+		return nil
 	}
-	return c.HTTP.PublicURL + "/desk"
+	return func(ticket string) string { return c.HTTP.PublicURL + "/desk/t/" + ticket }
 }
 
 // onLine is what else happens when a ticket gets a line, in the same transaction.
 func onLine(c *config.Config) func(bot.Tx, *bot.TicketLine) error {
 	return func(tx bot.Tx, l *bot.TicketLine) error {
+		if c.Desk.Mail != "" {
+			if err := desk.Mailed(tx, l); err != nil {
+				return err
+			}
+		}
 		if c.Desk.Webhook.URL == "" {
 			return nil
 		}

@@ -24,15 +24,22 @@ func askDesk(tx bot.Tx, q bot.Ticket) (string, error) {
 	return id, err
 }
 
+// mailAddress is an address of the configuration, which has been checked, without
+// its name.
+func mailAddress(a string) string {
+	if m, err := mail.ParseAddress(a); err == nil {
+		return m.Address
+	}
+	return a
+}
+
 // enrollDeps is what the service of methods needs to change something and to
 // enqueue its notices. New adds what the jobs need.
 func (p *Program) enrollDeps() enroll.Deps {
 	o := p.Config.Org
 	var alerts []string
 	for _, a := range p.Config.Alerts {
-		if m, err := mail.ParseAddress(a); err == nil { // the configuration has been checked
-			alerts = append(alerts, m.Address)
-		}
+		alerts = append(alerts, mailAddress(a))
 	}
 	return enroll.Deps{
 		Store: p.DB, Policy: p.Config.Policy, Vault: p.Keys, Org: o.Name, Issuer: issuer(p.Config), Contact: contact(p.Config), Phone: o.HelpPhone,

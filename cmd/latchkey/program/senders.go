@@ -79,11 +79,7 @@ func connectWebhook(p *Program) error {
 	if c.URL == "" {
 		return nil
 	}
-	o := webhook.Options{URL: c.URL, Secret: c.Secret, Previous: c.Previous, CAFile: c.CAFile, Timeout: c.Timeout}
-	if page := deskPage(p.Config); page != "" {
-		o.Link = func(ticket string) string { return page + "/t/" + ticket }
-	}
-	w, err := webhook.New(o)
+	w, err := webhook.New(webhook.Options{URL: c.URL, Secret: c.Secret, Previous: c.Previous, CAFile: c.CAFile, Timeout: c.Timeout, Link: deskLink(p.Config)})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,87 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Mail says who gets a mail of each new ticket.
+type Mail struct {
+	To       string // one address
+	Lang     string
+	Org      string
+	Notifier bot.Notifier
+	Title    func(flow, step, lang string) string // names a step
+	Link     func(ticket string) string           // address of a ticket's page; nil: there is none
+}
+
+// MailTicket is the job that mails that there is a new ticket.
+type MailTicket struct {
+	Ticket string `json:"ticket"`
+}
+
+// Kind implements bot.Job.
+func (MailTicket) Kind() string { return "desk_mail" }
+
+// Queue implements bot.QueuedJob. It is that of the notices, which go by the same
+// mail server.
+func (MailTicket) Queue() bot.JobQueue {
+	return bot.JobQueue{Name: "notices", Workers: 16, Timeout: time.Minute}
+}
+
+// Mailed has a new ticket mailed, in the transaction that adds a line
+// (store.DB.OnLine).
+func Mailed(tx bot.Tx, l *bot.TicketLine) error {
+	if l.Kind != bot.LineEvent || l.Code != "asked" {
+		return nil
+	}
+	return tx.Enqueue(MailTicket{Ticket: l.Ticket}, time.Time{})
+}
+
+// HandleMailTicket makes one attempt to mail that a ticket waits: its number, the
+// person's first name, where they were and since when they wait. What anybody
+// typed is not in it. One that waits no more is not mailed.
+func (d *Desk) HandleMailTicket(ctx context.Context, j MailTicket) error {
+	var q *bot.Ticket
+	var name string
+	err := d.o.Store.View(ctx, func(tx bot.Tx) (err error) {
+		if q, err = tx.Ticket(j.Ticket); errors.Is(err, bot.ErrNotFound) {
+			q, err = nil, nil
+		}
+		if err == nil && q != nil && q.Person != "" {
+			if name = d.short(tx, q.Person); name == "?" {
+				name = ""
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("desk: mail ticket %s: %w", j.Ticket, err)
+	}
+	if q == nil || q.State != bot.TicketWaiting {
+		return nil
+	}
+	m := d.o.Mail
+	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(m.Lang, key, kv...) }
+	if name == "" {
+		name = say("desk.mail.somebody")
+	}
+	kv := []string{"request", q.ID, "who", name, "org", m.Org, "step", cmp.Or(m.Title(q.Flow, q.Step, m.Lang), q.Flow),
+		"since", bot.WeekdayMoment(d.o.Phrases, m.Lang, d.o.Hours.Zone(), q.WaitsSince)}
+	n := bot.NoticeMessage{ID: "ticket|" + q.ID, To: m.To, Lang: m.Lang, Subject: say("desk.mail.subject", kv...), Body: say("desk.mail.body", kv...)}
+	if m.Link != nil {
+		n.Link, n.Button = m.Link(q.ID), say("desk.mail.open")
+		n.Body = strings.TrimRight(n.Body, "\n") + "\n\n" + n.Link + "\n"
+	}
+	err = m.Notifier.SendNotice(ctx, n)
+	if se := new(bot.SendError); errors.As(err, &se) && (se.Kind == bot.SendPermanent || se.Kind == bot.SendGone) {
+		return &bot.DropJob{Err: fmt.Errorf("desk.mail: %w", se.Err)}
+	}
+	return err
+}
