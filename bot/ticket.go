@@ -83,7 +83,14 @@ const (
 	RoleAdmin Role = "admin" // the same, and says who is an agent
 )
 
-// Roles lists them, the one that may least first.
+// RoleOutside is what a system of the organisation is (OutsideAgent): it writes
+// notes and lines, and solves.
+const RoleOutside Role = "outside"
+
+// OutsideAgent is who a system of the organisation is at the desk. It is no person.
+const OutsideAgent PersonID = "outside:ticket-system"
+
+// Roles lists those of people, the one that may least first.
 func Roles() []Role { return []Role{RoleAgent, RoleAdmin} }
 
 // A DeskAgent is a person who works at the help desk.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"latchkey/bot"
@@ -66,7 +67,10 @@ func (d *Desk) do(ctx context.Context, a Act) error {
 	case err != nil:
 	case c == nil || a.Do == DoNote || a.Do == DoTransfer:
 		err = d.o.Store.Update(ctx, func(tx bot.Tx) error {
-			_, err := d.act(tx, nil, nil, &a.AgentAct)
+			done, err := once(tx, a.Ticket+"|"+a.Key)
+			if err == nil && !done {
+				_, err = d.act(tx, nil, nil, &a.AgentAct)
+			}
 			return err
 		})
 	default:
@@ -87,11 +91,23 @@ func (d *Desk) do(ctx context.Context, a Act) error {
 	return nil
 }
 
+// doneOnce are acts of no conversation; those of one are its events.
+const doneOnce = "desk.act"
+
+// once reports whether an act with this key was done, and else notes that it is.
+func once(tx bot.Tx, key string) (done bool, err error) {
+	n, _, err := tx.Tallied(doneOnce, key, tx.Now().Add(-24*time.Hour))
+	if err != nil || n > 0 {
+		return n > 0, err
+	}
+	return false, tx.Tally(doneOnce, key)
+}
+
 // alarm notes that an agent wanted a person's code or password.
 func (d *Desk) alarm(ctx context.Context, a *Act) {
 	d.o.Logger.Warn("an agent's line asks for a code or a password; it was not sent", "ticket", a.Ticket, "agent", a.By)
 	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
-		if _, _, err := d.agent(tx, a.By); err != nil {
+		if err := d.actor(tx, &a.AgentAct); err != nil {
 			return err
 		}
 		raise := tx.RaiseAlert
@@ -124,7 +140,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 		return none, refuse(NotAgent)
 	}
 	if a.By != "" {
-		if _, _, err := d.agent(tx, a.By); err != nil {
+		if err := d.actor(tx, a); err != nil {
 			return none, err
 		}
 	}

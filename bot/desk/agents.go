@@ -27,6 +27,7 @@ const (
 	NoChat     = "no_chat"        // there is no conversation in which the person could be reached
 	LastAdmin  = "last_admin"     // nobody could say any more who is an agent
 	NoRole     = "no_role"        // there is no such role
+	NotAllowed = "not_allowed"    // a system of the organisation may not do this
 )
 
 func refuse(code string) error { return &Refusal{Code: code} }
@@ -47,13 +48,39 @@ func (d *Desk) agent(tx bot.Tx, p bot.PersonID) (*bot.DeskAgent, *bot.Person, er
 	return a, who, err
 }
 
+// outsideMay are what a system of the organisation can do: nothing that touches a
+// method, looks at anything, or leads a person through the script.
+var outsideMay = map[string]bool{DoNote: true, DoSay: true, DoSolve: true}
+
+// actor refuses whoever may not do an act.
+func (d *Desk) actor(tx bot.Tx, a *bot.AgentAct) error {
+	if a.By != bot.OutsideAgent {
+		_, _, err := d.agent(tx, a.By)
+		return err
+	}
+	_, err := tx.Agent(a.By)
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return refuse(NotAgent)
+	case err == nil && !outsideMay[a.Do]:
+		return refuse(NotAllowed)
+	}
+	return err
+}
+
 // called is how people see an agent: "Maria, help desk".
 func (d *Desk) called(tx bot.Tx, p bot.PersonID, lang string) string {
+	if p == bot.OutsideAgent {
+		return d.o.Phrases.Phrase(lang, "desk.outside")
+	}
 	return d.o.Phrases.Phrase(lang, "desk.signature", "name", d.short(tx, p))
 }
 
 // short is an agent's first name.
 func (d *Desk) short(tx bot.Tx, p bot.PersonID) string {
+	if p == bot.OutsideAgent {
+		return "ticket system"
+	}
 	who, err := tx.Person(p)
 	if err != nil {
 		return "?"
@@ -89,6 +116,15 @@ func Grant(tx bot.Tx, p bot.PersonID, role bot.Role, by, why string) error {
 		return err
 	}
 	_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.granted", Subject: string(role), Evidence: why})
+	return err
+}
+
+// GrantOutside lets a system of the organisation act at the desk.
+func GrantOutside(tx bot.Tx, by, why string) error {
+	if err := tx.PutAgent(&bot.DeskAgent{Person: bot.OutsideAgent, Role: bot.RoleOutside, By: by, Why: why}); err != nil {
+		return err
+	}
+	_, err := tx.Audit(bot.AuditEntry{Actor: by, Action: "agent.granted", Subject: string(bot.RoleOutside), Evidence: why})
 	return err
 }
 

@@ -21,6 +21,12 @@
 // agent sends the person back, or the person ends the chat. Meanwhile the bot says
 // nothing, except where a code or a password would be shown to a person.
 //
+// # What other systems learn
+//
+// Each line of a ticket is an event for a system of the organisation (Told,
+// HandleTell): in order in each ticket, tried for days, masked. It may write back
+// as bot.OutsideAgent, who can do three acts. A new ticket may be mailed (Mailed).
+//
 // # What is kept
 //
 // Lines are sealed with the vault, those of the person without anything that

@@ -152,7 +152,7 @@ func (d *Desk) HandleSilent(ctx context.Context, j Silent) error {
 		if q.State != bot.TicketTaken || q.Agent != j.Agent {
 			return nil
 		}
-		if _, _, err := d.agent(tx, q.Agent); err != nil {
+		if err := d.actor(tx, &bot.AgentAct{By: q.Agent, Do: DoSay}); err != nil {
 			waits = true // who had it is no agent any more
 			if r := new(Refusal); errors.As(err, &r) {
 				return nil

@@ -41,6 +41,9 @@ func agentsCommand(s std) *cobra.Command {
 				}
 				for _, a := range as {
 					login, name, note := "?", "not in the staff list any more", ""
+					if a.Person == bot.OutsideAgent {
+						login, name = ticketSystem, "the system of desk.webhook"
+					}
 					p, err := tx.Person(a.Person)
 					if err != nil && !errors.Is(err, bot.ErrNotFound) {
 						return err
@@ -68,12 +71,19 @@ func grantCommand(s std) *cobra.Command {
 The reason stands in the audit record.
 
   latchkey desk grant mgarcia --role agent --why "new at the help desk" --config latchkey.yaml
+  latchkey desk grant ticket-system --role outside --why "Zammad" --config latchkey.yaml
 
 Next: latchkey desk agents --config latchkey.yaml`,
 	}
 	o := newOperation(s, cmd)
-	role := cmd.Flags().String("role", string(bot.RoleAgent), "agent: takes tickets; admin: the same, and says who is an agent")
+	role := cmd.Flags().String("role", string(bot.RoleAgent), "agent: takes tickets; admin: the same, and says who is an agent; outside: "+ticketSystem+" may write back")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if bot.Role(*role) == bot.RoleOutside {
+			if args[0] != ticketSystem {
+				return usage(cmd, "--role outside is for %s alone: the system of desk.webhook", ticketSystem)
+			}
+			return o.outside("may write back at the desk", desk.GrantOutside)
+		}
 		return o.atDesk(args[0], "Agent ("+*role+")", "make an agent ("+*role+")", func(tx bot.Tx, p *bot.Person, by, why string) ([]string, error) {
 			return nil, deskError(cmd, desk.Grant(tx, p.ID, bot.Role(*role), by, why), p, *role)
 		})
@@ -91,12 +101,50 @@ The tickets that they have go back into the queue, and the people who wait are t
 	}
 	o := newOperation(s, cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if args[0] == ticketSystem {
+			return o.outside("may not write back any more", func(tx bot.Tx, by, why string) error {
+				_, err := desk.Revoke(tx, bot.OutsideAgent, by, why)
+				if errors.Is(err, bot.ErrNotFound) {
+					return errors.New(ticketSystem + " was not granted anything")
+				}
+				return err
+			})
+		}
 		return o.atDesk(args[0], "No agent any more", "take away from the help desk", func(tx bot.Tx, p *bot.Person, by, why string) ([]string, error) {
 			held, err := desk.Revoke(tx, p.ID, by, why)
 			return held, deskError(cmd, err, p, "")
 		})
 	}
 	return cmd
+}
+
+// ticketSystem is what commands call bot.OutsideAgent.
+const ticketSystem = "ticket-system"
+
+// outside says what the system of desk.webhook may do, in one transaction.
+func (o *operation) outside(what string, do func(tx bot.Tx, by, why string) error) error {
+	order, err := o.order()
+	if err != nil {
+		return err
+	}
+	return withProgram(o.cmd, o.s, *o.file, func(prog *program.Program) error {
+		err := prog.DB.Update(o.cmd.Context(), func(tx bot.Tx) error {
+			err := do(tx, order.By, order.Why)
+			if err == nil && order.Dry {
+				err = errDry
+			}
+			return err
+		})
+		switch {
+		case errors.Is(err, errDry):
+			fmt.Fprintln(o.s.out, "Nothing was changed (--dry-run).")
+		case err == nil:
+			fmt.Fprintf(o.s.out, "%s %s.\n", ticketSystem, what)
+		default:
+			return err
+		}
+		return nil
+	})
 }
 
 // errDry ends a transaction that was only tried.

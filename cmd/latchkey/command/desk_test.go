@@ -37,6 +37,15 @@ func TestDeskCommands(t *testing.T) {
 		{"desk grant cho --why back", exitError, "off or frozen"},
 		{"tickets list", exitOK, "nobody is waiting"},
 		{"requests list", exitOK, "nobody is waiting"},
+		{"desk grant ann --role outside --why x", exitUsage, "ticket-system alone"},
+		{"desk grant ticket-system --role outside", exitUsage, "--why"},
+		{"desk revoke ticket-system --why x", exitError, "was not granted anything"},
+		{"desk grant ticket-system --role outside --why Zammad --dry-run", exitOK, "Nothing was changed"},
+		{"desk grant ticket-system --role outside --why Zammad", exitOK, "ticket-system may write back at the desk."},
+		{"desk agents", exitOK, "the system of desk.webhook outside"},
+		{"desk revoke ticket-system --why x", exitOK, "ticket-system may not write back any more."},
+		{"desk webhooks list", exitOK, "given up: 0; on their way: 0 tickets"},
+		{"desk webhooks replay", exitOK, "nothing was given up"},
 		{"audit list", exitOK, "agent.revoked"},
 	} {
 		code, out, errs := command(t, nil, append(strings.Fields(x.args), "--config", cfg)...)

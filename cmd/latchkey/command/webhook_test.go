@@ -213,6 +213,80 @@ func TestTicketingIsDown(t *testing.T) {
 	}
 }
 
+// The organisation's system writes back to the running program, as long as it was
+// let, and is told of what it wrote.
+func TestTicketSystemWritesBack(t *testing.T) {
+	t.Parallel()
+	k := startTicketing(t)
+	const backSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+	more := strings.Replace(k.section(t), "desk: {webhook: {", "desk: {enabled: true, webhook: {back_secret_env: BACK, ", 1)
+	env := []string{"BACK=" + backSecret}
+	path := install(t, more)
+	cfg, err := config.Load(path, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := program.New(t.Context(), cfg, slog.New(slog.DiscardHandler), program.Integrations()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ticket := ""
+	err = p.DB.Update(t.Context(), func(tx bot.Tx) (err error) {
+		ticket, _, err = desk.Ask(tx, bot.Ticket{Conversation: "c", Flow: "phone"})
+		return err
+	})
+	if err == nil {
+		err = p.StartJobs(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign, err := standardwebhooks.NewWebhook(backSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(id, body string) int {
+		t.Helper()
+		now := time.Now()
+		s, err := sign.Sign(id, now, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/webhook/ticket", strings.NewReader(body))
+		for name, v := range map[string]string{"Content-Type": "application/json", "webhook-id": id, "webhook-timestamp": fmt.Sprint(now.Unix()), "webhook-signature": s} {
+			r.Header.Set(name, v)
+		}
+		w := httptest.NewRecorder()
+		p.Handler().ServeHTTP(w, r)
+		return w.Code
+	}
+	note := fmt.Sprintf(`{"type":"ticket.note","data":{"ticket":%q,"text":"INC0010002"}}`, ticket)
+	if code := post("1", note); code != http.StatusForbidden {
+		t.Errorf("before it was let: %d", code)
+	}
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return desk.GrantOutside(tx, "operator:root", "Zammad") }); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if code := post("1", note); code != http.StatusNoContent {
+			t.Errorf("a note: %d", code)
+		}
+	}
+	if code := post("2", strings.Replace(note, "ticket.note", "ticket.line", 1)); code != http.StatusConflict {
+		t.Errorf("a line to nobody: %d", code)
+	}
+	if code := post("3", strings.Replace(note, "ticket.note", "ticket.solve", 1)); code != http.StatusNoContent {
+		t.Errorf("solved: %d", code)
+	}
+	k.await(t, 3)
+	for i, kind := range []string{"ticket.opened", "ticket.note", "ticket.solved"} {
+		if body := k.body[fmt.Sprintf("%s.%d", ticket, i+1)]; !strings.HasPrefix(body, `{"type":"`+kind+`"`) || i > 0 && !strings.Contains(body, `"agent":"ticket system"`) {
+			t.Errorf("told %s, want %s", body, kind)
+		}
+	}
+}
+
 // toldKills are the lives of the service: killed at a point of the store, or
 // before or after the receiver answers the n-th webhook of that life.
 var toldKills = []struct {

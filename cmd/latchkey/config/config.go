@@ -187,6 +187,7 @@ type Webhook struct {
 	URL      string
 	Secret   bot.Secret
 	Previous bot.Secret // signs, too
+	Back     bot.Secret // of the messages that come back; empty: none do
 	CAFile   string
 	Timeout  time.Duration
 }

@@ -172,6 +172,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Desk.Webhook.Secret }, bad: badHookSecret},
 		{Path: "desk.webhook.previous_secret", Kind: "secret", Doc: "The secret of before, which signs beside the new one until the receiver has that.",
 			at: func(c *Config) any { return &c.Desk.Webhook.Previous }, bad: badHookSecret},
+		{Path: "desk.webhook.back_secret", Kind: "secret", Doc: "Set, that system may write back, at http.public_url + /webhook/ticket: notes, lines to the person, solved; signed alike with this other secret. `latchkey desk grant ticket-system --role outside` lets it.",
+			at: func(c *Config) any { return &c.Desk.Webhook.Back }, bad: badHookSecret},
 		{Path: "desk.webhook.ca_file", Kind: "path", Doc: "Certificates (PEM) that the receiver's certificate is checked against; unset, the system's.", Example: "ca.pem",
 			at: func(c *Config) any { return &c.Desk.Webhook.CAFile }},
 		{Path: "desk.webhook.timeout", Kind: "duration", Doc: "How long one attempt may take.", Floor: "1s", Cap: "30s",

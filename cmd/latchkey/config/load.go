@@ -377,6 +377,12 @@ func (r *reader) together() {
 	if len(c.Alerts) > 0 && c.SMTP.Host == "" {
 		r.badKey("alerts.mail", "is set without smtp.host; set that too, or remove it")
 	}
+	if c.Desk.Webhook.Back != "" && !c.Desk.Enabled {
+		r.badKey("desk.webhook.back_secret", "is set without desk.enabled, so nobody could be written to; set that too, or remove it")
+	}
+	if c.Desk.Webhook.Back != "" && c.Desk.Webhook.Back == c.Desk.Webhook.Secret {
+		r.badKey("desk.webhook.back_secret", "is desk.webhook.secret: whoever knows one could do what the other lets; make another one")
+	}
 	if c.Desk.Mail != "" && c.SMTP.Host == "" {
 		r.badKey("desk.mail", "is set without smtp.host; set that too, or remove it")
 	}

@@ -83,6 +83,13 @@ func connectWebhook(p *Program) error {
 	if err != nil {
 		return err
 	}
+	if c.Back != "" {
+		back, err := webhook.Back(c.Back, func(ctx context.Context, a bot.DeskAct) error { return p.Desk.Do(ctx, a) })
+		if err != nil {
+			return err
+		}
+		p.Connections.pages = append(p.Connections.pages, page{webhook.BackPath, back})
+	}
 	p.Connections.outside = w
 	p.Connections.examined = append(p.Connections.examined, w)
 	return nil
