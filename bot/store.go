@@ -46,6 +46,7 @@ type Tx interface {
 	AuditTx
 	AlertTx
 	TicketTx
+	CallerCheckTx
 	RegistrationTx
 	DirectoryTx
 	PassTx

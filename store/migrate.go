@@ -12,7 +12,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the newest migration in the folder.
-const schemaVersion = 10
+const schemaVersion = 11
 
 // sealedVersion is the migration after which the audit record has keys.
 const sealedVersion = 3

@@ -25,7 +25,7 @@ type Ages struct {
 	Conversations time.Duration
 	Links         time.Duration // of accounts that have written nothing since
 	Removed       time.Duration // removed methods and closed tickets with what was said
-	Audit         time.Duration // lines of the record; the chain is sealed anew at its beginning, once a day
+	Audit         time.Duration // lines of the record; the chain is sealed anew at its beginning, once a day; checks of callers, to which lines lead
 	// Passing are channels whose accounts are browsers: such a link goes with
 	// its conversation.
 	Passing []bot.ChannelID
@@ -35,7 +35,7 @@ type Ages struct {
 type Pruned struct {
 	Events, Outbox, Inbound, Challenges, Tallies, Passes int
 
-	GivenUp, Conversations, Browsers, Links, Methods, Tickets, Audit int
+	GivenUp, Conversations, Browsers, Links, Methods, Tickets, Checks, Audit int
 }
 
 const (
@@ -81,6 +81,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		{ages.Passes, &n.Passes, "pass", nil, `expires_at < $%[1]d`},
 		{ages.Removed, &n.Tickets, "ticket", []string{"id"}, `closed_at <> 0 AND closed_at < $%[1]d`},
 		{ages.Removed, &n.Methods, "method", []string{"id"}, `state = 2 AND removed_at < $%[1]d AND created_at < $%[1]d AND used_at < $%[1]d`},
+		{ages.Audit, &n.Checks, "caller_check", []string{"id"}, `at < $%[1]d`},
 		{ages.Links, &n.Links, "identity", []string{"channel", "user_id"}, `channel NOT IN (` + passing + `) AND ` + idle},
 		{talks, &n.Browsers, "identity", []string{"channel", "user_id"}, `channel IN (` + passing + `) AND ` + idle},
 		{talks, &n.Conversations, "conversation", []string{"id"}, `updated < $%[1]d

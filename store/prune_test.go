@@ -74,6 +74,7 @@ func TestRetentionOfEverything(t *testing.T) {
 			return errors.Join(
 				tx.PutTicket(&bot.Ticket{ID: "open", Conversation: "web:waiting"}),
 				tx.PutTicket(&bot.Ticket{ID: "closed", Conversation: "web:x", State: bot.TicketDropped}),
+				tx.PutCallerCheck(&bot.CallerCheck{ID: "check", Person: "ann", At: tx.Now()}),
 				tx.Say(&bot.OutboxRow{Conversation: "web:said", Seq: 1}), // never delivered
 				tx.PutMethod(&m), tx.PutSecrets("gone", []bot.MethodSecret{{Method: "gone", No: 1}}),
 				tx.PutMethod(&bot.Method{ID: "kept", Person: "ann", Kind: bot.Phone, State: bot.Active, ProvenAt: tx.Now()}),
@@ -130,8 +131,8 @@ func TestRetentionOfEverything(t *testing.T) {
 		now = now.Add(200 * day) // day 380: U1 is still in use
 		talk(t, db, "slack", "U1", "7")
 		line(t, db, bot.AuditEntry{Person: "ann", Action: "newer"})
-		now = now.Add(21 * day)                                   // day 401
-		prune(store.Pruned{Links: 1, Conversations: 1, Audit: 3}) // U2 and what it wrote
+		now = now.Add(21 * day)                                              // day 401
+		prune(store.Pruned{Links: 1, Conversations: 1, Checks: 1, Audit: 3}) // U2 and what it wrote
 		rep, err := db.VerifyAudit(context.Background(), nil)
 		if err != nil || len(rep.Problems) != 0 || rep.From.Seq != 3 || rep.Lines != 2 || rep.Methods != 0 {
 			t.Errorf("after retention: %+v %v", rep, err)

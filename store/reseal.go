@@ -33,6 +33,7 @@ const (
 	resealInbound    = "inbound"
 	resealOutbox     = "outbox"
 	resealTickets    = "ticket"
+	resealChecks     = "caller_check"
 	resealRefs       = "reference" // of people in the audit record: bound by a key, not sealed
 )
 
@@ -70,6 +71,8 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			done, after, err = w.outbox(after)
 		case resealTickets:
 			done, after, err = w.tickets(after)
+		case resealChecks:
+			done, after, err = w.checks(after)
 		case resealRefs:
 			done, after, err = w.refs(after)
 		default:
@@ -79,7 +82,8 @@ func (db *DB) Reseal(ctx context.Context, batch int, r Resealer) (done int, more
 			return err
 		}
 		if done < batch { // this table is through
-			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealOutbox, resealOutbox: resealTickets, resealTickets: resealRefs}
+			next := map[string]string{resealMethods: resealSecrets, resealSecrets: resealChallenges, resealChallenges: resealInbound, resealInbound: resealOutbox,
+				resealOutbox: resealTickets, resealTickets: resealChecks, resealChecks: resealRefs}
 			table, after = next[table], ""
 		}
 		more = table != ""
@@ -271,6 +275,26 @@ func (w *resealWalk) tickets(after string) (int, string, error) {
 		}
 	}
 	return len(tickets), after, err
+}
+
+// checks renews what the checks of callers keep sealed.
+func (w *resealWalk) checks(after string) (int, string, error) {
+	cs, err := w.t.callerChecks(`WHERE id > $1 ORDER BY id LIMIT $2 /*postgres FOR UPDATE*/`, after, int64(w.batch))
+	for i := range cs {
+		if err != nil {
+			break
+		}
+		c := &cs[i]
+		after = c.ID
+		var answer, reason bool
+		if c.Answer, answer, err = w.renew(c.Place("answer"), c.Answer); err != nil {
+			break
+		}
+		if c.Reason, reason, err = w.renew(c.Place("reason"), c.Reason); err == nil && (answer || reason) {
+			_, err = w.c.do(`UPDATE caller_check SET answer = $2, reason = $3 WHERE id = $1`, c.ID, c.Answer, c.Reason)
+		}
+	}
+	return len(cs), after, err
 }
 
 // refs binds references with the newest key that are bound with another one.

@@ -56,6 +56,9 @@ func TestReseal(t *testing.T) {
 				q := bot.Ticket{ID: fmt.Sprint("t", i), Conversation: bot.ConversationID(fmt.Sprint("x", i))}
 				q.Contact = seal("old", q.Place(), "555")
 				err := tx.PutTicket(&q)
+				k := bot.CallerCheck{ID: fmt.Sprint("k", i)}
+				k.Answer, k.Reason = seal("old", k.Place("answer"), "delta piano"), seal("old", k.Place("reason"), "badge")
+				err = errors.Join(err, tx.PutCallerCheck(&k))
 				for range 2 {
 					err = errors.Join(err, tx.AddLine(&bot.TicketLine{Ticket: q.ID, Body: seal("old", q.Place(), "hello")}))
 				}
@@ -107,7 +110,7 @@ func TestReseal(t *testing.T) {
 				db = open(t, dsn)
 			}
 		}
-		if total != n*7 || opened != n-1+3*n+2*((n+1)/2)+n+3*n {
+		if total != n*8 || opened != n-1+3*n+2*((n+1)/2)+n+3*n+2*n {
 			t.Errorf("%d rows, %d values", total, opened)
 		}
 		err = db.View(ctx, func(tx bot.Tx) error {
@@ -130,6 +133,10 @@ func TestReseal(t *testing.T) {
 				q, err := tx.Ticket(fmt.Sprint("t", i))
 				if err != nil || !bytes.HasPrefix(q.Contact, []byte("new|")) {
 					t.Errorf("ticket %+v %v", q, err)
+				}
+				k, err := tx.CallerCheck(fmt.Sprint("k", i))
+				if err != nil || !bytes.HasPrefix(k.Answer, []byte("new|")) || !bytes.HasPrefix(k.Reason, []byte("new|")) {
+					t.Errorf("check of a caller %+v %v", k, err)
 				}
 				ls, err := tx.Lines(fmt.Sprint("t", i), 0)
 				if err != nil || len(ls) != 2 || !bytes.HasPrefix(ls[0].Body, []byte("new|")) || !bytes.HasPrefix(ls[1].Body, []byte("new|")) {

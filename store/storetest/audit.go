@@ -308,6 +308,61 @@ func testTelling(t *testing.T, s bot.Store) {
 	is(t, "lines told", len(all), lines)
 }
 
+func testCallerChecks(t *testing.T, s bot.Store) {
+	at := time.UnixMilli(1700000000000).UTC()
+	k := bot.CallerCheck{ID: "1", Person: "p", Ticket: "K7M-2QP", Agent: "maria", Act: "expire", Method: "m", Way: bot.WayText, Target: "m2", Second: "omar",
+		At: at, ExpiresAt: at.Add(10 * time.Minute), Hash: []byte("h"), Answer: []byte("a"), Reason: []byte("r")}
+	put := func(k *bot.CallerCheck) error {
+		return s.Update(context.Background(), func(tx bot.Tx) error {
+			c := *k // fn may run more than once
+			if err := tx.PutCallerCheck(&c); err != nil {
+				return err
+			}
+			*k = c
+			return nil
+		})
+	}
+	older := bot.CallerCheck{ID: "2", Person: "p", Agent: "omar", At: at.Add(-time.Hour)}
+	for _, c := range []*bot.CallerCheck{&k, &older} {
+		if err := put(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same := bot.CallerCheck{ID: "1", Person: "q"}
+	fails(t, "an id that there is", put(&same), bot.ErrConflict)
+	was := k
+	k.State, k.Tries, k.EndedAt, k.Answer = bot.CheckUsed, 2, at.Add(time.Minute), nil
+	if err := put(&k); err != nil {
+		t.Fatal(err)
+	}
+	was.State = bot.CheckUsed
+	fails(t, "used by somebody who saw it as it was", put(&was), bot.ErrConflict)
+	view(t, s, func(tx bot.Tx) error {
+		got, err := tx.CallerCheck("1")
+		if err != nil || !reflect.DeepEqual(*got, k) || got.Revision != 2 {
+			t.Errorf("check %+v %v, want %+v", got, err, k)
+		}
+		_, err = tx.CallerCheck("none")
+		fails(t, "no such check", err, bot.ErrNotFound)
+		of, err := tx.CallerChecksOf("p", time.Time{})
+		if err != nil || len(of) != 2 || of[0].ID != "1" || of[1].ID != "2" {
+			t.Errorf("of the person, the newest first: %+v %v", of, err)
+		}
+		of, err = tx.CallerChecksOf("p", at)
+		is(t, "of the person since", len(of), 1)
+		if err != nil {
+			return err
+		}
+		by, err := tx.CallerChecksBy("omar", at.Add(-time.Hour))
+		if err != nil || len(by) != 1 || by[0].ID != "2" {
+			t.Errorf("by the agent: %+v %v", by, err)
+		}
+		by, err = tx.CallerChecksBy("omar", at)
+		is(t, "by the agent since", len(by), 0)
+		return err
+	})
+}
+
 func testEnqueue(t *testing.T, s bot.Store) {
 	each(t, 40, func(i int) error {
 		err := s.Turn(context.Background(), event(fmt.Sprint(i), fmt.Sprint("c", i)), func(tx bot.Tx, c *bot.Conversation) error {

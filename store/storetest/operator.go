@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -113,6 +114,14 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 		if err := tx.PutAgent(&bot.DeskAgent{Person: p.ID, Role: bot.RoleAgent, By: "operator:" + mark, Why: mark}); err != nil {
 			return err
 		}
+		for _, k := range []bot.CallerCheck{
+			{ID: "of-" + mark, Person: p.ID, Agent: "maria", Act: mark, Target: string(l.Conv), Reason: []byte(mark), At: now},
+			{ID: checkBy(mark), Person: "somebody", Agent: p.ID, Second: p.ID, At: now},
+		} {
+			if err := tx.PutCallerCheck(&k); err != nil {
+				return err
+			}
+		}
 		if err := tx.RaiseAlert(bot.AlertUntold, p.ID, mark); err != nil {
 			return err
 		}
@@ -140,6 +149,10 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 	})
 	return l
 }
+
+// checkBy is the id of the check that a life has made of somebody else. It stays
+// when the life is erased, so the mark is not to be read in it.
+func checkBy(mark string) string { return fmt.Sprintf("by-%x", sha256.Sum256([]byte(mark))) }
 
 // counters are how often the counters of a life stand under an id.
 func (l *Life) counters(t testing.TB, s bot.Store, id bot.PersonID) (n int) {
@@ -176,6 +189,14 @@ func (l *Life) notMe(t testing.TB, tx bot.Tx, id bot.PersonID) {
 		if lines, err := tx.Lines(q.ID, 0); err != nil || len(lines) != 1 || lines[0].By != id {
 			t.Errorf("lines of the ticket: %+v %v, want one by %s", lines, err, id)
 		}
+	}
+	of, err := tx.CallerChecksOf(id, time.Time{})
+	if err != nil || len(of) != 1 || of[0].Agent != "maria" {
+		t.Errorf("checks of %s as a caller: %+v %v", id, of, err)
+	}
+	by, err := tx.CallerChecksBy(id, time.Time{})
+	if err != nil || len(by) != 1 || by[0].Person != "somebody" || by[0].Second != id {
+		t.Errorf("checks by %s of callers: %+v %v", id, by, err)
 	}
 	all, err := tx.Alerts(bot.AlertUntold)
 	if err != nil || !slices.ContainsFunc(all, func(a bot.Alert) bool { return a.Person == id }) {

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"audit undone", testAuditUndone},
 		{"tickets", testTickets},
 		{"telling", testTelling},
+		{"callers", testCallerChecks},
 		{"operator", testOperator},
 		{"erased stay away", testErasedStayAway},
 		{"directory", testDirectory},

@@ -629,7 +629,7 @@ var times = map[string][]string{
 	"event": {"at"}, "conversation": {"updated"}, "outbox": {"due", "expires", "created_at"}, "person": {"started_at", "done_at", "next_nudge"},
 	"identity": {"linked_at"}, "method": {"created_at", "proven_at", "used_at"}, "method_secret": {"used_at"},
 	"challenge": {"created_at", "expires_at", "closed_at"}, "tally": {"at"}, "ticket": {"at", "closed_at", "waits_since", "taken_at", "answered_at"},
-	"ticket_line": {"at"}, "agent": {"at"},
+	"ticket_line": {"at"}, "agent": {"at"}, "caller_check": {"at", "expires_at", "ended_at"},
 }
 
 // daysLater makes everything that is stored days older. Nothing runs meanwhile.
