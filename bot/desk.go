@@ -55,24 +55,59 @@ type DeskLine struct {
 // A DeskStep is one that the person can be sent back to.
 type DeskStep struct{ Flow, Step, Title string }
 
+// A DeskWay is one way to make sure that a caller is the person of a ticket.
+type DeskWay struct {
+	Way    CheckWay
+	Target string
+	Label  string // for the agent: a masked number, a chat, the number to call, a name; may be empty
+}
+
+// A DeskTouch is something that can be done to a person's methods once a check
+// allows it.
+type DeskTouch struct {
+	Act    string
+	Method *Method // nil: the person
+}
+
+// A DeskCheck is a CallerCheck as an agent may see it.
+type DeskCheck struct {
+	ID     string
+	Touch  DeskTouch
+	Way    CheckWay
+	State  CallerCheckState
+	Over   bool   // its time is over
+	Mine   bool   // it is of the one who looks
+	Holds  bool   // it allows its act now
+	By     string // first name of its agent
+	Second string // and of the one who confirmed it; may be empty
+	Number string // for its agent, of an open one in a chat: what the person presses
+	Reason string
+	Until  time.Time
+}
+
 // A DeskView is a ticket with all that an agent may see.
 type DeskView struct {
-	Ticket   Ticket
-	Agent    string  // first name of who has it
-	Mine     bool    // whoever looks has it
-	Person   *Person // nil: it is not known who asks
-	Channel  ChannelID
-	Chat     bool // the person can be written to
-	Talks    bool // the conversation is the desk's
-	Contact  string
-	Title    string // of the flow that the person is at now
-	Progress string
-	Steps    []DeskStep
-	Methods  []Method // masked: without what is sealed
-	Lines    []DeskLine
-	Failed   []OutboxRow // what could not be delivered to the person, without its text
-	Place    int         // in the queue
-	Wait     time.Duration
+	Ticket     Ticket
+	Agent      string  // first name of who has it
+	Mine       bool    // whoever looks has it
+	Person     *Person // nil: it is not known who asks
+	Channel    ChannelID
+	Chat       bool // the person can be written to
+	Talks      bool // the conversation is the desk's
+	Contact    string
+	Title      string // of the flow that the person is at now
+	Progress   string
+	Steps      []DeskStep
+	Methods    []Method // masked: without what is sealed
+	Lines      []DeskLine
+	Failed     []OutboxRow // what could not be delivered to the person, without its text
+	Privileged bool        // of the person: only a second agent can confirm who calls
+	Ways       []DeskWay   // how it can be made sure now that a caller is the person
+	Touches    []DeskTouch // what could be done then
+	Check      *DeskCheck  // the newest one of the ticket; nil: none within the hour
+	Confirm    bool        // whoever looks can confirm Check as the second agent
+	Place      int         // in the queue
+	Wait       time.Duration
 }
 
 // A DeskSeat is who somebody is at the desk.

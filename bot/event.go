@@ -100,6 +100,12 @@ type AgentAct struct {
 	Flow     string   // where the person is sent back to; empty: where they were
 	Step     string
 	To       PersonID // to whom it is given
+	// For what needs a CallerCheck, and for making one.
+	Act    string   // what is to be done once the check is passed
+	Method MethodID // what that, or Do, is about; empty: the person
+	Way    CheckWay
+	Target string // of a challenge: where it goes; see CallerCheck.Target
+	Check  string // the id of the check that is answered
 }
 
 // DeskAnswer is where the desk has an event go. The zero value: nobody answers it.

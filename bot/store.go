@@ -391,6 +391,15 @@ const (
 	AlertTripwire AlertKind = "tripwire"
 	// AlertAsked: an agent wanted to ask a person for a code or a password.
 	AlertAsked AlertKind = "asked"
+	// AlertCallerFailed: too many checks whether a caller is the person went wrong;
+	// the alert is of the person, or of the agent.
+	AlertCallerFailed AlertKind = "caller_failed"
+	// AlertCallerDenied: the person was asked, and is not the caller.
+	AlertCallerDenied AlertKind = "caller_denied"
+	// AlertDeskBudget: an agent is above the budget for changing methods.
+	AlertDeskBudget AlertKind = "desk_budget"
+	// AlertResetAgain: methods were taken from a person twice within 30 days.
+	AlertResetAgain AlertKind = "reset_again"
 )
 
 // An Alert is something that an operator has to know. There is one of a kind

@@ -74,6 +74,10 @@ type TicketLine struct {
 	Body   []byte   // the text, sealed at Ticket.Place(); of an event, its detail; may be empty
 }
 
+// ChoiceCheck begins the id of the buttons by which a person answers a
+// CallerCheck in a chat. They go to the desk, whoever answers there.
+const ChoiceCheck = "desk.check"
+
 // Role is what somebody may do at the help desk.
 type Role string
 

@@ -325,6 +325,7 @@ type deskTicket struct {
 	Back, To   []deskChoice
 	Can        map[string]bool
 	Alert      string
+	Caller     *deskCaller       // nil: nothing is to be shown of who calls
 	Typed      map[string]string // what was typed in a form that was refused, by what it was to do
 }
 
@@ -410,6 +411,7 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 	for _, o := range others {
 		d.To = append(d.To, deskChoice{string(o.Person), bot.Harmless(o.Name)})
 	}
+	d.Caller = a.deskCaller(st, v)
 	open := q.State.Open()
 	d.Can = map[string]bool{
 		"take": q.State == bot.TicketWaiting, "say": v.Chat && (v.Mine || q.State == bot.TicketWaiting), "note": true,
@@ -447,6 +449,7 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 // deskActs are those that a form may ask for, with whether it types a text.
 var deskActs = map[string]bool{
 	"take": false, "say": true, "note": true, "transfer": false, "requeue": false, "back": false, "solve": false, "reopen": false,
+	"verify": true, "heard": true, "confirm": true, "decline": true, "expire": true, "again": true, "unfreeze": true,
 }
 
 // deskAct does what an agent does with a ticket.
@@ -480,6 +483,18 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 		act.Flow, act.Step, _ = strings.Cut(r.PostForm.Get("step"), " ")
 	case "transfer":
 		act.To = bot.PersonID(r.PostForm.Get("to"))
+	case "verify":
+		what, method, _ := strings.Cut(r.PostForm.Get("what"), " ")
+		way, target, _ := strings.Cut(r.PostForm.Get("way"), " ")
+		act.Act, act.Method, act.Way, act.Target = what, bot.MethodID(method), bot.CheckWay(way), target
+	case "heard", "confirm", "decline":
+		act.Check = r.PostForm.Get("check")
+	case "expire", "again":
+		act.Method = bot.MethodID(r.PostForm.Get("method"))
+	}
+	if stepUp[do] && !a.freshSecond(st) {
+		a.showTicket(w, r, st, http.StatusUnauthorized, a.words.in(st.lang)("desk.step_up"), map[string]string{do: r.PostForm.Get("text"), "step_up": "1"})
+		return
 	}
 	typed := map[string]string{}
 	if types {

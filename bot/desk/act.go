@@ -24,6 +24,16 @@ const (
 	DoBack     = "back"     // the person goes on with the script; the ticket stays open
 	DoSolve    = "solve"    // close it; the person goes on with the script
 	DoReopen   = "reopen"   // have one again that is closed
+
+	DoVerify  = "verify"  // begin to make sure that a caller is the person; see check.go
+	DoHeard   = "heard"   // the words that the caller has read back
+	DoConfirm = "confirm" // a second agent says that it is the person
+	DoDecline = "decline" // or that it is not
+
+	// What touches methods is done only while a bot.CallerCheck allows it; see touch.go.
+	DoExpire   = "expire"   // take out a method that is lost
+	DoAgain    = "again"    // have one method, or all, set up anew
+	DoUnfreeze = "unfreeze" // end a freeze
 )
 
 // An Act is one thing that an agent does with a ticket.
@@ -65,7 +75,9 @@ func (d *Desk) do(ctx context.Context, a Act) error {
 	})
 	switch {
 	case err != nil:
-	case c == nil || a.Do == DoNote || a.Do == DoTransfer:
+	case a.Do == DoVerify && a.Way == bot.WayChat: // it is asked in that chat, by a turn there
+		err = d.askThere(ctx, &a)
+	case c == nil || a.Do == DoNote || a.Do == DoTransfer || checks[a.Do] || touches[a.Do]:
 		err = d.o.Store.Update(ctx, func(tx bot.Tx) error {
 			done, err := once(tx, a.Ticket+"|"+a.Key)
 			if err == nil && !done {
@@ -80,10 +92,16 @@ func (d *Desk) do(ctx context.Context, a Act) error {
 	}
 	r := new(Refusal)
 	if errors.As(err, &r) {
-		if r.Code == AsksSecret {
-			d.alarm(ctx, &a)
+		switch r.Code {
+		case AsksSecret:
+			d.alarm(ctx, &a, bot.AlertAsked, "agent.asked_secret")
+		case OverBudget:
+			d.alarm(ctx, &a, bot.AlertDeskBudget, "agent.over_budget")
 		}
 		return r
+	}
+	if errors.Is(err, bot.ErrConflict) && (checks[a.Do] || touches[a.Do]) {
+		return refuse(Stale) // somebody was quicker
 	}
 	if err != nil {
 		return fmt.Errorf("desk: %s on ticket %s: %w", a.Do, a.Ticket, err)
@@ -103,26 +121,30 @@ func once(tx bot.Tx, key string) (done bool, err error) {
 	return false, tx.Tally(doneOnce, key)
 }
 
-// alarm notes that an agent wanted a person's code or password.
-func (d *Desk) alarm(ctx context.Context, a *Act) {
-	d.o.Logger.Warn("an agent's line asks for a code or a password; it was not sent", "ticket", a.Ticket, "agent", a.By)
+// alarm notes what an agent wanted to do and must not.
+func (d *Desk) alarm(ctx context.Context, a *Act, kind bot.AlertKind, action string) {
+	d.o.Logger.Warn("an act of an agent was refused, and operators are told", "what", action, "ticket", a.Ticket, "agent", a.By)
 	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
 		if err := d.actor(tx, &a.AgentAct); err != nil {
 			return err
 		}
-		raise := tx.RaiseAlert
-		if d.o.Alert != nil {
-			raise = func(kind bot.AlertKind, p bot.PersonID, detail string) error { return d.o.Alert(tx, kind, p, detail) }
-		}
-		if err := raise(bot.AlertAsked, a.By, a.Ticket); err != nil {
+		if err := d.raise(tx, kind, a.By, a.Ticket); err != nil {
 			return err
 		}
-		_, err := tx.Audit(bot.AuditEntry{Person: a.By, Actor: "agent:" + string(a.By), Action: "agent.asked_secret", Subject: a.Ticket})
+		_, err := tx.Audit(bot.AuditEntry{Person: a.By, Actor: "agent:" + string(a.By), Action: action, Subject: a.Ticket})
 		return err
 	})
 	if err != nil {
-		d.o.Logger.Error("that an agent asks for secrets cannot be noted", "err", err)
+		d.o.Logger.Error("what an agent must not do cannot be noted", "what", action, "err", err)
 	}
+}
+
+// raise raises an alert.
+func (d *Desk) raise(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error {
+	if d.o.Alert == nil {
+		return tx.RaiseAlert(kind, p, detail)
+	}
+	return d.o.Alert(tx, kind, p, detail)
 }
 
 // act does what an agent does, in the transaction of the event. c and s are nil
@@ -130,7 +152,8 @@ func (d *Desk) alarm(ctx context.Context, a *Act) {
 func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentAct) (bot.DeskAnswer, error) {
 	none := bot.DeskAnswer{}
 	q, err := tx.Ticket(a.Ticket)
-	if errors.Is(err, bot.ErrNotFound) || err == nil && c != nil && q.Conversation != c.ID {
+	there := a.Do == DoVerify && a.Way == bot.WayChat && c != nil && string(c.ID) == a.Target
+	if errors.Is(err, bot.ErrNotFound) || err == nil && c != nil && q.Conversation != c.ID && !there {
 		return none, refuse(NoTicket)
 	}
 	if err != nil {
@@ -151,7 +174,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 		return none, refuse(Closed)
 	}
 	switch {
-	case c == nil:
+	case c == nil, there:
 	case !belongs(q, c):
 		c, s = nil, nil // somebody else is there now: nothing is said to them
 	case q.Person == "" && c.Level >= bot.L2: // signed in since
@@ -163,9 +186,13 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 			return none, err
 		}
 	}
+	if (checks[a.Do] || touches[a.Do]) && a.Do != DoHeard {
+		text = reason(text)
+	}
 	o := &order{d: d, tx: tx, c: c, s: s, q: q, a: a}
 	run := map[string]func(string) (bot.DeskAnswer, error){
 		DoTake: o.take, DoSay: o.say, DoNote: o.note, DoTransfer: o.transfer, DoRequeue: o.requeue, DoBack: o.back, DoSolve: o.solve, DoReopen: o.reopen,
+		DoVerify: o.verify, DoHeard: o.heard, DoConfirm: o.confirm, DoDecline: o.decline, DoExpire: o.touch, DoAgain: o.touch, DoUnfreeze: o.touch,
 	}[a.Do]
 	if run == nil {
 		return none, fmt.Errorf("desk: there is no act %q", a.Do)
@@ -211,7 +238,10 @@ func (o *order) done(kind bot.LineKind, code, text string) error {
 }
 
 // audited is done for what an auditor wants to see.
-func (o *order) audited(code, detail string) error {
+func (o *order) audited(code, detail string) error { return o.evident(code, detail, "") }
+
+// evident is audited with what the act rests on.
+func (o *order) evident(code, detail, evidence string) error {
 	if err := o.done(bot.LineEvent, code, detail); err != nil {
 		return err
 	}
@@ -219,7 +249,7 @@ func (o *order) audited(code, detail string) error {
 	if o.a.By != "" {
 		actor = "agent:" + string(o.a.By)
 	}
-	_, err := o.tx.Audit(bot.AuditEntry{Person: o.q.Person, Actor: actor, Action: "ticket." + code, Subject: o.q.ID})
+	_, err := o.tx.Audit(bot.AuditEntry{Person: o.q.Person, Actor: actor, Action: "ticket." + code, Subject: o.q.ID, Evidence: evidence})
 	return err
 }
 

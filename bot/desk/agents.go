@@ -28,6 +28,18 @@ const (
 	LastAdmin  = "last_admin"     // nobody could say any more who is an agent
 	NoRole     = "no_role"        // there is no such role
 	NotAllowed = "not_allowed"    // a system of the organisation may not do this
+
+	NoPerson    = "no_person"    // it is not known who the ticket is of
+	OwnAccount  = "own_account"  // it is the agent's own account
+	AccountOff  = "account_off"  // the account is switched off
+	NoWay       = "no_way"       // that way is not open to make sure of this person
+	TooSoon     = "too_soon"     // the person was asked twice within the hour
+	NoReason    = "no_reason"    // it is not said why
+	NoMethod    = "no_method"    // there is nothing like this to be done for the person
+	NoCheck     = "no_check"     // there is no such check that waits for an answer
+	NotSecond   = "not_second"   // the second agent must be another person
+	NotVerified = "not_verified" // nothing makes sure that the caller is the person
+	OverBudget  = "over_budget"  // the agent has changed too much today
 )
 
 func refuse(code string) error { return &Refusal{Code: code} }

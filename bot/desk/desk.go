@@ -35,12 +35,28 @@ type Options struct {
 	Where func(state []byte, lang string) (flow, title, progress string)
 	// Session reads a stored session.
 	Session func(state []byte) (bot.Session, error)
+	// Methods changes methods and asks people. Nil: agents can do neither.
+	Methods Methods
+	// Acts is how many acts that touch methods one agent does in a day. 0: 20.
+	Acts int
 	// Alert raises an alert and has operators told. Nil: it is only kept.
 	Alert func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
 	// Outside learns of every ticket (see Told). Nil: nobody does.
 	Outside bot.OutsideDesk
 	Mail    Mail         // see Mailed
 	Logger  *slog.Logger // nil: silent
+}
+
+// Methods is who keeps methods and reaches people: package enroll.
+type Methods interface {
+	ExpireMethod(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error
+	MethodAgain(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error
+	AllAgain(tx bot.Tx, p bot.PersonID, by, why string) error
+	EndFreeze(tx bot.Tx, p bot.PersonID, by, why string) error
+	// Deny freezes somebody who says in a conversation that they are not the caller.
+	Deny(tx bot.Tx, p bot.PersonID, c *bot.Conversation, lang string) error
+	// SendWords makes one attempt. An error that no repeat can mend is a *bot.DropJob.
+	SendWords(ctx context.Context, id string, to bot.MethodID, lang string, words bot.Secret) error
 }
 
 // Desk keeps tickets. It implements turn.Desk.
@@ -61,6 +77,9 @@ func New(o Options) *Desk {
 	}
 	if o.Silence <= 0 {
 		o.Silence = 10 * time.Minute
+	}
+	if o.Acts <= 0 {
+		o.Acts = 20
 	}
 	return &Desk{o: o, watchers: map[chan string]bool{}}
 }

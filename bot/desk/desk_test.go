@@ -45,7 +45,7 @@ func newHouseKeeping(t *testing.T, change func(*desk.Options), keeps map[bot.Cha
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := desk.Options{Agents: true, Store: h.Store(h.DB), Vault: h.Ring, Phrases: set, Begins: set.Begins,
+	o := desk.Options{Agents: true, Store: h.Store(h.DB), Vault: h.Ring, Methods: h.Enroll, Alert: h.Enroll.Alert, Phrases: set, Begins: set.Begins,
 		Where: func(state []byte, lang string) (flow, title, progress string) {
 			s := bot.Session{}
 			if turn.DecodeSession(state, &s) != nil {

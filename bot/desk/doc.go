@@ -4,8 +4,8 @@
 // It is in charge of tickets and of the conversations that an agent has. It asks
 // in the transaction of each act who the agent is and what the ticket has become,
 // so that of two who do the same thing one wins and the other is told. It must
-// not show anything, know a platform, or touch a method: pages, channels and
-// commands stand before it.
+// not show anything, know a platform, or change a method itself: pages, channels
+// and commands stand before it, and Options.Methods behind it.
 //
 // # States of a ticket
 //
@@ -26,6 +26,28 @@
 // Each line of a ticket is an event for a system of the organisation (Told,
 // HandleTell): in order in each ticket, tried for days, masked. It may write back
 // as bot.OutsideAgent, who can do three acts. A new ticket may be mailed (Mailed).
+//
+// # Who calls
+//
+// An act that touches somebody's methods needs a bot.CallerCheck that is passed:
+// of exactly this person, ticket, agent, act and method. It is asked for in the
+// transaction of the act, which uses it up.
+//
+//	         verify            heard, press, confirm        the act
+//	agent ──────────▶ open ──────────────────────────▶ passed ───────▶ used
+//	                   │ │                              ▲  │
+//	 wrong, no, not me │ │ a newer one, never sent      │  │ a newer one
+//	                   ▼ └─────────────▶ void ◀─────────┼──┘
+//	                 failed                             │
+//	agent ──────────────────────────────────────────────┘
+//	         verify, by what an agent answers for alone
+//
+// One that is open or passed is over after ten minutes. What it was passed by is
+// looked at again when it is used: a method or chat that has changed within a day,
+// a freeze since, or a second agent who is none any more, and it counts no more.
+//
+// Personal data proves nothing. Agents and administrators are confirmed by a
+// second agent only, and so is everybody after three failed checks in a day.
 //
 // # What is kept
 //

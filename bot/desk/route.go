@@ -22,6 +22,9 @@ func (d *Desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Eve
 	if ev.Kind == bot.Agent {
 		return d.act(tx, c, s, ev.Agent)
 	}
+	if ev.Kind == bot.Press && strings.HasPrefix(ev.Choice, bot.ChoiceCheck) {
+		return d.pressed(tx, c, s, ev.Choice)
+	}
 	q, err := d.here(tx, c)
 	if errors.Is(err, bot.ErrNotFound) || err == nil && q.State != bot.TicketTaken {
 		s.Owner = bot.OwnerBot // nobody is there any more

@@ -113,6 +113,9 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 		if err := d.seeChat(tx, v); err != nil {
 			return err
 		}
+		if err := d.seeCaller(tx, v, by); err != nil {
+			return err
+		}
 		lines, err := tx.Lines(id, 0)
 		if err != nil {
 			return err
@@ -152,6 +155,73 @@ func (d *Desk) seePerson(tx bot.Tx, v *View) error {
 	for _, m := range ms {
 		m.Sealed, m.DestHash, m.LastStep = nil, nil, 0
 		v.Methods = append(v.Methods, m)
+	}
+	return err
+}
+
+// seeCaller shows how it can be made sure who calls, and what came of it. What
+// the person has to answer is shown to the agent whose check it is, where they
+// must tell it.
+func (d *Desk) seeCaller(tx bot.Tx, v *View, by bot.PersonID) error {
+	q := &v.Ticket
+	if v.Person == nil || d.o.Methods == nil {
+		return nil
+	}
+	now := tx.Now()
+	ks, err := tx.CallerChecksOf(q.Person, now.Add(-askedPer))
+	if err != nil {
+		return err
+	}
+	for i := range ks {
+		k := &ks[i]
+		if k.Ticket != q.ID {
+			continue
+		}
+		v.Check = &bot.DeskCheck{ID: k.ID, Touch: bot.DeskTouch{Act: k.Act}, Way: k.Way, State: k.State, Over: k.State <= bot.CheckPassed && !k.Live(now),
+			Mine: k.Agent == by, By: d.short(tx, k.Agent), Reason: d.opened(k, "reason", k.Reason), Until: k.ExpiresAt}
+		if k.Method != "" { // which may be gone since
+			m, err := tx.Method(k.Method)
+			if errors.Is(err, bot.ErrNotFound) {
+				m, err = &bot.Method{ID: k.Method}, nil
+			}
+			if err != nil {
+				return err
+			}
+			m.Sealed, m.DestHash, m.LastStep = nil, nil, 0
+			v.Check.Touch.Method = m
+		}
+		if k.Second != "" {
+			v.Check.Second = d.short(tx, k.Second)
+		}
+		open := k.State == bot.CheckOpen && k.Live(now)
+		if open && k.Way == bot.WayChat && k.Agent == by {
+			v.Check.Number = d.opened(k, "answer", k.Answer)
+		}
+		v.Confirm = open && k.Way == bot.WayAgent && k.Agent != by && k.Person != by && q.State.Open()
+		if k.State == bot.CheckPassed && v.Mine && k.Agent == by {
+			held, err := d.holds(tx, q, v.Person, by, k.Act, k.Method)
+			if err != nil {
+				return err
+			}
+			v.Check.Holds = held != nil && held.ID == k.ID
+		}
+		break
+	}
+	if !v.Mine {
+		return nil
+	}
+	if v.Privileged, err = privileged(tx, q.Person); err != nil {
+		return err
+	}
+	p, err := d.caller(tx, q, by)
+	if errors.As(err, new(*Refusal)) {
+		return nil
+	}
+	if err == nil {
+		v.Ways, err = d.ways(tx, q, p, by)
+	}
+	if err == nil {
+		v.Touches, err = touchable(tx, p)
 	}
 	return err
 }

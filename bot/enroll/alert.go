@@ -201,6 +201,18 @@ func AlertText(a bot.Alert) (text, fix string) {
 	case bot.AlertAsked:
 		return "an agent of the help desk wrote a line that asks for a code or a password (ticket " + a.Detail + "); it was not sent",
 			"talk to the agent; `latchkey desk revoke` takes somebody away from the desk"
+	case bot.AlertCallerFailed:
+		return "checks whether a caller is really the person have failed three times within a day (ticket " + a.Detail + ")",
+			"somebody may pose as this person, or an agent may be guessing: look into `latchkey audit list`, and talk to both"
+	case bot.AlertCallerDenied:
+		return "the help desk asked this person whether they talk with them, and they said no (ticket " + a.Detail + "); the account is frozen",
+			"somebody poses as this person: tell all agents, and call the person before anything is changed"
+	case bot.AlertDeskBudget:
+		return "an agent of the help desk wanted to change more methods of people in a day than policy.desk.method_acts (ticket " + a.Detail + "); it was refused",
+			"ask the agent what is going on; `latchkey desk revoke` takes somebody away from the desk"
+	case bot.AlertResetAgain:
+		return "the help desk has taken methods from this person for the second time within 30 days (ticket " + a.Detail + ")",
+			"ask the person whether both were theirs, and look into `latchkey audit list`"
 	case bot.AlertTripwire:
 		return "the tripwire is pulled: " + a.Detail,
 			"look into `latchkey audit list`; when it is over, `latchkey tripwire clear --why TEXT`"

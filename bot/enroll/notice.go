@@ -321,21 +321,26 @@ func (r *Service) deliver(ctx context.Context, j Notify, p *bot.Person, m, dest 
 	return err
 }
 
-// tellPhone sends a short text, if the budgets allow one more.
+// tellPhone sends a short notice by text.
 func (r *Service) tellPhone(ctx context.Context, j Notify, p *bot.Person, phone *bot.Method, to string, link bot.Secret) error {
+	return r.text(ctx, p.ID, bot.TextMessage{ID: j.ID, To: bot.Secret(to), Lang: j.Lang, Text: r.short(j, link)})
+}
+
+// text sends a text, if the budgets allow one more.
+func (r *Service) text(ctx context.Context, p bot.PersonID, m bot.TextMessage) error {
 	if r.Texts == nil || r.MayText == nil {
 		return errLost{"no texts are sent here; configure twilio"}
 	}
 	may := false
 	err := r.Store.Update(ctx, func(tx bot.Tx) error {
-		n, _, err := tx.Tallied(noticeTexts, j.ID, time.Time{})
+		n, _, err := tx.Tallied(noticeTexts, m.ID, time.Time{})
 		if may = n > 0; err != nil || may { // counted by an earlier attempt
 			return err
 		}
-		if may, err = r.MayText(tx, p.ID, to); err != nil || !may {
+		if may, err = r.MayText(tx, p, string(m.To)); err != nil || !may {
 			return err
 		}
-		return tx.Tally(noticeTexts, j.ID)
+		return tx.Tally(noticeTexts, m.ID)
 	})
 	if err != nil {
 		return fmt.Errorf("count a text: %w", err)
@@ -344,7 +349,7 @@ func (r *Service) tellPhone(ctx context.Context, j Notify, p *bot.Person, phone 
 		return ErrTexts
 	}
 	failpoint.Hit(failpoint.NoticeBefore)
-	err = r.Texts.SendText(ctx, bot.TextMessage{ID: j.ID, To: bot.Secret(to), Lang: j.Lang, Text: r.short(j, link)})
+	err = r.Texts.SendText(ctx, m)
 	failpoint.Hit(failpoint.NoticeAfter)
 	var se *bot.SendError
 	if errors.As(err, &se) && se.Kind == bot.SendUncertain {

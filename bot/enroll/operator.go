@@ -55,31 +55,32 @@ var errDry = errors.New("only tried")
 // obey runs one order in one transaction.
 func (r *Service) obey(ctx context.Context, o Order, p bot.PersonID, do func(bot.Tx, *Done) error) (Done, error) {
 	var d Done
-	if err := o.check(); err != nil {
-		return d, err
-	}
-	err := r.Store.Update(ctx, func(tx bot.Tx) error {
-		d = Done{}
-		if err := oneAtATime(tx); err != nil { // two operators at once: the second finds it done
-			return err
+	err := r.Store.Update(ctx, func(tx bot.Tx) (err error) {
+		if d, err = obeyIn(tx, o, p, do); err == nil && o.Dry {
+			err = errDry
 		}
-		who, err := tx.Person(p)
-		if err != nil {
-			return fmt.Errorf("enroll: %w", err)
-		}
-		d.Person = *who
-		if err := do(tx, &d); err != nil {
-			return err
-		}
-		if o.Dry {
-			return errDry
-		}
-		return nil
+		return err
 	})
 	if err != nil && !errors.Is(err, errDry) {
 		return Done{}, err
 	}
 	return d, nil
+}
+
+// obeyIn is obey in a transaction of somebody else.
+func obeyIn(tx bot.Tx, o Order, p bot.PersonID, do func(bot.Tx, *Done) error) (d Done, err error) {
+	if err := o.check(); err != nil {
+		return d, err
+	}
+	if err := oneAtATime(tx); err != nil { // two operators at once: the second finds it done
+		return d, err
+	}
+	who, err := tx.Person(p)
+	if err != nil {
+		return d, fmt.Errorf("enroll: %w", err)
+	}
+	d.Person = *who
+	return d, do(tx, &d)
 }
 
 // Unlink takes chat accounts away from a person: of one channel, or one account
@@ -138,15 +139,17 @@ func (r *Service) Freeze(ctx context.Context, p bot.PersonID, o Order) (Done, er
 
 // Unfreeze ends a freeze and closes the request that it opened.
 func (r *Service) Unfreeze(ctx context.Context, p bot.PersonID, o Order) (Done, error) {
-	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error {
-		if d.Already = d.Person.FrozenAt.IsZero(); d.Already {
-			return nil
-		}
-		if err := r.thaw(tx, p); err != nil {
-			return err
-		}
-		return r.noted(tx, o, d, "person.unfrozen", "", "account")
-	})
+	return r.obey(ctx, o, p, func(tx bot.Tx, d *Done) error { return r.unfreeze(tx, d, o) })
+}
+
+func (r *Service) unfreeze(tx bot.Tx, d *Done, o Order) error {
+	if d.Already = d.Person.FrozenAt.IsZero(); d.Already {
+		return nil
+	}
+	if err := r.thaw(tx, d.Person.ID); err != nil {
+		return err
+	}
+	return r.noted(tx, o, d, "person.unfrozen", "", "account")
 }
 
 // SignOut ends all web sessions, one-time pages, sign-ins under way and proofs

@@ -89,6 +89,8 @@ func noticeKeys() []Key {
 			"own choice", 5, 500, func(p *Policy) *int { return &p.TripwireHour }),
 		number("policy.tripwire.hour_people", "people", "How many people that must be.",
 			"own choice: one class that mistypes is no attack", 1, 100, func(p *Policy) *int { return &p.TripwirePeople }),
+		number("policy.desk.method_acts", "acts", "What one agent of the help desk may change about people's methods and freezes in a day; the next one is refused, and operators are told.",
+			"own choice: a busy day has a dozen lost phones, and more is a matter for two", 1, 100, func(p *Policy) *int { return &p.DeskActs }),
 	}
 }
 

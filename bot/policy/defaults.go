@@ -32,6 +32,7 @@ func Default() *Policy {
 		TripwireDay:    200,
 		TripwireHour:   50,
 		TripwirePeople: 10,
+		DeskActs:       20,
 
 		TOTPDigits:      6,
 		TOTPPeriod:      30 * time.Second,

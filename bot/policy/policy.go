@@ -40,6 +40,7 @@ type Policy struct {
 	TripwireDay    int           // wrong proofs of known people in 24 hours
 	TripwireHour   int           // in an hour, of at least TripwirePeople people
 	TripwirePeople int
+	DeskActs       int // what one agent of the help desk changes about methods of people in a day
 
 	// Authenticator.
 	TOTPDigits      int

@@ -151,7 +151,8 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 // whoever answers here.
 func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 	r := t.service
-	if t.session.Owner != bot.OwnerDesk && t.ev.Kind != bot.Agent {
+	answers := r.desk != nil && t.ev.Kind == bot.Press && strings.HasPrefix(t.ev.Choice, bot.ChoiceCheck)
+	if t.session.Owner != bot.OwnerDesk && t.ev.Kind != bot.Agent && !answers {
 		return true, nil
 	}
 	if r.desk == nil {

@@ -15,7 +15,7 @@
   desk.querySelector(".alert")?.focus();
 
   // typed reports whether a form holds something that must not be lost.
-  const typed = () => [...desk.querySelectorAll("textarea")].some((t) => t.value.trim() !== "");
+  const typed = () => [...desk.querySelectorAll("textarea, form.write input[type=text]")].some((t) => t.value.trim() !== "");
 
   // look asks the server for the page anew and takes over what has changed.
   let busy = false;

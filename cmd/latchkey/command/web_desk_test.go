@@ -60,6 +60,33 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	v.hears("Thank you.")
 	a.Sees("The person says: the help was good")
 	a.both("solved")
+	a.verifies()
+}
+
+// verifies makes sure by keyboard that the caller is the person, for one thing, and
+// does that.
+func (v *visitor) verifies() {
+	v.t.Helper()
+	const lost = "Switch off what is lost: Authenticator app ada.okafor@riverbend.example"
+	v.Leaves(func() { v.Press("Reopen") })
+	v.Sees("Verify the person", "Begin a check")
+	if v.Has("button", lost) {
+		v.t.Error("what touches methods is offered before the person is verified")
+	}
+	v.Tab("combobox", "How")
+	v.Type("They stand")
+	v.Tab("textbox", "Why you are sure (not needed for what is sent to the person)")
+	v.Type("I know her, and her badge")
+	v.Tab("button", "Begin")
+	v.Leaves(func() { v.Type("\r") })
+	v.Sees("Verified: with a badge", lost)
+	v.both("verified")
+	v.Tab("textbox", "Why it is done")
+	v.Type("The phone is lost")
+	v.Tab("button", lost)
+	v.Leaves(func() { v.Type("\r") })
+	v.Sees("Done: "+lost, "Maria switched off a lost method")
+	v.both("touched")
 }
 
 // webDeskPlain is an agent whose browser runs no script, narrow and in Spanish.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/adapters/web"
 	"latchkey/bot"
@@ -166,6 +167,7 @@ func TestDeskDoors(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	checked := []string{"verify", "heard", "confirm", "decline", "expire", "again", "unfreeze"}
 	acts := []string{"take", "say", "note", "back", "requeue", "take", "solve", "reopen", "transfer"}
 	for _, who := range []struct {
 		name, token string
@@ -189,7 +191,7 @@ func TestDeskDoors(t *testing.T) {
 			}
 		}
 		for _, ticket := range []string{own, others, "XXX-XXX"} {
-			for _, do := range append(slices.Clone(acts), "burn") {
+			for _, do := range append(slices.Concat(acts, checked), "burn") {
 				if s, _ := p.acts(who.token, ticket, do); s != who.post {
 					t.Errorf("%s: %s on %s is %d, want %d", who.name, do, ticket, s, who.post)
 				}
@@ -207,6 +209,13 @@ func TestDeskDoors(t *testing.T) {
 	}
 	if s, _ := p.asks(maria, http.MethodGet, "/desk/t/XXX-XXX", nil); s != http.StatusNotFound {
 		t.Errorf("agent: no such ticket is %d", s)
+	}
+	for _, do := range checked { // of nobody known, and nothing is verified
+		for _, ticket := range []string{own, others} {
+			if s, _ := p.acts(maria, ticket, do); s != http.StatusConflict {
+				t.Errorf("agent: %s on %s is %d, want it refused", do, ticket, s)
+			}
+		}
 	}
 	for _, do := range acts { // another agent's ticket
 		want := http.StatusConflict
@@ -227,6 +236,133 @@ func TestDeskDoors(t *testing.T) {
 	}
 	if s, _ := p.acts(maria, own, "burn"); s != http.StatusNotFound {
 		t.Errorf("an act that there is not: %d", s)
+	}
+}
+
+// calls is the ticket of somebody of the staff list who calls.
+func (p *premises) calls(person bot.PersonID) (ticket string) {
+	p.Helper()
+	err := p.DB.Update(p.Context(), func(tx bot.Tx) (err error) {
+		ticket, _, err = desk.Ask(tx, bot.Ticket{Person: person, Conversation: bot.ConversationID("call of " + person), Lang: "en"})
+		return err
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return ticket
+}
+
+// What touches methods is refused by the server until the person is verified for
+// exactly that, is done once then, and stands on the page only while it is allowed.
+func TestDeskVerifiesFirst(t *testing.T) {
+	p := demoPremises(t)
+	err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
+		for _, kind := range []bot.MethodKind{bot.Authenticator, bot.Email} {
+			m := bot.Method{ID: bot.MethodID(kind), Person: "e-1001", Kind: kind, State: bot.Active, Label: "canary@", CreatedAt: tx.Now(), ProvenAt: tx.Now()}
+			m.Sealed = []byte("sealed")
+			if err := tx.PutMethod(&m); err != nil {
+				return err
+			}
+		}
+		return tx.SetFirstMethod("e-1001", tx.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket := p.calls("e-1001")
+	maria, omar := p.agent("maria"), p.agent("omar")
+	page := func(token string) string {
+		t.Helper()
+		s, body := p.asks(token, http.MethodGet, "/desk/t/"+ticket, nil)
+		if s != http.StatusOK {
+			t.Fatal(s)
+		}
+		return body
+	}
+	if body := page(maria); strings.Contains(body, "Begin a check") || strings.Contains(body, "/expire") {
+		t.Error("whoever has not taken the ticket is offered a check")
+	}
+	if s, _ := p.acts(maria, ticket, "take"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	body := page(maria)
+	if !strings.Contains(body, "Begin a check") || strings.Contains(body, "/t/"+ticket+"/expire") || strings.Contains(body, "Two words by mail") {
+		t.Errorf("before a check\n%s", body)
+	}
+	touch := func() (int, string) {
+		return p.acts(maria, ticket, "expire", "method", "authenticator", "text", "the phone is lost")
+	}
+	if s, body := touch(); s != http.StatusConflict || !strings.Contains(body, "verify the person first, for exactly this") {
+		t.Errorf("without a check: %d", s)
+	}
+	if s, body := p.acts(maria, ticket, "verify", "what", "expire authenticator", "way", "badge", "text", ""); s != http.StatusConflict || !strings.Contains(body, "Please write down why") {
+		t.Errorf("without a reason: %d", s)
+	}
+	if s, _ := p.acts(maria, ticket, "verify", "what", "expire authenticator", "way", "mail email", "text", ""); s != http.StatusConflict {
+		t.Errorf("by a mailbox of today: %d", s)
+	}
+	if s, body := p.acts(maria, ticket, "verify", "what", "expire authenticator", "way", "agent", "text", "she knows me"); s != http.StatusSeeOther {
+		t.Fatalf("%d %s", s, body)
+	}
+	if body := page(maria); !strings.Contains(body, "Maria asks a second agent to confirm") || strings.Contains(body, "/confirm") {
+		t.Errorf("while it waits\n%s", body)
+	}
+	if body := page(omar); !strings.Contains(body, "You are asked as the second agent") || !strings.Contains(body, "she knows me") {
+		t.Errorf("the second agent's page\n%s", body)
+	}
+	var check string
+	if err := p.DB.View(t.Context(), func(tx bot.Tx) error {
+		ks, err := tx.CallerChecksOf("e-1001", time.Time{})
+		if len(ks) == 1 {
+			check = ks[0].ID
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := p.acts(maria, ticket, "confirm", "check", check, "text", "me, too"); s != http.StatusConflict {
+		t.Errorf("confirmed by the same agent: %d", s)
+	}
+	if s, body := p.acts(omar, ticket, "confirm", "check", check, "text", "I see her"); s != http.StatusSeeOther {
+		t.Fatalf("%d %s", s, body)
+	}
+	body = page(maria)
+	if !strings.Contains(body, "Verified: by a second agent") || !strings.Contains(body, "/t/"+ticket+"/expire") || strings.Contains(page(omar), "/t/"+ticket+"/expire") {
+		t.Errorf("verified\n%s", body)
+	}
+	if s, body := touch(); s != http.StatusSeeOther {
+		t.Errorf("verified: %d %s", s, body)
+	}
+	if s, _ := touch(); s != http.StatusConflict {
+		t.Errorf("a second time: %d", s)
+	}
+	if body := page(maria); !strings.Contains(body, "Done: Switch off what is lost") || strings.Contains(body, "/t/"+ticket+"/expire") {
+		t.Errorf("done\n%s", body)
+	}
+}
+
+// What touches methods needs a second factor of the last five minutes.
+func TestDeskStepsUp(t *testing.T) {
+	p := servePremises(t, func(c *config.Config) { c.Desk.Enabled, c.OIDC.SecondFactor = true, "amr" })
+	p.sits("maria", "e-1101", true)
+	ticket := p.calls("e-1001")
+	for name, c := range map[string]struct {
+		age  time.Duration
+		want int
+	}{"old": {6 * time.Minute, http.StatusUnauthorized}, "fresh": {4 * time.Minute, http.StatusConflict}} {
+		s := bot.WebSession{User: web.AgentUser("maria"), Conversation: "web:agent-maria", Started: p.DB.Now(), Second: p.DB.Now().Add(-c.age)}
+		token, err := p.passes.BeginSession(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := p.guest()
+		g.jar[p.cookieName("session")] = string(token)
+		for _, do := range []string{"expire", "again", "unfreeze", "confirm"} {
+			g.ask(http.MethodPost, "/desk/t/"+ticket+"/"+do, url.Values{"csrf": {csrfOf(string(token))}, "id": {programtest.NewID()}, "rev": {"1"}, "text": {"because"}}, nil)
+			if g.status != c.want {
+				t.Errorf("%s with a second factor that is %s: %d, want %d\n%.300s", do, name, g.status, c.want, g.body)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,102 @@
+package web
+
+import (
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// Who calls: how an agent makes sure that it is the person, and what is allowed
+// then. The desk decides; this only shows what it would allow.
+
+// stepUp are the acts that change what somebody else can do. They need a second
+// factor of the last minutes.
+var stepUp = map[string]bool{"expire": true, "again": true, "unfreeze": true, "confirm": true}
+
+const stepUpFresh = 5 * time.Minute
+
+// freshSecond reports whether the agent has just shown a second factor. The demo
+// knows none.
+func (a *Adapter) freshSecond(st *seat) bool {
+	return a.o.Device != nil || a.o.Now().UTC().Sub(st.Second) <= stepUpFresh
+}
+
+// A deskCaller is what a ticket's page shows of who calls.
+type deskCaller struct {
+	State, Class string // in words; empty: nothing was begun
+	Number       string // to tell the person
+	Reason       string
+	Check        string       // its id, for the forms
+	Words        bool         // the words that the caller reads are waited for
+	Confirm      bool         // whoever looks is asked as the second agent
+	Do           string       // the act that is allowed now; empty: none
+	Method       bot.MethodID // what it is about
+	Act          string       // the act in words
+	High         bool         // only a second agent can confirm
+	What, How    []deskChoice // what to verify for, and how
+}
+
+// deskCaller puts into words what is known of who calls; nil where nothing can be
+// done about it.
+func (a *Adapter) deskCaller(st *seat, v *bot.DeskView) *deskCaller {
+	t := a.words.in(st.lang)
+	c := &deskCaller{Confirm: v.Confirm, High: v.Privileged}
+	if k := v.Check; k != nil {
+		c.Check, c.Number, c.Reason, c.Act = k.ID, k.Number, k.Reason, a.touchWords(st.lang, &k.Touch)
+		word := k.State.String()
+		switch {
+		case k.Over:
+			word = "over"
+		case k.State == bot.CheckOpen:
+			word = "open." + string(k.Way)
+			c.Words = k.Mine && v.Mine && (k.Way == bot.WayText || k.Way == bot.WayMail)
+		}
+		c.Class, _, _ = strings.Cut(word, ".")
+		c.State = t("desk.check."+word, "agent", k.By, "second", k.Second, "act", c.Act, "until", k.Until.Local().Format("15:04"), "way", t("desk.way."+string(k.Way)))
+		if k.Holds {
+			c.Do = k.Touch.Act
+			if k.Touch.Method != nil {
+				c.Method = k.Touch.Method.ID
+			}
+		}
+	}
+	for i := range v.Touches {
+		x := &v.Touches[i]
+		value := x.Act
+		if x.Method != nil {
+			value += " " + string(x.Method.ID)
+		}
+		c.What = append(c.What, deskChoice{value, a.touchWords(st.lang, x)})
+	}
+	for _, w := range v.Ways {
+		label := w.Label
+		if w.Way == bot.WayChat {
+			label = bot.PlatformName(a.o.Phrases, st.lang, bot.ChannelID(label))
+		}
+		c.How = append(c.How, deskChoice{strings.TrimSpace(string(w.Way) + " " + w.Target), t("desk.way."+string(w.Way)+".do", "to", label)})
+	}
+	if c.State == "" && (len(c.What) == 0 || len(c.How) == 0) {
+		return nil
+	}
+	return c
+}
+
+// touchWords names what can be done to somebody's methods.
+func (a *Adapter) touchWords(lang string, x *bot.DeskTouch) string {
+	t := a.words.in(lang)
+	if x.Method == nil {
+		if x.Act == "again" {
+			return t("desk.touch.again_all")
+		}
+		return t("desk.touch." + x.Act)
+	}
+	name := ""
+	if x.Method.Kind != "" {
+		name = a.o.Phrases.Phrase(lang, "method."+string(x.Method.Kind))
+	}
+	if x.Method.Label != "" {
+		name += " " + bot.Harmless(x.Method.Label)
+	}
+	return t("desk.touch."+x.Act, "method", name)
+}

@@ -1,0 +1,644 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/bottest"
+	"latchkey/bot/desk"
+	"latchkey/bot/enroll"
+)
+
+// A caller is Ann, whose ticket Maria has. She has an authenticator, a phone, a
+// mailbox and a chat, all for more than a day.
+type caller struct {
+	*house
+	q    *bot.Ticket
+	chat *bottest.Conversation
+}
+
+func newCaller(t *testing.T, change func(*desk.Options)) *caller {
+	t.Helper()
+	c := &caller{}
+	h := newHouse(t, func(o *desk.Options) {
+		o.Acts = 3
+		if change != nil {
+			change(o)
+		}
+	})
+	c.house = h
+	h.People(bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"}, bot.Person{ID: "omar", Username: "omar", Email: "omar@example.org", Name: "Omar Agent"},
+		bot.Person{ID: "ann", Username: "anna", Email: "anna.lee@example.org", Name: "Ann Lee", WorkPhone: "+17042963143", Manager: "boss"}, bot.Person{ID: "boss", Username: "boss", Name: "Bea Boss"},
+		bot.Person{ID: "eve", Username: "eve", Email: "eve@example.org", Name: "Eve Other", WorkPhone: "+17045550199"})
+	c.chat = h.talk("home", "ann")
+	c.chat.Say("hello")
+	for _, p := range []bot.PersonID{"ann", "eve"} {
+		h.owns(p)
+	}
+	h.update(func(tx bot.Tx) error {
+		return tx.Link(bot.Identity{Channel: "test", User: "ann", Person: "ann", Level: bot.L2, LinkedAt: tx.Now(), Evidence: "sign-in"})
+	})
+	h.Clock.Advance(25 * time.Hour)
+	c.q = h.calls("ann")
+	return c
+}
+
+// owns gives a person an authenticator, a phone and a mailbox.
+func (h *house) owns(p bot.PersonID) {
+	h.update(func(tx bot.Tx) error {
+		for kind, plain := range map[bot.MethodKind]string{bot.Authenticator: "seed", bot.Phone: "+17045550142", bot.Email: string(p) + "@home.example"} {
+			m := &bot.Method{ID: bot.MethodID(string(p) + "-" + string(kind)), Person: p, Kind: kind, State: bot.Active, CreatedAt: tx.Now(), ProvenAt: tx.Now(), Label: "•••• 42"}
+			if kind == bot.Phone {
+				m.Via = string(bot.SMS)
+			}
+			var err error
+			if m.Sealed, err = h.Ring.Seal([]byte(plain), m.Place()); err == nil {
+				err = tx.PutMethod(m)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return tx.SetFirstMethod(p, tx.Now())
+	})
+}
+
+// calls is a ticket of a person who calls, and Maria takes it.
+func (h *house) calls(p bot.PersonID) *bot.Ticket {
+	h.Helper()
+	id := ""
+	h.update(func(tx bot.Tx) (err error) {
+		id, _, err = desk.Ask(tx, bot.Ticket{Person: p, Conversation: bot.ConversationID("call of " + p), Lang: "en"})
+		return err
+	})
+	h.must("maria", desk.DoTake, id, "")
+	return h.read(id)
+}
+
+func (h *house) read(id string) (q *bot.Ticket) {
+	h.Helper()
+	if err := h.DB.View(h.Context(), func(tx bot.Tx) (err error) { q, err = tx.Ticket(id); return err }); err != nil {
+		h.Fatal(err)
+	}
+	return q
+}
+
+// acts sends an act, and gives why it is refused, or nothing.
+func (h *house) acts(a bot.AgentAct) string {
+	h.Helper()
+	h.n++
+	err := h.desk.Do(context.Background(), desk.Act{Key: fmt.Sprint("k", h.n), AgentAct: a})
+	r := new(desk.Refusal)
+	if errors.As(err, &r) {
+		return r.Code
+	}
+	if err != nil {
+		h.Fatalf("%+v: %v", a, err)
+	}
+	return ""
+}
+
+// verify begins a check for Maria.
+func (h *house) verify(ticket, act string, m bot.MethodID, way bot.CheckWay, target string) string {
+	h.Helper()
+	return h.acts(bot.AgentAct{Ticket: ticket, By: "maria", Do: desk.DoVerify, Act: act, Method: m, Way: way, Target: target, Text: "because"})
+}
+
+func (h *house) newest(p bot.PersonID) *bot.CallerCheck {
+	h.Helper()
+	var ks []bot.CallerCheck
+	if err := h.DB.View(h.Context(), func(tx bot.Tx) (err error) { ks, err = tx.CallerChecksOf(p, time.Time{}); return err }); err != nil {
+		h.Fatal(err)
+	}
+	if len(ks) == 0 {
+		return nil
+	}
+	return &ks[0]
+}
+
+// alerts are the kinds of what stands.
+func (h *house) alerts() (kinds []string) {
+	h.Helper()
+	if err := h.DB.View(h.Context(), func(tx bot.Tx) error {
+		all, err := tx.Alerts("")
+		kinds = nil
+		for _, a := range all {
+			kinds = append(kinds, string(a.Kind)+" "+string(a.Person))
+		}
+		return err
+	}); err != nil {
+		h.Fatal(err)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// words runs the job of a check and gives what was sent.
+func (h *house) words() string {
+	h.Helper()
+	for _, j := range h.Jobs {
+		if w, ok := j.(desk.Words); ok {
+			if err := h.desk.HandleWords(h.Context(), w); err != nil {
+				h.Fatal(err)
+			}
+		}
+	}
+	h.Jobs = slices.DeleteFunc(h.Jobs, func(j bot.Job) bool { _, ok := j.(desk.Words); return ok })
+	if sent := h.Notifier.Sent(); len(sent) > 0 {
+		_, words, _ := strings.Cut(sent[len(sent)-1].Body, "\n\n    ")
+		words, _, _ = strings.Cut(words, "\n")
+		return words
+	}
+	return ""
+}
+
+// The whole way by mail: two words, read back, and the method is gone. Nobody at
+// the desk sees the words.
+func TestCallerReadsTheWordsBack(t *testing.T) {
+	c := newCaller(t, nil)
+	lost := bot.MethodID("ann-authenticator")
+	if got := c.verify(c.q.ID, desk.DoExpire, lost, bot.WayMail, "ann-email"); got != "" {
+		t.Fatal(got)
+	}
+	words := c.words()
+	if len(strings.Fields(words)) != 2 {
+		t.Fatalf("words %q", words)
+	}
+	k := c.newest("ann")
+	if k.Answer != nil || k.State != bot.CheckOpen {
+		t.Errorf("after they were sent: %+v", k)
+	}
+	for _, who := range []bot.PersonID{"maria", "omar"} {
+		if v := c.view(who, c.q.ID); v.Check == nil || v.Check.Number != "" || strings.Contains(fmt.Sprintf("%+v %+v", v, v.Check), words) {
+			t.Errorf("%s sees %+v", who, v.Check)
+		}
+	}
+	touch := bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoExpire, Method: lost, Text: "phone lost"}
+	if got := c.acts(touch); got != desk.NotVerified {
+		t.Errorf("before the words: %q", got)
+	}
+	hear := func(by bot.PersonID, text string) string {
+		return c.acts(bot.AgentAct{Ticket: c.q.ID, By: by, Do: desk.DoHeard, Check: k.ID, Text: text})
+	}
+	if got := hear("omar", words); got != desk.NoCheck {
+		t.Errorf("another agent: %q", got)
+	}
+	hear("maria", "kiwi kiwi")
+	if got := hear("maria", strings.ToUpper(words)+"."); got != "" {
+		t.Errorf("right words: %q", got)
+	}
+	if k = c.newest("ann"); k.State != bot.CheckPassed || k.Tries != 2 {
+		t.Fatalf("check %+v", k)
+	}
+	if v := c.view("maria", c.q.ID); !v.Check.Holds || v.Check.Touch.Method.ID != lost {
+		t.Errorf("check %+v", v.Check)
+	}
+	if got := c.acts(touch); got != "" {
+		t.Errorf("verified: %q", got)
+	}
+	if got := c.acts(touch); got != desk.NotVerified {
+		t.Errorf("a second time: %q", got)
+	}
+	told := map[bot.MethodID]int{}
+	for _, j := range c.Jobs {
+		if n, ok := j.(enroll.Notify); ok && n.Change == "method.removed" && n.Operator {
+			told[n.To]++
+			if n.Chat != "" {
+				told["chat"]++
+			}
+		}
+	}
+	if told[""] == 0 || told["ann-email"] != 1 || told["ann-phone"] != 1 || told["chat"] != 1 {
+		t.Errorf("told %v", told)
+	}
+	var trail []string
+	if err := c.DB.AuditLines(t.Context(), 0, func(e bot.AuditEntry) error {
+		if e.Actor == "agent:maria" && e.Action != "ticket.taken" {
+			trail = append(trail, e.Action+" "+e.Evidence)
+		}
+		if strings.Contains(fmt.Sprint(e), words) {
+			t.Errorf("the words stand in the audit record: %+v", e)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "check " + k.ID + " by mail for expire: because"
+	if !slices.Contains(trail, "ticket.check_passed "+want) || !slices.Contains(trail, "method.expired "+want+"; ticket "+c.q.ID+": phone lost") || !slices.Contains(trail, "ticket.expired "+want) {
+		t.Errorf("audit %q", trail)
+	}
+}
+
+// The person presses the number that the agent sees, in their own chat.
+func TestCallerPressesTheNumber(t *testing.T) {
+	c := newCaller(t, nil)
+	begin := func() (number string, k *bot.CallerCheck) {
+		t.Helper()
+		c.Clock.Advance(time.Second)
+		if got := c.verify(c.q.ID, desk.DoAgain, "", bot.WayChat, "home"); got != "" {
+			t.Fatal(got)
+		}
+		c.chat.Await().Expect("Maria, help desk")
+		v, other := c.view("maria", c.q.ID), c.view("omar", c.q.ID)
+		if other.Check.Number != "" || len(v.Check.Number) != 2 {
+			t.Fatalf("numbers %q and %q", v.Check.Number, other.Check.Number)
+		}
+		return v.Check.Number, c.newest("ann")
+	}
+	number, k := begin()
+	if n := len(c.chat.Last().Choices); n != 4 {
+		t.Fatalf("%d buttons", n)
+	}
+	wrong := ""
+	for _, b := range c.chat.Last().Choices[:3] {
+		if b.Label != number {
+			wrong = b.ID
+		}
+	}
+	c.chat.Press(wrong).Expect("not the number")
+	if k = c.newest("ann"); k.State != bot.CheckFailed {
+		t.Fatalf("check %+v", k)
+	}
+	number, k = begin()
+	right := bot.ChoiceCheck + "|" + k.ID + "|" + number
+	stranger := c.talk("elsewhere", "zoe")
+	stranger.Say("hello")
+	stranger.Do(bot.Event{Kind: bot.Press, Choice: right}).Expect("no longer")
+	c.chat.Press(right).Expect("knows now that it is you")
+	if k = c.newest("ann"); k.State != bot.CheckPassed {
+		t.Fatalf("check %+v", k)
+	}
+	c.chat.Do(bot.Event{Kind: bot.Press, Choice: right}).Expect("no longer")
+	if got := c.verify(c.q.ID, desk.DoAgain, "", bot.WayChat, "home"); got != desk.TooSoon {
+		t.Errorf("a third time within the hour: %q", got)
+	}
+	if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoAgain, Text: "lost it all"}); got != "" {
+		t.Fatal(got)
+	}
+	ms, _ := c.methods("ann")
+	if len(ms) != 0 {
+		t.Errorf("methods %+v", ms)
+	}
+}
+
+func (h *house) methods(p bot.PersonID) (ms []bot.Method, err error) {
+	err = h.DB.View(h.Context(), func(tx bot.Tx) (err error) { ms, err = tx.Methods(p); return err })
+	return ms, err
+}
+
+// "It is not me" freezes the account, tells operators and ends the check.
+func TestCallerIsNotThePerson(t *testing.T) {
+	c := newCaller(t, nil)
+	if got := c.verify(c.q.ID, desk.DoAgain, "", bot.WayChat, "home"); got != "" {
+		t.Fatal(got)
+	}
+	c.chat.Await()
+	c.chat.Press(c.chat.Last().Choices[3].ID).Expect("stopped everything")
+	if k := c.newest("ann"); k.State != bot.CheckFailed {
+		t.Errorf("check %+v", k)
+	}
+	if !slices.Contains(c.alerts(), "caller_denied ann") {
+		t.Errorf("alerts %q", c.alerts())
+	}
+	v := c.view("maria", c.q.ID)
+	if v.Person.FrozenAt.IsZero() || !slices.Contains(said(v), "check_denied") {
+		t.Errorf("frozen at %v, lines %q", v.Person.FrozenAt, said(v))
+	}
+	for _, w := range v.Ways {
+		if w.Way.Challenges() {
+			t.Errorf("of a frozen account something is asked: %+v", w)
+		}
+	}
+}
+
+// Every act that touches methods, in every state of the check: refused with
+// nothing written, but for the one that is right, which is done once.
+func TestNothingIsTouchedUnverified(t *testing.T) {
+	for _, act := range []struct {
+		do     string
+		method bot.MethodID
+	}{{desk.DoExpire, "ann-authenticator"}, {desk.DoAgain, "ann-authenticator"}, {desk.DoAgain, ""}, {desk.DoUnfreeze, ""}} {
+		right := bot.CallerCheck{Person: "ann", Agent: "maria", Act: act.do, Method: act.method, Way: bot.WayBadge, State: bot.CheckPassed}
+		for name, change := range map[string]func(c *caller, k *bot.CallerCheck) *bot.CallerCheck{
+			"no check": func(*caller, *bot.CallerCheck) *bot.CallerCheck { return nil },
+			"pending":  func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.State = bot.CheckOpen; return k },
+			"used":     func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.State = bot.CheckUsed; return k },
+			"failed":   func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.State = bot.CheckFailed; return k },
+			"void":     func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.State = bot.CheckVoid; return k },
+			"expired": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				k.ExpiresAt = c.DB.Now().Add(-time.Millisecond)
+				return k
+			},
+			"other ticket": func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.Ticket = "AAA-AAA"; return k },
+			"other agent":  func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.Agent = "omar"; return k },
+			"other person": func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.Person = "eve"; return k },
+			"other action": func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				k.Act = map[string]string{desk.DoExpire: desk.DoAgain, desk.DoAgain: desk.DoExpire, desk.DoUnfreeze: desk.DoAgain}[k.Act]
+				return k
+			},
+			"other method": func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { k.Method = "ann-email"; return k },
+			"method changed within a day": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				k.Way, k.Target = bot.WayMail, "ann-email"
+				c.update(func(tx bot.Tx) error {
+					m, err := tx.Method("ann-email")
+					if err == nil {
+						m.ProvenAt = tx.Now().Add(-23 * time.Hour)
+						err = tx.PutMethod(m)
+					}
+					return err
+				})
+				return k
+			},
+			"chat linked within a day": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				k.Way, k.Target = bot.WayChat, "home"
+				c.update(func(tx bot.Tx) error {
+					return tx.Link(bot.Identity{Channel: "test", User: "ann", Person: "ann", Level: bot.L2, LinkedAt: tx.Now().Add(-23 * time.Hour)})
+				})
+				return k
+			},
+			"privileged": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				c.update(func(tx bot.Tx) error { return tx.PutAgent(&bot.DeskAgent{Person: "ann", Role: bot.RoleAgent}) })
+				return k
+			},
+			"administrator": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				c.update(func(tx bot.Tx) error { return tx.PutRegistration(&bot.Registration{Person: "ann", Admin: true}) })
+				return k
+			},
+			"second is the same agent": func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				k.Way, k.Second = bot.WayAgent, "maria"
+				return k
+			},
+			"second is no agent any more": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				k.Way, k.Second = bot.WayAgent, "omar"
+				c.update(func(tx bot.Tx) error { _, err := desk.Revoke(tx, "omar", "operator:root", "left"); return err })
+				return k
+			},
+			"frozen since": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				c.update(func(tx bot.Tx) error { return tx.SetFrozen("ann", tx.Now().Add(time.Millisecond)) })
+				return k
+			},
+			"account off": func(c *caller, k *bot.CallerCheck) *bot.CallerCheck {
+				c.update(func(tx bot.Tx) error { return tx.SetStopped("ann", tx.Now()) })
+				return k
+			},
+			"right": func(_ *caller, k *bot.CallerCheck) *bot.CallerCheck { return k },
+		} {
+			t.Run(act.do+" "+string(act.method)+"/"+name, func(t *testing.T) {
+				c := newCaller(t, nil)
+				if act.do == desk.DoUnfreeze {
+					c.update(func(tx bot.Tx) error { return tx.SetFrozen("ann", tx.Now()) })
+					c.Clock.Advance(time.Minute)
+				}
+				k := right
+				k.ID, k.Ticket, k.At, k.ExpiresAt = "check", c.q.ID, c.DB.Now(), c.DB.Now().Add(10*time.Minute)
+				made := change(c, &k)
+				if made != nil {
+					c.update(func(tx bot.Tx) error { x := *made; return tx.PutCallerCheck(&x) })
+				}
+				before, jobs := c.stored(), len(c.Jobs)
+				a := bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: act.do, Method: act.method, Text: "why"}
+				got := c.acts(a)
+				if name != "right" {
+					if got == "" {
+						t.Error("it was done")
+					}
+					if now := c.stored(); now != before || len(c.Jobs) != jobs {
+						t.Errorf("refused (%s), and written:\n%s\nbefore:\n%s", got, now, before)
+					}
+					return
+				}
+				if got != "" || c.stored() == before {
+					t.Errorf("the right one: %q", got)
+				}
+				if got := c.acts(a); got != desk.NotVerified && got != desk.Closed {
+					t.Errorf("a second time: %q", got)
+				}
+			})
+		}
+	}
+}
+
+// stored is what must not change when an act is refused.
+func (h *house) stored() string {
+	h.Helper()
+	var b strings.Builder
+	err := h.DB.View(h.Context(), func(tx bot.Tx) error {
+		b.Reset()
+		for _, id := range []bot.PersonID{"ann", "eve"} {
+			p, err := tx.Person(id)
+			if err != nil {
+				return err
+			}
+			ms, err := tx.Methods(id)
+			if err != nil {
+				return err
+			}
+			ids, err := tx.IdentitiesOf(id)
+			if err != nil {
+				return err
+			}
+			ks, err := tx.CallerChecksOf(id, time.Time{})
+			if err != nil {
+				return err
+			}
+			qs, err := tx.TicketsOfPerson(id)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "%+v\n%+v\n%+v\n%+v\n%+v\n", *p, ms, ids, ks, qs)
+			for _, q := range qs {
+				ls, err := tx.Lines(q.ID, 0)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(&b, "%d lines\n", len(ls))
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = h.DB.AuditLines(h.Context(), 0, func(e bot.AuditEntry) error {
+			fmt.Fprintln(&b, e.Seq)
+			return nil
+		})
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+	return b.String()
+}
+
+// A second agent confirms on their own page; nobody confirms their own check, nor
+// what is their own account.
+func TestSecondAgent(t *testing.T) {
+	c := newCaller(t, nil)
+	c.update(func(tx bot.Tx) error { return desk.Grant(tx, "ann", bot.RoleAgent, "operator:root", "hired") })
+	for _, w := range []bot.CheckWay{bot.WayBadge, bot.WayCallBack, bot.WayManager, bot.WayMail, bot.WayChat} {
+		target := map[bot.CheckWay]string{bot.WayMail: "ann-email", bot.WayChat: "home"}[w]
+		if got := c.verify(c.q.ID, desk.DoAgain, "", w, target); got != desk.NoWay {
+			t.Errorf("an agent's account by %s: %q", w, got)
+		}
+	}
+	if got := c.verify(c.q.ID, desk.DoAgain, "", bot.WayAgent, ""); got != "" {
+		t.Fatal(got)
+	}
+	k := c.newest("ann")
+	say := func(by bot.PersonID, do, text string) string {
+		return c.acts(bot.AgentAct{Ticket: c.q.ID, By: by, Do: do, Check: k.ID, Text: text})
+	}
+	for by, want := range map[bot.PersonID]string{"maria": desk.NotSecond, "ann": desk.NotSecond, "eve": desk.NotAgent} {
+		if got := say(by, desk.DoConfirm, "I know her"); got != want {
+			t.Errorf("confirmed by %s: %q, want %q", by, got, want)
+		}
+	}
+	if v := c.view("ann", c.q.ID); v.Confirm {
+		t.Error("the person herself is asked to confirm")
+	}
+	if v := c.view("omar", c.q.ID); !v.Confirm || v.Check.Reason != "because" {
+		t.Errorf("the second agent sees %+v", v.Check)
+	}
+	if got := say("omar", desk.DoConfirm, ""); got != desk.NoReason {
+		t.Errorf("without a reason: %q", got)
+	}
+	if got := say("omar", desk.DoConfirm, "I stand beside her"); got != "" {
+		t.Fatal(got)
+	}
+	if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoAgain, Text: "lost"}); got != "" {
+		t.Error(got)
+	}
+}
+
+// What raises an alarm, and what comes of it.
+func TestAlarmsOfTheDesk(t *testing.T) {
+	c := newCaller(t, nil)
+	for range 3 {
+		c.Clock.Advance(time.Second)
+		if got := c.verify(c.q.ID, desk.DoExpire, "ann-authenticator", bot.WayAgent, ""); got != "" {
+			t.Fatal(got)
+		}
+		if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "omar", Do: desk.DoDecline, Check: c.newest("ann").ID, Text: "no"}); got != "" {
+			t.Fatal(got)
+		}
+	}
+	if got := strings.Join(c.alerts(), ", "); got != "caller_failed ann, caller_failed maria" {
+		t.Errorf("after three failed checks: %s", got)
+	}
+	if got := c.verify(c.q.ID, desk.DoExpire, "ann-authenticator", bot.WayBadge, ""); got != desk.NoWay {
+		t.Errorf("with a badge after that: %q", got)
+	}
+	// The budget is three: each is a reset of Ann's, so that the second alarms.
+	c = newCaller(t, nil)
+	for i, m := range []bot.MethodID{"ann-authenticator", "ann-phone", "ann-email"} {
+		if got := c.verify(c.q.ID, desk.DoExpire, m, bot.WayBadge, ""); got != "" {
+			t.Fatal(got)
+		}
+		if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoExpire, Method: m, Text: "lost"}); got != "" {
+			t.Fatal(got)
+		}
+		if again := slices.Contains(c.alerts(), "reset_again ann"); again != (i > 0) {
+			t.Errorf("after %d resets: %q", i+1, c.alerts())
+		}
+	}
+	q := c.calls("eve")
+	if got := c.verify(q.ID, desk.DoExpire, "eve-phone", bot.WayBadge, ""); got != "" {
+		t.Fatal(got)
+	}
+	before := c.stored()
+	act := bot.AgentAct{Ticket: q.ID, By: "maria", Do: desk.DoExpire, Method: "eve-phone", Text: "lost"}
+	if got := c.acts(act); got != desk.OverBudget || !slices.Contains(c.alerts(), "desk_budget maria") {
+		t.Errorf("above the budget: %q, %q", got, c.alerts())
+	}
+	if now := c.stored(); strings.Split(now, "\n")[6] != strings.Split(before, "\n")[6] {
+		t.Errorf("above the budget, and changed:\n%s\nbefore\n%s", now, before)
+	}
+	c.Clock.Advance(25 * time.Hour)
+	if got := c.verify(q.ID, desk.DoExpire, "eve-phone", bot.WayBadge, ""); got != "" {
+		t.Fatal(got)
+	}
+	if got := c.acts(act); got != "" {
+		t.Errorf("the next day: %q", got)
+	}
+}
+
+// A rogue agent walks over all acts at random, also those of a second agent whose
+// page they have. Each change of a method is told to the addresses that the person
+// had before it.
+func TestRogueAgent(t *testing.T) {
+	walks := 12
+	if testing.Short() {
+		walks = 3
+	}
+	changes := 0
+	for seed := range walks {
+		r := rand.New(rand.NewPCG(46, uint64(seed))) //nolint:gosec // a walk that can be repeated
+		c := newCaller(t, func(o *desk.Options) { o.Acts = 50 })
+		tickets := map[bot.PersonID]*bot.Ticket{"ann": c.q, "eve": c.calls("eve")}
+		people := []bot.PersonID{"ann", "eve"}
+		dos := []string{desk.DoVerify, desk.DoVerify, desk.DoVerify, desk.DoHeard, desk.DoConfirm, desk.DoDecline, desk.DoExpire, desk.DoExpire, desk.DoAgain, desk.DoAgain, desk.DoUnfreeze, desk.DoTransfer, desk.DoTake}
+		touch := []string{desk.DoExpire, desk.DoAgain, desk.DoUnfreeze}
+		ways := []bot.CheckWay{bot.WayChat, bot.WayText, bot.WayMail, bot.WayCallBack, bot.WayManager, bot.WayBadge, bot.WayAgent}
+		pick := func(list []string) string { return list[r.IntN(len(list))] }
+		var last bot.AgentAct
+		for range 60 {
+			c.Clock.Advance(time.Duration(1+r.IntN(240)) * time.Second)
+			p := people[r.IntN(2)]
+			way := ways[r.IntN(len(ways))]
+			target := map[bot.CheckWay]string{bot.WayChat: "home", bot.WayText: string(p) + "-phone", bot.WayMail: string(p) + "-email"}[way]
+			a := bot.AgentAct{Ticket: tickets[p].ID, By: "maria", Do: pick(dos), Act: pick(touch), Text: pick([]string{"", "because", "delta piano"}),
+				Method: bot.MethodID(pick([]string{"", string(p) + "-authenticator", string(p) + "-phone", string(p) + "-email"})), Way: way, Target: target, To: "omar"}
+			switch r.IntN(6) {
+			case 0:
+				a.By = "omar" // the second agent's page, stolen
+			case 1:
+				a.Ticket = tickets[people[r.IntN(2)]].ID
+			}
+			if last.Do == desk.DoVerify && r.IntN(2) == 0 { // go on with what was begun
+				a.Ticket, a.By, a.Do, a.Method, a.Text = last.Ticket, last.By, last.Act, last.Method, "because"
+			}
+			if k := c.newest(p); k != nil {
+				a.Check = k.ID
+			}
+			before := map[bot.PersonID][]bot.Method{}
+			for _, id := range people {
+				before[id], _ = c.methods(id)
+			}
+			jobs := len(c.Jobs)
+			c.acts(a)
+			last = a
+			for _, id := range people {
+				now, _ := c.methods(id)
+				if len(now) == len(before[id]) {
+					continue
+				}
+				if len(now) > len(before[id]) {
+					t.Fatalf("seed %d: %+v has added a method", seed, a)
+				}
+				changes++
+				told := map[bot.MethodID]bool{}
+				for _, j := range c.Jobs[jobs:] {
+					if n, ok := j.(enroll.Notify); ok && n.Person == id && n.Change == "method.removed" {
+						told[n.To] = true
+					}
+				}
+				if !told[""] {
+					t.Errorf("seed %d: %+v, and the work address is told nothing", seed, a)
+				}
+				for _, m := range before[id] {
+					if (m.Kind == bot.Email || m.Kind == bot.Phone) && !told[m.ID] {
+						t.Errorf("seed %d: %+v, and %s is told nothing", seed, a, m.ID)
+					}
+				}
+			}
+		}
+	}
+	if changes < walks/4 {
+		t.Errorf("%d changes in %d walks: the walks try too little", changes, walks)
+	}
+}
