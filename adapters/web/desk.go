@@ -50,6 +50,10 @@ type Desk interface {
 	Queue(ctx context.Context, by bot.PersonID, lang string, limit int) (open, closed []bot.DeskEntry, err error)
 	View(ctx context.Context, by bot.PersonID, lang, ticket string) (*bot.DeskView, error)
 	Do(ctx context.Context, a bot.DeskAct) error
+	// Find lists people by a part of their name, user name or work address, at most
+	// limit; Open gives the agent the ticket of one who calls.
+	Find(ctx context.Context, by bot.PersonID, part string, limit int) ([]bot.Person, error)
+	Open(ctx context.Context, by, person bot.PersonID) (ticket string, err error)
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -60,6 +64,8 @@ func (a *Adapter) deskRoutes() {
 	}
 	a.mux.HandleFunc("GET "+deskPath, a.deskQueue)
 	a.mux.HandleFunc("GET "+deskPath+"/events", a.deskEvents)
+	a.mux.HandleFunc("GET "+deskPath+"/people", a.deskPeople)
+	a.mux.HandleFunc("POST "+deskPath+"/people", a.deskOpen)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)
 	if a.o.Device != nil {

@@ -1,8 +1,12 @@
 package web
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/bot"
 )
@@ -99,4 +103,71 @@ func (a *Adapter) touchWords(lang string, x *bot.DeskTouch) string {
 		name += " " + bot.Harmless(x.Method.Label)
 	}
 	return t("desk.touch."+x.Act, "method", name)
+}
+
+// foundPeople is how many people one search shows.
+const foundPeople = 20
+
+// A deskPerson is somebody who may be calling.
+type deskPerson struct{ ID, Name, Login, Department string }
+
+type deskPeople struct {
+	deskFrame
+	Query  string
+	Asked  bool
+	People []deskPerson
+	More   bool
+}
+
+// deskPeople finds the person who calls.
+func (a *Adapter) deskPeople(w http.ResponseWriter, r *http.Request) {
+	st, ok := a.atDesk(w, r)
+	if !ok {
+		return
+	}
+	d := &deskPeople{deskFrame: a.deskFrame(st), Query: bot.Harmless(strings.TrimSpace(r.URL.Query().Get("q")))}
+	d.Title = a.words.in(st.lang)("desk.calls")
+	if n := utf8.RuneCountInString(d.Query); n >= 2 && n <= 100 {
+		d.Asked = true
+		found, err := a.o.Desk.Find(r.Context(), st.Person, d.Query, foundPeople+1)
+		if err != nil {
+			a.deskTrouble(w, r, err)
+			return
+		}
+		if d.More = len(found) > foundPeople; d.More {
+			found = found[:foundPeople]
+		}
+		for i := range found {
+			p := &found[i]
+			d.People = append(d.People, deskPerson{string(p.ID), bot.Harmless(p.Name), bot.Harmless(p.Username), bot.Harmless(p.Department)})
+		}
+	}
+	a.deskPage(w, r, http.StatusOK, "desk_people", st.lang, d.Title, d)
+}
+
+// deskOpen gives the agent the ticket of somebody who calls.
+func (a *Adapter) deskOpen(w http.ResponseWriter, r *http.Request) {
+	if !a.form(w, r) {
+		return
+	}
+	st, ok := a.atDesk(w, r)
+	if !ok {
+		return
+	}
+	if !a.checkCSRF(r, st.token) {
+		a.problem(w, r, http.StatusForbidden, "stale")
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
+	defer cancel()
+	ticket, err := a.o.Desk.Open(ctx, st.Person, bot.PersonID(r.PostForm.Get("who")))
+	refused := new(bot.DeskRefusal)
+	switch {
+	case errors.As(err, &refused) && refused.Code != bot.DeskNotAgent:
+		a.problem(w, r, http.StatusConflict, "stale")
+	case err != nil:
+		a.deskTrouble(w, r, err)
+	default:
+		http.Redirect(w, r, deskPath+"/t/"+ticket, http.StatusSeeOther)
+	}
 }

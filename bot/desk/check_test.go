@@ -12,8 +12,10 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest"
+	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
+	"latchkey/store/storetest"
 )
 
 // A caller is Ann, whose ticket Maria has. She has an authenticator, a phone, a
@@ -26,13 +28,24 @@ type caller struct {
 
 func newCaller(t *testing.T, change func(*desk.Options)) *caller {
 	t.Helper()
+	return newCallerOn(t, prooftest.New(t), change)
+}
+
+// both runs a test on each database.
+func both(t *testing.T, test func(c *caller)) {
+	t.Run("sqlite", func(t *testing.T) { test(newCaller(t, nil)) })
+	t.Run("postgres", func(t *testing.T) { test(newCallerOn(t, prooftest.NewOn(t, storetest.Postgres(t)), nil)) })
+}
+
+func newCallerOn(t *testing.T, rig *prooftest.Rig, change func(*desk.Options)) *caller {
+	t.Helper()
 	c := &caller{}
-	h := newHouse(t, func(o *desk.Options) {
+	h := newHouseOn(t, rig, func(o *desk.Options) {
 		o.Acts = 3
 		if change != nil {
 			change(o)
 		}
-	})
+	}, nil)
 	c.house = h
 	h.People(bot.Person{ID: "maria", Username: "maria", Email: "maria@example.org", Name: "Maria Agent"}, bot.Person{ID: "omar", Username: "omar", Email: "omar@example.org", Name: "Omar Agent"},
 		bot.Person{ID: "ann", Username: "anna", Email: "anna.lee@example.org", Name: "Ann Lee", WorkPhone: "+17042963143", Manager: "boss"}, bot.Person{ID: "boss", Username: "boss", Name: "Bea Boss"},
@@ -161,8 +174,10 @@ func (h *house) words() string {
 
 // The whole way by mail: two words, read back, and the method is gone. Nobody at
 // the desk sees the words.
-func TestCallerReadsTheWordsBack(t *testing.T) {
-	c := newCaller(t, nil)
+func TestCallerReadsTheWordsBack(t *testing.T) { both(t, readsBack) }
+
+func readsBack(c *caller) {
+	t := c.T
 	lost := bot.MethodID("ann-authenticator")
 	if got := c.verify(c.q.ID, desk.DoExpire, lost, bot.WayMail, "ann-email"); got != "" {
 		t.Fatal(got)
@@ -237,8 +252,10 @@ func TestCallerReadsTheWordsBack(t *testing.T) {
 }
 
 // The person presses the number that the agent sees, in their own chat.
-func TestCallerPressesTheNumber(t *testing.T) {
-	c := newCaller(t, nil)
+func TestCallerPressesTheNumber(t *testing.T) { both(t, presses) }
+
+func presses(c *caller) {
+	t := c.T
 	begin := func() (number string, k *bot.CallerCheck) {
 		t.Helper()
 		c.Clock.Advance(time.Second)
@@ -252,7 +269,7 @@ func TestCallerPressesTheNumber(t *testing.T) {
 		}
 		return v.Check.Number, c.newest("ann")
 	}
-	number, k := begin()
+	number, _ := begin()
 	if n := len(c.chat.Last().Choices); n != 4 {
 		t.Fatalf("%d buttons", n)
 	}
@@ -263,14 +280,18 @@ func TestCallerPressesTheNumber(t *testing.T) {
 		}
 	}
 	c.chat.Press(wrong).Expect("not the number")
-	if k = c.newest("ann"); k.State != bot.CheckFailed {
+	if k := c.newest("ann"); k.State != bot.CheckFailed {
 		t.Fatalf("check %+v", k)
 	}
-	number, k = begin()
+	number, k := begin()
 	right := bot.ChoiceCheck + "|" + k.ID + "|" + number
 	stranger := c.talk("elsewhere", "zoe")
 	stranger.Say("hello")
 	stranger.Do(bot.Event{Kind: bot.Press, Choice: right}).Expect("no longer")
+	other := c.talk("work", "ann") // her own, and not the one that was asked
+	other.Say("hello")
+	other.Do(bot.Event{Kind: bot.Press, Choice: right}).Expect("no longer")
+	c.Clock.Advance(time.Second)
 	c.chat.Press(right).Expect("knows now that it is you")
 	if k = c.newest("ann"); k.State != bot.CheckPassed {
 		t.Fatalf("check %+v", k)
@@ -293,9 +314,43 @@ func (h *house) methods(p bot.PersonID) (ms []bot.Method, err error) {
 	return ms, err
 }
 
-// "It is not me" freezes the account, tells operators and ends the check.
-func TestCallerIsNotThePerson(t *testing.T) {
+// Words that cannot leave end the check, and the agent is told; those that are
+// read back too late are not heard.
+func TestWordsThatDoNotArrive(t *testing.T) {
 	c := newCaller(t, nil)
+	begin := func() *bot.CallerCheck {
+		t.Helper()
+		c.Clock.Advance(time.Second)
+		if got := c.verify(c.q.ID, desk.DoExpire, "ann-authenticator", bot.WayMail, "ann-email"); got != "" {
+			t.Fatal(got)
+		}
+		return c.newest("ann")
+	}
+	begin()
+	c.Notifier.FailNext(&bot.SendError{Kind: bot.SendPermanent, Err: errors.New("no such mailbox")})
+	c.words()
+	if k := c.newest("ann"); k.State != bot.CheckVoid || k.Answer != nil {
+		t.Errorf("check %+v", k)
+	}
+	if v := c.view("maria", c.q.ID); !slices.Contains(said(v), "check_lost") || v.Check.Number != "" {
+		t.Errorf("lines %q", said(v))
+	}
+	k := begin()
+	words := c.words()
+	c.Clock.Advance(10 * time.Minute)
+	if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoHeard, Check: k.ID, Text: words}); got != desk.NoCheck {
+		t.Errorf("ten minutes later: %q", got)
+	}
+	if v := c.view("maria", c.q.ID); !v.Check.Over {
+		t.Errorf("check %+v", v.Check)
+	}
+}
+
+// "It is not me" freezes the account, tells operators and ends the check.
+func TestCallerIsNotThePerson(t *testing.T) { both(t, isNot) }
+
+func isNot(c *caller) {
+	t := c.T
 	if got := c.verify(c.q.ID, desk.DoAgain, "", bot.WayChat, "home"); got != "" {
 		t.Fatal(got)
 	}

@@ -30,13 +30,20 @@ type house struct {
 }
 
 func newHouse(t *testing.T, change func(*desk.Options)) *house {
-	return newHouseKeeping(t, change, nil)
+	t.Helper()
+	return newHouseOn(t, prooftest.New(t), change, nil)
 }
 
 // newHouseKeeping makes a house with channels that keep what is said.
 func newHouseKeeping(t *testing.T, change func(*desk.Options), keeps map[bot.ChannelID]bool) *house {
 	t.Helper()
-	h := &house{Rig: prooftest.New(t), chat: bottest.NewAdapter("test")}
+	return newHouseOn(t, prooftest.New(t), change, keeps)
+}
+
+// newHouseOn makes one over a rig.
+func newHouseOn(t *testing.T, rig *prooftest.Rig, change func(*desk.Options), keeps map[bot.ChannelID]bool) *house {
+	t.Helper()
+	h := &house{Rig: rig, chat: bottest.NewAdapter("test")}
 	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: prooftest.Facts}
 	for _, s := range desk.New(desk.Options{}).Specs() {
 		cat.Checks[s.Name] = s // for the names

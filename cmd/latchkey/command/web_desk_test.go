@@ -60,12 +60,18 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	v.hears("Thank you.")
 	a.Sees("The person says: the help was good")
 	a.both("solved")
-	a.verifies()
+	o := visit(t, b, browsertest.Desktop, d.address)
+	o.name = "desk-second"
+	o.Leaves(func() { o.Press("Be an agent of the help desk") })
+	o.Leaves(func() { o.Press("Omar Haddad") })
+	o.Leaves(func() { o.FollowLike("Ada Okafor") })
+	a.verifies(o)
+	a.takesCall()
 }
 
-// verifies makes sure by keyboard that the caller is the person, for one thing, and
-// does that.
-func (v *visitor) verifies() {
+// verifies makes sure by keyboard, with a second agent, that the caller is the
+// person, for one thing, and does that.
+func (v *visitor) verifies(second *visitor) {
 	v.t.Helper()
 	const lost = "Switch off what is lost: Authenticator app ada.okafor@riverbend.example"
 	v.Leaves(func() { v.Press("Reopen") })
@@ -74,12 +80,17 @@ func (v *visitor) verifies() {
 		v.t.Error("what touches methods is offered before the person is verified")
 	}
 	v.Tab("combobox", "How")
-	v.Type("They stand")
+	v.Type("A second")
 	v.Tab("textbox", "Why you are sure (not needed for what is sent to the person)")
-	v.Type("I know her, and her badge")
+	v.Type("I know her voice")
 	v.Tab("button", "Begin")
 	v.Leaves(func() { v.Type("\r") })
-	v.Sees("Verified: with a badge", lost)
+	v.Sees("Waiting: Maria asks a second agent to confirm")
+	second.Sees("You are asked as the second agent", "I know her voice") // by itself
+	second.both("asked")
+	second.Fill("How you know", "She stands beside me")
+	second.Leaves(func() { second.Press("I confirm it") })
+	v.Sees("Verified: by a second agent", lost) // by itself, too
 	v.both("verified")
 	v.Tab("textbox", "Why it is done")
 	v.Type("The phone is lost")
@@ -87,6 +98,19 @@ func (v *visitor) verifies() {
 	v.Leaves(func() { v.Type("\r") })
 	v.Sees("Done: "+lost, "Maria switched off a lost method")
 	v.both("touched")
+}
+
+// takesCall finds somebody who calls, and has their ticket.
+func (v *visitor) takesCall() {
+	v.t.Helper()
+	v.Leaves(func() { v.Follow("All tickets") })
+	v.Leaves(func() { v.Follow("Somebody calls") })
+	v.Fill("Name, user name or work address", "hollis")
+	v.Leaves(func() { v.Type("\r") })
+	v.Sees("Ben Hollis", "Transport")
+	v.both("found")
+	v.Leaves(func() { v.Press("Help Ben Hollis") })
+	v.Sees("Maria opened it for somebody who calls", "Maria has it.")
 }
 
 // webDeskPlain is an agent whose browser runs no script, narrow and in Spanish.

@@ -7,6 +7,7 @@ import (
 
 	"latchkey/adapters/web"
 	"latchkey/bot"
+	"latchkey/store"
 )
 
 // deskPages is the help desk as the web pages ask it. The desk comes after the
@@ -88,6 +89,23 @@ func (d deskPages) View(ctx context.Context, by bot.PersonID, lang, ticket strin
 
 // Do implements web.Desk.
 func (d deskPages) Do(ctx context.Context, a bot.DeskAct) error { return d.p.Desk.Do(ctx, a) }
+
+// Find implements web.Desk.
+func (d deskPages) Find(ctx context.Context, by bot.PersonID, part string, limit int) (found []bot.Person, err error) {
+	if _, _, err := d.p.Desk.Who(ctx, by); err != nil {
+		return nil, err
+	}
+	err = d.p.DB.People(ctx, store.PeopleFilter{Search: part, Limit: limit}, func(p bot.Person) error {
+		found = append(found, p)
+		return nil
+	})
+	return found, err
+}
+
+// Open implements web.Desk.
+func (d deskPages) Open(ctx context.Context, by, person bot.PersonID) (ticket string, err error) {
+	return d.p.Desk.Open(ctx, by, person)
+}
 
 // Watch implements web.Desk.
 func (d deskPages) Watch() (changed <-chan string, leave func()) { return d.p.Desk.Watch() }

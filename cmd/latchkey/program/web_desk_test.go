@@ -145,8 +145,8 @@ func TestDeskDoors(t *testing.T) {
 			routes++
 		}
 	}
-	if routes != 4 {
-		t.Errorf("the desk has %d routes, this test knows 4", routes)
+	if routes != 6 {
+		t.Errorf("the desk has %d routes, this test knows 6", routes)
 	}
 	own, others := p.stuck(), p.stuck()
 	maria, omar := p.agent("maria"), p.agent("omar")
@@ -180,7 +180,7 @@ func TestDeskDoors(t *testing.T) {
 		{"stopped", stopped, http.StatusNotFound, http.StatusNotFound},
 	} {
 		before := fmt.Sprint(p.open())
-		for _, path := range []string{"/desk", "/desk/events", "/desk/t/" + own, "/desk/t/" + others, "/desk/t/XXX-XXX"} {
+		for _, path := range []string{"/desk", "/desk/people?q=ann", "/desk/events", "/desk/t/" + own, "/desk/t/" + others, "/desk/t/XXX-XXX"} {
 			want := who.get
 			if path == "/desk/events" {
 				want = who.post
@@ -196,6 +196,9 @@ func TestDeskDoors(t *testing.T) {
 					t.Errorf("%s: %s on %s is %d, want %d", who.name, do, ticket, s, who.post)
 				}
 			}
+		}
+		if s, _ := p.asks(who.token, http.MethodPost, "/desk/people", url.Values{"csrf": {csrfOf(who.token)}, "who": {"e-1001"}}); s != who.post {
+			t.Errorf("%s: a ticket of somebody who calls is %d, want %d", who.name, s, who.post)
 		}
 		if after := fmt.Sprint(p.open()); after != before {
 			t.Errorf("%s changed a ticket:\n%s\n%s", who.name, before, after)
@@ -338,6 +341,43 @@ func TestDeskVerifiesFirst(t *testing.T) {
 	}
 	if body := page(maria); !strings.Contains(body, "Done: Switch off what is lost") || strings.Contains(body, "/t/"+ticket+"/expire") {
 		t.Errorf("done\n%s", body)
+	}
+}
+
+// Somebody calls: the agent finds the person and has their ticket at once, the same
+// one when they press again.
+func TestDeskTakesACall(t *testing.T) {
+	p := demoPremises(t)
+	maria := p.agent("maria")
+	s, body := p.asks(maria, http.MethodGet, "/desk/people?q=oKaf", nil)
+	if s != http.StatusOK || !strings.Contains(body, "Help Ada Okafor") {
+		t.Fatalf("%d\n%s", s, body)
+	}
+	if _, body := p.asks(maria, http.MethodGet, "/desk/people?q=zzzz", nil); !strings.Contains(body, "Nobody has") {
+		t.Errorf("nobody like this\n%s", body)
+	}
+	if _, body := p.asks(maria, http.MethodGet, "/desk/people?q=%25", nil); strings.Contains(body, "Help Ada") {
+		t.Error("one letter lists people")
+	}
+	for range 2 {
+		if s, _ := p.asks(maria, http.MethodPost, "/desk/people", url.Values{"csrf": {csrfOf(maria)}, "who": {"e-1001"}}); s != http.StatusSeeOther {
+			t.Errorf("%d", s)
+		}
+	}
+	all := p.open()
+	if len(all) != 1 {
+		t.Errorf("%d tickets", len(all))
+	}
+	for id, q := range all {
+		if q.Person != "e-1001" || q.State != bot.TicketTaken {
+			t.Errorf("%+v", q)
+		}
+		if _, body := p.asks(maria, http.MethodGet, "/desk/t/"+id, nil); !strings.Contains(body, "opened it for somebody who calls") || !strings.Contains(body, "Maria has it.") {
+			t.Errorf("%s", body)
+		}
+	}
+	if s, _ := p.asks(maria, http.MethodPost, "/desk/people", url.Values{"csrf": {csrfOf(maria)}, "who": {"e-9999"}}); s != http.StatusConflict {
+		t.Errorf("nobody like this: %d", s)
 	}
 }
 
