@@ -250,7 +250,7 @@ func eventOf(l *bot.TicketLine, before bot.TicketState) (kind string, after bot.
 		return EventNote, before
 	}
 	switch l.Code {
-	case "asked", "called":
+	case "asked":
 		return EventOpened, bot.TicketWaiting
 	case "taken":
 		return EventTaken, bot.TicketTaken

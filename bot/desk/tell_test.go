@@ -216,6 +216,20 @@ func TestOutsideLearnsOfDropped(t *testing.T) {
 	}
 }
 
+// A ticket of somebody who calls is opened once.
+func TestOutsideLearnsOfACaller(t *testing.T) {
+	o := newOutside(t)
+	o.People(bot.Person{ID: "e1", Username: "eve", Name: "Eve"})
+	id, err := o.desk.Open(t.Context(), "maria", "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.work(o.Clock.Now())
+	if got := o.types(id); !slices.Equal(got, []string{"opened", "called", "taken"}) || o.got[2].State != bot.TicketTaken || o.got[1].Agent != "Maria" {
+		t.Errorf("told %v %+v", got, o.got)
+	}
+}
+
 // The outside desk is down for an hour, in which people and agents go on. Then it
 // has everything, in order in each ticket, once each, and whoever talks never
 // waited for it.
