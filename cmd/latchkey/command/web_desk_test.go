@@ -50,7 +50,7 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	a.Sees("Maria sent the person back to the assistant")
 	v.hears("You are back with the assistant")
 	v.says("human")
-	a.Sees("The person asked for somebody")
+	a.Sees("The ticket was opened")
 	a.Fill("Your line to Ada Okafor", "One more thing")
 	a.Leaves(func() { a.Press("Send") })
 	v.hears("One more thing")
