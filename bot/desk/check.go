@@ -21,6 +21,7 @@ const (
 	settled    = day              // how long a method or chat must have been there to be asked
 	askedPer   = time.Hour        // in which a person is asked at most maxAsked times
 	maxAsked   = 2
+	agentAsks  = 20  // in which an agent begins at most so many checks that ask people
 	failedPer  = day // in which maxFailed failed checks are an alarm, and only a second agent helps
 	maxFailed  = 3
 	wordTries  = 2
@@ -84,10 +85,11 @@ func privileged(tx bot.Tx, p bot.PersonID) (bool, error) {
 	return err == nil && r.Admin, err
 }
 
-// ways lists how it can be made sure now that a caller is the person. Of a frozen
-// account nothing is asked: whoever has its chats and methods may be who it was
-// frozen for.
-func (d *Desk) ways(tx bot.Tx, q *bot.Ticket, p *bot.Person, by bot.PersonID) (ws []bot.DeskWay, err error) {
+// ways lists how it can be made sure that a caller is the person, for a check that
+// begins now, or began before. Of a frozen account nothing is asked, since whoever
+// has its chats and methods may be who it was frozen for, and it takes more than
+// what one agent says that they saw or heard.
+func (d *Desk) ways(tx bot.Tx, q *bot.Ticket, p *bot.Person, by bot.PersonID, begins bool) (ws []bot.DeskWay, err error) {
 	high, err := privileged(tx, p.ID)
 	if err != nil {
 		return nil, err
@@ -101,13 +103,17 @@ func (d *Desk) ways(tx bot.Tx, q *bot.Ticket, p *bot.Person, by bot.PersonID) (w
 	if high {
 		return []bot.DeskWay{second}, nil
 	}
-	if p.FrozenAt.IsZero() {
-		if ws, err = asked(tx, q, p.ID); err != nil {
+	frozen := !p.FrozenAt.IsZero()
+	if !frozen {
+		if ws, err = d.asked(tx, q, p.ID, begins); err != nil {
 			return nil, err
 		}
 	}
 	if p.WorkPhone != "" {
 		ws = append(ws, bot.DeskWay{Way: bot.WayCallBack, Label: p.WorkPhone})
+	}
+	if frozen {
+		return append(ws, second), nil
 	}
 	if p.Manager != "" && p.Manager != by && p.Manager != p.ID {
 		boss, err := tx.Person(p.Manager)
@@ -122,9 +128,10 @@ func (d *Desk) ways(tx bot.Tx, q *bot.Ticket, p *bot.Person, by bot.PersonID) (w
 }
 
 // asked lists the chats and methods of a person that can be asked: those that
-// were there for a day, and not the chat that the ticket came from, where the
-// caller may sit.
-func asked(tx bot.Tx, q *bot.Ticket, p bot.PersonID) (ws []bot.DeskWay, err error) {
+// were there for a day. The caller may sit in the chat that the ticket came from, in
+// one that somebody wrote in within the hour before the check, and in the web chat,
+// which opens to whoever signs in.
+func (d *Desk) asked(tx bot.Tx, q *bot.Ticket, p bot.PersonID, begins bool) (ws []bot.DeskWay, err error) {
 	since := tx.Now().Add(-settled)
 	ids, err := tx.IdentitiesOf(p)
 	if err != nil {
@@ -135,7 +142,7 @@ func asked(tx bot.Tx, q *bot.Ticket, p bot.PersonID) (ws []bot.DeskWay, err erro
 		return nil, err
 	}
 	for _, id := range ids {
-		if id.Level < bot.L2 || id.LinkedAt.After(since) || id.HeldUntil.After(tx.Now()) {
+		if id.Channel == d.o.Anonymous || id.Level < bot.L2 || id.LinkedAt.After(since) || id.HeldUntil.After(tx.Now()) {
 			continue
 		}
 		for i := range cs { // the one that was used last
@@ -143,7 +150,7 @@ func asked(tx bot.Tx, q *bot.Ticket, p bot.PersonID) (ws []bot.DeskWay, err erro
 			if c.Channel != id.Channel || c.User != id.User || c.Kind != bot.Direct {
 				continue
 			}
-			if c.ID != q.Conversation {
+			if c.ID != q.Conversation && !(begins && c.Updated.After(tx.Now().Add(-askedPer))) {
 				ws = append(ws, bot.DeskWay{Way: bot.WayChat, Target: string(c.ID), Label: string(c.Channel)})
 			}
 			break
@@ -205,7 +212,7 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 	if err := o.possible(p, o.a.Act); err != nil {
 		return none, err
 	}
-	ways, err := o.d.ways(o.tx, o.q, p, o.a.By)
+	ways, err := o.d.ways(o.tx, o.q, p, o.a.By, true)
 	if err != nil {
 		return none, err
 	}
@@ -227,13 +234,22 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 			n++
 		}
 		if k.Ticket == o.q.ID && k.Live(now) { // this one takes its place
-			if err := o.end(k, bot.CheckVoid); err != nil {
+			as := bot.CheckVoid
+			if k.State == bot.CheckOpen && k.Tries > 0 {
+				as = bot.CheckFailed
+			}
+			if err := o.end(k, as); err != nil {
 				return none, err
 			}
 		}
 	}
-	if o.a.Way.Challenges() && n >= maxAsked {
-		return none, refuse(TooSoon)
+	if o.a.Way.Challenges() {
+		if n >= maxAsked {
+			return none, refuse(TooSoon)
+		}
+		if err := o.asksFew(); err != nil {
+			return none, err
+		}
 	}
 	k := &bot.CallerCheck{ID: rand.Text()[:13], Person: p.ID, Ticket: o.q.ID, Agent: o.a.By, Act: o.a.Act, Method: o.a.Method, Way: o.a.Way, Target: o.a.Target,
 		At: now, ExpiresAt: now.Add(checkLife)}
@@ -263,6 +279,25 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 		code = "check_passed"
 	}
 	return answer, o.checked(k, code)
+}
+
+// asksFew refuses the check of an agent who has had too many people asked: they
+// are disturbed, and one may say yes.
+func (o *order) asksFew() error {
+	ks, err := o.tx.CallerChecksBy(o.a.By, o.tx.Now().Add(-askedPer))
+	if err != nil {
+		return err
+	}
+	n := 0
+	for i := range ks {
+		if ks[i].Way.Challenges() {
+			n++
+		}
+	}
+	if n >= agentAsks {
+		return refuse(OverBudget)
+	}
+	return nil
 }
 
 // possible refuses a check for what cannot be done to the person.
@@ -354,10 +389,6 @@ func (d *Desk) pressed(tx bot.Tx, c *bot.Conversation, s *bot.Session, choice st
 	switch {
 	case answer == notMe:
 		code, key = "check_denied", "desk.check.denied"
-		if err := d.o.Methods.Deny(tx, k.Person, c, s.Lang); err != nil {
-			return bot.DeskAnswer{}, err
-		}
-		c.Frozen = true
 	case !d.o.Vault.Equal(k.Hash, "caller_check", k.ID, string(k.Person), answer):
 		code, key = "check_failed", "desk.check.wrong"
 	}
@@ -367,6 +398,12 @@ func (d *Desk) pressed(tx bot.Tx, c *bot.Conversation, s *bot.Session, choice st
 	}
 	if err := o.answered(k, code); err != nil {
 		return bot.DeskAnswer{}, err
+	}
+	if answer == notMe { // ends the other checks, too
+		if err := d.o.Methods.Deny(tx, k.Person, c, s.Lang); err != nil {
+			return bot.DeskAnswer{}, err
+		}
+		c.Frozen = true
 	}
 	return d.says(s, key), nil
 }
@@ -425,19 +462,13 @@ func (o *order) end(k *bot.CallerCheck, as bot.CallerCheckState) error {
 // checked writes down what became of a check. Its way stands in the line, and in
 // the audit record its id and what it is for.
 func (o *order) checked(k *bot.CallerCheck, code string) error {
-	return o.evident(code, string(k.Way), o.d.evidence(k))
+	return o.evident(code, string(k.Way), evidence(k))
 }
 
-// evidence names a check in the audit record.
-func (d *Desk) evidence(k *bot.CallerCheck) string {
-	s := fmt.Sprintf("check %s by %s for %s", k.ID, k.Way, k.Act)
-	if k.Second != "" {
-		s += ", second agent:" + string(k.Second)
-	}
-	if why := d.opened(k, "reason", k.Reason); why != "" {
-		s += ": " + why
-	}
-	return s
+// evidence names a check in the audit record, which outlives people: what agents
+// wrote stays sealed in the check, and in the lines of the ticket.
+func evidence(k *bot.CallerCheck) string {
+	return fmt.Sprintf("check %s by %s for %s", k.ID, k.Way, k.Act)
 }
 
 // opened is what a check keeps sealed; empty when it cannot be opened.
@@ -539,18 +570,22 @@ func (Words) Kind() string { return "desk_words" }
 // Words that cannot leave end the check, and the agent is told.
 func (d *Desk) HandleWords(ctx context.Context, j Words) error {
 	var k *bot.CallerCheck
-	lang := ""
+	lang, late := "", false
 	err := d.o.Store.View(ctx, func(tx bot.Tx) (err error) {
 		if k, err = tx.CallerCheck(j.Check); err != nil {
 			return err
 		}
 		q, err := tx.Ticket(k.Ticket)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Person(k.Person)
 		if err == nil {
-			lang = q.Lang
+			lang, late = q.Lang, !k.Live(tx.Now()) || p.Stopped() || !p.FrozenAt.IsZero()
 		}
 		return err
 	})
-	if errors.Is(err, bot.ErrNotFound) || err == nil && (k.State != bot.CheckOpen || k.Answer == nil) {
+	if errors.Is(err, bot.ErrNotFound) || err == nil && (k.State != bot.CheckOpen || k.Answer == nil || late) {
 		return nil
 	}
 	if err != nil {

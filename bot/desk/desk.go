@@ -35,6 +35,9 @@ type Options struct {
 	Where func(state []byte, lang string) (flow, title, progress string)
 	// Session reads a stored session.
 	Session func(state []byte) (bot.Session, error)
+	// Anonymous is the channel that opens to whoever signs in: the web chat. Callers
+	// are not asked there.
+	Anonymous bot.ChannelID
 	// Methods changes methods and asks people. Nil: agents can do neither.
 	Methods Methods
 	// Acts is how many acts that touch methods one agent does in a day. 0: 20.
@@ -49,6 +52,8 @@ type Options struct {
 
 // Methods is who keeps methods and reaches people: package enroll.
 type Methods interface {
+	// OneAtATime lets one transaction at a time change methods or freeze somebody.
+	OneAtATime(tx bot.Tx) error
 	ExpireMethod(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error
 	MethodAgain(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error
 	AllAgain(tx bot.Tx, p bot.PersonID, by, why string) error

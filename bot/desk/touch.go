@@ -9,8 +9,12 @@ import (
 // touches are the acts that touch methods.
 var touches = map[string]bool{DoExpire: true, DoAgain: true, DoUnfreeze: true}
 
-// touchable lists what could be done to a person.
+// touchable lists what could be done to a person. Nothing of a frozen account
+// changes before the freeze ends.
 func touchable(tx bot.Tx, p *bot.Person) (ts []bot.DeskTouch, err error) {
+	if !p.FrozenAt.IsZero() {
+		return []bot.DeskTouch{{Act: DoUnfreeze}}, nil
+	}
 	ms, err := tx.Methods(p.ID)
 	if err != nil {
 		return nil, err
@@ -24,9 +28,6 @@ func touchable(tx bot.Tx, p *bot.Person) (ts []bot.DeskTouch, err error) {
 	}
 	if len(ts) > 0 {
 		ts = append(ts, bot.DeskTouch{Act: DoAgain})
-	}
-	if !p.FrozenAt.IsZero() {
-		ts = append(ts, bot.DeskTouch{Act: DoUnfreeze})
 	}
 	return ts, nil
 }
@@ -63,7 +64,7 @@ func (d *Desk) stands(tx bot.Tx, q *bot.Ticket, p *bot.Person, k *bot.CallerChec
 		}
 		return err == nil, err
 	}
-	ways, err := d.ways(tx, q, p, k.Agent)
+	ways, err := d.ways(tx, q, p, k.Agent, false)
 	if err != nil {
 		return false, err
 	}
@@ -76,13 +77,18 @@ func (d *Desk) stands(tx bot.Tx, q *bot.Ticket, p *bot.Person, k *bot.CallerChec
 }
 
 // touch does what touches methods. Everything that it rests on is asked here, in
-// the transaction that changes it.
+// the transaction that changes it, and behind the gate that changes of methods and
+// freezes pass one at a time: nobody changes it meanwhile.
 func (o *order) touch(text string) (bot.DeskAnswer, error) {
 	none := bot.DeskAnswer{}
 	if o.d.o.Methods == nil {
 		return none, refuse(NotVerified)
 	}
 	if err := o.mine(); err != nil {
+		return none, err
+	}
+	m := o.d.o.Methods
+	if err := m.OneAtATime(o.tx); err != nil {
 		return none, err
 	}
 	p, err := o.d.caller(o.tx, o.q, o.a.By)
@@ -102,8 +108,7 @@ func (o *order) touch(text string) (bot.DeskAnswer, error) {
 	if text == "" {
 		return none, refuse(NoReason)
 	}
-	by, why := "agent:"+string(o.a.By), o.d.evidence(k)+"; ticket "+o.q.ID+": "+text
-	m := o.d.o.Methods
+	by, why := "agent:"+string(o.a.By), evidence(k)+"; ticket "+o.q.ID
 	switch {
 	case o.a.Do == DoExpire:
 		err = m.ExpireMethod(o.tx, p.ID, o.a.Method, by, why)
@@ -117,8 +122,6 @@ func (o *order) touch(text string) (bot.DeskAnswer, error) {
 	if err != nil {
 		return none, err
 	}
-	// Behind the gate that changes of methods pass one at a time: what is counted
-	// now, nobody changes meanwhile.
 	if err := o.withinBudget(); err != nil {
 		return none, err
 	}
@@ -135,7 +138,7 @@ func (o *order) touch(text string) (bot.DeskAnswer, error) {
 	if o.q = now; !now.State.Open() { // the end of a freeze closes its ticket
 		now.State, now.Agent = bot.TicketSolved, o.a.By
 	}
-	return none, o.evident(map[string]string{DoExpire: "expired", DoAgain: "again", DoUnfreeze: "unfrozen"}[o.a.Do], text, o.d.evidence(k))
+	return none, o.evident(map[string]string{DoExpire: "expired", DoAgain: "again", DoUnfreeze: "unfrozen"}[o.a.Do], text, evidence(k))
 }
 
 // withinBudget refuses what is above an agent's budget of a day.

@@ -218,7 +218,7 @@ func (d *Desk) seeCaller(tx bot.Tx, v *View, by bot.PersonID) error {
 		return nil
 	}
 	if err == nil {
-		v.Ways, err = d.ways(tx, q, p, by)
+		v.Ways, err = d.ways(tx, q, p, by, true)
 	}
 	if err == nil {
 		v.Touches, err = touchable(tx, p)

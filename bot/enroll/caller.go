@@ -13,6 +13,9 @@ import (
 // what an operator's command does, with its line in the audit record and its
 // notices. by and why are those of an Order.
 
+// OneAtATime lets one transaction at a time change methods or freeze somebody.
+func (r *Service) OneAtATime(tx bot.Tx) error { return oneAtATime(tx) }
+
 // ExpireMethod takes out a method that the person has lost. All sessions end,
 // proofs and codes are void, and the addresses and chats of before are told, that
 // of the method, too.

@@ -3,6 +3,7 @@ package enroll
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"latchkey/bot"
 )
@@ -44,6 +45,9 @@ func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 		return fmt.Errorf("enroll: person to freeze: %w", err)
 	}
 	d.Person = *p
+	if err := voidCallerChecks(tx, p.ID); err != nil {
+		return err
+	}
 	if d.Already = !p.FrozenAt.IsZero(); d.Already {
 		return nil
 	}
@@ -69,6 +73,22 @@ func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 	}
 	d.Told, err = r.tell(tx, p, News{Change: "person.frozen", From: s.from, Channel: s.channel, Lang: s.lang, Operator: s.operator})
 	return err
+}
+
+// voidCallerChecks ends what agents have under way to make sure of a person, and
+// what they have made sure of and not used. When the freeze ends, they begin anew.
+func voidCallerChecks(tx bot.Tx, p bot.PersonID) error {
+	ks, err := tx.CallerChecksOf(p, tx.Now().Add(-time.Hour)) // longer than one lives
+	for i := range ks {
+		if k := &ks[i]; err == nil && k.State <= bot.CheckPassed {
+			k.State, k.EndedAt, k.Answer = bot.CheckVoid, tx.Now(), nil
+			err = tx.PutCallerCheck(k)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("enroll: end checks of a caller: %w", err)
+	}
+	return nil
 }
 
 // audited writes one line about a person.
