@@ -33,13 +33,16 @@ func site(t *testing.T) *httptest.Server {
 		})
 	}
 	page("/good", "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; connect-src 'self'", good)
+	page("/shy", "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:", strings.Replace(good, `id="b"`, `id="shy" style="width:90px">Go</button> <button id="b"`, 1))
 	page("/other", "default-src 'none'; img-src data:", `<!doctype html><html lang="en"><title>Other</title><link rel="icon" href="data:,"><main><h1>Another tab</h1></main></html>`)
 	page("/bad", "default-src 'none'; script-src 'self' 'unsafe-inline'; connect-src *", `<!doctype html><html><body><link rel="icon" href="data:,"><img src="http://127.0.0.1:9/x.png">
 <p style="color:red"><font color="#aaaaaa">pale</font></p><table width="900"><tr><td>wide</table><input>
 <script>console.error('oh dear'); alert('boo'); fetch('http://localhost:9/').catch(() => {}); setTimeout(() => { throw new Error('later') })</script></body></html>`)
 	mux.HandleFunc("/page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
-		fmt.Fprint(w, `document.querySelector('#b').addEventListener('click', e => { document.querySelector('#out').textContent = 'said by ' + (e.pointerType || 'key') });`)
+		fmt.Fprint(w, `document.querySelector('#shy')?.addEventListener('pointerdown', e => { e.target.style.marginLeft = '300px' }, {once: true});
+document.querySelector('#shy')?.addEventListener('click', () => { document.querySelector('#out').textContent += '!' });
+document.querySelector('#b').addEventListener('click', e => { document.querySelector('#out').textContent = 'said by ' + (e.pointerType || 'key') });`)
 	})
 	mux.HandleFunc("/sent", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -133,6 +136,18 @@ func TestBrowser(t *testing.T) {
 		if !regexp.MustCompile(want).MatchString(strings.Join(quiet.said, "\n")) {
 			t.Errorf("%s was not found in %q", want, quiet.said)
 		}
+	}
+}
+
+// TestClickLands: a click that a page moved away from is made again where the
+// button is then, and once.
+func TestClickLands(t *testing.T) {
+	s := site(t)
+	b := browsertest.Start(t)
+	for _, look := range []browsertest.Look{browsertest.Desktop, browsertest.Mobile} {
+		p := b.Open(t, look, s.URL+"/shy")
+		p.Press("Go")
+		p.Until("the button to be pressed once", "document.querySelector('#out').textContent === '!'")
 	}
 }
 

@@ -2,9 +2,11 @@ package browsertest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
@@ -190,6 +192,30 @@ const place = `function() {
 	return look();
 }`
 
+// watch notes where the next click in the element's document lands, and landed
+// tells it: empty, "touched" (a finger was lifted, and no click came of it so far),
+// "here" or "elsewhere". A page that moves between the look and the click takes it on
+// something else, mostly on nothing that cares; a tap may come to nothing then.
+const (
+	watch = `function() {
+	const view = this.ownerDocument.defaultView, note = {landed: ''};
+	this.latchkeyClick = note;
+	view.addEventListener('touchend', () => { note.landed ||= 'touched'; }, {capture: true, once: true});
+	const see = e => {
+		if (!e.isTrusted) return;
+		view.removeEventListener('click', see, true);
+		const label = e.target.closest?.('label');
+		note.landed = this.contains(e.target) || label && label.control === this ? 'here' : 'elsewhere';
+	};
+	view.addEventListener('click', see, true);
+}`
+	landed = `function() { return this.latchkeyClick.landed; }`
+)
+
+// clickTold is how long the page may take to tell where a click landed; of one that
+// does not know of any it is taken to have landed.
+const clickTold = 5 * time.Second
+
 // Click clicks an element with the mouse, or taps it on a phone.
 func (p *Page) Click(role, name string) {
 	p.t.Helper()
@@ -213,13 +239,23 @@ func (p *Page) press(find func() Thing) {
 			why = err.Error()
 			return false
 		}
-		yes := true
-		r, err := ask(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{FunctionDeclaration: place, ObjectID: o.Object.ObjectID, ReturnByValue: &yes})
-		if err != nil || r.ExceptionDetails != nil {
-			why = fmt.Sprint(err, r.ExceptionDetails)
-			return false
+		call := func(js string, into any) error {
+			yes := true
+			r, err := ask(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{FunctionDeclaration: js, ObjectID: o.Object.ObjectID, ReturnByValue: &yes})
+			switch {
+			case err != nil:
+				return err
+			case r.ExceptionDetails != nil:
+				return errors.New(r.ExceptionDetails.Text)
+			case into == nil:
+				return nil
+			}
+			return json.Unmarshal(r.Result.Value, into)
 		}
-		if err := json.Unmarshal(r.Result.Value, &why); err != nil || why != "" {
+		if err := call(place, &why); err != nil {
+			why = err.Error()
+		}
+		if why != "" {
 			return false
 		}
 		quads, err := ask(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: x.node})
@@ -232,6 +268,10 @@ func (p *Page) press(find func() Thing) {
 			last = q
 			return false
 		}
+		if err := call(watch, nil); err != nil {
+			why = err.Error()
+			return false
+		}
 		mx, my := (q[0]+q[2]+q[4]+q[6])/4, (q[1]+q[3]+q[5]+q[7])/4
 		if p.look.Phone {
 			err = do(p, chromedp.TapXY(mx, my))
@@ -241,7 +281,19 @@ func (p *Page) press(find func() Thing) {
 		if err != nil {
 			p.fatalf("click: %v", err)
 		}
-		return true
+		at := ""
+		for end := time.Now().Add(clickTold); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			if call(landed, &at) != nil || at == "here" { // the page may be gone
+				return true
+			}
+			if at == "elsewhere" {
+				break
+			}
+		}
+		if at != "" {
+			why, last = "it moved away under the click", nil
+		}
+		return at == ""
 	})
 }
 
