@@ -158,8 +158,9 @@ type DirectoryTx interface {
 	// KeepGroups forgets the members of all other groups.
 	KeepGroups(groups []string) error
 
-	// Known are those of the ids that the list of people has.
-	Known(ids []PersonID) (map[PersonID]bool, error)
+	// Known are those of the ids that the list of people has, each with the
+	// spelling that it has there: a GUID may stand in capitals or braces.
+	Known(ids []PersonID) (map[PersonID]PersonID, error)
 	// OldRegistrations lists registrations whose report was read before a time,
 	// at most limit.
 	OldRegistrations(before time.Time, limit int) ([]Registration, error)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -291,9 +293,25 @@ func (t *tx) KeepGroups(groups []string) error {
 }
 
 // Known implements bot.DirectoryTx.
-func (t *tx) Known(ids []bot.PersonID) (map[bot.PersonID]bool, error) {
-	known := map[bot.PersonID]bool{}
-	err := t.c.(texter).ask(`SELECT id FROM person WHERE id IN `+among, func(r row) { known[bot.PersonID(r.text(0))] = true }, array(ids))
+func (t *tx) Known(ids []bot.PersonID) (map[bot.PersonID]bot.PersonID, error) {
+	means := map[bot.PersonID]bot.PersonID{} // the id by each of its spellings
+	for _, id := range ids {
+		upper := bot.PersonID(strings.ToUpper(string(id)))
+		for _, spelled := range []bot.PersonID{upper, "{" + id + "}", "{" + upper + "}"} {
+			means[spelled] = id
+		}
+	}
+	for _, id := range ids {
+		means[id] = id
+	}
+	known := map[bot.PersonID]bot.PersonID{}
+	err := t.c.(texter).ask(`SELECT id FROM person WHERE id IN `+among+` ORDER BY id`, func(r row) {
+		spelled := bot.PersonID(r.text(0))
+		id := means[spelled]
+		if known[id] == "" || spelled == id { // as an import takes them, see stageKnown
+			known[id] = spelled
+		}
+	}, array(slices.Collect(maps.Keys(means))))
 	return known, wrap("look for people", err)
 }
 

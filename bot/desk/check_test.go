@@ -442,6 +442,40 @@ func TestWordsThatDoNotArrive(t *testing.T) {
 	}
 }
 
+// Where a report tells who is an administrator, somebody of whom it has said
+// nothing may be one: only a second agent helps.
+func TestOnlyAReportTellsWhoIsNoAdministrator(t *testing.T) {
+	read := time.UnixMilli(1700000000000)
+	for name, c := range map[string]struct {
+		registrar bool
+		line      *bot.Registration
+		want      bool
+	}{
+		"no registrar":                {},
+		"no registrar, administrator": {line: &bot.Registration{Admin: true}, want: true},
+		"no line":                     {registrar: true, want: true},
+		"only the person's own page":  {registrar: true, line: &bot.Registration{Direct: []string{"email"}, DirectAt: read}, want: true},
+		"administrator":               {registrar: true, line: &bot.Registration{ReadAt: read, Admin: true}, want: true},
+		"none":                        {registrar: true, line: &bot.Registration{ReadAt: read}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newCaller(t, func(o *desk.Options) { o.Registrar = c.registrar })
+			if c.line != nil {
+				g := *c.line
+				g.Person = "ann"
+				h.update(func(tx bot.Tx) error { return tx.PutRegistration(&g) })
+			}
+			v := h.view("maria", h.q.ID)
+			if v.Privileged != c.want || (len(v.Ways) == 1 && v.Ways[0].Way == bot.WayAgent) != c.want {
+				t.Errorf("privileged %v, ways %+v, want %v", v.Privileged, v.Ways, c.want)
+			}
+			if got := h.verify(h.q.ID, desk.DoAgain, "", bot.WayBadge, ""); (got == desk.NoWay) != c.want {
+				t.Errorf("by a badge: %q", got)
+			}
+		})
+	}
+}
+
 // "It is not me" freezes the account, tells operators and ends the check.
 func TestCallerIsNotThePerson(t *testing.T) { both(t, isNot) }
 

@@ -40,6 +40,9 @@ type Options struct {
 	Anonymous bot.ChannelID
 	// Methods changes methods and asks people. Nil: agents can do neither.
 	Methods Methods
+	// Registrar says that a report tells who is an administrator
+	// (bot.Registration). Who has no line of it is taken for one.
+	Registrar bool
 	// Acts is how many acts that touch methods one agent does in a day. 0: 20.
 	Acts int
 	// Alert raises an alert and has operators told. Nil: it is only kept.

@@ -47,7 +47,9 @@
 // a freeze since, or a second agent who is none any more, and it counts no more.
 //
 // Personal data proves nothing. Agents and administrators are confirmed by a
-// second agent only, and so is everybody after three failed checks in a day.
+// second agent only, and so are everybody of whom the report that tells who is an
+// administrator has no line (Options.Registrar), and everybody after three failed
+// checks in a day.
 //
 // # What is kept
 //

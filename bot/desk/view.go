@@ -210,7 +210,7 @@ func (d *Desk) seeCaller(tx bot.Tx, v *View, by bot.PersonID) error {
 	if !v.Mine {
 		return nil
 	}
-	if v.Privileged, err = privileged(tx, q.Person); err != nil {
+	if v.Privileged, err = d.privileged(tx, q.Person); err != nil {
 		return err
 	}
 	p, err := d.caller(tx, q, by)

@@ -95,7 +95,7 @@ func (r *Service) HandleLook(ctx context.Context, j Look) error {
 
 // directly stores what a person's own page has.
 func directly(tx bot.Tx, p bot.PersonID, methods []string) error {
-	if known, err := tx.Known([]bot.PersonID{p}); err != nil || !known[p] {
+	if known, err := tx.Known([]bot.PersonID{p}); err != nil || known[p] != p {
 		return err // erased meanwhile
 	}
 	g, err := tx.Registration(p)

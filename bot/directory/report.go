@@ -84,9 +84,10 @@ func keep(tx bot.Tx, page []bot.Registration, began time.Time) (kept, fresh int,
 	}
 	for i := range page {
 		g := &page[i]
-		if !known[g.Person] {
+		if known[g.Person] == "" {
 			continue
 		}
+		g.Person = known[g.Person]
 		old, err := tx.Registration(g.Person)
 		if err != nil && !errors.Is(err, bot.ErrNotFound) {
 			return 0, 0, err
@@ -128,10 +129,10 @@ func (r *Service) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err e
 		}
 		for i := range old {
 			g := &old[i]
-			if g.Direct == nil {
+			if g.Direct == nil && !g.Admin {
 				err = tx.DropRegistration(g.Person)
-			} else { // that was read of the person alone, and stays
-				err = tx.PutRegistration(&bot.Registration{Person: g.Person, Direct: g.Direct, DirectAt: g.DirectAt})
+			} else { // what was read of the person alone stays, and administrators do until a line says otherwise
+				err = tx.PutRegistration(&bot.Registration{Person: g.Person, Direct: g.Direct, DirectAt: g.DirectAt, Admin: g.Admin})
 			}
 			if err != nil {
 				return 0, "", err

@@ -121,6 +121,72 @@ func TestReport(t *testing.T) {
 	})
 }
 
+// A line is of whoever has its id, in whatever spelling. An administrator stays one
+// until a line says otherwise.
+func TestReportTellsAdministrators(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		src := newTenant(2)
+		r := newRig(t, dsn, src)
+		plain := []string{"abcdef00-0000-0000-0000-00000000000a", "abcdef00-0000-0000-0000-00000000000b", "abcdef00-0000-0000-0000-00000000000c", "abcdef00-0000-0000-0000-00000000000d"}
+		spelled := []bot.PersonID{bot.PersonID(strings.ToUpper(plain[0])), bot.PersonID("{" + plain[1] + "}"), bot.PersonID("{" + strings.ToUpper(plain[2]) + "}"), bot.PersonID(plain[3])}
+		other := bot.PersonID(strings.ToUpper(plain[3])) // somebody has the directory's own spelling
+		people := []bot.Person{{ID: other}}
+		for i, id := range spelled {
+			people = append(people, bot.Person{ID: id})
+			l := line(plain[i], "email")
+			l.Admin = true
+			src.report = append(src.report, l)
+		}
+		storetest.Seed(t, r.db, people...)
+		read := func(when string) {
+			t.Helper()
+			r.now.pass(time.Hour)
+			r.begin(bot.ReportReading, directory.Order{Force: true})
+			r.finish(bot.ReportReading)
+			err := r.db.View(t.Context(), func(tx bot.Tx) error {
+				for _, id := range spelled {
+					if g, err := tx.Registration(id); err != nil || !g.Admin {
+						t.Errorf("%s: %s is %+v %v", when, id, g, err)
+					}
+				}
+				if _, err := tx.Registration(other); !errors.Is(err, bot.ErrNotFound) {
+					t.Errorf("%s: somebody else has a line, too: %v", when, err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		read("in the report")
+		if err := r.HandleLook(t.Context(), directory.Look{Person: spelled[0], Conversation: "nowhere"}); err != nil {
+			t.Error(err)
+		}
+		lines := src.report
+		src.report = lines[2:3]
+		read("not in the report any more")
+		if err := r.HandleLook(t.Context(), directory.Look{Person: spelled[1], Conversation: "nowhere"}); err != nil {
+			t.Error(err)
+		}
+		read("after a look")
+		lines[0].Admin = false
+		src.report = lines[:1]
+		r.now.pass(time.Hour)
+		r.begin(bot.ReportReading, directory.Order{})
+		r.finish(bot.ReportReading)
+		err := r.db.View(t.Context(), func(tx bot.Tx) error {
+			g, err := tx.Registration(spelled[0])
+			if err == nil && g.Admin {
+				t.Errorf("a line says otherwise: %+v", g)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Many lines fewer are hardly meant.
 func TestReportThatLacksTooMany(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {

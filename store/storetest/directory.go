@@ -273,7 +273,7 @@ func testRegistrations(t *testing.T, s bot.Store) {
 		_, err = tx.Registration("a")
 		fails(t, "dropped", err, bot.ErrNotFound)
 		known, err := tx.Known([]bot.PersonID{"a", "x", "c"})
-		same(t, "known", known, map[bot.PersonID]bool{"a": true, "c": true})
+		same(t, "known", known, map[bot.PersonID]bot.PersonID{"a": "a", "c": "c"})
 		return err
 	})
 }

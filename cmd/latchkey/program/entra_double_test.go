@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/store"
+	"latchkey/store/storetest"
 )
 
 // A tenancy is premises whose people sign in at a pretend tenant.
@@ -156,6 +158,38 @@ func TestEntraSignsPeopleIn(t *testing.T) {
 
 	if log := x.diary.String(); strings.Contains(log, x.ada.UPN) || strings.Contains(log, entratest.Secret) {
 		t.Error("the log names her or the secret")
+	}
+}
+
+// Until the tenant's report has said that somebody is no administrator, the desk
+// takes them for one.
+func TestEntraTellsTheDeskWhoIsAnAdministrator(t *testing.T) {
+	x := newTenancy(t)
+	storetest.Seed(t, x.DB, bot.Person{ID: "maria", Username: "maria"})
+	ada := bot.PersonID(x.ada.ID)
+	if err := x.DB.Update(t.Context(), func(tx bot.Tx) error {
+		return errors.Join(tx.PutAgent(&bot.DeskAgent{Person: "maria", Role: bot.RoleAgent}),
+			tx.PutTicket(&bot.Ticket{ID: "K7M-2QP", Person: ada, Conversation: "call", State: bot.TicketTaken, Agent: "maria"}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p := &Program{Config: x.Config, DB: x.DB, Keys: x.Keys, Scripts: x.Scripts, Enroll: x.Enroll, Log: x.Log}
+	if err := errors.Join(ConnectEntra(p), p.newDesk()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		v, err := p.Desk.View(t.Context(), "maria", "K7M-2QP")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Privileged != want {
+			t.Errorf("privileged %v, want %v", v.Privileged, want)
+		}
+		if err := x.DB.Update(t.Context(), func(tx bot.Tx) error {
+			return tx.PutRegistration(&bot.Registration{Person: ada, ReadAt: tx.Now()})
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
