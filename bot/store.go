@@ -447,7 +447,8 @@ type OperatorTx interface {
 	CloseTickets(p PersonID, flow string) (int, error)
 	// RenamePerson gives a person another id everywhere: identities, methods,
 	// counters, requests, waiting jobs, and whom they manage. What is sealed at a place that names the
-	// person goes through reseal. Codes are not moved: void them first. It
+	// person goes through reseal. Checks of the person as a caller that are open
+	// or passed are void. Codes are not moved: void them first. It
 	// fails with ErrNotFound when there is no such person, and with ErrConflict
 	// when somebody has the new id.
 	RenamePerson(old, now PersonID, reseal func(sealed []byte, from, to string) ([]byte, error)) error

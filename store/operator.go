@@ -194,6 +194,11 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 			return err
 		}
 	}
+	// The answer of a check holds for the old id: the right one would count as wrong.
+	if _, err := x.do(`UPDATE caller_check SET state = $2, ended_at = $3, answer = NULL, revision = revision + 1 WHERE person = $1 AND state <= $4`,
+		string(old), int64(bot.CheckVoid), t.ms, int64(bot.CheckPassed)); err != nil {
+		return wrap("void checks of a caller", err)
+	}
 	for _, text := range []string{
 		// A sync that does not have the new id yet must not miss it.
 		`UPDATE person SET id = $2, synced = 0 WHERE id = $1`,

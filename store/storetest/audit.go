@@ -363,6 +363,52 @@ func testCallerChecks(t *testing.T, s bot.Store) {
 	})
 }
 
+// The answer of a check holds for the id of before: what is open or passed is void.
+func testRenamedCaller(t *testing.T, s bot.Store) {
+	Seed(t, s, bot.Person{ID: "ann", Username: "ann"}, bot.Person{ID: "bob", Username: "bob"})
+	states := []bot.CallerCheckState{bot.CheckOpen, bot.CheckPassed, bot.CheckUsed, bot.CheckFailed, bot.CheckVoid}
+	ended := time.UnixMilli(1700000000000).UTC()
+	update(t, s, func(tx bot.Tx) error {
+		for _, p := range []bot.PersonID{"ann", "bob"} {
+			for _, state := range states {
+				k := bot.CallerCheck{ID: string(p) + state.String(), Person: p, Agent: "maria", State: state, At: tx.Now(), Answer: []byte("sealed")}
+				if state > bot.CheckPassed {
+					k.EndedAt = ended
+				}
+				if err := tx.PutCallerCheck(&k); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	var seen *bot.CallerCheck
+	view(t, s, func(tx bot.Tx) (err error) { seen, err = tx.CallerCheck("annopen"); return err })
+	update(t, s, func(tx bot.Tx) error { return tx.RenamePerson("ann", "zoe", nil) })
+	view(t, s, func(tx bot.Tx) error {
+		for p, name := range map[bot.PersonID]string{"zoe": "ann", "bob": "bob"} {
+			for _, state := range states {
+				k, err := tx.CallerCheck(name + state.String())
+				if err != nil {
+					return err
+				}
+				want, voided := state, p == "zoe" && state <= bot.CheckPassed
+				if voided {
+					want = bot.CheckVoid
+				}
+				is(t, "person of the check "+k.ID, k.Person, p)
+				is(t, "state of the check "+k.ID, k.State, want)
+				is(t, "no answer of the check "+k.ID, len(k.Answer) == 0, voided)
+				is(t, "end of the check "+k.ID, !k.EndedAt.IsZero(), want > bot.CheckPassed)
+				is(t, "old end of the check "+k.ID, k.EndedAt.Equal(ended), state > bot.CheckPassed)
+			}
+		}
+		return nil
+	})
+	seen.State = bot.CheckPassed
+	fails(t, "passed by somebody who saw it open", s.Update(context.Background(), func(tx bot.Tx) error { return tx.PutCallerCheck(seen) }), bot.ErrConflict)
+}
+
 func testEnqueue(t *testing.T, s bot.Store) {
 	each(t, 40, func(i int) error {
 		err := s.Turn(context.Background(), event(fmt.Sprint(i), fmt.Sprint("c", i)), func(tx bot.Tx, c *bot.Conversation) error {

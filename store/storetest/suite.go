@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"tickets", testTickets},
 		{"telling", testTelling},
 		{"callers", testCallerChecks},
+		{"a caller gets another id", testRenamedCaller},
 		{"operator", testOperator},
 		{"erased stay away", testErasedStayAway},
 		{"directory", testDirectory},
