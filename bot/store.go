@@ -196,6 +196,7 @@ type OutboxTx interface {
 	Number(row *OutboxRow) error
 	// Amend stores State and Receipt of a row that was sent, after it was changed
 	// or taken back at the platform. The text of what was taken back goes.
+	// ErrNotFound when it was taken back meanwhile, or pruned.
 	Amend(row *OutboxRow) error
 	// Row reads a row by its ID. ErrNotFound when it was pruned.
 	Row(id int64) (*OutboxRow, error)

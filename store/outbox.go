@@ -195,11 +195,12 @@ func (t *tx) revise(o *bot.OutboxRow) (done bool, err error) {
 	if o.Op == bot.OpEdit {
 		stored := *o // in the row of the target
 		stored.Channel, stored.CreatedAt = target.Channel, target.CreatedAt
+		stored.Keep = t.keeps(&stored)
 		row, bad := t.toRow(&stored)
 		if bad != nil {
 			return false, bad
 		}
-		n, err = t.change(outboxRevise, o.Target, row.message)
+		n, err = t.change(outboxRevise, o.Target, row.message, row.fleeting, row.kept)
 	} else if n, err = t.change(outboxRecall, o.Target); err == nil && n > 0 {
 		err = t.ThreadsDue(o.Target)
 	}
@@ -211,7 +212,11 @@ func (t *tx) revise(o *bot.OutboxRow) (done bool, err error) {
 
 // Amend implements bot.OutboxTx.
 func (t *tx) Amend(o *bot.OutboxRow) error {
-	return wrap("note that a message was changed", t.write(outboxAmend, o.ID, int64(o.State), o.Receipt))
+	n, err := t.change(outboxAmend, o.ID, int64(o.State), o.Receipt)
+	if err == nil && n == 0 {
+		err = notFound("sent message", strconv.FormatInt(o.ID, 10))
+	}
+	return wrap("note that a message was changed", err)
 }
 
 // Number implements bot.OutboxTx.
@@ -242,8 +247,13 @@ func (t *tx) address(o *bot.OutboxRow) (until int64, err error) {
 	if o.Channel == "" {
 		return 0, notFound("conversation", string(o.Conversation))
 	}
-	o.Keep = (o.Keep || t.db.keeps[o.Channel]) && o.Op != bot.OpTakeBack
+	o.Keep = t.keeps(o)
 	return until, nil
+}
+
+// keeps reports whether a message stays readable after it was sent.
+func (t *tx) keeps(o *bot.OutboxRow) bool {
+	return (o.Keep || t.db.keeps[o.Channel]) && o.Op != bot.OpTakeBack
 }
 
 // Pending implements bot.OutboxTx.

@@ -44,7 +44,7 @@ var (
 	pgOutbox = `INSERT INTO outbox (` + outboxTable.names("") + `) SELECT ` + outboxTable.names("") + ` FROM ` + outboxTable.unnest(1, "u")
 	pgMarked = append(outboxTable.only("owner"), outboxMarked...)
 	pgMarks  = `UPDATE outbox o SET ` + markText("o.owner", func(c string) string { return "u." + c }) + ` FROM ` + pgMarked.unnest(1, "u") + `
-		WHERE o.conversation = u.conversation AND o.seq = u.seq AND o.live = 1 AND o.owner <> 0 AND ` + markFence("u.owner", "u.state")
+		WHERE o.conversation = u.conversation AND o.seq = u.seq AND o.live = 1 AND o.owner <> 0 AND ` + markFence("u.owner", "u.state", "u.receipt")
 	// Under the locks of the conversations: where something waits before what
 	// their turns will say, and until when. What another process sends is
 	// before it, too. And where events are deferred in another process.

@@ -205,9 +205,10 @@ func place(column string) string {
 }
 
 // markFence lets a mark touch a row only as long as its owner still has it. What
-// was sent may be taken back by anybody.
-func markFence(owner, state string) string {
-	return `(o.state = 0 AND o.owner = ` + owner + ` OR o.state = 1 AND CAST(` + state + ` AS BIGINT) > 1)`
+// was sent may be taken back by anybody who knows all its parts: an edit may just
+// have added one.
+func markFence(owner, state, receipt string) string {
+	return `(o.state = 0 AND o.owner = ` + owner + ` OR o.state = 1 AND CAST(` + state + ` AS BIGINT) > 1 AND o.receipt = ` + receipt + `)`
 }
 
 // statements is the one SQL text.
@@ -247,10 +248,10 @@ var statements = [stmtCount]string{
 	outboxPendingOf: `SELECT * FROM (SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxWaits + `
 		UNION ALL SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxOwned + `) o ORDER BY ` + outboxOrder,
 	outboxMark: `UPDATE outbox AS o SET ` + markText("owner", place) + `
-		WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0 AND ` + markFence("$11", place("state")),
+		WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0 AND ` + markFence("$11", place("state"), place("receipt")),
 	outboxMarkWaiting: `UPDATE outbox SET ` + markText("-1", place) + `
 		WHERE conversation = $1 AND ` + outboxWaits + ` AND (id = $11 OR CAST($11 AS BIGINT) = 0 AND seq = $2)`,
-	outboxRevise: `UPDATE outbox SET message = $2 WHERE ` + outboxUnseen,
+	outboxRevise: `UPDATE outbox SET message = $2, fleeting = $3, kept = $4 WHERE ` + outboxUnseen,
 	outboxRecall: `UPDATE outbox SET message = NULL, state = 3, live = 0, owner = -1 WHERE ` + outboxUnseen,
 	outboxAmend: `UPDATE outbox SET state = $2, receipt = $3, message = CASE WHEN CAST($2 AS BIGINT) = 3 THEN NULL ELSE message END,
 		live = CASE WHEN CAST($2 AS BIGINT) = 3 THEN 0 ELSE live END WHERE id = $1 AND state = 1`,

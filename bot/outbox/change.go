@@ -47,7 +47,10 @@ func (b *Outbox) change(ch *channel, d bot.Delivery, it *item) result {
 		}
 		return tx.Amend(target)
 	})
-	if err != nil {
+	switch {
+	case isNotFound(err) && it.stands != nil:
+		return b.unsay(ch, d, it)
+	case err != nil && !isNotFound(err):
 		return failure(bot.SendRetry, fmt.Errorf("note what was changed: %w", err))
 	}
 	return result{status: sent}
@@ -59,7 +62,7 @@ func (b *Outbox) putInPlace(ch *channel, d bot.Delivery, it *item, target *bot.O
 	_, edits := ch.adapter.(bot.Editor)
 	switch {
 	case target.State == bot.OutboxRetracted:
-		return result{SendError: *errNoTarget}
+		return b.unsay(ch, d, it)
 	case edits && target.State == bot.OutboxSent && target.Receipt != "":
 		it.stands, it.tells = strings.Split(target.Receipt, receiptSep), false
 	}
@@ -74,6 +77,19 @@ func (b *Outbox) putInPlace(ch *channel, d bot.Delivery, it *item, target *bot.O
 	}
 	target.Receipt = strings.Join(it.receipts, receiptSep)
 	return v
+}
+
+// unsay takes away what has gone out of a change whose message was taken back
+// meanwhile: nobody else knows of its new parts.
+func (b *Outbox) unsay(ch *channel, d bot.Delivery, it *item) result {
+	rest := it.row
+	rest.Receipt = strings.Join(it.receipts, receiptSep)
+	if rest.Receipt != "" {
+		if v := b.takeAway(ch, d, &rest); v.status != sent {
+			return v
+		}
+	}
+	return result{SendError: *errNoTarget}
 }
 
 // recall takes a message back.

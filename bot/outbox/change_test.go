@@ -167,6 +167,37 @@ func TestChangeWhatWaits(t *testing.T) {
 	})
 }
 
+// What is taken back while it is changed leaves no new part behind.
+func TestChangeWhatIsTakenBackMeanwhile(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		b, p := w.talk(t)
+		id := p.post(t, "one", func(r *bot.OutboxRow) { r.Message.Fleeting = true })
+		b.until(t, "b|bob", "answer 1", "one")
+		settled(t, p)
+		b.set(func() {
+			b.edits = func() error {
+				return p.Update(t.Context(), func(tx bot.Tx) error { // another process
+					row, err := tx.Row(id)
+					if err != nil {
+						return err
+					}
+					row.State = bot.OutboxRetracted
+					return tx.MarkOutbox(row)
+				})
+			}
+		})
+		p.edit(t, id, strings.Repeat("word ", 30))
+		w.until("the edit to be given up", func() bool {
+			lost, _, err := p.box.List(t.Context(), 10)
+			return err == nil && len(lost) == 1 && lost[0].Error == "permanent:no_target"
+		})
+		b.until(t, "b|bob", "answer 1")
+		if r := p.row(t, id); r.State != bot.OutboxRetracted {
+			t.Errorf("what was taken back is %+v", r)
+		}
+	})
+}
+
 // While a message is being sent, a change of it waits. A platform that cannot
 // change messages gets a new line; what it cannot take back, an operator hears of.
 func TestPlatformThatCannotChange(t *testing.T) {

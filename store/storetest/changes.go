@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -94,9 +95,12 @@ func testChanges(t *testing.T, s bot.Store) {
 	is1("changed", one.ID, bot.OutboxSent, "r2")
 	amend(one.ID, bot.OutboxRetracted, "r2")
 	is1("taken back", one.ID, bot.OutboxRetracted, "r2")
-	amend(one.ID, bot.OutboxSent, "r3")
+	for _, id := range []int64{one.ID, edit.ID} {
+		fails(t, "not there to be changed", s.Update(context.Background(), func(tx bot.Tx) error {
+			return tx.Amend(&bot.OutboxRow{ID: id, State: bot.OutboxSent, Receipt: "r3"})
+		}), bot.ErrNotFound)
+	}
 	is1("taken back for good", one.ID, bot.OutboxRetracted, "r2")
-	amend(edit.ID, bot.OutboxSent, "r4")
 	is1("not sent yet", edit.ID, bot.OutboxPending, "")
 
 	// A transcript shows what is placed, so that is changed where it stands.
@@ -104,6 +108,29 @@ func testChanges(t *testing.T, s bot.Store) {
 	kept.Keep = true
 	kept = say(kept)
 	is(t, "edit of what is in no transcript yet", op(bot.OpEdit, kept, "kept, mended").State, bot.OutboxSent)
+	// The change says, too, whether it stays readable, and whether it is taken back.
+	for _, m := range []bot.OutboxRow{{Keep: true, Message: bot.Message{Text: "kept", Fleeting: true}}, {Message: bot.Message{Text: "neither"}}} {
+		m.Op, m.Target = bot.OpEdit, kept.ID
+		is(t, "edit", say(m).State, bot.OutboxSent)
+		view(t, s, func(tx bot.Tx) error {
+			row, err := tx.Row(kept.ID)
+			is(t, m.Message.Text+": stays readable", row.Keep, m.Keep)
+			is(t, m.Message.Text+": is taken back", row.Message.Fleeting, m.Message.Fleeting)
+			return err
+		})
+	}
+	// Whoever takes back what was changed meanwhile takes back all of it, or nothing.
+	fleeting := bot.OutboxRow{Conversation: "b", Message: bot.Message{Text: "for a while", Fleeting: true}}
+	turn(t, s, event("3", "b"), func(tx bot.Tx, c *bot.Conversation) error {
+		return errors.Join(tx.Say(&fleeting), tx.Number(&fleeting), tx.SaveConversation(c))
+	})
+	settle(t, s, bot.OutboxSent, func(r *bot.OutboxRow) { r.Receipt = "p1" }, fleeting)
+	amend(fleeting.ID, bot.OutboxSent, "p1 p2")
+	settle(t, s, bot.OutboxRetracted, func(r *bot.OutboxRow) { r.Receipt = "p1" }, fleeting)
+	is1("taken back in part", fleeting.ID, bot.OutboxSent, "p1 p2")
+	settle(t, s, bot.OutboxRetracted, func(r *bot.OutboxRow) { r.Receipt = "p1 p2" }, fleeting)
+	is1("taken back", fleeting.ID, bot.OutboxRetracted, "p1 p2")
+
 	turn(t, s, event("2", "b"), func(tx bot.Tx, c *bot.Conversation) error {
 		kept = bot.OutboxRow{Conversation: "b", Keep: true, Message: bot.Message{Text: "in a transcript"}}
 		for _, err := range []error{tx.Say(&kept), tx.Number(&kept), tx.SaveConversation(c)} {
