@@ -80,13 +80,17 @@ func (d *Desk) privileged(tx bot.Tx, p bot.PersonID) (bool, error) {
 		return err == nil, err
 	}
 	r, err := tx.Registration(p)
-	if errors.Is(err, bot.ErrNotFound) {
-		return d.o.Registrar, nil
-	}
-	if err != nil {
+	switch {
+	case err != nil && !errors.Is(err, bot.ErrNotFound):
 		return false, err
+	case err == nil && (r.Admin || !r.ReadAt.IsZero()):
+		return r.Admin, nil
+	case !d.o.Registrar:
+		return false, nil
 	}
-	return r.Admin || d.o.Registrar && r.ReadAt.IsZero(), nil
+	// Nothing is known of them. Where the licence has no report, that says nothing.
+	sync, err := tx.SyncState(bot.ReportReading)
+	return !sync.NoLicence, err
 }
 
 // ways lists how it can be made sure that a caller is the person, for a check that

@@ -447,10 +447,13 @@ func TestWordsThatDoNotArrive(t *testing.T) {
 func TestOnlyAReportTellsWhoIsNoAdministrator(t *testing.T) {
 	read := time.UnixMilli(1700000000000)
 	for name, c := range map[string]struct {
-		registrar bool
-		line      *bot.Registration
-		want      bool
+		registrar  bool
+		line       *bot.Registration
+		unlicensed bool
+		want       bool
 	}{
+		"no line, and no licence for reports":      {registrar: true, unlicensed: true},
+		"administrator, and the licence has ended": {registrar: true, unlicensed: true, line: &bot.Registration{Admin: true}, want: true},
 		"no registrar":                {},
 		"no registrar, administrator": {line: &bot.Registration{Admin: true}, want: true},
 		"no line":                     {registrar: true, want: true},
@@ -464,6 +467,9 @@ func TestOnlyAReportTellsWhoIsNoAdministrator(t *testing.T) {
 				g := *c.line
 				g.Person = "ann"
 				h.update(func(tx bot.Tx) error { return tx.PutRegistration(&g) })
+			}
+			if c.unlicensed {
+				h.update(func(tx bot.Tx) error { return tx.PutSyncState(bot.ReportReading, bot.SyncState{NoLicence: true}) })
 			}
 			v := h.view("maria", h.q.ID)
 			if v.Privileged != c.want || (len(v.Ways) == 1 && v.Ways[0].Way == bot.WayAgent) != c.want {

@@ -41,7 +41,8 @@ type Options struct {
 	// Methods changes methods and asks people. Nil: agents can do neither.
 	Methods Methods
 	// Registrar says that a report tells who is an administrator
-	// (bot.Registration). Who has no line of it is taken for one.
+	// (bot.Registration). Who has no line of it is taken for one, unless the
+	// licence has no report at all.
 	Registrar bool
 	// Acts is how many acts that touch methods one agent does in a day. 0: 20.
 	Acts int
