@@ -420,7 +420,7 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 	d.Caller = a.deskCaller(st, v)
 	open := q.State.Open()
 	d.Can = map[string]bool{
-		"take": q.State == bot.TicketWaiting, "say": v.Chat && (v.Mine || q.State == bot.TicketWaiting), "note": true,
+		"take": q.State == bot.TicketWaiting || q.State == bot.TicketTaken && q.Agent == bot.OutsideAgent, "say": v.Chat && (v.Mine || q.State == bot.TicketWaiting), "note": true,
 		"back": v.Mine && v.Chat && v.Talks, "requeue": v.Mine, "transfer": v.Mine && len(d.To) > 0,
 		"solve": open && (v.Mine || q.State == bot.TicketWaiting), "reopen": !open,
 	}

@@ -16,7 +16,7 @@ const MaxLine = 2000
 
 // What an agent can do with a ticket.
 const (
-	DoTake     = "take"     // have it, and begin to talk
+	DoTake     = "take"     // have one that no agent has, and begin to talk
 	DoSay      = "say"      // a line for the person; takes a ticket that nobody has
 	DoNote     = "note"     // a line for the desk alone
 	DoTransfer = "transfer" // give it to another agent
@@ -262,7 +262,7 @@ func (o *order) mine() error {
 }
 
 func (o *order) take(string) (bot.DeskAnswer, error) {
-	if o.q.State == bot.TicketTaken {
+	if o.q.State == bot.TicketTaken && o.q.Agent != bot.OutsideAgent {
 		if o.q.Agent == o.a.By {
 			return bot.DeskAnswer{}, nil
 		}
@@ -422,6 +422,9 @@ func (o *order) leave(b *bot.Begin) (bot.DeskAnswer, error) {
 const flowHelped = "helped"
 
 func (o *order) solve(string) (bot.DeskAnswer, error) {
+	if o.a.By == bot.OutsideAgent && forPeople(o.q) {
+		return bot.DeskAnswer{}, refuse(NotAllowed)
+	}
 	if o.q.State == bot.TicketTaken {
 		if err := o.mine(); err != nil {
 			return bot.DeskAnswer{}, err

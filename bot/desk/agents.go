@@ -64,6 +64,15 @@ func (d *Desk) agent(tx bot.Tx, p bot.PersonID) (*bot.DeskAgent, *bot.Person, er
 // method, looks at anything, or leads a person through the script.
 var outsideMay = map[string]bool{DoNote: true, DoSay: true, DoSolve: true}
 
+// stopFlows are the scripts in which somebody stops their account, or finds it stopped.
+var stopFlows = map[string]bool{"frozen": true, "not_me": true}
+
+// forPeople reports whether only an agent may close a ticket: one that a freeze or
+// "this was not me" has opened, or that was asked for in such a script.
+func forPeople(q *bot.Ticket) bool {
+	return bot.NotMePerson(q.Conversation) != "" || stopFlows[q.Flow] || stopFlows[q.Matter]
+}
+
 // actor refuses whoever may not do an act.
 func (d *Desk) actor(tx bot.Tx, a *bot.AgentAct) error {
 	if a.By != bot.OutsideAgent {

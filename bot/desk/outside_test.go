@@ -34,7 +34,6 @@ func TestOutsideWritesBack(t *testing.T) {
 	h.must(bot.OutsideAgent, desk.DoSay, q.ID, "We have ordered a token for you.")
 	c.Await().Expect("Help desk (ticket system), is here now").Expect("Help desk (ticket system):\nWe have ordered a token for you.")
 	c.Say("thank you").Quiet()
-	h.refused("maria", desk.DoTake, q.ID, "", desk.Taken)
 	if err := h.desk.Do(t.Context(), desk.Act{Key: "over", AgentAct: bot.AgentAct{Ticket: q.ID, By: "maria", Do: desk.DoTransfer, To: bot.OutsideAgent}}); err == nil {
 		t.Error("an agent gave a ticket to it")
 	}
@@ -69,4 +68,35 @@ func TestOutsideWritesBack(t *testing.T) {
 	h.refused(bot.OutsideAgent, desk.DoSolve, p, "", desk.NotYours)
 	h.must(bot.OutsideAgent, desk.DoNote, p, "seen by the ticket system")
 	d.Quiet()
+}
+
+// Whoever has the key of the system keeps no ticket from the agents: they take one
+// that it has, and it closes none of a freeze or of "this was not me".
+func TestOutsideKeepsNothingFromAgents(t *testing.T) {
+	h := newHouse(t, nil)
+	h.update(func(tx bot.Tx) error { return desk.GrantOutside(tx, "operator:root", "Zammad") })
+	c := h.talk("a", "ann")
+	c.Say("human").Expect("Who are you")
+	c.Say("Ann Lee").Expect("in the queue")
+	q := h.ticket()
+	h.must(bot.OutsideAgent, desk.DoSay, q.ID, "Wait here.")
+	c.Await().Expect("Wait here.")
+	h.must("maria", desk.DoTake, q.ID, "")
+	h.refused(bot.OutsideAgent, desk.DoSay, q.ID, "It is still mine.", desk.NotYours)
+	h.refused(bot.OutsideAgent, desk.DoSolve, q.ID, "", desk.NotYours)
+	h.refused("omar", desk.DoTake, q.ID, "", desk.Taken)
+	h.must("maria", desk.DoSay, q.ID, "Good morning.")
+	c.Await().Expect("Maria, help desk:\nGood morning.")
+
+	for _, q := range []bot.Ticket{
+		{Person: "ann", Conversation: bot.NotMeConversation("ann"), Flow: "freeze"},
+		{Person: "bob", Conversation: bot.NotMeConversation("bob"), Flow: "not_me"},
+		{Conversation: "b", Flow: "frozen"},
+		{Conversation: "c", Flow: "phone", Matter: "not_me"},
+	} {
+		h.update(func(tx bot.Tx) (err error) { q.ID, _, err = desk.Ask(tx, q); return err })
+		h.refused(bot.OutsideAgent, desk.DoSolve, q.ID, "", desk.NotAllowed)
+		h.must(bot.OutsideAgent, desk.DoNote, q.ID, "seen")
+		h.must("maria", desk.DoSolve, q.ID, "")
+	}
 }
