@@ -14,6 +14,8 @@ type DeskAct struct {
 type DeskRefusal struct {
 	Code string // see package desk
 	Who  string // of an act that came too late: who has the ticket; may be empty
+
+	After time.Duration // of an act that came too often: when there is room again
 }
 
 // The codes of a DeskRefusal after which there is nothing to see for whoever

@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
@@ -27,7 +29,8 @@ var backActs = map[string]string{"ticket.note": "note", "ticket.line": "say", "t
 // refused are the answers to refusals of the desk that say more than "not now".
 var refused = map[string]int{
 	bot.DeskNotAgent: http.StatusForbidden, "not_allowed": http.StatusForbidden, bot.DeskNoTicket: http.StatusNotFound,
-	"empty": http.StatusUnprocessableEntity, "too_long": http.StatusUnprocessableEntity, "asks_secret": http.StatusUnprocessableEntity, "has_secret": http.StatusUnprocessableEntity,
+	"too_often": http.StatusTooManyRequests,
+	"empty":     http.StatusUnprocessableEntity, "too_long": http.StatusUnprocessableEntity, "asks_secret": http.StatusUnprocessableEntity, "has_secret": http.StatusUnprocessableEntity,
 }
 
 // Back takes messages of the organisation's system, signed with a secret of their
@@ -35,7 +38,8 @@ var refused = map[string]int{
 // hold, or is older than five minutes.
 //
 //	204 done, or done before · 400 · 401 not signed · 403 not allowed · 404 no such
-//	ticket or type · 405 · 409 not now · 413 · 415 · 422 the line is refused · 503
+//	ticket or type · 405 · 409 not now · 413 · 415 · 422 the line is refused ·
+//	429 too often, with Retry-After · 503
 func Back(secret bot.Secret, do func(context.Context, bot.DeskAct) error) (http.Handler, error) {
 	k, err := Key(secret)
 	if err != nil {
@@ -93,6 +97,9 @@ func back(w http.ResponseWriter, r *http.Request, k *standardwebhooks.Webhook, d
 	case errors.As(err, &no):
 		if status = refused[no.Code]; status == 0 {
 			status = http.StatusConflict
+		}
+		if no.After > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((no.After+time.Second-1)/time.Second)))
 		}
 		return status, no.Code
 	}

@@ -19,6 +19,7 @@ import (
 func TestBack(t *testing.T) {
 	var acts []bot.DeskAct
 	var answer error
+	var head http.Header // of the last answer
 	h, err := webhook.Back(secret, func(_ context.Context, a bot.DeskAct) error {
 		acts = append(acts, a)
 		return answer
@@ -47,6 +48,7 @@ func TestBack(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
+		head = w.Header()
 		return w.Code, strings.TrimSpace(w.Body.String())
 	}
 	now := time.Now()
@@ -94,6 +96,10 @@ func TestBack(t *testing.T) {
 		if status, body := post(secret, now, note, nil); status != want || body != `{"refused":"`+code+`"}` {
 			t.Errorf("%s: %d %s", code, status, body)
 		}
+	}
+	answer = &bot.DeskRefusal{Code: "too_often", After: 41*time.Second + time.Millisecond}
+	if status, body := post(secret, now, note, nil); status != 429 || body != `{"refused":"too_often"}` || head.Get("Retry-After") != "42" {
+		t.Errorf("too often: %d %s %v", status, body, head)
 	}
 	answer = errors.New("the store is away: secret value")
 	if status, body := post(secret, now, note, nil); status != 503 || body != "" {

@@ -46,6 +46,11 @@ func (d *Desk) Do(ctx context.Context, a Act) error {
 	if a.By == "" || a.Key == "" {
 		return refuse(NotAgent)
 	}
+	if a.By == bot.OutsideAgent {
+		if err := d.withinRate(ctx, a.Ticket); err != nil {
+			return err
+		}
+	}
 	return d.do(ctx, a)
 }
 

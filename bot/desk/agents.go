@@ -28,6 +28,7 @@ const (
 	LastAdmin  = "last_admin"     // nobody could say any more who is an agent
 	NoRole     = "no_role"        // there is no such role
 	NotAllowed = "not_allowed"    // a system of the organisation may not do this
+	TooOften   = "too_often"      // it sends more than it may in a minute
 
 	NoPerson    = "no_person"    // it is not known who the ticket is of
 	OwnAccount  = "own_account"  // it is the agent's own account

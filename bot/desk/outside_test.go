@@ -2,8 +2,10 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/desk"
@@ -31,6 +33,7 @@ func TestOutsideWritesBack(t *testing.T) {
 	h.refused(bot.OutsideAgent, desk.DoSay, q.ID, "Please send me the code that you got", desk.AsksSecret)
 	h.refused(bot.OutsideAgent, desk.DoSay, q.ID, "Your code is 482913", desk.HasSecret)
 	c.Quiet()
+	h.Clock.Advance(time.Minute)
 	h.must(bot.OutsideAgent, desk.DoSay, q.ID, "We have ordered a token for you.")
 	c.Await().Expect("Help desk (ticket system), is here now").Expect("Help desk (ticket system):\nWe have ordered a token for you.")
 	c.Say("thank you").Quiet()
@@ -98,5 +101,54 @@ func TestOutsideKeepsNothingFromAgents(t *testing.T) {
 		h.refused(bot.OutsideAgent, desk.DoSolve, q.ID, "", desk.NotAllowed)
 		h.must(bot.OutsideAgent, desk.DoNote, q.ID, "seen")
 		h.must("maria", desk.DoSolve, q.ID, "")
+	}
+}
+
+// The system is looked at 60 times in a minute, and 10 times for one ticket, also
+// for what is refused or there before.
+func TestOutsideSendsTooMuch(t *testing.T) {
+	h := newHouse(t, nil)
+	h.update(func(tx bot.Tx) error { return desk.GrantOutside(tx, "operator:root", "Zammad") })
+	var ids []string
+	for _, c := range []bot.ConversationID{"1", "2", "3"} {
+		h.update(func(tx bot.Tx) error {
+			id, _, err := desk.Ask(tx, bot.Ticket{Conversation: c, Flow: "phone"})
+			ids = append(ids, id)
+			return err
+		})
+	}
+	sends := func(ticket string) *desk.Refusal {
+		r := new(desk.Refusal)
+		if err := h.do(bot.OutsideAgent, desk.DoNote, ticket, "x"); err != nil && !errors.As(err, &r) {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for _, id := range ids[:2] {
+		for i := range 10 {
+			if r := sends(id); r.Code != "" {
+				t.Fatalf("message %d: %v", i+1, r)
+			}
+			h.Clock.Advance(time.Second)
+		}
+	}
+	if r := sends(ids[0]); r.Code != desk.TooOften || r.After != 40*time.Second {
+		t.Errorf("the 11th of a ticket: %+v", r)
+	}
+	for i := range 39 {
+		if r := sends("no such"); r.Code != desk.NoTicket {
+			t.Fatalf("message %d of no ticket: %v", i+1, r)
+		}
+	}
+	if r := sends(ids[2]); r.Code != "" {
+		t.Errorf("the 60th: %v", r)
+	}
+	if r := sends(ids[2]); r.Code != desk.TooOften || r.After != 40*time.Second {
+		t.Errorf("the 61st: %+v", r)
+	}
+	h.must("maria", desk.DoTake, ids[2], "") // agents are not counted
+	h.Clock.Advance(41 * time.Second)
+	if r := sends(ids[0]); r.Code != "" {
+		t.Errorf("a minute after the first: %v", r)
 	}
 }
