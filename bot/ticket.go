@@ -124,8 +124,11 @@ type TicketTx interface {
 	// moment. Until the transaction ends nobody else adds a line whose writer
 	// asks, too.
 	TellNext(ticket string, was, next int64) (bool, error)
-	Lines(ticket string, after int64) ([]TicketLine, error) // with a No above after, in order
-	LastSaid(ticket string) (*TicketLine, error)            // the last line of person or agent; ErrNotFound
+	Lines(ticket string, after int64) ([]TicketLine, error)   // with a No above after, in order
+	NextLine(ticket string, after int64) (*TicketLine, error) // the first of Lines; ErrNotFound
+	// LastEvent is the last event below a No that has one of some codes; ErrNotFound.
+	LastEvent(ticket string, below int64, codes ...string) (*TicketLine, error)
+	LastSaid(ticket string) (*TicketLine, error) // the last line of person or agent; ErrNotFound
 
 	PutAgent(a *DeskAgent) error          // inserts or replaces
 	DropAgent(p PersonID) error           // no error when there is none

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"latchkey/bot"
 )
@@ -168,11 +169,11 @@ func (t *tx) TellNext(ticket string, was, next int64) (ok bool, err error) {
 	return ok, wrap("note what is told of a ticket", err)
 }
 
-func (t *tx) lines(which string, ticket string, arg int64) (ls []bot.TicketLine, err error) {
+func (t *tx) lines(which string, ticket string, args ...any) (ls []bot.TicketLine, err error) {
 	err = t.c.(texter).ask(`SELECT no, at, kind, agent, code, body FROM ticket_line WHERE ticket = $1 AND `+which, func(r row) {
 		ls = append(ls, bot.TicketLine{Ticket: ticket, No: r.int(0), At: fromMillis(r.int(1)), Kind: bot.LineKind(r.int(2)),
 			By: bot.PersonID(r.text(3)), Code: r.text(4), Body: r.blob(5)})
-	}, ticket, arg)
+	}, append([]any{ticket}, args...)...)
 	return ls, wrap("read the lines of a ticket", err)
 }
 
@@ -181,16 +182,33 @@ func (t *tx) Lines(ticket string, after int64) ([]bot.TicketLine, error) {
 	return t.lines(`no > $2 ORDER BY no`, ticket, after)
 }
 
-// LastSaid implements bot.TicketTx.
-func (t *tx) LastSaid(ticket string) (*bot.TicketLine, error) {
-	ls, err := t.lines(`kind <= $2 ORDER BY no DESC LIMIT 1`, ticket, int64(bot.LineAgent))
+// oneLine is lines for at most one.
+func (t *tx) oneLine(what, which, ticket string, args ...any) (*bot.TicketLine, error) {
+	ls, err := t.lines(which, ticket, args...)
 	if err != nil {
 		return nil, err
 	}
 	if len(ls) == 0 {
-		return nil, notFound("a line that was said in ticket", ticket)
+		return nil, notFound(what+" in ticket", ticket)
 	}
 	return &ls[0], nil
+}
+
+// NextLine implements bot.TicketTx.
+func (t *tx) NextLine(ticket string, after int64) (*bot.TicketLine, error) {
+	return t.oneLine("a later line", `no > $2 ORDER BY no LIMIT 1`, ticket, after)
+}
+
+var amongCodes = strings.ReplaceAll(among, "$1", "$4")
+
+// LastEvent implements bot.TicketTx.
+func (t *tx) LastEvent(ticket string, below int64, codes ...string) (*bot.TicketLine, error) {
+	return t.oneLine("such an event", `no < $2 AND kind = $3 AND code IN `+amongCodes+` ORDER BY no DESC LIMIT 1`, ticket, below, int64(bot.LineEvent), array(codes))
+}
+
+// LastSaid implements bot.TicketTx.
+func (t *tx) LastSaid(ticket string) (*bot.TicketLine, error) {
+	return t.oneLine("a line that was said", `kind <= $2 ORDER BY no DESC LIMIT 1`, ticket, int64(bot.LineAgent))
 }
 
 // PutAgent implements bot.TicketTx.

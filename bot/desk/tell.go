@@ -190,16 +190,14 @@ func (d *Desk) settle(ctx context.Context, j Tell) error {
 		if mine, err := tx.TellNext(j.Ticket, j.No, j.No); err != nil || !mine {
 			return err // a replay, or done before a crash
 		}
-		after, err := tx.Lines(j.Ticket, j.No)
-		if err != nil {
-			return err
-		}
 		next := int64(0)
-		if len(after) > 0 {
-			next = after[0].No
-			if err := tx.Enqueue(Tell{Ticket: j.Ticket, No: next}, time.Time{}); err != nil {
-				return err
-			}
+		l, err := tx.NextLine(j.Ticket, j.No)
+		if err == nil {
+			next = l.No
+			err = tx.Enqueue(Tell{Ticket: j.Ticket, No: next}, time.Time{})
+		}
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return err
 		}
 		_, err = tx.TellNext(j.Ticket, j.No, next)
 		return err
@@ -221,22 +219,50 @@ func (d *Desk) event(ctx context.Context, j Tell) (ev *bot.DeskEvent, now time.T
 		if err != nil {
 			return err
 		}
-		lines, err := tx.Lines(j.Ticket, 0)
+		l, err := tx.NextLine(j.Ticket, j.No-1)
+		if errors.Is(err, bot.ErrNotFound) || err == nil && l.No != j.No {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		state := bot.TicketWaiting
-		for i := range lines {
-			l := &lines[i]
-			var kind string
-			if kind, state = eventOf(l, state); l.No == j.No {
-				ev, err = d.shown(tx, q, l, kind, state)
-				return err
-			}
+		before, err := stateBefore(tx, l)
+		if err != nil {
+			return err
 		}
-		return nil
+		kind, state := eventOf(l, before)
+		ev, err = d.shown(tx, q, l, kind, state)
+		return err
 	})
 	return ev, now, err
+}
+
+// moves are the events after which the state of a ticket is known, whatever it was
+// before.
+var moves = []string{"asked", "taken", "requeued", "solved", "reopened"}
+
+// stateBefore is the state that a ticket had before a line.
+func stateBefore(tx bot.Tx, l *bot.TicketLine) (state bot.TicketState, err error) {
+	last := func(below int64, codes ...string) (*bot.TicketLine, error) {
+		m, err := tx.LastEvent(l.Ticket, below, codes...)
+		if errors.Is(err, bot.ErrNotFound) {
+			return &bot.TicketLine{Kind: bot.LineEvent, Code: "asked"}, nil // of before there were lines
+		}
+		return m, err
+	}
+	m, err := last(l.No, append([]string{"not_needed"}, moves...)...)
+	if err == nil && m.Code == "not_needed" { // it depends
+		n, err := last(m.No, moves...)
+		if err != nil {
+			return 0, err
+		}
+		_, state = eventOf(n, 0)
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, state = eventOf(m, state)
+	return state, nil
 }
 
 // eventOf is what a line is to the outside, and the state of the ticket after it.

@@ -23,6 +23,7 @@ type outside struct {
 	queue []toTell
 	tries int
 	got   []bot.DeskEvent // what it took, also twice
+	read  int             // lines of tickets
 }
 
 type toTell struct {
@@ -62,9 +63,36 @@ func (s queueing) Update(ctx context.Context, fn func(bot.Tx) error) error {
 	return s.Store.Update(ctx, func(tx bot.Tx) error { return fn(queued{tx, s.o}) })
 }
 
+// View counts the lines that are read, too.
+func (s queueing) View(ctx context.Context, fn func(bot.Tx) error) error {
+	return s.Store.View(ctx, func(tx bot.Tx) error { return fn(queued{tx, s.o}) })
+}
+
 type queued struct {
 	bot.Tx
 	o *outside
+}
+
+func (tx queued) reads(n int) {
+	tx.o.mu.Lock()
+	defer tx.o.mu.Unlock()
+	tx.o.read += n
+}
+
+func (tx queued) Lines(ticket string, after int64) ([]bot.TicketLine, error) {
+	ls, err := tx.Tx.Lines(ticket, after)
+	tx.reads(len(ls))
+	return ls, err
+}
+
+func (tx queued) NextLine(ticket string, after int64) (*bot.TicketLine, error) {
+	tx.reads(1)
+	return tx.Tx.NextLine(ticket, after)
+}
+
+func (tx queued) LastEvent(ticket string, below int64, codes ...string) (*bot.TicketLine, error) {
+	tx.reads(1)
+	return tx.Tx.LastEvent(ticket, below, codes...)
 }
 
 func (tx queued) Enqueue(j bot.Job, at time.Time) error {
@@ -214,6 +242,50 @@ func TestOutsideLearnsOfDropped(t *testing.T) {
 	if got := o.types(q.ID); !slices.Equal(got, []string{"opened", "dropped"}) || o.got[1].State != bot.TicketDropped {
 		t.Errorf("told %v %+v", got, o.got)
 	}
+}
+
+// Of a long ticket each event reads a few lines, not all that there are.
+func TestOutsideReadsFewLines(t *testing.T) {
+	o := newOutside(t)
+	q := o.taken(o.talk("a", "ann"))
+	o.update(func(tx bot.Tx) error {
+		for range 200 {
+			if err := (queued{tx, o}).AddLine(&bot.TicketLine{Ticket: q.ID, Kind: bot.LineNote, By: "maria"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	o.must("maria", desk.DoSolve, q.ID, "")
+	o.read = 0
+	o.work(o.Clock.Now())
+	n := len(o.lines(q.ID))
+	o.whole(q.ID)
+	if o.read > 4*n || o.read < n {
+		t.Errorf("%d lines were read for %d events", o.read, n)
+	}
+	if ev := o.got[n-2]; ev.Type != "note" || ev.State != bot.TicketTaken || o.got[n-1].State != bot.TicketSolved {
+		t.Errorf("the last but one: %+v", ev)
+	}
+}
+
+// Who says twice that nobody is needed, while an agent has the ticket, closes nothing.
+func TestOutsideKeepsTheStateOfATicket(t *testing.T) {
+	o := newOutside(t)
+	q := o.taken(o.talk("a", "ann"))
+	for _, l := range []bot.TicketLine{{Code: "not_needed"}, {Code: "not_needed"}, {Code: "requeued"}, {Code: "signal"}, {Code: "not_needed"}, {Code: "rated"}} {
+		l.Ticket, l.Kind = q.ID, bot.LineEvent
+		o.update(func(tx bot.Tx) error { return tx.AddLine(&l) })
+	}
+	o.work(o.Clock.Now())
+	var got []bot.TicketState
+	for _, ev := range o.got {
+		got = append(got, ev.State)
+	}
+	if want := []bot.TicketState{0, 1, 1, 1, 0, 0, 3, 3}; !slices.Equal(got, want) {
+		t.Errorf("states %v, want %v", got, want)
+	}
+	o.whole(q.ID)
 }
 
 // A ticket of somebody who calls is opened once.

@@ -198,7 +198,19 @@ func testTickets(t *testing.T, s bot.Store) {
 		if last, err := tx.LastSaid(q.ID); err != nil || !reflect.DeepEqual(*last, lines[1]) {
 			t.Errorf("said last: %+v %v", last, err)
 		}
-		_, err := tx.LastSaid("D")
+		if next, err := tx.NextLine(q.ID, 1); err != nil || !reflect.DeepEqual(*next, lines[1]) {
+			t.Errorf("next line: %+v %v", next, err)
+		}
+		_, err := tx.NextLine(q.ID, 3)
+		fails(t, "a line after the last", err, bot.ErrNotFound)
+		if last, err := tx.LastEvent(q.ID, 4, "taken", "solved"); err != nil || !reflect.DeepEqual(*last, lines[3]) {
+			t.Errorf("last event: %+v %v", last, err)
+		}
+		_, err = tx.LastEvent(q.ID, 3, "taken", "solved")
+		fails(t, "an event before it", err, bot.ErrNotFound)
+		_, err = tx.LastEvent(q.ID, 4, "taken", "")
+		fails(t, "an event with another code", err, bot.ErrNotFound)
+		_, err = tx.LastSaid("D")
 		fails(t, "nothing was said in a ticket with a note", err, bot.ErrNotFound)
 		return nil
 	})
