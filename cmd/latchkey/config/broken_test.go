@@ -21,6 +21,18 @@ const org = "org:\n  name: Example\n"
 // site is a public address, in two lines.
 const site = "http:\n  public_url: https://latchkey.example.org\n"
 
+// hook is a desk and its webhook, without the secrets.
+const hook = org + site + "desk:\n  enabled: true\n  webhook:\n    url: https://tickets.example.org/hooks\n"
+
+// hookKeys are the secrets of a webhook, each by a letter, behind whsec_ or not.
+func hookKeys(now, before, back string) (env []string) {
+	for name, v := range map[string]string{"SECRET": now, "PREVIOUS_SECRET": before, "BACK_SECRET": back} {
+		letter := strings.TrimPrefix(v, "whsec_")
+		env = append(env, "LATCHKEY_DESK_WEBHOOK_"+name+"="+strings.TrimSuffix(v, letter)+strings.Repeat("sec"+letter, 8))
+	}
+	return env
+}
+
 type broken struct {
 	name string
 	yaml string
@@ -52,6 +64,12 @@ func brokenConfigs(dir string) []broken {
 		{"empty", "", nil, "org.name", 0, "is not set"},
 		{"comments only", "# nothing\n", nil, "org.name", 0, "is not set"},
 		{"empty section", "org:\n", nil, "org.name", 0, "is not set"},
+
+		// One key for two directions, or as the one of before, however it is written.
+		{"key of both ways", hook, hookKeys("a", "b", "a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
+		{"key of both ways, written otherwise", hook, hookKeys("a", "b", "whsec_a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
+		{"key of before for the way back", hook, hookKeys("a", "whsec_b", "b"), "desk.webhook.back_secret", 0, "is desk.webhook.previous_secret"},
+		{"key of before is the key", hook, hookKeys("whsec_a", "a", "b"), "desk.webhook.previous_secret", 0, "is desk.webhook.secret"},
 
 		// Unknown keys, with what was meant.
 		{"unknown key", org + "  nmae: x\n", nil, "org.nmae", 3, "did you mean org.name?"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
@@ -394,9 +396,22 @@ func badHook(v string) (string, string) {
 	return badURL(address)
 }
 
+// hookKey is the key that a secret of Standard Webhooks stands for.
+func hookKey(v string) ([]byte, error) {
+	return base64.StdEncoding.DecodeString(strings.TrimPrefix(v, "whsec_"))
+}
+
+// sameHookKey reports whether two secrets are set and stand for one key, however
+// they are written.
+func sameHookKey(a, b bot.Secret) bool {
+	x, errX := hookKey(string(a))
+	y, errY := hookKey(string(b))
+	return errX == nil && errY == nil && len(x) > 0 && bytes.Equal(x, y)
+}
+
 // badHookSecret wants a secret as Standard Webhooks has them.
 func badHookSecret(v string) (string, string) {
-	if k, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(v, "whsec_")); err != nil || len(k) < 24 || len(k) > 64 {
+	if k, err := hookKey(v); err != nil || len(k) < 24 || len(k) > 64 {
 		return "is not a secret of Standard Webhooks", "make one: echo whsec_$(openssl rand -base64 32)"
 	}
 	return "", ""

@@ -380,8 +380,15 @@ func (r *reader) together() {
 	if c.Desk.Webhook.Back != "" && !c.Desk.Enabled {
 		r.badKey("desk.webhook.back_secret", "is set without desk.enabled, so nobody could be written to; set that too, or remove it")
 	}
-	if c.Desk.Webhook.Back != "" && c.Desk.Webhook.Back == c.Desk.Webhook.Secret {
+	hook := c.Desk.Webhook
+	switch {
+	case sameHookKey(hook.Back, hook.Secret):
 		r.badKey("desk.webhook.back_secret", "is desk.webhook.secret: whoever knows one could do what the other lets; make another one")
+	case sameHookKey(hook.Back, hook.Previous):
+		r.badKey("desk.webhook.back_secret", "is desk.webhook.previous_secret: whoever knows one could do what the other lets; make another one")
+	}
+	if sameHookKey(hook.Secret, hook.Previous) {
+		r.badKey("desk.webhook.previous_secret", "is desk.webhook.secret, so nothing was changed; make another secret, or remove it")
 	}
 	if c.Desk.Mail != "" && c.SMTP.Host == "" {
 		r.badKey("desk.mail", "is set without smtp.host; set that too, or remove it")
