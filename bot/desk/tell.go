@@ -298,7 +298,10 @@ func eventOf(l *bot.TicketLine, before bot.TicketState) (kind string, after bot.
 // shown is an event as the outside sees it.
 func (d *Desk) shown(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine, kind string, state bot.TicketState) (*bot.DeskEvent, error) {
 	ev := &bot.DeskEvent{ID: fmt.Sprintf("%s.%d", q.ID, l.No), Type: kind, At: l.At, Ticket: q.ID, Order: l.No, State: state,
-		Flow: q.Flow, Step: q.Step, Needs: masked(q.Error), Lang: q.Lang, Person: bot.PersonID(mailboxes(string(q.Person))), Text: masked(d.unseal(q, l.Body))}
+		Flow: q.Flow, Step: q.Step, Needs: masked(q.Error), Lang: q.Lang, Person: bot.PersonID(mailboxes(string(q.Person)))}
+	if l.Kind != bot.LineEvent { // the reason of an act stays at the desk
+		ev.Text = masked(d.unseal(q, l.Body))
+	}
 	if q.Person != "" {
 		p, err := tx.Person(q.Person)
 		if err != nil && !errors.Is(err, bot.ErrNotFound) {
