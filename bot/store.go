@@ -444,8 +444,8 @@ type OperatorTx interface {
 	// to be taken back at the platform keeps its row, without the text.
 	ClearSaid(c ConversationID) error
 	// CloseTickets closes the open tickets of a person that came from a flow,
-	// and returns how many it were.
-	CloseTickets(p PersonID, flow string) (int, error)
+	// and returns how many it were: solved by an agent, or dropped (by is empty).
+	CloseTickets(p PersonID, flow string, by PersonID) (int, error)
 	// RenamePerson gives a person another id everywhere: identities, methods,
 	// counters, requests, waiting jobs, and whom they manage. What is sealed at a place that names the
 	// person goes through reseal. Checks of the person as a caller that are open

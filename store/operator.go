@@ -110,19 +110,25 @@ func (t *tx) ClearSaid(c bot.ConversationID) error {
 }
 
 // CloseTickets implements bot.OperatorTx.
-func (t *tx) CloseTickets(p bot.PersonID, flow string) (int, error) {
+func (t *tx) CloseTickets(p bot.PersonID, flow string, by bot.PersonID) (int, error) {
 	x, err := t.rare()
 	if err != nil {
 		return 0, err
 	}
 	var closed []string
-	err = x.ask(`UPDATE ticket SET closed_at = $3, state = 3, revision = revision + 1 WHERE person = $1 AND flow = $2 AND closed_at = 0 RETURNING id`,
-		func(r row) { closed = append(closed, r.text(0)) }, string(p), flow, t.ms)
+	state, code := bot.TicketDropped, "not_needed"
+	if by != "" {
+		state, code = bot.TicketSolved, "solved"
+	}
+	err = x.ask(`UPDATE ticket SET closed_at = CAST($3 AS BIGINT), state = CAST($4 AS BIGINT), revision = revision + 1,
+			agent = CASE WHEN $5 = '' THEN agent ELSE $5 END, taken_at = CASE WHEN $5 <> '' AND taken_at = 0 THEN CAST($3 AS BIGINT) ELSE taken_at END
+		WHERE person = $1 AND flow = $2 AND closed_at = 0 RETURNING id`,
+		func(r row) { closed = append(closed, r.text(0)) }, string(p), flow, t.ms, int64(state), string(by))
 	if err != nil {
 		return 0, wrap("close tickets", err)
 	}
 	for _, id := range closed {
-		if err := t.AddLine(&bot.TicketLine{Ticket: id, Kind: bot.LineEvent, Code: "not_needed"}); err != nil {
+		if err := t.AddLine(&bot.TicketLine{Ticket: id, Kind: bot.LineEvent, By: by, Code: code}); err != nil {
 			return 0, err
 		}
 	}

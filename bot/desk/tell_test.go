@@ -288,6 +288,46 @@ func TestOutsideKeepsTheStateOfATicket(t *testing.T) {
 	o.whole(q.ID)
 }
 
+// An agent who ends a freeze has solved its request, whoever had it and wherever
+// they did it; why they did it stays at the desk.
+func TestOutsideLearnsThatAFreezeEnded(t *testing.T) {
+	o := newOutside(t)
+	o.People(bot.Person{ID: "eve", Username: "eve", Name: "Eve", WorkPhone: "+17045550199"})
+	freeze, call := "", ""
+	o.update(func(tx bot.Tx) (err error) {
+		freeze, _, err = desk.Ask(queued{tx, o}, bot.Ticket{Person: "eve", Conversation: bot.NotMeConversation("eve"), Flow: "freeze"})
+		if err == nil {
+			call, _, err = desk.Ask(queued{tx, o}, bot.Ticket{Person: "eve", Conversation: "call"})
+		}
+		return errors.Join(err, tx.SetFrozen("eve", tx.Now()))
+	})
+	o.must("maria", desk.DoTake, call, "")
+	for _, a := range []bot.AgentAct{{By: "maria", Do: desk.DoVerify, Act: desk.DoUnfreeze, Way: bot.WayAgent}, {By: "omar", Do: desk.DoConfirm}, {By: "maria", Do: desk.DoUnfreeze}} {
+		if a.Do == desk.DoConfirm {
+			a.Check = o.house.newest("eve").ID
+		}
+		a.Ticket, a.Text = call, "Her secret reason"
+		if got := o.acts(a); got != "" {
+			t.Fatalf("%s: %s", a.Do, got)
+		}
+	}
+	o.work(o.Clock.Now())
+	if got := o.types(freeze); !slices.Equal(got, []string{"opened", "solved"}) {
+		t.Errorf("told of the freeze: %v", got)
+	}
+	if got := o.types(call); !slices.Equal(got, []string{"opened", "taken", "check_begun", "check_passed", "unfrozen"}) {
+		t.Errorf("told of the call: %v", got)
+	}
+	for _, ev := range o.got {
+		if ev.Type == "solved" && (ev.State != bot.TicketSolved || ev.Agent != "Maria") || ev.Text != "" {
+			t.Errorf("event %+v", ev)
+		}
+	}
+	if q := o.house.read(freeze); q.State != bot.TicketSolved || q.Agent != "maria" {
+		t.Errorf("the freeze's ticket: %+v", q)
+	}
+}
+
 // A ticket of somebody who calls is opened once.
 func TestOutsideLearnsOfACaller(t *testing.T) {
 	o := newOutside(t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -146,7 +147,11 @@ func (r *Service) unfreeze(tx bot.Tx, d *Done, o Order) error {
 	if d.Already = d.Person.FrozenAt.IsZero(); d.Already {
 		return nil
 	}
-	if err := r.thaw(tx, d.Person.ID); err != nil {
+	agent, ok := strings.CutPrefix(o.By, "agent:")
+	if !ok {
+		agent = "" // an operator
+	}
+	if err := r.thaw(tx, d.Person.ID, bot.PersonID(agent)); err != nil {
 		return err
 	}
 	return r.noted(tx, o, d, "person.unfrozen", "", "account")

@@ -99,7 +99,7 @@ func (r *Service) personThaw(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if l3, err := r.atL3(tx, c, p); err != nil || !l3 {
 		return fail("again", "second_factor_needed", "address", r.window()), err
 	}
-	if err := r.thaw(tx, p.ID); err != nil {
+	if err := r.thaw(tx, p.ID, ""); err != nil {
 		return bot.Outcome{}, err
 	}
 	conv := c.Conversation
@@ -118,12 +118,13 @@ func (r *Service) personThaw(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 // bySecond is the evidence of what L3 has done.
 const bySecond = "sign-in with a second factor"
 
-// thaw ends a freeze and closes the request that it opened.
-func (r *Service) thaw(tx bot.Tx, p bot.PersonID) error {
+// thaw ends a freeze and closes the request that it opened: solved by the agent
+// who ends it, or not needed any more.
+func (r *Service) thaw(tx bot.Tx, p, agent bot.PersonID) error {
 	if err := tx.SetFrozen(p, time.Time{}); err != nil {
 		return fmt.Errorf("enroll: end a freeze: %w", err)
 	}
-	if _, err := tx.CloseTickets(p, flowFreeze); err != nil {
+	if _, err := tx.CloseTickets(p, flowFreeze, agent); err != nil {
 		return fmt.Errorf("enroll: request of a freeze: %w", err)
 	}
 	return nil

@@ -312,22 +312,35 @@ func testOperator(t *testing.T, s bot.Store) {
 		is(t, "to be taken back", len(back), 1)
 		return err
 	})
-	for _, want := range []int{1, 0} {
-		update(t, s, func(tx bot.Tx) error {
-			n, err := tx.CloseTickets(ann.ID, "freeze")
-			is(t, "closed requests", n, want)
+	for i, code := range []string{"solved", "not_needed"} {
+		by := bot.PersonID([]string{"maria", ""}[i])
+		for _, want := range []int{1, 0} {
+			update(t, s, func(tx bot.Tx) error {
+				n, err := tx.CloseTickets(ann.ID, "freeze", by)
+				is(t, "closed requests", n, want)
+				return err
+			})
+		}
+		view(t, s, func(tx bot.Tx) error {
+			qs, err := tx.TicketsOfPerson(ann.ID)
+			for _, q := range qs {
+				if ls, lerr := tx.Lines(q.ID, 0); lerr != nil || q.Flow == "freeze" && (len(ls) == 0 || ls[len(ls)-1].Code != code || ls[len(ls)-1].By != by) {
+					t.Errorf("lines of a request that was closed: %+v %v", ls, lerr)
+				}
+				if q.Flow == "freeze" && i == 0 && (q.State != bot.TicketSolved || q.Agent != by || q.TakenAt.IsZero() || q.ClosedAt.IsZero()) {
+					t.Errorf("solved: %+v", q)
+				}
+				if q.Flow == "freeze" && i == 0 { // open again
+					x := q
+					x.State = bot.TicketTaken
+					update(t, s, func(tx bot.Tx) error { return tx.PutTicket(&x) })
+				} else if q.Flow == "freeze" && q.State != bot.TicketDropped {
+					t.Errorf("dropped: %+v", q)
+				}
+			}
 			return err
 		})
 	}
-	view(t, s, func(tx bot.Tx) error {
-		qs, err := tx.TicketsOfPerson(ann.ID)
-		for _, q := range qs {
-			if ls, lerr := tx.Lines(q.ID, 0); lerr != nil || q.Flow == "freeze" && (len(ls) == 0 || ls[len(ls)-1].Code != "not_needed") {
-				t.Errorf("lines of a request that was closed: %+v %v", ls, lerr)
-			}
-		}
-		return err
-	})
 	b.whole(t, s)
 
 	// Another id.
