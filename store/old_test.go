@@ -88,7 +88,11 @@ func whole(t testing.TB, dsn string) {
 				return err
 			}
 		}
-		for _, r := range []bot.OutboxRow{{Conversation: "discord:dan", Seq: 1}, {Conversation: "web:cid", Seq: 2}} {
+		taken, err := tx.Fleeting("", tx.Now())
+		if err != nil {
+			return err
+		}
+		for _, r := range taken {
 			r.State = bot.OutboxRetracted
 			if err := tx.MarkOutbox(&r); err != nil {
 				return err
