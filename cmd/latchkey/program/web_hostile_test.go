@@ -524,7 +524,7 @@ func doorsOfDesk(f *gallery) []door {
 		{pattern: "POST /desk/t/{ticket}/{do}", method: "POST", path: "/desk/t/" + ticket + "/note", stages: []string{"desk"}, session: true, id: true, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil, "id": nil, "rev": {"1"}, "text": {"a note"}, "lang": {"en"}}
 		}},
-		{pattern: "POST /desk/people", method: "POST", path: "/desk/people", stages: []string{"desk"}, session: true, csrf: true, fields: func(*stage) url.Values { return url.Values{"who": {"e-1001"}} }},
+		{pattern: "POST /desk/people", method: "POST", path: "/desk/people", stages: []string{"desk"}, session: true, csrf: true, fields: func(*stage) url.Values { return url.Values{"csrf": nil, "who": {"e-1001"}} }},
 		{pattern: "POST /demo/agent", method: "POST", path: "/demo/agent", stages: []string{"desk"}, fields: func(*stage) url.Values { return url.Values{"who": {"maria"}} }},
 	}
 }
