@@ -131,7 +131,9 @@ func (r *Service) push(rows ...bot.InboundRow) {
 			r.queues[row.Conversation] = q
 		}
 		at, known := slices.BinarySearchFunc(q.list, row, func(a, b bot.InboundRow) int { return int(a.No - b.No) })
-		if known && q.list[at].ID == row.ID {
+		// The first one may have left the table a moment ago, and a repeat of it taken
+		// its number: that one is no repeat for the list.
+		if known && q.list[at].ID == row.ID && !(at == 0 && q.runs) {
 			continue
 		}
 		if at == 0 && q.runs && len(q.list) > 0 {

@@ -60,6 +60,7 @@ type house struct {
 	level bot.Level
 	fail  error  // of the next turns
 	all   *house // gets what was taken, too; nil: nobody
+	then  func() // after each turn that was committed
 }
 
 func (h *house) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, *bot.Conversation) error) (done bool, err error) {
@@ -81,6 +82,9 @@ func (h *house) AcceptWith(ctx context.Context, ev bot.Event, with func(bot.Tx, 
 		at.mu.Lock()
 		at.took = append(at.took, string(ev.Conversation)+" "+ev.Text)
 		at.mu.Unlock()
+	}
+	if err == nil && done && h.then != nil {
+		h.then()
 	}
 	return done && err == nil, err
 }
@@ -194,6 +198,30 @@ func TestOrder(t *testing.T) {
 		}
 		stop()
 	})
+}
+
+// TestRepeatRightAfter: an event that is delivered again when it has just been taken
+// in, and before the next one is looked at, leaves nothing behind.
+func TestRepeatRightAfter(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), store.Options{DSN: filepath.Join(t.TempDir(), "a.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	h, p := &house{Store: db}, &platform{}
+	r := inbound.New(options(h, p))
+	h.then = func() { put(t, r, "x", "1") }
+	stop := runs(t, r)
+	put(t, r, "x", "1")
+	until(t, "all to be gone", func() bool {
+		rows, err := r.List(t.Context(), 10)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return err == nil && len(rows) == 0 && len(h.took) == 1
+	})
+	stop()
+	h.want(t, "once", "x says 1")
 }
 
 // TestCrash: whatever was deferred before a process ended is taken in by the

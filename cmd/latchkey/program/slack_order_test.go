@@ -147,6 +147,14 @@ func (s *slackProgram) rest() {
 		s.t.Fatal(err)
 	}
 	defer db.Close()
+	defer func() {
+		if s.t.Failed() {
+			var left string
+			err := db.QueryRow(`SELECT (SELECT coalesce(group_concat(id || ' ' || account || ' ' || conversation || ' seq ' || seq || ' lane ' || lane || ' owner ' || owner || ' live ' || live || ' attempts ' || attempts || ' due ' || due || ' error ' || error, '; '), '') FROM outbox WHERE state = 0)
+				|| ' | inbound ' || (SELECT count(*) FROM inbound)`).Scan(&left)
+			s.t.Logf("left at %d: %s %v", time.Now().UnixMilli(), left, err)
+		}
+	}()
 	rigs.Until(s.t, "everything to be taken in and sent", func() bool {
 		var n int
 		return db.QueryRow("SELECT (SELECT count(*) FROM outbox WHERE state = 0) + (SELECT count(*) FROM inbound)").Scan(&n) == nil && n == 0
