@@ -189,20 +189,27 @@ func (d *Desk) failing(tx bot.Tx, p, by bot.PersonID) (bool, error) {
 
 // failed counts the failed checks of a day.
 func failed(tx bot.Tx, p, by bot.PersonID) (of, byAgent int, err error) {
-	count := func(ks []bot.CallerCheck, err error) (n int, _ error) {
-		for i := range ks {
-			if ks[i].State == bot.CheckFailed {
-				n++
-			}
-		}
-		return n, err
-	}
 	since := tx.Now().Add(-failedPer)
-	if of, err = count(tx.CallerChecksOf(p, since)); err == nil {
-		byAgent, err = count(tx.CallerChecksBy(by, since))
+	ks, err := tx.CallerChecksOf(p, since)
+	if err != nil {
+		return 0, 0, err
 	}
-	return of, byAgent, err
+	theirs, err := tx.CallerChecksBy(by, since)
+	hasFailed := func(k *bot.CallerCheck) bool { return k.State == bot.CheckFailed }
+	return count(ks, hasFailed), count(theirs, hasFailed), err
 }
+
+// count counts the checks that are so.
+func count(ks []bot.CallerCheck, so func(*bot.CallerCheck) bool) (n int) {
+	for i := range ks {
+		if so(&ks[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+func challenges(k *bot.CallerCheck) bool { return k.Way.Challenges() }
 
 // verify begins a check. For what an agent answers for alone it is passed at once.
 func (o *order) verify(text string) (bot.DeskAnswer, error) {
@@ -235,12 +242,8 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 	if err != nil {
 		return none, err
 	}
-	n := 0
 	for i := range before {
 		k := &before[i]
-		if k.Way.Challenges() {
-			n++
-		}
 		if k.Ticket == o.q.ID && k.Live(now) { // this one takes its place
 			as := bot.CheckVoid
 			if k.State == bot.CheckOpen && k.Tries > 0 {
@@ -252,7 +255,7 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 		}
 	}
 	if o.a.Way.Challenges() {
-		if n >= maxAsked {
+		if count(before, challenges) >= maxAsked {
 			return none, refuse(TooSoon)
 		}
 		if err := o.asksFew(); err != nil {
@@ -293,19 +296,10 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 // are disturbed, and one may say yes.
 func (o *order) asksFew() error {
 	ks, err := o.tx.CallerChecksBy(o.a.By, o.tx.Now().Add(-askedPer))
-	if err != nil {
-		return err
-	}
-	n := 0
-	for i := range ks {
-		if ks[i].Way.Challenges() {
-			n++
-		}
-	}
-	if n >= agentAsks {
+	if err == nil && count(ks, challenges) >= agentAsks {
 		return refuse(OverBudget)
 	}
-	return nil
+	return err
 }
 
 // possible refuses a check for what cannot be done to the person.
@@ -575,7 +569,7 @@ type Words struct {
 func (Words) Kind() string { return "desk_words" }
 
 // HandleWords makes one attempt. Once they have left, only their hash is kept.
-// Words that cannot leave end the check, and the agent is told.
+// Words that cannot leave, or are too late, end the check, and the agent is told.
 func (d *Desk) HandleWords(ctx context.Context, j Words) error {
 	var k *bot.CallerCheck
 	lang, late := "", false
@@ -593,17 +587,19 @@ func (d *Desk) HandleWords(ctx context.Context, j Words) error {
 		}
 		return err
 	})
-	if errors.Is(err, bot.ErrNotFound) || err == nil && (k.State != bot.CheckOpen || k.Answer == nil || late) {
+	if errors.Is(err, bot.ErrNotFound) || err == nil && (k.State != bot.CheckOpen || k.Answer == nil) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("desk: words for a caller: %w", err)
 	}
-	words := d.opened(k, "answer", k.Answer)
-	sent := d.o.Methods.SendWords(ctx, "check|"+k.ID, bot.MethodID(k.Target), lang, bot.Secret(words))
-	lost := errors.As(sent, new(*bot.DropJob))
-	if sent != nil && !lost {
-		return sent
+	lost := late
+	if !late {
+		words := d.opened(k, "answer", k.Answer)
+		err := d.o.Methods.SendWords(ctx, "check|"+k.ID, bot.MethodID(k.Target), lang, bot.Secret(words))
+		if lost = errors.As(err, new(*bot.DropJob)); err != nil && !lost {
+			return err
+		}
 	}
 	return d.o.Store.Update(ctx, func(tx bot.Tx) error {
 		now, err := tx.CallerCheck(j.Check)

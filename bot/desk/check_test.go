@@ -440,6 +440,21 @@ func TestWordsThatDoNotArrive(t *testing.T) {
 	if v := c.view("maria", c.q.ID); !v.Check.Over {
 		t.Errorf("check %+v", v.Check)
 	}
+	// Nobody is asked when it is too late, or once the account is off; the check ends.
+	for what, before := range map[string]func(){
+		"too late": func() { c.Clock.Advance(11 * time.Minute) },
+		"off":      func() { c.update(func(tx bot.Tx) error { return tx.SetStopped("ann", tx.Now()) }) },
+	} {
+		c.update(func(tx bot.Tx) error { return tx.SetStopped("ann", time.Time{}) })
+		c.Clock.Advance(2 * time.Hour)
+		begin()
+		n := len(c.Notifier.Sent())
+		before()
+		c.words()
+		if k := c.newest("ann"); len(c.Notifier.Sent()) != n || k.State != bot.CheckVoid || k.Answer != nil {
+			t.Errorf("%s: %d sent, check %+v", what, len(c.Notifier.Sent())-n, k)
+		}
+	}
 }
 
 // Where a report tells who is an administrator, somebody of whom it has said

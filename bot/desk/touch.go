@@ -148,13 +148,8 @@ func (o *order) withinBudget() error {
 	if err != nil {
 		return err
 	}
-	n := 0
-	for i := range ks {
-		if ks[i].State == bot.CheckUsed && now.Sub(ks[i].EndedAt) < day {
-			n++
-		}
-	}
-	if n >= o.d.o.Acts {
+	today := func(k *bot.CallerCheck) bool { return k.State == bot.CheckUsed && now.Sub(k.EndedAt) < day }
+	if count(ks, today) >= o.d.o.Acts {
 		return refuse(OverBudget)
 	}
 	return nil
