@@ -40,7 +40,7 @@ const (
 	NoCheck     = "no_check"     // there is no such check that waits for an answer
 	NotSecond   = "not_second"   // the second agent must be another person
 	NotVerified = "not_verified" // nothing makes sure that the caller is the person
-	OverBudget  = "over_budget"  // the agent has changed too much today
+	OverBudget  = "over_budget"  // the agent has changed too much today, or had too many people asked
 )
 
 func refuse(code string) error { return &Refusal{Code: code} }

@@ -21,7 +21,7 @@ const (
 	settled    = day              // how long a method or chat must have been there to be asked
 	askedPer   = time.Hour        // in which a person is asked at most maxAsked times
 	maxAsked   = 2
-	agentAsks  = 20  // in which an agent begins at most so many checks that ask people
+	agentAsks  = 20  // in which an agent begins at most so many checks that ask people; phrases name it
 	failedPer  = day // in which maxFailed failed checks are an alarm, and only a second agent helps
 	maxFailed  = 3
 	wordTries  = 2

@@ -208,7 +208,7 @@ func AlertText(a bot.Alert) (text, fix string) {
 		return "the help desk asked this person whether they talk with them, and they said no (ticket " + a.Detail + "); the account is frozen",
 			"somebody poses as this person: tell all agents, and call the person before anything is changed"
 	case bot.AlertDeskBudget:
-		return "an agent of the help desk wanted to change more methods of people in a day than policy.desk.method_acts (ticket " + a.Detail + "); it was refused",
+		return "an agent of the help desk wanted to change more methods of people in a day than policy.desk.method_acts, or to have more than 20 people asked within an hour (ticket " + a.Detail + "); it was refused",
 			"ask the agent what is going on; `latchkey desk revoke` takes somebody away from the desk"
 	case bot.AlertResetAgain:
 		return "the help desk has taken methods from this person for the second time within 30 days (ticket " + a.Detail + ")",
