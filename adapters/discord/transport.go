@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,14 @@ func noted(ctx context.Context) (context.Context, *note) {
 	n := new(note)
 	return context.WithValue(ctx, noteKey{}, n), n
 }
+
+// resetAfter tells when a bucket is full again, in whole milliseconds, of which
+// the library drops one more at times: it would ask just before the moment, and
+// be refused. So these seconds are added.
+const (
+	resetAfter = "X-RateLimit-Reset-After"
+	early      = 0.005
+)
 
 // library is how paths of the library begin.
 const library = "/api/v9/"
@@ -76,6 +85,9 @@ func (t *transport) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 	if n != nil {
 		n.status, n.header = r.StatusCode, r.Header.Clone()
+	}
+	if after, err := strconv.ParseFloat(r.Header.Get(resetAfter), 64); err == nil {
+		r.Header.Set(resetAfter, strconv.FormatFloat(after+early, 'f', 3, 64))
 	}
 	if r.StatusCode == http.StatusTooManyRequests {
 		// Whoever called is told to wait, and does; the library must not wait, too.

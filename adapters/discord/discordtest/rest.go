@@ -297,7 +297,8 @@ func (s *Server) limit(w http.ResponseWriter, rt *route, c *call) (int, any) {
 		b = &bucket{left: s.rate.N, reset: now.Add(s.rate.Every)}
 		s.buckets[key] = b
 	}
-	after := strconv.FormatFloat(time.Until(b.reset).Seconds(), 'f', 3, 64)
+	// Cut to the millisecond: whoever asks at the moment that it names is too early.
+	after := strconv.FormatFloat(time.Until(b.reset).Truncate(time.Millisecond).Seconds(), 'f', 3, 64)
 	h := w.Header()
 	h.Set("X-RateLimit-Limit", strconv.Itoa(s.rate.N))
 	h.Set("X-RateLimit-Reset", strconv.FormatFloat(float64(b.reset.UnixMilli())/1000, 'f', 3, 64))
