@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -162,4 +163,15 @@ func (cs columns[T]) arrays(dst []any, vs []T) []any {
 		}
 	}
 	return dst
+}
+
+// same reports whether two values have the same in all columns.
+func (cs columns[T]) same(a, b *T) bool {
+	for _, c := range cs {
+		switch {
+		case c.num != nil && *c.num(a) != *c.num(b), c.text != nil && *c.text(a) != *c.text(b), c.blob != nil && !bytes.Equal(*c.blob(a), *c.blob(b)):
+			return false
+		}
+	}
+	return true
 }

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,8 +46,13 @@ var (
 		SELECT 1 / (CASE WHEN count(*) = cardinality($1::bigint[]) THEN 1 ELSE 0 END) FROM saved`
 	pgOutbox = `INSERT INTO outbox (` + outboxTable.names("") + `) SELECT ` + outboxTable.names("") + ` FROM ` + outboxTable.unnest(1, "u")
 	pgMarked = append(outboxTable.only("owner"), outboxMarked...)
-	pgMarks  = `UPDATE outbox o SET ` + markText("o.owner", func(c string) string { return "u." + c }) + ` FROM ` + pgMarked.unnest(1, "u") + `
-		WHERE o.conversation = u.conversation AND o.seq = u.seq AND o.live = 1 AND o.owner <> 0 AND ` + markFence("u.owner", "u.state", "u.receipt")
+	// The index of owned rows holds a few, and the dead ones of the last minute:
+	// the server would read it all for each mark, since it takes it to be small.
+	// So each row's id is looked up first, and CASE keeps the conditions on the
+	// row itself from being answered by that index, or taken to choose one row.
+	pgMarks = `UPDATE outbox o SET ` + markText("o.owner", func(c string) string { return "u." + c }) + ` FROM ` + pgMarked.unnest(1, "u") + `
+		CROSS JOIN LATERAL (SELECT f.id FROM outbox f WHERE f.conversation = u.conversation AND f.seq = u.seq AND f.live = 1 AND f.owner <> 0 OFFSET 0) f
+		WHERE o.id = f.id AND CASE WHEN o.live = 1 AND o.owner <> 0 THEN ` + markFence("u.owner", "u.state", "u.receipt") + ` END`
 	// Under the locks of the conversations: where something waits before what
 	// their turns will say, and until when. What another process sends is
 	// before it, too. And where events are deferred in another process.
@@ -123,10 +131,14 @@ func (p *pgConn) say(v *outboxRow) error {
 	return nil
 }
 
-// mark implements conn. A second mark of a row must find what the first has left.
+// mark implements conn. A second mark of a row must find what the first has left;
+// the same one again, of a turn beside the outbox, would find nothing to do.
 func (p *pgConn) mark(v *outboxRow) error {
 	for i := range p.marks {
 		if p.marks[i].conversation == v.conversation && p.marks[i].seq == v.seq {
+			if pgMarked.same(&p.marks[i], v) {
+				return nil
+			}
 			if err := p.flush(); err != nil {
 				return err
 			}
@@ -137,9 +149,16 @@ func (p *pgConn) mark(v *outboxRow) error {
 	return nil
 }
 
-// send puts what is queued on the wire and reads all answers but the last.
-func (p *pgConn) send() (pgx.BatchResults, error) {
+// send puts what is queued before a text on the wire, with it, and reads all
+// answers but the last. Marks stay for COMMIT unless the text may read them: two
+// groups mark the same row at times, and neither waits for the other in a circle
+// only when each marks all its rows at once, in one order.
+func (p *pgConn) send(text string) (pgx.BatchResults, error) {
 	var lead pgx.Batch
+	var stay []outboxRow
+	if text != "" && !strings.Contains(text, "outbox") {
+		stay, p.marks = p.marks, nil
+	}
 	for _, text := range p.first {
 		lead.Queue(text)
 	}
@@ -150,6 +169,9 @@ func (p *pgConn) send() (pgx.BatchResults, error) {
 		lead.Queue(pgOutbox, outboxTable.arrays(nil, p.says)...)
 	}
 	if len(p.marks) > 0 {
+		slices.SortFunc(p.marks, func(a, b outboxRow) int {
+			return cmp.Or(strings.Compare(a.conversation, b.conversation), cmp.Compare(a.seq, b.seq))
+		})
 		lead.Queue(pgMarks, pgMarked.arrays(nil, p.marks)...)
 	}
 	if p.failed != nil {
@@ -165,6 +187,9 @@ func (p *pgConn) send() (pgx.BatchResults, error) {
 	last := len(p.batch.QueuedQueries) > 0
 	sent := *out
 	p.drop()
+	if stay != nil {
+		p.marks = stay
+	}
 	p.count.statements.Add(int64(n))
 	p.count.trips.Add(1)
 	br := p.c.SendBatch(context.Background(), &sent)
@@ -208,7 +233,7 @@ func (p *pgConn) flush() error {
 	if p.empty() {
 		return nil
 	}
-	br, err := p.send()
+	br, err := p.send("")
 	if err != nil {
 		return err
 	}
@@ -226,7 +251,7 @@ func (p *pgConn) fail(err error) error {
 // commit sends what is queued together with COMMIT.
 func (p *pgConn) commit() error {
 	p.queue("COMMIT")
-	br, err := p.send()
+	br, err := p.send("")
 	if err != nil {
 		return err
 	}
@@ -243,7 +268,7 @@ func (p *pgConn) commit() error {
 // change implements conn.
 func (p *pgConn) change(s stmt, args ...any) (int64, error) {
 	p.queue(p.texts[s], args...)
-	br, err := p.send()
+	br, err := p.send(p.texts[s])
 	if err != nil {
 		return 0, err
 	}
@@ -266,7 +291,7 @@ func (p *pgConn) ask(text string, each func(row), args ...any) error {
 
 func (p *pgConn) fetch(text string, each func(row), args ...any) error {
 	p.queue(text, args...)
-	br, err := p.send()
+	br, err := p.send(text)
 	if err != nil {
 		return err
 	}
@@ -280,7 +305,7 @@ func (p *pgConn) fetch(text string, each func(row), args ...any) error {
 // do implements texter.
 func (p *pgConn) do(text string, args ...any) (int64, error) {
 	p.queue(postgresText(text, false), args...)
-	br, err := p.send()
+	br, err := p.send(text)
 	if err != nil {
 		return 0, err
 	}

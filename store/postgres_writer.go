@@ -100,6 +100,7 @@ func (w *pgWriter) commit(batch []*request) {
 		// When COMMIT may have arrived, the turns find their event ids or do
 		// not; an Update has nothing to tell by.
 		if try < retries && (!sent && (again(err) || lost) || sent && lost && onlyTurns(batch)) {
+			w.p.db.count.reruns.Add(1)
 			pause(try)
 			continue
 		}

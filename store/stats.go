@@ -7,7 +7,7 @@ type Stats struct {
 	Commits     int64 // transactions of the writers that were committed
 	Turns       int64 // turns that were committed, repeats of an event not counted
 	Repeats     int64 // events that had been taken in before
-	Reruns      int64 // groups that were run again because a function failed
+	Reruns      int64 // groups that were run again: a function failed, or another process or writer was in the way
 	Statements  int64 // statements that the writers executed
 	RoundTrips  int64 // PostgreSQL: waits for the server by the writers
 	Checkpoints int64 // SQLite: checkpoints that moved pages
