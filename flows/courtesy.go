@@ -2,6 +2,7 @@ package flows
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -85,19 +86,30 @@ func (p *polite) find(folded string, greets map[string]bool) *courtesy {
 	if i, ok := p.words[folded]; ok && i != politeAround {
 		return p.list[i]
 	}
-	words := strings.Fields(folded)
-	if len(words) == 1 {
-		words = strings.Split(folded, "") // signs stand side by side
+	// The words with a blank between them, and where each begins. Every line that
+	// people type comes here: it costs no allocation.
+	var room [128]byte
+	said, signs := room[:0], !strings.Contains(folded, " ") // signs stand side by side
+	var begins [politeWords + 1]int
+	n := 0
+	for rest := folded; rest != ""; n++ {
+		if n == politeWords {
+			return nil
+		}
+		word, after, _ := strings.Cut(rest, " ")
+		if signs {
+			_, size := utf8.DecodeRuneInString(rest)
+			word, after = rest[:size], rest[size:]
+		}
+		said = append(append(said, word...), ' ')
+		begins[n+1], rest = len(said), after
 	}
-	if len(words) > politeWords {
-		return nil
-	}
-	for len(words) > 0 {
-		n := min(p.longest, len(words))
-		for ; n > 0; n-- {
-			said := strings.Join(words[:n], " ")
-			i, ok := p.words[said]
-			if !ok && !greets[said] {
+	for at := 0; at < n; {
+		to := min(at+p.longest, n)
+		for ; to > at; to-- {
+			some := said[begins[at] : begins[to]-1]
+			i, ok := p.words[string(some)]
+			if !ok && !greets[string(some)] {
 				continue
 			}
 			if ok && i != politeAround {
@@ -105,10 +117,10 @@ func (p *polite) find(folded string, greets map[string]bool) *courtesy {
 			}
 			break
 		}
-		if n == 0 {
+		if to == at {
 			return nil
 		}
-		words = words[n:]
+		at = to
 	}
 	if best == len(p.list) {
 		return nil
@@ -123,6 +135,9 @@ func (t *turn) courtesy(folded string) *courtesy {
 		return c
 	}
 	for i, l := range t.e.langs {
+		if i == t.li {
+			continue
+		}
 		if c := l.courtesy(folded); c != nil {
 			t.overhear(i)
 			if c := t.e.langs[t.li].polite.named(c.name); c >= 0 {

@@ -1310,7 +1310,11 @@ func (t *turn) choices(st *Step, f *bot.Frame) []bot.Choice {
 	if !st.Options && st.List == "" && !st.needy {
 		return lk.choices
 	}
-	var out []bot.Choice
+	most := len(lk.choices)
+	if st.Options {
+		most += len(f.Options)
+	}
+	out := make([]bot.Choice, 0, most)
 	if st.Options {
 		for _, o := range f.Options {
 			out = append(out, bot.Choice{ID: o.ID, Label: o.Label})

@@ -132,8 +132,7 @@ func (l *loader) patterns(file string, n *yaml.Node, lang int, e *faqEntry) {
 // fits takes: the one with the longest pattern whose stems all begin a word of
 // the text. A tie goes to the entry written first.
 func (e *Set) answerTo(lang int, folded string, fits func(*faqEntry) bool) *faqEntry {
-	words := strings.Fields(folded)
-	text := " " + strings.Join(words[:min(len(words), 60)], " ")
+	text := " " + firstWords(folded, 60)
 	var best *faqEntry
 	bestScore := 0
 	for _, entry := range e.faq {
@@ -155,6 +154,18 @@ func (e *Set) answerTo(lang int, folded string, fits func(*faqEntry) bool) *faqE
 		}
 	}
 	return best
+}
+
+// firstWords cuts a folded text, whose words have one blank between them.
+func firstWords(folded string, n int) string {
+	for i := range len(folded) {
+		if folded[i] == ' ' {
+			if n--; n == 0 {
+				return folded[:i]
+			}
+		}
+	}
+	return folded
 }
 
 // sortedKeys is for problems that list names.
