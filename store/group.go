@@ -179,8 +179,10 @@ func (q *queue) close() {
 func answer(group []*request) {
 	for i, r := range group {
 		group[i] = nil
-		if c := (*crash)(nil); errors.As(r.err, &c) {
-			r.crash = c
+		if r.err != nil {
+			if c := (*crash)(nil); errors.As(r.err, &c) {
+				r.crash = c
+			}
 		}
 		r.done <- struct{}{}
 	}

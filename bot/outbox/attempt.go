@@ -325,9 +325,9 @@ func (b *Outbox) expiry(row *bot.OutboxRow) time.Time {
 // settle decides what follows an attempt. b.mu is held; it was the queue's head.
 func (b *Outbox) settle(q *queue, it item, v result) {
 	row := &it.row
-	row.Receipt = ""
-	for _, r := range it.receipts {
-		row.Receipt += r + receiptSep
+	row.Receipt = strings.Join(it.receipts, receiptSep)
+	if v.status != sent && len(it.receipts) > 0 {
+		row.Receipt += receiptSep // more parts follow
 	}
 	switch {
 	case v.status == stopped:
@@ -349,7 +349,6 @@ func (b *Outbox) settle(q *queue, it item, v result) {
 		q.items = pop(q.items)
 	case v.status == sent:
 		row.State, row.Due, row.Error = bot.OutboxSent, time.Time{}, ""
-		row.Receipt = strings.TrimSuffix(row.Receipt, receiptSep)
 		q.items = pop(q.items)
 		q.mark(row)
 		if it.tells {
