@@ -25,8 +25,18 @@ const politeWords = 12
 // one that stands first in the list is answered.
 type polite struct {
 	list    []*courtesy
-	words   map[string]int // folded -> index in list, or politeAround
-	longest int            // words of the longest of them
+	words   map[string]int  // folded -> index in list, or politeAround
+	longest int             // words of the longest of them
+	firsts  map[string]bool // words that one of them, or a greeting, begins with
+}
+
+// begins notes a folded text with which a courtesy, or a greeting, may begin.
+func (p *polite) begins(folded string) {
+	if p.firsts == nil {
+		p.firsts = map[string]bool{}
+	}
+	first, _, _ := strings.Cut(folded, " ")
+	p.firsts[first] = true
 }
 
 // politeAround in polite.words is what people put around a courtesy and means
@@ -48,6 +58,7 @@ func (l *loader) courtesies(file string, lang *language, n *yaml.Node) {
 				l.bad(file, v, "%q stands in two courtesies", w)
 			}
 			p.words[w] = to
+			p.begins(w)
 			p.longest = max(p.longest, strings.Count(w, " ")+1)
 		}
 	}
@@ -87,7 +98,7 @@ func (p *polite) find(folded string, greets map[string]bool) *courtesy {
 		return p.list[i]
 	}
 	// The words with a blank between them, and where each begins. Every line that
-	// people type comes here: it costs no allocation.
+	// people type comes here: it costs no allocation, and most are not read far.
 	var room [128]byte
 	said, signs := room[:0], !strings.Contains(folded, " ") // signs stand side by side
 	var begins [politeWords + 1]int
@@ -100,6 +111,9 @@ func (p *polite) find(folded string, greets map[string]bool) *courtesy {
 		if signs {
 			_, size := utf8.DecodeRuneInString(rest)
 			word, after = rest[:size], rest[size:]
+		}
+		if n == 0 && !p.firsts[word] {
+			return nil
 		}
 		said = append(append(said, word...), ' ')
 		begins[n+1], rest = len(said), after

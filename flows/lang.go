@@ -147,7 +147,9 @@ func (l *loader) translate() {
 			},
 		})
 		for _, g := range lang.greetings {
-			lang.greets[typed.Fold(g)] = true
+			g = typed.Fold(g)
+			lang.greets[g] = true
+			lang.polite.begins(g)
 		}
 	}
 	if !carried {
