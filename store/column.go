@@ -116,53 +116,59 @@ func (cs columns[T]) scan(r row, from int, v *T) {
 }
 
 // unnest is a PostgreSQL table of rows that come as one array a column,
-// beginning with $from; arrays gives these.
+// beginning with $from; arrays gives these. An empty array is a column of zeros
+// or empty texts.
 func (cs columns[T]) unnest(from int, alias string) string {
-	var b strings.Builder
-	b.WriteString("unnest(")
+	var values, arrays strings.Builder
 	for i, c := range cs {
 		if i > 0 {
-			b.WriteString(", ")
+			values.WriteString(", ")
+			arrays.WriteString(", ")
 		}
-		b.WriteString("$" + strconv.Itoa(from+i))
+		arrays.WriteString("$" + strconv.Itoa(from+i))
 		switch {
 		case c.num != nil:
-			b.WriteString("::bigint[]")
+			values.WriteString("coalesce(" + c.name + ", 0) AS " + c.name)
+			arrays.WriteString("::bigint[]")
 		case c.text != nil:
-			b.WriteString("::text[]")
+			values.WriteString("coalesce(" + c.name + ", '') AS " + c.name)
+			arrays.WriteString("::text[]")
 		default:
-			b.WriteString("::bytea[]")
+			values.WriteString(c.name)
+			arrays.WriteString("::bytea[]")
 		}
 	}
-	b.WriteString(") " + alias + "(" + cs.names("") + ")")
-	return b.String()
+	return "(SELECT " + values.String() + " FROM unnest(" + arrays.String() + ") v(" + cs.names("") + ")) " + alias
 }
 
-// arrays gives the values of many rows, one array a column.
+// arrays gives the values of many rows, one array a column: none of them may
+// have nothing but zeros and empty texts.
 func (cs columns[T]) arrays(dst []any, vs []T) []any {
 	for i := range cs {
 		switch c := &cs[i]; {
 		case c.num != nil:
-			a := make([]int64, len(vs))
-			for k := range vs {
-				a[k] = *c.num(&vs[k])
-			}
-			dst = append(dst, a)
+			dst = append(dst, arrayOf(vs, c.num, func(v int64) bool { return v == 0 }))
 		case c.text != nil:
-			a := make([]string, len(vs))
-			for k := range vs {
-				a[k] = *c.text(&vs[k])
-			}
-			dst = append(dst, a)
+			dst = append(dst, arrayOf(vs, c.text, func(v string) bool { return v == "" }))
 		default:
-			a := make([][]byte, len(vs))
-			for k := range vs {
-				a[k] = *c.blob(&vs[k])
-			}
-			dst = append(dst, a)
+			dst = append(dst, arrayOf(vs, c.blob, func(v []byte) bool { return v == nil }))
 		}
 	}
 	return dst
+}
+
+// arrayOf is one column of many rows, and empty where all of it is.
+func arrayOf[T, V any](vs []T, of func(*T) *V, none func(V) bool) []V {
+	for k := range vs {
+		if !none(*of(&vs[k])) {
+			a := make([]V, len(vs))
+			for k := range vs {
+				a[k] = *of(&vs[k])
+			}
+			return a
+		}
+	}
+	return []V{}
 }
 
 // same reports whether two values have the same in all columns.

@@ -38,7 +38,9 @@ const (
 )
 
 var (
-	pgConversations = `SELECT ` + conversationColumns + ` FROM conversation c WHERE c.id = ANY($1::text[]) ORDER BY c.id FOR UPDATE OF c`
+	pgConversations = `SELECT ` + conversationTable.names("c.") + `, coalesce(i.person, ''), coalesce(i.level, 0), coalesce(p.frozen_at, 0)
+		FROM conversation c LEFT JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id LEFT JOIN person p ON p.id = i.person
+		WHERE c.id = ANY($1::text[]) ORDER BY c.id FOR UPDATE OF c`
 	// It travels in one pipeline with COMMIT, so the server itself must refuse
 	// when a row was not as it was read: it divides by zero.
 	pgConversationsSave = `WITH saved AS (UPDATE conversation c SET ` + conversationSaved.froms("u.") + `, version = u.next
