@@ -13,7 +13,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -43,15 +45,31 @@ func Main(release string) {
 	os.Exit(run(ctx, std{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
 }
 
-// unhurried has memory collected less often in the first second. What the start
-// makes, scripts above all, is kept: looking through it again and again while
-// it grows is a tenth of the way to the first reply. GOGC goes before.
+// smallHeap is how far the heap may grow before it is collected, in bytes.
+const smallHeap = 24 << 20
+
+// unhurried has a small heap collected less often. By the usual rule one of four
+// megabytes is looked through again at eight, dozens of times a second under load:
+// a tenth of all the work. What the start makes, scripts above all, is kept, too.
+// A heap of half of smallHeap and more is collected as usual. GOGC goes before.
 func unhurried() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	usual := debug.SetGCPercent(400)
-	time.AfterFunc(time.Second, func() { debug.SetGCPercent(usual) })
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	last := 0
+	type mark struct{ _ [4]*byte } // collected each time
+	var adjust func(*mark)
+	adjust = func(*mark) { // after each collection
+		metrics.Read(live)
+		percent := max(100, int(100*smallHeap/max(4<<20, live[0].Value.Uint64()))-100)
+		if percent != last {
+			last = percent
+			debug.SetGCPercent(percent)
+		}
+		runtime.SetFinalizer(new(mark), adjust)
+	}
+	adjust(nil)
 }
 
 // forcedEnd is how long after a signal to stop the program ends whatever still
