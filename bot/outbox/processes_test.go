@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ const beat = 100 * time.Millisecond
 
 // A world is the platform that several processes send to, and what they share.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	dsn string
 
 	mu      sync.Mutex
@@ -40,7 +41,7 @@ type world struct {
 	more    map[bot.ChannelID]*office       // other channels
 }
 
-func newWorld(t *testing.T, dsn string) *world {
+func newWorld(t testing.TB, dsn string) *world {
 	return &world{t: t, dsn: dsn, got: map[bot.ConversationID][]string{}, arrived: make(chan struct{})}
 }
 
@@ -591,6 +592,40 @@ func TestReplyBeforeCampaign(t *testing.T) {
 			}
 		})
 	})
+}
+
+// BenchmarkHeard is how long after a turn began on one process another one has
+// heard of what it said.
+func BenchmarkHeard(b *testing.B) {
+	w := newWorld(b, storetest.Postgres(b))
+	here, there := w.start(outbox.Options{}), w.start(outbox.Options{})
+	hears := func(i int) time.Duration {
+		began := time.Now()
+		if err := here.say("watched", fmt.Sprint("w", i), "hello", true); err != nil {
+			b.Fatal(err)
+		}
+		select {
+		case <-there.said:
+			return time.Since(began)
+		case <-time.After(bottest.Patience):
+			b.Fatal("the other process does not hear of it")
+			return 0
+		}
+	}
+	for i := range 10 { // until each knows of the other
+		_ = here.say("before", fmt.Sprint("b", i), "hello", true)
+		time.Sleep(2 * beat)
+	}
+	for len(there.said) > 0 {
+		<-there.said
+	}
+	var took []time.Duration
+	for i := range b.N {
+		took = append(took, hears(i))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
 // BenchmarkClaim claims 500 messages beside a hundred thousand that wait.
