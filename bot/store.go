@@ -493,6 +493,9 @@ type JobQueue struct {
 // JobTx enqueues jobs in the transaction: a job exists if and only if it commits.
 type JobTx interface {
 	Enqueue(j Job, at time.Time) error // zero time: now
+	// Hurry makes the jobs of a kind due that wait for a time: what they waited
+	// for is there.
+	Hurry(kind string) error
 }
 
 // DropJob wraps an error that no retry can mend. It holds no number and no

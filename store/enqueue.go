@@ -63,3 +63,13 @@ func (t *tx) Enqueue(j bot.Job, at time.Time) error {
 	t.g.jobs = append(t.g.jobs, p)
 	return nil
 }
+
+// Hurry implements bot.JobTx.
+func (t *tx) Hurry(kind string) error {
+	if t.g == nil {
+		return errReadOnly
+	}
+	const now = `/*sqlite strftime('%Y-%m-%d %H:%M:%f', 'now')*/ /*postgres now()*/`
+	_, err := t.c.(texter).do(`UPDATE river_job SET scheduled_at = `+now+` WHERE kind = $1 AND state = 'scheduled' AND scheduled_at > `+now, kind)
+	return wrap("hurry jobs", err)
+}

@@ -112,6 +112,43 @@ func TestJobs(t *testing.T) {
 	})
 }
 
+// What waits for an hour is done at once when it is hurried, in the transaction
+// that says so, and only that kind.
+func TestHurry(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		got := make(chan string, 10)
+		start(t, db, func(_ context.Context, id string) error { got <- id; return nil })
+		enqueue(t, db, "in an hour", db.Now().Add(time.Hour))
+		hurry := func(kind string, outcome error) {
+			t.Helper()
+			err := db.Update(t.Context(), func(tx bot.Tx) error {
+				if err := tx.Hurry(kind); err != nil {
+					t.Error(err)
+				}
+				return outcome
+			})
+			if !errors.Is(err, outcome) {
+				t.Error(err)
+			}
+		}
+		hurry("long", nil)
+		undone := errors.New("undone")
+		hurry("ping", undone)
+		enqueue(t, db, "now", time.Time{})
+		if id := wait(t, "a job of now", got); id != "now" {
+			t.Errorf("job %q", id)
+		}
+		hurry("ping", nil)
+		if id := wait(t, "a job that was hurried", got); id != "in an hour" {
+			t.Errorf("job %q", id)
+		}
+		if err := db.View(t.Context(), func(tx bot.Tx) error { return tx.Hurry("ping") }); err == nil {
+			t.Error("a view may hurry jobs")
+		}
+	})
+}
+
 // long is a job of a queue of its own.
 type long struct{}
 

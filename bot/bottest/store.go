@@ -764,6 +764,9 @@ func (tx *memTx) Enqueue(j bot.Job, _ time.Time) error {
 	return nil
 }
 
+// Hurry implements bot.JobTx: no job here waits for a time.
+func (tx *memTx) Hurry(string) error { return tx.write() }
+
 func (tx *memTx) Tally(bucket, key string) error {
 	if err := tx.write(); err != nil {
 		return err

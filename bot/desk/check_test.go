@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -775,10 +777,15 @@ func TestAlarmsOfTheDesk(t *testing.T) {
 
 // A rogue agent walks over all acts at random, also those of a second agent whose
 // page they have. Each change of a method is told to the addresses that the person
-// had before it.
+// had before it. LATCHKEY_WALKS says how many walks, 12 when it is not set.
 func TestRogueAgent(t *testing.T) {
 	walks := 12
-	if testing.Short() {
+	if s := os.Getenv("LATCHKEY_WALKS"); s != "" {
+		var err error
+		if walks, err = strconv.Atoi(s); err != nil {
+			t.Fatalf("LATCHKEY_WALKS: %v", err)
+		}
+	} else if testing.Short() {
 		walks = 3
 	}
 	changes := 0

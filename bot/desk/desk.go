@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"latchkey/bot"
@@ -73,7 +74,8 @@ type Desk struct {
 	o     Options
 	turns Turns
 
-	rest rest // of Outside
+	rest rest        // of Outside
+	well atomic.Bool // Outside has taken what was told last
 
 	mu       sync.Mutex
 	watchers map[chan string]bool

@@ -142,11 +142,12 @@ func (d *Desk) HandleTell(ctx context.Context, j Tell) error {
 		err = d.o.Outside.Tell(ctx, *ev)
 	}
 	if err == nil {
-		return d.settle(ctx, j)
+		return d.settle(ctx, j, true)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err() // this process ends; the next one tries
 	}
+	d.well.Store(false)
 	wait := tellWaits[min(j.Try, len(tellWaits)-1)]
 	se := new(bot.SendError)
 	if !errors.As(err, &se) {
@@ -164,7 +165,7 @@ func (d *Desk) HandleTell(ctx context.Context, j Tell) error {
 		j.Try++
 		return d.tellLater(ctx, j, wait)
 	}
-	if err := d.settle(ctx, j); err != nil {
+	if err := d.settle(ctx, j, false); err != nil {
 		return err
 	}
 	return &bot.DropJob{Err: se.Err}
@@ -179,9 +180,16 @@ func (d *Desk) tellLater(ctx context.Context, j Tell, wait time.Duration) error 
 	return nil
 }
 
-// settle has the next event of a ticket follow one that was told or given up.
-func (d *Desk) settle(ctx context.Context, j Tell) error {
+// settle has the next event of a ticket follow one that was told or given up. The
+// first that is told after an outage brings those of all tickets that wait.
+func (d *Desk) settle(ctx context.Context, j Tell, told bool) error {
+	back := told && !d.well.Swap(true)
 	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
+		if back {
+			if err := tx.Hurry(TellAgain{}.Kind()); err != nil {
+				return err
+			}
+		}
 		if len(j.Then) > 0 {
 			if err := tx.Enqueue(Tell{Ticket: j.Ticket, No: j.Then[0], Since: j.Since, Then: j.Then[1:]}, time.Time{}); err != nil {
 				return err
@@ -203,6 +211,9 @@ func (d *Desk) settle(ctx context.Context, j Tell) error {
 		return err
 	})
 	if err != nil {
+		if back {
+			d.well.Store(false)
+		}
 		return fmt.Errorf("desk: what follows event %d of ticket %s: %w", j.No, j.Ticket, err)
 	}
 	return nil

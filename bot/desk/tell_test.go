@@ -112,6 +112,21 @@ func (tx queued) Enqueue(j bot.Job, at time.Time) error {
 	return nil
 }
 
+// Hurry implements bot.JobTx: what has failed is due now.
+func (tx queued) Hurry(kind string) error {
+	if kind != (desk.TellAgain{}).Kind() {
+		return tx.Tx.Hurry(kind)
+	}
+	tx.o.mu.Lock()
+	defer tx.o.mu.Unlock()
+	for i := range tx.o.queue {
+		if now := tx.Now(); tx.o.queue[i].Try > 0 && tx.o.queue[i].at.After(now) {
+			tx.o.queue[i].at = now
+		}
+	}
+	return nil
+}
+
 // work does what is due until a time, and returns the errors of jobs that ended.
 func (o *outside) work(until time.Time) (ended []error) {
 	o.Helper()
@@ -433,6 +448,25 @@ func TestOutsideAsksToWait(t *testing.T) {
 	}
 	o.work(began.Add(2*time.Hour + time.Second))
 	o.whole(q.ID, o.newest().ID)
+}
+
+// When the outside desk is back, the first event that it takes brings the events
+// of all tickets: none waits for its own next try.
+func TestOutsideIsBack(t *testing.T) {
+	o := newOutside(t)
+	o.fails = func() error { return errDown }
+	began := o.Clock.Now()
+	q := o.taken(o.talk("a", "ann"))
+	o.work(began.Add(5 * time.Hour)) // the next try is up to an hour away
+	o.fails = nil
+	c := o.talk("b", "bob")
+	c.Say("human").Expect("Who are you")
+	c.Say("Bob").Expect("in the queue")
+	o.work(o.Clock.Now())
+	o.whole(q.ID, o.newest().ID)
+	if took := o.Clock.Now().Sub(began); took > 5*time.Hour {
+		t.Errorf("told after %s", took)
+	}
 }
 
 // What the outside desk does not take for days is given up, event by event, and
