@@ -62,14 +62,19 @@ func unhurried() {
 	var adjust func(*mark)
 	adjust = func(*mark) { // after each collection
 		metrics.Read(live)
-		percent := max(100, int(100*smallHeap/max(4<<20, live[0].Value.Uint64()))-100)
-		if percent != last {
+		if percent := growth(live[0].Value.Uint64()); percent != last {
 			last = percent
 			debug.SetGCPercent(percent)
 		}
 		runtime.SetFinalizer(new(mark), adjust)
 	}
 	adjust(nil)
+}
+
+// growth is by how many percent a heap of so many bytes may grow. Go itself counts
+// a smaller one as four megabytes.
+func growth(live uint64) int {
+	return max(100, int(100*smallHeap/max(4<<20, live))-100)
 }
 
 // forcedEnd is how long after a signal to stop the program ends whatever still
