@@ -96,10 +96,13 @@ type AgentAct struct {
 	By       PersonID // the agent; empty: the desk itself
 	Revision int64    // of the ticket, as the agent has seen it; 0: any
 	Do       string   // an action that the desk knows
-	Text     string   // a line for the person or for the desk; may be empty
-	Flow     string   // where the person is sent back to; empty: where they were
-	Step     string
-	To       PersonID // to whom it is given
+	// Of an act in a chat: the account that it was done by, which must be By's then.
+	Channel ChannelID
+	User    string
+	Text    string // a line for the person or for the desk; may be empty
+	Flow    string // where the person is sent back to; empty: where they were
+	Step    string
+	To      PersonID // to whom it is given
 	// For what needs a CallerCheck, and for making one.
 	Act    string   // what is to be done once the check is passed
 	Method MethodID // what that, or Do, is about; empty: the person

@@ -1,6 +1,9 @@
 package bot
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // TicketState says who has to do something about a ticket.
 type TicketState uint8
@@ -77,6 +80,28 @@ type TicketLine struct {
 // ChoiceCheck begins the id of the buttons by which a person answers a
 // CallerCheck in a chat. They go to the desk, whoever answers there.
 const ChoiceCheck = "desk.check"
+
+// ChoiceTicket begins the id of the buttons on a ticket's card, which stands in a
+// channel of the help desk's own. A press of one there goes to TicketDesk.
+const ChoiceTicket = "desk.ticket."
+
+// A TicketPress is a press of a button on a ticket's card. The adapter has
+// verified who pressed.
+type TicketPress struct {
+	Channel ChannelID
+	User    string // the platform's immutable id of who pressed
+	Choice  string // Choice.ID
+	Key     string // names the press on its channel: repeated it is done once
+	Locale  string // as Event.Locale
+}
+
+// A TicketDesk takes presses of the buttons on tickets' cards.
+type TicketDesk interface {
+	// PressTicket does what a button says, when whoever pressed it may, and gives
+	// words for them alone. An error means that nothing is known to have happened,
+	// and that the press may be given again.
+	PressTicket(ctx context.Context, p TicketPress) (words string, err error)
+}
 
 // Role is what somebody may do at the help desk.
 type Role string

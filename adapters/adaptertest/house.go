@@ -114,6 +114,9 @@ func (h *House) Defer(ctx context.Context, d bot.Deferred) error {
 // Deferred implements bot.Deferrer.
 func (h *House) Deferred(c bot.ConversationID) bool { return h.later.Deferred(c) }
 
+// PressTicket implements bot.TicketDesk: nobody is an agent.
+func (h *House) PressTicket(context.Context, bot.TicketPress) (string, error) { return "Nobody.", nil }
+
 // Say stores a message in a conversation, as turn does, and returns its Seq. It
 // is for adapters that read the rows of the outbox: what a real bot would have
 // said before a person could do anything, for example a greeting.

@@ -114,6 +114,10 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 	switch i.Type {
 	case kindPress, kindModal:
 		id, ok := readID(i.Data.CustomID)
+		if ok && i.Type == kindPress && i.Guild != "" && strings.HasPrefix(id.choice, bot.ChoiceTicket) {
+			p.hold(r.ctx, deferMessage)
+			return r.queues.Add(who.ID, func() { a.pressTicket(r, i, id.choice, p) })
+		}
 		if !ok || !i.direct() || (i.Type == kindModal) != (id.what == 'm' && entered(i) != nil) {
 			return false
 		}
@@ -233,22 +237,37 @@ func (a *Adapter) commanded(r *run, i *interaction, p *reply) {
 	}
 }
 
+// alone answers where only this person sees it.
+func (a *Adapter) alone(r *run, p *reply, text string) {
+	m := message{Content: cut(escape(text), maxContent), Components: []row{}, Flags: ephemeral}
+	err := p.give(r.ctx, answerWith(answerMessage, m))
+	if errors.Is(err, errAnswered) {
+		m.Flags = 0
+		err = p.change(r.ctx, m)
+	}
+	if err != nil {
+		a.o.Log.Debug("an interaction could not be answered", "err", err)
+	}
+}
+
+// pressTicket gives the button of a ticket's card to the desk, and its words to
+// whoever pressed. It runs in the person's queue.
+func (a *Adapter) pressTicket(r *run, i *interaction, choice string, p *reply) {
+	defer p.stop()
+	words, err := a.o.House.PressTicket(r.ctx, bot.TicketPress{Channel: a.o.Channel, User: i.author().ID, Choice: choice, Key: i.ID, Locale: i.Locale})
+	if err != nil {
+		a.o.Log.Error("the button of a ticket's card was not taken in", "err", err)
+		words = a.o.Say(i.Locale, "turn.sorry")
+	}
+	a.alone(r, p, words)
+}
+
 // called takes in a command of a server, or of a conversation with others: the
 // bot answers where only this person sees it, and goes on in private.
 func (a *Adapter) called(r *run, i *interaction, p *reply) {
 	who := i.author().ID
 	defer p.stop()
-	say := func(key string) {
-		m := message{Content: escape(a.o.Say(i.Locale, key)), Components: []row{}, Flags: ephemeral}
-		err := p.give(r.ctx, answerWith(answerMessage, m))
-		if errors.Is(err, errAnswered) {
-			m.Flags = 0
-			err = p.change(r.ctx, m)
-		}
-		if err != nil {
-			a.o.Log.Debug("a command could not be answered", "err", err)
-		}
-	}
+	say := func(key string) { a.alone(r, p, a.o.Say(i.Locale, key)) }
 	at, key := a.inPrivate(r.ctx, who, i.ID)
 	if at == nil {
 		say(key)

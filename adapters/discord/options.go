@@ -16,6 +16,7 @@ import (
 
 // House is what the adapter asks of the house.
 type House interface {
+	bot.TicketDesk
 	// Recent lists conversations of the channel, the last used first, with ID,
 	// User and Address.
 	Recent(ctx context.Context, ch bot.ChannelID, limit int) ([]bot.Conversation, error)

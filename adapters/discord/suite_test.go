@@ -116,6 +116,8 @@ func (p *platform) Connect(t testing.TB) bot.Adapter {
 // nothing seen yet, so that all that was said is fetched again.
 type recent struct{ p *platform }
 
+func (recent) PressTicket(context.Context, bot.TicketPress) (string, error) { return "Nobody.", nil }
+
 func (r recent) Recent(_ context.Context, ch bot.ChannelID, _ int) (list []bot.Conversation, err error) {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()

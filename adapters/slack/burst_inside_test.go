@@ -84,8 +84,9 @@ func (h *burstHouse) Vouch(context.Context, bot.ChannelID, string, bot.Vouch) (b
 func (h *burstHouse) Overview(context.Context, bot.ChannelID, string, string) (bot.Overview, error) {
 	return bot.Overview{}, nil
 }
-func (h *burstHouse) Defer(ctx context.Context, d bot.Deferred) error { return h.later.Defer(ctx, d) }
-func (h *burstHouse) Deferred(c bot.ConversationID) bool              { return h.later.Deferred(c) }
+func (h *burstHouse) PressTicket(context.Context, bot.TicketPress) (string, error) { return "", nil }
+func (h *burstHouse) Defer(ctx context.Context, d bot.Deferred) error              { return h.later.Defer(ctx, d) }
+func (h *burstHouse) Deferred(c bot.ConversationID) bool                           { return h.later.Deferred(c) }
 
 // TestThousandAtOnce: 1,000 people who were never seen before write within ten
 // seconds, at the rates at which Slack answers. Each of them is acknowledged

@@ -18,6 +18,7 @@ import (
 // by Resume.
 type House interface {
 	bot.Deferrer
+	bot.TicketDesk
 	// Vouch gives the level that a platform's word for an account is worth. It
 	// fails with bot.ErrNotFound when the directory has no such person, and with
 	// bot.ErrDisabled.

@@ -82,6 +82,10 @@ func (r *rooms) Vouch(_ context.Context, _ bot.ChannelID, _ string, v bot.Vouch)
 	return bot.L1, r.err
 }
 
+func (r *rooms) PressTicket(context.Context, bot.TicketPress) (string, error) {
+	return "Nobody.", r.err
+}
+
 func (r *rooms) Overview(context.Context, bot.ChannelID, string, string) (bot.Overview, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

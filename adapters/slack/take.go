@@ -52,6 +52,9 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		a.later(func(ctx context.Context) { a.show(ctx, v) })
 		return nil, nil
 	}
+	if v.what == pressed && strings.HasPrefix(v.choice, bot.ChoiceTicket) && !dmID.MatchString(v.channel) {
+		return nil, a.pressTicket(ctx, v)
+	}
 	p, known := a.fresh(v.user)
 	conv := a.conversation(v.user)
 	known = known && !a.o.House.Deferred(conv)
@@ -89,6 +92,17 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		a.after(f)
 	}
 	return f.reply, nil
+}
+
+// pressTicket gives the button of a ticket's card to the desk, and its words to
+// whoever pressed.
+func (a *Adapter) pressTicket(ctx context.Context, v arrival) error {
+	p, _ := a.fresh(v.user)
+	words, err := a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: v.choice, Key: v.id, Locale: p.locale})
+	if err == nil {
+		a.later(func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, words) })
+	}
+	return err
 }
 
 // Resume implements bot.Resumer.

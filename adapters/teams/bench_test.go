@@ -52,6 +52,10 @@ func (h *house) Accept(_ context.Context, ev bot.Event) error {
 	return nil
 }
 
+func (h *house) PressTicket(context.Context, bot.TicketPress) (string, error) {
+	return "Nobody.", h.vouch
+}
+
 func (h *house) Vouch(_ context.Context, _ bot.ChannelID, user string, v bot.Vouch) (bot.Level, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

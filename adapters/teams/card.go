@@ -89,6 +89,7 @@ type actionSet struct {
 type submit struct {
 	Type   string  `json:"type"`
 	Title  string  `json:"title"`
+	Verb   string  `json:"verb,omitempty"` // of an Action.Execute
 	Style  string  `json:"style,omitempty"`
 	Inputs string  `json:"associatedInputs,omitempty"`
 	Data   sending `json:"data"`

@@ -12,10 +12,16 @@ func reply(kind string, value any) object {
 	return object{"task": object{"type": kind, "value": value}}
 }
 
+// executed is the answer to an Action.Execute that shows a line, to whoever pressed
+// alone. Source: the page on universal actions, response format.
+func executed(line string) object {
+	return object{"statusCode": http.StatusOK, "type": "application/vnd.microsoft.activity.message", "value": line}
+}
+
 // invoke answers what a client waits for: the dialog of an Entry, what was
-// entered in it, and the button of an Action.Execute (there is none on our
-// cards; a client may make one of a button, see the page on universal actions). The
-// answer is given after Accept.
+// entered in it, and the button of an Action.Execute (there is none on cards for
+// one person; a client may make one of a button, see the page on universal actions).
+// The answer is given after Accept.
 func (a *Adapter) invoke(v *visit) (f consequences) {
 	p, value, ok := v.act.submitted()
 	lang := a.o.Language(v.act.locale())
@@ -40,7 +46,7 @@ func (a *Adapter) invoke(v *visit) (f consequences) {
 		return a.press(v, p, value, p.Card) // an empty answer closes the dialog
 	case "adaptiveCard/action":
 		if !ok {
-			return consequences{reply: object{"statusCode": http.StatusOK, "type": "application/vnd.microsoft.activity.message", "value": expired}}
+			return consequences{reply: executed(expired)}
 		}
 		f = a.press(v, p, value, v.act.ReplyToID)
 		f.reply = object{"statusCode": http.StatusOK, "type": cardType, "value": settled(p, a.frame(), p.Label).Attachments[0].Content}

@@ -140,6 +140,9 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 		return http.StatusOK, act.nothing()
 	}
 	v := newVisit(act, service)
+	if p, _, ok := act.submitted(); ok && !act.personal() && act.Name == "adaptiveCard/action" && strings.HasPrefix(p.Choice, bot.ChoiceTicket) {
+		return a.pressTicket(ctx, v, p.Choice)
+	}
 	if !act.personal() {
 		key := "chat.group"
 		if act.Conversation.Type == "channel" {
@@ -169,6 +172,22 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 		return http.StatusOK, f.reply
 	}
 	return a.accept(ctx, in, v, f, who != unknown, body)
+}
+
+// pressTicket gives the button of a ticket's card to the desk. The words go into
+// the response, which only the client shows that has pressed.
+func (a *Adapter) pressTicket(ctx context.Context, v *visit, choice string) (int, any) {
+	locale := v.act.locale()
+	words := a.o.Say(locale, "chat.not_ours", "org", a.o.Org)
+	if a.whose(v) {
+		var err error
+		words, err = a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: choice, Key: v.act.key(), Locale: locale})
+		if err != nil {
+			a.o.Log.Error("the button of a ticket's card was not taken in", "err", err)
+			return http.StatusServiceUnavailable, nil
+		}
+	}
+	return http.StatusOK, executed(bot.Harmless(words))
 }
 
 // newVisit is an activity whose service has been checked.

@@ -18,6 +18,7 @@ import (
 // by Resume.
 type House interface {
 	bot.Deferrer
+	bot.TicketDesk
 	// Vouch links a chat account to the person that the platform says it
 	// belongs to. Errors wrap bot.ErrNotFound and bot.ErrDisabled.
 	Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error)

@@ -166,6 +166,9 @@ func compose(m *bot.Message, f frame, keep bool) *card {
 		data := data
 		data.Choice, data.Label = x.ID, x.Label
 		s := submit{Type: "Action.Submit", Title: x.Label, Style: style, Data: sending{Ours: &data}}
+		if strings.HasPrefix(x.ID, bot.ChoiceTicket) { // whoever presses gets the answer, and nobody else
+			s.Type, s.Verb = "Action.Execute", "ticket"
+		}
 		if m.Entry != nil && f.inline {
 			s.Inputs = "none" // what stands in the field is not for this button
 		}

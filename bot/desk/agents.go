@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -77,6 +78,11 @@ func forPeople(q *bot.Ticket) bool {
 // actor refuses whoever may not do an act.
 func (d *Desk) actor(tx bot.Tx, a *bot.AgentAct) error {
 	if a.By != bot.OutsideAgent {
+		if a.User != "" {
+			if p, err := owner(tx, a.Channel, a.User); err != nil || p != a.By {
+				return cmp.Or(err, refuse(NotAgent))
+			}
+		}
 		_, _, err := d.agent(tx, a.By)
 		return err
 	}
@@ -88,6 +94,19 @@ func (d *Desk) actor(tx bot.Tx, a *bot.AgentAct) error {
 		return refuse(NotAllowed)
 	}
 	return err
+}
+
+// owner is who an account is of by a sign-in, or the platform's proof; empty: that
+// is not sure.
+func owner(tx bot.Tx, ch bot.ChannelID, user string) (bot.PersonID, error) {
+	id, err := tx.Identity(ch, user)
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return "", nil
+	case err != nil || id.Level < bot.L2 || id.HeldUntil.After(tx.Now()):
+		return "", err
+	}
+	return id.Person, nil
 }
 
 // called is how people see an agent: "Maria, help desk".

@@ -51,8 +51,12 @@ type Options struct {
 	Alert func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
 	// Outside learns of every ticket (see Told). Nil: nobody does.
 	Outside bot.OutsideDesk
-	Mail    Mail         // see Mailed
-	Logger  *slog.Logger // nil: silent
+	Mail    Mail // see Mailed
+	// Of mails.
+	Lang   string
+	Title  func(flow, step, lang string) string // names a step
+	Link   func(ticket string) string           // address of a ticket's page; nil: there is none
+	Logger *slog.Logger                         // nil: silent
 }
 
 // Methods is who keeps methods and reaches people: package enroll.

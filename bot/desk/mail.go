@@ -14,11 +14,8 @@ import (
 // Mail says who gets a mail of each new ticket.
 type Mail struct {
 	To       string // one address
-	Lang     string
 	Org      string
 	Notifier bot.Notifier
-	Title    func(flow, step, lang string) string // names a step
-	Link     func(ticket string) string           // address of a ticket's page; nil: there is none
 }
 
 // MailTicket is the job that mails that there is a new ticket.
@@ -68,15 +65,15 @@ func (d *Desk) HandleMailTicket(ctx context.Context, j MailTicket) error {
 		return nil
 	}
 	m := d.o.Mail
-	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(m.Lang, key, kv...) }
+	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(d.o.Lang, key, kv...) }
 	if name == "" {
 		name = say("desk.mail.somebody")
 	}
-	kv := []string{"request", q.ID, "who", name, "org", m.Org, "step", cmp.Or(m.Title(q.Flow, q.Step, m.Lang), q.Flow),
-		"since", bot.WeekdayMoment(d.o.Phrases, m.Lang, d.o.Hours.Zone(), q.WaitsSince)}
-	n := bot.NoticeMessage{ID: "ticket|" + q.ID, To: m.To, Lang: m.Lang, Subject: say("desk.mail.subject", kv...), Body: say("desk.mail.body", kv...)}
-	if m.Link != nil {
-		n.Link, n.Button = m.Link(q.ID), say("desk.mail.open")
+	kv := []string{"request", q.ID, "who", name, "org", m.Org, "step", cmp.Or(d.o.Title(q.Flow, q.Step, d.o.Lang), q.Flow),
+		"since", bot.WeekdayMoment(d.o.Phrases, d.o.Lang, d.o.Hours.Zone(), q.WaitsSince)}
+	n := bot.NoticeMessage{ID: "ticket|" + q.ID, To: m.To, Lang: d.o.Lang, Subject: say("desk.mail.subject", kv...), Body: say("desk.mail.body", kv...)}
+	if d.o.Link != nil {
+		n.Link, n.Button = d.o.Link(q.ID), say("desk.mail.open")
 		n.Body = strings.TrimRight(n.Body, "\n") + "\n\n" + n.Link + "\n"
 	}
 	err = m.Notifier.SendNotice(ctx, n)

@@ -20,9 +20,9 @@ func TestMailOfANewTicket(t *testing.T) {
 	to := &bottest.Notifier{}
 	var jobs []bot.Job
 	h := newHouse(t, func(o *desk.Options) {
-		o.Mail = desk.Mail{To: "desk@example.org", Lang: "en", Org: "Contoso", Notifier: to,
-			Title: func(flow, step, _ string) string { return "step " + flow + "/" + step },
-			Link:  func(ticket string) string { return "https://chat.example.org/desk/t/" + ticket }}
+		o.Mail, o.Lang = desk.Mail{To: "desk@example.org", Org: "Contoso", Notifier: to}, "en"
+		o.Title = func(flow, step, _ string) string { return "step " + flow + "/" + step }
+		o.Link = func(ticket string) string { return "https://chat.example.org/desk/t/" + ticket }
 	})
 	h.DB.OnLine(func(tx bot.Tx, l *bot.TicketLine) error {
 		return desk.Mailed(prooftest.Recording{Tx: tx, Jobs: &jobs}, l)

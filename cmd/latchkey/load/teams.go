@@ -101,6 +101,10 @@ func (vouching) Defer(context.Context, bot.Deferred) error {
 
 func (vouching) Deferred(bot.ConversationID) bool { return false }
 
+func (vouching) PressTicket(context.Context, bot.TicketPress) (string, error) {
+	return "", errors.New("load: no tickets here")
+}
+
 // TeamsPeer is the other end of Teams: store, services and the Teams adapter in
 // emulator mode, behind HTTP, with the dialogue of Run. It tells its address,
 // and its state for each line of in, and returns at the end of in.

@@ -23,8 +23,9 @@ func (p *Program) newDesk() error {
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
 		Alert:   p.Enroll.Alert, Anonymous: webChannel, Methods: p.Enroll, Acts: p.Config.Policy.DeskActs,
 		Outside: p.Connections.outside, Registrar: p.Connections.Source != nil,
-		Mail: desk.Mail{To: mailAddress(c.Mail), Lang: p.Config.Org.Language, Org: p.Config.Org.Name, Notifier: p.Connections.notifierOr(nowhere{}),
-			Title: func(flow, step, lang string) string { return p.Scripts.Set().Title(flow, step, lang) }, Link: deskLink(p.Config)},
+		Mail: desk.Mail{To: mailAddress(c.Mail), Org: p.Config.Org.Name, Notifier: p.Connections.notifierOr(nowhere{})},
+		Lang: p.Config.Org.Language, Link: deskLink(p.Config),
+		Title:  func(flow, step, lang string) string { return p.Scripts.Set().Title(flow, step, lang) },
 		Logger: p.Log.With("component", "desk"),
 	})
 	return nil

@@ -9,6 +9,11 @@ import (
 	"latchkey/bot/turn"
 )
 
+// PressTicket does what a button on a ticket's card says.
+func (r services) PressTicket(ctx context.Context, p bot.TicketPress) (string, error) {
+	return r.p.Desk.Press(ctx, p)
+}
+
 // Vouch takes a platform's word for whose an account is.
 func (r services) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error) {
 	return r.p.Enroll.Vouch(ctx, ch, user, v)
