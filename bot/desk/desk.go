@@ -51,8 +51,9 @@ type Options struct {
 	Alert func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
 	// Outside learns of every ticket (see Told). Nil: nobody does.
 	Outside bot.OutsideDesk
-	Mail    Mail // see Mailed
-	// Of mails.
+	Mail    Mail   // see Mailed
+	Rooms   []Room // where each ticket has a card; see Shown
+	// Of mails and cards.
 	Lang   string
 	Title  func(flow, step, lang string) string // names a step
 	Link   func(ticket string) string           // address of a ticket's page; nil: there is none

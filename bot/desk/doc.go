@@ -27,6 +27,12 @@
 // HandleTell): in order in each ticket, tried for days, masked. It may write back
 // as bot.OutsideAgent, who can do three acts. A new ticket may be mailed (Mailed).
 //
+// # Channels of the help desk's own
+//
+// In each Room a ticket has one card, a message that changes as the ticket does
+// (Shown, HandleShowTicket); which one it is stands in the ticket's line "shown".
+// A press of its buttons is an act of the agent whose account pressed (Press).
+//
 // # Who calls
 //
 // An act that touches somebody's methods needs a bot.CallerCheck that is passed:

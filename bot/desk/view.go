@@ -121,6 +121,9 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 			return err
 		}
 		for _, l := range lines {
+			if l.Kind == bot.LineEvent && l.Code == shown {
+				continue
+			}
 			line := Line{No: l.No, At: l.At, Kind: l.Kind, Code: l.Code, Text: d.unseal(q, l.Body)}
 			if l.By != "" {
 				line.By = d.short(tx, l.By)

@@ -2,6 +2,7 @@ package discordtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"unicode/utf8"
 )
@@ -54,6 +55,26 @@ func (r *Room) Posts() (all []Post) {
 		all = append(all, p)
 	}
 	return all
+}
+
+// Press has somebody press a button of the newest post that has it. What only they
+// see of the answer is in Person.InGuild.
+func (r *Room) Press(p *Person, label string) error {
+	s := r.s
+	s.mu.Lock()
+	for _, m := range slices.Backward(s.channels[r.ID].messages) {
+		for _, b := range m.buttons() {
+			if squash(b.Label) != squash(label) || b.URL != "" {
+				continue
+			}
+			_, d := s.interact(p, kindPress, M{"component_type": 2, "custom_id": b.ID, "id": 2}, m, true)
+			d["channel_id"], d["channel"] = r.ID, M{"id": r.ID, "type": 0, "name": "desk"}
+			s.mu.Unlock()
+			return s.sendInteraction(d)
+		}
+	}
+	s.mu.Unlock()
+	return fmt.Errorf("no button %q", label)
 }
 
 // Opening makes Discord refuse with a code to open direct messages with somebody,

@@ -231,6 +231,15 @@ func (w *Workspace) AddChannel(c Channel) string {
 	return id
 }
 
+// ChangeChannel changes a channel.
+func (w *Workspace) ChangeChannel(id string, how func(*Channel)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.channels[id]
+	how(&c)
+	w.channels[id] = c
+}
+
 // Rooms is how many direct messages were opened.
 func (w *Workspace) Rooms() int {
 	w.mu.Lock()

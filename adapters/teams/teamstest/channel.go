@@ -56,6 +56,41 @@ func (ch *Channel) Posts() (all []Post) {
 	return all
 }
 
+// Press has somebody press a button of the newest post that has it, as an
+// Action.Execute, and gives the line that is shown to them alone.
+func (ch *Channel) Press(p *Person, title string) (line string, err error) {
+	ch.c.mu.Lock()
+	post, data := "", any(nil)
+	for _, m := range ch.messages {
+		for _, b := range buttons(m.card()) {
+			if b["title"] == title && b["type"] == "Action.Execute" {
+				post, data = m.id, b["data"]
+			}
+		}
+	}
+	ch.c.mu.Unlock()
+	if post == "" {
+		return "", fmt.Errorf("no button %q", title)
+	}
+	body, err := p.Do("invoke", map[string]any{
+		"name": "adaptiveCard/action", "replyToId": post,
+		"conversation": map[string]any{"conversationType": "channel", "id": ch.ID + ";messageid=" + post, "tenantId": p.Tenant, "isGroup": true},
+		"value":        map[string]any{"action": map[string]any{"type": "Action.Execute", "title": title, "verb": "x", "data": data}, "trigger": "manual"},
+	})
+	if err != nil {
+		return "", err
+	}
+	var r struct {
+		StatusCode int
+		Type       string
+		Value      string
+	}
+	if err := json.Unmarshal(body, &r); err != nil || r.StatusCode != 200 || r.Type != "application/vnd.microsoft.activity.message" {
+		return "", fmt.Errorf("a press is answered with %.200s: %w", body, err)
+	}
+	return r.Value, nil
+}
+
 // Break makes the connector treat messages into the channel so, until mend is
 // called.
 func (ch *Channel) Break(f Fault) (mend func()) {

@@ -66,6 +66,9 @@ func brokenConfigs(dir string) []broken {
 		{"empty section", "org:\n", nil, "org.name", 0, "is not set"},
 
 		// One key for two directions, or as the one of before, however it is written.
+		{"channel without an id", org + "desk:\n  enabled: true\n  channels: slack-acme\n", nil, "desk.channels", 5, "not an account and a channel"},
+		{"channel of no account", org + "desk:\n  enabled: true\n  channels: slack-acme C0123ABCD\n", nil, "desk.channels", 5, "the account slack-acme"},
+		{"channel without a desk", org + "desk:\n  channels: slack-acme C0123ABCD\n", nil, "desk.channels", 4, "without desk.enabled"},
 		{"key of both ways", hook, hookKeys("a", "b", "a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
 		{"key of both ways, written otherwise", hook, hookKeys("a", "b", "whsec_a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
 		{"key of before for the way back", hook, hookKeys("a", "whsec_b", "b"), "desk.webhook.back_secret", 0, "is desk.webhook.previous_secret"},

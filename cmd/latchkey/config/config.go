@@ -179,6 +179,7 @@ type Desk struct {
 	Holidays []string
 	Silence  time.Duration // of an agent, after which a ticket goes back into the queue
 	Mail     string        // address that gets a mail of each new ticket, or empty
+	Channels []string      // of the help desk's own, where each ticket has a card: "slack-acme C0123ABCD"
 	Webhook  Webhook
 }
 

@@ -168,6 +168,8 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Desk.Silence }},
 		{Path: "desk.mail", Kind: "address", Doc: "Mail address that gets one mail for each new ticket, also without desk.enabled: number, first name, step, since when, and a link where there is a desk in the browser; never what the person wrote.", Example: "helpdesk@example.org",
 			at: func(c *Config) any { return &c.Desk.Mail }, bad: badMail},
+		{Path: "desk.channels", Kind: "list", list: true, Doc: "Channels of the help desk's own in which each ticket has a card, with buttons for agents who have signed in on that platform: the account (slack-, teams- or discord- and its name), a space, and the platform's id of the channel. The bot must be in the channel. Who reads the channel reads people's names.", Example: "slack-acme C0123ABCD",
+			at: func(c *Config) any { return &c.Desk.Channels }, bad: badRoom},
 		{Path: "desk.webhook.url", Kind: "address", Doc: "Where every change of a ticket is told as a signed webhook, also without desk.enabled: what happened, the person's name and id, and what was said, without codes, full numbers and full addresses (adapters/webhook/README.md). Give an address with a key in it by the environment.", Example: "https://tickets.example.org/hooks/latchkey",
 			at: func(c *Config) any { return &c.Desk.Webhook.URL }, bad: badHook},
 		{Path: "desk.webhook.secret", Kind: "secret", Doc: "What the webhooks are signed with, by the Standard Webhooks scheme: whsec_ and 24 to 64 random bytes as base64 (echo whsec_$(openssl rand -base64 32)).",
@@ -456,6 +458,13 @@ func badZone(v string) (string, string) {
 func badDay(v string) (string, string) {
 	if _, err := time.Parse(time.DateOnly, v); err != nil {
 		return "is no day", "write it like 2026-12-25"
+	}
+	return "", ""
+}
+
+func badRoom(v string) (string, string) {
+	if account, room, _ := strings.Cut(v, " "); account == "" || room == "" || strings.ContainsAny(room, " \t") {
+		return "is not an account and a channel", "write it like slack-acme C0123ABCD"
 	}
 	return "", ""
 }

@@ -393,6 +393,18 @@ func (r *reader) together() {
 	if c.Desk.Mail != "" && c.SMTP.Host == "" {
 		r.badKey("desk.mail", "is set without smtp.host; set that too, or remove it")
 	}
+	if len(c.Desk.Channels) > 0 && !c.Desk.Enabled {
+		r.badKey("desk.channels", "is set without desk.enabled, so there are no agents; set that too, or remove it")
+	}
+	for i, room := range c.Desk.Channels {
+		account, _, ok := strings.Cut(room, " ")
+		switch {
+		case ok && !slices.ContainsFunc(c.Accounts(), func(a Account) bool { return string(a.Channel()) == account }):
+			r.badKey("desk.channels", "names the account %s, which is not under channels; write slack-, teams- or discord- and the account's name", account)
+		case slices.Contains(c.Desk.Channels[:i], room):
+			r.badKey("desk.channels", "names %s twice; remove one of them", room)
+		}
+	}
 	r.needs("twilio.", "twilio.account_sid", "twilio.auth_token")
 	switch tw := c.Twilio; {
 	case tw.AccountSID != "" && tw.From == "" && tw.MessagingService == "":

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"strings"
 
 	"latchkey/bot"
 	"latchkey/bot/desk"
@@ -16,6 +17,10 @@ func (p *Program) newDesk() error {
 	if err != nil {
 		return fmt.Errorf("desk.hours: %w", err)
 	}
+	rooms, err := p.deskRooms()
+	if err != nil {
+		return err
+	}
 	p.Desk = desk.New(desk.Options{
 		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Silence: c.Silence,
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
@@ -23,12 +28,28 @@ func (p *Program) newDesk() error {
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
 		Alert:   p.Enroll.Alert, Anonymous: webChannel, Methods: p.Enroll, Acts: p.Config.Policy.DeskActs,
 		Outside: p.Connections.outside, Registrar: p.Connections.Source != nil,
-		Mail: desk.Mail{To: mailAddress(c.Mail), Org: p.Config.Org.Name, Notifier: p.Connections.notifierOr(nowhere{})},
-		Lang: p.Config.Org.Language, Link: deskLink(p.Config),
+		Mail:  desk.Mail{To: mailAddress(c.Mail), Org: p.Config.Org.Name, Notifier: p.Connections.notifierOr(nowhere{})},
+		Rooms: rooms, Lang: p.Config.Org.Language, Link: deskLink(p.Config),
 		Title:  func(flow, step, lang string) string { return p.Scripts.Set().Title(flow, step, lang) },
 		Logger: p.Log.With("component", "desk"),
 	})
 	return nil
+}
+
+// deskRooms are the channels of the help desk's own, whose ids are as their
+// platforms have them.
+func (p *Program) deskRooms() (rooms []desk.Room, err error) {
+	for _, v := range p.Config.Desk.Channels {
+		account, id, _ := strings.Cut(v, " ")
+		r := desk.Room{Channel: bot.ChannelID(account), ID: id}
+		if w, ok := p.Connections.channels[r.Channel].(bot.RoomWriter); ok { // else it is not connected
+			if _, err := w.Room(id); err != nil {
+				return nil, fmt.Errorf("desk.channels: %q: %w", v, err)
+			}
+		}
+		rooms = append(rooms, r)
+	}
+	return rooms, nil
 }
 
 // deskLink gives the address of a ticket on the desk in the browser; nil: there is
@@ -45,6 +66,11 @@ func onLine(c *config.Config) func(bot.Tx, *bot.TicketLine) error {
 	return func(tx bot.Tx, l *bot.TicketLine) error {
 		if c.Desk.Mail != "" {
 			if err := desk.Mailed(tx, l); err != nil {
+				return err
+			}
+		}
+		if len(c.Desk.Channels) > 0 {
+			if err := desk.Shown(tx, l); err != nil {
 				return err
 			}
 		}

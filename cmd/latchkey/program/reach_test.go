@@ -41,7 +41,9 @@ const (
 	onDiscord = bot.ChannelID("discord-acme")
 )
 
-func openReachProgram(t *testing.T) *reachProgram {
+// openReachProgram opens it; configure may change what it is configured with, and
+// use the doubles for that.
+func openReachProgram(t *testing.T, configure ...func(p *reachProgram, c *config.Config)) *reachProgram {
 	t.Helper()
 	p := &reachProgram{t: t, slack: slacktest.New(t), teams: teamstest.New(t), discord: discordtest.New(t)}
 	cfg := demo.Config(t.TempDir())
@@ -55,6 +57,9 @@ func openReachProgram(t *testing.T) *reachProgram {
 		ServiceHosts: []string{p.teams.Host()}, ServiceURL: p.teams.Service(), GraphURL: p.teams.GraphURL(), CatalogApp: teamstest.CatalogApp,
 	}}
 	cfg.Discord = []config.Discord{{Account: account("discord"), ApplicationID: discordtest.ApplicationID, Token: []bot.Secret{discordtest.Token}, APIURL: p.discord.API}}
+	for _, fn := range configure {
+		fn(p, cfg)
+	}
 	if _, err := vault.Create(cfg.KeysFile); err != nil {
 		t.Fatal(err)
 	}

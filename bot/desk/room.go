@@ -1,0 +1,227 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+)
+
+// A Room is a channel of the help desk's own, on a platform. Each ticket has a card
+// there.
+type Room struct {
+	Channel bot.ChannelID
+	ID      string // the platform's, see bot.RoomWriter
+}
+
+// ShowTicket is the job that makes the cards of a ticket say how it stands.
+type ShowTicket struct {
+	Ticket string `json:"ticket"`
+}
+
+// Kind implements bot.Job.
+func (ShowTicket) Kind() string { return "desk_card" }
+
+// seen are the events after which a card says something else.
+var seen = append([]string{"transferred", "not_needed"}, moves...)
+
+// Shown has the cards of a ticket follow a change of it, in the transaction that
+// adds a line (store.DB.OnLine).
+func Shown(tx bot.Tx, l *bot.TicketLine) error {
+	if l.Kind != bot.LineEvent || !slices.Contains(seen, l.Code) {
+		return nil
+	}
+	return tx.Enqueue(ShowTicket{Ticket: l.Ticket}, time.Time{})
+}
+
+// shown is the event that a ticket got cards. Its text says which: by room, the
+// IDs of outbox rows.
+const shown = "shown"
+
+func (r Room) key() string { return string(r.Channel) + " " + r.ID }
+
+// HandleShowTicket says a ticket's cards, or changes them. They go out by the
+// outbox: a room that cannot be written to holds nobody up.
+func (d *Desk) HandleShowTicket(ctx context.Context, j ShowTicket) error {
+	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
+		// This waits for others who show the same ticket, so that an older state
+		// never comes last. It changes nothing.
+		if _, err := tx.TellNext(j.Ticket, math.MinInt64, math.MinInt64); err != nil {
+			return err
+		}
+		q, err := tx.Ticket(j.Ticket)
+		if errors.Is(err, bot.ErrNotFound) {
+			return nil // erased, or pruned
+		}
+		if err != nil {
+			return err
+		}
+		m, err := d.card(tx, q)
+		if err != nil {
+			return err
+		}
+		cards, err := d.cards(tx, q)
+		if err != nil {
+			return err
+		}
+		more := false
+		for _, r := range d.o.Rooms {
+			made, err := show(tx, r, q, cards, m)
+			if err != nil {
+				return fmt.Errorf("in %s: %w", r.key(), err)
+			}
+			more = more || made
+		}
+		if !more {
+			return nil
+		}
+		which, err := json.Marshal(cards)
+		if err == nil {
+			err = d.line(tx, q, bot.LineEvent, "", shown, string(which))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("desk: show ticket %s: %w", j.Ticket, err)
+	}
+	return nil
+}
+
+// cards are the cards that a ticket has: by Room.key, the IDs of outbox rows.
+func (d *Desk) cards(tx bot.Tx, q *bot.Ticket) (map[string]int64, error) {
+	cards := map[string]int64{}
+	l, err := tx.LastEvent(q.ID, math.MaxInt64, shown)
+	if errors.Is(err, bot.ErrNotFound) {
+		return cards, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if json.Unmarshal([]byte(d.unseal(q, l.Body)), &cards) != nil {
+		clear(cards) // it could not be opened: new ones are made
+	}
+	return cards, nil
+}
+
+// show puts a card into a room, or in the place of the one that is there. One that
+// was never seen is said anew; a ticket that is closed needs none.
+func show(tx bot.Tx, r Room, q *bot.Ticket, cards map[string]int64, m *bot.Message) (made bool, err error) {
+	row := bot.OutboxRow{Lane: bot.LaneNotice, Message: *m}
+	if id := cards[r.key()]; id != 0 {
+		old, err := tx.Row(id)
+		switch {
+		case err == nil && !old.State.GivenUp():
+			row.Op, row.Target = bot.OpEdit, id
+			return false, tx.Say(&row)
+		case err == nil:
+			err = tx.Unlist(old) // nobody needs to say it again
+		}
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return false, err
+		}
+	}
+	if !q.State.Open() {
+		return false, nil
+	}
+	if row.Conversation, err = tx.Room(r.Channel, r.ID); err == nil {
+		err = tx.Say(&row)
+	}
+	if err == nil {
+		err = tx.Number(&row)
+	}
+	cards[r.key()] = row.ID
+	return true, err
+}
+
+// card is a ticket as its channel reads it: nothing that anybody typed, no number,
+// no address.
+func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
+	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(d.o.Lang, "desk.card."+key, kv...) }
+	who := ""
+	if q.Person != "" {
+		p, err := tx.Person(q.Person)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			who = oneLine(p.Name)
+		}
+	}
+	agent := ""
+	if q.Agent != "" {
+		agent = oneLine(d.short(tx, q.Agent))
+	}
+	lines := []string{say(q.State.String(), "request", q.ID, "who", cmp.Or(who, say("somebody")), "agent", agent), ""}
+	add := func(key, name, value string) {
+		if value != "" {
+			lines = append(lines, say(key, name, value))
+		}
+	}
+	add("step", "step", oneLine(cmp.Or(d.o.Title(q.Flow, q.Step, d.o.Lang), q.Flow)))
+	add("error", "error", oneLine(strings.ReplaceAll(masked(q.Error), "_", " ")))
+	n, err := tries(tx, q.Person)
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 {
+		add("tries", "n", strconv.Itoa(n))
+	}
+	add("lang", "language", d.tongue(q.Lang))
+	if !q.WaitsSince.IsZero() && q.State == bot.TicketWaiting {
+		add("since", "since", bot.WeekdayMoment(d.o.Phrases, d.o.Lang, d.o.Hours.Zone(), q.WaitsSince))
+	}
+	m := &bot.Message{Text: strings.TrimSpace(strings.Join(lines, "\n")), Lang: d.o.Lang}
+	for _, do := range cardActs {
+		if q.State == bot.TicketWaiting || q.State == bot.TicketTaken && do == DoSolve {
+			m.Choices = append(m.Choices, bot.Choice{ID: bot.ChoiceTicket + do + "." + q.ID, Label: say(do), Primary: do == DoTake})
+		}
+	}
+	if d.o.Link != nil {
+		m.Choices = append(m.Choices, bot.Choice{ID: "open", Label: say("open"), Link: d.o.Link(q.ID)})
+	}
+	return m, nil
+}
+
+// oneLine is a name as one harmless line.
+func oneLine(s string) string { return strings.Join(strings.Fields(bot.Harmless(s)), " ") }
+
+// tongue names a language of ours.
+func (d *Desk) tongue(lang string) string {
+	if !slices.Contains(d.o.Phrases.Languages(), lang) {
+		return lang
+	}
+	return d.o.Phrases.Phrase(d.o.Lang, "web.desk.lang."+lang)
+}
+
+// tries counts the wrong codes that count now for what a person sets up or proves.
+func tries(tx bot.Tx, p bot.PersonID) (n int, err error) {
+	if p == "" {
+		return 0, nil
+	}
+	ms, err := tx.Methods(p)
+	asked := map[string]bool{}
+	for i := 0; i < len(ms) && err == nil; i++ {
+		n += ms[i].Failures
+		for _, what := range []string{"enroll.", "prove."} {
+			purpose := what + string(ms[i].Kind)
+			if asked[purpose] || err != nil {
+				continue
+			}
+			asked[purpose] = true
+			var codes []bot.Challenge
+			codes, err = tx.OpenChallenges(p, purpose, time.Hour)
+			for _, c := range codes {
+				n += c.Tries
+			}
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,373 @@
+package program
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/adapters/adaptertest/rigs"
+	"latchkey/adapters/discord/discordtest"
+	"latchkey/adapters/slack/slacktest"
+	"latchkey/adapters/teams/teamstest"
+	"latchkey/bot"
+	"latchkey/bot/desk"
+	"latchkey/cmd/latchkey/config"
+)
+
+// A deskProgram is a reachProgram whose help desk has a channel on each platform.
+type deskProgram struct {
+	*reachProgram
+	slackRoom   string
+	teamsRoom   *teamstest.Channel
+	discordRoom *discordtest.Room
+}
+
+func openDeskProgram(t *testing.T) *deskProgram {
+	p := &deskProgram{}
+	p.reachProgram = openReachProgram(t, func(r *reachProgram, c *config.Config) {
+		p.slackRoom, p.teamsRoom, p.discordRoom = r.slack.AddChannel(slacktest.Channel{}), r.teams.Channel(""), r.discord.Room(0)
+		c.Desk.Enabled = true
+		c.Desk.Channels = []string{string(onSlack) + " " + p.slackRoom, string(onTeams) + " " + p.teamsRoom.ID, string(onDiscord) + " " + p.discordRoom.ID}
+	})
+	return p
+}
+
+// does has Slack tell of something, until it is acknowledged.
+func (p *deskProgram) does(h *slacktest.Happening) {
+	p.t.Helper()
+	rigs.Until(p.t, "Slack's acknowledgement", func() bool { ok, _, _ := p.slack.Send(h, 0); return ok })
+}
+
+func (p *deskProgram) says(user, text string) {
+	p.t.Helper()
+	h, err := p.slack.Says(user, text)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.does(h)
+}
+
+// A card is one as people see it.
+type card struct {
+	text    string
+	buttons []string
+	edited  bool
+}
+
+// cards are what stands in the channels, by platform.
+func (p *deskProgram) cards() map[string][]card {
+	all := map[string][]card{}
+	for _, m := range p.slack.Messages(p.slackRoom) {
+		c := card{text: slacktest.Unescape(m.Text), edited: m.Edited}
+		for _, el := range slackButtons(p.t, &m) {
+			c.buttons = append(c.buttons, el["text"].(map[string]any)["text"].(string))
+		}
+		all["Slack"] = append(all["Slack"], c)
+	}
+	for _, post := range p.teamsRoom.Posts() {
+		c := card{text: post.Text, edited: post.Edits > 0}
+		for _, b := range post.Buttons {
+			c.buttons = append(c.buttons, b.Title)
+		}
+		if len(post.Active) > 0 {
+			p.t.Errorf("on Teams, these are more than text: %q", post.Active)
+		}
+		all["Teams"] = append(all["Teams"], c)
+	}
+	for _, post := range p.discordRoom.Posts() {
+		text, active := discordtest.Markdown(post.Content)
+		c := card{text: text}
+		for _, b := range post.Buttons {
+			c.buttons = append(c.buttons, b.Label)
+		}
+		if len(active) > 0 {
+			p.t.Errorf("on Discord, these are more than text: %q", active)
+		}
+		all["Discord"] = append(all["Discord"], c)
+	}
+	return all
+}
+
+// slackButtons are the buttons of a message.
+func slackButtons(t *testing.T, m *slacktest.Message) (all []map[string]any) {
+	t.Helper()
+	for _, raw := range m.Blocks {
+		var b struct {
+			Type, BlockID string
+			Elements      []map[string]any
+		}
+		if err := json.Unmarshal(raw, &b); err != nil {
+			t.Fatal(err)
+		}
+		if b.Type == "actions" {
+			all = append(all, b.Elements...)
+		}
+	}
+	return all
+}
+
+// standAs waits until each channel has one card, which begins with a line and has
+// these buttons.
+func (p *deskProgram) standAs(first string, buttons ...string) {
+	p.t.Helper()
+	rigs.Until(p.t, "the cards to say "+first, func() bool {
+		all := p.cards()
+		for _, platform := range []string{"Slack", "Teams", "Discord"} {
+			cs := all[platform]
+			if len(cs) != 1 || !strings.HasPrefix(cs[0].text, first+"\n") || !slices.Equal(cs[0].buttons, buttons) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// wordsAlone waits for the newest words that somebody alone was told.
+func (p *deskProgram) wordsAlone(what string, words func() []string, n int) string {
+	p.t.Helper()
+	rigs.Until(p.t, what, func() bool { return len(words()) > n })
+	return words()[n]
+}
+
+// slackPress has somebody press a button, and gives what they alone read.
+func (p *deskProgram) slackPress(user string, m *slacktest.Message, el map[string]any) string {
+	p.t.Helper()
+	words := func() (all []string) {
+		for _, w := range p.slack.Whispers() {
+			if w.User == user && w.Channel == p.slackRoom {
+				all = append(all, w.Text)
+			}
+		}
+		return all
+	}
+	n := len(words())
+	p.does(p.slack.Presses(user, m, el))
+	return p.wordsAlone("a whisper in Slack", words, n)
+}
+
+func (p *deskProgram) discordPress(who *discordtest.Person, label string) string {
+	p.t.Helper()
+	words := func() (all []string) {
+		for _, m := range who.InGuild() {
+			if !m.Ephemeral {
+				p.t.Errorf("everybody in Discord reads %q", m.Content)
+			}
+			all = append(all, m.Content)
+		}
+		return all
+	}
+	n := len(words())
+	if err := p.discordRoom.Press(who, label); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.wordsAlone("an answer in Discord", words, n)
+}
+
+func (p *deskProgram) teamsPress(who *teamstest.Person, title string) string {
+	p.t.Helper()
+	line, err := p.teamsRoom.Press(who, title)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return line
+}
+
+func (p *deskProgram) ticket() bot.Ticket {
+	p.t.Helper()
+	var qs []bot.Ticket
+	if err := p.DB.View(p.t.Context(), func(tx bot.Tx) (err error) { qs, err = tx.TicketsOfPerson("p-ada"); return err }); err != nil || len(qs) != 1 {
+		p.t.Fatalf("tickets %+v, %v", qs, err)
+	}
+	return qs[0]
+}
+
+// TestDeskInItsChannels: somebody gets stuck in Slack. The help desk's channels in
+// Slack, Teams and Discord each have one card for it, which changes as the ticket
+// does. Its buttons are good for agents whose account there was signed in; anybody
+// else is told, alone, that they are none, and of two agents one wins. A name that
+// is made to ping and to link is text.
+func TestDeskInItsChannels(t *testing.T) {
+	t.Parallel()
+	p := openDeskProgram(t)
+	const name = "Ada <!channel> @everyone <@U1> <at>all</at> **b** [x](https://evil.example) \u202Enoj"
+	const shown = "Ada <!channel> @everyone <@U1> <at>all</at> **b** [x](https://evil.example) noj"
+
+	ada := p.slack.Add(slacktest.User{Name: "ada", Email: "ada@riverbend.example", Locale: "en-US"})
+	maria, guest := p.slack.Add(slacktest.User{Name: "maria", Locale: "en-US"}), p.slack.Add(slacktest.User{Name: "ben", Locale: "es-MX"})
+	omar, clerk := p.teams.Person(0), p.teams.Person(1)
+	omar.Lang, clerk.Lang = "en-US", "en-US"
+	dora, lost := p.discord.Person(0), p.discord.Person(1)
+	person := func(id, name string) bot.Person {
+		login := strings.ToLower(strings.Fields(name)[0])
+		return bot.Person{ID: bot.PersonID(id), Username: login, Email: login + "@riverbend.example", Name: name}
+	}
+	p.import1(person("p-ada", name), person("p-maria", "Maria Lopez"), person(omar.ObjectID, "Omar Said"), person(clerk.ObjectID, "Clara Clerk"), person("p-dora", "Dora Diaz"))
+	link := func(ch bot.ChannelID, user, who string, held time.Time) bot.Identity {
+		return bot.Identity{Channel: ch, User: user, Person: bot.PersonID(who), Level: bot.L2, HeldUntil: held}
+	}
+	err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
+		for _, id := range []bot.Identity{
+			link(onSlack, ada.ID, "p-ada", time.Time{}), link(onSlack, maria.ID, "p-maria", time.Time{}), link(onTeams, omar.ObjectID, omar.ObjectID, time.Time{}),
+			link(onTeams, clerk.ObjectID, clerk.ObjectID, time.Time{}),
+			// Whoever could talk Dora out of a code may be at this account.
+			link(onDiscord, dora.ID(), "p-dora", tx.Now().Add(time.Hour)),
+		} {
+			if err := tx.Link(id); err != nil {
+				return err
+			}
+		}
+		for _, who := range []string{"p-maria", omar.ObjectID, "p-dora"} {
+			if err := desk.Grant(tx, bot.PersonID(who), bot.RoleAgent, "operator:root", "hired"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Ada is stuck.
+	p.says(ada.ID, "hi")
+	rigs.Until(t, "Ada to be greeted", func() bool { return len(p.slack.Messages(p.slack.Room(ada.ID))) > 1 })
+	p.says(ada.ID, "human")
+	var q bot.Ticket
+	rigs.Until(t, "a ticket", func() bool {
+		var qs []bot.Ticket
+		if err := p.DB.View(t.Context(), func(tx bot.Tx) (err error) { qs, err = tx.Tickets(10); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if len(qs) == 1 {
+			q = qs[0]
+		}
+		return len(qs) == 1
+	})
+	waits := q.ID + ": " + shown + " waits for somebody"
+	p.standAs(waits, "Take", "Resolve")
+	for platform, cs := range p.cards() {
+		for _, want := range []string{"Step: ", "Language: English", "Waits since: "} {
+			if !strings.Contains(cs[0].text, want) {
+				t.Errorf("the card on %s has no %q:\n%s", platform, want, cs[0].text)
+			}
+		}
+	}
+	old := p.slack.Messages(p.slackRoom)[0]
+	if strings.ContainsAny(old.Text, "<>\u202E") {
+		t.Errorf("on Slack, the text that notifications show is more than text: %q", old.Text)
+	}
+	for _, raw := range old.Blocks { // what is not of these has markup
+		if s := string(raw); !strings.HasPrefix(s, `{"type":"rich_text"`) && !strings.HasPrefix(s, `{"type":"actions"`) || strings.Contains(s, "mrkdwn") {
+			t.Errorf("on Slack, a block may be more than text: %s", s)
+		}
+	}
+	take, solve := slackButtons(t, &old)[0], slackButtons(t, &old)[1]
+
+	// Nobody but an agent does anything, and only they read why.
+	for who, words := range map[string]string{
+		"ben, whom nobody knows":       p.slackPress(guest.ID, &old, take),
+		"ada, who asked":               p.slackPress(ada.ID, &old, solve),
+		"clara, who has no role":       p.teamsPress(clerk, "Take"),
+		"somebody unknown":             p.discordPress(lost, "Take"),
+		"dora, whose account is fresh": p.discordPress(dora, "Resolve"),
+	} {
+		if !strings.Contains(words, "Nothing was done") && !strings.Contains(words, "No se hizo nada") || !strings.Contains(words, "latchkey desk grant") {
+			t.Errorf("%s reads %q", who, words)
+		}
+	}
+	if now := p.ticket(); now.State != bot.TicketWaiting || now.Revision != q.Revision {
+		t.Fatalf("the ticket has become %+v", now)
+	}
+
+	// Omar takes it in Teams; Maria is too late.
+	if words := p.teamsPress(omar, "Take"); words != "You have "+q.ID+" now." {
+		t.Errorf("Omar reads %q", words)
+	}
+	p.standAs(q.ID+": Omar helps "+shown, "Resolve")
+	if words := p.slackPress(maria.ID, &old, take); !strings.Contains(words, "Omar has "+q.ID+" already") {
+		t.Errorf("Maria, too late, reads %q", words)
+	}
+	if words := p.slackPress(maria.ID, &old, solve); !strings.Contains(words, "Omar has "+q.ID) {
+		t.Errorf("Maria, who resolves another agent's ticket, reads %q", words)
+	}
+	if now := p.ticket(); now.Agent != bot.PersonID(omar.ObjectID) || now.State != bot.TicketTaken {
+		t.Fatalf("the ticket has become %+v", now)
+	}
+	inChat := func(words string) bool {
+		return slices.ContainsFunc(p.slack.Messages(p.slack.Room(ada.ID)), func(m slacktest.Message) bool { return strings.Contains(m.Text, words) })
+	}
+	rigs.Until(t, "Ada to read who is there", func() bool { return inChat("Omar, help desk, is here now") })
+
+	// He resolves it; what was pressed before says so.
+	if words := p.teamsPress(omar, "Resolve"); words != q.ID+" is solved." {
+		t.Errorf("Omar reads %q", words)
+	}
+	p.standAs(q.ID + ": solved by Omar, for " + shown)
+	if words := p.slackPress(maria.ID, &old, take); !strings.Contains(words, q.ID+" is closed already") {
+		t.Errorf("Maria, after the end, reads %q", words)
+	}
+	rigs.Until(t, "Ada to be asked how it was", func() bool { return inChat("How was") || inChat("how was") })
+	if refused := p.teams.Refused(); len(refused) > 0 {
+		t.Errorf("not as Teams takes it: %q", refused)
+	}
+}
+
+// TestDeskChannelThatIsClosed: a channel that the bot is not in holds up neither the
+// person nor the other channels, and its card stands among what was given up. When
+// the bot is in it at last, the next change brings the card.
+func TestDeskChannelThatIsClosed(t *testing.T) {
+	t.Parallel()
+	p := openDeskProgram(t)
+	p.slack.ChangeChannel(p.slackRoom, func(c *slacktest.Channel) { c.Without = true })
+	p.import1(bot.Person{ID: "p-maria", Username: "maria", Email: "maria@riverbend.example", Name: "Maria Lopez"})
+	err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return desk.Grant(tx, "p-maria", bot.RoleAgent, "operator:root", "hired") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	dora := p.discord.Person(0)
+	if err := dora.Say("human"); err != nil {
+		t.Fatal(err)
+	}
+	reads := func(words string) bool {
+		return slices.ContainsFunc(dora.Messages(), func(m discordtest.Message) bool { return strings.Contains(m.Content, words) })
+	}
+	rigs.Until(t, "Dora to be asked who she is", func() bool { return reads("Who are you") })
+	if err := dora.Say("Dora Diaz"); err != nil {
+		t.Fatal(err)
+	}
+	rigs.Until(t, "Dora to be in the queue", func() bool { return reads("queue") })
+	given := func() []bot.OutboxRow {
+		rows, _, err := p.Outbox.List(t.Context(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	rigs.Until(t, "the cards", func() bool {
+		all := p.cards()
+		return len(all["Teams"]) == 1 && len(all["Discord"]) == 1 && len(given()) == 1
+	})
+	if row := given()[0]; row.Channel != onSlack || !strings.HasSuffix(row.Error, bot.WhyNotInstalled) || len(p.cards()["Slack"]) != 0 {
+		t.Errorf("given up: %+v", row)
+	}
+	p.slack.ChangeChannel(p.slackRoom, func(c *slacktest.Channel) { c.Without = false })
+	var q bot.Ticket
+	err = p.DB.View(t.Context(), func(tx bot.Tx) error {
+		qs, err := tx.Tickets(10)
+		if len(qs) == 1 {
+			q = qs[0]
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Desk.Do(t.Context(), desk.Act{Key: "1", AgentAct: bot.AgentAct{Ticket: q.ID, By: "p-maria", Do: desk.DoTake}}); err != nil {
+		t.Fatal(err)
+	}
+	p.standAs(q.ID+": Maria helps somebody who has not signed in", "Resolve")
+	if rows := given(); len(rows) > 0 {
+		t.Errorf("given up: %+v", rows)
+	}
+}
