@@ -111,6 +111,41 @@ func (d *Desk) cards(tx bot.Tx, q *bot.Ticket) (map[string]int64, error) {
 	return cards, nil
 }
 
+// Forget takes the cards of a person's tickets back, before the person is erased.
+func Forget(tx bot.Tx, v bot.Vault, p bot.PersonID) error {
+	qs, err := tx.TicketsOfPerson(p)
+	if err != nil {
+		return fmt.Errorf("desk: take the cards of somebody back: %w", err)
+	}
+	d := New(Options{Vault: v})
+	for i := range qs {
+		cards, err := d.cards(tx, &qs[i])
+		for _, id := range cards {
+			if err == nil {
+				err = takeBack(tx, id)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("desk: take the cards of ticket %s back: %w", qs[i].ID, err)
+		}
+	}
+	return nil
+}
+
+// takeBack takes a card back. One that nobody saw leaves the list of those.
+func takeBack(tx bot.Tx, id int64) error {
+	row, err := tx.Row(id)
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		return nil
+	case err == nil && row.State.GivenUp():
+		return tx.Unlist(row)
+	case err == nil:
+		err = tx.Say(&bot.OutboxRow{Op: bot.OpTakeBack, Target: id})
+	}
+	return err
+}
+
 // show puts a card into a room, or in the place of the one that is there. One that
 // was never seen is said anew; a ticket that is closed needs none.
 func show(tx bot.Tx, r Room, q *bot.Ticket, cards map[string]int64, m *bot.Message) (made bool, err error) {

@@ -225,6 +225,11 @@ func (r *Service) Erase(ctx context.Context, p bot.PersonID, listed bool, o Orde
 		if err != nil {
 			return fmt.Errorf("enroll: audit an erasure: %w", err)
 		}
+		if r.LeaveDesk != nil {
+			if err := r.LeaveDesk(tx, p); err != nil {
+				return fmt.Errorf("enroll: erase: %w", err)
+			}
+		}
 		if d.Erased, err = tx.ErasePerson(p, on); err != nil {
 			return fmt.Errorf("enroll: erase: %w", err)
 		}

@@ -56,6 +56,9 @@ type Deps struct {
 	// AskDesk takes down a request to the help desk and gives its number. Nil:
 	// nobody is asked.
 	AskDesk func(tx bot.Tx, q bot.Ticket) (number string, err error)
+	// LeaveDesk takes back what the help desk shows of a person who is to be erased.
+	// Nil: it shows nothing.
+	LeaveDesk func(tx bot.Tx, p bot.PersonID) error
 	// Afresh gives the state of a conversation that forgets everything about its
 	// person. Nil: unlinking leaves it as it is.
 	Afresh func(c *bot.Conversation) []byte

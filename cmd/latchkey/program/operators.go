@@ -24,6 +24,9 @@ func askDesk(tx bot.Tx, q bot.Ticket) (string, error) {
 	return id, err
 }
 
+// leaveDesk takes back what stands of a person in the help desk's channels.
+func (p *Program) leaveDesk(tx bot.Tx, who bot.PersonID) error { return desk.Forget(tx, p.Keys, who) }
+
 // mailAddress is an address of the configuration, which has been checked, without
 // its name.
 func mailAddress(a string) string {
@@ -43,6 +46,6 @@ func (p *Program) enrollDeps() enroll.Deps {
 	}
 	return enroll.Deps{
 		Store: p.DB, Policy: p.Config.Policy, Vault: p.Keys, Org: o.Name, Issuer: issuer(p.Config), Contact: contact(p.Config), Phone: o.HelpPhone,
-		Domains: o.Domains, AskDesk: askDesk, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: p.Log.With("component", "enroll"),
+		Domains: o.Domains, AskDesk: askDesk, LeaveDesk: p.leaveDesk, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: p.Log.With("component", "enroll"),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"latchkey/adapters/teams/teamstest"
 	"latchkey/bot"
 	"latchkey/bot/desk"
+	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/config"
 )
 
@@ -311,6 +312,12 @@ func TestDeskInItsChannels(t *testing.T) {
 	if refused := p.teams.Refused(); len(refused) > 0 {
 		t.Errorf("not as Teams takes it: %q", refused)
 	}
+
+	// When Ada is erased, so are the cards.
+	if _, err := p.Enroll.Erase(t.Context(), "p-ada", true, enroll.Order{By: "operator:root", Why: "asked for it"}); err != nil {
+		t.Fatal(err)
+	}
+	rigs.Until(t, "the cards to be taken back", func() bool { return len(p.cards()) == 0 })
 }
 
 // TestDeskChannelThatIsClosed: a channel that the bot is not in holds up neither the
