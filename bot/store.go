@@ -229,6 +229,10 @@ type OutboxTx interface {
 	GivenUp(limit int) ([]OutboxRow, error)
 	// GivenUpOf lists those of one conversation, the oldest first.
 	GivenUpOf(c ConversationID) ([]OutboxRow, error)
+	// SentAfter lists what was sent in a conversation, with an ID above id, in the
+	// order of saying and without messages. It looks at all that was said since,
+	// anywhere.
+	SentAfter(c ConversationID, id int64) ([]OutboxRow, error)
 	// Unlist takes a row that was given up off the list, with its text.
 	Unlist(row *OutboxRow) error
 	// Untold lists conversations with a row that is OutboxRow.Untold; Told ends

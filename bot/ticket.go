@@ -85,12 +85,20 @@ const ChoiceCheck = "desk.check"
 // channel of the help desk's own. A press of one there goes to TicketDesk.
 const ChoiceTicket = "desk.ticket."
 
+// ChoiceTicketSay begins those that ask for a text first, of at most MaxTicketText
+// runes, in a form that says the phrases desk.card.form.title and .label.
+const ChoiceTicketSay = ChoiceTicket + "say."
+
+// MaxTicketText is how many runes a line or a note of an agent has at most.
+const MaxTicketText = 2000
+
 // A TicketPress is a press of a button on a ticket's card. The adapter has
 // verified who pressed.
 type TicketPress struct {
 	Channel ChannelID
 	User    string // the platform's immutable id of who pressed
 	Choice  string // Choice.ID
+	Text    string // what was entered, of ChoiceTicketSay
 	Key     string // names the press on its channel: repeated it is done once
 	Locale  string // as Event.Locale
 }

@@ -342,6 +342,11 @@ func (t *tx) GivenUpOf(c bot.ConversationID) ([]bot.OutboxRow, error) {
 	return t.outbox(outboxGivenUpOf, string(c))
 }
 
+// SentAfter implements bot.OutboxTx.
+func (t *tx) SentAfter(c bot.ConversationID, id int64) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxSentAfter, string(c), id)
+}
+
 // Untold implements bot.OutboxTx.
 func (t *tx) Untold() ([]bot.ConversationID, error) {
 	var convs []bot.ConversationID

@@ -62,6 +62,7 @@ const (
 	inboundList
 	outboxGivenUp
 	outboxGivenUpOf
+	outboxSentAfter
 	outboxUnlist
 	outboxUntold
 	outboxTold
@@ -284,6 +285,7 @@ var statements = [stmtCount]string{
 		ORDER BY o.conversation, o.seq LIMIT $2 /*lock FOR UPDATE SKIP LOCKED*/) RETURNING account, conversation`,
 	outboxGivenUp:   `SELECT ` + outboxColumns + ` FROM outbox WHERE live > 1 ORDER BY id DESC LIMIT $1`,
 	outboxGivenUpOf: `SELECT ` + outboxColumns + ` FROM outbox WHERE live > 1 AND conversation = $1 ORDER BY id`,
+	outboxSentAfter: `SELECT ` + outboxBare + ` FROM outbox WHERE id > $2 AND conversation = $1 AND state = 1 ORDER BY id`,
 	outboxUnlist:    `UPDATE outbox SET live = 0, message = CASE WHEN kept = 1 THEN message END WHERE id = $1 AND live > 1`,
 	outboxUntold:    `SELECT DISTINCT conversation FROM outbox WHERE live > 1 AND live = 3`,
 	outboxTold:      `UPDATE outbox SET live = 2 WHERE live > 1 AND live = 3 AND conversation = $1`,

@@ -114,11 +114,10 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 	switch i.Type {
 	case kindPress, kindModal:
 		id, ok := readID(i.Data.CustomID)
-		if ok && i.Type == kindPress && i.Guild != "" && strings.HasPrefix(id.choice, bot.ChoiceTicket) {
-			p.hold(r.ctx, deferMessage)
-			return r.queues.Add(who.ID, func() { a.pressTicket(r, i, id.choice, p) })
+		if ok && i.Guild != "" && strings.HasPrefix(id.choice, bot.ChoiceTicket) {
+			return a.onCard(r, i, id, p)
 		}
-		if !ok || !i.direct() || (i.Type == kindModal) != (id.what == 'm' && entered(i) != nil) {
+		if !ok || !i.direct() || id.what == 't' || (i.Type == kindModal) != (id.what == 'm' && entered(i) != nil) {
 			return false
 		}
 		if id.what == 'e' { // nothing has happened yet but that a form is wanted
@@ -250,11 +249,32 @@ func (a *Adapter) alone(r *run, p *reply, text string) {
 	}
 }
 
+// onCard deals with a button of a ticket's card, or with its form.
+func (a *Adapter) onCard(r *run, i *interaction, id pressed, p *reply) bool {
+	text, who := "", i.author().ID
+	switch say := strings.HasPrefix(id.choice, bot.ChoiceTicketSay); {
+	case i.Type == kindPress && id.what == 'c' && say:
+		return r.queues.Add("form|"+i.ID, func() {
+			form := ticketForm(id.choice, oneLine(a.o.Say(i.Locale, "desk.card.form.title")), oneLine(a.o.Say(i.Locale, "desk.card.form.label")))
+			if err := p.give(r.ctx, answerWith(answerModal, form)); err != nil {
+				a.o.Log.Warn("a form could not be opened", "err", err)
+			}
+		})
+	case i.Type == kindPress && id.what == 'c':
+	case i.Type == kindModal && id.what == 't' && say && entered(i) != nil:
+		text = chat.Clip(entered(i).Value)
+	default:
+		return false
+	}
+	p.hold(r.ctx, deferMessage)
+	return r.queues.Add(who, func() { a.pressTicket(r, i, id.choice, text, p) })
+}
+
 // pressTicket gives the button of a ticket's card to the desk, and its words to
 // whoever pressed. It runs in the person's queue.
-func (a *Adapter) pressTicket(r *run, i *interaction, choice string, p *reply) {
+func (a *Adapter) pressTicket(r *run, i *interaction, choice, text string, p *reply) {
 	defer p.stop()
-	words, err := a.o.House.PressTicket(r.ctx, bot.TicketPress{Channel: a.o.Channel, User: i.author().ID, Choice: choice, Key: i.ID, Locale: i.Locale})
+	words, err := a.o.House.PressTicket(r.ctx, bot.TicketPress{Channel: a.o.Channel, User: i.author().ID, Choice: choice, Text: text, Key: i.ID, Locale: i.Locale})
 	if err != nil {
 		a.o.Log.Error("the button of a ticket's card was not taken in", "err", err)
 		words = a.o.Say(i.Locale, "turn.sorry")

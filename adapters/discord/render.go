@@ -179,6 +179,7 @@ func buttons(m *bot.Message, page, pageLabel string) ([]row, error) {
 //	c|<prompt>|<choice>                  a choice
 //	e|<prompt>|<kind>|<title>|<label>    opens the form of an entry
 //	m|<prompt>|<kind>                    the form
+//	t|0|<choice>                         the form of a ticket's card
 func choiceID(prompt uint32, choice string) string {
 	return "c|" + strconv.FormatUint(uint64(prompt), 10) + "|" + choice
 }
@@ -203,7 +204,7 @@ func entryID(prompt uint32, e *bot.Entry) string {
 
 // A pressed is what a custom id says.
 type pressed struct {
-	what   byte // 'c', 'e' or 'm'
+	what   byte // 'c', 'e', 'm' or 't'
 	prompt uint32
 	choice string        // of a choice
 	kind   bot.EntryKind // of an entry
@@ -223,7 +224,7 @@ func readID(id string) (p pressed, ok bool) {
 	}
 	p.what, p.prompt = f[0][0], uint32(n)
 	switch p.what {
-	case 'c':
+	case 'c', 't':
 		p.choice = f[2]
 		return p, p.choice != "" && harmless(p.choice) == p.choice
 	case 'm':
@@ -257,6 +258,12 @@ func form(p pressed) modal {
 		CustomID: "m|" + strconv.FormatUint(uint64(p.prompt), 10) + "|" + letter(p.kind), Title: cut(p.title, maxTitle),
 		Components: []label{{Type: 18, Label: cut(p.label, maxTitle), Component: in}},
 	}
+}
+
+// ticketForm makes the form for what an agent says to the person of a ticket.
+func ticketForm(choice, title, ask string) modal {
+	in := input{Type: 4, CustomID: field, Style: 2, MinLength: 1, Required: true, MaxLength: bot.MaxTicketText}
+	return modal{CustomID: "t|0|" + choice, Title: cut(title, maxTitle), Components: []label{{Type: 18, Label: cut(ask, maxTitle), Component: in}}}
 }
 
 // settled is a message whose button was pressed: the buttons go, and in their

@@ -12,6 +12,7 @@ import (
 	"github.com/slack-go/slack/slackevents"
 
 	"latchkey/adapters/chat"
+	"latchkey/bot"
 )
 
 // A what says what happened.
@@ -28,6 +29,7 @@ const (
 	commanded             // the slash command
 	asks                  // the button that opens a modal
 	entered               // a modal was sent
+	replied               // the modal of a ticket's card was sent
 	gone                  // the app was uninstalled, or its token revoked
 	challenge             // Slack checks the address
 )
@@ -43,11 +45,11 @@ type arrival struct {
 	ts      string // of the message that it is about
 	text    string // said, commanded, entered, challenge; as typed
 	files   bool   // said: something was attached
-	choice  string // pressed: bot.Choice.ID; homeUsed: what
+	choice  string // pressed, replied: bot.Choice.ID; homeUsed: what
 	label   string // pressed: what the button said
 	lang    string // pressed: of the message
 	prompt  uint32 // pressed, entered
-	trigger string // asks: good for three seconds
+	trigger string // asks, pressed: good for three seconds
 	entry   entry  // asks
 	message *standingMessage
 	why     string // gone: what happened
@@ -337,10 +339,13 @@ func decodeInteraction(raw []byte) (arrival, error) {
 		}
 		return decodePress(&ic, &b, v)
 	case slack.InteractionTypeViewSubmission:
-		if ic.View.CallbackID != callbackEntry {
-			return arrival{}, nil
+		switch ic.View.CallbackID {
+		case callbackEntry:
+			return decodeSubmission(&ic, v)
+		case callbackTicket:
+			return decodeReply(&ic, v)
 		}
-		return decodeSubmission(&ic, v)
+		return arrival{}, nil
 	}
 	return arrival{}, nil // view_closed and what other apps do
 }
@@ -363,6 +368,9 @@ func decodePress(ic *interaction, b *action, v arrival) (arrival, error) {
 		}
 		v.what, v.label = pressed, unescapes.Replace(b.Text.Text)
 		_, v.lang, _ = strings.Cut(b.BlockID, "-")
+		if opaqueID.MatchString(ic.TriggerID) {
+			v.trigger = ic.TriggerID
+		}
 		v.message = &standingMessage{Text: ic.Message.Text, Blocks: ic.Message.Blocks}
 	case actionEntry:
 		var err error
@@ -404,6 +412,23 @@ func decodeSubmission(ic *interaction, v arrival) (arrival, error) {
 	}
 	// One view is opened for one answer, and closes with it.
 	v.what, v.id, v.prompt, v.text, v.channel = entered, "view-"+ic.View.ID+"-"+ic.View.Hash, prompt.Prompt, emoji(field.Value, nil), ""
+	return v.checked()
+}
+
+// decodeReply reads the form of a ticket's card.
+func decodeReply(ic *interaction, v arrival) (arrival, error) {
+	var field struct {
+		Value string `json:"value"`
+	}
+	var of ticketForm
+	switch {
+	case json.Unmarshal(ic.View.State.Values[entryBlock][entryAction], &field) != nil, json.Unmarshal([]byte(ic.View.PrivateMetadata), &of) != nil,
+		!utf8.ValidString(field.Value), !utf8.ValidString(of.Choice), !strings.HasPrefix(of.Choice, bot.ChoiceTicketSay), of.Channel == "":
+		return arrival{}, fmt.Errorf("%w: a form of another shape", errUndecodable)
+	case !opaqueID.MatchString(ic.View.ID) || !opaqueID.MatchString(ic.View.Hash):
+		return arrival{}, fmt.Errorf("%w: a form without its ids", errUndecodable)
+	}
+	v.what, v.id, v.text, v.choice, v.channel = replied, "view-"+ic.View.ID+"-"+ic.View.Hash, emoji(field.Value, nil), of.Choice, of.Channel
 	return v.checked()
 }
 

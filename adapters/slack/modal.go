@@ -11,8 +11,11 @@ import (
 	"latchkey/bot"
 )
 
-// callbackEntry is the callback_id of our modal.
-const callbackEntry = "entry"
+// The callback_ids of our modals.
+const (
+	callbackEntry  = "entry"
+	callbackTicket = "ticket"
+)
 
 // The one field of the modal.
 const (
@@ -71,6 +74,25 @@ func (e entry) modal(ps bot.Phrases) slack.ModalViewRequest {
 		Submit: plain(bot.Harmless(ps.Phrase(e.Lang, "chat.send")), maxTitle),
 		Close:  plain(bot.Harmless(ps.Phrase(e.Lang, "chat.cancel")), maxTitle),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewInputBlock(entryBlock, plain(e.Label, 2000), nil, field)}},
+	}
+}
+
+// A ticketForm is what the modal of a ticket's card tells when it is sent.
+type ticketForm struct {
+	Choice  string `json:"c"`
+	Channel string `json:"r"` // where the card stands
+}
+
+// modal is the form for what an agent says to the person of a ticket. It is pure.
+func (f ticketForm) modal(ps bot.Phrases, lang string) slack.ModalViewRequest {
+	say := func(key string) string { return bot.Harmless(ps.Phrase(lang, key)) }
+	field := slack.NewPlainTextInputBlockElement(nil, entryAction)
+	field.Multiline, field.FocusOnLoad, field.MinLength, field.MaxLength = true, true, 1, bot.MaxTicketText
+	kept, _ := json.Marshal(f) // of texts: it cannot fail
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: callbackTicket, PrivateMetadata: string(kept),
+		Title: plain(say("desk.card.form.title"), maxTitle), Submit: plain(say("chat.send"), maxTitle), Close: plain(say("chat.cancel"), maxTitle),
+		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewInputBlock(entryBlock, plain(say("desk.card.form.label"), 2000), nil, field)}},
 	}
 }
 

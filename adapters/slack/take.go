@@ -52,7 +52,7 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 		a.later(func(ctx context.Context) { a.show(ctx, v) })
 		return nil, nil
 	}
-	if v.what == pressed && strings.HasPrefix(v.choice, bot.ChoiceTicket) && !dmID.MatchString(v.channel) {
+	if (v.what == pressed || v.what == replied) && strings.HasPrefix(v.choice, bot.ChoiceTicket) && !dmID.MatchString(v.channel) {
 		return nil, a.pressTicket(ctx, v)
 	}
 	p, known := a.fresh(v.user)
@@ -98,7 +98,14 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 // whoever pressed.
 func (a *Adapter) pressTicket(ctx context.Context, v arrival) error {
 	p, _ := a.fresh(v.user)
-	words, err := a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: v.choice, Key: v.id, Locale: p.locale})
+	if v.what == pressed && strings.HasPrefix(v.choice, bot.ChoiceTicketSay) {
+		lang := a.o.Language(p.locale)
+		a.later(func(ctx context.Context) {
+			a.openView(ctx, v, ticketForm{v.choice, v.channel}.modal(a.o.Phrases, lang), lang)
+		})
+		return nil
+	}
+	words, err := a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: v.choice, Text: v.text, Key: v.id, Locale: p.locale})
 	if err == nil {
 		a.later(func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, words) })
 	}
@@ -306,8 +313,13 @@ func (a *Adapter) openModal(ctx context.Context, v arrival, lang string) {
 	if e.Lang == "" {
 		e.Lang = lang
 	}
+	a.openView(ctx, v, e.modal(a.o.Phrases), e.Lang)
+}
+
+// openView opens a form for whoever has pressed.
+func (a *Adapter) openView(ctx context.Context, v arrival, form slack.ModalViewRequest, lang string) {
 	err := a.ask(ctx, "views.open", func(ctx context.Context, api *slack.Client) error {
-		_, err := api.OpenViewContext(ctx, v.trigger, e.modal(a.o.Phrases))
+		_, err := api.OpenViewContext(ctx, v.trigger, form)
 		return err
 	})
 	if err == nil {
@@ -315,7 +327,7 @@ func (a *Adapter) openModal(ctx context.Context, v arrival, lang string) {
 	}
 	// The trigger lives three seconds; whatever it was, another press helps.
 	a.o.Log.Info("slack: a form was not opened", "err", err)
-	a.tell(ctx, v.user, a.o.Say(e.Lang, "chat.expired"))
+	a.tell(ctx, v.user, a.o.Say(lang, "chat.expired"))
 }
 
 // publish shows a person's App Home

@@ -79,6 +79,7 @@ type input struct {
 	Placeholder string `json:"placeholder,omitempty"` // clients before 1.3 show no label
 	Style       string `json:"style,omitempty"`
 	MaxLength   int    `json:"maxLength,omitempty"`
+	Multiline   bool   `json:"isMultiline,omitempty"`
 }
 
 type actionSet struct {

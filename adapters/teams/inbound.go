@@ -140,8 +140,8 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 		return http.StatusOK, act.nothing()
 	}
 	v := newVisit(act, service)
-	if p, _, ok := act.submitted(); ok && !act.personal() && act.Name == "adaptiveCard/action" && strings.HasPrefix(p.Choice, bot.ChoiceTicket) {
-		return a.pressTicket(ctx, v, p.Choice)
+	if p, text, ok := act.submitted(); ok && !act.personal() && act.Type == "invoke" && strings.HasPrefix(p.Choice, bot.ChoiceTicket) {
+		return a.onCard(ctx, v, p, text)
 	}
 	if !act.personal() {
 		key := "chat.group"
@@ -174,20 +174,30 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 	return a.accept(ctx, in, v, f, who != unknown, body)
 }
 
-// pressTicket gives the button of a ticket's card to the desk. The words go into
-// the response, which only the client shows that has pressed.
-func (a *Adapter) pressTicket(ctx context.Context, v *visit, choice string) (int, any) {
-	locale := v.act.locale()
+// onCard deals with a button of a ticket's card, or with its dialog. The answer is
+// in the response, which only the client shows that has pressed.
+func (a *Adapter) onCard(ctx context.Context, v *visit, p *pressed, text string) (int, any) {
+	locale, say := v.act.locale(), strings.HasPrefix(p.Choice, bot.ChoiceTicketSay)
+	answer := executed
+	switch {
+	case v.act.Name == "task/fetch" && say:
+		form := ticketDialog(p.Choice, a.o.Say(locale, "desk.card.form.label"), a.o.Say(locale, "chat.send"))
+		return http.StatusOK, reply("continue", object{"title": bot.Harmless(a.o.Say(locale, "desk.card.form.title")), "height": "medium", "width": "medium", "card": attachment{cardType, form}})
+	case v.act.Name == "task/submit" && say:
+		answer = func(line string) object { return reply("message", line) }
+	case v.act.Name != "adaptiveCard/action" || say:
+		return http.StatusOK, v.act.nothing()
+	}
 	words := a.o.Say(locale, "chat.not_ours", "org", a.o.Org)
 	if a.whose(v) {
 		var err error
-		words, err = a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: choice, Key: v.act.key(), Locale: locale})
+		words, err = a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: p.Choice, Text: text, Key: v.act.key(), Locale: locale})
 		if err != nil {
 			a.o.Log.Error("the button of a ticket's card was not taken in", "err", err)
 			return http.StatusServiceUnavailable, nil
 		}
 	}
-	return http.StatusOK, executed(bot.Harmless(words))
+	return http.StatusOK, answer(bot.Harmless(words))
 }
 
 // newVisit is an activity whose service has been checked.

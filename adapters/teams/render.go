@@ -166,7 +166,10 @@ func compose(m *bot.Message, f frame, keep bool) *card {
 		data := data
 		data.Choice, data.Label = x.ID, x.Label
 		s := submit{Type: "Action.Submit", Title: x.Label, Style: style, Data: sending{Ours: &data}}
-		if strings.HasPrefix(x.ID, bot.ChoiceTicket) { // whoever presses gets the answer, and nobody else
+		switch { // whoever presses gets the answer, and nobody else
+		case strings.HasPrefix(x.ID, bot.ChoiceTicketSay):
+			s.Data.Teams = &msteams{Type: "task/fetch"}
+		case strings.HasPrefix(x.ID, bot.ChoiceTicket):
 			s.Type, s.Verb = "Action.Execute", "ticket"
 		}
 		if m.Entry != nil && f.inline {
@@ -287,6 +290,15 @@ func dialog(p *pressed, send string) *card {
 	c.text(bot.Harmless(p.Text))
 	c.Body = append(c.Body, field(bot.EntryKind(p.Entry), bot.Harmless(p.Field)))
 	c.Actions = []any{submit{Type: "Action.Submit", Title: send, Style: "positive", Data: sending{Ours: p}}}
+	return c
+}
+
+// ticketDialog is the card inside the dialog for what an agent says to the person of
+// a ticket.
+func ticketDialog(choice, label, send string) *card {
+	c := newCard("")
+	c.Body = append(c.Body, input{Type: "Input.Text", ID: inputName, Label: bot.Harmless(label), Placeholder: bot.Harmless(label), Multiline: true, MaxLength: bot.MaxTicketText})
+	c.Actions = []any{submit{Type: "Action.Submit", Title: bot.Harmless(send), Style: "positive", Data: sending{Ours: &pressed{Choice: choice}}}}
 	return c
 }
 

@@ -669,6 +669,15 @@ func (tx *memTx) GivenUpOf(c bot.ConversationID) ([]bot.OutboxRow, error) {
 	return tx.s.now.of(c, func(r *bot.OutboxRow) bool { return r.Listed }), nil
 }
 
+func (tx *memTx) SentAfter(c bot.ConversationID, id int64) ([]bot.OutboxRow, error) {
+	rows := tx.s.now.of(c, func(r *bot.OutboxRow) bool { return r.State == bot.OutboxSent && r.ID > id })
+	for i := range rows {
+		rows[i].Message = bot.Message{}
+	}
+	slices.SortFunc(rows, func(a, b bot.OutboxRow) int { return cmp.Compare(a.ID, b.ID) })
+	return rows, nil
+}
+
 func (tx *memTx) Unlist(row *bot.OutboxRow) error {
 	if err := tx.write(); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 )
 
 // MaxLine is how many runes a line or a note of an agent has at most.
-const MaxLine = 2000
+const MaxLine = bot.MaxTicketText
 
 // What an agent can do with a ticket.
 const (

@@ -31,7 +31,9 @@
 //
 // In each Room a ticket has one card, a message that changes as the ticket does
 // (Shown, HandleShowTicket); which one it is stands in the ticket's line "shown".
-// A press of its buttons is an act of the agent whose account pressed (Press).
+// A press of its buttons is an act of the agent whose account pressed (Press). What
+// the person and agents say to each other stands in the thread under it (Spoken),
+// with what has become of it (HandleShowSent); nothing is read there.
 //
 // # Who calls
 //

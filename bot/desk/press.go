@@ -12,7 +12,7 @@ import (
 )
 
 // The buttons of a card, behind bot.ChoiceTicket and before the ticket's number.
-var cardActs = []string{DoTake, DoSolve}
+var cardActs = []string{DoTake, DoSay, DoSolve}
 
 // Press does what a button on a card says, for the agent whose account pressed it,
 // and gives words for whoever pressed. The error is the context's or the store's.
@@ -36,7 +36,7 @@ func (d *Desk) Press(ctx context.Context, p bot.TicketPress) (words string, err 
 	if who == "" {
 		return say("refused.stranger"), nil
 	}
-	err = d.Do(ctx, Act{Key: string(p.Channel) + "|" + p.Key, AgentAct: bot.AgentAct{Ticket: ticket, Do: do, By: who, Channel: p.Channel, User: p.User}})
+	err = d.Do(ctx, Act{Key: string(p.Channel) + "|" + p.Key, AgentAct: bot.AgentAct{Ticket: ticket, Do: do, Text: p.Text, By: who, Channel: p.Channel, User: p.User}})
 	r := new(Refusal)
 	switch {
 	case errors.As(err, &r):
@@ -52,4 +52,4 @@ func (d *Desk) Press(ctx context.Context, p bot.TicketPress) (words string, err 
 }
 
 // cardRefusals are the codes that have words of their own on a card.
-var cardRefusals = []string{NotAgent, NoTicket, Taken, Closed, NotYours}
+var cardRefusals = []string{NotAgent, NoTicket, Taken, Closed, NotYours, Empty, TooLong, AsksSecret, HasSecret, NoChat}

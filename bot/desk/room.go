@@ -122,6 +122,9 @@ func Forget(tx bot.Tx, v bot.Vault, p bot.PersonID) error {
 		cards, err := d.cards(tx, &qs[i])
 		for _, id := range cards {
 			if err == nil {
+				err = leaveThread(tx, id)
+			}
+			if err == nil {
 				err = takeBack(tx, id)
 			}
 		}
@@ -132,7 +135,49 @@ func Forget(tx bot.Tx, v bot.Vault, p bot.PersonID) error {
 	return nil
 }
 
-// takeBack takes a card back. One that nobody saw leaves the list of those.
+// leaveThread takes back what was said in the thread under a card.
+func leaveThread(tx bot.Tx, card int64) error {
+	row, err := tx.Row(card)
+	if errors.Is(err, bot.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	opening, err := tx.Thread(row, "")
+	if err != nil {
+		return err
+	}
+	to, err := tx.Opening(opening)
+	if err != nil {
+		return err
+	}
+	var all []bot.OutboxRow
+	for _, c := range []bot.ConversationID{opening, to.Opened} {
+		if c == "" {
+			continue
+		}
+		for _, list := range []func(bot.ConversationID) ([]bot.OutboxRow, error){
+			func(c bot.ConversationID) ([]bot.OutboxRow, error) { return tx.SentAfter(c, card) }, tx.PendingOf, tx.GivenUpOf,
+		} {
+			rows, err := list(c)
+			if err != nil {
+				return err
+			}
+			all = append(all, rows...)
+		}
+	}
+	for _, r := range all {
+		if r.Op == bot.OpSay || r.State == bot.OutboxSent { // a change that waits comes too late
+			if err := takeBack(tx, r.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeBack takes a message back. One that nobody saw leaves the list of those.
 func takeBack(tx bot.Tx, id int64) error {
 	row, err := tx.Row(id)
 	switch {
@@ -180,28 +225,22 @@ func show(tx bot.Tx, r Room, q *bot.Ticket, cards map[string]int64, m *bot.Messa
 // no address.
 func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(d.o.Lang, "desk.card."+key, kv...) }
-	who := ""
-	if q.Person != "" {
-		p, err := tx.Person(q.Person)
-		if err != nil && !errors.Is(err, bot.ErrNotFound) {
-			return nil, err
-		}
-		if err == nil {
-			who = oneLine(p.Name)
-		}
+	who, err := d.nameOf(tx, q)
+	if err != nil {
+		return nil, err
 	}
 	agent := ""
 	if q.Agent != "" {
 		agent = oneLine(d.short(tx, q.Agent))
 	}
-	lines := []string{say(q.State.String(), "request", q.ID, "who", cmp.Or(who, say("somebody")), "agent", agent), ""}
+	lines := []string{say(q.State.String(), "request", q.ID, "who", who, "agent", agent), ""}
 	add := func(key, name, value string) {
 		if value != "" {
 			lines = append(lines, say(key, name, value))
 		}
 	}
 	add("step", "step", oneLine(cmp.Or(d.o.Title(q.Flow, q.Step, d.o.Lang), q.Flow)))
-	add("error", "error", oneLine(strings.ReplaceAll(masked(q.Error), "_", " ")))
+	add("error", "error", plainCode(q.Error))
 	n, err := tries(tx, q.Person)
 	if err != nil {
 		return nil, err
@@ -214,8 +253,13 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 		add("since", "since", bot.WeekdayMoment(d.o.Phrases, d.o.Lang, d.o.Hours.Zone(), q.WaitsSince))
 	}
 	m := &bot.Message{Text: strings.TrimSpace(strings.Join(lines, "\n")), Lang: d.o.Lang}
+	_, err = tx.Conversation(q.Conversation)
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return nil, err
+	}
+	chat := err == nil
 	for _, do := range cardActs {
-		if q.State == bot.TicketWaiting || q.State == bot.TicketTaken && do == DoSolve {
+		if q.State.Open() && (do != DoTake || q.State == bot.TicketWaiting) && (do != DoSay || chat) {
 			m.Choices = append(m.Choices, bot.Choice{ID: bot.ChoiceTicket + do + "." + q.ID, Label: say(do), Primary: do == DoTake})
 		}
 	}
@@ -224,6 +268,23 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 	}
 	return m, nil
 }
+
+// nameOf is whose ticket it is, for the desk's channels.
+func (d *Desk) nameOf(tx bot.Tx, q *bot.Ticket) (string, error) {
+	if q.Person != "" {
+		p, err := tx.Person(q.Person)
+		if err != nil && !errors.Is(err, bot.ErrNotFound) {
+			return "", err
+		}
+		if err == nil && oneLine(p.Name) != "" {
+			return oneLine(p.Name), nil
+		}
+	}
+	return d.o.Phrases.Phrase(d.o.Lang, "desk.card.somebody"), nil
+}
+
+// plainCode is a code of an error as people read it.
+func plainCode(code string) string { return oneLine(strings.ReplaceAll(masked(code), "_", " ")) }
 
 // oneLine is a name as one harmless line.
 func oneLine(s string) string { return strings.Join(strings.Fields(bot.Harmless(s)), " ") }

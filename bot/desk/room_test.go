@@ -2,11 +2,14 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/desk"
 )
@@ -25,7 +28,8 @@ func newRoomHouse(t *testing.T) *roomHouse {
 		o.Link = func(ticket string) string { return "https://chat.example.org/desk/t/" + ticket }
 	})
 	h.DB.OnLine(func(tx bot.Tx, l *bot.TicketLine) error {
-		return desk.Shown(prooftest.Recording{Tx: tx, Jobs: &h.jobs}, l)
+		rec := prooftest.Recording{Tx: tx, Jobs: &h.jobs}
+		return errors.Join(desk.Shown(rec, l), h.desk.Spoken(rec, l))
 	})
 	return h
 }
@@ -90,7 +94,7 @@ func TestCardOfATicket(t *testing.T) {
 	if strings.Contains(m.Text, "broke") || strings.Contains(m.Text, "704") || strings.Contains(m.Text, "\u202E") {
 		t.Errorf("the card says too much:\n%s", m.Text)
 	}
-	if got := choices(&m); !slices.Equal(got, []string{"Take", "Resolve", "Open on the web desk"}) {
+	if got := choices(&m); !slices.Equal(got, []string{"Take", "Reply", "Resolve", "Open on the web desk"}) {
 		t.Errorf("buttons %q", got)
 	}
 
@@ -174,4 +178,56 @@ func (h *roomHouse) mark(r bot.OutboxRow, s bot.OutboxState) {
 		row.State, row.Receipt, row.Listed = s, "m1", s.GivenUp()
 		return tx.MarkOutbox(&row)
 	})
+}
+
+// A line that is said stands in the thread of the card, without codes, numbers and
+// addresses; an agent's with what has become of it, which is looked at until that is
+// known. When the person is erased, nothing of it is said or stays.
+func TestThreadOfACard(t *testing.T) {
+	h := newRoomHouse(t)
+	c := h.talk("a", "ann")
+	q := h.taken(c)
+	h.show()
+	card := h.rows()[0]
+	c.Say("I am at 704 296 3143 or ann@example.org, the code is 123456")
+	h.must("maria", desk.DoSay, q.ID, "please wait <!channel>")
+	c.Await().Expect("please wait")
+	h.chat.FailNext(&bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: errors.New("refused")})
+	h.must("maria", desk.DoSay, q.ID, "are you there?")
+	texts := func() (all []string) {
+		for _, r := range h.rows() {
+			if r.ID != card.ID {
+				all = append(all, r.Message.Text)
+			}
+		}
+		return all
+	}
+	somebody := "somebody who has not signed in: "
+	if got, want := texts(), []string{somebody + "I am at •••• 43 or a•••@example.org, the code is ••••••", "Maria: please wait <!channel>\n(on its way)", "Maria: are you there?\n(on its way)"}; !slices.Equal(got, want) {
+		t.Errorf("the thread says %q, want %q", got, want)
+	}
+	var sent []desk.ShowSent
+	for _, j := range h.jobs {
+		if j, ok := j.(desk.ShowSent); ok {
+			sent = append(sent, j)
+		}
+	}
+	if len(sent) != 2 {
+		t.Fatalf("jobs %+v", h.jobs)
+	}
+	for i, want := range []string{"Maria: please wait <!channel>\n(sent)", "Maria: are you there?\n(not delivered: permanent:refused)"} {
+		for end := time.Now().Add(bottest.Patience); texts()[i+1] != want; time.Sleep(10 * time.Millisecond) {
+			if err := h.desk.HandleShowSent(context.Background(), sent[i]); err != nil {
+				t.Fatal(err)
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the thread says %q, want %q", texts(), want)
+			}
+		}
+	}
+	h.update(func(tx bot.Tx) error { q, _ := tx.Ticket(q.ID); q.Person = "e1"; return tx.PutTicket(q) })
+	h.update(func(tx bot.Tx) error { return desk.Forget(tx, h.Ring, "e1") })
+	if rows := h.rows(); len(rows) > 0 {
+		t.Errorf("these are said all the same: %+v", rows)
+	}
 }

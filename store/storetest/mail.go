@@ -253,6 +253,18 @@ func testLanes(t *testing.T, s bot.Store) {
 		is(t, "claimed", got, want)
 		settle(t, s, bot.OutboxSent, nil, claimedRows(rows)...)
 	}
+	update(t, s, func(tx bot.Tx) error {
+		sent, err := tx.SentAfter("a", 0)
+		if err != nil {
+			return err
+		}
+		is(t, "sent", len(sent), len(order))
+		is(t, "their order", sent[0].ID < sent[1].ID && sent[2].ID < sent[3].ID, true)
+		is(t, "the message of one", sent[0].Message.Text, "")
+		rest, err := tx.SentAfter("a", sent[1].ID)
+		is(t, "sent after the second", len(rest), len(order)-2)
+		return err
+	})
 	_, got := claim(t, s, w, bot.LaneNotice, 10)
 	is(t, "claimed of tomorrow", got, "")
 	// One that was tried keeps its place before the next of its lane.

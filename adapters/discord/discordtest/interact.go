@@ -289,7 +289,7 @@ func (s *Server) answer(in *pending, body []byte) (after func(), err error) {
 		if err := checkModal(d); err != nil {
 			return nil, err
 		}
-		in.person.modal = &openModal{d, in.message}
+		in.person.modal = &openModal{d, in.message, in.guild}
 	default:
 		return nil, invalid("type")
 	}

@@ -29,6 +29,7 @@ type Person struct {
 type openModal struct {
 	data    map[string]any
 	message *posted
+	guild   bool
 }
 
 // Person finds or makes somebody by a number. Ids look like Discord's.
@@ -249,7 +250,7 @@ func (p *Person) Fill(value string) error {
 	}
 	_, d := s.interact(p, kindModal, M{"custom_id": m.data["custom_id"], "components": []any{
 		M{"type": 18, "id": 1, "component": M{"type": 4, "id": 2, "custom_id": in["custom_id"], "value": value}},
-	}}, m.message, false)
+	}}, m.message, m.guild)
 	s.mu.Unlock()
 	return s.sendInteraction(d)
 }

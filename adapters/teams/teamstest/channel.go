@@ -56,27 +56,36 @@ func (ch *Channel) Posts() (all []Post) {
 	return all
 }
 
-// Press has somebody press a button of the newest post that has it, as an
-// Action.Execute, and gives the line that is shown to them alone.
-func (ch *Channel) Press(p *Person, title string) (line string, err error) {
+// find gives the newest button of a title, and the post that it stands in.
+func (ch *Channel) find(title string) (post string, b map[string]any) {
 	ch.c.mu.Lock()
-	post, data := "", any(nil)
+	defer ch.c.mu.Unlock()
 	for _, m := range ch.messages {
-		for _, b := range buttons(m.card()) {
-			if b["title"] == title && b["type"] == "Action.Execute" {
-				post, data = m.id, b["data"]
+		for _, x := range buttons(m.card()) {
+			if x["title"] == title && x["type"] != "Action.OpenUrl" {
+				post, b = m.id, x
 			}
 		}
 	}
-	ch.c.mu.Unlock()
-	if post == "" {
+	return post, b
+}
+
+// invoke is one of somebody in the thread of a post.
+func (ch *Channel) invoke(p *Person, name, post string, value map[string]any) ([]byte, error) {
+	return p.Do("invoke", map[string]any{
+		"name": name, "replyToId": post, "value": value,
+		"conversation": map[string]any{"conversationType": "channel", "id": ch.ID + ";messageid=" + post, "tenantId": p.Tenant, "isGroup": true},
+	})
+}
+
+// Press has somebody press a button of the newest post that has it, an
+// Action.Execute, and gives the line that is shown to them alone.
+func (ch *Channel) Press(p *Person, title string) (line string, err error) {
+	post, b := ch.find(title)
+	if b["type"] != "Action.Execute" {
 		return "", fmt.Errorf("no button %q", title)
 	}
-	body, err := p.Do("invoke", map[string]any{
-		"name": "adaptiveCard/action", "replyToId": post,
-		"conversation": map[string]any{"conversationType": "channel", "id": ch.ID + ";messageid=" + post, "tenantId": p.Tenant, "isGroup": true},
-		"value":        map[string]any{"action": map[string]any{"type": "Action.Execute", "title": title, "verb": "x", "data": data}, "trigger": "manual"},
-	})
+	body, err := ch.invoke(p, "adaptiveCard/action", post, map[string]any{"action": map[string]any{"type": "Action.Execute", "title": title, "verb": b["verb"], "data": b["data"]}, "trigger": "manual"})
 	if err != nil {
 		return "", err
 	}
@@ -89,6 +98,46 @@ func (ch *Channel) Press(p *Person, title string) (line string, err error) {
 		return "", fmt.Errorf("a press is answered with %.200s: %w", body, err)
 	}
 	return r.Value, nil
+}
+
+// Write has somebody press a button that opens a dialog, fill its one field and send
+// it, and gives the line that is shown to them alone.
+func (ch *Channel) Write(p *Person, title, text string) (line string, err error) {
+	post, b := ch.find(title)
+	data, _ := b["data"].(map[string]any)
+	if t, _ := data["msteams"].(map[string]any); t["type"] != "task/fetch" {
+		return "", fmt.Errorf("no button %q that opens a dialog", title)
+	}
+	body, err := ch.invoke(p, "task/fetch", post, map[string]any{"data": data, "context": map[string]any{"theme": "default"}})
+	if err == nil {
+		err = p.opens(body)
+	}
+	if err != nil {
+		return "", err
+	}
+	p.c.mu.Lock()
+	d := p.dialog
+	p.dialog = nil
+	p.c.mu.Unlock()
+	if d == nil {
+		return "", fmt.Errorf("no dialog is opened: %.200s", body)
+	}
+	values := map[string]string{}
+	for label := range inputs(d) {
+		values[label] = text
+	}
+	sent, err := gather(d, buttons(d)[0], values)
+	if err == nil {
+		body, err = ch.invoke(p, "task/submit", post, map[string]any{"data": sent, "context": map[string]any{"theme": "default"}})
+	}
+	if err == nil {
+		err = p.opens(body)
+	}
+	if err != nil {
+		return "", err
+	}
+	notes := p.Notes()
+	return notes[len(notes)-1], nil
 }
 
 // Break makes the connector treat messages into the channel so, until mend is

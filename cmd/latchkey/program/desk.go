@@ -62,7 +62,8 @@ func deskLink(c *config.Config) func(ticket string) string {
 }
 
 // onLine is what else happens when a ticket gets a line, in the same transaction.
-func onLine(c *config.Config) func(bot.Tx, *bot.TicketLine) error {
+func (p *Program) onLine() func(bot.Tx, *bot.TicketLine) error {
+	c := p.Config
 	return func(tx bot.Tx, l *bot.TicketLine) error {
 		if c.Desk.Mail != "" {
 			if err := desk.Mailed(tx, l); err != nil {
@@ -72,6 +73,11 @@ func onLine(c *config.Config) func(bot.Tx, *bot.TicketLine) error {
 		if len(c.Desk.Channels) > 0 {
 			if err := desk.Shown(tx, l); err != nil {
 				return err
+			}
+			if p.Desk != nil { // a command says nothing
+				if err := p.Desk.Spoken(tx, l); err != nil {
+					return err
+				}
 			}
 		}
 		if c.Desk.Webhook.URL == "" {

@@ -169,6 +169,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	store.Handle(p.jobs, p.Desk.HandleTellAgain)
 	store.Handle(p.jobs, p.Desk.HandleMailTicket)
 	store.Handle(p.jobs, p.Desk.HandleShowTicket)
+	store.Handle(p.jobs, p.Desk.HandleShowSent)
 	store.Handle(p.jobs, p.Desk.HandleWords)
 	if p.Connections.Source != nil {
 		store.Handle(p.jobs, p.Directory.HandleStep)
@@ -209,7 +210,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Program, 
 	if p.DB, err = openStore(ctx, cfg, p.Keys, log); err != nil {
 		return nil, err
 	}
-	p.DB.OnLine(onLine(cfg))
+	p.DB.OnLine(p.onLine())
 	p.budget = budget.New(p.DB.Budgets(), log.With("component", "budget"))
 	p.head.file.Path = cfg.AuditHeadFile()
 	if err := checkKeys(ctx, p.DB, p.Keys); err != nil {

@@ -61,6 +61,9 @@ type card struct {
 func (p *deskProgram) cards() map[string][]card {
 	all := map[string][]card{}
 	for _, m := range p.slack.Messages(p.slackRoom) {
+		if m.Thread != "" {
+			continue
+		}
 		c := card{text: slacktest.Unescape(m.Text), edited: m.Edited}
 		for _, el := range slackButtons(p.t, &m) {
 			c.buttons = append(c.buttons, el["text"].(map[string]any)["text"].(string))
@@ -135,17 +138,19 @@ func (p *deskProgram) wordsAlone(what string, words func() []string, n int) stri
 // slackPress has somebody press a button, and gives what they alone read.
 func (p *deskProgram) slackPress(user string, m *slacktest.Message, el map[string]any) string {
 	p.t.Helper()
-	words := func() (all []string) {
-		for _, w := range p.slack.Whispers() {
-			if w.User == user && w.Channel == p.slackRoom {
-				all = append(all, w.Text)
-			}
-		}
-		return all
-	}
-	n := len(words())
+	n := len(p.whispers(user))
 	p.does(p.slack.Presses(user, m, el))
-	return p.wordsAlone("a whisper in Slack", words, n)
+	return p.wordsAlone("a whisper in Slack", func() []string { return p.whispers(user) }, n)
+}
+
+// whispers are what somebody alone was told in the channel in Slack.
+func (p *deskProgram) whispers(user string) (all []string) {
+	for _, w := range p.slack.Whispers() {
+		if w.User == user && w.Channel == p.slackRoom {
+			all = append(all, w.Text)
+		}
+	}
+	return all
 }
 
 func (p *deskProgram) discordPress(who *discordtest.Person, label string) string {
@@ -175,6 +180,70 @@ func (p *deskProgram) teamsPress(who *teamstest.Person, title string) string {
 	return line
 }
 
+// slackWrite has somebody fill the form that a button opens.
+func (p *deskProgram) slackWrite(user string, m *slacktest.Message, el map[string]any, text string) string {
+	p.t.Helper()
+	p.does(p.slack.Presses(user, m, el))
+	rigs.Until(p.t, "a form in Slack", func() bool { return p.slack.Modal(user) != nil })
+	h, err := p.slack.Enters(user, text)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	n := len(p.whispers(user))
+	p.does(h)
+	p.slack.Close(user)
+	return p.wordsAlone("a whisper in Slack", func() []string { return p.whispers(user) }, n)
+}
+
+func (p *deskProgram) discordWrite(who *discordtest.Person, label, text string) string {
+	p.t.Helper()
+	n := len(who.InGuild())
+	if err := p.discordRoom.Press(who, label); err != nil {
+		p.t.Fatal(err)
+	}
+	rigs.Until(p.t, "a form in Discord", func() bool { _, _, _, open := who.Modal(); return open })
+	if err := who.Fill(text); err != nil {
+		p.t.Fatal(err)
+	}
+	rigs.Until(p.t, "an answer in Discord", func() bool { return len(who.InGuild()) > n })
+	m := who.InGuild()[n]
+	if !m.Ephemeral {
+		p.t.Errorf("everybody in Discord reads %q", m.Content)
+	}
+	return m.Content
+}
+
+// threadsAre waits until the threads under the only card have these lines, as text.
+func (p *deskProgram) threadsAre(want []string) {
+	p.t.Helper()
+	rigs.Until(p.t, "the threads to say "+want[len(want)-1], func() bool {
+		var inSlack, inTeams, inDiscord []string
+		for _, m := range p.slack.Messages(p.slackRoom) {
+			if m.Thread != "" {
+				if strings.ContainsAny(m.Text, "<>") {
+					p.t.Errorf("on Slack, more than text: %q", m.Text)
+				}
+				inSlack = append(inSlack, slacktest.Unescape(m.Text))
+			}
+		}
+		for _, post := range p.teamsRoom.Posts() {
+			for _, a := range post.Answers {
+				inTeams = append(inTeams, a.Text)
+			}
+		}
+		for _, post := range p.discordRoom.Posts() {
+			for _, a := range post.Answers {
+				text, active := discordtest.Markdown(a.Content)
+				if len(active) > 0 {
+					p.t.Errorf("on Discord, these are more than text: %q", active)
+				}
+				inDiscord = append(inDiscord, text)
+			}
+		}
+		return slices.Equal(inSlack, want) && slices.Equal(inTeams, want) && slices.Equal(inDiscord, want)
+	})
+}
+
 func (p *deskProgram) ticket() bot.Ticket {
 	p.t.Helper()
 	var qs []bot.Ticket
@@ -200,6 +269,8 @@ func TestDeskInItsChannels(t *testing.T) {
 	omar, clerk := p.teams.Person(0), p.teams.Person(1)
 	omar.Lang, clerk.Lang = "en-US", "en-US"
 	dora, lost := p.discord.Person(0), p.discord.Person(1)
+	omarSlack, omarDiscord := p.slack.Add(slacktest.User{Name: "omar", Locale: "en-US"}), p.discord.Person(2)
+	omarDiscord.Speak("en-US")
 	person := func(id, name string) bot.Person {
 		login := strings.ToLower(strings.Fields(name)[0])
 		return bot.Person{ID: bot.PersonID(id), Username: login, Email: login + "@riverbend.example", Name: name}
@@ -211,6 +282,7 @@ func TestDeskInItsChannels(t *testing.T) {
 	err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
 		for _, id := range []bot.Identity{
 			link(onSlack, ada.ID, "p-ada", time.Time{}), link(onSlack, maria.ID, "p-maria", time.Time{}), link(onTeams, omar.ObjectID, omar.ObjectID, time.Time{}),
+			link(onSlack, omarSlack.ID, omar.ObjectID, time.Time{}), link(onDiscord, omarDiscord.ID(), omar.ObjectID, time.Time{}),
 			link(onTeams, clerk.ObjectID, clerk.ObjectID, time.Time{}),
 			// Whoever could talk Dora out of a code may be at this account.
 			link(onDiscord, dora.ID(), "p-dora", tx.Now().Add(time.Hour)),
@@ -246,7 +318,7 @@ func TestDeskInItsChannels(t *testing.T) {
 		return len(qs) == 1
 	})
 	waits := q.ID + ": " + shown + " waits for somebody"
-	p.standAs(waits, "Take", "Resolve")
+	p.standAs(waits, "Take", "Reply", "Resolve")
 	for platform, cs := range p.cards() {
 		for _, want := range []string{"Step: ", "Language: English", "Waits since: "} {
 			if !strings.Contains(cs[0].text, want) {
@@ -263,7 +335,7 @@ func TestDeskInItsChannels(t *testing.T) {
 			t.Errorf("on Slack, a block may be more than text: %s", s)
 		}
 	}
-	take, solve := slackButtons(t, &old)[0], slackButtons(t, &old)[1]
+	take, say, solve := slackButtons(t, &old)[0], slackButtons(t, &old)[1], slackButtons(t, &old)[2]
 
 	// Nobody but an agent does anything, and only they read why.
 	for who, words := range map[string]string{
@@ -285,7 +357,7 @@ func TestDeskInItsChannels(t *testing.T) {
 	if words := p.teamsPress(omar, "Take"); words != "You have "+q.ID+" now." {
 		t.Errorf("Omar reads %q", words)
 	}
-	p.standAs(q.ID+": Omar helps "+shown, "Resolve")
+	p.standAs(q.ID+": Omar helps "+shown, "Reply", "Resolve")
 	if words := p.slackPress(maria.ID, &old, take); !strings.Contains(words, "Omar has "+q.ID+" already") {
 		t.Errorf("Maria, too late, reads %q", words)
 	}
@@ -299,6 +371,44 @@ func TestDeskInItsChannels(t *testing.T) {
 		return slices.ContainsFunc(p.slack.Messages(p.slack.Room(ada.ID)), func(m slacktest.Message) bool { return strings.Contains(m.Text, words) })
 	}
 	rigs.Until(t, "Ada to read who is there", func() bool { return inChat("Omar, help desk, is here now") })
+
+	// What the two say stands in the threads, for more people than at the desk; what
+	// the team says there goes nowhere.
+	p.says(ada.ID, "call 704 296 3143 <!channel>, the code is 123456")
+	threads := []string{shown + ": call •••• 43 <!channel>, the code is ••••••"}
+	p.threadsAre(threads)
+	reply := func(text string, how func(text string) string) {
+		t.Helper()
+		if words := how(text); !strings.HasPrefix(words, "It is on its way to the person.") {
+			t.Errorf("Omar, who replies, reads %q", words)
+		}
+		threads = append(threads, "Omar: "+text+"\n(sent)")
+		p.threadsAre(threads)
+		rigs.Until(t, "Ada to read "+text, func() bool { return inChat("Omar, help desk:\n" + slacktest.Escape(text)) })
+	}
+	inSlack := func(user string) func(text string) string {
+		return func(text string) string { return p.slackWrite(user, &old, say, text) }
+	}
+	inTeams := func(text string) string {
+		words, err := p.teamsRoom.Write(omar, "Reply", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return words
+	}
+	reply("Please press *this* <!channel>", inTeams)
+	reply("and @everyone waits", inSlack(omarSlack.ID))
+	reply("I call you at noon", func(text string) string { return p.discordWrite(omarDiscord, "Reply", text) })
+	for what, words := range map[string]string{
+		"Maria, who has not the ticket": inSlack(maria.ID)("let me"), "Ben, who is nobody": inSlack(guest.ID)("hello"),
+		"Dora, whose account is fresh": p.discordWrite(dora, "Reply", "hello"), "Omar, who wants a code": inTeams("Please send me the code"),
+		"Omar, who shows one": p.discordWrite(omarDiscord, "Reply", "it is 123456"),
+	} {
+		if !strings.Contains(words, "Nothing was done") && !strings.Contains(words, "No se hizo nada") && !strings.Contains(words, "This was not sent") {
+			t.Errorf("%s reads %q", what, words)
+		}
+	}
+	p.threadsAre(threads)
 
 	// He resolves it; what was pressed before says so.
 	if words := p.teamsPress(omar, "Resolve"); words != q.ID+" is solved." {
@@ -317,7 +427,7 @@ func TestDeskInItsChannels(t *testing.T) {
 	if _, err := p.Enroll.Erase(t.Context(), "p-ada", true, enroll.Order{By: "operator:root", Why: "asked for it"}); err != nil {
 		t.Fatal(err)
 	}
-	rigs.Until(t, "the cards to be taken back", func() bool { return len(p.cards()) == 0 })
+	rigs.Until(t, "the cards to be taken back, and what stood under them", func() bool { return len(p.cards()) == 0 && len(p.slack.Messages(p.slackRoom)) == 0 })
 }
 
 // TestDeskChannelThatIsClosed: a channel that the bot is not in holds up neither the
@@ -373,7 +483,7 @@ func TestDeskChannelThatIsClosed(t *testing.T) {
 	if err := p.Desk.Do(t.Context(), desk.Act{Key: "1", AgentAct: bot.AgentAct{Ticket: q.ID, By: "p-maria", Do: desk.DoTake}}); err != nil {
 		t.Fatal(err)
 	}
-	p.standAs(q.ID+": Maria helps somebody who has not signed in", "Resolve")
+	p.standAs(q.ID+": Maria helps somebody who has not signed in", "Reply", "Resolve")
 	if rows := given(); len(rows) > 0 {
 		t.Errorf("given up: %+v", rows)
 	}
