@@ -252,7 +252,9 @@ var statements = [stmtCount]string{
 		WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0 AND ` + markFence("$11", place("state"), place("receipt")),
 	outboxMarkWaiting: `UPDATE outbox SET ` + markText("-1", place) + `
 		WHERE conversation = $1 AND ` + outboxWaits + ` AND (id = $11 OR CAST($11 AS BIGINT) = 0 AND seq = $2)`,
-	outboxRevise: `UPDATE outbox SET message = $2, fleeting = $3, kept = $4 WHERE ` + outboxUnseen,
+	// A change that waits comes after the message, and would undo a newer one in it.
+	outboxRevise: `UPDATE outbox SET message = $2, fleeting = $3, kept = $4 WHERE ` + outboxUnseen + `
+		AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.conversation = outbox.conversation AND e.live = 1 AND e.owner = 0 AND e.target = outbox.id)`,
 	outboxRecall: `UPDATE outbox SET message = NULL, state = 3, live = 0, owner = -1 WHERE ` + outboxUnseen,
 	outboxAmend: `UPDATE outbox SET state = $2, receipt = $3, message = CASE WHEN CAST($2 AS BIGINT) = 3 THEN NULL ELSE message END,
 		live = CASE WHEN CAST($2 AS BIGINT) = 3 THEN 0 ELSE live END WHERE id = $1 AND state = 1`,

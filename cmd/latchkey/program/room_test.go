@@ -2,8 +2,11 @@ package program
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/config"
+	"latchkey/store/storetest"
 )
 
 // A deskProgram is a reachProgram whose help desk has a channel on each platform.
@@ -25,9 +29,13 @@ type deskProgram struct {
 	discordRoom *discordtest.Room
 }
 
-func openDeskProgram(t *testing.T) *deskProgram {
+// openDeskProgram opens it, on SQLite, or on PostgreSQL with its address.
+func openDeskProgram(t *testing.T, postgres string) *deskProgram {
 	p := &deskProgram{}
 	p.reachProgram = openReachProgram(t, func(r *reachProgram, c *config.Config) {
+		if postgres != "" {
+			c.Store.Path, c.Store.Postgres = "", bot.Secret(postgres)
+		}
 		p.slackRoom, p.teamsRoom, p.discordRoom = r.slack.AddChannel(slacktest.Channel{}), r.teams.Channel(""), r.discord.Room(0)
 		c.Desk.Enabled = true
 		c.Desk.Channels = []string{string(onSlack) + " " + p.slackRoom, string(onTeams) + " " + p.teamsRoom.ID, string(onDiscord) + " " + p.discordRoom.ID}
@@ -260,7 +268,7 @@ func (p *deskProgram) ticket() bot.Ticket {
 // is made to ping and to link is text.
 func TestDeskInItsChannels(t *testing.T) {
 	t.Parallel()
-	p := openDeskProgram(t)
+	p := openDeskProgram(t, "")
 	const name = "Ada <!channel> @everyone <@U1> <at>all</at> **b** [x](https://evil.example) \u202Enoj"
 	const shown = "Ada <!channel> @everyone <@U1> <at>all</at> **b** [x](https://evil.example) noj"
 
@@ -428,6 +436,9 @@ func TestDeskInItsChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	rigs.Until(t, "the cards to be taken back, and what stood under them", func() bool { return len(p.cards()) == 0 && len(p.slack.Messages(p.slackRoom)) == 0 })
+	if lost, _, err := p.Outbox.List(t.Context(), 10); err != nil || len(lost) > 0 {
+		t.Errorf("given up: %+v, %v", lost, err)
+	}
 }
 
 // TestDeskChannelThatIsClosed: a channel that the bot is not in holds up neither the
@@ -435,7 +446,13 @@ func TestDeskInItsChannels(t *testing.T) {
 // the bot is in it at last, the next change brings the card.
 func TestDeskChannelThatIsClosed(t *testing.T) {
 	t.Parallel()
-	p := openDeskProgram(t)
+	p := openDeskProgram(t, "")
+	for _, bad := range []string{string(onSlack) + " #help", string(onTeams) + " help", string(onDiscord) + " help"} {
+		c := config.Config{Desk: config.Desk{Channels: []string{bad}}}
+		if _, err := (&Program{Config: &c, Connections: p.Connections}).deskRooms(); err == nil || !strings.Contains(err.Error(), "no id of a channel") {
+			t.Errorf("desk.channels: %s: %v", bad, err)
+		}
+	}
 	p.slack.ChangeChannel(p.slackRoom, func(c *slacktest.Channel) { c.Without = true })
 	p.import1(bot.Person{ID: "p-maria", Username: "maria", Email: "maria@riverbend.example", Name: "Maria Lopez"})
 	err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return desk.Grant(tx, "p-maria", bot.RoleAgent, "operator:root", "hired") })
@@ -486,5 +503,76 @@ func TestDeskChannelThatIsClosed(t *testing.T) {
 	p.standAs(q.ID+": Maria helps somebody who has not signed in", "Reply", "Resolve")
 	if rows := given(); len(rows) > 0 {
 		t.Errorf("given up: %+v", rows)
+	}
+}
+
+// TestOneCardWhoeverShowsIt: two processes show one ticket at the same moment, and
+// often. It has one card in each channel, which says what became of it last.
+func TestOneCardWhoeverShowsIt(t *testing.T) {
+	t.Parallel()
+	p := openDeskProgram(t, storetest.Postgres(t))
+	other, err := New(t.Context(), p.Config, slog.New(slog.DiscardHandler), Pretend(t.TempDir())) // shows, and sends nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	ids := []string{}
+	for n := range 10 {
+		err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
+			id, _, err := desk.Ask(tx, bot.Ticket{Conversation: bot.ConversationID(fmt.Sprint("call|", n)), Lang: "en"})
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var shows sync.WaitGroup
+	at := func(do func() error) {
+		shows.Go(func() {
+			if err := do(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, id := range ids {
+		for range 2 {
+			at(func() error { return p.Desk.HandleShowTicket(t.Context(), desk.ShowTicket{Ticket: id}) })
+			at(func() error { return other.Desk.HandleShowTicket(t.Context(), desk.ShowTicket{Ticket: id}) })
+		}
+		at(func() error {
+			return p.DB.Update(t.Context(), func(tx bot.Tx) error {
+				q, err := tx.Ticket(id)
+				if err == nil {
+					q.State = bot.TicketDropped
+					err = tx.PutTicket(q)
+				}
+				if err == nil {
+					err = tx.AddLine(&bot.TicketLine{Ticket: id, Kind: bot.LineEvent, Code: "not_needed"})
+				}
+				return err
+			})
+		})
+	}
+	shows.Wait()
+	said := func() (all []string) {
+		for _, m := range p.slack.Messages(p.slackRoom) {
+			all = append(all, m.Text)
+		}
+		return all
+	}
+	rigs.Until(t, "the cards to say the end", func() bool {
+		return !slices.ContainsFunc(said(), func(s string) bool { return !strings.Contains(s, "needs nobody any more") })
+	})
+	for _, id := range ids {
+		n := 0
+		for _, s := range said() {
+			if strings.HasPrefix(s, id+":") {
+				n++
+			}
+		}
+		if n > 1 {
+			t.Errorf("ticket %s has %d cards", id, n)
+		}
 	}
 }
