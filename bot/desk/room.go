@@ -122,10 +122,7 @@ func Forget(tx bot.Tx, v bot.Vault, p bot.PersonID) error {
 		cards, err := d.cards(tx, &qs[i])
 		for _, id := range cards {
 			if err == nil {
-				err = leaveThread(tx, id)
-			}
-			if err == nil {
-				err = takeBack(tx, id)
+				err = leave(tx, id)
 			}
 		}
 		if err != nil {
@@ -135,8 +132,8 @@ func Forget(tx bot.Tx, v bot.Vault, p bot.PersonID) error {
 	return nil
 }
 
-// leaveThread takes back what was said in the thread under a card.
-func leaveThread(tx bot.Tx, card int64) error {
+// leave takes back a card, what was to change it, and what was said in its thread.
+func leave(tx bot.Tx, card int64) error {
 	row, err := tx.Row(card)
 	if errors.Is(err, bot.ErrNotFound) {
 		return nil
@@ -152,29 +149,26 @@ func leaveThread(tx bot.Tx, card int64) error {
 	if err != nil {
 		return err
 	}
-	var all []bot.OutboxRow
-	for _, c := range []bot.ConversationID{opening, to.Opened} {
-		if c == "" {
-			continue
-		}
-		for _, list := range []func(bot.ConversationID) ([]bot.OutboxRow, error){
-			func(c bot.ConversationID) ([]bot.OutboxRow, error) { return tx.SentAfter(c, card) }, tx.PendingOf, tx.GivenUpOf,
-		} {
+	gone := map[string]bool{row.Receipt: true} // a change has the receipt of what it changed
+	sent := func(c bot.ConversationID) ([]bot.OutboxRow, error) { return tx.SentAfter(c, card) }
+	for _, c := range []bot.ConversationID{row.Conversation, opening, to.Opened} {
+		for _, list := range []func(bot.ConversationID) ([]bot.OutboxRow, error){sent, tx.PendingOf, tx.GivenUpOf} {
 			rows, err := list(c)
 			if err != nil {
 				return err
 			}
-			all = append(all, rows...)
-		}
-	}
-	for _, r := range all {
-		if r.Op == bot.OpSay || r.State == bot.OutboxSent { // a change that waits comes too late
-			if err := takeBack(tx, r.ID); err != nil {
-				return err
+			for _, r := range rows {
+				if r.Op == bot.OpTakeBack || c == row.Conversation && r.Target != card || r.Receipt != "" && gone[r.Receipt] {
+					continue
+				}
+				gone[r.Receipt] = true
+				if err := takeBack(tx, r.ID); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	return nil
+	return takeBack(tx, card)
 }
 
 // takeBack takes a message back. One that nobody saw leaves the list of those.
