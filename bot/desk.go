@@ -54,6 +54,15 @@ type DeskLine struct {
 	Text string
 }
 
+// A DeskReply is a canned reply, filled for a ticket.
+type DeskReply struct {
+	ID      string
+	Title   string // in the language of whoever looks
+	Text    string // in the person's
+	Lang    string // the person's
+	Meaning string // the text in the language of whoever looks; empty: it is the same language
+}
+
 // A DeskStep is one that the person can be sent back to.
 type DeskStep struct{ Flow, Step, Title string }
 
@@ -89,17 +98,22 @@ type DeskCheck struct {
 
 // A DeskView is a ticket with all that an agent may see.
 type DeskView struct {
-	Ticket     Ticket
-	Agent      string  // first name of who has it
-	Mine       bool    // whoever looks has it
-	Person     *Person // nil: it is not known who asks
-	Channel    ChannelID
-	Chat       bool // the person can be written to
-	Talks      bool // the conversation is the desk's
-	Contact    string
-	Title      string // of the flow that the person is at now
-	Progress   string
-	Steps      []DeskStep
+	Ticket   Ticket
+	Agent    string  // first name of who has it
+	Mine     bool    // whoever looks has it
+	Person   *Person // nil: it is not known who asks
+	Channel  ChannelID
+	Chat     bool // the person can be written to
+	Talks    bool // the conversation is the desk's
+	Contact  string
+	Title    string // of the flow that the person is at now
+	Progress string
+	Steps    []DeskStep
+	Speaks   string      // the language that the person reads now
+	Replies  []DeskReply // canned ones; none where the person cannot be written to
+	// Value gives what stands for a placeholder of a canned reply, in a language;
+	// empty: it is not known.
+	Value      func(lang, name string) string
 	Methods    []Method // masked: without what is sealed
 	Lines      []DeskLine
 	Failed     []OutboxRow // what could not be delivered to the person, without its text

@@ -64,6 +64,15 @@
 // runs ("idle"), may lead to a step of the flow (goto), and may need a fact
 // (needs). What was asked is shown as its title:, or as that of the script.
 //
+// # Replies
+//
+// The section replies: of a language file holds what agents of the help desk write
+// often: a title, by which they find it, and the text that the person reads (say).
+// {agent}, {name}, {step} and {ticket} are filled for the ticket; a reply is not
+// offered while something in it is not known, such as the name of somebody who is
+// not signed in. An own language file adds replies and changes the shipped ones;
+// one that says something else needs a text in every language.
+//
 // # Choices
 //
 // A choice with needs: is there where that fact has a value. A target with

@@ -106,6 +106,7 @@ func (l *loader) translate() {
 					l.bad(file, k, "system has no sentence %q", k.Value)
 				})
 			},
+			"replies": func(v *yaml.Node) { l.replies(file, tf.lang, tf.own, v) },
 			"phrases": func(v *yaml.Node) {
 				l.pairs(file, v, "phrases", func(k, v *yaml.Node) { lang.phrases[k.Value] = l.template(file, v) })
 			},
@@ -155,6 +156,7 @@ func (l *loader) translate() {
 	if !carried {
 		l.carry()
 	}
+	l.carryReplies()
 }
 
 // translated is what the key k of a language file is about: what is in the set

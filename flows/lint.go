@@ -46,6 +46,7 @@ func lint(set *Set) Problems {
 	l := &linter{set: set, full: len(set.Catalogue.Checks) > 0, signals: set.Catalogue.Signals()}
 	l.languages()
 	l.lists()
+	l.replies()
 	for _, f := range set.order {
 		l.flow(f)
 	}
@@ -552,6 +553,8 @@ func (l *linter) text(t *Text, key, what string, u use) {
 			}
 			if _, ok := l.set.Catalogue.Facts[v.slot]; u == useFixed && !ok && l.full {
 				l.bad(tpl.pos, "%s needs {%s}, but only facts that are always there may stand in it", what, v.slot)
+			} else if u == useReply && !ok && !slices.Contains(replyNames, v.slot) && l.full {
+				l.bad(tpl.pos, "%s needs {%s}, but only {%s} and facts that are always there may stand in it%s", what, v.slot, strings.Join(replyNames, "}, {"), hint(v.slot, replyNames))
 			}
 		}
 		if li > 0 {

@@ -21,6 +21,7 @@ type Set struct {
 	pictures  map[string]picture
 	faq       []*faqEntry
 	faqAt     map[string]map[string]bool // flows, or atIdle, and steps that have answers of their own; the step "" is all
+	replies   []*reply
 	langs     []*language
 	langIndex map[string]int
 	home      *Flow

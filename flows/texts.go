@@ -9,6 +9,7 @@ const (
 	useMessage use = iota // part of a message: placeholders are filled
 	useFixed              // filled when the scripts are loaded: only facts that are always there
 	usePlain              // shown as it is
+	useReply              // a canned reply of the help desk; see replyNames
 )
 
 // textRef is one text of a flow and where it stands.

@@ -333,6 +333,7 @@ type deskTicket struct {
 	Alert      string
 	Caller     *deskCaller       // nil: nothing is to be shown of who calls
 	Typed      map[string]string // what was typed in a form that was refused, by what it was to do
+	Reply      *bot.DeskReply    // the canned reply that stands in what is typed; nil: none
 }
 
 func (a *Adapter) deskTicket(w http.ResponseWriter, r *http.Request) {
@@ -356,7 +357,39 @@ func (a *Adapter) showTicket(w http.ResponseWriter, r *http.Request, st *seat, c
 	}
 	d := a.ticketPage(st, v, others)
 	d.Alert, d.Typed = alert, typed
+	if id, picked := typed["reply"]; picked {
+		if d.Reply = canned(v, id); d.Reply != nil {
+			typed["say"] = withReply(typed["say"], d.Reply, v.Replies)
+		} else {
+			code, d.Alert = http.StatusConflict, a.words.in(st.lang)("desk.reply.gone")
+		}
+	}
 	a.deskPage(w, r, code, "desk_ticket", st.lang, d.Title, d)
+}
+
+// canned is a canned reply by its id; nil: it is not offered for this ticket now.
+func canned(v *bot.DeskView, id string) *bot.DeskReply {
+	i := slices.IndexFunc(v.Replies, func(r bot.DeskReply) bool { return r.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &v.Replies[i]
+}
+
+// withReply puts a canned reply behind what is typed. One that was put in before
+// and has not been edited makes room.
+func withReply(typed string, r *bot.DeskReply, all []bot.DeskReply) string {
+	typed = strings.TrimRight(typed, " \n")
+	for i := range all {
+		if old := all[i].Text; strings.HasSuffix(typed, old) {
+			typed = strings.TrimRight(strings.TrimSuffix(typed, old), " \n")
+			break
+		}
+	}
+	if typed == "" {
+		return r.Text
+	}
+	return typed + "\n" + r.Text
 }
 
 func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *deskTicket {
@@ -455,7 +488,7 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 // deskActs are those that a form may ask for, with whether it types a text.
 var deskActs = map[string]bool{
 	"take": false, "say": true, "note": true, "transfer": false, "requeue": false, "back": false, "solve": false, "reopen": false,
-	"verify": true, "heard": true, "confirm": true, "decline": true, "expire": true, "again": true, "unfreeze": true,
+	"verify": true, "heard": true, "confirm": true, "decline": true, "expire": true, "again": true, "unfreeze": true, "reply": true,
 }
 
 // deskAct does what an agent does with a ticket.
@@ -475,6 +508,10 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 		return
 	case !a.checkCSRF(r, st.token):
 		a.problem(w, r, http.StatusForbidden, "stale")
+		return
+	}
+	if do == "reply" { // nothing is done yet: the page comes again with it
+		a.showTicket(w, r, st, http.StatusOK, "", map[string]string{"say": typedText(r), "reply": r.PostForm.Get("reply")})
 		return
 	}
 	revision, err := strconv.ParseInt(r.PostForm.Get("rev"), 10, 64)
@@ -504,7 +541,7 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 	}
 	typed := map[string]string{}
 	if types {
-		act.Text = strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
+		act.Text = typedText(r)
 		typed[do] = act.Text
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
@@ -520,6 +557,11 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Redirect(w, r, deskPath+"/t/"+act.Ticket+"#"+map[bool]string{true: do, false: "end"}[types], http.StatusSeeOther)
 	}
+}
+
+// typedText is the text of a form.
+func typedText(r *http.Request) string {
+	return strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
 }
 
 // refusedWords says why an act was refused.

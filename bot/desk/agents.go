@@ -126,11 +126,16 @@ func (d *Desk) short(tx bot.Tx, p bot.PersonID) string {
 	if err != nil {
 		return "?"
 	}
-	if who.GivenName != "" {
-		return bot.Harmless(who.GivenName)
+	return first(who)
+}
+
+// first is somebody's first name.
+func first(p *bot.Person) string {
+	if p.GivenName != "" {
+		return bot.Harmless(p.GivenName)
 	}
-	first, _, _ := strings.Cut(bot.Harmless(who.Name), " ")
-	return first
+	name, _, _ := strings.Cut(bot.Harmless(p.Name), " ")
+	return name
 }
 
 // Grant makes a person an agent, or changes their role. by says who decides it,

@@ -3,6 +3,8 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"latchkey/bot"
 )
@@ -110,7 +112,7 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 		if err := d.seePerson(tx, v); err != nil {
 			return err
 		}
-		if err := d.seeChat(tx, v); err != nil {
+		if err := d.seeChat(tx, v, by); err != nil {
 			return err
 		}
 		if err := d.seeCaller(tx, v, by); err != nil {
@@ -229,7 +231,29 @@ func (d *Desk) seeCaller(tx bot.Tx, v *View, by bot.PersonID) error {
 	return err
 }
 
-func (d *Desk) seeChat(tx bot.Tx, v *View) error {
+// values are what stands for the placeholders of a canned reply.
+func (d *Desk) values(v *View, agent string, state []byte) func(lang, name string) string {
+	name, ticket := "", v.Ticket.ID
+	if v.Person != nil {
+		name = first(v.Person)
+	}
+	return func(lang, what string) string {
+		switch what {
+		case "agent":
+			return agent
+		case "name":
+			return name
+		case "ticket":
+			return ticket
+		case "step":
+			_, title, progress := d.o.Where(state, lang)
+			return strings.Join(slices.DeleteFunc([]string{title, progress}, func(s string) bool { return s == "" }), ", ")
+		}
+		return ""
+	}
+}
+
+func (d *Desk) seeChat(tx bot.Tx, v *View, by bot.PersonID) error {
 	c, err := tx.Conversation(v.Ticket.Conversation)
 	if errors.Is(err, bot.ErrNotFound) {
 		return nil
@@ -244,6 +268,10 @@ func (d *Desk) seeChat(tx bot.Tx, v *View) error {
 	lang := v.Ticket.Lang
 	_, v.Title, v.Progress = d.o.Where(c.State, lang)
 	s, err := d.o.Session(c.State)
+	if v.Speaks = lang; err == nil && s.Lang != "" {
+		v.Speaks = s.Lang
+	}
+	v.Value = d.values(v, d.short(tx, by), c.State)
 	if err == nil {
 		v.Talks = s.Owner == bot.OwnerDesk
 		for i := range s.Stack {

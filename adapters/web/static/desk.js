@@ -13,18 +13,22 @@
   const bottom = () => { if (lines) lines.scrollTop = lines.scrollHeight; };
   bottom();
   desk.querySelector(".alert")?.focus();
+  const reply = desk.querySelector("textarea[autofocus]"); // a canned one: what is typed goes on behind it
+  reply?.setSelectionRange(reply.value.length, reply.value.length);
 
   // typed reports whether a form holds something that must not be lost.
   const typed = () => [...desk.querySelectorAll("textarea, form.write input[type=text]")].some((t) => t.value.trim() !== "");
 
   // look asks the server for the page anew and takes over what has changed.
+  // A page that answers a form stands at another address than the one that it shows.
+  const here = watch ? "/desk/t/" + watch : location.pathname + location.search;
   let busy = false;
   let again = false;
   async function look() {
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const r = await fetch(location.pathname + location.search, {headers: {"X-Latchkey": "fetch"}, cache: "no-store"});
+      const r = await fetch(here, {headers: {"X-Latchkey": "fetch"}, cache: "no-store"});
       if (r.status === 403 || r.status === 404) return void over();
       if (r.ok) take(new DOMParser().parseFromString(await r.text(), "text/html").getElementById("desk"));
     } catch {
@@ -39,7 +43,7 @@
     if (!now) return;
     // Buttons and forms belong to a state. A state that has changed is a new page,
     // unless somebody is typing: the server says then what does not fit any more.
-    if (now.dataset.state !== desk.dataset.state && !typed()) return void location.reload();
+    if (now.dataset.state !== desk.dataset.state && !typed()) return void location.replace(here);
     document.title = document.title.replace(desk.dataset.title, now.dataset.title);
     desk.dataset.title = now.dataset.title;
     for (const el of desk.querySelectorAll("[data-live]")) {

@@ -84,6 +84,9 @@ func (d deskPages) View(ctx context.Context, by bot.PersonID, lang, ticket strin
 		s := &v.Steps[i]
 		s.Title = d.p.Scripts.Set().Title(s.Flow, s.Step, lang)
 	}
+	if v.Chat {
+		v.Replies = d.p.Scripts.Set().Replies(lang, v.Speaks, v.Value)
+	}
 	return v, nil
 }
 

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -191,7 +192,7 @@ func TestDeskDoors(t *testing.T) {
 			}
 		}
 		for _, ticket := range []string{own, others, "XXX-XXX"} {
-			for _, do := range append(slices.Concat(acts, checked), "burn") {
+			for _, do := range append(slices.Concat(acts, checked), "burn", "reply") {
 				if s, _ := p.acts(who.token, ticket, do); s != who.post {
 					t.Errorf("%s: %s on %s is %d, want %d", who.name, do, ticket, s, who.post)
 				}
@@ -401,6 +402,69 @@ func TestDeskStepsUp(t *testing.T) {
 			g.ask(http.MethodPost, "/desk/t/"+ticket+"/"+do, url.Values{"csrf": {csrfOf(string(token))}, "id": {programtest.NewID()}, "rev": {"1"}, "text": {"because"}}, nil)
 			if g.status != c.want {
 				t.Errorf("%s with a second factor that is %s: %d, want %d\n%.300s", do, name, g.status, c.want, g.body)
+			}
+		}
+	}
+}
+
+// A canned reply stands in the agent's line in the person's language, with what it
+// means beside it; nothing is sent, what was typed stays, and the next one takes
+// its place. Each of them can be sent.
+func TestDeskCannedReplies(t *testing.T) {
+	p := demoPremises(t)
+	g := p.guest().arrives("/chat")
+	g.says("español")
+	g.says("humano")
+	g.says("Ana Ruiz, ana@example.org")
+	maria, ticket := p.agent("maria"), ""
+	for id := range p.open() {
+		ticket = id
+	}
+	before := p.open()[ticket].Revision
+	_, page := p.asks(maria, http.MethodGet, "/desk/t/"+ticket, nil)
+	for _, want := range []string{`<option value="moment">One moment</option>`, `<option value="hello">`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("not offered: %s\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, `<option value="greeting">`) {
+		t.Error("a greeting by name is offered for somebody unknown")
+	}
+	text := func(body string) string {
+		_, body, _ = strings.Cut(body, `<textarea id="say"`)
+		_, body, _ = strings.Cut(body, ">")
+		body, _, _ = strings.Cut(body, "</textarea>")
+		return html.UnescapeString(body)
+	}
+	put := func(typed, id string) string {
+		t.Helper()
+		s, body := p.acts(maria, ticket, "reply", "text", typed, "reply", id)
+		if s != http.StatusOK || !strings.Contains(body, `<option value="`+id+`" selected>`) {
+			t.Fatalf("%s: %d\n%s", id, s, body)
+		}
+		page = body
+		return text(body)
+	}
+	const moment, hello = "Un momento, por favor. Lo estoy mirando.", "Hola, le atiende Maria. ¿En qué puedo ayudarle?"
+	if got := put("", "moment"); got != moment || !strings.Contains(page, `id="meaning">In your language: One moment, please. I am looking into it.<`) || !strings.Contains(page, `lang="es" aria-describedby="meaning"`) {
+		t.Errorf("%q\n%s", got, page)
+	}
+	if got := put(moment, "hello"); got != hello {
+		t.Errorf("in place of another: %q", got)
+	}
+	if got := put("Buenos días.\r\n"+moment, "hello"); got != "Buenos días.\n"+hello {
+		t.Errorf("behind what was typed: %q", got)
+	}
+	if q := p.open()[ticket]; q.State != bot.TicketWaiting || q.Revision != before {
+		t.Errorf("something was done: %+v", q)
+	}
+	if s, body := p.acts(maria, ticket, "reply", "text", "Hola", "reply", "greeting"); s != http.StatusConflict || !strings.Contains(body, "That reply does not fit this person now") || text(body) != "Hola" {
+		t.Errorf("one that does not fit: %d\n%s", s, body)
+	}
+	for _, lang := range []string{"en", "es"} {
+		for _, r := range p.Scripts.Set().Replies("en", lang, func(_, name string) string { return map[string]string{"ticket": ticket}[name] + name }) {
+			if s, body := p.acts(maria, ticket, "say", "text", r.Text); s != http.StatusSeeOther {
+				t.Errorf("%s in %s cannot be sent: %d\n%.500s", r.ID, lang, s, body)
 			}
 		}
 	}
