@@ -42,6 +42,14 @@ type DeskEntry struct {
 	Unread bool   // the person wrote last
 	// Channel is where the person writes; empty: in no chat.
 	Channel ChannelID
+	Due     *DeskDue // nil: no target is missed, or will be soon
+}
+
+// A DeskDue is a target that an open ticket has missed, or will miss soon.
+type DeskDue struct {
+	Target string    // the event that warns of it: "answer_due", "solve_due"
+	At     time.Time // when it is missed, unless the person is waited for before
+	Late   bool      // it is
 }
 
 // A DeskLine is a line of a ticket, opened.

@@ -161,6 +161,9 @@ type TicketTx interface {
 	NextLine(ticket string, after int64) (*TicketLine, error) // the first of Lines; ErrNotFound
 	// LastEvent is the last event below a No that has one of some codes; ErrNotFound.
 	LastEvent(ticket string, below int64, codes ...string) (*TicketLine, error)
+	// Turns are the lines of person and agent in some tickets, and the events that have
+	// one of some codes, without their text: by ticket, and in order.
+	Turns(tickets []string, codes ...string) ([]TicketLine, error)
 	LastSaid(ticket string) (*TicketLine, error) // the last line of person or agent; ErrNotFound
 
 	PutAgent(a *DeskAgent) error          // inserts or replaces

@@ -206,6 +206,15 @@ func (t *tx) LastEvent(ticket string, below int64, codes ...string) (*bot.Ticket
 	return t.oneLine("such an event", `no < $2 AND kind = $3 AND code IN `+amongCodes+` ORDER BY no DESC LIMIT 1`, ticket, below, int64(bot.LineEvent), array(codes))
 }
 
+// Turns implements bot.TicketTx.
+func (t *tx) Turns(tickets []string, codes ...string) (ls []bot.TicketLine, err error) {
+	err = t.c.(texter).ask(`SELECT ticket, no, at, kind, agent, code FROM ticket_line WHERE ticket IN `+among+`
+		AND (kind <= $2 OR kind = $3 AND code IN `+amongCodes+`) ORDER BY ticket, no`, func(r row) {
+		ls = append(ls, bot.TicketLine{Ticket: r.text(0), No: r.int(1), At: fromMillis(r.int(2)), Kind: bot.LineKind(r.int(3)), By: bot.PersonID(r.text(4)), Code: r.text(5)})
+	}, array(tickets), int64(bot.LineAgent), int64(bot.LineEvent), array(codes))
+	return ls, wrap("read who spoke in tickets", err)
+}
+
 // LastSaid implements bot.TicketTx.
 func (t *tx) LastSaid(ticket string) (*bot.TicketLine, error) {
 	return t.oneLine("a line that was said", `kind <= $2 ORDER BY no DESC LIMIT 1`, ticket, int64(bot.LineAgent))

@@ -202,6 +202,8 @@ type deskRow struct {
 	By                                  string
 	Mine, Unread, Known                 bool
 	Words                               string // closed: how it ended
+	Due                                 string // the target that is missed, or will be soon
+	Late                                bool   // it is missed
 }
 
 type deskQueue struct {
@@ -273,6 +275,13 @@ func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
 	}
 	if row.Who == "" {
 		row.Who = t("desk.nobody")
+	}
+	if e.Due != nil {
+		key := "desk.due." + e.Due.Target
+		if row.Late = e.Due.Late; row.Late {
+			key += ".late"
+		}
+		row.Due = t(key, "due", when(e.Due.At.Local(), now.Local()))
 	}
 	since := e.WaitsSince
 	switch {
@@ -469,8 +478,12 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 	if l.Kind != bot.LineEvent {
 		return v
 	}
-	code, by := l.Code, l.By
+	code, by, due := l.Code, l.By, ""
 	switch code {
+	case "answer_due", "solve_due":
+		if at, err := time.Parse(time.RFC3339, l.Text); err == nil {
+			due = when(at.Local(), a.o.Now().Local())
+		}
 	case "rated":
 		code += "." + l.Text
 	case "requeued":
@@ -478,7 +491,7 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 			code += ".silent"
 		}
 	}
-	if v.Text = t("desk.event."+code, "agent", by); strings.HasPrefix(v.Text, "<") {
+	if v.Text = t("desk.event."+code, "agent", by, "due", due); strings.HasPrefix(v.Text, "<") {
 		v.Text = plainCode(l.Code)
 	}
 	v.By = ""

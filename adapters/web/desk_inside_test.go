@@ -32,3 +32,20 @@ func TestDeskShowsTake(t *testing.T) {
 		}
 	}
 }
+
+// A ticket that misses its target, or will, says so in words, and when.
+func TestDeskSaysWhatIsDue(t *testing.T) {
+	a := bare(t)
+	st := &seat{lang: "en", WebSession: &bot.WebSession{}}
+	for key, e := range map[string]bot.DeskEntry{
+		"web.desk.due.answer_due":     {Due: &bot.DeskDue{Target: "answer_due", At: a.o.Now()}},
+		"web.desk.due.solve_due.late": {Due: &bot.DeskDue{Target: "solve_due", At: a.o.Now(), Late: true}},
+		"":                            {},
+	} {
+		row := a.deskRow(st, &e)
+		page, err := a.fragment("desk_row", "en", row)
+		if err != nil || strings.Contains(page, "web.desk.due") != (key != "") || !strings.Contains(page, key) || strings.Contains(page, "missed") != row.Late {
+			t.Errorf("%q: %v\n%s", key, err, page)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package desk
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -29,6 +30,11 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if err != nil {
 		return bot.Outcome{}, err
 	}
+	if old != nil && old.State == bot.TicketTaken {
+		if err := d.again(tx, old); err != nil {
+			return bot.Outcome{}, err
+		}
+	}
 	now := old
 	if old == nil {
 		if d.o.Agents && q.Person == "" {
@@ -52,6 +58,22 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, fmt.Errorf("desk: ticket of the conversation: %w", err)
 	}
 	return d.told(tx, c, now, old != nil)
+}
+
+// again tells the agent who has a ticket that the person asks for them once more,
+// after the talk was over.
+func (d *Desk) again(tx bot.Tx, q *bot.Ticket) error {
+	last, err := tx.LastEvent(q.ID, math.MaxInt64, "sent_back", "left", "reopened", "asked_again")
+	switch {
+	case errors.Is(err, bot.ErrNotFound) || err == nil && last.Code == "asked_again":
+		return nil
+	case err != nil:
+		return fmt.Errorf("desk: what was said last: %w", err)
+	}
+	if err := tx.PutTicket(q); err != nil {
+		return fmt.Errorf("desk: ticket of the conversation: %w", err)
+	}
+	return d.line(tx, q, bot.LineEvent, "", "asked_again", "")
 }
 
 // same finds the open ticket of a person in a matter, or of a conversation.

@@ -27,6 +27,7 @@ type Options struct {
 	Vault   bot.Vault
 	Phrases bot.Phrases
 	Hours   *Hours // nil: the desk is always open
+	Targets Targets
 	// Silence is after how long without an answer of the agent who has it a ticket
 	// goes back into the queue. 0: 10 minutes.
 	Silence time.Duration

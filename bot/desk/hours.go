@@ -190,6 +190,34 @@ func (h *Hours) Between(a, b time.Time) (d time.Duration) {
 	return d
 }
 
+// mostAhead is how many days After looks ahead.
+const mostAhead = 800
+
+// After is when the desk will have been open for d since t; the zero time when
+// that is not within two years.
+func (h *Hours) After(t time.Time, d time.Duration) time.Time {
+	if h == nil {
+		return t.Add(d)
+	}
+	for ahead := -1; ahead < mostAhead; ahead++ {
+		for _, s := range h.day(t.In(h.zone).AddDate(0, 0, ahead)) {
+			from := s[0]
+			if from.Before(t) {
+				from = t
+			}
+			open := s[1].Sub(from)
+			switch {
+			case open <= 0:
+			case d <= open:
+				return from.Add(d)
+			default:
+				d -= open
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // Zone is the IANA name of the desk's time; empty: none is set.
 func (h *Hours) Zone() string {
 	if h == nil {

@@ -30,8 +30,22 @@ func (d *Desk) Who(ctx context.Context, p bot.PersonID) (role bot.Role, name str
 	return role, name, err
 }
 
-// Queue lists open tickets, those that wait first, then the last closed ones. by
-// is who asks: the error is a *Refusal when they are no agent.
+// soonest orders tickets by the target that they have missed or will miss soon;
+// those without one come last.
+func soonest(a, b Entry) int {
+	switch {
+	case a.Due != nil && b.Due != nil:
+		return a.Due.At.Compare(b.Due.At)
+	case a.Due != nil:
+		return -1
+	case b.Due != nil:
+		return 1
+	}
+	return 0
+}
+
+// Queue lists open tickets, first those that miss a target or will soon, and the
+// last closed ones. by is who asks: the error is a *Refusal when they are no agent.
 func (d *Desk) Queue(ctx context.Context, by bot.PersonID, limit int) (open, closed []Entry, err error) {
 	err = d.o.Store.View(ctx, func(tx bot.Tx) error {
 		open, closed = nil, nil
@@ -46,9 +60,14 @@ func (d *Desk) Queue(ctx context.Context, by bot.PersonID, limit int) (open, clo
 		if err != nil {
 			return err
 		}
-		if open, err = d.entries(tx, waiting); err == nil {
-			closed, err = d.entries(tx, done)
+		if open, err = d.entries(tx, waiting); err != nil {
+			return err
 		}
+		if err := d.dues(tx, open); err != nil {
+			return err
+		}
+		slices.SortStableFunc(open, soonest)
+		closed, err = d.entries(tx, done)
 		return err
 	})
 	return open, closed, err

@@ -201,7 +201,17 @@ func testTickets(t *testing.T, s bot.Store) {
 		if next, err := tx.NextLine(q.ID, 1); err != nil || !reflect.DeepEqual(*next, lines[1]) {
 			t.Errorf("next line: %+v %v", next, err)
 		}
-		_, err := tx.NextLine(q.ID, 3)
+		turns, err := tx.Turns([]string{q.ID, "none"}, "taken", "solved")
+		if err != nil || len(turns) != 3 || turns[1].No != lines[1].No || turns[1].By != "maria" || turns[1].Ticket != q.ID || turns[1].Body != nil || turns[2].Code != "solved" || !turns[2].At.Equal(lines[3].At) {
+			t.Errorf("turns: %+v %v", turns, err)
+		}
+		if turns, err := tx.Turns([]string{q.ID}); err != nil || len(turns) != 2 {
+			t.Errorf("without codes: %+v %v", turns, err)
+		}
+		if turns, err := tx.Turns(nil, "taken"); err != nil || len(turns) != 0 {
+			t.Errorf("of no ticket: %+v %v", turns, err)
+		}
+		_, err = tx.NextLine(q.ID, 3)
 		fails(t, "a line after the last", err, bot.ErrNotFound)
 		if last, err := tx.LastEvent(q.ID, 4, "taken", "solved"); err != nil || !reflect.DeepEqual(*last, lines[3]) {
 			t.Errorf("last event: %+v %v", last, err)

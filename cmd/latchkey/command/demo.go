@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -137,6 +138,7 @@ func runDemo(ctx context.Context, s std, o demoOptions) error {
 	if listener != nil {
 		cfg.Web.Enabled = true
 		cfg.Desk.Enabled = o.with == "" // the tenant's people come from elsewhere
+		cfg.Desk.Answer, cfg.Desk.Solve = 15*time.Minute, 8*time.Hour
 		cfg.HTTP.Addr = listener.Addr().String()
 		cfg.HTTP.PublicURL = demoURL(o.addr, listener)
 	}

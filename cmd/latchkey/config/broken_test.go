@@ -65,6 +65,9 @@ func brokenConfigs(dir string) []broken {
 		{"comments only", "# nothing\n", nil, "org.name", 0, "is not set"},
 		{"empty section", "org:\n", nil, "org.name", 0, "is not set"},
 
+		{"a target of nobody", org + "desk:\n  first_answer: 30m\n", nil, "desk.first_answer", 4, "is set without desk.enabled"},
+		{"a target too near", org + "desk:\n  enabled: true\n  solve: 5m\n", nil, "desk.solve", 5, "below the floor"},
+
 		// One key for two directions, or as the one of before, however it is written.
 		{"channel without an id", org + "desk:\n  enabled: true\n  channels: slack-acme\n", nil, "desk.channels", 5, "not an account and a channel"},
 		{"channel of no account", org + "desk:\n  enabled: true\n  channels: slack-acme C0123ABCD\n", nil, "desk.channels", 5, "the account slack-acme"},

@@ -178,6 +178,8 @@ type Desk struct {
 	Zone     string
 	Holidays []string
 	Silence  time.Duration // of an agent, after which a ticket goes back into the queue
+	Answer   time.Duration // within which an agent's first line is wanted; 0: no target
+	Solve    time.Duration // within which a ticket is to be solved; 0: no target
 	Mail     string        // address that gets a mail of each new ticket, or empty
 	Channels []string      // of the help desk's own, where each ticket has a card: "slack-acme C0123ABCD"
 	Webhook  Webhook

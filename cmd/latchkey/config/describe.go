@@ -62,6 +62,8 @@ func describeKey(b *strings.Builder, k *Key, indent, name string) {
 	switch {
 	case k.Floor != "" && k.Floor == k.Cap:
 		notes = append(notes, "fixed at "+k.Cap)
+	case k.None:
+		notes = append(notes, "0, or from "+k.Floor+" to "+k.Cap)
 	case k.Floor != "" && k.Cap != "":
 		notes = append(notes, "from "+k.Floor+" to "+k.Cap)
 	case k.Cap != "":

@@ -377,6 +377,13 @@ func (r *reader) together() {
 	if len(c.Alerts) > 0 && c.SMTP.Host == "" {
 		r.badKey("alerts.mail", "is set without smtp.host; set that too, or remove it")
 	}
+	const nobody = "is set without desk.enabled, so there is no agent of whom it could be wanted; set that too, or remove it"
+	if c.Desk.Answer > 0 && !c.Desk.Enabled {
+		r.badKey("desk.first_answer", nobody)
+	}
+	if c.Desk.Solve > 0 && !c.Desk.Enabled {
+		r.badKey("desk.solve", nobody)
+	}
 	if c.Desk.Webhook.Back != "" && !c.Desk.Enabled {
 		r.badKey("desk.webhook.back_secret", "is set without desk.enabled, so nobody could be written to; set that too, or remove it")
 	}

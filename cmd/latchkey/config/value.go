@@ -21,6 +21,7 @@ type Key struct {
 	Default string
 	Floor   string
 	Cap     string
+	None    bool     // a duration that may be 0, too: there is none then
 	Choices []string // the values allowed, when they are few
 	Example string   // shown where there is no default
 	Source  string   // policy: where the number comes from
@@ -152,7 +153,7 @@ func (k *Key) set(c *Config, vs ...string) error {
 		if err != nil {
 			return errors.New("is not a duration; write it like 30s, 10m, 24h or 7d")
 		}
-		if lo, _ := policy.ParseDuration(k.Floor); d < lo {
+		if lo, _ := policy.ParseDuration(k.Floor); d < lo && !(k.None && d == 0) {
 			return fmt.Errorf("%s is below the floor %s; set %s or more", policy.FormatDuration(d), k.Floor, k.Floor)
 		}
 		if hi, err := policy.ParseDuration(k.Cap); err == nil && d > hi {

@@ -23,6 +23,7 @@ func (p *Program) newDesk() error {
 	}
 	p.Desk = desk.New(desk.Options{
 		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Silence: c.Silence,
+		Targets: desk.Targets{Answer: c.Answer, Solve: c.Solve},
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
@@ -65,6 +66,11 @@ func deskLink(c *config.Config) func(ticket string) string {
 func (p *Program) onLine() func(bot.Tx, *bot.TicketLine) error {
 	c := p.Config
 	return func(tx bot.Tx, l *bot.TicketLine) error {
+		if c.Desk.Enabled && (c.Desk.Answer > 0 || c.Desk.Solve > 0) {
+			if err := desk.Timed(tx, l); err != nil {
+				return err
+			}
+		}
 		if c.Desk.Mail != "" {
 			if err := desk.Mailed(tx, l); err != nil {
 				return err
