@@ -139,4 +139,6 @@ type DeskSeat struct {
 	Person PersonID
 	Role   Role
 	Name   string // as shown
+	// Figures says that they see the figures of the desk.
+	Figures bool
 }

@@ -151,7 +151,10 @@ type TicketTx interface {
 	TicketsOfPerson(p PersonID) ([]Ticket, error) // open and closed, the newest first, at most 100
 	Tickets(limit int) ([]Ticket, error)          // open ones, oldest first
 	ClosedTickets(limit int) ([]Ticket, error)    // the last closed first
-	AddLine(l *TicketLine) error                  // sets No and At
+	// ClosedSince are those that were closed at a time or later, the last closed first,
+	// from behind the one that was closed at before and has the number id on.
+	ClosedSince(since, before time.Time, id string, limit int) ([]Ticket, error)
+	AddLine(l *TicketLine) error // sets No and At
 	// TellNext changes which line of a ticket is told to an outside system, and
 	// reports whether it was the one it should have been. 0: none is told at the
 	// moment. Until the transaction ends nobody else adds a line whose writer

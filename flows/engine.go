@@ -1469,5 +1469,14 @@ func (e *Set) Title(flow, step, lang string) string {
 	return title
 }
 
+// Says is what a step says, with its placeholders as they are written; empty when
+// there is no such step.
+func (e *Set) Says(flow, step, lang string) string {
+	if fl := e.flows[flow]; fl != nil && fl.Steps[step] != nil {
+		return fl.Steps[step].Text.Source(e.lang(lang))
+	}
+	return ""
+}
+
 // titleWords is how much of what a step says stands in its title.
 const titleWords = 10

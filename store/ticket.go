@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 )
@@ -134,6 +135,12 @@ func (t *tx) Tickets(limit int) ([]bot.Ticket, error) {
 // ClosedTickets implements bot.TicketTx.
 func (t *tx) ClosedTickets(limit int) ([]bot.Ticket, error) {
 	return t.tickets(`WHERE closed_at <> 0 ORDER BY closed_at DESC, id LIMIT $1`, int64(limit))
+}
+
+// ClosedSince implements bot.TicketTx.
+func (t *tx) ClosedSince(since, before time.Time, id string, limit int) ([]bot.Ticket, error) {
+	return t.tickets(`WHERE closed_at <> 0 AND closed_at >= $1 AND closed_at <= $2 AND (closed_at < $2 OR id < $3) ORDER BY closed_at DESC, id DESC LIMIT $4`,
+		millis(since), millis(before), id, int64(limit))
 }
 
 // AddLine implements bot.TicketTx. The ticket's own row, which each line's

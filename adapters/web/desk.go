@@ -54,6 +54,9 @@ type Desk interface {
 	// limit; Open gives the agent the ticket of one who calls.
 	Find(ctx context.Context, by bot.PersonID, part string, limit int) ([]bot.Person, error)
 	Open(ctx context.Context, by, person bot.PersonID) (ticket string, err error)
+	// Figures are those of the last days, with steps named in lang. Only some agents
+	// may see them.
+	Figures(ctx context.Context, by bot.PersonID, lang string, days int) (*bot.DeskFigures, error)
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -66,6 +69,8 @@ func (a *Adapter) deskRoutes() {
 	a.mux.HandleFunc("GET "+deskPath+"/events", a.deskEvents)
 	a.mux.HandleFunc("GET "+deskPath+"/people", a.deskPeople)
 	a.mux.HandleFunc("POST "+deskPath+"/people", a.deskOpen)
+	a.mux.HandleFunc("GET "+deskPath+"/figures", a.deskFigures)
+	a.mux.HandleFunc("GET "+deskPath+"/figures.csv", a.deskFiguresCSV)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)
 	if a.o.Device != nil {
@@ -185,6 +190,7 @@ type deskFrame struct {
 	CSRF     string
 	Lang     string
 	Watching string // the ticket, or empty
+	Figures  bool   // they may be seen
 }
 
 // ID is a new key for one form.
@@ -192,7 +198,7 @@ func (deskFrame) ID() string { return newID() }
 
 func (a *Adapter) deskFrame(st *seat) deskFrame {
 	others := slices.DeleteFunc(slices.Clone(a.o.Agents), func(p Pretend) bool { return AgentUser(p.Username) == st.User })
-	return deskFrame{Me: bot.Harmless(st.DeskSeat.Name), Demo: a.o.Device != nil, Agents: others, CSRF: a.csrf(st.token), Lang: st.lang}
+	return deskFrame{Me: bot.Harmless(st.DeskSeat.Name), Demo: a.o.Device != nil, Agents: others, CSRF: a.csrf(st.token), Lang: st.lang, Figures: st.Figures}
 }
 
 // A deskRow is a ticket in the queue, in words.

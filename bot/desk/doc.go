@@ -59,6 +59,15 @@
 // administrator has no line (Options.Registrar), and everybody after three failed
 // checks in a day.
 //
+// # Targets and figures
+//
+// How long the first answer and the solution take is counted in the hours of the
+// desk, from the ticket and its lines alone (Targets, Figures): nothing else is
+// stored for it. The time to solve stands still after an agent's line until the
+// person answers, while the person is with the script, and while the ticket is
+// closed. Before a target is missed a line of the ticket warns agents, once
+// (HandleDue).
+//
 // # What is kept
 //
 // Lines are sealed with the vault, those of the person without anything that

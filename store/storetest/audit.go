@@ -201,6 +201,15 @@ func testTickets(t *testing.T, s bot.Store) {
 		if next, err := tx.NextLine(q.ID, 1); err != nil || !reflect.DeepEqual(*next, lines[1]) {
 			t.Errorf("next line: %+v %v", next, err)
 		}
+		all, err := tx.ClosedSince(q.ClosedAt, q.ClosedAt.Add(time.Millisecond), "", 10)
+		if err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], q) {
+			t.Errorf("closed since: %+v %v", all, err)
+		}
+		for name, list := range map[string][3]any{"later": {q.ClosedAt.Add(time.Millisecond), q.ClosedAt.Add(time.Second), ""}, "before it": {q.ClosedAt, q.ClosedAt, q.ID}} {
+			if all, err := tx.ClosedSince(list[0].(time.Time), list[1].(time.Time), list[2].(string), 10); err != nil || len(all) > 0 {
+				t.Errorf("closed since, %s: %+v %v", name, all, err)
+			}
+		}
 		turns, err := tx.Turns([]string{q.ID, "none"}, "taken", "solved")
 		if err != nil || len(turns) != 3 || turns[1].No != lines[1].No || turns[1].By != "maria" || turns[1].Ticket != q.ID || turns[1].Body != nil || turns[2].Code != "solved" || !turns[2].At.Equal(lines[3].At) {
 			t.Errorf("turns: %+v %v", turns, err)

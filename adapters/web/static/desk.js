@@ -5,7 +5,7 @@
   "use strict";
   const desk = document.getElementById("desk");
   const news = document.getElementById("desk-news");
-  if (!desk || !news) return;
+  if (!desk || !news || desk.classList.contains("figures")) return; // figures are counted when they are asked for
   const watch = news.dataset.watch;
   const lines = desk.querySelector("[data-lines]");
   for (const el of desk.querySelectorAll(".again")) el.hidden = true; // it looks by itself

@@ -14,11 +14,11 @@ import (
 )
 
 func deskCommand(s std) *cobra.Command {
-	return group("desk", "Say who answers people at the help desk, and tell other systems of tickets",
+	return group("desk", "Say who answers people at the help desk, count what it did, and tell other systems of tickets",
 		`Agents are people of the staff list. Whoever is one takes tickets on the web desk
 (desk.enabled: true, then http.public_url/desk); an admin also says who is an agent.
 Whoever is taken away can do nothing there from that moment on, and the tickets that
-they have go back into the queue.`, agentsCommand(s), grantCommand(s), revokeCommand(s), webhooksCommand(s))
+they have go back into the queue. figures says how the desk does.`, agentsCommand(s), grantCommand(s), revokeCommand(s), figuresCommand(s), webhooksCommand(s))
 }
 
 func agentsCommand(s std) *cobra.Command {

@@ -78,6 +78,15 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	o.Leaves(func() { o.FollowLike("Ada Okafor") })
 	a.verifies(o)
 	a.takesCall()
+	if a.Has("link", "Figures") {
+		t.Error("an agent who may not see the figures is shown the way")
+	}
+	o.Leaves(func() { o.Press("Lee Tran") })
+	o.Leaves(func() { o.Follow("Figures") })
+	o.Sees("Waiting now", "Nine of ten within", "Day by day", "How people found the help")
+	o.both("figures")
+	o.Leaves(func() { o.Follow("90 days") })
+	o.Tab("link", "Download as CSV")
 }
 
 // verifies makes sure by keyboard, with a second agent, that the caller is the

@@ -13,9 +13,9 @@ import (
 // newDesk makes the help desk.
 func (p *Program) newDesk() error {
 	c := p.Config.Desk
-	hours, err := desk.ParseHours(c.Zone, c.Hours, c.Holidays)
+	hours, err := deskHours(p.Config)
 	if err != nil {
-		return fmt.Errorf("desk.hours: %w", err)
+		return err
 	}
 	rooms, err := p.deskRooms()
 	if err != nil {
@@ -23,7 +23,7 @@ func (p *Program) newDesk() error {
 	}
 	p.Desk = desk.New(desk.Options{
 		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Silence: c.Silence,
-		Targets: desk.Targets{Answer: c.Answer, Solve: c.Solve},
+		Targets: targets(p.Config),
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
@@ -53,6 +53,18 @@ func (p *Program) deskRooms() (rooms []desk.Room, err error) {
 	return rooms, nil
 }
 
+func deskHours(c *config.Config) (*desk.Hours, error) {
+	h, err := desk.ParseHours(c.Desk.Zone, c.Desk.Hours, c.Desk.Holidays)
+	if err != nil {
+		return nil, fmt.Errorf("desk.hours: %w", err)
+	}
+	return h, nil
+}
+
+func targets(c *config.Config) desk.Targets {
+	return desk.Targets{Answer: c.Desk.Answer, Solve: c.Desk.Solve}
+}
+
 // deskLink gives the address of a ticket on the desk in the browser; nil: there is
 // no such desk.
 func deskLink(c *config.Config) func(ticket string) string {
@@ -66,7 +78,7 @@ func deskLink(c *config.Config) func(ticket string) string {
 func (p *Program) onLine() func(bot.Tx, *bot.TicketLine) error {
 	c := p.Config
 	return func(tx bot.Tx, l *bot.TicketLine) error {
-		if c.Desk.Enabled && (c.Desk.Answer > 0 || c.Desk.Solve > 0) {
+		if c.Desk.Enabled && !targets(c).None() {
 			if err := desk.Timed(tx, l); err != nil {
 				return err
 			}

@@ -7,6 +7,8 @@ import (
 
 	"latchkey/adapters/web"
 	"latchkey/bot"
+	"latchkey/bot/desk"
+	"latchkey/flows"
 	"latchkey/store"
 )
 
@@ -37,7 +39,7 @@ func (d deskPages) Seat(ctx context.Context, user string) (*bot.DeskSeat, error)
 	if err != nil {
 		return nil, err
 	}
-	return &bot.DeskSeat{Person: p, Role: role, Name: name}, nil
+	return &bot.DeskSeat{Person: p, Role: role, Name: name, Figures: desk.MaySee(role)}, nil
 }
 
 // Colleagues implements web.Desk.
@@ -88,6 +90,38 @@ func (d deskPages) View(ctx context.Context, by bot.PersonID, lang, ticket strin
 		v.Replies = d.p.Scripts.Set().Replies(lang, v.Speaks, v.Value)
 	}
 	return v, nil
+}
+
+// Figures implements web.Desk.
+func (d deskPages) Figures(ctx context.Context, by bot.PersonID, lang string, days int) (*bot.DeskFigures, error) {
+	return d.p.DeskFigures(ctx, by, lang, days)
+}
+
+// DeskFigures are the figures of the desk with its steps named in a language. by
+// is the agent who asks; empty: an operator. The program may only be opened.
+func (p *Program) DeskFigures(ctx context.Context, by bot.PersonID, lang string, days int) (*bot.DeskFigures, error) {
+	d, set := p.Desk, (*flows.Set)(nil)
+	if d != nil {
+		set = p.Scripts.Set()
+	} else {
+		hours, err := deskHours(p.Config)
+		if err != nil {
+			return nil, err
+		}
+		if set, err = LoadScripts(p.Config, p.Log); err != nil {
+			return nil, err
+		}
+		d = desk.New(desk.Options{Store: p.DB, Hours: hours, Targets: targets(p.Config)})
+	}
+	f, err := d.Figures(ctx, by, days)
+	if err != nil {
+		return nil, err
+	}
+	for i := range f.Steps {
+		s := &f.Steps[i]
+		s.Title, s.Text = set.Title(s.Flow, s.Step, lang), set.Says(s.Flow, s.Step, lang)
+	}
+	return f, nil
 }
 
 // Do implements web.Desk.

@@ -146,8 +146,8 @@ func TestDeskDoors(t *testing.T) {
 			routes++
 		}
 	}
-	if routes != 6 {
-		t.Errorf("the desk has %d routes, this test knows 6", routes)
+	if routes != 8 {
+		t.Errorf("the desk has %d routes, this test knows 8", routes)
 	}
 	own, others := p.stuck(), p.stuck()
 	maria, omar := p.agent("maria"), p.agent("omar")
@@ -181,7 +181,7 @@ func TestDeskDoors(t *testing.T) {
 		{"stopped", stopped, http.StatusNotFound, http.StatusNotFound},
 	} {
 		before := fmt.Sprint(p.open())
-		for _, path := range []string{"/desk", "/desk/people?q=ann", "/desk/events", "/desk/t/" + own, "/desk/t/" + others, "/desk/t/XXX-XXX"} {
+		for _, path := range []string{"/desk", "/desk/figures", "/desk/figures.csv?days=7", "/desk/people?q=ann", "/desk/events", "/desk/t/" + own, "/desk/t/" + others, "/desk/t/XXX-XXX"} {
 			want := who.get
 			if path == "/desk/events" {
 				want = who.post
@@ -209,6 +209,14 @@ func TestDeskDoors(t *testing.T) {
 	for _, path := range []string{"/desk", "/desk/events", "/desk/t/" + own, "/desk/t/" + others} {
 		if s, _ := p.asks(maria, http.MethodGet, path, nil); s != http.StatusOK {
 			t.Errorf("agent: GET %s is %d", path, s)
+		}
+	}
+	for _, path := range []string{"/desk/figures", "/desk/figures.csv"} { // for who leads the desk
+		if s, _ := p.asks(maria, http.MethodGet, path, nil); s != http.StatusNotFound {
+			t.Errorf("agent: GET %s is %d", path, s)
+		}
+		if s, _ := p.asks(p.agent("lee"), http.MethodGet, path, nil); s != http.StatusOK {
+			t.Errorf("admin: GET %s is %d", path, s)
 		}
 	}
 	if s, _ := p.asks(maria, http.MethodGet, "/desk/t/XXX-XXX", nil); s != http.StatusNotFound {
@@ -467,6 +475,48 @@ func TestDeskCannedReplies(t *testing.T) {
 				t.Errorf("%s in %s cannot be sent: %d\n%.500s", r.ID, lang, s, body)
 			}
 		}
+	}
+}
+
+// The figures count what is there, name the step that makes most tickets with what
+// it says, and come as a file, too.
+func TestDeskFigures(t *testing.T) {
+	p := demoPremises(t)
+	for _, c := range []struct {
+		step string
+		n    int
+	}{{"number", 3}, {"code", 1}} {
+		for i := range c.n {
+			err := p.DB.Update(p.Context(), func(tx bot.Tx) error {
+				_, _, err := desk.Ask(tx, bot.Ticket{Conversation: bot.ConversationID(fmt.Sprint(c.step, i)), Flow: "phone", Step: c.step, Error: "=bad_code", Lang: "en"})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	lee := p.agent("lee")
+	s, body := p.asks(lee, http.MethodGet, "/desk/figures?days=7", nil)
+	if s != http.StatusOK {
+		t.Fatal(s)
+	}
+	says, title := p.Scripts.Set().Says("phone", "number", "en"), p.Scripts.Set().Title("phone", "number", "en")
+	page := html.UnescapeString(body)
+	for _, want := range []string{"This step made 3 tickets this week: <a href=\"#step-1\">" + title + "</a>", `<tr id="step-1">`, "phone.number", says, `aria-current="page">7 days<`, "<dt>Waiting now</dt><dd>4</dd>", "=bad code"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %q\n%s", want, page)
+		}
+	}
+	if _, body := p.asks(lee, http.MethodGet, "/desk", nil); !strings.Contains(body, `href="/desk/figures"`) {
+		t.Error("no way to the figures")
+	}
+	if _, body := p.asks(p.agent("maria"), http.MethodGet, "/desk", nil); strings.Contains(body, "/desk/figures") {
+		t.Error("an agent who may not see the figures is shown the way")
+	}
+	s, body = p.asks(lee, http.MethodGet, "/desk/figures.csv?days=7", nil)
+	if s != http.StatusOK || !strings.HasPrefix(body, "\xEF\xBB\xBFfigure,name,tickets,") || !strings.Contains(body, "\r\nstep,phone.number,3,3,") || !strings.Contains(body, "\r\nreason,bad_code,4,4,") {
+		t.Errorf("%d %q", s, body)
 	}
 }
 

@@ -517,9 +517,20 @@ func doorsOfDesk(f *gallery) []door {
 	read := func(pattern, path string) door {
 		return door{pattern: "GET " + pattern, method: "GET", path: path, stages: []string{"", "desk"}, query: asked}
 	}
+	lead := &stage{cookie: "agent"}
+	for range crowd {
+		lead.tokens = append(lead.tokens, f.agent("lee"))
+	}
+	f.stages["lead"] = lead
+	figures := func(path string) door {
+		d := read(path, path)
+		d.stages = append(d.stages, "lead")
+		return d
+	}
 	events := read("/desk/events", "/desk/events")
 	events.streams = true
 	return []door{
+		figures("/desk/figures"), figures("/desk/figures.csv"),
 		read("/desk", "/desk"), read("/desk/people", "/desk/people"), events, read("/desk/t/{ticket}", "/desk/t/"+ticket),
 		{pattern: "POST /desk/t/{ticket}/{do}", method: "POST", path: "/desk/t/" + ticket + "/note", stages: []string{"desk"}, session: true, id: true, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil, "id": nil, "rev": {"1"}, "text": {"a note"}, "lang": {"en"}}

@@ -1,0 +1,4 @@
+package desk
+
+// Spread is spread, for its test.
+var Spread = spread
