@@ -1,6 +1,8 @@
 package bot
 
 import (
+	"encoding/csv"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +84,17 @@ func (f *DeskFigures) Rows() [][]string {
 		add("day", d.Day, num(d.Opened), "", "", "", "", num(d.Solved))
 	}
 	return rows
+}
+
+// WriteCSV writes Rows as a file: UTF-8 with the mark that spreadsheets know it by,
+// commas and CR LF (RFC 4180). The error is w's.
+func (f *DeskFigures) WriteCSV(w io.Writer) error {
+	if _, err := io.WriteString(w, "\ufeff"); err != nil {
+		return err
+	}
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	return out.WriteAll(f.Rows())
 }
 
 // harmlessCell is a cell that no spreadsheet takes for a formula.

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"encoding/csv"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -155,11 +153,7 @@ func (a *Adapter) deskFiguresCSV(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="desk-`+strconv.Itoa(f.Days)+`-days.csv"`)
-	_, _ = w.Write([]byte("\xEF\xBB\xBF")) // spreadsheets read UTF-8 by it
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	err := out.WriteAll(f.Rows())
-	if err = errors.Join(err, out.Error()); err != nil && r.Context().Err() == nil {
+	if err := f.WriteCSV(w); err != nil && r.Context().Err() == nil {
 		a.o.Log.Debug("web: the figures of the desk are cut off", "err", err)
 	}
 }

@@ -1,8 +1,6 @@
 package command
 
 import (
-	stdcsv "encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"latchkey/adapters/csv"
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/cmd/latchkey/program"
@@ -43,22 +40,13 @@ all took at most the first time, nine of ten at most the second.
 				return err
 			}
 			if *asCSV {
-				return writeFigures(s.out, f)
+				return f.WriteCSV(s.out)
 			}
 			printFigures(s.out, f)
 			return nil
 		})
 	}
 	return cmd
-}
-
-func writeFigures(w io.Writer, f *bot.DeskFigures) error {
-	if _, err := io.WriteString(w, csv.BOM); err != nil {
-		return err
-	}
-	out := stdcsv.NewWriter(w)
-	out.UseCRLF = true
-	return errors.Join(out.WriteAll(f.Rows()), out.Error())
 }
 
 // stepsPrinted is how many steps and reasons are printed; the CSV has all.
