@@ -33,9 +33,8 @@ func (p *Program) Run(until context.Context, tasks ...Task) error {
 			}
 		})
 	}
-	if err := p.StartJobs(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
+	// Answers need no jobs, and each of the job library's queues is a commit.
+	begin("jobs", func(ctx context.Context) error { return p.StartJobs(context.WithoutCancel(ctx)) })
 	if p.Listener != nil {
 		begin("http", p.serveHTTP)
 	}
