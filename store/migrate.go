@@ -11,6 +11,12 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// schemaSQLite is what all migrations, and River's, leave in a new SQLite file. They
+// are for files that exist: a new one is made at once, in a fifth of the time.
+//
+//go:embed schema_sqlite.sql
+var schemaSQLite string
+
 // schemaVersion is the newest migration in the folder.
 const schemaVersion = 11
 
@@ -63,11 +69,12 @@ func tooNew(where string, version int64) error {
 
 // migrate brings the SQLite file to schemaVersion, all in one transaction.
 func (l *lite) migrate(ctx context.Context) error {
-	version := int64(0)
+	version, fresh := int64(0), true
 	v, err := l.w.value(`SELECT count(*) FROM sqlite_master WHERE name = 'latchkey_schema'`)
 	if err == nil && v == int64(1) {
 		v, err = l.w.value(`SELECT version FROM latchkey_schema`)
 		version, _ = v.(int64)
+		fresh = false
 	}
 	if err != nil {
 		return fmt.Errorf("store: read the schema version of %s: %w (is it a Latchkey database?)", l.path, err)
@@ -79,8 +86,11 @@ func (l *lite) migrate(ctx context.Context) error {
 		return nil
 	}
 	err = l.begin()
-	if err == nil && version == 0 {
-		err = l.w.exec(`CREATE TABLE latchkey_schema (version BIGINT NOT NULL); INSERT INTO latchkey_schema VALUES (0)`)
+	if err == nil && fresh {
+		if err = l.w.exec(schemaSQLite); err != nil {
+			err = fmt.Errorf("store: migrate %s to version %d: %w (is it a Latchkey database?)", l.path, schemaVersion, err)
+		}
+		version = schemaVersion
 	}
 	for n := version + 1; err == nil && n <= schemaVersion; n++ {
 		err = runMigration(n, func(text string) string { return dialectText(text, "sqlite") }, l.w.exec)
@@ -91,7 +101,7 @@ func (l *lite) migrate(ctx context.Context) error {
 	if err == nil && version > 0 {
 		err = l.db.sealFrom(version, l.w)
 	}
-	if err == nil {
+	if err == nil && !fresh {
 		err = l.bridge.migrate(ctx, l.db)
 	}
 	if err == nil {
