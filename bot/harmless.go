@@ -36,6 +36,17 @@ var needed = &unicode.RangeTable{
 	R32: []unicode.Range32{{Lo: 0xe0020, Hi: 0xe007f, Stride: 1}},
 }
 
+// Plain reports whether s is 1 to most letters and digits of ASCII and signs of
+// also: an id or a code of an outside system that may be kept, logged and sent back.
+func Plain(s string, most int, also string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && strings.IndexByte(also, c) < 0 {
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}
+
 // Harmless is the message with all its words as they may be shown. What m points
 // to is left as it is.
 func (m *Message) Harmless() *Message {

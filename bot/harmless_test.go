@@ -79,3 +79,11 @@ func TestMessageHarmless(t *testing.T) {
 		t.Errorf("%d words; the original is %+v", words, m)
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for s, want := range map[string]bool{"Ab9-_": true, "": false, "abcdef": false, "a b": false, "é": false, "a\n": false, "-": true} {
+		if got := bot.Plain(s, 5, "-_"); got != want {
+			t.Errorf("Plain(%q) = %v", s, got)
+		}
+	}
+}

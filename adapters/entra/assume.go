@@ -178,7 +178,7 @@ func told(words []string) string {
 	slices.Sort(words)
 	words = slices.Compact(words)
 	for i, w := range words {
-		if !codeShape.MatchString(w) {
+		if !isCode(w) {
 			words[i] = "(no word)"
 		}
 	}

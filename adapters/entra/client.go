@@ -10,7 +10,6 @@ import (
 	randv2 "math/rand/v2"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -282,14 +281,11 @@ func plain(err error) error {
 
 var errTimeout = errors.New("nothing came within entra.timeout")
 
-// printable is what a value of a header may look like in a log.
-var printable = regexp.MustCompile(`^[A-Za-z0-9 _./:;,=%()-]{1,200}$`)
-
 // noteThrottle logs how near the limit we are; Graph tells from 80 percent on.
 func (c *Client) noteThrottle(f *feature, r *http.Response) {
 	var told []any
 	for _, h := range []string{"Retry-After", "x-ms-throttle-limit-percentage", "x-ms-throttle-scope", "x-ms-throttle-information", "x-ms-resource-unit"} {
-		if v := r.Header.Get(h); printable.MatchString(v) {
+		if v := r.Header.Get(h); bot.Plain(v, 200, " _./:;,=%()-") {
 			told = append(told, h, v)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,14 +91,12 @@ func (r *refusal) is(codes ...string) bool {
 	return slices.ContainsFunc(codes, func(c string) bool { return strings.EqualFold(c, r.code) || strings.EqualFold(c, r.inner) })
 }
 
-var (
-	codeShape = regexp.MustCompile(`^[A-Za-z0-9_.]{1,80}$`)
-	idShape   = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
-)
+// isCode reports whether s looks like an error code of Graph's.
+func isCode(s string) bool { return bot.Plain(s, 80, "_.") }
 
 // idOf is an id of a header as it may be logged, or empty.
 func idOf(s string) string {
-	if idShape.MatchString(s) {
+	if bot.Plain(s, 64, "-") {
 		return s
 	}
 	return ""
@@ -119,10 +116,10 @@ func newRefusal(a *http.Response, body []byte, ours string, now time.Time) *refu
 	if json.Unmarshal(body, &told) != nil {
 		return r
 	}
-	if codeShape.MatchString(told.Error.Code) {
+	if isCode(told.Error.Code) {
 		r.code = told.Error.Code
 	}
-	if codeShape.MatchString(told.Error.InnerError.Code) {
+	if isCode(told.Error.InnerError.Code) {
 		r.inner = told.Error.InnerError.Code
 	}
 	if r.id == "" {

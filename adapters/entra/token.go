@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"latchkey/bot"
 )
 
 // tokenEarly is how long before its end a token is replaced.
@@ -193,8 +194,6 @@ var aadsts = map[int]string{
 	530004:  "a Conditional Access policy blocks the app",
 }
 
-var errorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
-
 // explain reads the answer of the token endpoint. Its description is left out:
 // nobody knows what it repeats.
 func (t *tokens) explain(err error) *signInError {
@@ -221,7 +220,7 @@ func (t *tokens) explain(err error) *signInError {
 		after:   retryAfter(re.Response.Header.Get("Retry-After"), t.o.Wall()),
 	}
 	name := ""
-	if errorCode.MatchString(told.Error) {
+	if bot.Plain(told.Error, 40, "_") {
 		name = " " + told.Error
 		e.secret = told.Error == "invalid_client"
 		e.passing = e.passing || told.Error == "temporarily_unavailable"
@@ -246,8 +245,6 @@ func (t *tokens) explain(err error) *signInError {
 	return e
 }
 
-var roleShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,99}$`)
-
 // rolesOf are the names of the application permissions in a token of ours,
 // sorted. Whether they are true is for Graph to say: they are read to explain
 // a refusal. Not ok: the token cannot be looked into.
@@ -262,7 +259,7 @@ func rolesOf(token string) (roles []string, ok bool) {
 		return nil, false
 	}
 	for _, r := range claims.Roles {
-		if roleShape.MatchString(r) {
+		if bot.Plain(r, 100, "._-") {
 			roles = append(roles, r)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	oidclib "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"latchkey/bot"
 )
 
 // An Error says why a sign-in did not come about. It is for the log: it holds
@@ -77,10 +79,6 @@ func discoveryError(err error) error {
 	return unavailable("what the provider answers is not its metadata; is the issuer right?", nil)
 }
 
-// errorCode is what RFC 6749 lets an error code look like, and no more of it
-// than ours to print.
-var errorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
-
 // exchangeError says why there is no token.
 func exchangeError(err error) error {
 	var answer *oauth2.RetrieveError
@@ -94,7 +92,7 @@ func exchangeError(err error) error {
 	if answer.Response.StatusCode >= 500 || answer.Response.StatusCode == 429 {
 		return unavailable("the provider's token endpoint answers "+status, nil)
 	}
-	if !errorCode.MatchString(answer.ErrorCode) {
+	if !bot.Plain(answer.ErrorCode, 40, "_") {
 		return refuse("the provider's token endpoint refused with " + status)
 	}
 	return refuse("the provider's token endpoint refused with " + status + " " + answer.ErrorCode)

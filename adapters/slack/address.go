@@ -19,8 +19,10 @@ var (
 	anyRoomID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,30}$`)
 	fileID    = regexp.MustCompile(`^F[A-Z0-9]{2,30}$`)
 	stamp     = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,9}$`)
-	opaqueID  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
 )
+
+// isOpaque reports whether s may be an id whose form Slack does not tell.
+func isOpaque(s string) bool { return bot.Plain(s, 200, "._-") }
 
 // address is what Send needs, as Event.Address holds it. Nothing in it is
 // secret.

@@ -208,7 +208,7 @@ func decodeEvent(raw []byte) (arrival, error) {
 	}
 	switch outer.Type {
 	case slackevents.URLVerification:
-		if !opaqueID.MatchString(outer.Challenge) {
+		if !isOpaque(outer.Challenge) {
 			return arrival{}, fmt.Errorf("%w: no challenge", errUndecodable)
 		}
 		return arrival{what: challenge, text: outer.Challenge}, nil
@@ -232,7 +232,7 @@ func decodeEvent(raw []byte) (arrival, error) {
 	if json.Unmarshal(outer.Event, &e) != nil {
 		return arrival{}, fmt.Errorf("%w: an event of another shape", errUndecodable)
 	}
-	if !opaqueID.MatchString(outer.EventID) || !teamID.MatchString(outer.TeamID) {
+	if !isOpaque(outer.EventID) || !teamID.MatchString(outer.TeamID) {
 		return arrival{}, fmt.Errorf("%w: an event without its ids", errUndecodable)
 	}
 	v := arrival{id: outer.EventID, team: outer.TeamID, user: e.User, channel: e.Channel}
@@ -292,7 +292,7 @@ func present(raw json.RawMessage) bool {
 // (https://docs.slack.dev/interactivity/implementing-slash-commands).
 func decodeCommand(c slack.SlashCommand) (arrival, error) {
 	v := arrival{what: commanded, id: "cmd-" + c.TriggerID, team: c.TeamID, teams: []string{c.EnterpriseID}, user: c.UserID, channel: c.ChannelID, text: emoji(typed(c.Text), nil)}
-	if !opaqueID.MatchString(c.TriggerID) || !utf8.ValidString(c.Text) {
+	if !isOpaque(c.TriggerID) || !utf8.ValidString(c.Text) {
 		return arrival{}, fmt.Errorf("%w: a command without its ids", errUndecodable)
 	}
 	return v.checked()
@@ -368,7 +368,7 @@ func decodePress(ic *interaction, b *action, v arrival) (arrival, error) {
 		}
 		v.what, v.label = pressed, unescapes.Replace(b.Text.Text)
 		_, v.lang, _ = strings.Cut(b.BlockID, "-")
-		if opaqueID.MatchString(ic.TriggerID) {
+		if isOpaque(ic.TriggerID) {
 			v.trigger = ic.TriggerID
 		}
 		v.message = &standingMessage{Text: ic.Message.Text, Blocks: ic.Message.Blocks}
@@ -378,7 +378,7 @@ func decodePress(ic *interaction, b *action, v arrival) (arrival, error) {
 			return arrival{}, fmt.Errorf("%w: a form of another shape", errUndecodable)
 		}
 		v.what, v.trigger = asks, ic.TriggerID
-		if !opaqueID.MatchString(v.trigger) {
+		if !isOpaque(v.trigger) {
 			return arrival{}, fmt.Errorf("%w: a press without its trigger", errUndecodable)
 		}
 	case actionHome:
@@ -407,7 +407,7 @@ func decodeSubmission(ic *interaction, v arrival) (arrival, error) {
 	case !utf8.ValidString(field.Value) || json.Unmarshal([]byte(ic.View.PrivateMetadata), &prompt.Prompt) != nil || prompt.Prompt == 0:
 		return arrival{}, fmt.Errorf("%w: a form of another shape", errUndecodable)
 	}
-	if !opaqueID.MatchString(ic.View.ID) || !opaqueID.MatchString(ic.View.Hash) {
+	if !isOpaque(ic.View.ID) || !isOpaque(ic.View.Hash) {
 		return arrival{}, fmt.Errorf("%w: a form without its ids", errUndecodable)
 	}
 	// One view is opened for one answer, and closes with it.
@@ -425,7 +425,7 @@ func decodeReply(ic *interaction, v arrival) (arrival, error) {
 	case json.Unmarshal(ic.View.State.Values[entryBlock][entryAction], &field) != nil, json.Unmarshal([]byte(ic.View.PrivateMetadata), &of) != nil,
 		!utf8.ValidString(field.Value), !utf8.ValidString(of.Choice), !strings.HasPrefix(of.Choice, bot.ChoiceTicketSay), of.Channel == "":
 		return arrival{}, fmt.Errorf("%w: a form of another shape", errUndecodable)
-	case !opaqueID.MatchString(ic.View.ID) || !opaqueID.MatchString(ic.View.Hash):
+	case !isOpaque(ic.View.ID) || !isOpaque(ic.View.Hash):
 		return arrival{}, fmt.Errorf("%w: a form without its ids", errUndecodable)
 	}
 	v.what, v.id, v.text, v.choice, v.channel = replied, "view-"+ic.View.ID+"-"+ic.View.Hash, emoji(field.Value, nil), of.Choice, of.Channel
@@ -435,7 +435,7 @@ func decodeReply(ic *interaction, v arrival) (arrival, error) {
 // checked refuses what lacks an id.
 func (v arrival) checked() (arrival, error) {
 	switch {
-	case !userID.MatchString(v.user), !teamID.MatchString(v.team), !opaqueID.MatchString(v.id),
+	case !userID.MatchString(v.user), !teamID.MatchString(v.team), !isOpaque(v.id),
 		v.channel != "" && !anyRoomID.MatchString(v.channel),
 		v.ts != "" && !stamp.MatchString(v.ts),
 		v.what == said && (!dmID.MatchString(v.channel) || v.ts == ""):

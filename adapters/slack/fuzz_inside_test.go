@@ -27,12 +27,12 @@ func sound(t *testing.T, v arrival, err error) {
 	case v.what == nothing, v.what == gone:
 		return
 	case v.what == challenge:
-		if !opaqueID.MatchString(v.text) {
+		if !isOpaque(v.text) {
 			t.Errorf("challenge %q", v.text)
 		}
 		return
 	}
-	if !userID.MatchString(v.user) || !teamID.MatchString(v.team) || !opaqueID.MatchString(v.id) || len(v.id) > 512 {
+	if !userID.MatchString(v.user) || !teamID.MatchString(v.team) || !isOpaque(v.id) || len(v.id) > 512 {
 		t.Errorf("ids: %q %q %q", v.user, v.team, v.id)
 	}
 	if !utf8.ValidString(v.text) || utf8.RuneCountInString(v.text) > bot.MaxText+1 || !utf8.ValidString(v.choice) {

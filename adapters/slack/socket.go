@@ -148,7 +148,7 @@ func (a *Adapter) happened(ctx context.Context, i int, line *socketmode.Client, 
 			return
 		}
 	}
-	if request == nil || !opaqueID.MatchString(request.EnvelopeID) {
+	if request == nil || !isOpaque(request.EnvelopeID) {
 		return
 	}
 	how := map[string]string{

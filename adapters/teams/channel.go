@@ -16,15 +16,13 @@ import (
 // the connector makes a conversation of it, whose id is the channel's with
 // ";messageid=" and the message's behind it (the page on proactive messages).
 
-var (
-	channelShape = regexp.MustCompile(`^19:[A-Za-z0-9_-]{1,200}@thread\.(tacv2|skype)$`)
-	rootShape    = regexp.MustCompile(`^[0-9]{1,20}$`)
-)
+var rootShape = regexp.MustCompile(`^[0-9]{1,20}$`)
 
 // Room implements bot.RoomWriter: a channel by its id, as it stands in the
 // address that "Get link to channel" gives, unescaped.
 func (a *Adapter) Room(id string) (bot.Opened, error) {
-	if !channelShape.MatchString(id) {
+	name, at, _ := strings.Cut(strings.TrimPrefix(id, "19:"), "@thread.")
+	if !strings.HasPrefix(id, "19:") || !bot.Plain(name, 200, "_-") || at != "tacv2" && at != "skype" {
 		return bot.Opened{}, chat.Refused("teams: this is no id of a channel; it looks like 19:…@thread.tacv2 and stands in the channel's link (Get link to channel)")
 	}
 	return a.place(&address{Service: a.o.ServiceURL, Conversation: id, User: id, Bot: a.botID(), Channel: id})

@@ -167,8 +167,6 @@ func (a *Adapter) once(ctx context.Context, method, address, token string, body 
 	return nil
 }
 
-var codeShape = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
-
 // refusalCode finds the code in the two shapes of errors that there are:
 // {"error":{"code":"…"}}, and of Teams {"errorCode":209,"message":"{…subCode…}"}.
 func refusalCode(b []byte) string {
@@ -190,7 +188,7 @@ func refusalCode(b []byte) string {
 	}
 	_ = json.Unmarshal([]byte(e.Message), &inner)
 	for _, c := range []string{inner.SubCode, e.SubCode, e.Error.Code} {
-		if codeShape.MatchString(c) {
+		if bot.Plain(c, 64, "") {
 			return c
 		}
 	}

@@ -80,7 +80,7 @@ func Manifest(app App) ([]byte, error) {
 			wrong = append(wrong, fmt.Sprintf("the address of the %s is not https; set %s", u.what, u.key))
 		}
 	}
-	if !idShape.MatchString(app.AppID) {
+	if !isID(app.AppID) {
 		wrong = append(wrong, "app_id is missing")
 	}
 	if len(app.Commands) > 10 {

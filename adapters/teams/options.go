@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"latchkey/adapters/chat"
@@ -110,9 +109,9 @@ var clouds = map[Cloud]cloud{
 	},
 }
 
-// idShape is what an id of Microsoft's looks like. The Agents Playground has
-// ids that are not quite UUIDs.
-var idShape = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,127}$`)
+// isID reports whether s looks like an id of Microsoft's. The Agents Playground
+// has ids that are not quite UUIDs.
+func isID(s string) bool { return bot.Plain(s, 128, ".-") && bot.Plain(s[:1], 1, "") }
 
 // check fills in what was left out and says what is wrong, for an operator.
 func (o *Options) check() error {
@@ -138,8 +137,8 @@ func (o *Options) check() error {
 	need(o.House != nil, "no house")
 	need(ok, "cloud %q is not known; use public, gcc or gcch", o.Cloud)
 	need(o.Kind == Single || o.Kind == Multi, "kind %q is not known; use single or multi", o.Kind)
-	need(idShape.MatchString(o.AppID), "app_id %q is not the id of an app registration; copy the application (client) id from Entra", o.AppID)
-	need(idShape.MatchString(o.Tenant), "tenant %q is not the id of a tenant; copy the directory (tenant) id from Entra", o.Tenant)
+	need(isID(o.AppID), "app_id %q is not the id of an app registration; copy the application (client) id from Entra", o.AppID)
+	need(isID(o.Tenant), "tenant %q is not the id of a tenant; copy the directory (tenant) id from Entra", o.Tenant)
 	if o.LoginURL == "" {
 		o.LoginURL = c.login
 	}
@@ -155,7 +154,7 @@ func (o *Options) check() error {
 	if o.GraphURL == "" {
 		o.GraphURL = c.graph
 	}
-	need(o.CatalogApp == "" || idShape.MatchString(o.CatalogApp), "catalog_app %q is not the id of an app; copy it from the app's page in the Teams admin center", o.CatalogApp)
+	need(o.CatalogApp == "" || isID(o.CatalogApp), "catalog_app %q is not the id of an app; copy it from the app's page in the Teams admin center", o.CatalogApp)
 	for _, u := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"keys_url", o.KeysURL}, {"service_url", o.ServiceURL}, {"graph_url", o.GraphURL}} {
 		p, err := url.Parse(u.value)
 		need(err == nil && p.User == nil && p.Host != "" && dial.Protected(p), "%s must be an https address (http only on this machine)", u.key)

@@ -23,7 +23,7 @@ const (
 // (security 1.1). Names and addresses are not looked at.
 func (a *Adapter) user(act *activity) (id string, ok bool) {
 	id = strings.ToLower(act.From.AadID)
-	return id, strings.EqualFold(act.tenant(), a.o.Tenant) && idShape.MatchString(id)
+	return id, strings.EqualFold(act.tenant(), a.o.Tenant) && isID(id)
 }
 
 // A standing is what is known of somebody.

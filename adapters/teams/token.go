@@ -84,7 +84,7 @@ func (c *credential) drop(token string) {
 
 // plain keeps what an error code may have.
 func plain(s string) string {
-	if idShape.MatchString(s) || s == "" {
+	if isID(s) || s == "" {
 		return s
 	}
 	out := []byte{}
