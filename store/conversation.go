@@ -32,7 +32,7 @@ var conversationTable = columns[conversationRow]{
 var conversationSaved = conversationTable.only("address", "state", "out_seq", "route", "updated")
 
 // conversationWidth is how many columns scanConversation reads.
-var conversationWidth = len(conversationTable) + 3
+var conversationWidth = len(conversationTable) + 2
 
 // scanConversation reads conversationColumns: the row, and whose it is.
 func scanConversation(r row) *bot.Conversation {
@@ -41,8 +41,7 @@ func scanConversation(r row) *bot.Conversation {
 	v.Updated = fromMillis(v.updated)
 	n := len(conversationTable)
 	v.Person = bot.PersonID(r.text(n))
-	v.Level = bot.Level(r.int(n + 1))
-	v.Frozen = r.int(n+2) != 0
+	v.Level, v.Frozen = bot.Level(r.int(n+1)%8), r.int(n+1) >= 8
 	return &v.Conversation
 }
 

@@ -38,7 +38,7 @@ const (
 )
 
 var (
-	pgConversations = `SELECT ` + conversationTable.names("c.") + `, coalesce(i.person, ''), coalesce(i.level, 0), coalesce(p.frozen_at, 0)
+	pgConversations = `SELECT ` + conversationTable.names("c.") + `, coalesce(i.person, ''), coalesce(i.level, 0) + CASE WHEN p.frozen_at <> 0 THEN 8 ELSE 0 END
 		FROM conversation c LEFT JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id LEFT JOIN person p ON p.id = i.person
 		WHERE c.id = ANY($1::text[]) ORDER BY c.id FOR UPDATE OF c`
 	// It travels in one pipeline with COMMIT, so the server itself must refuse

@@ -140,8 +140,8 @@ const (
 	// the statement anew at every call, which costs five times the query.
 	conversationOwner = `
 		coalesce((SELECT i.person FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), ''),
-		coalesce((SELECT i.level FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0),
-		coalesce((SELECT p.frozen_at FROM identity i JOIN person p ON p.id = i.person WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
+		coalesce((SELECT i.level + CASE WHEN (SELECT p.frozen_at FROM person p WHERE p.id = i.person) <> 0 THEN 8 ELSE 0 END
+			FROM identity i WHERE i.channel = c.channel AND i.user_id = c.user_id), 0)`
 	inboundColumns   = `channel, id, conversation, body, at, no, owner, given_up, error`
 	inboundBare      = `channel, id, conversation, NULL, at, no, owner, given_up, error`
 	personColumns    = `id, username, email, name, given_name, department, title, manager, work_phone, lang, time_zone, disabled, stage, started_at, done_at, next_nudge, stopped_at, frozen_at, first_method_at, kind, site, hired_on, unlisted_at, synced`
@@ -230,10 +230,10 @@ var statements = [stmtCount]string{
 	conversationGrow: `UPDATE conversation SET out_seq = out_seq + 1, version = version + 1 WHERE id IN ` + among,
 	conversationSave: `UPDATE conversation SET ` + conversationSaved.sets(3) + `, version = version + 1 WHERE id = $1 AND version = $2`,
 	conversationUser: `UPDATE conversation SET channel = $2, user_id = $3 WHERE id = $1`,
-	conversationsOf: `SELECT ` + conversationTable.names("c.") + `, i.person, i.level, 0
+	conversationsOf: `SELECT ` + conversationTable.names("c.") + `, i.person, i.level
 		FROM identity i JOIN conversation c ON c.channel = i.channel AND c.user_id = i.user_id
 		WHERE i.person = $1 ORDER BY c.updated DESC, c.id`,
-	conversationsRecent: `SELECT ` + strings.Replace(conversationTable.names("c."), "c.state", "NULL", 1) + `, COALESCE(i.person, ''), COALESCE(i.level, 0), 0
+	conversationsRecent: `SELECT ` + strings.Replace(conversationTable.names("c."), "c.state", "NULL", 1) + `, COALESCE(i.person, ''), COALESCE(i.level, 0)
 		FROM conversation c LEFT JOIN identity i ON i.channel = c.channel AND i.user_id = c.user_id
 		WHERE c.channel = $1 AND c.kind = 0 AND NOT EXISTS (SELECT 1 FROM opening p WHERE p.id = c.id) ORDER BY c.updated DESC, c.id LIMIT $2`,
 	// The ids come as one JSON array, which both can take apart.
@@ -248,8 +248,10 @@ var statements = [stmtCount]string{
 		UNION ALL SELECT ` + outboxColumns + ` FROM outbox WHERE ` + outboxOwned + `) o ORDER BY conversation, ` + outboxOrder + ` LIMIT $1`,
 	outboxPendingOf: `SELECT * FROM (SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxWaits + `
 		UNION ALL SELECT ` + outboxColumns + ` FROM outbox WHERE conversation = $1 AND ` + outboxOwned + `) o ORDER BY ` + outboxOrder,
+	// By the id that it looks up first: SQLite takes twice the time to change a row
+	// that it finds through an index of what is changed.
 	outboxMark: `UPDATE outbox AS o SET ` + markText("owner", place) + `
-		WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0 AND ` + markFence("$11", place("state"), place("receipt")),
+		WHERE id = (SELECT id FROM outbox WHERE conversation = $1 AND seq = $2 AND live = 1 AND owner <> 0) AND ` + markFence("$11", place("state"), place("receipt")),
 	outboxMarkWaiting: `UPDATE outbox SET ` + markText("-1", place) + `
 		WHERE conversation = $1 AND ` + outboxWaits + ` AND (id = $11 OR CAST($11 AS BIGINT) = 0 AND seq = $2)`,
 	// A change that waits comes after the message, and would undo a newer one in it.
