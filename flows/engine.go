@@ -1307,8 +1307,22 @@ func (t *turn) offer(st *Step, short bool) {
 // step's own.
 func (t *turn) choices(st *Step, f *bot.Frame) []bot.Choice {
 	lk := &st.looks[t.li]
-	if !st.Options && st.List == "" && !st.needy {
-		return lk.choices
+	if !st.Options && st.List == "" {
+		needs, met := 0, 0
+		for i := range st.Choices {
+			if n := st.Choices[i].Needs; n != "" {
+				needs++
+				if t.has(n) {
+					met++
+				}
+			}
+		}
+		switch met {
+		case needs:
+			return lk.choices
+		case 0:
+			return lk.unneeded
+		}
 	}
 	most := len(lk.choices)
 	if st.Options {

@@ -176,10 +176,11 @@ const retry = "retry"
 
 // look is what a step shows in one language when nothing in it varies.
 type look struct {
-	choices []bot.Choice
-	byWord  map[string]int // normalised label, id, word or number -> index in Choices; -1-n for verbs
-	form    *bot.Form
-	picture *bot.Picture
-	entry   *bot.Entry
-	ref     string
+	choices  []bot.Choice
+	unneeded []bot.Choice   // those that need nothing
+	byWord   map[string]int // normalised label, id, word or number -> index in Choices; -1-n for verbs
+	form     *bot.Form
+	picture  *bot.Picture
+	entry    *bot.Entry
+	ref      string
 }

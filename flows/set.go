@@ -304,6 +304,9 @@ func (e *Set) look(s *Step, li int) look {
 			bc.Link = e.fillConst(bc.Link)
 		}
 		lk.choices = append(lk.choices, bc)
+		if c.Needs == "" {
+			lk.unneeded = append(lk.unneeded, bc)
+		}
 		put(bc.Label, i)
 		put(c.ID, i)
 		if li < len(c.Words) {
@@ -313,7 +316,8 @@ func (e *Set) look(s *Step, li int) look {
 		}
 	}
 	if !s.flow.System && !hasVerb(s, "help") {
-		lk.choices = append(lk.choices, bot.Choice{ID: "/help", Label: e.langs[li].labels[verbHelp]})
+		help := bot.Choice{ID: "/help", Label: e.langs[li].labels[verbHelp]}
+		lk.choices, lk.unneeded = append(lk.choices, help), append(lk.unneeded, help)
 	}
 	if !s.Options && s.List == "" && !s.needy {
 		for i := range lk.choices {
