@@ -34,6 +34,7 @@ type loadOptions struct {
 	json                     bool
 	against                  string
 	inResponse               bool
+	processes                int
 }
 
 func loadCommand(s std) *cobra.Command {
@@ -64,6 +65,7 @@ Kinds:
   latchkey load --kind start --seed-conversations 100000
   latchkey load --kind web --people 1000 --pace 4s
   latchkey load --kind teams --in-response
+  PGLOAD='host=/run/postgresql dbname=load' latchkey load --kind teams --postgres PGLOAD --processes 2
   latchkey load --kind teams --against http://127.0.0.1:3978/api/messages
   PGLOAD='host=/run/postgresql dbname=load' latchkey load --postgres PGLOAD
 
@@ -86,6 +88,7 @@ are about 50 turns a second.`,
 	f.DurationVar(&o.pace, "pace", 4*time.Second, "mean `TIME` that a person takes for one answer (web)")
 	f.StringVar(&o.against, "against", "", "messaging endpoint (`URL`) of another bot on this machine that knows the dialogue, to measure instead (teams)")
 	f.BoolVar(&o.inResponse, "in-response", false, "ask for the answer in the HTTP response, not by the connector (teams)")
+	f.IntVar(&o.processes, "processes", 1, "`NUMBER` of processes that share the database (teams with --postgres)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this `TIME`")
 	f.BoolVar(&o.json, "json", false, "print one line of JSON instead of a table")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -131,6 +134,9 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 		if err != nil || o.kind != "teams" || u.Scheme != "http" || net.ParseIP(u.Hostname()) == nil || !net.ParseIP(u.Hostname()).IsLoopback() {
 			return usage(cmd, "--against goes with --kind teams, and names a bot on this machine: http://127.0.0.1:PORT/PATH")
 		}
+	}
+	if o.processes < 1 || o.processes > 8 || o.processes > 1 && (o.kind != "teams" || o.postgres == "" || o.against != "") {
+		return usage(cmd, "--processes is 1 to 8, and goes with --kind teams --postgres NAME: only PostgreSQL can be shared")
 	}
 	if o.pace < 0 || o.pace > time.Minute {
 		return usage(cmd, "--pace must be between 0 and 1m")
@@ -340,7 +346,7 @@ func (o *loadOptions) teams(ctx context.Context, res *loadResult, dsn string) er
 	if o.against != "" {
 		res.Store = o.against
 	}
-	r, err := load.Teams(ctx, load.TeamsOptions{People: o.people, Conc: max(1, o.conc), Warm: o.warm, InResponse: o.inResponse, Against: o.against, Command: func() *exec.Cmd {
+	r, err := load.Teams(ctx, load.TeamsOptions{People: o.people, Conc: max(1, o.conc), Warm: o.warm, InResponse: o.inResponse, Processes: o.processes, Against: o.against, Command: func() *exec.Cmd {
 		return exec.CommandContext(ctx, self, "load-peer", "--store", dsn, "--teams", strconv.Itoa(o.seed))
 	}})
 	if err != nil {

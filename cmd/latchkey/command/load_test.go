@@ -17,6 +17,7 @@ import (
 	"latchkey/bot/bottest"
 	"latchkey/cmd/latchkey/load"
 	"latchkey/store"
+	"latchkey/store/storetest"
 )
 
 // asProgram makes this test binary the program itself, for commands that start
@@ -63,6 +64,16 @@ func TestLoadKinds(t *testing.T) {
 	}
 }
 
+// Two processes on one database answer everybody.
+func TestLoadProcesses(t *testing.T) {
+	t.Setenv(asProgram, "yes")
+	env := append(os.Environ(), "PGLOAD="+storetest.EmptyPostgres(t))
+	code, out, errs := command(t, env, "load", "--kind", "teams", "--postgres", "PGLOAD", "--processes", "2", "--people", "40", "--conc", "8", "--warm", "2")
+	if code != exitOK || !strings.Contains(out, "480") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
 // A folder may be used again, and JSON is one line.
 func TestLoadAgain(t *testing.T) {
 	dir := t.TempDir()
@@ -95,6 +106,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"--kind web --people 50000", "at most 20000"},
 		{"--kind web --pace 1h", "between 0 and 1m"},
 		{"--kind web --postgres PG_LOCAL", "SQLite only"},
+		{"--kind teams --processes 2", "only PostgreSQL can be shared"},
+		{"--postgres PG_LOCAL --processes 2", "only PostgreSQL can be shared"},
 		{"--people 100000 --limit 30ms", "not done within --limit 30ms"},
 	} {
 		env := []string{"PG_LOCAL=host=/tmp dbname=x", "PG_FAR=host=db.example dbname=x password=hunter2", "PG_BAD=host=/tmp port=hunter2"}

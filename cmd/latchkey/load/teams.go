@@ -44,8 +44,10 @@ type TeamsOptions struct {
 	// InResponse asks for the answer in the HTTP response (deliveryMode
 	// expectReplies) instead of by the connector.
 	InResponse bool
-	// Command starts TeamsPeer.
-	Command func() *exec.Cmd
+	// Command starts TeamsPeer; Processes of them (0 is 1) share one database, and
+	// connections go to each in turn.
+	Command   func() *exec.Cmd
+	Processes int
 	// Against is the messaging endpoint of another bot with the same dialogue,
 	// on this machine, which is measured instead. It may answer with texts or
 	// cards, and is not started or ended here.
@@ -167,7 +169,7 @@ func TeamsPeer(ctx context.Context, in io.Reader, out io.Writer, dsn string, see
 // Teams measures a bot from outside, as the connector does: activities in by
 // HTTP, answers out. It fails at the first wrong answer.
 func Teams(ctx context.Context, o TeamsOptions) (*TeamsReport, error) {
-	d := &teamsDriver{o: o, run: fmt.Sprintf("%x", time.Now().UnixNano()), boxes: map[string]chan string{}, address: o.Against}
+	d := &teamsDriver{o: o, run: fmt.Sprintf("%x", time.Now().UnixNano()), boxes: map[string]chan string{}, addresses: []string{o.Against}}
 	door, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("load: no port: %w", err)
@@ -176,33 +178,25 @@ func Teams(ctx context.Context, o TeamsOptions) (*TeamsReport, error) {
 	srv := &http.Server{Handler: http.HandlerFunc(d.connector)}
 	go func() { _ = srv.Serve(door) }()
 	defer srv.Close()
-	state := func() (teamsState, error) { return teamsState{}, nil }
+	var peers []func() (teamsState, error)
 	if o.Against == "" {
-		cmd := o.Command()
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			return nil, err
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
-		if err := cmd.Start(); err != nil {
-			return nil, fmt.Errorf("load: start the program: %w", err)
-		}
-		defer func() { _ = in.Close(); _ = cmd.Wait() }()
-		dec := json.NewDecoder(out)
-		var first teamsState
-		if err := dec.Decode(&first); err != nil {
-			return nil, fmt.Errorf("load: the program said nothing: %w", err)
-		}
-		d.address = first.URL
-		state = func() (s teamsState, err error) {
-			if _, err = io.WriteString(in, "state\n"); err == nil {
-				err = dec.Decode(&s)
+		d.addresses = nil
+		for range max(1, o.Processes) {
+			url, peer, end, err := beginTeams(o.Command())
+			if err != nil {
+				return nil, err
 			}
-			return s, err
+			defer end()
+			d.addresses, peers = append(d.addresses, url), append(peers, peer)
 		}
+	}
+	state := func() (all teamsState, err error) {
+		for _, peer := range peers {
+			s, perr := peer()
+			all.CPU, all.Syncs, all.Allocs, all.RSS = all.CPU+s.CPU, all.Syncs+s.Syncs, all.Allocs+s.Allocs, all.RSS+s.RSS
+			err = errors.Join(err, perr)
+		}
+		return all, err
 	}
 	if o.Warm > 0 {
 		if err := d.speak(ctx, "w", o.Warm, nil); err != nil {
@@ -231,13 +225,43 @@ func Teams(ctx context.Context, o TeamsOptions) (*TeamsReport, error) {
 	}, nil
 }
 
+// beginTeams starts a TeamsPeer: its address, what asks for its state, what ends it.
+func beginTeams(cmd *exec.Cmd) (url string, state func() (teamsState, error), end func(), err error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, nil, fmt.Errorf("load: start the program: %w", err)
+	}
+	end = func() { _ = in.Close(); _ = cmd.Wait() }
+	dec := json.NewDecoder(out)
+	var first teamsState
+	if err := dec.Decode(&first); err != nil {
+		end()
+		return "", nil, nil, fmt.Errorf("load: the program said nothing: %w", err)
+	}
+	return first.URL, func() (s teamsState, err error) {
+		if _, err = io.WriteString(in, "state\n"); err == nil {
+			err = dec.Decode(&s)
+		}
+		return s, err
+	}, end, nil
+}
+
 // teamsDriver plays the connector and the people.
 type teamsDriver struct {
 	o       TeamsOptions
 	run     string
 	service string
-	address string
 	ids     atomic.Int64
+
+	addresses []string // of the bot's processes
+	dialled   atomic.Int64
 
 	mu    sync.Mutex
 	boxes map[string]chan string // by conversation: what the bot said
@@ -342,7 +366,7 @@ type line struct {
 }
 
 func (d *teamsDriver) dial(ctx context.Context) (*line, error) {
-	to, err := url.Parse(d.address)
+	to, err := url.Parse(d.addresses[int(d.dialled.Add(1))%len(d.addresses)])
 	if err != nil {
 		return nil, err
 	}
