@@ -69,6 +69,9 @@ Kinds:
   latchkey load --kind teams --against http://127.0.0.1:3978/api/messages
   PGLOAD='host=/run/postgresql dbname=load' latchkey load --postgres PGLOAD
 
+Two scenarios at once on one PostgreSQL show what a second process brings: each has
+a channel of its own there.
+
 Use a database of its own: pretend people and conversations are left in it. To
 see what counts on your disk, give --store a folder on it.
 

@@ -119,7 +119,7 @@ func openLoadProgram(ctx context.Context, dir, dsn string) (*loadProgram, error)
 	if _, err := vault.Create(cfg.KeysFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	lp := &loadProgram{platform: load.NewPlatform(), phones: load.NewPhones(), done: make(chan error, 1)}
+	lp := &loadProgram{platform: load.NewPlatform(load.Channel), phones: load.NewPhones(), done: make(chan error, 1)}
 	var err error
 	lp.Program, err = program.New(ctx, cfg, slog.New(slog.DiscardHandler), program.Integration{Name: "load", Connect: func(p *program.Program) error {
 		p.Connections.AddChannel(lp.platform)

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -150,10 +151,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := seed(ctx, db, run+"seed", o.Seed); err != nil {
 		return nil, err
 	}
-	plat := NewPlatform()
+	// Of its own: another process on the same database must not send what is said here.
+	plat := NewPlatform(bot.ChannelID(fmt.Sprintf("%s-%d", Channel, os.Getpid())))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	box := outbox.New(outbox.Options{Store: db, Adapters: map[bot.ChannelID]bot.Adapter{Channel: plat}, Logger: o.Log})
+	box := outbox.New(outbox.Options{Store: db, Adapters: map[bot.ChannelID]bot.Adapter{plat.name: plat}, Logger: o.Log})
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	go box.Run(runCtx)
@@ -178,7 +180,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 					ch := plat.Join(conv)
 					for k, t := range Turns {
 						t0 := time.Now()
-						err := room.Accept(ctx, bot.Event{ID: run + fmt.Sprint(ids.Add(1)), Channel: Channel, Conversation: conv, From: user, Kind: bot.Text, Text: t[0]})
+						err := room.Accept(ctx, bot.Event{ID: run + fmt.Sprint(ids.Add(1)), Channel: plat.name, Conversation: conv, From: user, Kind: bot.Text, Text: t[0]})
 						if err != nil {
 							failed.CompareAndSwap(nil, &err)
 							return

@@ -83,7 +83,7 @@ func counters(t *testing.T, dsn func() string) *Report {
 
 // A wrong reply ends the run: the measurement proves that it looks.
 func TestWrongReplyFails(t *testing.T) {
-	plat := NewPlatform()
+	plat := NewPlatform(Channel)
 	c := &chat{o: &EnrollOptions{Inbox: parrot{plat}}, ctx: t.Context(), conv: "a", in: plat.Join("a")}
 	if err := c.say("hello", "hello"); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 // A Platform is a chat platform in memory: it hands each reply to the one who
 // waits for it, and counts. It is safe for concurrent use.
 type Platform struct {
+	name bot.ChannelID
 	mu   sync.Mutex
 	want map[bot.ConversationID]chan bot.Delivery
 	sent atomic.Int64
@@ -19,12 +20,12 @@ type Platform struct {
 var _ bot.Adapter = (*Platform)(nil)
 
 // NewPlatform makes a Platform with nobody on it.
-func NewPlatform() *Platform {
-	return &Platform{want: map[bot.ConversationID]chan bot.Delivery{}}
+func NewPlatform(name bot.ChannelID) *Platform {
+	return &Platform{name: name, want: map[bot.ConversationID]chan bot.Delivery{}}
 }
 
 // Channel implements bot.Adapter.
-func (p *Platform) Channel() bot.ChannelID { return Channel }
+func (p *Platform) Channel() bot.ChannelID { return p.name }
 
 // Limits implements bot.Adapter: there are none.
 func (p *Platform) Limits() bot.Limits { return bot.Limits{} }
