@@ -81,11 +81,38 @@ type DeskWay struct {
 	Label  string // for the agent: a masked number, a chat, the number to call, a name; may be empty
 }
 
+// Words says it for agents, in a language: web.desk.way.
+func (w *DeskWay) Words(ps Phrases, lang string) string {
+	label := w.Label
+	if w.Way == WayChat {
+		label = PlatformName(ps, lang, ChannelID(label))
+	}
+	return Harmless(ps.Phrase(lang, "web.desk.way."+string(w.Way)+".do", "to", label))
+}
+
 // A DeskTouch is something that can be done to a person's methods once a check
 // allows it.
 type DeskTouch struct {
 	Act    string
 	Method *Method // nil: the person
+}
+
+// Words says it for agents, in a language: web.desk.touch.
+func (x *DeskTouch) Words(ps Phrases, lang string) string {
+	key, name := "web.desk.touch."+x.Act, ""
+	switch m := x.Method; {
+	case m == nil && x.Act == "again":
+		key += "_all"
+	case m == nil:
+	default:
+		if m.Kind != "" {
+			name = ps.Phrase(lang, "method."+string(m.Kind))
+		}
+		if m.Label != "" {
+			name += " " + m.Label
+		}
+	}
+	return Harmless(ps.Phrase(lang, key, "method", name))
 }
 
 // A DeskCheck is a CallerCheck as an agent may see it.

@@ -70,6 +70,7 @@ type Event struct {
 	Begin        *Begin         // Start
 	Agent        *AgentAct      // Agent
 	Locale       string         // the platform's hint, a BCP 47 tag, may be empty
+	Device       string         // what the person writes on, one of Devices; empty: it is not known
 	Flow         string         // Open: the script that the person asked for before it was known who they are; empty: what greets people
 	First        bool           // only when nothing has been said in the conversation yet: for a platform that tells of each time that somebody looks at it
 	Address      []byte         // what the adapter needs to send here later, opaque, no secret; nil = unchanged
@@ -81,6 +82,9 @@ type Event struct {
 	Frozen  bool // the person's account is frozen: whatever runs is over, and the flow "frozen" says so
 	TooFast bool // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
 }
+
+// Devices are the systems that people write on.
+var Devices = []string{"Android", "ChromeOS", "iOS", "Linux", "macOS", "Windows"}
 
 // Begin says what a Start event begins.
 type Begin struct {

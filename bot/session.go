@@ -21,6 +21,7 @@ type Session struct {
 	Prompt uint32  `json:"p,omitempty"` // number of the last prompt; buttons carry it
 	Misses uint8   `json:"m,omitempty"` // answers in a row that were not understood
 	Error  string  `json:"e,omitempty"` // last thing that went wrong, a code for the desk, never a value
+	Device string  `json:"v,omitempty"` // what the person wrote on last: Event.Device
 	Owner  Owner   `json:"o,omitempty"`
 	Parked bool    `json:"k,omitempty"` // the person said "later"; the next thing they do brings the prompt back
 }

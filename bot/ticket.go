@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -85,9 +87,35 @@ const ChoiceCheck = "desk.check"
 // channel of the help desk's own. A press of one there goes to TicketDesk.
 const ChoiceTicket = "desk.ticket."
 
-// ChoiceTicketSay begins those that ask for a text first, of at most MaxTicketText
-// runes, in a form that says the phrases desk.card.form.title and .label.
-const ChoiceTicketSay = ChoiceTicket + "say."
+// TicketAsks reports whether a button on a ticket's card asks for something first:
+// what TicketDesk.AskTicket says.
+func TicketAsks(choice string) bool {
+	do, _, _ := strings.Cut(strings.TrimPrefix(choice, ChoiceTicket), ".")
+	return strings.HasPrefix(choice, ChoiceTicket) && slices.Contains([]string{"say", "note", "back", "verify", "heard"}, do)
+}
+
+// A TicketForm is what a button on a ticket's card asks for first.
+type TicketForm struct {
+	Choice   string // TicketPress.Choice when it is sent
+	Title    string // at most MaxEntryTitle runes
+	Lists    []TicketList
+	Label    string // of a field for a text, at most MaxEntryLabel runes; empty: there is none
+	Optional bool   // the field may stay empty
+}
+
+// A TicketList is a list of which one entry is picked.
+type TicketList struct {
+	Label   string // at most MaxEntryLabel runes
+	Options []Option
+}
+
+// What the smallest platform shows of a TicketList: a select menu of Discord (25),
+// and the text of an option of Slack.
+const (
+	MaxTicketOptions = 25
+	MaxTicketOption  = 75  // runes of Option.Label
+	MaxTicketID      = 100 // bytes of Option.ID
+)
 
 // MaxTicketText is how many runes a line or a note of an agent has at most.
 const MaxTicketText = 2000
@@ -96,11 +124,12 @@ const MaxTicketText = 2000
 // verified who pressed.
 type TicketPress struct {
 	Channel ChannelID
-	User    string // the platform's immutable id of who pressed
-	Choice  string // Choice.ID
-	Text    string // what was entered, of ChoiceTicketSay
-	Key     string // names the press on its channel: repeated it is done once
-	Locale  string // as Event.Locale
+	User    string   // the platform's immutable id of who pressed
+	Choice  string   // Choice.ID
+	Text    string   // what was entered in a TicketForm
+	Picked  []string // the IDs of what was picked in its lists, in their order
+	Key     string   // names the press on its channel: repeated it is done once
+	Locale  string   // as Event.Locale
 }
 
 // A TicketDesk takes presses of the buttons on tickets' cards.
@@ -109,6 +138,9 @@ type TicketDesk interface {
 	// words for them alone. An error means that nothing is known to have happened,
 	// and that the press may be given again.
 	PressTicket(ctx context.Context, p TicketPress) (words string, err error)
+	// AskTicket gives what a button of TicketAsks asks whoever pressed it for. Without
+	// a form there are words for them alone.
+	AskTicket(ctx context.Context, p TicketPress) (form *TicketForm, words string, err error)
 }
 
 // Role is what somebody may do at the help desk.

@@ -114,6 +114,11 @@ func (h *House) Defer(ctx context.Context, d bot.Deferred) error {
 // Deferred implements bot.Deferrer.
 func (h *House) Deferred(c bot.ConversationID) bool { return h.later.Deferred(c) }
 
+// AskTicket implements bot.TicketDesk: nothing is asked.
+func (*House) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 // PressTicket implements bot.TicketDesk: nobody is an agent.
 func (h *House) PressTicket(context.Context, bot.TicketPress) (string, error) { return "Nobody.", nil }
 

@@ -35,6 +35,10 @@ type box struct {
 
 func newBox() *box { return &box{seen: map[string]bool{}, addr: map[string][]byte{}} }
 
+func (*box) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 func (b *box) PressTicket(context.Context, bot.TicketPress) (string, error) { return "Nobody.", nil }
 
 func (b *box) Accept(ctx context.Context, ev bot.Event) error {

@@ -107,6 +107,7 @@ type component struct {
 	Label      string      `json:"label"`
 	CustomID   string      `json:"custom_id"`
 	Value      string      `json:"value"`
+	Values     []string    `json:"values"`     // of a select
 	Components []component `json:"components"` // of a row
 	Component  *component  `json:"component"`  // of a label
 }

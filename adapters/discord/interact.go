@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -165,7 +166,7 @@ func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 
 // entered is the field of a form that was sent; nil: it has none of ours.
 func entered(i *interaction) *component {
-	return find(i.Data.Components, func(c *component) bool { return c.Type == 4 && c.CustomID == field })
+	return find(i.Data.Components, func(c *component) bool { return c.Type == componentText && c.CustomID == field })
 }
 
 // settle takes the buttons away and says which one it was. Failing loses nothing.
@@ -251,30 +252,58 @@ func (a *Adapter) alone(r *run, p *reply, text string) {
 
 // onCard deals with a button of a ticket's card, or with its form.
 func (a *Adapter) onCard(r *run, i *interaction, id pressed, p *reply) bool {
-	text, who := "", i.author().ID
-	switch say := strings.HasPrefix(id.choice, bot.ChoiceTicketSay); {
-	case i.Type == kindPress && id.what == 'c' && say:
-		return r.queues.Add("form|"+i.ID, func() {
-			form := ticketForm(id.choice, oneLine(a.o.Say(i.Locale, "desk.card.form.title")), oneLine(a.o.Say(i.Locale, "desk.card.form.label")))
-			if err := p.give(r.ctx, answerWith(answerModal, form)); err != nil {
-				a.o.Log.Warn("a form could not be opened", "err", err)
-			}
-		})
+	press := bot.TicketPress{Channel: a.o.Channel, User: i.author().ID, Choice: id.choice, Key: i.ID, Locale: i.Locale}
+	switch asks := bot.TicketAsks(id.choice); {
+	case i.Type == kindPress && id.what == 'c' && asks:
+		return r.queues.Add("form|"+i.ID, func() { a.askTicket(r, i, press, p) })
 	case i.Type == kindPress && id.what == 'c':
-	case i.Type == kindModal && id.what == 't' && say && entered(i) != nil:
-		text = chat.Clip(entered(i).Value)
+	case i.Type == kindModal && id.what == 't' && asks && id.prompt <= maxLists:
+		for n := range int(id.prompt) {
+			press.Picked = append(press.Picked, picked(i, n))
+		}
+		if in := entered(i); in != nil {
+			press.Text = chat.Clip(in.Value)
+		}
 	default:
 		return false
 	}
 	p.hold(r.ctx, deferMessage)
-	return r.queues.Add(who, func() { a.pressTicket(r, i, id.choice, text, p) })
+	return r.queues.Add(press.User, func() { a.pressTicket(r, i, press, p) })
+}
+
+// maxLists is how many lists a form has at most: there are five places.
+const maxLists = 5
+
+// picked is what was picked in a list of a form; empty: nothing.
+func picked(i *interaction, n int) string {
+	c := find(i.Data.Components, func(c *component) bool { return c.Type == componentSelect && c.CustomID == field+strconv.Itoa(n) })
+	if c == nil || len(c.Values) != 1 {
+		return ""
+	}
+	return c.Values[0]
+}
+
+// askTicket opens the form of a button on a ticket's card, or says why there is none.
+func (a *Adapter) askTicket(r *run, i *interaction, press bot.TicketPress, p *reply) {
+	form, words, err := a.o.House.AskTicket(r.ctx, press)
+	switch {
+	case err != nil:
+		a.o.Log.Error("what the button of a ticket's card asks for cannot be read", "err", err)
+		a.alone(r, p, a.o.Say(i.Locale, "turn.sorry"))
+	case form == nil:
+		a.alone(r, p, words)
+	default:
+		if err := p.give(r.ctx, answerWith(answerModal, ticketForm(form))); err != nil {
+			a.o.Log.Warn("a form could not be opened", "err", err)
+		}
+	}
 }
 
 // pressTicket gives the button of a ticket's card to the desk, and its words to
 // whoever pressed. It runs in the person's queue.
-func (a *Adapter) pressTicket(r *run, i *interaction, choice, text string, p *reply) {
+func (a *Adapter) pressTicket(r *run, i *interaction, press bot.TicketPress, p *reply) {
 	defer p.stop()
-	words, err := a.o.House.PressTicket(r.ctx, bot.TicketPress{Channel: a.o.Channel, User: i.author().ID, Choice: choice, Text: text, Key: i.ID, Locale: i.Locale})
+	words, err := a.o.House.PressTicket(r.ctx, press)
 	if err != nil {
 		a.o.Log.Error("the button of a ticket's card was not taken in", "err", err)
 		words = a.o.Say(i.Locale, "turn.sorry")

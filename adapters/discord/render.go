@@ -179,7 +179,7 @@ func buttons(m *bot.Message, page, pageLabel string) ([]row, error) {
 //	c|<prompt>|<choice>                  a choice
 //	e|<prompt>|<kind>|<title>|<label>    opens the form of an entry
 //	m|<prompt>|<kind>                    the form
-//	t|0|<choice>                         the form of a ticket's card
+//	t|<lists>|<choice>                   the form of a ticket's card
 func choiceID(prompt uint32, choice string) string {
 	return "c|" + strconv.FormatUint(uint64(prompt), 10) + "|" + choice
 }
@@ -247,7 +247,7 @@ const field = "v"
 
 // form makes the form that an entry's button opens.
 func form(p pressed) modal {
-	in := input{Type: 4, CustomID: field, Style: 1, MinLength: 1, Required: true, MaxLength: 254}
+	in := input{Type: componentText, CustomID: field, Style: styleShort, MinLength: 1, Required: true, MaxLength: 254}
 	switch p.kind {
 	case bot.EntryCode:
 		in.MaxLength = 40
@@ -256,14 +256,31 @@ func form(p pressed) modal {
 	}
 	return modal{
 		CustomID: "m|" + strconv.FormatUint(uint64(p.prompt), 10) + "|" + letter(p.kind), Title: cut(p.title, maxTitle),
-		Components: []label{{Type: 18, Label: cut(p.label, maxTitle), Component: in}},
+		Components: []label{{Type: componentLabel, Label: cut(p.label, maxTitle), Component: in}},
 	}
 }
 
-// ticketForm makes the form for what an agent says to the person of a ticket.
-func ticketForm(choice, title, ask string) modal {
-	in := input{Type: 4, CustomID: field, Style: 2, MinLength: 1, Required: true, MaxLength: bot.MaxTicketText}
-	return modal{CustomID: "t|0|" + choice, Title: cut(title, maxTitle), Components: []label{{Type: 18, Label: cut(ask, maxTitle), Component: in}}}
+// ticketForm makes the form of a ticket's card.
+func ticketForm(f *bot.TicketForm) modal {
+	m := modal{CustomID: "t|" + strconv.Itoa(len(f.Lists)) + "|" + f.Choice, Title: cut(oneLine(f.Title), maxTitle)}
+	add := func(words string, in input) {
+		m.Components = append(m.Components, label{Type: componentLabel, Label: cut(oneLine(words), maxTitle), Component: in})
+	}
+	for n, l := range f.Lists {
+		in := input{Type: componentSelect, CustomID: field + strconv.Itoa(n), Required: true}
+		for _, o := range l.Options {
+			in.Options = append(in.Options, selectOption{Label: cut(oneLine(o.Label), 100), Value: o.ID})
+		}
+		add(l.Label, in)
+	}
+	if f.Label != "" {
+		in := input{Type: componentText, CustomID: field, Style: styleParagraph, Required: !f.Optional, MaxLength: bot.MaxTicketText}
+		if !f.Optional {
+			in.MinLength = 1
+		}
+		add(f.Label, in)
+	}
+	return m
 }
 
 // settled is a message whose button was pressed: the buttons go, and in their

@@ -116,6 +116,10 @@ func (p *platform) Connect(t testing.TB) bot.Adapter {
 // nothing seen yet, so that all that was said is fetched again.
 type recent struct{ p *platform }
 
+func (recent) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 func (recent) PressTicket(context.Context, bot.TicketPress) (string, error) { return "Nobody.", nil }
 
 func (r recent) Recent(_ context.Context, ch bot.ChannelID, _ int) (list []bot.Conversation, err error) {

@@ -73,19 +73,34 @@ type modal struct {
 }
 
 type label struct {
-	Type      int    `json:"type"` // 18
+	Type      int    `json:"type"` // componentLabel
 	Label     string `json:"label"`
 	Component input  `json:"component"`
 }
 
 type input struct {
-	Type      int    `json:"type"` // 4
-	CustomID  string `json:"custom_id"`
-	Style     int    `json:"style"` // 1: one line
-	MinLength int    `json:"min_length,omitempty"`
-	MaxLength int    `json:"max_length,omitempty"`
-	Required  bool   `json:"required"`
+	Type      int            `json:"type"` // componentText or componentSelect
+	CustomID  string         `json:"custom_id"`
+	Style     int            `json:"style,omitempty"`
+	MinLength int            `json:"min_length,omitempty"`
+	MaxLength int            `json:"max_length,omitempty"`
+	Required  bool           `json:"required"`
+	Options   []selectOption `json:"options,omitempty"`
 }
+
+type selectOption struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// Types of components in a form, and styles of a text.
+const (
+	componentSelect = 3
+	componentText   = 4
+	componentLabel  = 18
+	styleShort      = 1
+	styleParagraph  = 2
+)
 
 // An answer is what an interaction is answered with.
 type answer struct {

@@ -78,6 +78,10 @@ type burstHouse struct {
 	later *inbound.Service
 }
 
+func (*burstHouse) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 func (h *burstHouse) Vouch(context.Context, bot.ChannelID, string, bot.Vouch) (bot.Level, error) {
 	return bot.L0, bot.ErrNotFound
 }

@@ -41,16 +41,17 @@ type arrival struct {
 	team    string   // the workspace where it happened
 	teams   []string // the workspaces and organisations that it is told to
 	user    string
-	channel string // where it happened: of the message, or of the direct messages
-	ts      string // of the message that it is about
-	text    string // said, commanded, entered, challenge; as typed
-	files   bool   // said: something was attached
-	choice  string // pressed, replied: bot.Choice.ID; homeUsed: what
-	label   string // pressed: what the button said
-	lang    string // pressed: of the message
-	prompt  uint32 // pressed, entered
-	trigger string // asks, pressed: good for three seconds
-	entry   entry  // asks
+	channel string   // where it happened: of the message, or of the direct messages
+	ts      string   // of the message that it is about
+	text    string   // said, commanded, entered, challenge; as typed
+	files   bool     // said: something was attached
+	picked  []string // replied: in the lists of its form
+	choice  string   // pressed, replied: bot.Choice.ID; homeUsed: what
+	label   string   // pressed: what the button said
+	lang    string   // pressed: of the message
+	prompt  uint32   // pressed, entered
+	trigger string   // asks, pressed: good for three seconds
+	entry   entry    // asks
 	message *standingMessage
 	why     string // gone: what happened
 	source  source
@@ -418,12 +419,22 @@ func decodeSubmission(ic *interaction, v arrival) (arrival, error) {
 // decodeReply reads the form of a ticket's card.
 func decodeReply(ic *interaction, v arrival) (arrival, error) {
 	var field struct {
-		Value string `json:"value"`
+		Value  string `json:"value"`
+		Picked struct {
+			Value string `json:"value"`
+		} `json:"selected_option"`
 	}
 	var of ticketForm
+	read := func(block string) bool {
+		return json.Unmarshal(ic.View.State.Values[block][entryAction], &field) == nil && utf8.ValidString(field.Value) && utf8.ValidString(field.Picked.Value)
+	}
+	bad := json.Unmarshal([]byte(ic.View.PrivateMetadata), &of) != nil || !utf8.ValidString(of.Choice) || !bot.TicketAsks(of.Choice) || of.Channel == "" || of.Lists < 0 || of.Lists > 5
+	for n := 0; !bad && n < of.Lists; n++ {
+		bad = !read(listBlock(n))
+		v.picked = append(v.picked, field.Picked.Value)
+	}
 	switch {
-	case json.Unmarshal(ic.View.State.Values[entryBlock][entryAction], &field) != nil, json.Unmarshal([]byte(ic.View.PrivateMetadata), &of) != nil,
-		!utf8.ValidString(field.Value), !utf8.ValidString(of.Choice), !strings.HasPrefix(of.Choice, bot.ChoiceTicketSay), of.Channel == "":
+	case bad, of.Text && !read(entryBlock):
 		return arrival{}, fmt.Errorf("%w: a form of another shape", errUndecodable)
 	case !isOpaque(ic.View.ID) || !isOpaque(ic.View.Hash):
 		return arrival{}, fmt.Errorf("%w: a form without its ids", errUndecodable)

@@ -81,18 +81,38 @@ func (e entry) modal(ps bot.Phrases) slack.ModalViewRequest {
 type ticketForm struct {
 	Choice  string `json:"c"`
 	Channel string `json:"r"` // where the card stands
+	Lists   int    `json:"l,omitempty"`
+	Text    bool   `json:"t,omitempty"` // there is a field, too
 }
 
-// modal is the form for what an agent says to the person of a ticket. It is pure.
-func (f ticketForm) modal(ps bot.Phrases, lang string) slack.ModalViewRequest {
+// listBlock is the id of a list's block.
+func listBlock(n int) string { return "list" + strconv.Itoa(n) }
+
+// ticketModal is the form of a ticket's card. It is pure.
+func ticketModal(f *bot.TicketForm, channel string, ps bot.Phrases, lang string) slack.ModalViewRequest {
 	say := func(key string) string { return bot.Harmless(ps.Phrase(lang, key)) }
-	field := slack.NewPlainTextInputBlockElement(nil, entryAction)
-	field.Multiline, field.FocusOnLoad, field.MinLength, field.MaxLength = true, true, 1, bot.MaxTicketText
-	kept, _ := json.Marshal(f) // of texts: it cannot fail
+	var blocks []slack.Block
+	for n, l := range f.Lists {
+		var all []*slack.OptionBlockObject
+		for _, o := range l.Options {
+			all = append(all, slack.NewOptionBlockObject(o.ID, plain(o.Label, bot.MaxTicketOption), nil))
+		}
+		blocks = append(blocks, slack.NewInputBlock(listBlock(n), plain(l.Label, 2000), nil, slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, entryAction, all...)))
+	}
+	if f.Label != "" {
+		field := slack.NewPlainTextInputBlockElement(nil, entryAction)
+		field.Multiline, field.FocusOnLoad, field.MaxLength = true, len(blocks) == 0, bot.MaxTicketText
+		b := slack.NewInputBlock(entryBlock, plain(f.Label, 2000), nil, field)
+		if b.Optional = f.Optional; !f.Optional {
+			field.MinLength = 1
+		}
+		blocks = append(blocks, b)
+	}
+	kept, _ := json.Marshal(ticketForm{f.Choice, channel, len(f.Lists), f.Label != ""}) // of texts: it cannot fail
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: callbackTicket, PrivateMetadata: string(kept),
-		Title: plain(say("desk.card.form.title"), maxTitle), Submit: plain(say("chat.send"), maxTitle), Close: plain(say("chat.cancel"), maxTitle),
-		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewInputBlock(entryBlock, plain(say("desk.card.form.label"), 2000), nil, field)}},
+		Title: plain(f.Title, maxTitle), Submit: plain(say("chat.send"), maxTitle), Close: plain(say("chat.cancel"), maxTitle),
+		Blocks: slack.Blocks{BlockSet: blocks},
 	}
 }
 

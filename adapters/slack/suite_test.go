@@ -82,6 +82,10 @@ func (r *rooms) Vouch(_ context.Context, _ bot.ChannelID, _ string, v bot.Vouch)
 	return bot.L1, r.err
 }
 
+func (*rooms) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 func (r *rooms) PressTicket(context.Context, bot.TicketPress) (string, error) {
 	return "Nobody.", r.err
 }

@@ -98,14 +98,23 @@ func (a *Adapter) take(ctx context.Context, in bot.Inbox, v arrival) (answer, er
 // whoever pressed.
 func (a *Adapter) pressTicket(ctx context.Context, v arrival) error {
 	p, _ := a.fresh(v.user)
-	if v.what == pressed && strings.HasPrefix(v.choice, bot.ChoiceTicketSay) {
+	press := bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: v.choice, Text: v.text, Picked: v.picked, Key: v.id, Locale: p.locale}
+	if v.what == pressed && bot.TicketAsks(v.choice) {
 		lang := a.o.Language(p.locale)
 		a.later(func(ctx context.Context) {
-			a.openView(ctx, v, ticketForm{v.choice, v.channel}.modal(a.o.Phrases, lang), lang)
+			switch form, words, err := a.o.House.AskTicket(ctx, press); {
+			case err != nil:
+				a.o.Log.Error("slack: what the button of a ticket's card asks for cannot be read", "err", err)
+				a.whisper(ctx, v.channel, v.user, a.o.Say(lang, "turn.sorry"))
+			case form == nil:
+				a.whisper(ctx, v.channel, v.user, words)
+			default:
+				a.openView(ctx, v, ticketModal(form, v.channel, a.o.Phrases, lang), lang)
+			}
 		})
 		return nil
 	}
-	words, err := a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: v.choice, Text: v.text, Key: v.id, Locale: p.locale})
+	words, err := a.o.House.PressTicket(ctx, press)
 	if err == nil {
 		a.later(func(ctx context.Context) { a.whisper(ctx, v.channel, v.user, words) })
 	}

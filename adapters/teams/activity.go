@@ -72,6 +72,7 @@ type attached struct {
 type entity struct {
 	Type      string  `json:"type"`
 	Locale    string  `json:"locale"`
+	Platform  string  `json:"platform"`
 	Text      string  `json:"text"`
 	Mentioned account `json:"mentioned"`
 }
@@ -162,6 +163,16 @@ func locales(all []entity) (found []string) {
 	return found
 }
 
+// device is what the person's Teams runs on, or "".
+func (a *activity) device() string {
+	for _, e := range a.Entities {
+		if e.Type == "clientInfo" && e.Platform != "" {
+			return e.Platform
+		}
+	}
+	return ""
+}
+
 // key is an id that no other activity has, and that the same one has whenever
 // it is delivered. Ids of activities are unique in their conversation only.
 func (a *activity) key() string {
@@ -186,16 +197,18 @@ func (a *activity) opening() string {
 
 // pressed is what stands in the data of an action of ours.
 type pressed struct {
-	Prompt uint32 `json:"p"`
-	Choice string `json:"c,omitempty"` // of a button
-	Entry  string `json:"e,omitempty"` // kind of a bot.Entry
-	Label  string `json:"l,omitempty"` // of the button, for "✓ label"
-	Head   string `json:"s,omitempty"` // what stands above the text
-	Text   string `json:"t,omitempty"` // of the card, so that it can stay when the buttons go
-	Lang   string `json:"g,omitempty"`
-	Title  string `json:"h,omitempty"` // of the dialog
-	Field  string `json:"f,omitempty"` // label of its field
-	Card   string `json:"i,omitempty"` // in a dialog: the activity of the card that opened it
+	Prompt uint32   `json:"p"`
+	Choice string   `json:"c,omitempty"` // of a button
+	Entry  string   `json:"e,omitempty"` // kind of a bot.Entry
+	Label  string   `json:"l,omitempty"` // of the button, for "✓ label"
+	Head   string   `json:"s,omitempty"` // what stands above the text
+	Text   string   `json:"t,omitempty"` // of the card, so that it can stay when the buttons go
+	Lang   string   `json:"g,omitempty"`
+	Title  string   `json:"h,omitempty"` // of the dialog
+	Field  string   `json:"f,omitempty"` // label of its field
+	Card   string   `json:"i,omitempty"` // in a dialog: the activity of the card that opened it
+	Lists  int      `json:"k,omitempty"` // in a ticket's dialog: how many lists it has
+	picked []string // what was picked in them
 }
 
 // The names in an action's data.
@@ -224,7 +237,28 @@ func action(data json.RawMessage) (p *pressed, value string, ok bool) {
 	if d.Value != nil {
 		value = *d.Value
 	}
-	return d.Ours, value, true
+	d.Ours.picked, ok = picks(data, d.Ours.Lists)
+	return d.Ours, value, ok
+}
+
+// picks reads what was picked in the lists of a dialog.
+func picks(data json.RawMessage, lists int) (ids []string, ok bool) {
+	if lists == 0 {
+		return nil, true
+	}
+	const most = 5
+	var all map[string]any
+	if lists < 0 || lists > most || json.Unmarshal(data, &all) != nil {
+		return nil, false
+	}
+	for n := range lists {
+		id, _ := all[pickName(n)].(string)
+		if len(id) > 256 || strings.ContainsFunc(id, unicode.IsControl) {
+			return nil, false
+		}
+		ids = append(ids, id)
+	}
+	return ids, true
 }
 
 // submitted reads what the button of a card sent, as a message, or by one of

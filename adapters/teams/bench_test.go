@@ -52,6 +52,10 @@ func (h *house) Accept(_ context.Context, ev bot.Event) error {
 	return nil
 }
 
+func (*house) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 func (h *house) PressTicket(context.Context, bot.TicketPress) (string, error) {
 	return "Nobody.", h.vouch
 }

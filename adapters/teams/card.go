@@ -80,6 +80,15 @@ type input struct {
 	Style       string `json:"style,omitempty"`
 	MaxLength   int    `json:"maxLength,omitempty"`
 	Multiline   bool   `json:"isMultiline,omitempty"`
+
+	Choices  []choiceIn `json:"choices,omitempty"` // of an Input.ChoiceSet
+	Required bool       `json:"isRequired,omitempty"`
+	Error    string     `json:"errorMessage,omitempty"`
+}
+
+type choiceIn struct {
+	Title string `json:"title"`
+	Value string `json:"value"`
 }
 
 type actionSet struct {

@@ -53,6 +53,9 @@ func TestDecode(t *testing.T) {
 			if got != w {
 				t.Errorf("got  %+v\nwant %+v", got, w)
 			}
+			if name == "message.json" && a.device() != "Web" {
+				t.Errorf("it comes from %q", a.device())
+			}
 			if ours && p.Prompt != 7 {
 				t.Errorf("data %+v", p)
 			}

@@ -177,24 +177,31 @@ func (a *Adapter) handle(ctx context.Context, in bot.Inbox, act *activity, servi
 // onCard deals with a button of a ticket's card, or with its dialog. The answer is
 // in the response, which only the client shows that has pressed.
 func (a *Adapter) onCard(ctx context.Context, v *visit, p *pressed, text string) (int, any) {
-	locale, say := v.act.locale(), strings.HasPrefix(p.Choice, bot.ChoiceTicketSay)
+	locale, asks := v.act.locale(), bot.TicketAsks(p.Choice)
 	answer := executed
-	switch {
-	case v.act.Name == "task/fetch" && say:
-		form := ticketDialog(p.Choice, a.o.Say(locale, "desk.card.form.label"), a.o.Say(locale, "chat.send"))
-		return http.StatusOK, reply("continue", object{"title": bot.Harmless(a.o.Say(locale, "desk.card.form.title")), "height": "medium", "width": "medium", "card": attachment{cardType, form}})
-	case v.act.Name == "task/submit" && say:
+	switch v.act.Name {
+	case "task/fetch", "task/submit":
 		answer = func(line string) object { return reply("message", line) }
-	case v.act.Name != "adaptiveCard/action" || say:
+	}
+	if (v.act.Name == "adaptiveCard/action") == asks {
 		return http.StatusOK, v.act.nothing()
 	}
 	words := a.o.Say(locale, "chat.not_ours", "org", a.o.Org)
 	if a.whose(v) {
+		press := bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: p.Choice, Text: text, Picked: p.picked, Key: v.act.key(), Locale: locale}
+		var form *bot.TicketForm
 		var err error
-		words, err = a.o.House.PressTicket(ctx, bot.TicketPress{Channel: a.o.Channel, User: v.user, Choice: p.Choice, Text: text, Key: v.act.key(), Locale: locale})
+		if v.act.Name == "task/fetch" {
+			form, words, err = a.o.House.AskTicket(ctx, press)
+		} else {
+			words, err = a.o.House.PressTicket(ctx, press)
+		}
 		if err != nil {
 			a.o.Log.Error("the button of a ticket's card was not taken in", "err", err)
 			return http.StatusServiceUnavailable, nil
+		}
+		if form != nil {
+			return http.StatusOK, reply("continue", object{"title": bot.Harmless(form.Title), "height": "medium", "width": "medium", "card": attachment{cardType, ticketDialog(form, a.o.Say(locale, "chat.send"))}})
 		}
 	}
 	return http.StatusOK, answer(bot.Harmless(words))
@@ -266,7 +273,7 @@ func (a *Adapter) follows(v *visit) (f consequences) {
 	}
 	if f.ev != nil {
 		f.ev.Channel, f.ev.Conversation, f.ev.From, f.ev.At = a.o.Channel, v.conv, v.user, a.o.Now()
-		f.ev.Locale, f.ev.Address = v.act.locale(), v.address
+		f.ev.Locale, f.ev.Device, f.ev.Address = v.act.locale(), v.act.device(), v.address
 	}
 	return f
 }

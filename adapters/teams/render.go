@@ -167,7 +167,7 @@ func compose(m *bot.Message, f frame, keep bool) *card {
 		data.Choice, data.Label = x.ID, x.Label
 		s := submit{Type: "Action.Submit", Title: x.Label, Style: style, Data: sending{Ours: &data}}
 		switch { // whoever presses gets the answer, and nobody else
-		case strings.HasPrefix(x.ID, bot.ChoiceTicketSay):
+		case bot.TicketAsks(x.ID):
 			s.Data.Teams = &msteams{Type: "task/fetch"}
 		case strings.HasPrefix(x.ID, bot.ChoiceTicket):
 			s.Type, s.Verb = "Action.Execute", "ticket"
@@ -293,14 +293,25 @@ func dialog(p *pressed, send string) *card {
 	return c
 }
 
-// ticketDialog is the card inside the dialog for what an agent says to the person of
-// a ticket.
-func ticketDialog(choice, label, send string) *card {
+// ticketDialog is the card inside the dialog of a ticket's card.
+func ticketDialog(f *bot.TicketForm, send string) *card {
 	c := newCard("")
-	c.Body = append(c.Body, input{Type: "Input.Text", ID: inputName, Label: bot.Harmless(label), Placeholder: bot.Harmless(label), Multiline: true, MaxLength: bot.MaxTicketText})
-	c.Actions = []any{submit{Type: "Action.Submit", Title: bot.Harmless(send), Style: "positive", Data: sending{Ours: &pressed{Choice: choice}}}}
+	for n, l := range f.Lists {
+		in := input{Type: "Input.ChoiceSet", ID: pickName(n), Label: bot.Harmless(l.Label), Style: "compact", Required: true, Error: bot.Harmless(l.Label)}
+		for _, o := range l.Options {
+			in.Choices = append(in.Choices, choiceIn{Title: bot.Harmless(o.Label), Value: o.ID})
+		}
+		c.Body = append(c.Body, in)
+	}
+	if f.Label != "" {
+		c.Body = append(c.Body, input{Type: "Input.Text", ID: inputName, Label: bot.Harmless(f.Label), Placeholder: bot.Harmless(f.Label), Multiline: true, MaxLength: bot.MaxTicketText})
+	}
+	c.Actions = []any{submit{Type: "Action.Submit", Title: bot.Harmless(send), Style: "positive", Data: sending{Ours: &pressed{Choice: f.Choice, Lists: len(f.Lists)}}}}
 	return c
 }
+
+// pickName is the id of a list in a dialog.
+func pickName(n int) string { return inputName + strconv.Itoa(n) }
 
 // encode writes JSON as it is read: <, > and & stay.
 func encode(v any) ([]byte, error) {

@@ -47,7 +47,7 @@ func (a *Adapter) deskCaller(st *seat, v *bot.DeskView) *deskCaller {
 	t := a.words.in(st.lang)
 	c := &deskCaller{Confirm: v.Confirm, High: v.Privileged}
 	if k := v.Check; k != nil {
-		c.Check, c.Number, c.Reason, c.Act = k.ID, k.Number, k.Reason, a.touchWords(st.lang, &k.Touch)
+		c.Check, c.Number, c.Reason, c.Act = k.ID, k.Number, k.Reason, k.Touch.Words(a.o.Phrases, st.lang)
 		word := k.State.String()
 		switch {
 		case k.Over:
@@ -71,38 +71,15 @@ func (a *Adapter) deskCaller(st *seat, v *bot.DeskView) *deskCaller {
 		if x.Method != nil {
 			value += " " + string(x.Method.ID)
 		}
-		c.What = append(c.What, deskChoice{value, a.touchWords(st.lang, x)})
+		c.What = append(c.What, deskChoice{value, x.Words(a.o.Phrases, st.lang)})
 	}
 	for _, w := range v.Ways {
-		label := w.Label
-		if w.Way == bot.WayChat {
-			label = bot.PlatformName(a.o.Phrases, st.lang, bot.ChannelID(label))
-		}
-		c.How = append(c.How, deskChoice{strings.TrimSpace(string(w.Way) + " " + w.Target), t("desk.way."+string(w.Way)+".do", "to", label)})
+		c.How = append(c.How, deskChoice{strings.TrimSpace(string(w.Way) + " " + w.Target), w.Words(a.o.Phrases, st.lang)})
 	}
 	if c.State == "" && (len(c.What) == 0 || len(c.How) == 0) {
 		return nil
 	}
 	return c
-}
-
-// touchWords names what can be done to somebody's methods.
-func (a *Adapter) touchWords(lang string, x *bot.DeskTouch) string {
-	t := a.words.in(lang)
-	if x.Method == nil {
-		if x.Act == "again" {
-			return t("desk.touch.again_all")
-		}
-		return t("desk.touch." + x.Act)
-	}
-	name := ""
-	if x.Method.Kind != "" {
-		name = a.o.Phrases.Phrase(lang, "method."+string(x.Method.Kind))
-	}
-	if x.Method.Label != "" {
-		name += " " + bot.Harmless(x.Method.Label)
-	}
-	return t("desk.touch."+x.Act, "method", name)
 }
 
 // foundPeople is how many people one search shows.

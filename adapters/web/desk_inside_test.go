@@ -1,11 +1,29 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"latchkey/bot"
 )
+
+// What a browser runs on is known by what it calls itself.
+func TestDeviceOfABrowser(t *testing.T) {
+	for agent, want := range map[string]string{
+		"": "", "curl/8.5.0": "",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1": "iOS",
+		"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36":                   "Android",
+		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36":                          "ChromeOS",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0":                                                        "Windows",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15":                   "macOS",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0":                                                                  "Linux",
+	} {
+		if got := device(agent); got != want || got != "" && !slices.Contains(bot.Devices, got) {
+			t.Errorf("%q runs on %q, want %q", agent, got, want)
+		}
+	}
+}
 
 // An act says what follows from it: the end of a freeze ends no session.
 func TestDeskSaysWhatFollowsFromAnAct(t *testing.T) {

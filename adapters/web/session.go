@@ -170,7 +170,20 @@ const acceptTime = 15 * time.Second
 func (a *Adapter) accept(r *http.Request, ev bot.Event) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
 	defer cancel()
+	ev.Device = device(r.UserAgent())
 	return a.o.House.Accept(ctx, ev)
+}
+
+// device is what a browser runs on, by what it calls itself; empty: it does not say.
+func device(agent string) string {
+	for _, x := range []struct{ word, is string }{
+		{"Android", "Android"}, {"iPhone", "iOS"}, {"iPad", "iOS"}, {"CrOS", "ChromeOS"}, {"Windows", "Windows"}, {"Macintosh", "macOS"}, {"Linux", "Linux"},
+	} {
+		if strings.Contains(agent, x.word) {
+			return x.is
+		}
+	}
+	return ""
 }
 
 // newID is a random id: 128 bits in base64url.

@@ -32,6 +32,9 @@ const (
 // checks are the acts by which it is made sure who calls.
 var checks = map[string]bool{DoVerify: true, DoHeard: true, DoConfirm: true, DoDecline: true}
 
+// checkEvents are the lines that tell of a check.
+var checkEvents = []string{"check_begun", "check_passed", "check_failed", "check_wrong", "check_denied", "check_declined", "check_lost"}
+
 // reasoned are the ways for which an agent says why they are sure.
 var reasoned = map[bot.CheckWay]bool{bot.WayCallBack: true, bot.WayManager: true, bot.WayBadge: true, bot.WayAgent: true}
 

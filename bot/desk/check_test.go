@@ -53,7 +53,7 @@ func newCallerOn(t *testing.T, rig *prooftest.Rig, change func(*desk.Options)) *
 		bot.Person{ID: "ann", Username: "anna", Email: "anna.lee@example.org", Name: "Ann Lee", WorkPhone: "+17042963143", Manager: "boss"}, bot.Person{ID: "boss", Username: "boss", Name: "Bea Boss"},
 		bot.Person{ID: "eve", Username: "eve", Email: "eve@example.org", Name: "Eve Other", WorkPhone: "+17045550199"})
 	c.chat = h.talk("home", "ann")
-	c.chat.Say("hello")
+	c.chat.Say("hello").Expect() // before the clock goes on
 	for _, p := range []bot.PersonID{"ann", "eve"} {
 		h.owns(p)
 	}

@@ -31,9 +31,10 @@
 //
 // In each Room a ticket has one card, a message that changes as the ticket does
 // (Shown, HandleShowTicket); which one it is stands in the ticket's line "shown".
-// A press of its buttons is an act of the agent whose account pressed (Press). What
-// the person and agents say to each other stands in the thread under it (Spoken),
-// with what has become of it (HandleShowSent); nothing is read there.
+// A press of its buttons is an act of the agent whose account pressed (Press), after a
+// form where something is to be entered (AskFirst). No button touches a method. What
+// the person and agents say to each other stands in the thread under it (Spoken), with
+// what has become of it (HandleShowSent) and of checks; nothing is read there.
 //
 // # Who calls
 //

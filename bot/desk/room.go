@@ -31,7 +31,7 @@ type ShowTicket struct {
 func (ShowTicket) Kind() string { return "desk_card" }
 
 // seen are the events after which a card says something else.
-var seen = append([]string{"transferred", "not_needed"}, moves...)
+var seen = slices.Concat([]string{"transferred", "not_needed", "expired", "again", "unfrozen"}, checkEvents, moves)
 
 // Shown has the cards of a ticket follow a change of it, in the transaction that
 // adds a line (store.DB.OnLine).
@@ -243,17 +243,35 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 		add("tries", "n", strconv.Itoa(n))
 	}
 	add("lang", "language", d.tongue(q.Lang))
-	if !q.WaitsSince.IsZero() && q.State == bot.TicketWaiting {
-		add("since", "since", bot.WeekdayMoment(d.o.Phrases, d.o.Lang, d.o.Hours.Zone(), q.WaitsSince))
-	}
-	m := &bot.Message{Text: strings.TrimSpace(strings.Join(lines, "\n")), Lang: d.o.Lang}
-	_, err = tx.Conversation(q.Conversation)
+	c, err := tx.Conversation(q.Conversation)
 	if err != nil && !errors.Is(err, bot.ErrNotFound) {
 		return nil, err
 	}
 	chat := err == nil
+	if chat {
+		on := bot.PlatformName(d.o.Phrases, d.o.Lang, c.Channel)
+		if s, err := d.o.Session(c.State); err == nil && s.Device != "" && belongs(q, c) {
+			on += ", " + s.Device
+		}
+		add("device", "device", on)
+	}
+	if !q.WaitsSince.IsZero() && q.State == bot.TicketWaiting {
+		add("since", "since", d.moment(d.o.Lang, q.WaitsSince))
+	}
+	check, err := d.checkOnCard(tx, q)
+	if err != nil {
+		return nil, err
+	}
+	if check != "" {
+		lines = append(lines, check)
+	}
+	m := &bot.Message{Text: strings.TrimSpace(strings.Join(lines, "\n")), Lang: d.o.Lang}
+	can := map[string]bool{
+		DoTake: q.State == bot.TicketWaiting, DoSay: chat, DoVerify: q.State == bot.TicketTaken && q.Person != "" && d.o.Methods != nil,
+		DoBack: q.State == bot.TicketTaken && chat, DoNote: true, DoSolve: true,
+	}
 	for _, do := range cardActs {
-		if q.State.Open() && (do != DoTake || q.State == bot.TicketWaiting) && (do != DoSay || chat) {
+		if q.State.Open() && can[do] {
 			m.Choices = append(m.Choices, bot.Choice{ID: bot.ChoiceTicket + do + "." + q.ID, Label: say(do), Primary: do == DoTake})
 		}
 	}
@@ -261,6 +279,25 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 		m.Choices = append(m.Choices, bot.Choice{ID: "open", Label: say("open"), Link: d.o.Link(q.ID)})
 	}
 	return m, nil
+}
+
+// moment is a time as people at the desk read it, in a language.
+func (d *Desk) moment(lang string, at time.Time) string {
+	return bot.WeekdayMoment(d.o.Phrases, lang, d.o.Hours.Zone(), at)
+}
+
+// checkOnCard says how the newest check of who calls stands; empty: there is none.
+func (d *Desk) checkOnCard(tx bot.Tx, q *bot.Ticket) (string, error) {
+	if q.Person == "" || !q.State.Open() {
+		return "", nil
+	}
+	ks, err := tx.CallerChecksOf(q.Person, tx.Now().Add(-askedPer))
+	i := slices.IndexFunc(ks, func(k bot.CallerCheck) bool { return k.Ticket == q.ID })
+	if err != nil || i < 0 || ks[i].State == bot.CheckVoid {
+		return "", err
+	}
+	return d.o.Phrases.Phrase(d.o.Lang, "desk.card.identity."+ks[i].State.String(), "agent", oneLine(d.short(tx, ks[i].Agent)),
+		"way", d.o.Phrases.Phrase(d.o.Lang, "web.desk.way."+string(ks[i].Way)), "until", d.moment(d.o.Lang, ks[i].ExpiresAt)), nil
 }
 
 // nameOf is whose ticket it is, for the desk's channels.

@@ -86,7 +86,7 @@ func TestCardOfATicket(t *testing.T) {
 	}
 	want := q.ID + ": Eve Ray waits for somebody\n\nStep: step "
 	m := rows[0].Message
-	for _, s := range []string{want, "Last error: wrong code", "Language: English", "Waits since: Sunday, 3 May, 10:00 UTC"} {
+	for _, s := range []string{want, "Last error: wrong code", "Language: English", "Writes on: test\n", "Waits since: Sunday, 3 May, 10:00 UTC"} {
 		if !strings.Contains(m.Text, s) {
 			t.Errorf("the card has no %q:\n%s", s, m.Text)
 		}
@@ -94,7 +94,7 @@ func TestCardOfATicket(t *testing.T) {
 	if strings.Contains(m.Text, "broke") || strings.Contains(m.Text, "704") || strings.Contains(m.Text, "\u202E") {
 		t.Errorf("the card says too much:\n%s", m.Text)
 	}
-	if got := choices(&m); !slices.Equal(got, []string{"Take", "Reply", "Resolve", "Open on the web desk"}) {
+	if got := choices(&m); !slices.Equal(got, []string{"Take", "Reply", "Note", "Resolve", "Open on the web desk"}) {
 		t.Errorf("buttons %q", got)
 	}
 
@@ -128,6 +128,26 @@ func TestCardOfATicket(t *testing.T) {
 	h.show()
 	if rows = h.rows(); len(rows) != 1 || !strings.HasPrefix(rows[0].Message.Text, q.ID+": solved by Omar, for Eve Ray\n") || len(rows[0].Message.Choices) != 1 {
 		t.Fatalf("rows %+v", rows)
+	}
+}
+
+// A card says what the person writes on, as far as it is one of the systems that we
+// know and the person is still there.
+func TestDeviceOnACard(t *testing.T) {
+	h := newRoomHouse(t)
+	c := h.talk("a", "ann")
+	c.Do(bot.Event{Kind: bot.Text, Text: "human", Device: "iOS"}).Expect("Who are you")
+	c.Do(bot.Event{Kind: bot.Text, Text: "Ann Lee", Device: "<at>my</at> phone"}).Expect("in the queue")
+	h.show()
+	if m := h.rows()[0].Message; !strings.Contains(m.Text, "Writes on: test, iOS\n") {
+		t.Errorf("the card:\n%s", m.Text)
+	}
+	q := h.ticket()
+	h.update(func(tx bot.Tx) error { q.Person = "eve"; return tx.PutTicket(q) })
+	h.must("maria", desk.DoTake, q.ID, "")
+	h.show()
+	if m := h.rows()[0].Message; strings.Contains(m.Text, "iOS") {
+		t.Errorf("the card, of somebody else's ticket:\n%s", m.Text)
 	}
 }
 

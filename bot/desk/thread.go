@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/bot"
 )
 
+// inThread are the events that stand in a thread: what became of checks of who calls
+// and of acts that touch methods, and what agents have to know at once.
+var inThread = append([]string{"sent_back", "left", "asked_again", "expired", "again", "unfrozen", answerDue, solveDue}, checkEvents...)
+
 // Spoken puts what a person and an agent say to each other into the threads under
 // the ticket's cards, in the transaction that adds the line (store.DB.OnLine).
 func (d *Desk) Spoken(tx bot.Tx, l *bot.TicketLine) error {
-	if l.Kind != bot.LinePerson && l.Kind != bot.LineAgent || len(d.o.Rooms) == 0 {
+	if l.Kind == bot.LineNote || l.Kind == bot.LineEvent && !slices.Contains(inThread, l.Code) || len(d.o.Rooms) == 0 {
 		return nil
 	}
 	q, err := tx.Ticket(l.Ticket)
@@ -48,7 +53,7 @@ func (d *Desk) Spoken(tx bot.Tx, l *bot.TicketLine) error {
 		}
 		j.Rows = append(j.Rows, row.ID)
 	}
-	if l.Kind == bot.LinePerson || len(j.Rows) == 0 {
+	if l.Kind != bot.LineAgent || len(j.Rows) == 0 {
 		return nil
 	}
 	return tx.Enqueue(j, tx.Now().Add(sentWaits[0]))
@@ -59,6 +64,9 @@ func (d *Desk) Spoken(tx bot.Tx, l *bot.TicketLine) error {
 // of an agent's line.
 func (d *Desk) spoken(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine, fate string, kv ...string) (*bot.Message, error) {
 	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(d.o.Lang, "desk.card."+key, kv...) }
+	if l.Kind == bot.LineEvent {
+		return &bot.Message{Lang: d.o.Lang, Text: d.happened(tx, q, l)}, nil
+	}
 	who, err := d.nameOf(tx, q)
 	if err != nil {
 		return nil, err
@@ -68,6 +76,23 @@ func (d *Desk) spoken(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine, fate string, 
 		return &bot.Message{Lang: d.o.Lang, Text: say("line", "who", who, "text", text)}, nil
 	}
 	return &bot.Message{Lang: d.o.Lang, Text: say("line", "who", oneLine(d.short(tx, l.By)), "text", text) + "\n" + say("line."+fate, kv...)}, nil
+}
+
+// happened is an event as a thread says it.
+func (d *Desk) happened(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine) string {
+	agent, due := "", ""
+	if l.By != "" {
+		agent = oneLine(d.short(tx, l.By))
+	}
+	detail := d.unseal(q, l.Body)
+	if at, err := time.Parse(time.RFC3339, detail); err == nil {
+		due = d.moment(d.o.Lang, at)
+	}
+	text := d.o.Phrases.Phrase(d.o.Lang, "web.desk.event."+l.Code, "agent", agent, "due", due)
+	if slices.Contains(checkEvents, l.Code) {
+		text += " (" + d.o.Phrases.Phrase(d.o.Lang, "web.desk.way."+detail) + ")"
+	}
+	return text
 }
 
 // ShowSent is the job that shows in the threads of a ticket what has become of an

@@ -2,6 +2,7 @@ package turn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,6 +52,9 @@ func clean(ev *bot.Event) error {
 	}
 	if len(ev.Locale) > maxLocale || !tag(ev.Locale) {
 		ev.Locale = ""
+	}
+	if !slices.Contains(bot.Devices, ev.Device) {
+		ev.Device = ""
 	}
 	if ev.Form != nil {
 		f := bot.FormReply{Name: ev.Form.Name, Values: ev.Form.Values} // a copy: the adapter keeps its own, and may repeat it

@@ -41,6 +41,9 @@ func AppendSession(dst []byte, s *bot.Session) []byte {
 	if s.Error != "" {
 		dst = appendString(appendKey(dst, first, 'e'), s.Error)
 	}
+	if s.Device != "" {
+		dst = appendString(appendKey(dst, first, 'v'), s.Device)
+	}
 	if s.Owner != 0 {
 		dst = strconv.AppendUint(appendKey(dst, first, 'o'), uint64(s.Owner), 10)
 	}
@@ -287,6 +290,8 @@ func (p *parser) session(s *bot.Session) {
 			s.Misses = uint8(p.num(1<<8 - 1))
 		case 'e':
 			s.Error = p.str()
+		case 'v':
+			s.Device = p.str()
 		case 'o':
 			s.Owner = bot.Owner(p.num(1<<8 - 1))
 		case 'k':

@@ -129,6 +129,9 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 		r.log.Error("session lost, person starts afresh", "channel", c.Channel, "conversation", c.ID, "err", err)
 		t.session = fresh(c, bot.Session{})
 	}
+	if t.ev.Device != "" {
+		t.session.Device = t.ev.Device
+	}
 	engine, err := t.route(tx, c)
 	switch {
 	case err != nil:
@@ -326,7 +329,7 @@ func (r *Service) sorry(lang string) string {
 // turn says more than one row or takes more than one number.
 func fresh(c *bot.Conversation, was bot.Session) bot.Session {
 	return bot.Session{
-		Lang: was.Lang, Chosen: was.Chosen, Owner: was.Owner,
+		Lang: was.Lang, Chosen: was.Chosen, Device: was.Device, Owner: was.Owner,
 		Prompt: max(was.Prompt, uint32(min(c.OutSeq, 1<<31))),
 	}
 }

@@ -232,8 +232,29 @@ func (p *Person) Modal() (title, label string, most int, open bool) {
 	return text(p.modal.data, "title"), text(l, "label"), number(l["component"].(map[string]any), "max_length"), true
 }
 
-// Fill fills the open form and sends it.
-func (p *Person) Fill(value string) error {
+// Options are the labels of what the lists of the open form offer.
+func (p *Person) Options() (all [][]string) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	if p.modal == nil {
+		return nil
+	}
+	for _, l := range p.modal.data["components"].([]any) {
+		in := l.(map[string]any)["component"].(map[string]any)
+		if options, ok := in["options"].([]any); ok {
+			var labels []string
+			for _, o := range options {
+				labels = append(labels, text(o.(map[string]any), "label"))
+			}
+			all = append(all, labels)
+		}
+	}
+	return all
+}
+
+// Fill fills the open form and sends it: picks are the labels of what is picked in
+// its lists, in their order.
+func (p *Person) Fill(value string, picks ...string) error {
 	s := p.s
 	s.mu.Lock()
 	m := p.modal
@@ -242,17 +263,42 @@ func (p *Person) Fill(value string) error {
 		return errors.New("no form is open")
 	}
 	p.modal = nil
-	l := m.data["components"].([]any)[0].(map[string]any)
-	in := l["component"].(map[string]any)
-	if most := number(in, "max_length"); most > 0 && utf8.RuneCountInString(value) > most {
-		s.mu.Unlock()
-		return errors.New("the program takes no more")
+	var sent []any
+	for n, l := range m.data["components"].([]any) {
+		in := l.(map[string]any)["component"].(map[string]any)
+		c := M{"type": in["type"], "id": 2*n + 2, "custom_id": in["custom_id"]}
+		var err error
+		if options, ok := in["options"].([]any); ok {
+			c["values"], err = pick(options, &picks)
+		} else if most := number(in, "max_length"); most > 0 && utf8.RuneCountInString(value) > most {
+			err = errors.New("the program takes no more")
+		} else {
+			c["value"] = value
+		}
+		if err != nil {
+			s.mu.Unlock()
+			return err
+		}
+		sent = append(sent, M{"type": 18, "id": 2*n + 1, "component": c})
 	}
-	_, d := s.interact(p, kindModal, M{"custom_id": m.data["custom_id"], "components": []any{
-		M{"type": 18, "id": 1, "component": M{"type": 4, "id": 2, "custom_id": in["custom_id"], "value": value}},
-	}}, m.message, m.guild)
+	_, d := s.interact(p, kindModal, M{"custom_id": m.data["custom_id"], "components": sent}, m.message, m.guild)
 	s.mu.Unlock()
 	return s.sendInteraction(d)
+}
+
+// pick takes the next of picks out of a list.
+func pick(options []any, picks *[]string) (values []string, err error) {
+	if len(*picks) == 0 {
+		return nil, errors.New("nothing is picked in a list")
+	}
+	label := (*picks)[0]
+	*picks = (*picks)[1:]
+	for _, o := range options {
+		if o := o.(map[string]any); text(o, "label") == label {
+			return []string{text(o, "value")}, nil
+		}
+	}
+	return nil, fmt.Errorf("a list has no %q: %v", label, options)
 }
 
 // A Message is one that somebody sees.

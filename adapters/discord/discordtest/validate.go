@@ -152,13 +152,24 @@ func checkModal(d map[string]any) error {
 	case len(rows) < 1 || len(rows) > 5:
 		return invalid("components: Must be between 1 and 5 in length.")
 	}
+	ids := map[string]bool{}
 	for _, r := range rows {
 		l, ok := r.(map[string]any)
 		if !ok || number(l, "type") != 18 || text(l, "label") == "" || utf8.RuneCountInString(text(l, "label")) > 45 {
 			return invalid("components: label")
 		}
 		in, ok := l["component"].(map[string]any)
-		if !ok || number(in, "type") != 4 || text(in, "custom_id") == "" || in["label"] != nil {
+		if !ok || text(in, "custom_id") == "" || in["label"] != nil || ids[text(in, "custom_id")] {
+			return invalid("components: component")
+		}
+		ids[text(in, "custom_id")] = true
+		if number(in, "type") == 3 {
+			if err := checkOptions(in); err != nil {
+				return err
+			}
+			continue
+		}
+		if number(in, "type") != 4 || in["options"] != nil {
 			return invalid("components: component")
 		}
 		if s := number(in, "style"); s != 1 && s != 2 {
@@ -167,6 +178,24 @@ func checkModal(d map[string]any) error {
 		if n := in["max_length"]; n != nil && (number(in, "max_length") < 1 || number(in, "max_length") > 4000) {
 			return invalid("components: max_length")
 		}
+	}
+	return nil
+}
+
+// checkOptions checks a string select.
+func checkOptions(in map[string]any) error {
+	all, _ := in["options"].([]any)
+	if len(all) < 1 || len(all) > 25 || in["style"] != nil || in["max_length"] != nil {
+		return invalid("options: Must be between 1 and 25 in length.")
+	}
+	seen := map[string]bool{}
+	for _, x := range all {
+		o, ok := x.(map[string]any)
+		v, l := text(o, "value"), text(o, "label")
+		if !ok || v == "" || l == "" || utf8.RuneCountInString(v) > 100 || utf8.RuneCountInString(l) > 100 || seen[v] {
+			return invalid("options: value, label")
+		}
+		seen[v] = true
 	}
 	return nil
 }

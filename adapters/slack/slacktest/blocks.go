@@ -35,6 +35,10 @@ type element struct {
 	Style    string      `json:"style"`
 	Says     string      `json:"accessibility_label"`
 	Max      *int        `json:"max_length"`
+	Options  []struct {
+		Text  *textObject `json:"text"`
+		Value string      `json:"value"`
+	} `json:"options"`
 }
 
 // readBlocks reads blocks of a message; bad says what Slack would refuse.
@@ -143,6 +147,17 @@ func (w *Workspace) badBlock(raw json.RawMessage, ids map[string]bool) string {
 		}
 	case "input":
 		var e element
+		if json.Unmarshal(b.Element, &e) == nil && e.Type == "static_select" {
+			if e.ActionID == "" || len(e.Options) < 1 || len(e.Options) > 100 {
+				return "no more than 100 options allowed"
+			}
+			for _, o := range e.Options {
+				if bad := badText(o.Text, 75, true); bad != "" || o.Value == "" || utf8.RuneCountInString(o.Value) > 150 {
+					return "invalid option: " + bad
+				}
+			}
+			return badText(b.Label, 2000, true)
+		}
 		if json.Unmarshal(b.Element, &e) != nil || e.ActionID == "" || !slices.Contains([]string{"plain_text_input", "email_text_input"}, e.Type) ||
 			e.Max != nil && (*e.Max < 1 || *e.Max > 3000 || e.Type == "email_text_input") {
 			return "invalid input"

@@ -188,8 +188,9 @@ func (w *Workspace) PressesHome(user string, el map[string]any) *Happening {
 	}}
 }
 
-// Enters is a user who fills the one field of the open modal and sends it.
-func (w *Workspace) Enters(user, value string) (*Happening, error) {
+// Enters is a user who fills the field of the open modal and sends it: picks are the
+// texts of what is picked in its lists, in their order.
+func (w *Workspace) Enters(user, value string, picks ...string) (*Happening, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.modals[user]
@@ -200,23 +201,51 @@ func (w *Workspace) Enters(user, value string) (*Happening, error) {
 	if err := json.Unmarshal(v.View, &view); err != nil {
 		return nil, err
 	}
-	b, ok := view["blocks"].([]any)[0].(map[string]any)
-	el, ok2 := b["element"].(map[string]any)
-	if !ok || !ok2 {
-		return nil, errors.New("the modal has no field")
-	}
-	if most, ok := el["max_length"].(float64); ok && len([]rune(value)) > int(most) {
-		return nil, errors.New("the field takes no more")
-	}
-	if value == "" {
-		return nil, errors.New("please complete this required field")
+	values := map[string]any{}
+	for _, x := range view["blocks"].([]any) {
+		b, ok := x.(map[string]any)
+		el, ok2 := b["element"].(map[string]any)
+		if !ok || !ok2 {
+			return nil, errors.New("the modal has no field")
+		}
+		v := map[string]any{"type": el["type"], "value": value}
+		switch most, bounded := el["max_length"].(float64); {
+		case el["type"] == "static_select":
+			o, err := pick(el["options"].([]any), &picks)
+			if err != nil {
+				return nil, err
+			}
+			v = map[string]any{"type": el["type"], "selected_option": o}
+		case bounded && len([]rune(value)) > int(most):
+			return nil, errors.New("the field takes no more")
+		case value == "" && b["optional"] == true:
+			v["value"] = nil
+		case value == "":
+			return nil, errors.New("please complete this required field")
+		}
+		values[fmt.Sprint(b["block_id"])] = map[string]any{fmt.Sprint(el["action_id"]): v}
 	}
 	view["id"], view["hash"], view["team_id"], view["app_id"], view["bot_id"] = v.ID, v.Hash, Team, AppID, BotID
-	view["state"] = map[string]any{"values": map[string]any{fmt.Sprint(b["block_id"]): map[string]any{fmt.Sprint(el["action_id"]): map[string]any{"type": el["type"], "value": value}}}}
+	view["state"] = map[string]any{"values": values}
 	return &Happening{Kind: "interactive", User: user, view: true, Payload: map[string]any{
 		"type": "view_submission", "api_app_id": AppID, "token": "verification", "trigger_id": rand.Text(),
 		"user": map[string]any{"id": user, "name": w.users[user].Name, "team_id": w.users[user].Team}, "team": map[string]any{"id": Team, "domain": "double"}, "view": view, "response_urls": []any{},
 	}}, nil
+}
+
+// pick takes the next of picks out of a list.
+func pick(options []any, picks *[]string) (any, error) {
+	if len(*picks) == 0 {
+		return nil, errors.New("please complete this required field")
+	}
+	text := (*picks)[0]
+	*picks = (*picks)[1:]
+	for _, o := range options {
+		if t, _ := o.(map[string]any)["text"].(map[string]any); Unescape(fmt.Sprint(t["text"])) == text {
+			return o, nil
+		}
+	}
+	return nil, fmt.Errorf("a list has no %q: %v", text, options)
 }
 
 // Commands is a user who uses a slash command somewhere.

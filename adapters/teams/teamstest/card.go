@@ -110,6 +110,16 @@ func readCard(card map[string]any) string {
 			ids[id] = true
 		}
 		switch kind {
+		case "Input.ChoiceSet":
+			if len(list(m["choices"])) == 0 {
+				return "a list of nothing"
+			}
+			for _, x := range list(m["choices"]) {
+				o, _ := x.(map[string]any)
+				if title, _ := o["title"].(string); title == "" || fmt.Sprint(o["value"]) == "" || strings.Contains(fmt.Sprint(o["value"]), ",") {
+					return "an entry of a list without words or a value of its own"
+				}
+			}
 		case "RichTextBlock":
 			for _, r := range list(m["inlines"]) {
 				x, _ := r.(map[string]any)

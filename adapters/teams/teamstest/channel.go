@@ -100,9 +100,10 @@ func (ch *Channel) Press(p *Person, title string) (line string, err error) {
 	return r.Value, nil
 }
 
-// Write has somebody press a button that opens a dialog, fill its one field and send
-// it, and gives the line that is shown to them alone.
-func (ch *Channel) Write(p *Person, title, text string) (line string, err error) {
+// Write has somebody press a button that opens a dialog, fill its field and send it:
+// picks are the titles of what is picked in its lists, in their order. It gives the
+// line that is shown to them alone, which may be there in place of the dialog.
+func (ch *Channel) Write(p *Person, title, text string, picks ...string) (line string, err error) {
 	post, b := ch.find(title)
 	data, _ := b["data"].(map[string]any)
 	if t, _ := data["msteams"].(map[string]any); t["type"] != "task/fetch" {
@@ -120,13 +121,19 @@ func (ch *Channel) Write(p *Person, title, text string) (line string, err error)
 	p.dialog = nil
 	p.c.mu.Unlock()
 	if d == nil {
-		return "", fmt.Errorf("no dialog is opened: %.200s", body)
+		notes := p.Notes()
+		return notes[len(notes)-1], nil
 	}
 	values := map[string]string{}
 	for label := range inputs(d) {
 		values[label] = text
 	}
 	sent, err := gather(d, buttons(d)[0], values)
+	for _, e := range list(d["body"]) {
+		if m := e.(map[string]any); err == nil && m["type"] == "Input.ChoiceSet" {
+			sent[fmt.Sprint(m["id"])], err = pick(list(m["choices"]), &picks)
+		}
+	}
 	if err == nil {
 		body, err = ch.invoke(p, "task/submit", post, map[string]any{"data": sent, "context": map[string]any{"theme": "default"}})
 	}
@@ -138,6 +145,21 @@ func (ch *Channel) Write(p *Person, title, text string) (line string, err error)
 	}
 	notes := p.Notes()
 	return notes[len(notes)-1], nil
+}
+
+// pick takes the next of picks out of a list.
+func pick(choices []any, picks *[]string) (value any, err error) {
+	if len(*picks) == 0 {
+		return nil, fmt.Errorf("nothing is picked in a list")
+	}
+	title := (*picks)[0]
+	*picks = (*picks)[1:]
+	for _, c := range choices {
+		if c := c.(map[string]any); c["title"] == title {
+			return c["value"], nil
+		}
+	}
+	return nil, fmt.Errorf("a list has no %q: %v", title, choices)
 }
 
 // Break makes the connector treat messages into the channel so, until mend is

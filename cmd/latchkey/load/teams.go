@@ -103,6 +103,10 @@ func (vouching) Defer(context.Context, bot.Deferred) error {
 
 func (vouching) Deferred(bot.ConversationID) bool { return false }
 
+func (vouching) AskTicket(context.Context, bot.TicketPress) (*bot.TicketForm, string, error) {
+	return nil, "Nobody.", nil
+}
+
 func (vouching) PressTicket(context.Context, bot.TicketPress) (string, error) {
 	return "", errors.New("load: no tickets here")
 }

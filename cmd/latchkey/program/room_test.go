@@ -188,37 +188,44 @@ func (p *deskProgram) teamsPress(who *teamstest.Person, title string) string {
 	return line
 }
 
-// slackWrite has somebody fill the form that a button opens.
-func (p *deskProgram) slackWrite(user string, m *slacktest.Message, el map[string]any, text string) string {
+// slackWrite has somebody fill the form that a button opens: picks are what is picked
+// in its lists. It gives what they alone read, which may be there in place of the form.
+func (p *deskProgram) slackWrite(user string, m *slacktest.Message, el map[string]any, text string, picks ...string) string {
 	p.t.Helper()
+	n := len(p.whispers(user))
 	p.does(p.slack.Presses(user, m, el))
-	rigs.Until(p.t, "a form in Slack", func() bool { return p.slack.Modal(user) != nil })
-	h, err := p.slack.Enters(user, text)
+	rigs.Until(p.t, "a form in Slack", func() bool { return p.slack.Modal(user) != nil || len(p.whispers(user)) > n })
+	if p.slack.Modal(user) == nil {
+		return p.whispers(user)[n]
+	}
+	h, err := p.slack.Enters(user, text, picks...)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	n := len(p.whispers(user))
 	p.does(h)
 	p.slack.Close(user)
 	return p.wordsAlone("a whisper in Slack", func() []string { return p.whispers(user) }, n)
 }
 
-func (p *deskProgram) discordWrite(who *discordtest.Person, label, text string) string {
+func (p *deskProgram) discordWrite(who *discordtest.Person, label, text string, picks ...string) string {
 	p.t.Helper()
 	n := len(who.InGuild())
 	if err := p.discordRoom.Press(who, label); err != nil {
 		p.t.Fatal(err)
 	}
-	rigs.Until(p.t, "a form in Discord", func() bool { _, _, _, open := who.Modal(); return open })
-	if err := who.Fill(text); err != nil {
-		p.t.Fatal(err)
+	rigs.Until(p.t, "a form in Discord", func() bool { _, _, _, open := who.Modal(); return open || len(who.InGuild()) > n })
+	if _, _, _, open := who.Modal(); open {
+		if err := who.Fill(text, picks...); err != nil {
+			p.t.Fatal(err)
+		}
 	}
 	rigs.Until(p.t, "an answer in Discord", func() bool { return len(who.InGuild()) > n })
 	m := who.InGuild()[n]
-	if !m.Ephemeral {
-		p.t.Errorf("everybody in Discord reads %q", m.Content)
+	text, active := discordtest.Markdown(m.Content)
+	if !m.Ephemeral || len(active) > 0 {
+		p.t.Errorf("everybody in Discord reads %q, or more than text: %q", m.Content, active)
 	}
-	return m.Content
+	return text
 }
 
 // threadsAre waits until the threads under the only card have these lines, as text.
@@ -250,6 +257,30 @@ func (p *deskProgram) threadsAre(want []string) {
 		}
 		return slices.Equal(inSlack, want) && slices.Equal(inTeams, want) && slices.Equal(inDiscord, want)
 	})
+}
+
+// cardsHave waits until each channel's card has some words.
+func (p *deskProgram) cardsHave(words string) {
+	p.t.Helper()
+	rigs.Until(p.t, "the cards to have "+words, func() bool {
+		all := p.cards()
+		for _, platform := range []string{"Slack", "Teams", "Discord"} {
+			if cs := all[platform]; len(cs) != 1 || !strings.Contains(cs[0].text, words) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// inTeamsAs has somebody fill the dialog that a button opens in Teams.
+func inTeamsAs(p *deskProgram, who *teamstest.Person, title, text string, picks ...string) string {
+	p.t.Helper()
+	words, err := p.teamsRoom.Write(who, title, text, picks...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return words
 }
 
 func (p *deskProgram) ticket() bot.Ticket {
@@ -326,9 +357,9 @@ func TestDeskInItsChannels(t *testing.T) {
 		return len(qs) == 1
 	})
 	waits := q.ID + ": " + shown + " waits for somebody"
-	p.standAs(waits, "Take", "Reply", "Resolve")
+	p.standAs(waits, "Take", "Reply", "Note", "Resolve")
 	for platform, cs := range p.cards() {
-		for _, want := range []string{"Step: ", "Language: English", "Waits since: "} {
+		for _, want := range []string{"Step: ", "Language: English", "Writes on: Slack", "Waits since: "} {
 			if !strings.Contains(cs[0].text, want) {
 				t.Errorf("the card on %s has no %q:\n%s", platform, want, cs[0].text)
 			}
@@ -343,7 +374,7 @@ func TestDeskInItsChannels(t *testing.T) {
 			t.Errorf("on Slack, a block may be more than text: %s", s)
 		}
 	}
-	take, say, solve := slackButtons(t, &old)[0], slackButtons(t, &old)[1], slackButtons(t, &old)[2]
+	take, say, note, solve := slackButtons(t, &old)[0], slackButtons(t, &old)[1], slackButtons(t, &old)[2], slackButtons(t, &old)[3]
 
 	// Nobody but an agent does anything, and only they read why.
 	for who, words := range map[string]string{
@@ -365,7 +396,7 @@ func TestDeskInItsChannels(t *testing.T) {
 	if words := p.teamsPress(omar, "Take"); words != "You have "+q.ID+" now." {
 		t.Errorf("Omar reads %q", words)
 	}
-	p.standAs(q.ID+": Omar helps "+shown, "Reply", "Resolve")
+	p.standAs(q.ID+": Omar helps "+shown, "Reply", "Verify person", "Send back to step…", "Note", "Resolve")
 	if words := p.slackPress(maria.ID, &old, take); !strings.Contains(words, "Omar has "+q.ID+" already") {
 		t.Errorf("Maria, too late, reads %q", words)
 	}
@@ -397,13 +428,7 @@ func TestDeskInItsChannels(t *testing.T) {
 	inSlack := func(user string) func(text string) string {
 		return func(text string) string { return p.slackWrite(user, &old, say, text) }
 	}
-	inTeams := func(text string) string {
-		words, err := p.teamsRoom.Write(omar, "Reply", text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return words
-	}
+	inTeams := func(text string) string { return inTeamsAs(p, omar, "Reply", text) }
 	reply("Please press *this* <!channel>", inTeams)
 	reply("and @everyone waits", inSlack(omarSlack.ID))
 	reply("I call you at noon", func(text string) string { return p.discordWrite(omarDiscord, "Reply", text) })
@@ -416,6 +441,100 @@ func TestDeskInItsChannels(t *testing.T) {
 			t.Errorf("%s reads %q", what, words)
 		}
 	}
+	p.threadsAre(threads)
+
+	// A note is for the desk, and stands in no thread.
+	for who, words := range map[string]string{
+		"Maria, in Slack":  p.slackWrite(maria.ID, &old, note, "looks <!channel> like the old phone"),
+		"Omar, in Discord": p.discordWrite(omarDiscord, "Note", "the old phone"),
+	} {
+		if words != "Noted on "+q.ID+". Only the desk reads it, on the web desk." {
+			t.Errorf("%s, reads %q", who, words)
+		}
+	}
+	if words := p.slackWrite(guest.ID, &old, note, "hello"); !strings.Contains(words, "Nothing was done") && !strings.Contains(words, "No se hizo nada") {
+		t.Errorf("Ben, who notes something, reads %q", words)
+	}
+	p.threadsAre(threads)
+
+	// Who calls is verified from the card: by a call back in Slack, with a badge in
+	// Discord, and in Teams by words that the person reads out. What came of it stands
+	// on the cards and in the threads.
+	err = p.DB.Update(t.Context(), func(tx bot.Tx) error {
+		m := &bot.Method{ID: "ada-mail", Person: "p-ada", Kind: bot.Email, State: bot.Active, Label: "a•••@home.example", CreatedAt: tx.Now().Add(-48 * time.Hour), ProvenAt: tx.Now().Add(-48 * time.Hour)}
+		var err error
+		if m.Sealed, err = p.Keys.Seal([]byte("ada@home.example"), m.Place()); err == nil {
+			err = tx.PutMethod(m)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := slackButtons(t, &p.slack.Messages(p.slackRoom)[0])[1]
+	for who, words := range map[string]string{
+		"Ben, who is nobody": p.slackWrite(guest.ID, &old, verify, ""), "Maria, who has not the ticket": p.slackWrite(maria.ID, &old, verify, ""),
+		"Dora, whose account is fresh": p.discordWrite(dora, "Verify person", ""), "Clara, who has no role": inTeamsAs(p, clerk, "Verify person", ""),
+	} {
+		if !strings.Contains(words, "Nothing was done") && !strings.Contains(words, "No se hizo nada") {
+			t.Errorf("%s, reads %q", who, words)
+		}
+	}
+	const what = "Set up anew: Private e-mail a•••@home.example"
+	verified := func(words, way string) {
+		t.Helper()
+		if !strings.HasPrefix(words, "Verified "+way+". Until ") || !strings.HasSuffix(words, ", on the web desk: "+what+".") {
+			t.Errorf("Omar reads %q", words)
+		}
+		threads = append(threads, "The person is verified ("+way+")")
+		p.threadsAre(threads)
+		p.cardsHave("Who it is: verified " + way + ", which counts until ")
+	}
+	verified(p.slackWrite(omarSlack.ID, &old, verify, "I called her manager", what, "They stand here with a badge"), "with a badge")
+	if words := p.discordWrite(omarDiscord, "Verify person", "", what, "They stand here with a badge"); words != "Please write down why." {
+		t.Errorf("Omar, who gives no reason, reads %q", words)
+	}
+	verified(p.discordWrite(omarDiscord, "Verify person", "she showed it", what, "They stand here with a badge"), "with a badge")
+	if words := inTeamsAs(p, omar, "Verify person", "", what, "Two words by mail: a•••@home.example"); !strings.HasPrefix(words, "The person gets two words by mail.") {
+		t.Errorf("Omar reads %q", words)
+	}
+	threads = append(threads, "Omar began to verify the person (by mail)")
+	p.threadsAre(threads)
+	p.cardsHave("Who it is: Omar makes sure by mail, until ")
+	words := ""
+	rigs.Until(t, "two words in Ada's mailbox", func() bool {
+		for _, it := range p.Connections.device.Items() {
+			if _, after, found := strings.Cut(it.Body, "\n\n    "); found {
+				words, _, _ = strings.Cut(after, "\n")
+			}
+		}
+		return words != ""
+	})
+	if told := inTeamsAs(p, omar, "Verify person", "other words"); !strings.HasPrefix(told, "Those were not the words.") {
+		t.Errorf("Omar reads %q", told)
+	}
+	threads = append(threads, "Those were not the words (by mail)")
+	verified(inTeamsAs(p, omar, "Verify person", words), "by mail")
+
+	// He sends her back to the step where she was, and is told when she asks again.
+	steps := func() []string {
+		if err := p.discordRoom.Press(omarDiscord, "Send back to step…"); err != nil {
+			t.Fatal(err)
+		}
+		rigs.Until(t, "a form in Discord", func() bool { _, _, _, open := omarDiscord.Modal(); return open })
+		return omarDiscord.Options()[0]
+	}()
+	before := len(p.slack.Messages(p.slack.Room(ada.ID)))
+	if words := inTeamsAs(p, omar, "Send back to step…", "", steps[0]); words != "The person is with the assistant again. "+q.ID+" stays yours." {
+		t.Errorf("Omar reads %q", words)
+	}
+	threads = append(threads, "Omar sent the person back to the assistant")
+	p.threadsAre(threads)
+	rigs.Until(t, "Ada to be with the assistant", func() bool { return len(p.slack.Messages(p.slack.Room(ada.ID))) > before && inChat("assistant") })
+	if words := inTeams("I am here again"); !strings.HasPrefix(words, "It is on its way to the person.") {
+		t.Errorf("Omar reads %q", words)
+	}
+	threads = append(threads, "Omar: I am here again\n(sent)")
 	p.threadsAre(threads)
 
 	// He resolves it; what was pressed before says so.
@@ -500,7 +619,7 @@ func TestDeskChannelThatIsClosed(t *testing.T) {
 	if err := p.Desk.Do(t.Context(), desk.Act{Key: "1", AgentAct: bot.AgentAct{Ticket: q.ID, By: "p-maria", Do: desk.DoTake}}); err != nil {
 		t.Fatal(err)
 	}
-	p.standAs(q.ID+": Maria helps somebody who has not signed in", "Reply", "Resolve")
+	p.standAs(q.ID+": Maria helps somebody who has not signed in", "Reply", "Send back to step…", "Note", "Resolve")
 	if rows := given(); len(rows) > 0 {
 		t.Errorf("given up: %+v", rows)
 	}

@@ -14,6 +14,11 @@ func (r services) PressTicket(ctx context.Context, p bot.TicketPress) (string, e
 	return r.p.Desk.Press(ctx, p)
 }
 
+// AskTicket gives what a button on a ticket's card asks for first.
+func (r services) AskTicket(ctx context.Context, p bot.TicketPress) (*bot.TicketForm, string, error) {
+	return r.p.Desk.AskFirst(ctx, p)
+}
+
 // Vouch takes a platform's word for whose an account is.
 func (r services) Vouch(ctx context.Context, ch bot.ChannelID, user string, v bot.Vouch) (bot.Level, error) {
 	return r.p.Enroll.Vouch(ctx, ch, user, v)
