@@ -136,6 +136,12 @@ type RoomWriter interface {
 	Thread(address []byte, receipt, title string) (Opened, error)
 }
 
+// A RoomExaminer looks whether the bot may write into a room, and leaves nothing there
+// that stays. The error is a *SendError that says what an operator can do.
+type RoomExaminer interface {
+	ExamineRoom(ctx context.Context, id string) error
+}
+
 // An Editor can put another message in the place of one that it has sent.
 type Editor interface {
 	// Edit makes the message of a receipt say what d.Message says, all of it:

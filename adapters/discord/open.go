@@ -97,6 +97,18 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, at address) (bot.Rec
 	return bot.Receipt{ID: id}, nil
 }
 
+// ExamineRoom implements bot.RoomExaminer. It has Discord show for ten seconds that
+// the bot is typing, which takes the right to write there.
+func (a *Adapter) ExamineRoom(ctx context.Context, id string) error {
+	if _, err := a.Room(id); err != nil {
+		return err
+	}
+	if _, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointChannelTyping(id)}); err != nil {
+		return closedRoom(err)
+	}
+	return nil
+}
+
 // public renders what several people are to read. A picture is told in words:
 // sending files would take a right more. It fails with *bot.SendError.
 func (a *Adapter) public(d *bot.Delivery) (message, error) {

@@ -96,6 +96,23 @@ func (a *Adapter) withDrawing(ctx context.Context, m *bot.Message, do func(Wire)
 	}
 }
 
+// ExamineRoom implements bot.RoomExaminer. Slack lets those read who may write: only
+// that a channel is archived shows no sooner than when something is said there
+// (https://docs.slack.dev/reference/methods/conversations.history).
+func (a *Adapter) ExamineRoom(ctx context.Context, id string) error {
+	if _, err := a.Room(id); err != nil {
+		return err
+	}
+	err := a.ask(ctx, "conversations.history", func(ctx context.Context, api *slack.Client) error {
+		_, err := api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: id, Limit: 1})
+		return err
+	})
+	if err != nil {
+		return closedRoom(err)
+	}
+	return nil
+}
+
 // roomReasons are Slack's codes for channels that cannot be written to, see the
 // errors of https://docs.slack.dev/reference/methods/chat.postMessage.
 var roomReasons = map[string]chat.Reason{

@@ -82,6 +82,27 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to *address) (bot.Re
 	return bot.Receipt{ID: id}, nil
 }
 
+// ExamineRoom implements bot.RoomExaminer. It sends that the bot is typing, which takes
+// the right to write there, and which Teams shows nobody in a channel.
+func (a *Adapter) ExamineRoom(ctx context.Context, id string) error {
+	at, err := a.Room(id)
+	if err != nil {
+		return err
+	}
+	to, err := a.readAddress(at.Address)
+	if err != nil {
+		return err
+	}
+	body, err := to.envelope(&outgoing{Type: "typing"}, a.o.BotName)
+	if err == nil {
+		err = a.call(ctx, http.MethodPost, to.Service, to.activities(""), body, nil)
+	}
+	if err != nil {
+		return closedRoom(err, fault(err))
+	}
+	return nil
+}
+
 // public renders what several people are to read. It fails with *bot.SendError.
 func (a *Adapter) public(d *bot.Delivery) (*outgoing, error) {
 	if err := chat.Public("teams", d); err != nil {

@@ -577,6 +577,9 @@ func (s *Server) typing(c *call) (any, error) {
 	if ch == nil {
 		return nil, unknownChannel
 	}
+	if ch.bars != nil {
+		return nil, ch.bars
+	}
 	if ch.person != nil {
 		ch.person.signs++
 	}

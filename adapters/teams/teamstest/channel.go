@@ -372,12 +372,16 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) {
 			known = known || m.root == "" && m.id == root
 		}
 	}
+	if root == "" && a["type"] == "typing" && ch != nil && ch.Bars == "" { // shown to nobody
+		reply(w, http.StatusCreated, map[string]any{"id": c.id()})
+		return
+	}
 	switch {
+	case ch != nil && ch.Bars != "":
+		fail(w, http.StatusForbidden, ch.Bars)
+		return
 	case ch == nil || !known || r.PathValue("id") != root:
 		fail(w, http.StatusNotFound, "ConversationNotFound")
-		return
-	case ch.Bars != "":
-		fail(w, http.StatusForbidden, ch.Bars)
 		return
 	case c.fails(w, c.faults[id]):
 		return

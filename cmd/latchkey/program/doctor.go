@@ -1,10 +1,12 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +35,9 @@ func (p *Program) Examine(ctx context.Context, serving bool, tell func(Section))
 	ids := slices.Sorted(maps.Keys(p.Connections.channels))
 	found := make([][]bot.Finding, len(ids))
 	var source []bot.Finding
+	var rooms []bot.Finding
 	var all sync.WaitGroup
+	all.Go(func() { rooms = p.lookAtRooms(ctx) })
 	for i, id := range ids {
 		all.Go(func() { found[i] = p.lookAtChannel(ctx, id, serving) })
 	}
@@ -64,7 +68,7 @@ func (p *Program) Examine(ctx context.Context, serving bool, tell func(Section))
 	}
 	show("directory", dir)
 	if c := p.Config; c != nil && c.Desk.Enabled {
-		show("desk", []bot.Finding{p.lookAtDesk(ctx)})
+		show("desk", append([]bot.Finding{p.lookAtDesk(ctx)}, rooms...))
 	}
 	if provider := p.Connections.provider; provider != nil {
 		ctx, cancel := context.WithTimeout(ctx, longestLook)
@@ -123,6 +127,28 @@ func (p *Program) lookAtDesk(ctx context.Context) bot.Finding {
 			Fix: "`latchkey desk grant USER --role admin --why TEXT`"}
 	}
 	return bot.Finding{What: "agents", Text: fmt.Sprintf("%d", len(all))}
+}
+
+// lookAtRooms tells whether the help desk's own channels can be written to.
+func (p *Program) lookAtRooms(ctx context.Context) (fs []bot.Finding) {
+	if p.Config == nil || !p.Config.Desk.Enabled {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestLook)
+	defer cancel()
+	for _, v := range p.Config.Desk.Channels {
+		account, id, _ := strings.Cut(v, " ")
+		f := bot.Finding{What: "channel " + v, Text: "can be written to"}
+		x, ok := p.Connections.channels[bot.ChannelID(account)].(bot.RoomExaminer)
+		if !ok {
+			f.State, f.Text, f.Fix = bot.Broken, "the account is not connected, so no ticket has a card there", "see what is said of "+account
+		} else if err := x.ExamineRoom(ctx, id); err != nil {
+			why, fix, _ := strings.Cut(err.Error(), "; ")
+			f.State, f.Text, f.Fix = bot.Broken, why, cmp.Or(fix, "see what is said of "+account)
+		}
+		fs = append(fs, f)
+	}
+	return fs
 }
 
 // lookAtClock tells whether the clock was set, and what became of it.

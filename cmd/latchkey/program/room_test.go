@@ -625,6 +625,50 @@ func TestDeskChannelThatIsClosed(t *testing.T) {
 	}
 }
 
+// TestDoctorLooksAtTheDesksChannels: each entry of desk.channels is looked at, nothing
+// is said there, and what is wrong with one is told with what to do.
+func TestDoctorLooksAtTheDesksChannels(t *testing.T) {
+	t.Parallel()
+	p := openDeskProgram(t, "")
+	said, _ := examined(t, p.Program, false)
+	for _, v := range p.Config.Desk.Channels {
+		if !strings.Contains(said, "  good channel "+v+": can be written to\n") {
+			t.Errorf("of %s nothing good is said:\n%s", v, said)
+		}
+	}
+	if n := len(p.cards()); n > 0 {
+		t.Errorf("something stands in %d channels", n)
+	}
+	if refused := p.teams.Refused(); len(refused) > 0 {
+		t.Errorf("not as Teams takes it: %q", refused)
+	}
+	private, archived := p.slack.AddChannel(slacktest.Channel{Hidden: true}), p.slack.AddChannel(slacktest.Channel{Without: true})
+	out, closed, blind := p.teams.Channel("BotNotInConversationRoster"), p.discord.Room(50013), p.discord.Room(50001)
+	for v, want := range map[string]string{
+		string(onSlack) + " C0NOSUCHROOM":         "check its id, and write /invite",
+		string(onSlack) + " " + private:           "check its id, and write /invite",
+		string(onSlack) + " " + archived:          "write /invite with its name there",
+		string(onSlack) + " #help":                "looks like C0123ABCD",
+		string(onTeams) + " " + out.ID:            "add it there (the team's menu, Manage team, Apps)",
+		string(onTeams) + " 19:gone@thread.tacv2": "check the channel's id",
+		string(onDiscord) + " 123456789012345678": "check its id",
+		string(onDiscord) + " " + closed.ID:       "let its role send messages, create public threads",
+		string(onDiscord) + " " + blind.ID:        "add it to the server, and let its role view the channel",
+		"slack-other C0123ABCD":                   "see what is said of slack-other",
+	} {
+		p.Config.Desk.Channels = []string{v}
+		fs := p.lookAtRooms(t.Context())
+		if len(fs) != 1 || fs[0].State != bot.Broken || !strings.Contains(fs[0].Text+" / "+fs[0].Fix, want) || fs[0].Fix == "" {
+			t.Errorf("of %s: %+v", v, fs)
+		}
+	}
+	p.slack.Set(func(w *slacktest.Workspace) { w.Scopes = strings.ReplaceAll(w.Scopes, "channels:history", "none") })
+	p.Config.Desk.Channels = []string{string(onSlack) + " " + p.slackRoom}
+	if fs := p.lookAtRooms(t.Context()); len(fs) != 1 || fs[0].State != bot.Broken || !strings.Contains(fs[0].Text+fs[0].Fix, "scopes") {
+		t.Errorf("without a scope: %+v", fs)
+	}
+}
+
 // TestOneCardWhoeverShowsIt: two processes show one ticket at the same moment, and
 // often. It has one card in each channel, which says what became of it last.
 func TestOneCardWhoeverShowsIt(t *testing.T) {
