@@ -53,6 +53,19 @@ type Ticket struct {
 	Contact    []byte    // sealed at Place(): how to reach somebody of whom nothing else is known
 }
 
+// FlowFreeze is Ticket.Flow of one that a freeze has opened. Whoever ends the freeze
+// closes it.
+const FlowFreeze = "freeze"
+
+// How names how a ticket stands, for phrases: its state, or "thawed" where it was
+// closed with the freeze that had opened it.
+func (t *Ticket) How() string {
+	if t.State == TicketDropped && t.Flow == FlowFreeze {
+		return "thawed"
+	}
+	return t.State.String()
+}
+
 // Place binds what is sealed to its ticket.
 func (t *Ticket) Place() string { return "ticket|" + t.ID }
 

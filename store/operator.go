@@ -117,6 +117,9 @@ func (t *tx) CloseTickets(p bot.PersonID, flow string, by bot.PersonID) (int, er
 	}
 	var closed []string
 	state, code := bot.TicketDropped, "not_needed"
+	if flow == bot.FlowFreeze {
+		code = "thawed"
+	}
 	if by != "" {
 		state, code = bot.TicketSolved, "solved"
 	}

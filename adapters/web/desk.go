@@ -295,7 +295,7 @@ func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
 		since = e.TakenAt
 	case !e.State.Open():
 		since = e.ClosedAt
-		row.Words = t("desk.state." + e.State.String())
+		row.Words = t("desk.state." + e.How())
 	}
 	if !since.IsZero() {
 		row.At, row.Wait = since.UTC().Format(time.RFC3339), bot.Wait(a.o.Phrases, st.lang, max(0, now.Sub(since)))
@@ -415,7 +415,7 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 		Channel: bot.PlatformName(a.o.Phrases, st.lang, v.Channel), Tongue: a.tongue(st.lang, q.Lang), Error: plainCode(q.Error), Failed: len(v.Failed),
 	}
 	d.Watching = q.ID
-	d.StateWords = t("desk.state."+d.State, "agent", v.Agent)
+	d.StateWords = t("desk.state."+q.How(), "agent", v.Agent)
 	if p := v.Person; p != nil {
 		d.Known, d.Who = true, bot.Harmless(p.Name)
 		kind := p.Kind

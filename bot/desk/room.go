@@ -227,7 +227,7 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 	if q.Agent != "" {
 		agent = oneLine(d.short(tx, q.Agent))
 	}
-	lines := []string{say(q.State.String(), "request", q.ID, "who", who, "agent", agent), ""}
+	lines := []string{say(q.How(), "request", q.ID, "who", who, "agent", agent), ""}
 	add := func(key, name, value string) {
 		if value != "" {
 			lines = append(lines, say(key, name, value))

@@ -151,6 +151,30 @@ func TestDeviceOnACard(t *testing.T) {
 	}
 }
 
+// When an operator or the person ends a freeze, its request says that, and not that
+// nobody is needed any more: whoever had it, and to a system outside, too.
+func TestCardOfAFreezeThatEnded(t *testing.T) {
+	h := newRoomHouse(t)
+	h.People(bot.Person{ID: "eve", Username: "eve", Name: "Eve Ray"})
+	id := ""
+	h.update(func(tx bot.Tx) (err error) {
+		id, _, err = desk.Ask(tx, bot.Ticket{Person: "eve", Conversation: bot.NotMeConversation("eve"), Flow: bot.FlowFreeze})
+		return errors.Join(err, tx.SetFrozen("eve", tx.Now()))
+	})
+	h.must("maria", desk.DoTake, id, "")
+	h.show()
+	h.mark(h.rows()[0], bot.OutboxSent)
+	h.update(func(tx bot.Tx) error { return h.Enroll.EndFreeze(tx, "eve", "operator:root", "called") })
+	h.show()
+	rows := h.rows()
+	if len(rows) != 1 || !strings.HasPrefix(rows[0].Message.Text, id+": the freeze of Eve Ray has ended\n") {
+		t.Errorf("rows %+v", rows)
+	}
+	if got := said(h.view("maria", id)); got[len(got)-1] != "thawed" {
+		t.Errorf("the ticket says %q", got)
+	}
+}
+
 // A card that was given up is said anew at the next change, and stands no more among
 // what was given up. A ticket that is closed by then needs none.
 func TestCardThatNobodySaw(t *testing.T) {

@@ -177,6 +177,25 @@ func Timed(tx bot.Tx, l *bot.TicketLine) error {
 	return tx.Enqueue(Due{Ticket: l.Ticket}, time.Time{})
 }
 
+// TimeOpen has all open tickets looked after: those that were open before there was a
+// target have no job.
+func (d *Desk) TimeOpen(ctx context.Context) error {
+	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
+		qs, err := tx.Tickets(mostOpen)
+		for i := 0; i < len(qs) && err == nil; i++ {
+			err = tx.Enqueue(Due{Ticket: qs[i].ID}, time.Time{})
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("desk: targets of the tickets that are open: %w", err)
+	}
+	return nil
+}
+
+// mostOpen is how many of them it looks after.
+const mostOpen = 10_000
+
 // HandleDue warns agents, in hours only and once for each target: by a line of the
 // ticket, which pages, the mail of tickets and another system learn of.
 func (d *Desk) HandleDue(ctx context.Context, j Due) error {

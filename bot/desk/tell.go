@@ -250,7 +250,7 @@ func (d *Desk) event(ctx context.Context, j Tell) (ev *bot.DeskEvent, now time.T
 
 // moves are the events after which the state of a ticket is known, whatever it was
 // before.
-var moves = []string{"asked", "taken", "requeued", "solved", "reopened"}
+var moves = []string{"asked", "taken", "requeued", "solved", "reopened", "thawed"}
 
 // stateBefore is the state that a ticket had before a line.
 func stateBefore(tx bot.Tx, l *bot.TicketLine) (state bot.TicketState, err error) {
@@ -297,6 +297,8 @@ func eventOf(l *bot.TicketLine, before bot.TicketState) (kind string, after bot.
 		return EventSolved, bot.TicketSolved
 	case "reopened":
 		return EventReopened, bot.TicketTaken
+	case "thawed": // the freeze that it was opened for has ended
+		return EventDropped, bot.TicketDropped
 	case "not_needed":
 		if before == bot.TicketWaiting {
 			return EventDropped, bot.TicketDropped

@@ -288,7 +288,7 @@ func TestOutsideReadsFewLines(t *testing.T) {
 func TestOutsideKeepsTheStateOfATicket(t *testing.T) {
 	o := newOutside(t)
 	q := o.taken(o.talk("a", "ann"))
-	for _, l := range []bot.TicketLine{{Code: "not_needed"}, {Code: "not_needed"}, {Code: "requeued"}, {Code: "signal"}, {Code: "not_needed"}, {Code: "rated"}} {
+	for _, l := range []bot.TicketLine{{Code: "not_needed"}, {Code: "not_needed"}, {Code: "requeued"}, {Code: "signal"}, {Code: "not_needed"}, {Code: "rated"}, {Code: "reopened"}, {Code: "thawed"}, {Code: "rated"}} {
 		l.Ticket, l.Kind = q.ID, bot.LineEvent
 		o.update(func(tx bot.Tx) error { return tx.AddLine(&l) })
 	}
@@ -297,7 +297,7 @@ func TestOutsideKeepsTheStateOfATicket(t *testing.T) {
 	for _, ev := range o.got {
 		got = append(got, ev.State)
 	}
-	if want := []bot.TicketState{0, 1, 1, 1, 0, 0, 3, 3}; !slices.Equal(got, want) {
+	if want := []bot.TicketState{0, 1, 1, 1, 0, 0, 3, 3, 1, 3, 3}; !slices.Equal(got, want) {
 		t.Errorf("states %v, want %v", got, want)
 	}
 	o.whole(q.ID)

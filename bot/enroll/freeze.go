@@ -61,7 +61,7 @@ func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 	if s.operator {
 		step, reason = "", "frozen"
 	}
-	if d.Request, err = r.askDesk(tx, p, flowFreeze, step, reason, s.lang); err != nil {
+	if d.Request, err = r.askDesk(tx, p, bot.FlowFreeze, step, reason, s.lang); err != nil {
 		return err
 	}
 	where := s.channel
@@ -104,12 +104,10 @@ func (r *Service) audited(tx bot.Tx, p bot.PersonID, actor, action, subject stri
 // not me".
 const RequestNotMe = "not_me"
 
-// What a request of a freeze or of "this was not me" names in place of a flow.
-// Its step is the change that was not theirs.
-const (
-	flowFreeze = "freeze"     // the account is frozen; whoever ends that closes it
-	flowNotMe  = RequestNotMe // a chat account was taken away, and the account goes on
-)
+// flowNotMe is what a request of "this was not me" names in place of a flow, where a
+// chat account was taken away and the account goes on; of a freeze it is
+// bot.FlowFreeze. Its step is the change that was not theirs.
+const flowNotMe = RequestNotMe
 
 // askDesk finds or opens the request about a person's account, and gives its
 // number. A freeze makes one that is open already worse.

@@ -189,7 +189,7 @@ func (r *Service) stopAll(tx bot.Tx, p *bot.Person, s stop) (Done, error) {
 	d := Done{Person: *p}
 	err := r.freeze(tx, &d, s)
 	if err == nil && d.Already {
-		d.Request, err = r.askDesk(tx, p, flowFreeze, s.subject, RequestNotMe, s.lang)
+		d.Request, err = r.askDesk(tx, p, bot.FlowFreeze, s.subject, RequestNotMe, s.lang)
 	}
 	return d, err
 }

@@ -124,7 +124,7 @@ func (r *Service) thaw(tx bot.Tx, p, agent bot.PersonID) error {
 	if err := tx.SetFrozen(p, time.Time{}); err != nil {
 		return fmt.Errorf("enroll: end a freeze: %w", err)
 	}
-	if _, err := tx.CloseTickets(p, flowFreeze, agent); err != nil {
+	if _, err := tx.CloseTickets(p, bot.FlowFreeze, agent); err != nil {
 		return fmt.Errorf("enroll: request of a freeze: %w", err)
 	}
 	return nil

@@ -312,7 +312,7 @@ func testOperator(t *testing.T, s bot.Store) {
 		is(t, "to be taken back", len(back), 1)
 		return err
 	})
-	for i, code := range []string{"solved", "not_needed"} {
+	for i, code := range []string{"solved", "thawed"} {
 		by := bot.PersonID([]string{"maria", ""}[i])
 		for _, want := range []int{1, 0} {
 			update(t, s, func(tx bot.Tx) error {

@@ -1,6 +1,8 @@
 package program
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -63,6 +65,29 @@ func deskHours(c *config.Config) (*desk.Hours, error) {
 
 func targets(c *config.Config) desk.Targets {
 	return desk.Targets{Answer: c.Desk.Answer, Solve: c.Desk.Solve}
+}
+
+// targetsKey is where the meta table has the targets that tickets were last looked
+// after for.
+const targetsKey = "desk.targets"
+
+// timeOpenTickets has the tickets that are open looked after when targets were set or
+// changed since the last start.
+func (p *Program) timeOpenTickets(ctx context.Context) error {
+	t := targets(p.Config)
+	now := fmt.Sprint(p.Config.Desk.Enabled, t)
+	was, err := p.DB.Meta(ctx, targetsKey)
+	switch {
+	case err != nil && !errors.Is(err, bot.ErrNotFound):
+		return err
+	case string(was) == now, err != nil && t.None():
+		return nil
+	case p.Config.Desk.Enabled && !t.None():
+		if err := p.Desk.TimeOpen(ctx); err != nil {
+			return err
+		}
+	}
+	return p.DB.SetMeta(ctx, targetsKey, []byte(now))
 }
 
 // deskLink gives the address of a ticket on the desk in the browser; nil: there is

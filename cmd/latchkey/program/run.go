@@ -34,7 +34,12 @@ func (p *Program) Run(until context.Context, tasks ...Task) error {
 		})
 	}
 	// Answers need no jobs, and each of the job library's queues is a commit.
-	begin("jobs", func(ctx context.Context) error { return p.StartJobs(context.WithoutCancel(ctx)) })
+	begin("jobs", func(ctx context.Context) error {
+		if err := p.timeOpenTickets(ctx); err != nil {
+			return err
+		}
+		return p.StartJobs(context.WithoutCancel(ctx))
+	})
 	if p.Listener != nil {
 		begin("http", p.serveHTTP)
 	}
