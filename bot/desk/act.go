@@ -30,6 +30,8 @@ const (
 	DoConfirm = "confirm" // a second agent says that it is the person
 	DoDecline = "decline" // or that it is not
 
+	doLate = "late" // the desk's own: the person is told that they wait longer than promised
+
 	// What touches methods is done only while a bot.CallerCheck allows it; see touch.go.
 	DoExpire   = "expire"   // take out a method that is lost
 	DoAgain    = "again"    // have one method, or all, set up anew
@@ -164,7 +166,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 	if err != nil {
 		return none, err
 	}
-	if a.By == "" && a.Do != DoRequeue {
+	if a.By == "" && a.Do != DoRequeue && a.Do != doLate {
 		return none, refuse(NotAgent)
 	}
 	if a.By != "" {
@@ -196,7 +198,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 	}
 	o := &order{d: d, tx: tx, c: c, s: s, q: q, a: a}
 	run := map[string]func(string) (bot.DeskAnswer, error){
-		DoTake: o.take, DoSay: o.say, DoNote: o.note, DoTransfer: o.transfer, DoRequeue: o.requeue, DoBack: o.back, DoSolve: o.solve, DoReopen: o.reopen,
+		DoTake: o.take, DoSay: o.say, DoNote: o.note, DoTransfer: o.transfer, DoRequeue: o.requeue, DoBack: o.back, DoSolve: o.solve, DoReopen: o.reopen, doLate: o.late,
 		DoVerify: o.verify, DoHeard: o.heard, DoConfirm: o.confirm, DoDecline: o.decline, DoExpire: o.touch, DoAgain: o.touch, DoUnfreeze: o.touch,
 	}[a.Do]
 	if run == nil {
@@ -380,15 +382,14 @@ func (o *order) requeue(string) (bot.DeskAnswer, error) {
 		return bot.DeskAnswer{}, nil
 	}
 	o.s.Owner = bot.OwnerBot
-	facts, err := o.d.standing(o.tx, o.q, o.s.Lang)
+	facts, wait, err := o.d.standing(o.tx, o.q, o.s.Lang)
+	if err == nil {
+		err = o.d.promise(o.tx, o.q, wait)
+	}
 	if err != nil {
 		return bot.DeskAnswer{}, err
 	}
-	kv := []string{}
-	for _, f := range facts {
-		kv = append(kv, f.Name, f.Value)
-	}
-	return bot.DeskAnswer{Say: &bot.Message{Text: o.d.o.Phrases.Phrase(o.s.Lang, "desk.requeued", kv...), Lang: o.s.Lang}}, nil
+	return o.d.says(o.s, "desk.requeued", pairs(facts)...), nil
 }
 
 func (o *order) back(string) (bot.DeskAnswer, error) {

@@ -106,6 +106,16 @@ func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outc
 		}
 		answered = len(all) > 0 // else nobody would come
 	}
+	if answered && q.State == bot.TicketWaiting {
+		facts, wait, err := d.standing(tx, q, lang)
+		if err == nil {
+			err = d.promise(tx, q, wait)
+		}
+		if err != nil {
+			return bot.Outcome{}, fmt.Errorf("desk: the queue: %w", err)
+		}
+		oc.Facts = facts
+	}
 	switch {
 	case !answered && known:
 		oc.Name = "known"
@@ -114,17 +124,12 @@ func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outc
 		oc.Name = "talking"
 	case !d.o.Hours.Open(tx.Wall()):
 		oc.Name = "closed"
-		oc.Facts = append(oc.Facts, bot.Fact{Name: "opens", Value: bot.WeekdayMoment(d.o.Phrases, lang, d.o.Hours.Zone(), d.o.Hours.Next(tx.Wall()))})
+		oc.Facts = append(bot.Facts("request", q.ID), bot.Fact{Name: "opens", Value: bot.WeekdayMoment(d.o.Phrases, lang, d.o.Hours.Zone(), d.o.Hours.Next(tx.Wall()))})
 	default:
 		oc.Name = "queued"
 		if known {
 			oc.Name = "waiting"
 		}
-		facts, err := d.standing(tx, q, lang)
-		if err != nil {
-			return bot.Outcome{}, fmt.Errorf("desk: the queue: %w", err)
-		}
-		oc.Facts = facts
 	}
 	return oc, nil
 }

@@ -58,10 +58,10 @@ func ahead(tx bot.Tx, q *bot.Ticket) (place int, wait time.Duration, err error) 
 }
 
 // standing are the facts of a waiting ticket, in the person's language.
-func (d *Desk) standing(tx bot.Tx, q *bot.Ticket, lang string) ([]bot.Fact, error) {
+func (d *Desk) standing(tx bot.Tx, q *bot.Ticket, lang string) (facts []bot.Fact, wait time.Duration, err error) {
 	place, wait, err := ahead(tx, q)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return bot.Facts("request", q.ID, "place", strconv.Itoa(place), "wait", bot.Wait(d.o.Phrases, lang, wait)), nil
+	return bot.Facts("request", q.ID, "place", strconv.Itoa(place), "wait", bot.Wait(d.o.Phrases, lang, wait)), wait, nil
 }

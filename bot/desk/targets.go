@@ -159,10 +159,11 @@ func (d *Desk) targets(q *bot.Ticket, chat bool, lines []bot.TicketLine) (ts []t
 	return ts
 }
 
-// Due is the job that looks whether agents are to be warned that a ticket will
-// miss a target.
+// Due is the job that looks after what is due of a ticket: whether agents are to be
+// warned that it will miss a target, or the other one.
 type Due struct {
-	Ticket string `json:"ticket"`
+	Ticket  string `json:"ticket"`
+	Promise bool   `json:"promise,omitempty"` // whether somebody was helped by the time that they were told
 }
 
 // Kind implements bot.Job.
@@ -196,9 +197,17 @@ func (d *Desk) TimeOpen(ctx context.Context) error {
 // mostOpen is how many of them it looks after.
 const mostOpen = 10_000
 
-// HandleDue warns agents, in hours only and once for each target: by a line of the
-// ticket, which pages, the mail of tickets and another system learn of.
+// HandleDue looks once.
 func (d *Desk) HandleDue(ctx context.Context, j Due) error {
+	if j.Promise {
+		return d.keepPromise(ctx, j)
+	}
+	return d.warnInTime(ctx, j)
+}
+
+// warnInTime warns agents, in hours only and once for each target: by a line of the
+// ticket, which pages, the mail of tickets and another system learn of.
+func (d *Desk) warnInTime(ctx context.Context, j Due) error {
 	err := d.o.Store.Update(ctx, func(tx bot.Tx) error {
 		q, err := tx.Ticket(j.Ticket)
 		if errors.Is(err, bot.ErrNotFound) || err == nil && !q.State.Open() {

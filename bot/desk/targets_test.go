@@ -71,7 +71,7 @@ func (h *timed) until(s string) {
 	for range 1000 {
 		first := -1
 		for i, j := range h.Jobs {
-			if _, ok := j.(desk.Due); ok && !h.Due[i].After(end) && (first < 0 || h.Due[i].Before(h.Due[first])) {
+			if j, ok := j.(desk.Due); ok && !j.Promise && !h.Due[i].After(end) && (first < 0 || h.Due[i].Before(h.Due[first])) {
 				first = i
 			}
 		}

@@ -480,7 +480,7 @@ func TestDeskInItsChannels(t *testing.T) {
 			t.Errorf("%s, reads %q", who, words)
 		}
 	}
-	const what = "Set up anew: Private e-mail a•••@home.example"
+	const what = "Switch off what is lost: Private e-mail a•••@home.example"
 	verified := func(words, way string) {
 		t.Helper()
 		if !strings.HasPrefix(words, "Verified "+way+". Until ") || !strings.HasSuffix(words, ", on the web desk: "+what+".") {
