@@ -10,7 +10,7 @@ type CallerCheckState uint8
 const (
 	CheckOpen   CallerCheckState = iota // an answer is waited for
 	CheckPassed                         // it allows its one act
-	CheckUsed                           // the act was done
+	CheckUsed                           // the act was done, or is done at ExpiresAt
 	CheckFailed                         // the answer was wrong, or somebody said no
 	CheckVoid                           // taken back, or a newer one took its place
 )
@@ -19,6 +19,10 @@ const (
 func (s CallerCheckState) String() string {
 	return [...]string{"open", "passed", "used", "failed", "void"}[min(s, CheckVoid)]
 }
+
+// CheckDelay is how long an act waits that takes everything from somebody who can
+// answer no challenge: so long they can stop it.
+const CheckDelay = 24 * time.Hour
 
 // CheckWay is how it is made sure that the caller is the person.
 type CheckWay string
@@ -55,7 +59,7 @@ type CallerCheck struct {
 	State     CallerCheckState
 	Tries     int       // wrong answers
 	At        time.Time // when it was begun
-	ExpiresAt time.Time // until then it can be passed; once passed, used
+	ExpiresAt time.Time // until then it can be passed; once passed, used; of an act that waits CheckDelay, when it is done
 	EndedAt   time.Time // when it was used, failed or void; zero: it is not
 	Hash      []byte    // keyed, of the answer
 	Answer    []byte    // sealed at Place("answer"): what the agent's page shows, or what is still to be sent; else nil
@@ -69,6 +73,11 @@ func (c *CallerCheck) Place(part string) string { return "caller_check|" + part 
 // Live reports whether a check can be passed or used at a time.
 func (c *CallerCheck) Live(now time.Time) bool {
 	return c.State <= CheckPassed && now.Before(c.ExpiresAt)
+}
+
+// Waits reports whether its act is still to be done, after CheckDelay.
+func (c *CallerCheck) Waits() bool {
+	return c.State == CheckUsed && c.ExpiresAt.Sub(c.EndedAt) > CheckDelay/2
 }
 
 // CallerCheckTx keeps the checks of callers.

@@ -122,6 +122,7 @@ type DeskCheck struct {
 	Way    CheckWay
 	State  CallerCheckState
 	Over   bool   // its time is over
+	Waits  bool   // its act is done at Until
 	Mine   bool   // it is of the one who looks
 	Holds  bool   // it allows its act now
 	By     string // first name of its agent

@@ -52,6 +52,8 @@ func (a *Adapter) deskCaller(st *seat, v *bot.DeskView) *deskCaller {
 		switch {
 		case k.Over:
 			word = "over"
+		case k.Waits:
+			word = "waits"
 		case k.State == bot.CheckOpen:
 			word = "open." + string(k.Way)
 			c.Words = k.Mine && v.Mine && (k.Way == bot.WayText || k.Way == bot.WayMail)

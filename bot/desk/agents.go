@@ -41,6 +41,8 @@ const (
 	NoCheck     = "no_check"     // there is no such check that waits for an answer
 	NotSecond   = "not_second"   // the second agent must be another person
 	NotVerified = "not_verified" // nothing makes sure that the caller is the person
+	NeedsSecond = "needs_second" // who has lost everything is confirmed by a second agent only
+	Waits       = "waits"        // it is to be done already, in less than a day
 	OverBudget  = "over_budget"  // the agent has changed too much today, or had too many people asked
 )
 

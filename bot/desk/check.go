@@ -237,6 +237,9 @@ func (o *order) verify(text string) (bot.DeskAnswer, error) {
 	if !slices.ContainsFunc(ways, func(w bot.DeskWay) bool { return w.Way == o.a.Way && w.Target == o.a.Target }) {
 		return none, refuse(NoWay)
 	}
+	if _, err := o.lostAll(o.a.Way, o.a.Act, o.a.Method); err != nil {
+		return none, err
+	}
 	if reasoned[o.a.Way] && text == "" {
 		return none, refuse(NoReason)
 	}

@@ -68,6 +68,10 @@ type Methods interface {
 	ExpireMethod(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error
 	MethodAgain(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error
 	AllAgain(tx bot.Tx, p bot.PersonID, by, why string) error
+	// AgainIsAll reports whether MethodAgain would be AllAgain.
+	AgainIsAll(tx bot.Tx, p bot.PersonID, m bot.MethodID) (bool, error)
+	// BeginsAgain tells the person everywhere that AllAgain is to come.
+	BeginsAgain(tx bot.Tx, p bot.PersonID) error
 	EndFreeze(tx bot.Tx, p bot.PersonID, by, why string) error
 	// Deny freezes somebody who says in a conversation that they are not the caller.
 	Deny(tx bot.Tx, p bot.PersonID, c *bot.Conversation, lang string) error

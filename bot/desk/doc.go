@@ -55,6 +55,9 @@
 // looked at again when it is used: a method or chat that has changed within a day,
 // a freeze since, or a second agent who is none any more, and it counts no more.
 //
+// What takes everything from somebody by agents' word alone wants a second agent, and
+// is done a day after it (lost.go).
+//
 // Personal data proves nothing. Agents and administrators are confirmed by a
 // second agent only, and so are everybody of whom the report that tells who is an
 // administrator has no line (Options.Registrar), and everybody after three failed

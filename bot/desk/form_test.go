@@ -110,13 +110,16 @@ func TestVerifiedFromACard(t *testing.T) {
 		if words := c.sends("U-maria", form(), "", "Set up everything anew", "Two words by text"); !strings.Contains(words, "asked twice within the hour") {
 			t.Errorf("Maria reads %q", words)
 		}
-		if words := c.sends("U-maria", form(), " ", "Set up everything anew", "I called them back"); !strings.Contains(words, "write down why") {
+		if words := c.sends("U-maria", form(), "she knew", "Set up everything anew", "I called them back"); !strings.Contains(words, "confirmed by a second agent") {
 			t.Errorf("Maria reads %q", words)
 		}
-		if words := c.sends("U-maria", form(), "she knew", "Set up everything anew", "I called them back"); !strings.HasPrefix(words, "Verified by a call back") {
+		if words := c.sends("U-maria", form(), " ", "Set up anew: Private e-mail", "I called them back"); !strings.Contains(words, "write down why") {
 			t.Errorf("Maria reads %q", words)
 		}
-		if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoAgain, Text: "lost it all"}); got != "" {
+		if words := c.sends("U-maria", form(), "she knew", "Set up anew: Private e-mail", "I called them back"); !strings.HasPrefix(words, "Verified by a call back") {
+			t.Errorf("Maria reads %q", words)
+		}
+		if got := c.acts(bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoAgain, Method: "ann-email", Text: "lost it"}); got != "" {
 			t.Errorf("what she verified for: %q", got)
 		}
 	})
@@ -236,7 +239,7 @@ ann herself  closed     - no        n no        n no        n no        n no    
 				p := bot.TicketPress{Channel: "team", User: who, Choice: bot.ChoiceTicket + do + "." + q.ID, Text: "a line", Key: who + do, Locale: "en"}
 				switch do {
 				case desk.DoVerify:
-					p.Picked = []string{desk.DoAgain, string(bot.WayCallBack)}
+					p.Picked = []string{desk.DoExpire + " ann-phone", string(bot.WayCallBack)}
 				case desk.DoBack:
 					if s := c.view("maria", q.ID).Steps; len(s) > 0 {
 						p.Picked = []string{s[0].Flow + " " + s[0].Step}

@@ -92,7 +92,7 @@ func (d *Desk) Press(ctx context.Context, p bot.TicketPress) (words string, err 
 // those for which it says what the web desk says.
 var (
 	cardRefusals = []string{NotAgent, NoTicket, Taken, Closed, NotYours, Empty, TooLong, AsksSecret, HasSecret, NoChat}
-	likeDesk     = []string{NoStep, NoPerson, OwnAccount, AccountOff, NoWay, TooSoon, NoReason, NoMethod, NoCheck, OverBudget}
+	likeDesk     = []string{NoStep, NoPerson, OwnAccount, AccountOff, NoWay, TooSoon, NoReason, NoMethod, NoCheck, NeedsSecond, OverBudget}
 )
 
 // refused says why nothing was done. An error that is no *Refusal is given back.

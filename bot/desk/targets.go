@@ -160,10 +160,11 @@ func (d *Desk) targets(q *bot.Ticket, chat bool, lines []bot.TicketLine) (ts []t
 }
 
 // Due is the job that looks after what is due of a ticket: whether agents are to be
-// warned that it will miss a target, or the other one.
+// warned that it will miss a target, or one of the others.
 type Due struct {
 	Ticket  string `json:"ticket"`
 	Promise bool   `json:"promise,omitempty"` // whether somebody was helped by the time that they were told
+	Check   string `json:"check,omitempty"`   // what a check allows after bot.CheckDelay
 }
 
 // Kind implements bot.Job.
@@ -199,8 +200,11 @@ const mostOpen = 10_000
 
 // HandleDue looks once.
 func (d *Desk) HandleDue(ctx context.Context, j Due) error {
-	if j.Promise {
+	switch {
+	case j.Promise:
 		return d.keepPromise(ctx, j)
+	case j.Check != "":
+		return d.beginAgain(ctx, j)
 	}
 	return d.warnInTime(ctx, j)
 }

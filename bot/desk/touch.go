@@ -109,7 +109,13 @@ func (o *order) touch(text string) (bot.DeskAnswer, error) {
 		return none, refuse(NoReason)
 	}
 	by, why := "agent:"+string(o.a.By), evidence(k)+"; ticket "+o.q.ID
+	lost, err := o.lostAll(k.Way, o.a.Do, o.a.Method)
+	if err != nil {
+		return none, err
+	}
 	switch {
+	case lost:
+		err = o.beginLater(p, k)
 	case o.a.Do == DoExpire:
 		err = m.ExpireMethod(o.tx, p.ID, o.a.Method, by, why)
 	case o.a.Do == DoUnfreeze:
@@ -138,7 +144,11 @@ func (o *order) touch(text string) (bot.DeskAnswer, error) {
 	if o.q = now; !now.State.Open() { // the end of a freeze closes its ticket
 		now.State, now.Agent = bot.TicketSolved, o.a.By
 	}
-	return none, o.evident(map[string]string{DoExpire: "expired", DoAgain: "again", DoUnfreeze: "unfrozen"}[o.a.Do], text, evidence(k))
+	code := map[string]string{DoExpire: "expired", DoAgain: "again", DoUnfreeze: "unfrozen"}[o.a.Do]
+	if lost {
+		code = "again_later"
+	}
+	return none, o.evident(code, text, evidence(k))
 }
 
 // withinBudget refuses what is above an agent's budget of a day.

@@ -202,7 +202,7 @@ func (d *Desk) seeCaller(tx bot.Tx, v *View, by bot.PersonID) error {
 			continue
 		}
 		v.Check = &bot.DeskCheck{ID: k.ID, Touch: bot.DeskTouch{Act: k.Act}, Way: k.Way, State: k.State, Over: k.State <= bot.CheckPassed && !k.Live(now),
-			Mine: k.Agent == by, By: d.short(tx, k.Agent), Reason: d.opened(k, "reason", k.Reason), Until: k.ExpiresAt}
+			Waits: k.Waits(), Mine: k.Agent == by, By: d.short(tx, k.Agent), Reason: d.opened(k, "reason", k.Reason), Until: k.ExpiresAt}
 		if k.Method != "" { // which may be gone since
 			m, err := tx.Method(k.Method)
 			if errors.Is(err, bot.ErrNotFound) {

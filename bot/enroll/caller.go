@@ -30,18 +30,40 @@ func (r *Service) ExpireMethod(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, wh
 func (r *Service) MethodAgain(tx bot.Tx, p bot.PersonID, m bot.MethodID, by, why string) error {
 	o := Order{By: by, Why: why}
 	_, err := obeyIn(tx, o, p, func(tx bot.Tx, d *Done) error {
-		ms, err := tx.Methods(p)
-		if err != nil {
-			return fmt.Errorf("enroll: methods: %w", err)
+		all, err := r.AgainIsAll(tx, p, m)
+		switch {
+		case err != nil:
+			return err
+		case all:
+			return r.beginAgain(tx, d, o)
 		}
-		for i := range ms {
-			if x := &ms[i]; x.ID != m && proven(x) && provable(x.Kind) {
-				return r.expire(tx, d, m, o)
-			}
-		}
-		return r.beginAgain(tx, d, o)
+		return r.expire(tx, d, m, o)
 	})
 	return err
+}
+
+// AgainIsAll reports whether MethodAgain of a method would be AllAgain.
+func (r *Service) AgainIsAll(tx bot.Tx, p bot.PersonID, m bot.MethodID) (bool, error) {
+	ms, err := tx.Methods(p)
+	if err != nil {
+		return false, fmt.Errorf("enroll: methods: %w", err)
+	}
+	for i := range ms {
+		if x := &ms[i]; x.ID != m && proven(x) && provable(x.Kind) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// BeginsAgain tells a person everywhere that AllAgain is done in a day, with the link
+// that stops everything.
+func (r *Service) BeginsAgain(tx bot.Tx, id bot.PersonID) error {
+	p, err := tx.Person(id)
+	if err != nil {
+		return fmt.Errorf("enroll: person who is to begin again: %w", err)
+	}
+	return r.Tell(tx, p, News{Change: "person.begins_again", Operator: true})
 }
 
 // AllAgain is BeginAgain.

@@ -3,7 +3,6 @@ package enroll
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"latchkey/bot"
 )
@@ -75,12 +74,13 @@ func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 	return err
 }
 
-// voidCallerChecks ends what agents have under way to make sure of a person, and
-// what they have made sure of and not used. When the freeze ends, they begin anew.
+// voidCallerChecks ends what agents have under way to make sure of a person, what
+// they have made sure of and not used, and what is to be done in a day by it. When the
+// freeze ends, they begin anew.
 func voidCallerChecks(tx bot.Tx, p bot.PersonID) error {
-	ks, err := tx.CallerChecksOf(p, tx.Now().Add(-time.Hour)) // longer than one lives
+	ks, err := tx.CallerChecksOf(p, tx.Now().Add(-7*bot.CheckDelay)) // longer than one lives, or waits
 	for i := range ks {
-		if k := &ks[i]; err == nil && k.State <= bot.CheckPassed {
+		if k := &ks[i]; err == nil && (k.State <= bot.CheckPassed || k.Waits()) {
 			k.State, k.EndedAt, k.Answer = bot.CheckVoid, tx.Now(), nil
 			err = tx.PutCallerCheck(k)
 		}
