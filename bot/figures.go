@@ -59,7 +59,10 @@ func (f *DeskFigures) Rows() [][]string {
 	num := strconv.Itoa
 	minutes := func(d time.Duration) string { return num(int((d + time.Minute/2) / time.Minute)) }
 	rows := [][]string{{"figure", "name", "tickets", "last_7_days", "median_minutes", "ninety_percent_minutes", "missed_target", "solved"}}
-	add := func(cells ...string) { rows = append(rows, append(cells, make([]string, len(rows[0])-len(cells))...)) }
+	add := func(cells ...string) {
+		GuardCells(cells)
+		rows = append(rows, append(cells, make([]string, len(rows[0])-len(cells))...))
+	}
 	add("now", "waiting", num(f.Waiting))
 	add("now", "taken", num(f.Taken))
 	add("days", "opened", num(f.Opened))
@@ -72,10 +75,10 @@ func (f *DeskFigures) Rows() [][]string {
 		add("time", s.name, num(s.N), "", minutes(s.Median), minutes(s.Ninth), num(s.Missed))
 	}
 	for i := range f.Steps {
-		add("step", harmlessCell(f.Steps[i].Name()), num(f.Steps[i].N), num(f.Steps[i].Week))
+		add("step", Harmless(f.Steps[i].Name()), num(f.Steps[i].N), num(f.Steps[i].Week))
 	}
 	for i := range f.Reasons {
-		add("reason", harmlessCell(f.Reasons[i].Name()), num(f.Reasons[i].N), num(f.Reasons[i].Week))
+		add("reason", Harmless(f.Reasons[i].Name()), num(f.Reasons[i].N), num(f.Reasons[i].Week))
 	}
 	for r := 3; r > 0; r-- {
 		add("rating", [...]string{"", "bad", "so_so", "good"}[r], num(f.Ratings[r]))
@@ -96,6 +99,3 @@ func (f *DeskFigures) WriteCSV(w io.Writer) error {
 	out.UseCRLF = true
 	return out.WriteAll(f.Rows())
 }
-
-// harmlessCell is a cell that no spreadsheet takes for a formula.
-func harmlessCell(s string) string { return strings.TrimLeft(Harmless(s), "=+-@\t\r") }

@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"latchkey/bot"
 )
 
 // A Field is what a column can hold, by the name that Options.Map takes.
@@ -158,7 +160,7 @@ func mapColumns(header []string, explicit map[string]string) ([]Column, error) {
 		})
 	}
 	for i, h := range header {
-		h = strings.TrimSpace(unguard(strings.TrimSpace(h)))
+		h = strings.TrimSpace(bot.UnguardCell(strings.TrimSpace(h)))
 		cols[i] = Column{No: i + 1, Header: h}
 		name, property := keys(h)
 		names[name] = append(names[name], i)

@@ -223,10 +223,10 @@ func (r *row) at(f Field, i, most int) (s string, runs bool) {
 	if b, ok := hexCell(s); ok && r.list.row.csvde && f != ID && utf8.Valid(b) { // csvde writes what is not ASCII so
 		s = strings.TrimSpace(string(b))
 	}
-	if bare := unguard(s); bare != s {
+	if bare := bot.UnguardCell(s); bare != s {
 		s = strings.TrimSpace(bare)
 	} else {
-		runs = formula(s)
+		runs = bot.RunsAsFormula(s)
 	}
 	s = norm.NFC.String(s)
 	if len(s) > most && utf8.RuneCountInString(s) > most {

@@ -43,7 +43,7 @@ func Write(w io.Writer, people iter.Seq2[bot.Person, error]) (n int, err error) 
 		}
 		cells = append(cells[:0], string(p.ID), p.Username, p.Email, p.Name, p.GivenName, p.Department, p.Title, string(p.Manager),
 			p.WorkPhone, p.Lang, p.TimeZone, p.Site, p.HiredOn, string(p.Kind), status, p.Stage.String(), instant(p.StartedAt), instant(p.DoneAt))
-		Guard(cells)
+		bot.GuardCells(cells)
 		if err := out.Write(cells); err != nil {
 			return n, fmt.Errorf("write the staff list: %w", err)
 		}

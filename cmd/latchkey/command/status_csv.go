@@ -45,7 +45,7 @@ func (r *readinessReport) writeCSV(ctx context.Context, w io.Writer) error {
 			v.Reset.Answer.String(), why(&v.Reset), remedies(v.Plan()), strconv.FormatBool(v.AtRisk() && v.NeedsToken()), strconv.FormatBool(v.Admin),
 			strings.Join(methods, " "), asOf, v.Source, strconv.FormatBool(v.SignIn.Microsoft), strconv.FormatBool(v.Reset.Microsoft),
 			reasonText(v.SignIn.Differs), reasonText(v.Reset.Differs)}
-		csv.Guard(cells)
+		bot.GuardCells(cells)
 		return out.Write(cells)
 	})
 	out.Flush()
