@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pquerna/otp"
@@ -25,54 +26,48 @@ type accountLine struct {
 	At  time.Time `json:"at"`
 }
 
-// A Code is what one entry of the authenticator app shows now.
-type Code struct {
-	Issuer  string
-	Account string
-	Code    string
-	Left    int  // whole seconds until the next one
-	Older   bool // a newer entry has the same issuer and account
-}
+// name is what the app calls an account.
+func name(k *otp.Key) string { return k.Issuer() + ": " + k.AccountName() }
 
 // Scan adds the account of a QR picture (otpauth://totp/..., the Key URI
 // format) to the app. The same one again changes nothing. The error does not
 // repeat the URI.
-func (d *Device) Scan(uri bot.Secret) error {
+func (d *Device) Scan(uri bot.Secret) (string, error) {
 	key, err := parse(string(uri))
 	if err != nil {
-		return err
+		return "", err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, a := range d.accounts {
 		if a.key.String() == key.String() {
-			return nil
+			return name(key), nil
 		}
 	}
 	at := d.o.Now().UTC()
 	if err := d.app.add(accountLine{URI: string(uri), At: at}); err != nil {
-		return err
+		return "", err
 	}
 	d.accounts = append(d.accounts, account{key, at})
-	return nil
+	return name(key), nil
 }
 
-// Codes gives what the app shows at a time, newest entry first.
-func (d *Device) Codes(now time.Time) []Code {
+// Codes gives what the app shows at a time, newest entry first. An entry is gone
+// when a newer one has its name.
+func (d *Device) Codes(now time.Time) []bot.PhoneCode {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	codes := make([]Code, 0, len(d.accounts))
-	seen := map[[2]string]bool{}
-	for i := len(d.accounts) - 1; i >= 0; i-- {
-		k := d.accounts[i].key
+	codes := make([]bot.PhoneCode, 0, len(d.accounts))
+	seen := map[string]bool{}
+	for _, a := range slices.Backward(d.accounts) {
+		k := a.key
 		code, err := totp.GenerateCodeCustom(k.Secret(), now, totp.ValidateOpts{Period: uint(k.Period()), Digits: k.Digits(), Algorithm: k.Algorithm()})
-		if err != nil {
-			continue // parse has tried it: cannot be
+		if err != nil || seen[name(k)] { // parse has tried it: it does not fail
+			continue
 		}
-		name := [2]string{k.Issuer(), k.AccountName()}
+		seen[name(k)] = true
 		period := int64(k.Period())
-		codes = append(codes, Code{Issuer: name[0], Account: name[1], Code: code, Left: int(period - now.Unix()%period), Older: seen[name]})
-		seen[name] = true
+		codes = append(codes, bot.PhoneCode{Name: name(k), Code: code, Left: time.Duration(period-now.Unix()%period) * time.Second})
 	}
 	return codes
 }

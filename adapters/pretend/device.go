@@ -14,33 +14,11 @@ import (
 	"latchkey/bot"
 )
 
-// Kind says how an item arrived.
-type Kind string
-
-// The kinds of items.
-const (
-	Text Kind = "text" // a text message
-	Call Kind = "call" // a call; Body is what was said
-	Mail Kind = "mail"
-)
-
-// An Item is one thing that arrived.
-type Item struct {
-	ID      string    `json:"id"` // "code|<challenge>" or "notice|<id>"
-	Kind    Kind      `json:"kind"`
-	To      string    `json:"to"`
-	Subject string    `json:"subject,omitempty"` // mail
-	Body    string    `json:"body"`
-	Code    string    `json:"code,omitempty"` // the digits that Body says; empty in a notice
-	Lang    string    `json:"lang,omitempty"`
-	At      time.Time `json:"at"`
-	Repeats int       `json:"-"` // how often it came again; kept, never shown twice
-}
-
 // Options of a Device.
 type Options struct {
 	Demo    bool        // must be true: the files hold codes and keys in clear
 	Dir     string      // the demo's data folder; must exist
+	From    string      // the organisation, as the phone shows the sender
 	Facts   []bot.Fact  // fill the texts: "org", ...
 	Phrases bot.Phrases // sms.*, voice.*, mail.code.*, digit.0 to digit.9
 	Now     func() time.Time
@@ -54,9 +32,9 @@ type Device struct {
 
 	mu       sync.Mutex
 	inbox    *journal
-	items    []Item
+	items    []bot.PhoneItem
 	index    map[string]int // ID to place in items
-	watchers map[int]func(Item)
+	watchers map[int]func(bot.PhoneItem)
 	watched  int
 	app      *journal
 	accounts []account
@@ -66,6 +44,8 @@ var (
 	_ bot.Sender   = (*Device)(nil)
 	_ bot.Notifier = (*Device)(nil)
 	_ bot.Texter   = (*Device)(nil)
+
+	_ bot.PretendPhone = (*Device)(nil)
 )
 
 // A repeat is the line of an item that came again.
@@ -87,7 +67,7 @@ func New(o Options) (*Device, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &Device{o: o, index: map[string]int{}, watchers: map[int]func(Item){}}
+	d := &Device{o: o, index: map[string]int{}, watchers: map[int]func(bot.PhoneItem){}}
 	var err error
 	if d.inbox, err = openJournal(filepath.Join(o.Dir, "inbox.jsonl"), d.load); err != nil {
 		return nil, err
@@ -108,7 +88,7 @@ func (d *Device) Close() error {
 
 func (d *Device) load(line []byte) error {
 	var l struct {
-		Item
+		bot.PhoneItem
 		Repeat bool `json:"repeat"`
 	}
 	if err := json.Unmarshal(line, &l); err != nil {
@@ -119,8 +99,9 @@ func (d *Device) load(line []byte) error {
 	case known:
 		d.items[at].Repeats++
 	case !l.Repeat:
+		l.From = d.o.From
 		d.index[l.ID] = len(d.items)
-		d.items = append(d.items, l.Item)
+		d.items = append(d.items, l.PhoneItem)
 	}
 	return nil
 }
@@ -132,16 +113,16 @@ func (d *Device) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 		return "", &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("pretend: the code ran out before it was sent")}
 	}
 	kv := []string{"code", string(m.Code), "minutes", strconv.Itoa(max(1, int(left.Round(time.Minute)/time.Minute)))}
-	it := Item{ID: "code|" + m.ID, To: string(m.To), Code: string(m.Code), Lang: m.Lang}
+	it := bot.PhoneItem{ID: "code|" + m.ID, To: string(m.To), Code: string(m.Code), Lang: m.Lang}
 	switch m.Via {
 	case bot.SMS:
-		it.Kind, it.Body = Text, d.phrase(m.Lang, "sms."+m.Purpose, kv...)
+		it.Kind, it.Text = bot.PhoneText, d.phrase(m.Lang, "sms."+m.Purpose, kv...)
 	case bot.Voice:
-		it.Kind, it.Body = Call, d.spoken(m.Lang, string(m.Code))
+		it.Kind, it.Text = bot.PhoneCall, d.spoken(m.Lang, string(m.Code))
 	case bot.Mail:
-		it.Kind = Mail
+		it.Kind = bot.PhoneMail
 		kv = append(kv, "why", d.phrase(m.Lang, "mail.code.why."+m.Purpose))
-		it.Subject, it.Body = d.phrase(m.Lang, "mail.code.subject", kv...), d.phrase(m.Lang, "mail.code.body", kv...)
+		it.Subject, it.Text = d.phrase(m.Lang, "mail.code.subject", kv...), d.phrase(m.Lang, "mail.code.body", kv...)
 	default:
 		return "", &bot.SendError{Kind: bot.SendPermanent, Err: fmt.Errorf("pretend: nothing travels by %q", m.Via)}
 	}
@@ -153,12 +134,12 @@ func (d *Device) SendCode(ctx context.Context, m bot.CodeMessage) (string, error
 
 // SendNotice delivers a notice. It fails with *bot.SendError.
 func (d *Device) SendNotice(ctx context.Context, n bot.NoticeMessage) error {
-	return d.deliver(ctx, Item{ID: "notice|" + n.ID, Kind: Mail, To: n.To, Subject: n.Subject, Body: n.Body, Lang: n.Lang})
+	return d.deliver(ctx, bot.PhoneItem{ID: "notice|" + n.ID, Kind: bot.PhoneMail, To: n.To, Subject: n.Subject, Text: n.Body, Lang: n.Lang})
 }
 
 // SendText delivers a notice by text. It fails with *bot.SendError.
 func (d *Device) SendText(ctx context.Context, m bot.TextMessage) error {
-	return d.deliver(ctx, Item{ID: "notice|" + m.ID, Kind: Text, To: string(m.To), Body: m.Text, Lang: m.Lang})
+	return d.deliver(ctx, bot.PhoneItem{ID: "notice|" + m.ID, Kind: bot.PhoneText, To: string(m.To), Text: m.Text, Lang: m.Lang})
 }
 
 // spoken is what a call says once 1 was pressed: the code in words, twice.
@@ -181,15 +162,15 @@ func (d *Device) phrase(lang, key string, more ...string) string {
 
 // deliver keeps it, then tells the watchers. What came before under the same
 // ID is only counted.
-func (d *Device) deliver(ctx context.Context, it Item) error {
+func (d *Device) deliver(ctx context.Context, it bot.PhoneItem) error {
 	if err := ctx.Err(); err != nil {
 		return &bot.SendError{Kind: bot.SendRetry, Err: err}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	it.At = d.o.Now().UTC()
+	it.From, it.At = d.o.From, d.o.Now().UTC()
 	if at, known := d.index[it.ID]; known {
-		if err := d.inbox.add(repeat{ID: it.ID, Repeat: true, Other: it.Body != d.items[at].Body, At: it.At}); err != nil {
+		if err := d.inbox.add(repeat{ID: it.ID, Repeat: true, Other: it.Text != d.items[at].Text, At: it.At}); err != nil {
 			return &bot.SendError{Kind: bot.SendRetry, Err: err}
 		}
 		d.items[at].Repeats++
@@ -207,15 +188,15 @@ func (d *Device) deliver(ctx context.Context, it Item) error {
 }
 
 // Items lists all that arrived, oldest first.
-func (d *Device) Items() []Item {
+func (d *Device) Items() []bot.PhoneItem {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]Item(nil), d.items...)
+	return append([]bot.PhoneItem(nil), d.items...)
 }
 
 // Watch has tell called with each new item, in order, until stop is called. A
 // repeat is not told. tell must be quick and must not call the device.
-func (d *Device) Watch(tell func(Item)) (stop func()) {
+func (d *Device) Watch(tell func(bot.PhoneItem)) (stop func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.watched++

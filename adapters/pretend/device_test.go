@@ -37,7 +37,7 @@ func (phrases) Phrase(lang, key string, kv ...string) string {
 
 func device(t *testing.T, dir string) *pretend.Device {
 	t.Helper()
-	d, err := pretend.New(pretend.Options{Demo: true, Dir: dir, Facts: bot.Facts("org", "Contoso"), Phrases: phrases{}, Now: func() time.Time { return now }})
+	d, err := pretend.New(pretend.Options{Demo: true, Dir: dir, From: "Contoso", Facts: bot.Facts("org", "Contoso"), Phrases: phrases{}, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +62,8 @@ func TestOnlyInTheDemo(t *testing.T) {
 func TestEverythingArrivesOnceAndStays(t *testing.T) {
 	dir := t.TempDir()
 	d := device(t, dir)
-	var told []pretend.Item
-	stop := d.Watch(func(it pretend.Item) { told = append(told, it) })
+	var told []bot.PhoneItem
+	stop := d.Watch(func(it bot.PhoneItem) { told = append(told, it) })
 	for _, m := range []bot.CodeMessage{
 		message("c1", bot.SMS, "+15550002248", "en"), message("c2", bot.Voice, "+15550002248", "es"), message("c3", bot.Mail, "ann@mail.example", "es"),
 		message("c1", bot.SMS, "+15550002248", "en"), // again, after a crash
@@ -79,11 +79,11 @@ func TestEverythingArrivesOnceAndStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []pretend.Item{
-		{ID: "code|c1", Code: "493028", Kind: pretend.Text, To: "+15550002248", Lang: "en", At: now, Body: "en:sms.enroll org=Contoso code=493028 minutes=10", Repeats: 1},
-		{ID: "code|c2", Code: "493028", Kind: pretend.Call, To: "+15550002248", Lang: "es", At: now, Body: "es:voice.code org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.again org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.bye org=Contoso"},
-		{ID: "code|c3", Code: "493028", Kind: pretend.Mail, To: "ann@mail.example", Lang: "es", At: now, Subject: "es:mail.code.subject org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso", Body: "es:mail.code.body org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso"},
-		{ID: "notice|c1", Kind: pretend.Mail, To: "ann@contoso.example", Lang: "en", At: now, Subject: "A method was added", Body: "Hello\nAnn", Repeats: 1},
+	want := []bot.PhoneItem{
+		{ID: "code|c1", From: "Contoso", Code: "493028", Kind: bot.PhoneText, To: "+15550002248", Lang: "en", At: now, Text: "en:sms.enroll org=Contoso code=493028 minutes=10", Repeats: 1},
+		{ID: "code|c2", From: "Contoso", Code: "493028", Kind: bot.PhoneCall, To: "+15550002248", Lang: "es", At: now, Text: "es:voice.code org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.again org=Contoso cuatro, nueve, tres, cero, dos, ocho. es:voice.bye org=Contoso"},
+		{ID: "code|c3", From: "Contoso", Code: "493028", Kind: bot.PhoneMail, To: "ann@mail.example", Lang: "es", At: now, Subject: "es:mail.code.subject org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso", Text: "es:mail.code.body org=Contoso code=493028 minutes=10 why=es:mail.code.why.enroll org=Contoso"},
+		{ID: "notice|c1", From: "Contoso", Kind: bot.PhoneMail, To: "ann@contoso.example", Lang: "en", At: now, Subject: "A method was added", Text: "Hello\nAnn", Repeats: 1},
 	}
 	if got := d.Items(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -190,27 +190,36 @@ func TestAuthenticator(t *testing.T) {
 		return bot.Secret("otpauth://totp/Contoso%20Hilfe:ann?secret=" + secret + "&issuer=Contoso%20Hilfe&algorithm=SHA1&digits=6&period=30")
 	}
 	for range 2 {
-		if err := d.Scan(uri(secret)); err != nil {
-			t.Fatal(err)
+		if name, err := d.Scan(uri(secret)); err != nil || name != "Contoso Hilfe: ann" {
+			t.Fatal(name, err)
 		}
 	}
 	rfc := time.Unix(1111111109, 0) // 07081804
-	want := []pretend.Code{{Issuer: "Contoso Hilfe", Account: "ann", Code: "081804", Left: 1}}
+	want := []bot.PhoneCode{{Name: "Contoso Hilfe: ann", Code: "081804", Left: time.Second}}
 	if got := d.Codes(rfc); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if left := d.Codes(time.Unix(60, 0))[0].Left; left != 30 {
-		t.Errorf("left %d at the start of a step, want 30", left)
+	if left := d.Codes(time.Unix(60, 0))[0].Left; left != 30*time.Second {
+		t.Errorf("left %v at the start of a step, want 30", left)
 	}
 
-	// A new key for the same account comes first; the old one stays.
-	if err := d.Scan(uri("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")); err != nil {
+	// Somebody else's implementation agrees.
+	oathtool := rigs.Tool(t, "", "oathtool")
+	for _, at := range []time.Time{rfc, now, now.Add(20 * time.Second), time.Unix(20000000000, 0)} {
+		want := rigs.Run(t, oathtool, "--totp", "-b", "--now", at.UTC().Format("2006-01-02 15:04:05 UTC"), secret)
+		if got := d.Codes(at)[0].Code; got != want {
+			t.Errorf("at %v: %s, oathtool says %s", at, got, want)
+		}
+	}
+
+	// A new key for the same account takes the place of the old one.
+	if _, err := d.Scan(uri("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")); err != nil {
 		t.Fatal(err)
 	}
 	_ = d.Close()
 	d = device(t, dir)
 	got := d.Codes(rfc)
-	if len(got) != 2 || got[0].Older || !got[1].Older || got[1].Code != "081804" {
+	if len(got) != 1 || got[0].Name != want[0].Name || got[0].Code == "081804" {
 		t.Errorf("got %+v", got)
 	}
 	if st, err := os.Stat(filepath.Join(dir, "authenticator.jsonl")); err != nil || st.Mode().Perm() != 0o600 {
@@ -220,17 +229,8 @@ func TestAuthenticator(t *testing.T) {
 		"", "hello", "https://example.com/?secret=" + secret, "otpauth://hotp/x?secret=" + secret + "&counter=1", "otpauth://totp/x", "otpauth://totp/x?secret=1890!",
 		"otpauth://totp/x?secret=" + secret + "&period=0",
 	} {
-		if err := d.Scan(bad); err == nil || strings.Contains(err.Error(), "GEZD") {
+		if _, err := d.Scan(bad); err == nil || strings.Contains(err.Error(), "GEZD") {
 			t.Errorf("%s: got %v", string(bad), err)
-		}
-	}
-
-	// Somebody else's implementation agrees.
-	oathtool := rigs.Tool(t, "", "oathtool")
-	for _, at := range []time.Time{rfc, now, now.Add(20 * time.Second), time.Unix(20000000000, 0)} {
-		want := rigs.Run(t, oathtool, "--totp", "-b", "--now", at.UTC().Format("2006-01-02 15:04:05 UTC"), secret)
-		if got := d.Codes(at)[1].Code; got != want {
-			t.Errorf("at %v: %s, oathtool says %s", at, got, want)
 		}
 	}
 }

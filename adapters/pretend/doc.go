@@ -10,7 +10,7 @@
 //
 // # Files, mode 0600, one JSON object a line, only ever appended to
 //
-//	inbox.jsonl          Item; a repeat is {"id":...,"repeat":true,"at":...}
+//	inbox.jsonl          bot.PhoneItem; a repeat is {"id":...,"repeat":true,"at":...}
 //	authenticator.jsonl  {"uri":"otpauth://...","at":...}
 //
 // Each line is synced before its sender is told of success, so a killed demo

@@ -31,9 +31,9 @@ type Options struct {
 
 	Dir     string // folder for QR pictures; made when missing, mode 0700
 	Phrases bot.Phrases
-	Device  Device // the pretend phone; nil = none
-	Title   string // name shown for the bot; default "Latchkey"
-	Intro   string // shown once before the conversation, may be empty
+	Device  bot.PretendPhone // the pretend phone; nil = none
+	Title   string           // name shown for the bot; default "Latchkey"
+	Intro   string           // shown once before the conversation, may be empty
 
 	// Reveal opens what a form shows once, for example recovery codes. Nil =
 	// such forms cannot be shown here.

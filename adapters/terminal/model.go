@@ -70,8 +70,8 @@ type model struct {
 	margin  int // on its left
 	lang    string
 	entries []entry
-	items   []Item
-	codes   []Code
+	items   []bot.PhoneItem
+	codes   []bot.PhoneCode
 	scroll  int  // lines of the conversation below the window
 	fit     bool // scroll to the beginning of the newest message at the next layout
 	down    int  // lines of the phone above the window

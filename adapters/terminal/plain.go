@@ -394,18 +394,18 @@ func (p *plain) retract(receipt string, hadFile bool) {
 }
 
 // arrived shows what came in on the pretend phone.
-func (p *plain) arrived(it Item) {
+func (p *plain) arrived(it bot.PhoneItem) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.write(p.item(it))
 }
 
 // item is an item as lines.
-func (p *plain) item(it Item) string {
+func (p *plain) item(it bot.PhoneItem) string {
 	switch it.Kind {
-	case ItemCall:
+	case bot.PhoneCall:
 		return "(phone) " + p.word(wordCall, "from", oneLine(it.From)) + ": " + oneLine(it.Text) + "\n"
-	case ItemMail:
+	case bot.PhoneMail:
 		return "(mail) " + p.word(wordMail, "from", oneLine(it.From), "subject", oneLine(it.Subject)) + ": " + oneLine(it.Text) + "\n"
 	}
 	return "(phone) " + p.word(wordText, "from", oneLine(it.From)) + ": " + oneLine(it.Text) + "\n"

@@ -117,29 +117,29 @@ func (in *inbox) got() []bot.Event {
 // device is a pretend phone with a fixed state.
 type device struct {
 	mu      sync.Mutex
-	watch   func(terminal.Item)
-	items   []terminal.Item
+	watch   func(bot.PhoneItem)
+	items   []bot.PhoneItem
 	scanned []bot.Secret
 }
 
-func (d *device) Items() []terminal.Item {
+func (d *device) Items() []bot.PhoneItem {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]terminal.Item(nil), d.items...)
+	return append([]bot.PhoneItem(nil), d.items...)
 }
-func (d *device) Watch(fn func(terminal.Item)) func() {
+func (d *device) Watch(fn func(bot.PhoneItem)) func() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.watch = fn
 	return func() {}
 }
-func (d *device) Codes(time.Time) []terminal.Code {
+func (d *device) Codes(time.Time) []bot.PhoneCode {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.scanned) == 0 {
 		return nil
 	}
-	return []terminal.Code{{Name: "Example: ada", Code: "123456", Left: 17 * time.Second}}
+	return []bot.PhoneCode{{Name: "Example: ada", Code: "123456", Left: 17 * time.Second}}
 }
 func (d *device) Scan(uri bot.Secret) (string, error) {
 	d.mu.Lock()
@@ -150,7 +150,7 @@ func (d *device) Scan(uri bot.Secret) (string, error) {
 	d.scanned = append(d.scanned, uri)
 	return "Example: ada", nil
 }
-func (d *device) arrive(it terminal.Item) {
+func (d *device) arrive(it bot.PhoneItem) {
 	d.mu.Lock()
 	d.items = append(d.items, it)
 	fn := d.watch
@@ -410,11 +410,11 @@ func TestPlainCommands(t *testing.T) {
 		tb.typed(t, c.line)
 		tb.until(t, c.want)
 	}
-	tb.dev.arrive(terminal.Item{Kind: terminal.ItemText, From: "Latchkey", Text: "Your code is\n111222"})
+	tb.dev.arrive(bot.PhoneItem{Kind: bot.PhoneText, From: "Latchkey", Text: "Your code is\n111222"})
 	tb.until(t, "(phone) phone.text Latchkey: Your code is 111222\n")
-	tb.dev.arrive(terminal.Item{Kind: terminal.ItemCall, From: "Latchkey", Text: "one, one"})
+	tb.dev.arrive(bot.PhoneItem{Kind: bot.PhoneCall, From: "Latchkey", Text: "one, one"})
 	tb.until(t, "(phone) phone.call Latchkey: one, one\n")
-	tb.dev.arrive(terminal.Item{Kind: terminal.ItemMail, From: "desk@example.org", Subject: "Code", Text: "333"})
+	tb.dev.arrive(bot.PhoneItem{Kind: bot.PhoneMail, From: "desk@example.org", Subject: "Code", Text: "333"})
 	tb.until(t, "(mail) phone.mail desk@example.org Code: 333\n")
 	tb.typed(t, "/phone")
 	tb.until(t, "(mail) phone.mail desk@example.org Code: 333\n")

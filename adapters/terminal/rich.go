@@ -32,7 +32,7 @@ func newRich(a *Adapter) *rich {
 type (
 	shownMsg    struct{ m *shown }
 	retractMsg  struct{ receipt string }
-	itemMsg     struct{ it Item }
+	itemMsg     struct{ it bot.PhoneItem }
 	failedMsg   struct{}
 	revealedMsg struct {
 		form   *bot.Form
@@ -62,7 +62,7 @@ func (r *rich) run(ctx context.Context, in bot.Inbox) error {
 	r.waiting = nil
 	r.mu.Unlock()
 	if d := r.a.o.Device; d != nil {
-		defer d.Watch(func(it Item) { go prog.Send(itemMsg{it}) })()
+		defer d.Watch(func(it bot.PhoneItem) { go prog.Send(itemMsg{it}) })()
 	}
 	r.events <- r.a.event(bot.Open)
 

@@ -100,8 +100,8 @@ func perform(dir string) error {
 			return say(bot.Message{Text: "Please sign in once, so that I know it is you.", Prompt: 2, Form: &bot.Form{Name: "sign_in", Title: "Sign in", Button: "Sign in",
 				Fields: []bot.Field{{Name: "password", Label: "Password", Mask: true}}}})
 		case ev.Kind == bot.Submit && ev.Form.Name == "sign_in":
-			dev.arrive(terminal.Item{Kind: terminal.ItemText, From: "Example", To: "+1 555 555 0148", Text: "Your code is 111222. Nobody from the help desk will ask you for it.", At: time.Unix(0, 0)})
-			dev.arrive(terminal.Item{Kind: terminal.ItemMail, From: "desk@example.org", Subject: "A method was added", Text: "Hello Ada,\n\nan authenticator app was added.", At: time.Unix(60, 0)})
+			dev.arrive(bot.PhoneItem{Kind: bot.PhoneText, From: "Example", To: "+1 555 555 0148", Text: "Your code is 111222. Nobody from the help desk will ask you for it.", At: time.Unix(0, 0)})
+			dev.arrive(bot.PhoneItem{Kind: bot.PhoneMail, From: "desk@example.org", Subject: "A method was added", Text: "Hello Ada,\n\nan authenticator app was added.", At: time.Unix(60, 0)})
 			got := "wrong"
 			if string(ev.Form.Value("password")) == "s3cret word" {
 				got = "right"

@@ -7,6 +7,8 @@ import (
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/muesli/termenv"
+
+	"latchkey/bot"
 )
 
 const asciiProfile = termenv.Ascii
@@ -317,9 +319,9 @@ func (m *model) phoneWindow(w, height int) []string {
 		it := m.items[i]
 		head := ""
 		switch it.Kind {
-		case ItemCall:
+		case bot.PhoneCall:
 			head = m.word(wordCall, "from", oneLine(it.From))
-		case ItemMail:
+		case bot.PhoneMail:
 			head = m.word(wordMail, "from", oneLine(it.From), "subject", oneLine(it.Subject))
 		default:
 			head = m.word(wordText, "from", oneLine(it.From))

@@ -48,7 +48,7 @@ func (a *Adapter) phoneRings() (rings <-chan struct{}, stop func()) {
 	}
 	c := make(chan struct{}, 1)
 	c <- struct{}{}
-	return c, a.o.Device.Watch(func(Item) {
+	return c, a.o.Device.Watch(func(bot.PhoneItem) {
 		select {
 		case c <- struct{}{}:
 		default: // it will look anyway
@@ -196,7 +196,7 @@ type sayView struct {
 }
 
 type itemView struct {
-	Item
+	bot.PhoneItem
 	At    string // shadows Item.At: for the datetime attribute
 	When  string // for people
 	Rings bool   // a call that waits to be answered
@@ -244,8 +244,8 @@ func (a *Adapter) phoneView(token bot.Secret, lang string) phoneView {
 
 	for _, it := range slices.Backward(d.Items()) {
 		it.From, it.To, it.Subject, it.Text = bot.Harmless(it.From), bot.Harmless(it.To), bot.Harmless(it.Subject), bot.Harmless(it.Text)
-		iv := itemView{Item: it, At: it.At.Format(time.RFC3339), When: when(it.At.Local(), now.Local())}
-		list := map[ItemKind]*[]itemView{ItemText: &v.Texts, ItemCall: &v.Calls, ItemMail: &v.Mails}[it.Kind]
+		iv := itemView{PhoneItem: it, At: it.At.Format(time.RFC3339), When: when(it.At.Local(), now.Local())}
+		list := map[bot.PhoneItemKind]*[]itemView{bot.PhoneText: &v.Texts, bot.PhoneCall: &v.Calls, bot.PhoneMail: &v.Mails}[it.Kind]
 		if len(*list) == shownItems {
 			continue
 		}
@@ -254,7 +254,7 @@ func (a *Adapter) phoneView(token bot.Secret, lang string) phoneView {
 			s.Primary = len(*list) == 0
 			iv.Say = &s
 		}
-		iv.Rings = it.Kind == ItemCall && len(*list) == 0 && now.Sub(it.At) < ringTime
+		iv.Rings = it.Kind == bot.PhoneCall && len(*list) == 0 && now.Sub(it.At) < ringTime
 		*list = append(*list, iv)
 	}
 	for _, c := range d.Codes(now) {

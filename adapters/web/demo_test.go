@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -20,31 +19,6 @@ import (
 
 // device is the demo's pretend phone as cmd/latchkey hands it to the page.
 type device struct{ *pretend.Device }
-
-func (d device) Items() (items []web.Item) {
-	for _, it := range d.Device.Items() {
-		items = append(items, d.item(it))
-	}
-	return items
-}
-
-func (d device) Watch(fn func(web.Item)) func() {
-	return d.Device.Watch(func(it pretend.Item) { fn(d.item(it)) })
-}
-
-func (device) item(it pretend.Item) web.Item {
-	kind := map[pretend.Kind]web.ItemKind{pretend.Text: web.ItemText, pretend.Call: web.ItemCall, pretend.Mail: web.ItemMail}[it.Kind]
-	return web.Item{ID: it.ID, Kind: kind, From: "Contoso", To: it.To, Subject: it.Subject, Text: it.Body, Code: it.Code, Lang: it.Lang, At: it.At}
-}
-
-func (d device) Codes(at time.Time) (codes []web.Code) {
-	for _, c := range d.Device.Codes(at) {
-		codes = append(codes, web.Code{Name: c.Issuer + ": " + c.Account, Code: c.Code, Left: time.Duration(c.Left) * time.Second})
-	}
-	return codes
-}
-
-func (d device) Scan(uri bot.Secret) (string, error) { return "", d.Device.Scan(uri) }
 
 func (device) People() []web.Pretend {
 	return []web.Pretend{{Username: "ann", Name: "Ann Lee"}, {Username: "zoe", Name: `Zoë <b>"x"</b>`, Lang: "es"}, {Username: "old", Name: "Old One", Disabled: true}}
@@ -68,7 +42,7 @@ func demo(t *testing.T) (*house, *tab) {
 func demoWith(t *testing.T, as func(device) web.Device) (*house, *tab) {
 	t.Helper()
 	h := newHouse(t, func(h *house) {
-		d, err := pretend.New(pretend.Options{Demo: true, Dir: t.TempDir(), Facts: bot.Facts("org", "Contoso"), Phrases: h.Scripts, Now: h.Clock.Now})
+		d, err := pretend.New(pretend.Options{Demo: true, Dir: t.TempDir(), From: "Contoso", Facts: bot.Facts("org", "Contoso"), Phrases: h.Scripts, Now: h.Clock.Now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -504,7 +504,7 @@ func TestDeskInItsChannels(t *testing.T) {
 	words := ""
 	rigs.Until(t, "two words in Ada's mailbox", func() bool {
 		for _, it := range p.Connections.device.Items() {
-			if _, after, found := strings.Cut(it.Body, "\n\n    "); found {
+			if _, after, found := strings.Cut(it.Text, "\n\n    "); found {
 				words, _, _ = strings.Cut(after, "\n")
 			}
 		}

@@ -33,7 +33,7 @@ func Terminal(place TerminalOptions) Integration {
 			Log: p.Log.With("adapter", "terminal"),
 		}
 		if d := p.Connections.device; d != nil {
-			o.Device = phone{d, p.Config.Org.Name}
+			o.Device = d
 		}
 		a, err := terminal.New(o)
 		if err != nil {

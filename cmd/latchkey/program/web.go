@@ -34,7 +34,7 @@ func ConnectWeb(prog *Program) error {
 		o.Provider, o.Second = prog.Connections.provider, c.SecondFactor() != ""
 	}
 	if d := prog.Connections.device; d != nil {
-		o.Device = webPhone{phone{d, c.Org.Name}, o.Provider != nil}
+		o.Device = webPhone{d, o.Provider != nil}
 	}
 	switch {
 	case !c.Desk.Enabled || !c.Web.Enabled:

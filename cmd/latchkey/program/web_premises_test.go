@@ -673,7 +673,7 @@ func (d *direct) atSignIn() bot.Page {
 var groups = regexp.MustCompile(`\d{6}`)
 
 // digits are those of the n-th item from the end that arrived on the phone.
-func (p *premises) digits(kind pretend.Kind, before int) string {
+func (p *premises) digits(kind bot.PhoneItemKind, before int) string {
 	p.Helper()
 	code := ""
 	rigs.Until(p.T, "a code to arrive", func() bool {
@@ -694,7 +694,7 @@ func (p *premises) digits(kind pretend.Kind, before int) string {
 }
 
 // arrived counts codes of a kind.
-func (p *premises) arrived(kind pretend.Kind) (n int) {
+func (p *premises) arrived(kind bot.PhoneItemKind) (n int) {
 	for _, it := range p.phone.Items() {
 		if it.Kind == kind && it.Code != "" {
 			n++

@@ -19,7 +19,6 @@ import (
 
 	"latchkey/adapters/csv"
 	"latchkey/adapters/localdir"
-	"latchkey/adapters/pretend"
 	"latchkey/bot"
 	"latchkey/cmd/latchkey/programtest"
 	"latchkey/store"
@@ -134,7 +133,7 @@ func (g *guest) key() string {
 }
 
 // code waits for a code to arrive.
-func (g *guest) code(kind pretend.Kind, before int) string {
+func (g *guest) code(kind bot.PhoneItemKind, before int) string {
 	g.p.Helper()
 	code := g.p.digits(kind, before)
 	g.keep(code)
@@ -189,11 +188,11 @@ func (g *guest) enrolls(user, number, mailbox string) {
 	}, number), number)
 	g.says(number)
 	g.hears("Is that right?")
-	before := g.p.arrived(pretend.Text)
+	before := g.p.arrived(bot.PhoneText)
 	g.presses("Send the code")
-	g.says(programtest.OtherCode(g.code(pretend.Text, before)))
+	g.says(programtest.OtherCode(g.code(bot.PhoneText, before)))
 	g.hears("Tries left")
-	g.says(g.code(pretend.Text, before))
+	g.says(g.code(bot.PhoneText, before))
 	g.hears("Setup is now complete")
 
 	g.presses("Add another method")
@@ -226,10 +225,10 @@ func (g *guest) enrolls(user, number, mailbox string) {
 	g.keep(mailbox, strings.ToLower(mailbox))
 	g.says(mailbox)
 	g.hears("Is that right?")
-	before = g.p.arrived(pretend.Mail)
+	before = g.p.arrived(bot.PhoneMail)
 	g.presses("Send the code")
 	g.hears("on its way")
-	g.says(g.code(pretend.Mail, before))
+	g.says(g.code(bot.PhoneMail, before))
 	g.hears("is set up")
 	g.presses("Recovery codes")
 	g.takesCodes()
