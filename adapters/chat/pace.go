@@ -29,7 +29,7 @@ type Pace struct {
 	Here    func() []*rate.Limiter       // makes the limiters of one conversation; nil: there are none
 
 	once sync.Once
-	here Recent[[]*rate.Limiter]
+	here Recent[string, []*rate.Limiter]
 }
 
 // ID is the budget of a method.
@@ -134,9 +134,5 @@ func (p *Pace) conversation(conv string) []*rate.Limiter {
 	if conv == "" || p.Here == nil {
 		return nil
 	}
-	return p.here.Change(conv, func(ls *[]*rate.Limiter, known bool) {
-		if !known {
-			*ls = p.Here()
-		}
-	})
+	return p.here.Make(conv, p.Here)
 }

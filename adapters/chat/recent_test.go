@@ -10,7 +10,7 @@ import (
 // last Most keys, and changes what is there.
 func TestRecent(t *testing.T) {
 	t.Parallel()
-	r := Recent[int]{Most: 10}
+	r := Recent[string, int]{Most: 10}
 	for n := range 100 {
 		r.Set(strconv.Itoa(n), n)
 		if len(r.newer)+len(r.older) > 20 {
@@ -34,6 +34,24 @@ func TestRecent(t *testing.T) {
 	}
 	if _, ok := r.Get("99"); ok {
 		t.Error("it is still there")
+	}
+}
+
+// TestRecentKeepsWhatIsUsed: a flood of keys makes nothing new of one that is
+// still asked for.
+func TestRecentKeepsWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	r := Recent[int, *int]{Most: 10}
+	fresh := func() *int { return new(int) }
+	*r.Make(-1, fresh) = 7
+	for n := range 100 {
+		r.Make(n, fresh)
+		if n%5 == 0 && *r.Make(-1, fresh) != 7 {
+			t.Fatalf("after %d others, one that is used is made anew", n)
+		}
+	}
+	if _, ok := r.Get(0); ok {
+		t.Error("the oldest is still there")
 	}
 }
 

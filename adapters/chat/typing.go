@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -42,10 +43,7 @@ func (s *Signs) Expect(who string, give func() bool, remove func()) {
 		return
 	}
 	down := s.swap(who, x)
-	after := s.After
-	if after == 0 {
-		after = signAfter
-	}
+	after := cmp.Or(s.After, signAfter)
 	x.timer = time.AfterFunc(after, func() { s.show(who, x) })
 	s.mu.Unlock()
 	down()

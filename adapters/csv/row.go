@@ -1,6 +1,7 @@
 package csv
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -80,9 +81,7 @@ func (l *List) parse(record []string, line int) (p bot.Person, good bool) {
 	p.ID = bot.PersonID(row.id())
 	login, email := row.login(), row.email(Email)
 	upn := row.email(UPN)
-	if login == "" {
-		login = local(upn)
-	}
+	login = cmp.Or(login, local(upn))
 	guest := strings.Contains(upn, "#ext#") || strings.Contains(login, "#ext#")
 	if email == "" && !guest {
 		email = upn

@@ -27,8 +27,8 @@ type Adapter struct {
 	roots *x509.CertPool // nil: the system's; tests have their own
 	skew  atomic.Int64
 
-	places  chat.Recent[place]
-	doors   chat.Recent[door]
+	places  chat.Recent[string, place]
+	doors   chat.Recent[string, door]
 	signs   chat.Signs
 	told    chat.Seldom
 	run     chat.Runner

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"strconv"
@@ -51,10 +52,7 @@ func InstallLink(applicationID string, desk bool) string {
 // commands itself, the settings are made by hand. callback is the address of Handler, or "" when
 // interactions come by the gateway.
 func Manifest(o Options, callback string) ([]byte, error) {
-	id := o.ApplicationID
-	if id == "" {
-		id = "APPLICATION_ID"
-	}
+	id := cmp.Or(o.ApplicationID, "APPLICATION_ID")
 	endpoint := "leave empty: interactions come by the gateway"
 	if callback != "" {
 		endpoint = callback + " (save it while the service runs: Discord asks it at once)"

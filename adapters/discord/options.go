@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -68,9 +69,7 @@ func (o *Options) check() (api *url.URL, key ed25519.PublicKey, err error) {
 		}
 		key = raw
 	}
-	if o.APIURL == "" {
-		o.APIURL = API
-	}
+	o.APIURL = cmp.Or(o.APIURL, API)
 	api, err = url.Parse(versioned.ReplaceAllString(o.APIURL, ""))
 	if err != nil || api.Host == "" || api.User != nil || api.RawQuery != "" || api.Fragment != "" {
 		return nil, nil, errors.New("discord: api_url is no address such as " + API)

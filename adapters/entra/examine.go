@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -152,9 +153,7 @@ func (f *feature) result(ctx context.Context, s *seen, text string, err error) b
 		if found.Text = r.Error(); errors.As(err, &w) {
 			found.State = bot.Doubtful
 		}
-		if found.Fix == "" {
-			found.Fix = "look again later; with the request-id Microsoft's support finds what happened"
-		}
+		found.Fix = cmp.Or(found.Fix, "look again later; with the request-id Microsoft's support finds what happened")
 	default:
 		if found.Text = err.Error(); errors.As(err, &w) {
 			found.Text = w.Err.Error()

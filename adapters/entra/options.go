@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,9 +40,7 @@ var clouds = map[Cloud]hosts{
 // Issuer is how the sign-in service of a tenant calls itself. login is its address
 // where it is not the cloud's, or empty.
 func Issuer(cloud Cloud, login, tenant string) string {
-	if login == "" {
-		login = clouds[cloud].login
-	}
+	login = cmp.Or(login, clouds[cloud].login)
 	return strings.TrimRight(login, "/") + "/" + strings.ToLower(tenant) + "/v2.0"
 }
 
@@ -83,20 +82,12 @@ var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 
 // check fills in what was left out and says what is wrong, for an operator.
 func (o *Options) check() error {
-	if o.Cloud == "" {
-		o.Cloud = Global
-	}
+	o.Cloud = cmp.Or(o.Cloud, Global)
 	c, known := clouds[o.Cloud]
-	if o.LoginURL == "" {
-		o.LoginURL = c.login
-	}
-	if o.GraphURL == "" {
-		o.GraphURL = c.graph
-	}
+	o.LoginURL = cmp.Or(o.LoginURL, c.login)
+	o.GraphURL = cmp.Or(o.GraphURL, c.graph)
 	o.LoginURL, o.GraphURL = strings.TrimRight(o.LoginURL, "/"), strings.TrimRight(o.GraphURL, "/")
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,9 +123,7 @@ func newRefusal(a *http.Response, body []byte, ours string, now time.Time) *refu
 	if isCode(told.Error.InnerError.Code) {
 		r.inner = told.Error.InnerError.Code
 	}
-	if r.id == "" {
-		r.id = idOf(told.Error.InnerError.ID)
-	}
+	r.id = cmp.Or(r.id, idOf(told.Error.InnerError.ID))
 	return r
 }
 

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,10 +102,7 @@ func nudging(p bot.PolicyCampaign) string {
 	default:
 		return "unknown"
 	}
-	what := map[string]string{"microsoftauthenticator": "to set up Microsoft Authenticator", "fido2": "to set up a passkey"}[strings.ToLower(p.Target)]
-	if what == "" {
-		what = "to set up what it finds best"
-	}
+	what := cmp.Or(map[string]string{"microsoftauthenticator": "to set up Microsoft Authenticator", "fido2": "to set up a passkey"}[strings.ToLower(p.Target)], "to set up what it finds best")
 	often := fmt.Sprintf("they may put it off for %s, as often as they like", many(p.Snooze, "day", "days"))
 	switch {
 	case p.Enforce:

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,9 +80,7 @@ func (o *Options) complete() (*http.Client, error) {
 		o.PersonClaim, o.leeway = "oid", entraLeeway
 		o.Fresh = max(o.Fresh, entraFresh)
 	}
-	if o.PersonClaim == "" {
-		o.PersonClaim = "sub"
-	}
+	o.PersonClaim = cmp.Or(o.PersonClaim, "sub")
 	if o.second, err = readSecond(o.SecondFactor, o.Tenant != ""); err != nil {
 		return nil, err
 	}
@@ -89,15 +88,9 @@ func (o *Options) complete() (*http.Client, error) {
 	case "email", "preferred_username", "upn", "unique_name", "name", "nickname":
 		return nil, fmt.Errorf("oidc: person claim: %s changes hands and proves nobody; use the claim with the directory's own id", o.PersonClaim)
 	}
-	if o.leeway == 0 {
-		o.leeway = skew
-	}
-	if o.Name == "" {
-		o.Name = u.Hostname()
-	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
+	o.leeway = cmp.Or(o.leeway, skew)
+	o.Name = cmp.Or(o.Name, u.Hostname())
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -352,9 +353,7 @@ func decodeInteraction(raw []byte) (arrival, error) {
 }
 
 func decodePress(ic *interaction, b *action, v arrival) (arrival, error) {
-	if v.channel == "" {
-		v.channel = ic.Container.ChannelID
-	}
+	v.channel = cmp.Or(v.channel, ic.Container.ChannelID)
 	if v.ts = ic.Container.MessageTS; v.ts == "" {
 		v.ts = ic.Message.TS
 	}

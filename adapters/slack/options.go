@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,11 +69,11 @@ type Adapter struct {
 	seldom  chat.Seldom
 	signs   chat.Signs
 
-	people   chat.Recent[profile]
-	rooms    chat.Recent[string]  // where people's direct messages are
-	prompts  chat.Recent[uint32]  // what was asked last, by user
-	drawings chat.Recent[drawing] // by name
-	loose    chat.Recent[string]  // files by the mark of their delivery, see shelf.go
+	people   chat.Recent[string, profile]
+	rooms    chat.Recent[string, string]  // where people's direct messages are
+	prompts  chat.Recent[string, uint32]  // what was asked last, by user
+	drawings chat.Recent[string, drawing] // by name
+	loose    chat.Recent[string, string]  // files by the mark of their delivery, see shelf.go
 }
 
 var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
@@ -92,9 +93,7 @@ func New(o Options) (*Adapter, error) {
 	case o.AppToken.One() == "" && o.SigningSecret.One() == "":
 		return nil, errors.New("slack: there is no way in; set the app token (Socket Mode) or the signing secret (Events API)")
 	}
-	if o.APIURL == "" {
-		o.APIURL = defaultAPI
-	}
+	o.APIURL = cmp.Or(o.APIURL, defaultAPI)
 	u, err := url.Parse(o.APIURL)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("slack: api url %q is no address", o.APIURL)
@@ -108,9 +107,7 @@ func New(o Options) (*Adapter, error) {
 	if !strings.HasSuffix(o.APIURL, "/") {
 		o.APIURL += "/"
 	}
-	if o.Command == "" {
-		o.Command = "/sspr"
-	}
+	o.Command = cmp.Or(o.Command, "/sspr")
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -319,9 +320,7 @@ var quiet = slack.MsgOptionCompose(slack.MsgOptionDisableLinkUnfurl(), slack.Msg
 // openModal opens the form that a button asked for.
 func (a *Adapter) openModal(ctx context.Context, v arrival, lang string) {
 	e := v.entry
-	if e.Lang == "" {
-		e.Lang = lang
-	}
+	e.Lang = cmp.Or(e.Lang, lang)
 	a.openView(ctx, v, e.modal(a.o.Phrases), e.Lang)
 }
 

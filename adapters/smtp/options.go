@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -55,9 +56,7 @@ func (o *Options) complete() (*tls.Config, error) {
 	if o.Host == "" || hasControl(o.Host) {
 		return nil, fmt.Errorf("smtp: host: empty or not a host name; set the name of your submission server")
 	}
-	if o.TLS == "" {
-		o.TLS = StartTLS
-	}
+	o.TLS = cmp.Or(o.TLS, StartTLS)
 	switch o.TLS {
 	case StartTLS, TLS:
 	case None:
@@ -100,9 +99,7 @@ func (o *Options) complete() (*tls.Config, error) {
 	if o.Timeout < 0 {
 		return nil, fmt.Errorf("smtp: timeout: %v is negative", o.Timeout)
 	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}

@@ -3,6 +3,7 @@ package teams
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -55,15 +56,9 @@ type object map[string]any
 // Microsoft Graph, and takes no files. Source: the page on the app manifest
 // schema.
 func Manifest(app App) ([]byte, error) {
-	if app.Privacy == "" {
-		app.Privacy = app.Site
-	}
-	if app.Terms == "" {
-		app.Terms = app.Site
-	}
-	if app.Version == "" {
-		app.Version = "1.0.0"
-	}
+	app.Privacy = cmp.Or(app.Privacy, app.Site)
+	app.Terms = cmp.Or(app.Terms, app.Site)
+	app.Version = cmp.Or(app.Version, "1.0.0")
 	var wrong []string
 	for _, t := range []struct {
 		what, text string

@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,15 +119,9 @@ func (o *Options) check() error {
 	if err := o.Fill("teams"); err != nil {
 		return err
 	}
-	if o.Kind == "" {
-		o.Kind = Single
-	}
-	if o.Cloud == "" {
-		o.Cloud = Public
-	}
-	if o.Path == "" {
-		o.Path = "/in/" + string(o.Channel)
-	}
+	o.Kind = cmp.Or(o.Kind, Single)
+	o.Cloud = cmp.Or(o.Cloud, Public)
+	o.Path = cmp.Or(o.Path, "/in/"+string(o.Channel))
 	c, ok := clouds[o.Cloud]
 	var first error
 	need := func(good bool, format string, args ...any) {
@@ -139,21 +134,13 @@ func (o *Options) check() error {
 	need(o.Kind == Single || o.Kind == Multi, "kind %q is not known; use single or multi", o.Kind)
 	need(isID(o.AppID), "app_id %q is not the id of an app registration; copy the application (client) id from Entra", o.AppID)
 	need(isID(o.Tenant), "tenant %q is not the id of a tenant; copy the directory (tenant) id from Entra", o.Tenant)
-	if o.LoginURL == "" {
-		o.LoginURL = c.login
-	}
-	if o.KeysURL == "" {
-		o.KeysURL = c.metadata
-	}
+	o.LoginURL = cmp.Or(o.LoginURL, c.login)
+	o.KeysURL = cmp.Or(o.KeysURL, c.metadata)
 	if len(o.ServiceHosts) == 0 {
 		o.ServiceHosts = c.hosts
 	}
-	if o.ServiceURL == "" {
-		o.ServiceURL = c.service
-	}
-	if o.GraphURL == "" {
-		o.GraphURL = c.graph
-	}
+	o.ServiceURL = cmp.Or(o.ServiceURL, c.service)
+	o.GraphURL = cmp.Or(o.GraphURL, c.graph)
 	need(o.CatalogApp == "" || isID(o.CatalogApp), "catalog_app %q is not the id of an app; copy it from the app's page in the Teams admin center", o.CatalogApp)
 	for _, u := range []struct{ key, value string }{{"login_url", o.LoginURL}, {"keys_url", o.KeysURL}, {"service_url", o.ServiceURL}, {"graph_url", o.GraphURL}} {
 		p, err := url.Parse(u.value)

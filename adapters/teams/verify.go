@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -68,9 +69,7 @@ func (a *Adapter) verify(ctx context.Context, header string) (*proof, error) {
 	case claims.Expiry == nil, now.After(claims.Expiry.Time().Add(chat.Skew)), claims.NotBefore != nil && now.Before(claims.NotBefore.Time().Add(-chat.Skew)):
 		return nil, errTime
 	}
-	if more.Service == "" {
-		more.Service = more.Written
-	}
+	more.Service = cmp.Or(more.Service, more.Written)
 	return &proof{key: k, service: more.Service}, nil
 }
 

@@ -1,9 +1,9 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +15,11 @@ import (
 
 	"golang.org/x/term"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
+
+var _ bot.Opener = (*Adapter)(nil)
 
 // Options of an Adapter. Channel, User, In, Out, Dir and Phrases are required.
 type Options struct {
@@ -88,9 +91,7 @@ func New(o Options) (*Adapter, error) {
 	case o.Dir == "":
 		return nil, errors.New("terminal: a folder for pictures is needed")
 	}
-	if o.Title == "" {
-		o.Title = "Latchkey"
-	}
+	o.Title = cmp.Or(o.Title, "Latchkey")
 	if o.Lang == "" {
 		if ls := o.Phrases.Languages(); len(ls) > 0 {
 			o.Lang = ls[0]
@@ -99,20 +100,14 @@ func New(o Options) (*Adapter, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Patience == 0 {
-		o.Patience = 5 * time.Second
-	}
+	o.Patience = cmp.Or(o.Patience, 5*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if !IsTerminal(o.In) || !IsTerminal(o.Out) {
 		o.Plain = true
 	}
-	var id [8]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return nil, fmt.Errorf("terminal: no randomness: %w", err)
-	}
-	a := &Adapter{o: o, run: hex.EncodeToString(id[:]), pics: pictures{dir: o.Dir}}
+	a := &Adapter{o: o, run: rand.Text(), pics: pictures{dir: o.Dir}}
 	if err := a.pics.prepare(); err != nil {
 		return nil, err
 	}
@@ -170,6 +165,11 @@ func (a *Adapter) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 	return bot.Receipt{ID: m.receipt}, nil
 }
 
+// Open implements bot.Opener: who sits at a terminal has opened it.
+func (a *Adapter) Open(context.Context, bot.Recipient) (bot.Opened, error) {
+	return bot.Opened{}, chat.NotReached("terminal", bot.WhyNoPush, "whoever sits there has opened the conversation; nobody can be written to there first")
+}
+
 // Delete implements bot.Deleter: the picture file goes, and the picture on the
 // screen where the screen is ours.
 func (a *Adapter) Delete(_ context.Context, _ bot.Delivery, receipt string) error {
@@ -201,10 +201,7 @@ func (a *Adapter) event(kind bot.EventKind) bot.Event {
 // that a huge paste costs no memory further on; it is still too long.
 func (a *Adapter) text(s string) bot.Event {
 	ev := a.event(bot.Text)
-	if r := []rune(s); len(r) > bot.MaxText+1 {
-		s = string(r[:bot.MaxText+1])
-	}
-	ev.Text = s
+	ev.Text = chat.Clip(s)
 	return ev
 }
 

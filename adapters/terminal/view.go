@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
 
 	"latchkey/bot"
@@ -479,16 +480,7 @@ func wrap(s string, w int) []string {
 }
 
 // cut shortens one line to w cells.
-func cut(s string, w int) string {
-	if lipgloss.Width(s) <= w {
-		return s
-	}
-	r := []rune(s)
-	for len(r) > 0 && lipgloss.Width(string(r))+1 > w {
-		r = r[:len(r)-1]
-	}
-	return string(r) + "…"
-}
+func cut(s string, w int) string { return ansi.Truncate(s, w, "…") }
 
 // fill pads a line to w cells.
 func fill(s string, w int) string {

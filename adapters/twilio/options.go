@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -45,9 +46,7 @@ type Options struct {
 }
 
 func (o *Options) complete() (base, public *url.URL, err error) {
-	if o.BaseURL == "" {
-		o.BaseURL = DefaultBaseURL
-	}
+	o.BaseURL = cmp.Or(o.BaseURL, DefaultBaseURL)
 	if base, err = address("base url", o.BaseURL); err != nil {
 		return nil, nil, err
 	}
@@ -87,9 +86,7 @@ func (o *Options) complete() (base, public *url.URL, err error) {
 	if o.VoiceFrom == "" && e164(o.From) {
 		o.VoiceFrom = o.From
 	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	if o.VoiceLanguages == nil {
 		o.VoiceLanguages = map[string]string{"en": "en-US", "es": "es-MX"}
 	}

@@ -5,8 +5,11 @@ import (
 	"strconv"
 	"time"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
+
+var _ bot.Opener = (*Adapter)(nil)
 
 // Run implements bot.Adapter. What people do comes in by Handler; Run only
 // tells the event streams what happened elsewhere, and ends them when ctx ends,
@@ -52,6 +55,11 @@ func (a *Adapter) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 
 // Said implements bot.Watched: another process has said something.
 func (a *Adapter) Said(conv bot.ConversationID) { a.hub.said(conv) }
+
+// Open implements bot.Opener: a page cannot be opened for anybody.
+func (a *Adapter) Open(context.Context, bot.Recipient) (bot.Opened, error) {
+	return bot.Opened{}, chat.NotReached("web", bot.WhyNoPush, "people open the chat themselves; nobody can be written to there first, so use another channel or mail")
+}
 
 // Delete implements bot.Deleter: what a message shows is taken off the screens.
 func (a *Adapter) Delete(_ context.Context, d bot.Delivery, receipt string) error {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -62,20 +64,12 @@ func (a *Adapter) showChat(w http.ResponseWriter, r *http.Request, next string) 
 func (a *Adapter) admit(w http.ResponseWriter, r *http.Request, token bot.Secret, err error) bool {
 	switch {
 	case err == nil:
-		if wait := a.limits.act(a.hash(token)); wait > 0 {
-			a.tooMany(w, r, wait)
-			return false
-		}
+		return !a.tooMany(w, r, a.limits.act(a.hash(token)))
 	case lost(err):
-		if wait := a.limits.visit(a.address(r)); wait > 0 {
-			a.tooMany(w, r, wait)
-			return false
-		}
-	default:
-		a.trouble(w, r, err)
-		return false
+		return !a.tooMany(w, r, a.limits.visit(a.address(r)))
 	}
-	return true
+	a.trouble(w, r, err)
+	return false
 }
 
 // lost reports whether an error says that there is no session any more.
@@ -164,10 +158,7 @@ func validID(s string) bool {
 
 // nextOf is where a browser without a script goes after a POST.
 func nextOf(r *http.Request) string {
-	next := r.PostForm.Get("next")
-	if next == "" {
-		next = r.URL.Query().Get("next")
-	}
+	next := cmp.Or(r.PostForm.Get("next"), r.URL.Query().Get("next"))
 	switch {
 	case framed(r):
 		return embedPath
@@ -267,12 +258,7 @@ func (a *Adapter) open(w http.ResponseWriter, r *http.Request) {
 
 func (a *Adapter) say(w http.ResponseWriter, r *http.Request, c *act) {
 	ev := a.event(c.WebSession, c.id, bot.Text, c.lang)
-	ev.Text = r.PostForm.Get("text")
-	// Much longer text than anybody looks at costs no memory further on; it is
-	// still too long.
-	if t := []rune(ev.Text); len(t) > bot.MaxText+1 {
-		ev.Text = string(t[:bot.MaxText+1])
-	}
+	ev.Text = chat.Clip(r.PostForm.Get("text"))
 	a.do(w, r, c, ev, "")
 }
 
@@ -300,14 +286,19 @@ func (a *Adapter) check(w http.ResponseWriter, r *http.Request, c *act) {
 		a.problem(w, r, http.StatusBadRequest, "unreadable")
 		return
 	}
-	type problem struct {
-		Field string `json:"field"`
-		Text  string `json:"text"`
-	}
 	found, err := a.o.House.TryForm(r.Context(), c.Conversation, f)
 	if err != nil && !errors.Is(err, bot.ErrNotFound) {
 		a.trouble(w, r, err)
 		return
+	}
+	a.problems(w, found)
+}
+
+// problems tells a script what is wrong with a form so far.
+func (a *Adapter) problems(w http.ResponseWriter, found []bot.FieldProblem) {
+	type problem struct {
+		Field string `json:"field"`
+		Text  string `json:"text"`
 	}
 	list := make([]problem, 0, len(found))
 	for _, p := range found {
@@ -371,13 +362,7 @@ func (a *Adapter) show(w http.ResponseWriter, r *http.Request, c *act) {
 	}
 	lang := d.UI
 	if a.scripted(r) {
-		html, err := a.fragment("chat_codes", lang, d)
-		if err != nil {
-			a.trouble(w, r, err)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(html))
+		a.part(w, r, "chat_codes", lang, d)
 		return
 	}
 	a.page(w, http.StatusOK, "chat_show", lang, f.Title, d, "chat")

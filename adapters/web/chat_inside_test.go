@@ -431,26 +431,6 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestTablesAreBounded: a flood of addresses takes no more memory than two
-// generations, and whoever is still there keeps their count.
-func TestTablesAreBounded(t *testing.T) {
-	type counter struct{ n int }
-	tb := newTable[int](func() *counter { return new(counter) })
-	tb.get(-1).n = 7
-	for i := range 5 * remembered {
-		tb.get(i)
-		if i%1000 == 0 && tb.get(-1).n != 7 {
-			t.Fatalf("after %d others one that is used has been forgotten", i)
-		}
-		if n := len(tb.newer) + len(tb.older); n > 2*remembered {
-			t.Fatalf("%d entries", n)
-		}
-	}
-	if tb.peek(0) != nil || tb.peek(-1) == nil {
-		t.Error("the oldest is still there, or the one in use is not")
-	}
-}
-
 func TestHub(t *testing.T) {
 	h := newHub()
 	var leave []func()

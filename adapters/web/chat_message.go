@@ -1,12 +1,14 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,9 +172,7 @@ func (a *Adapter) saidAll(ctx context.Context, rows []bot.OutboxRow, h hidden) (
 		}
 		list = append(list, s)
 	}
-	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
-		list[i], list[j] = list[j], list[i]
-	}
+	slices.Reverse(list)
 	return list, nil
 }
 
@@ -237,9 +237,7 @@ func (a *Adapter) saidForm(row *bot.OutboxRow, h hidden) *said {
 	m := row.Message.Harmless()
 	s := &said{hidden: h, Seq: row.Seq, Prompt: m.Prompt, UI: a.rowLang(row, h.Lang), Tongue: m.Lang}
 	s.Lang = s.UI
-	if s.Tongue == "" {
-		s.Tongue = s.UI
-	}
+	s.Tongue = cmp.Or(s.Tongue, s.UI)
 	s.Dir = direction(s.Tongue)
 	switch f := m.Form; {
 	case f == nil:

@@ -90,13 +90,7 @@ func (a *Adapter) sendPhone(w http.ResponseWriter, r *http.Request, token bot.Se
 	lang := a.language(r)
 	v := a.phoneView(token, lang)
 	v.Told = told
-	html, err := a.fragment("demo_phone", lang, v)
-	if err != nil {
-		a.trouble(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write([]byte(html))
+	a.part(w, r, "demo_phone", lang, v)
 }
 
 // scanWords are what can come of a scan, as phrases.

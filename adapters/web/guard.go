@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 
 	"latchkey/adapters/dial"
@@ -141,12 +142,7 @@ func (a *Adapter) address(r *http.Request) netip.Addr {
 }
 
 func (a *Adapter) proxy(ip netip.Addr) bool {
-	for _, p := range a.o.Proxies {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.o.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // place names the function in which a panic began, without arguments.

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,14 +14,15 @@ import (
 // wakes the streams, and each reads on from the last row it has sent. So a slow
 // browser holds nothing up and nothing piles up for it.
 type hub struct {
-	mu     sync.Mutex
-	rooms  map[bot.ConversationID]*room
-	tabs   map[string]int // streams of a session, by the hash of its token
-	total  int
-	mark   string // of passes that were ended, as it was seen last; see ended
-	round  int    // how often it has changed
-	closed bool
-	done   chan struct{} // closed when the house closes
+	mu    sync.Mutex
+	rooms map[bot.ConversationID]*room
+	tabs  map[string]int // streams of a session, by the hash of its token
+	total int
+	mark  string        // of passes that were ended, as it was seen last; see ended
+	round int           // how often it has changed
+	done  chan struct{} // closed when the house closes
+
+	closing sync.Once
 }
 
 // room is one conversation that somebody looks at.
@@ -72,13 +74,7 @@ func (h *hub) leave(conv bot.ConversationID, session string, w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.rooms[conv]
-	for i := range r.watchers {
-		if r.watchers[i] == w {
-			r.watchers = append(r.watchers[:i:i], r.watchers[i+1:]...)
-			break
-		}
-	}
-	if len(r.watchers) == 0 {
+	if r.watchers = slices.DeleteFunc(r.watchers, func(x *watcher) bool { return x == w }); len(r.watchers) == 0 {
 		delete(h.rooms, conv)
 	}
 	if h.tabs[session]--; h.tabs[session] == 0 {
@@ -127,12 +123,7 @@ func (h *hub) take(w *watcher) (gone []int64, ask bool) {
 
 // close ends all streams; browsers come back by themselves.
 func (h *hub) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.closed {
-		h.closed = true
-		close(h.done)
-	}
+	h.closing.Do(func() { close(h.done) })
 }
 
 // streams counts who is connected.

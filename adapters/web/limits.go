@@ -2,11 +2,11 @@ package web
 
 import (
 	"net/netip"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"latchkey/adapters/chat"
 	"latchkey/bot/policy"
 )
 
@@ -45,45 +45,42 @@ const (
 type limits struct {
 	now      func() time.Time
 	p        *policy.Policy
-	visits   *table[netip.Addr, rate.Limiter]
-	links    *table[netip.Addr, rate.Limiter]
-	acts     *table[string, rate.Limiter]
-	failures *table[netip.Addr, failures]
+	visits   chat.Recent[netip.Addr, *rate.Limiter]
+	links    chat.Recent[netip.Addr, *rate.Limiter]
+	acts     chat.Recent[string, *rate.Limiter]
+	failures chat.Recent[netip.Addr, failures]
 }
 
 // failures of one address.
 type failures struct {
-	mu   sync.Mutex
 	at   []time.Time // within the window, oldest first
 	till time.Time   // shut out
 }
 
 func newLimits(p *policy.Policy, now func() time.Time) *limits {
-	return &limits{
-		now: now, p: p,
-		visits: newTable[netip.Addr](func() *rate.Limiter {
-			return rate.NewLimiter(perSecond(p.WebRate), max(1, p.WebBurst.N))
-		}),
-		links: newTable[netip.Addr](func() *rate.Limiter {
-			return rate.NewLimiter(perSecond(p.LinkOpens), max(1, p.LinkOpens.N))
-		}),
-		acts: newTable[string](func() *rate.Limiter {
-			return rate.NewLimiter(rate.Every(sessionEvery), sessionBurst)
-		}),
-		failures: newTable[netip.Addr](func() *failures { return new(failures) }),
-	}
+	l := &limits{now: now, p: p}
+	l.visits.Most, l.links.Most, l.acts.Most, l.failures.Most = remembered, remembered, remembered, remembered
+	return l
 }
 
-func perSecond(l policy.Limit) rate.Limit { return rate.Limit(float64(l.N) / l.Per.Seconds()) }
-
 // visit counts a request without a session.
-func (l *limits) visit(a netip.Addr) time.Duration { return l.take(l.visits.get(a)) }
+func (l *limits) visit(a netip.Addr) time.Duration {
+	return l.take(l.visits.Make(a, func() *rate.Limiter { return limiter(l.p.WebRate, l.p.WebBurst.N) }))
+}
 
 // openLink counts a one-time link that is opened.
-func (l *limits) openLink(a netip.Addr) time.Duration { return l.take(l.links.get(a)) }
+func (l *limits) openLink(a netip.Addr) time.Duration {
+	return l.take(l.links.Make(a, func() *rate.Limiter { return limiter(l.p.LinkOpens, l.p.LinkOpens.N) }))
+}
+
+func limiter(l policy.Limit, burst int) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(float64(l.N)/l.Per.Seconds()), max(1, burst))
+}
 
 // act counts a request with a session, by the hash of its token.
-func (l *limits) act(session []byte) time.Duration { return l.take(l.acts.get(string(session))) }
+func (l *limits) act(session []byte) time.Duration {
+	return l.take(l.acts.Make(string(session), func() *rate.Limiter { return rate.NewLimiter(rate.Every(sessionEvery), sessionBurst) }))
+}
 
 func (l *limits) take(b *rate.Limiter) time.Duration {
 	now := l.now()
@@ -97,67 +94,20 @@ func (l *limits) take(b *rate.Limiter) time.Duration {
 
 // failed counts a sign-in, a link or a code of an address that was wrong.
 func (l *limits) failed(a netip.Addr) {
-	f, now := l.failures.get(a), l.now()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for len(f.at) > 0 && now.Sub(f.at[0]) >= l.p.WebFailures.Per {
-		f.at = f.at[1:]
-	}
-	f.at = append(f.at, now)
-	if len(f.at) >= l.p.WebFailures.N {
-		f.at, f.till = nil, now.Add(l.p.WebPause)
-	}
+	now := l.now()
+	l.failures.Change(a, func(f *failures, _ bool) {
+		for len(f.at) > 0 && now.Sub(f.at[0]) >= l.p.WebFailures.Per {
+			f.at = f.at[1:]
+		}
+		f.at = append(f.at, now)
+		if len(f.at) >= l.p.WebFailures.N {
+			f.at, f.till = nil, now.Add(l.p.WebPause)
+		}
+	})
 }
 
 // shut tells how long an address is shut out after too many failures.
 func (l *limits) shut(a netip.Addr) time.Duration {
-	f := l.failures.peek(a)
-	if f == nil {
-		return 0
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f, _ := l.failures.Get(a)
 	return max(0, f.till.Sub(l.now()))
-}
-
-// table keeps the last used values of at most twice remembered keys.
-type table[K comparable, V any] struct {
-	mu     sync.Mutex
-	fresh  func() *V
-	newer  map[K]*V
-	older  map[K]*V
-	turned int // generations dropped so far
-}
-
-func newTable[K comparable, V any](fresh func() *V) *table[K, V] {
-	return &table[K, V]{fresh: fresh, newer: map[K]*V{}}
-}
-
-// get finds the value of a key, or makes it.
-func (t *table[K, V]) get(k K) *V {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	v, ok := t.newer[k]
-	if ok {
-		return v
-	}
-	if v, ok = t.older[k]; !ok {
-		v = t.fresh()
-	}
-	if len(t.newer) >= remembered {
-		t.older, t.newer = t.newer, map[K]*V{}
-		t.turned++
-	}
-	t.newer[k] = v
-	return v
-}
-
-// peek finds it without making it.
-func (t *table[K, V]) peek(k K) *V {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if v, ok := t.newer[k]; ok {
-		return v
-	}
-	return t.older[k]
 }

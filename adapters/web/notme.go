@@ -1,7 +1,7 @@
 package web
 
 import (
-	"errors"
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -74,34 +74,18 @@ func (a *Adapter) notMe(w http.ResponseWriter, r *http.Request) {
 // notMePressed does it.
 func (a *Adapter) notMePressed(w http.ResponseWriter, r *http.Request) {
 	addr := a.address(r)
-	if wait := max(a.limits.shut(addr), a.limits.openLink(addr)); wait > 0 {
-		a.tooMany(w, r, wait)
+	if a.tooMany(w, r, max(a.limits.shut(addr), a.limits.openLink(addr))) || !a.form(w, r) {
 		return
 	}
-	if !a.form(w, r) {
-		return
-	}
-	token := bot.Secret(r.PostForm.Get("token"))
-	if token == "" {
-		token = pasted(r.PostForm.Get("link"))
-	}
+	token := cmp.Or(bot.Secret(r.PostForm.Get("token")), pasted(r.PostForm.Get("link")))
 	d, err := (*bot.Disavowal)(nil), bot.ErrNotFound
 	if len(token) == tokenLen {
 		ctx, cancel := a.whole(r)
 		defer cancel()
 		d, err = a.o.House.NotMe(ctx, token)
 	}
-	switch {
-	case err == nil:
-	case errors.Is(err, bot.ErrExpired):
-		a.problem(w, r, http.StatusGone, "notme_expired")
-		return
-	case errors.Is(err, bot.ErrNotFound):
-		a.limits.failed(addr)
-		a.problem(w, r, http.StatusNotFound, "notme_unknown")
-		return
-	default:
-		a.trouble(w, r, err)
+	if err != nil {
+		a.linkGone(w, r, "notme", err)
 		return
 	}
 	lang := a.language(r)

@@ -119,11 +119,7 @@ func (a *Adapter) opened(r *http.Request, token bot.Secret, p *bot.Page) *openPa
 // has, which is what a reload asks for.
 func (a *Adapter) privateOpen(w http.ResponseWriter, r *http.Request) {
 	addr := a.address(r)
-	if wait := max(a.limits.shut(addr), a.limits.openLink(addr)); wait > 0 {
-		a.tooMany(w, r, wait)
-		return
-	}
-	if !a.form(w, r) {
+	if a.tooMany(w, r, max(a.limits.shut(addr), a.limits.openLink(addr))) || !a.form(w, r) {
 		return
 	}
 	link := bot.Secret(r.PostForm.Get("token"))
@@ -149,20 +145,8 @@ func (a *Adapter) privateOpen(w http.ResponseWriter, r *http.Request) {
 		defer cancel()
 		token, page, err = a.o.Passes.OpenLink(ctx, link)
 	}
-	switch {
-	case err == nil:
-	case errors.Is(err, bot.ErrSpent):
-		a.problem(w, r, http.StatusGone, "link_used")
-		return
-	case errors.Is(err, bot.ErrExpired):
-		a.problem(w, r, http.StatusGone, "link_expired")
-		return
-	case errors.Is(err, bot.ErrNotFound):
-		a.limits.failed(addr)
-		a.problem(w, r, http.StatusNotFound, "link_unknown")
-		return
-	default:
-		a.trouble(w, r, err)
+	if err != nil {
+		a.linkGone(w, r, "link", err)
 		return
 	}
 	if had != "" { // one page in a browser: the older one is closed
@@ -174,6 +158,22 @@ func (a *Adapter) privateOpen(w http.ResponseWriter, r *http.Request) {
 	p := a.opened(r, token, page)
 	a.catchUp(r, p)
 	a.showPage(w, r, p)
+}
+
+// linkGone answers when nothing is behind a link; kind is how the keys of the words
+// for it begin.
+func (a *Adapter) linkGone(w http.ResponseWriter, r *http.Request, kind string, err error) {
+	switch {
+	case errors.Is(err, bot.ErrSpent):
+		a.problem(w, r, http.StatusGone, kind+"_used")
+	case errors.Is(err, bot.ErrExpired):
+		a.problem(w, r, http.StatusGone, kind+"_expired")
+	case errors.Is(err, bot.ErrNotFound):
+		a.limits.failed(a.address(r))
+		a.problem(w, r, http.StatusNotFound, kind+"_unknown")
+	default:
+		a.trouble(w, r, err)
+	}
 }
 
 // catchUp brings a page up to the newest prompt for the same form, where the
@@ -219,23 +219,15 @@ func (a *Adapter) pageGone(w http.ResponseWriter, r *http.Request, err error) {
 // this browser, within its limits.
 func (a *Adapter) onPage(next func(http.ResponseWriter, *http.Request, *openPage)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		addr := a.address(r)
-		if wait := a.limits.shut(addr); wait > 0 {
-			a.tooMany(w, r, wait)
+		if a.tooMany(w, r, a.limits.shut(a.address(r))) {
 			return
 		}
 		token, _ := a.pageOf(r)
-		wait := time.Duration(0)
+		var none error
 		if token == "" {
-			wait = a.limits.visit(addr)
-		} else {
-			wait = a.limits.act(a.hash(token))
+			none = bot.ErrNotFound
 		}
-		if wait > 0 {
-			a.tooMany(w, r, wait)
-			return
-		}
-		if !a.form(w, r) {
+		if !a.admit(w, r, token, none) || !a.form(w, r) {
 			return
 		}
 		if token != "" && !a.checkCSRF(r, token) {
@@ -372,8 +364,7 @@ func (a *Adapter) privateQR(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, http.StatusNotFound, "nowhere")
 		return
 	}
-	if wait := a.limits.act(a.hash(token)); wait > 0 {
-		a.tooMany(w, r, wait)
+	if a.tooMany(w, r, a.limits.act(a.hash(token))) {
 		return
 	}
 	p, err := a.openedPage(r, token)
@@ -498,21 +489,14 @@ func (a *Adapter) askAgain(w http.ResponseWriter, r *http.Request, p *openPage, 
 
 // privateCheck says what is wrong with what has been typed so far.
 func (a *Adapter) privateCheck(w http.ResponseWriter, r *http.Request, p *openPage) {
-	type problem struct {
-		Field string `json:"field"`
-		Text  string `json:"text"`
-	}
-	list := []problem{}
+	var found []bot.FieldProblem
 	if form := p.Message.Form; form != nil && !form.SignIn {
-		found, err := a.o.House.TryForm(r.Context(), p.Conversation, replyOf(r, form))
-		if err != nil {
+		var err error
+		if found, err = a.o.House.TryForm(r.Context(), p.Conversation, replyOf(r, form)); err != nil {
 			a.o.Log.Warn("form cannot be checked while it is typed", "form", form.Name, "err", err)
 		}
-		for _, f := range found {
-			list = append(list, problem{f.Field, f.Text})
-		}
 	}
-	a.json(w, http.StatusOK, map[string]any{"problems": list})
+	a.problems(w, found)
 }
 
 // privateRefuse is for whoever did not ask for the page: one press voids it, and

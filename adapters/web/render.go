@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/json"
@@ -120,6 +121,17 @@ func (a *Adapter) fragment(name, lang string, data any) (string, error) {
 	return b.String(), err
 }
 
+// part answers a script with one template.
+func (a *Adapter) part(w http.ResponseWriter, r *http.Request, name, lang string, data any) {
+	html, err := a.fragment(name, lang, data)
+	if err != nil {
+		a.trouble(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write([]byte(html))
+}
+
 // A trouble is a page that says what went wrong and what to do now.
 type trouble struct {
 	Text  string // what happened
@@ -154,14 +166,18 @@ func (a *Adapter) problem(w http.ResponseWriter, r *http.Request, code int, key 
 	a.page(w, code, "problem", lang, t("problem.title"), tr)
 }
 
-// tooMany tells somebody who has to wait.
-func (a *Adapter) tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+// tooMany tells somebody who has to wait, and reports whether they have to.
+func (a *Adapter) tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration) bool {
+	if wait <= 0 {
+		return false
+	}
 	w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 	key := "busy_here"
 	if wait > time.Minute {
 		key = "shut"
 	}
 	a.problem(w, r, http.StatusTooManyRequests, key)
+	return true
 }
 
 // scripted reports whether one of our scripts asks, which wants no page.
@@ -193,10 +209,7 @@ func (w words) in(lang string) func(key string, kv ...string) string {
 // language is the best language for a request without a conversation: what the
 // page says (lang), else what the browser says.
 func (a *Adapter) language(r *http.Request) string {
-	said := r.URL.Query().Get("lang")
-	if said == "" {
-		said = r.PostForm.Get("lang")
-	}
+	said := cmp.Or(r.URL.Query().Get("lang"), r.PostForm.Get("lang"))
 	for part := range strings.SplitSeq(said+","+r.Header.Get("Accept-Language"), ",") {
 		tag, _, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if l, ok := a.known(tag); ok {

@@ -1,7 +1,7 @@
 package web
 
 import (
-	"context"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -168,7 +168,7 @@ const acceptTime = 15 * time.Second
 
 // accept takes an event in. A browser that is closed meanwhile does not stop it.
 func (a *Adapter) accept(r *http.Request, ev bot.Event) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
+	ctx, cancel := a.whole(r)
 	defer cancel()
 	ev.Device = device(r.UserAgent())
 	return a.o.House.Accept(ctx, ev)
@@ -238,9 +238,6 @@ func (a *Adapter) csrf(token bot.Secret) string {
 // checkCSRF reports whether a parsed request carries it: field csrf, or the
 // header X-CSRF.
 func (a *Adapter) checkCSRF(r *http.Request, token bot.Secret) bool {
-	got := r.Header.Get("X-CSRF")
-	if got == "" {
-		got = r.PostForm.Get("csrf")
-	}
+	got := cmp.Or(r.Header.Get("X-CSRF"), r.PostForm.Get("csrf"))
 	return subtle.ConstantTimeCompare([]byte(got), []byte(a.csrf(token))) == 1
 }

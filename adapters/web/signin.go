@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -141,27 +142,11 @@ func (a *Adapter) callback() string { return a.o.PublicURL + callbackPath }
 
 // signIn begins a sign-in of the web chat.
 func (a *Adapter) signIn(w http.ResponseWriter, r *http.Request) {
-	addr := a.address(r)
-	if wait := a.limits.shut(addr); wait > 0 {
-		a.tooMany(w, r, wait)
+	if a.tooMany(w, r, a.limits.shut(a.address(r))) {
 		return
 	}
 	before, session, err := a.session(w, r)
-	wait := time.Duration(0)
-	switch {
-	case err == nil:
-		wait = a.limits.act(a.hash(session))
-	case lost(err):
-		session, wait = "", a.limits.visit(addr)
-	default:
-		a.trouble(w, r, err)
-		return
-	}
-	if wait > 0 {
-		a.tooMany(w, r, wait)
-		return
-	}
-	if !a.form(w, r) {
+	if !a.admit(w, r, session, err) || !a.form(w, r) {
 		return
 	}
 	if session != "" && !a.checkCSRF(r, session) {
@@ -264,8 +249,7 @@ func (a *Adapter) sendToProvider(w http.ResponseWriter, r *http.Request, s *sign
 // why there is none.
 func (a *Adapter) signInBack(w http.ResponseWriter, r *http.Request) {
 	addr := a.address(r)
-	if wait := a.limits.shut(addr); wait > 0 {
-		a.tooMany(w, r, wait)
+	if a.tooMany(w, r, a.limits.shut(addr)) {
 		return
 	}
 	q := r.URL.Query()
@@ -490,12 +474,7 @@ func (a *Adapter) notBegun(w http.ResponseWriter, r *http.Request, token bot.Sec
 
 // calledBy is how the page names who is signed in; never empty.
 func calledBy(p *bot.Person) string {
-	for _, n := range []string{p.GivenName, p.Name, p.Username} {
-		if n != "" {
-			return n
-		}
-	}
-	return string(p.ID)
+	return cmp.Or(p.GivenName, p.Name, p.Username, string(p.ID))
 }
 
 // frozen says more of a frozen account: what a sign-in must have to start it again,

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,9 +161,7 @@ func New(o Options) (*Adapter, error) {
 	for _, s := range []*string{&o.Org, &o.BotName, &o.HelpPhone, &o.HelpHours, &o.HelpEmail} {
 		*s = bot.Harmless(*s)
 	}
-	if o.BotName == "" {
-		o.BotName = "Latchkey"
-	}
+	o.BotName = cmp.Or(o.BotName, "Latchkey")
 	if o.Lang == "" {
 		o.Lang = "en"
 		if ls := o.Phrases.Languages(); len(ls) > 0 {
