@@ -20,12 +20,13 @@ import (
 // An Adapter connects one application of Discord. Make it with New.
 type Adapter struct {
 	*chat.Base
-	o     Options
-	api   *url.URL
-	key   ed25519.PublicKey // nil: no HTTP
-	rest  *discordgo.Session
-	roots *x509.CertPool // nil: the system's; tests have their own
-	skew  atomic.Int64
+	o       Options
+	api     *url.URL
+	key     ed25519.PublicKey // nil: no HTTP
+	client  *http.Client
+	buckets *discordgo.RateLimiter
+	roots   *x509.CertPool // nil: the system's; tests have their own
+	skew    atomic.Int64   // nanoseconds that Discord's clock is ahead
 
 	places  chat.Recent[string, place]
 	doors   chat.Recent[string, door]
@@ -66,31 +67,15 @@ func New(o Options) (*Adapter, error) {
 	}
 	a := &Adapter{o: o, api: api, key: key, pace: usual, Base: chat.NewBase(&o.Options, limits, anything, &chat.Pace{Name: "discord", Rate: rateOf}), signs: chat.Signs{Life: standing}}
 	a.Trouble.Begin(connection, "not connected yet")
-	if a.rest, err = a.session(); err != nil {
-		return nil, err
+	a.buckets = discordgo.NewRatelimiter()
+	a.client = &http.Client{
+		Timeout: 15 * time.Second, Transport: dial.For(API, o.APIURL).Transport(),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if o.APIURL != API {
 		o.Log.Warn("Discord's API is taken to be elsewhere; this is for tests", "api_url", api.Host)
 	}
 	return a, nil
-}
-
-// session makes a session of the library for requests, quiet and without a wait of
-// its own.
-func (a *Adapter) session() (*discordgo.Session, error) {
-	s, err := discordgo.New("Bot " + string(a.o.Token.One()))
-	if err != nil {
-		return nil, err
-	}
-	s.LogLevel = -1 // it would log what people write
-	s.ShouldRetryOnRateLimit = false
-	s.MaxRestRetries = 0
-	s.Client = &http.Client{
-		Timeout:       15 * time.Second,
-		Transport:     &transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, skew: &a.skew, now: time.Now},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return s, nil
 }
 
 // What may be in trouble.

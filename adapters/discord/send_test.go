@@ -75,6 +75,34 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
+// oddLimits makes the headers that tell of limits unreadable.
+type oddLimits struct{ http.RoundTripper }
+
+func (o oddLimits) RoundTrip(q *http.Request) (*http.Response, error) {
+	r, err := o.RoundTripper.RoundTrip(q)
+	if err == nil {
+		r.Header.Set("X-RateLimit-Remaining", "some")
+		r.Header.Set("X-RateLimit-Reset-After", "soon")
+	}
+	return r, err
+}
+
+// TestOddLimits: what Discord says of its limits and cannot be read costs nobody
+// their answer.
+func TestOddLimits(t *testing.T) {
+	t.Parallel()
+	st := perform(t, nil, func(a *discord.Adapter) { a.Through(oddLimits{http.DefaultTransport}) })
+	st.up()
+	ada := st.s.Person(1)
+	st.do(ada.Say("hi"))
+	st.heard(ada, []string{"hi"})
+	for n := range 3 {
+		if _, err := st.deliver(ada, int64(n), bot.Message{Text: fmt.Sprint("number ", n)}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestShortLimit: a wait of less than two seconds is waited for.
 func TestShortLimit(t *testing.T) {
 	t.Parallel()
