@@ -51,6 +51,11 @@ type Finding struct {
 	Fix   string // what to do about it; empty when Fine
 }
 
+// Is is the finding with what was found, and what to do about it.
+func (f Finding) Is(state FindingState, text, fix string) Finding {
+	return Finding{What: f.What, State: state, Text: text, Fix: fix}
+}
+
 // An Examiner looks at its own configuration with the outside system's help:
 // tokens, scopes, reachability, clock, callback address. Optional. It sends
 // nothing to people.

@@ -28,7 +28,8 @@ func (a *Adapter) closedDoor(ctx context.Context, who string) {
 	go func() { // it may have to wait for the first answer there
 		ctx, cancel := context.WithTimeout(ctx, deadline)
 		defer cancel()
-		m := message{Content: escape(a.o.Say(a.place(who).locale, "chat.dm_closed")), Components: []row{}, Flags: ephemeral}
+		m := plain(a.o.Say(a.place(who).locale, "chat.dm_closed"))
+		m.Flags = ephemeral
 		if err := a.after(ctx, request{method: http.MethodPost, address: discordgo.EndpointWebhookToken(a.o.ApplicationID, x.token), body: encode(m)}); err != nil {
 			a.o.Log.Debug("somebody could not be told that their direct messages are closed", "err", err)
 		}

@@ -59,11 +59,11 @@ func (a *Adapter) examineToken(ctx context.Context) (bot.Finding, bool) {
 	var no *refusal
 	switch {
 	case errors.As(err, &no) && no.Status == http.StatusUnauthorized:
-		f.State, f.Text, f.Fix = bot.Broken, "Discord refuses it", "make a new token in the developer portal, page Bot, and set token"
+		f = f.Is(bot.Broken, "Discord refuses it", "make a new token in the developer portal, page Bot, and set token")
 	case err != nil:
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host
+		f = f.Is(bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host)
 	case !me.Bot:
-		f.State, f.Text, f.Fix = bot.Broken, "it is not a bot's", "use the token of the page Bot in the developer portal"
+		f = f.Is(bot.Broken, "it is not a bot's", "use the token of the page Bot in the developer portal")
 	default:
 		f.Text = "works, account " + printable(me.ID)
 		return f, true
@@ -80,11 +80,11 @@ func (a *Adapter) examineApplication(ctx context.Context) (found []bot.Finding, 
 	}
 	f := bot.Finding{What: "application"}
 	if err := a.ask(ctx, discordgo.EndpointApplication("@me"), &app); err != nil {
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host
+		f = f.Is(bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host)
 		return []bot.Finding{f}, ""
 	}
 	if app.ID != a.o.ApplicationID {
-		f.State, f.Text, f.Fix = bot.Broken, "the token belongs to application "+printable(app.ID), "set application_id to it, or use the other application's token"
+		f = f.Is(bot.Broken, "the token belongs to application "+printable(app.ID), "set application_id to it, or use the other application's token")
 	} else {
 		f.Text = "the token belongs to it"
 	}
@@ -117,18 +117,15 @@ func (a *Adapter) examineGateway(ctx context.Context) bot.Finding {
 	to, urlErr := url.Parse(g.URL)
 	switch {
 	case err != nil:
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host
-		return f
+		return f.Is(bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host)
 	case urlErr != nil || to.Host == "":
-		f.State, f.Text, f.Fix = bot.Broken, "Discord names none", "try again later; see https://discordstatus.com"
-		return f
+		return f.Is(bot.Broken, "Discord names none", "try again later; see https://discordstatus.com")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	l, err := a.connect(ctx, &session{at: g.URL})
 	if err != nil {
-		f.State, f.Text, f.Fix = bot.Broken, "cannot be reached at "+printable(to.Host), "open the way to "+printable(to.Host)+" in your firewall"
-		return f
+		return f.Is(bot.Broken, "cannot be reached at "+printable(to.Host), "open the way to "+printable(to.Host)+" in your firewall")
 	}
 	_ = l.Close()
 	f.Text = fmt.Sprintf("can be reached; %d of %d new sessions left today", g.Limit.Remaining, g.Limit.Total)
@@ -149,8 +146,7 @@ func (a *Adapter) examineCommand(ctx context.Context) bot.Finding {
 	}
 	f := bot.Finding{What: "command"}
 	if err := a.ask(ctx, to, &list); err != nil {
-		f.State, f.Text, f.Fix = bot.Doubtful, err.Error(), "add the bot to the server once more, with the link that `latchkey manifest discord` shows"
-		return f
+		return f.Is(bot.Doubtful, err.Error(), "add the bot to the server once more, with the link that `latchkey manifest discord` shows")
 	}
 	for _, c := range list {
 		if c.Name == commandName {
@@ -158,8 +154,7 @@ func (a *Adapter) examineCommand(ctx context.Context) bot.Finding {
 			return f
 		}
 	}
-	f.State, f.Text, f.Fix = bot.Doubtful, "/"+commandName+" is not registered yet", "start the service: it registers it when it connects"
-	return f
+	return f.Is(bot.Doubtful, "/"+commandName+" is not registered yet", "start the service: it registers it when it connects")
 }
 
 // examineRights looks whether the bot may write in its servers (Get Current User
@@ -172,8 +167,7 @@ func (a *Adapter) examineRights(ctx context.Context) bot.Finding {
 		Permissions string `json:"permissions"`
 	}
 	if err := a.ask(ctx, discordgo.EndpointUserGuilds("@me"), &servers); err != nil {
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host
-		return f
+		return f.Is(bot.Broken, err.Error(), "see that this machine reaches "+a.api.Host)
 	}
 	link := InstallLink(a.o.ApplicationID, true)
 	var lacks []string
@@ -183,9 +177,7 @@ func (a *Adapter) examineRights(ctx context.Context) bot.Finding {
 		}
 		has, err := strconv.ParseUint(s.Permissions, 10, 64)
 		if err == nil && has&discordgo.PermissionAdministrator != 0 {
-			f.State, f.Text = bot.Doubtful, "the bot is an administrator of "+printable(s.Name)
-			f.Fix = "take that from its role: it needs " + rightNames(0)
-			return f
+			return f.Is(bot.Doubtful, "the bot is an administrator of "+printable(s.Name), "take that from its role: it needs "+rightNames(0))
 		}
 		if miss := rightNames(has); miss == "" {
 			f.Text = "the bot may write in " + printable(s.Name)
@@ -196,10 +188,9 @@ func (a *Adapter) examineRights(ctx context.Context) bot.Finding {
 	}
 	switch {
 	case len(lacks) > 0:
-		f.State, f.Text = bot.Doubtful, "the bot may not write everywhere in "+strings.Join(lacks, ", ")
-		f.Fix = "let its role do so in the channel of the help desk, or add it again: " + link
+		f = f.Is(bot.Doubtful, "the bot may not write everywhere in "+strings.Join(lacks, ", "), "let its role do so in the channel of the help desk, or add it again: "+link)
 	default:
-		f.State, f.Text, f.Fix = bot.Broken, "the bot is in no server, or not in the one of guild", "add it: "+link
+		f = f.Is(bot.Broken, "the bot is in no server, or not in the one of guild", "add it: "+link)
 	}
 	return f
 }
@@ -228,16 +219,15 @@ func (a *Adapter) examineCallback(at string) bot.Finding {
 	want := a.o.PublicURL
 	switch {
 	case a.key == nil && at != "":
-		f.State, f.Text = bot.Broken, "Discord sends interactions to "+printable(at)+", and no public key is configured"
-		f.Fix = "set public_key, or empty Interactions Endpoint URL in the developer portal"
+		f = f.Is(bot.Broken, "Discord sends interactions to "+printable(at)+", and no public key is configured", "set public_key, or empty Interactions Endpoint URL in the developer portal")
 	case a.key == nil:
 		f.State, f.Text = bot.Skipped, "none: interactions come by the gateway"
 	case at == "":
-		f.State, f.Text, f.Fix = bot.Doubtful, "Discord knows none, so interactions come by the gateway", "leave public_key out, or set Interactions Endpoint URL in the developer portal to "+want
+		f = f.Is(bot.Doubtful, "Discord knows none, so interactions come by the gateway", "leave public_key out, or set Interactions Endpoint URL in the developer portal to "+want)
 	case want != "" && at != want:
-		f.State, f.Text, f.Fix = bot.Broken, "Discord sends interactions to "+printable(at), "set Interactions Endpoint URL in the developer portal to "+want
+		f = f.Is(bot.Broken, "Discord sends interactions to "+printable(at), "set Interactions Endpoint URL in the developer portal to "+want)
 	case !strings.HasPrefix(at, "https://") && a.api.Scheme == "https":
-		f.State, f.Text, f.Fix = bot.Broken, "it is not https", "serve it with a certificate"
+		f = f.Is(bot.Broken, "it is not https", "serve it with a certificate")
 	default:
 		f.Text = "Discord sends interactions to it"
 	}

@@ -239,7 +239,8 @@ func (a *Adapter) commanded(r *run, i *interaction, p *reply) {
 
 // alone answers where only this person sees it.
 func (a *Adapter) alone(r *run, p *reply, text string) {
-	m := message{Content: cut(escape(text), maxContent), Components: []row{}, Flags: ephemeral}
+	m := plain(text)
+	m.Flags = ephemeral
 	err := p.give(r.ctx, answerWith(answerMessage, m))
 	if errors.Is(err, errAnswered) {
 		m.Flags = 0

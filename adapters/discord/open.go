@@ -2,7 +2,6 @@ package discord
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -168,21 +167,17 @@ func (a *Adapter) Edit(ctx context.Context, d bot.Delivery, receipt string) erro
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(struct {
+	err = a.edit(ctx, at.Channel, receipt, struct {
 		message
 		Attachments []attachment `json:"attachments"`
 	}{m, []attachment{}})
-	if err != nil {
-		return &bot.SendError{Kind: bot.SendPermanent, Err: err}
+	switch {
+	case err == nil:
+		return nil
+	case codeOf(err) == codeUnknownMessage:
+		return &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
+	case at.Room != "":
+		return closedRoom(err)
 	}
-	if _, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(at.Channel, receipt), bucket: discordgo.EndpointChannelMessage(at.Channel, ""), body: body}); err != nil {
-		if codeOf(err) == codeUnknownMessage {
-			return &bot.SendError{Kind: bot.SendPermanent, Code: "refused", Err: err}
-		}
-		if at.Room != "" {
-			return closedRoom(err)
-		}
-		return classify(err)
-	}
-	return nil
+	return classify(err)
 }

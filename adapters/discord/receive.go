@@ -38,10 +38,8 @@ func (a *Adapter) mentioned(r *run, m *incoming) {
 	if at != nil && !a.accept(r, bot.Event{ID: m.ID, Kind: bot.Open, Address: at}, who, "", func() {}) {
 		return
 	}
-	answer := message{
-		Content: cut(escape(a.o.Say(a.place(who).locale, key)), maxContent), Components: []row{},
-		Nonce: nonce("mention|" + m.ID), Enforce: true, ReplyTo: &reference{Message: m.ID},
-	}
+	answer := plain(a.o.Say(a.place(who).locale, key))
+	answer.Nonce, answer.Enforce, answer.ReplyTo = nonce("mention|"+m.ID), true, &reference{Message: m.ID}
 	if _, err := a.post(r.ctx, m.Channel, answer, nil); err != nil {
 		a.o.Log.Info("a mention in a server is answered in private only", "err", err)
 	}
@@ -121,7 +119,8 @@ func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func())
 // direct says something of the adapter's own, once for a key. Failing loses
 // nothing.
 func (a *Adapter) direct(ctx context.Context, channel, key, text string) {
-	m := message{Content: cut(escape(text), maxContent), Components: []row{}, Nonce: nonce(key), Enforce: true}
+	m := plain(text)
+	m.Nonce, m.Enforce = nonce(key), true
 	if _, err := a.post(ctx, channel, m, nil); err != nil {
 		a.o.Log.Debug("a word on the side could not be said", "err", err)
 	}

@@ -104,6 +104,11 @@ func render(d *bot.Delivery, phrases bot.Phrases, lang string, picture func(stri
 	return out, err
 }
 
+// plain is a message that is one text, of our own or the desk's.
+func plain(text string) message {
+	return message{Content: cut(escape(text), maxContent), Components: []row{}}
+}
+
 // secret shows a key to type, and the address for an app on the same phone: a
 // button cannot have it, Discord takes web addresses only.
 func secret(r *bot.Revealed, lang string, phrases bot.Phrases) string {

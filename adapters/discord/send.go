@@ -67,6 +67,11 @@ func (a *Adapter) post(ctx context.Context, channel string, m message, file []by
 	if file != nil {
 		q.file = &discordgo.File{Name: m.Attachments[0].Filename, ContentType: "image/png", Reader: bytes.NewReader(file)}
 	}
+	return a.make(ctx, q)
+}
+
+// make makes something, and gives its id.
+func (a *Adapter) make(ctx context.Context, q request) (string, error) {
 	body, err := a.do(ctx, q)
 	if err != nil {
 		return "", err
@@ -102,7 +107,7 @@ func (a *Adapter) typing(ctx context.Context, channel string) error {
 }
 
 // edit changes a message of ours. It is done as well as it can be.
-func (a *Adapter) edit(ctx context.Context, channel, id string, m message) error {
+func (a *Adapter) edit(ctx context.Context, channel, id string, m any) error {
 	_, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(channel, id), bucket: discordgo.EndpointChannelMessage(channel, ""), body: encode(m)})
 	return err
 }
@@ -112,15 +117,5 @@ func (a *Adapter) openChannel(ctx context.Context, who string) (string, error) {
 	if err := a.turnOf(ctx, opening); err != nil {
 		return "", err
 	}
-	body, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointUserChannels("@me"), body: encode(map[string]string{"recipient_id": who})})
-	if err != nil {
-		return "", err
-	}
-	var made struct {
-		ID string `json:"id"`
-	}
-	if json.Unmarshal(body, &made) != nil || !snowflake(made.ID) {
-		return "", &refusal{Status: http.StatusOK, Reach: true}
-	}
-	return made.ID, nil
+	return a.make(ctx, request{method: http.MethodPost, address: discordgo.EndpointUserChannels("@me"), body: encode(map[string]string{"recipient_id": who})})
 }

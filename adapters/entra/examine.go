@@ -63,9 +63,7 @@ func (c *Client) examineSignIn(ctx context.Context, s *seen) bot.Finding {
 	c.tokens.drop(c.tokens.kept())
 	token, err := c.tokens.get(ctx)
 	if err != nil {
-		f.State, f.Text = bot.Broken, strings.TrimPrefix(err.Error(), f.What+": ")
-		f.Fix = "compare tenant, client_id and credential with the app registration, and see that this machine may reach " + c.o.LoginURL
-		return f
+		return f.Is(bot.Broken, strings.TrimPrefix(err.Error(), f.What+": "), "compare tenant, client_id and credential with the app registration, and see that this machine may reach "+c.o.LoginURL)
 	}
 	roles, ok := rolesOf(token)
 	s.roles, s.opaque = roles, !ok
@@ -89,8 +87,7 @@ func (c *Client) examineCredential() bot.Finding {
 	case c.o.CertificateFile != "":
 		cert, err := readCertificate(c.o.CertificateFile)
 		if err != nil {
-			f.State, f.Text, f.Fix = bot.Broken, err.Error(), "mend the file; it is read anew for each token"
-			return f
+			return f.Is(bot.Broken, err.Error(), "mend the file; it is read anew for each token")
 		}
 		end := cert.leaf.NotAfter.UTC()
 		f.Text = "a certificate, good until " + end.Format(time.DateOnly)
@@ -116,8 +113,7 @@ func (c *Client) examineClock() bot.Finding {
 	c.mu.Unlock()
 	f := bot.Finding{What: "clock"}
 	if at.theirs.IsZero() {
-		f.State, f.Text = bot.Skipped, "Microsoft did not tell the time"
-		return f
+		return f.Is(bot.Skipped, "Microsoft did not tell the time", "")
 	}
 	off := at.ours.Sub(at.theirs).Abs().Round(time.Second)
 	f.Text = fmt.Sprintf("%s away from Microsoft's", off)
@@ -287,8 +283,7 @@ func readsOnly(role string) bool {
 func (c *Client) examinePermissions(s *seen) bot.Finding {
 	f := bot.Finding{What: "needless permissions"}
 	if s.opaque {
-		f.State, f.Text = bot.Skipped, "the token cannot be looked into"
-		return f
+		return f.Is(bot.Skipped, "the token cannot be looked into", "")
 	}
 	needed := []string{featurePeople.needs, featureReport.needs, featurePolicy.needs, featureOwnPage.needs}
 	if len(c.o.Groups) > 0 {

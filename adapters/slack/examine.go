@@ -161,7 +161,7 @@ func (a *Adapter) examineCallback(ctx context.Context) []bot.Finding {
 	case res.StatusCode == http.StatusOK && strings.Contains(string(back), challenge):
 		f := bot.Finding{What: what, Text: a.o.CallbackURL + " answers as Slack wants it"}
 		if q.URL.Scheme != "https" {
-			f.State, f.Text, f.Fix = bot.Doubtful, f.Text+", but Slack calls https addresses only", "put a proxy with a certificate before the service, and set http.public_url"
+			f = f.Is(bot.Doubtful, f.Text+", but Slack calls https addresses only", "put a proxy with a certificate before the service, and set http.public_url")
 		}
 		return []bot.Finding{f}
 	case res.StatusCode == http.StatusUnauthorized:

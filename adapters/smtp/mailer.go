@@ -96,7 +96,7 @@ func (m *Mailer) Examine(ctx context.Context) []bot.Finding {
 	f := bot.Finding{What: "mail server", Text: "it takes us"}
 	s, err := m.connect(ctx)
 	if err != nil {
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "see whether it runs, and whether host and port are right and can be reached from here"
+		f = f.Is(bot.Broken, err.Error(), "see whether it runs, and whether host and port are right and can be reached from here")
 		var se *bot.SendError
 		if errors.As(err, &se) {
 			f.Text, f.Fix = se.Err.Error(), cmp.Or(se.Fix, f.Fix)

@@ -44,19 +44,16 @@ func (a *Adapter) examineToken(ctx context.Context) bot.Finding {
 		_, err := newCredential(&one, a.cloud, a.client).token(ctx)
 		switch {
 		case errors.Is(err, errSecret):
-			f.State, f.Text = bot.Doubtful, fmt.Sprintf("client secret %d of %d is refused", i+1, len(a.o.secrets()))
-			f.Fix = "remove it from client_secret, or make a new one under Certificates & secrets of the app registration " + a.o.AppID
+			f = f.Is(bot.Doubtful, fmt.Sprintf("client secret %d of %d is refused", i+1, len(a.o.secrets())), "remove it from client_secret, or make a new one under Certificates & secrets of the app registration "+a.o.AppID)
 		case err != nil:
-			f.State, f.Text = bot.Broken, err.Error()
-			f.Fix = "check app_id, tenant, kind and login_url against the app registration, and that this machine may reach " + a.o.LoginURL
-			return f
+			return f.Is(bot.Broken, err.Error(), "check app_id, tenant, kind and login_url against the app registration, and that this machine may reach "+a.o.LoginURL)
 		default:
 			n++
 		}
 	}
 	switch {
 	case n == 0:
-		f.State, f.Text, f.Fix = bot.Broken, "no client secret is accepted", "make a new one under Certificates & secrets of the app registration "+a.o.AppID
+		f = f.Is(bot.Broken, "no client secret is accepted", "make a new one under Certificates & secrets of the app registration "+a.o.AppID)
 	case f.State == bot.Fine:
 		f.Text = "the identity service gives one"
 	}
@@ -74,9 +71,9 @@ func (a *Adapter) examineKeys(ctx context.Context) bot.Finding {
 	}
 	switch {
 	case err != nil:
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "let this machine reach it; without its keys nobody who writes can be believed"
+		f = f.Is(bot.Broken, err.Error(), "let this machine reach it; without its keys nobody who writes can be believed")
 	case n == 0:
-		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%d keys, and none speaks for Teams", len(have)), "check cloud and keys_url"
+		f = f.Is(bot.Broken, fmt.Sprintf("%d keys, and none speaks for Teams", len(have)), "check cloud and keys_url")
 	default:
 		f.Text = fmt.Sprintf("%d keys that speak for Teams", n)
 	}
@@ -93,16 +90,14 @@ func (a *Adapter) examineClock(ctx context.Context) bot.Finding {
 func (a *Adapter) examineHost(ctx context.Context, host string) bot.Finding {
 	f := bot.Finding{What: "service host " + host}
 	if strings.HasPrefix(host, "*.") {
-		f.State, f.Text = bot.Skipped, "a whole domain; which host it is comes with each message"
-		return f
+		return f.Is(bot.Skipped, "a whole domain; which host it is comes with each message", "")
 	}
 	scheme := "https"
 	if name, _, err := net.SplitHostPort(host); err == nil && dial.Local(name) {
 		scheme = "http"
 	}
 	if _, err := a.look(ctx, scheme+"://"+host+"/"); err != nil {
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "let this machine reach it; answers are sent there"
-		return f
+		return f.Is(bot.Broken, err.Error(), "let this machine reach it; answers are sent there")
 	}
 	f.Text = "answers"
 	return f
@@ -113,7 +108,7 @@ func (a *Adapter) examineReach(ctx context.Context) (found []bot.Finding) {
 	if a.o.Desk {
 		f := bot.Finding{What: "writing first", Text: "by " + a.o.ServiceURL + "; who has the app, and which team has it, shows when they are written to"}
 		if _, err := a.service(a.o.ServiceURL); err != nil {
-			f.State, f.Text, f.Fix = bot.Broken, a.o.ServiceURL+" is not one of service_hosts", "set service_url to an address of one of them"
+			f = f.Is(bot.Broken, a.o.ServiceURL+" is not one of service_hosts", "set service_url to an address of one of them")
 		}
 		found = append(found, f)
 	}
@@ -124,13 +119,11 @@ func (a *Adapter) examineReach(ctx context.Context) (found []bot.Finding) {
 	token, err := newGraph(&a.o, a.client).token(ctx)
 	switch roles := rolesOf(token); {
 	case err != nil:
-		f.State, f.Text, f.Fix = bot.Broken, err.Error(), "check app_id, tenant and client_secret, and that this machine may reach "+a.o.LoginURL
+		f = f.Is(bot.Broken, err.Error(), "check app_id, tenant and client_secret, and that this machine may reach "+a.o.LoginURL)
 	case !slices.Contains(roles, installPermission):
-		f.State, f.Text = bot.Broken, "the app registration lacks the permission "+installPermission
-		f.Fix = "add it under API permissions of the app registration " + a.o.AppID + " as an application permission of Microsoft Graph, and grant admin consent; or leave catalog_app out"
+		f = f.Is(bot.Broken, "the app registration lacks the permission "+installPermission, "add it under API permissions of the app registration "+a.o.AppID+" as an application permission of Microsoft Graph, and grant admin consent; or leave catalog_app out")
 	case len(roles) > 1:
-		f.State, f.Text = bot.Doubtful, fmt.Sprintf("the app registration has %d permissions of Microsoft Graph, and needs one", len(roles))
-		f.Fix = "take all but " + installPermission + " away, unless another part of the organisation uses the registration"
+		f = f.Is(bot.Doubtful, fmt.Sprintf("the app registration has %d permissions of Microsoft Graph, and needs one", len(roles)), "take all but "+installPermission+" away, unless another part of the organisation uses the registration")
 	default:
 		f.Text = "the app registration may install its own app for people, and nothing else"
 	}
@@ -161,24 +154,20 @@ func (a *Adapter) examineCallback(ctx context.Context) bot.Finding {
 	endpoint := a.o.PublicURL + a.o.Path
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "https" || dial.Local(u.Hostname()) {
-		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%s cannot be reached by Microsoft", endpoint), "set http.public_url to the https address of this service"
-		return f
+		return f.Is(bot.Broken, fmt.Sprintf("%s cannot be reached by Microsoft", endpoint), "set http.public_url to the https address of this service")
 	}
 	fix := "let it in from the internet, and enter it as the messaging endpoint of the Azure Bot resource"
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
 	if err != nil {
-		f.State, f.Text, f.Fix = bot.Broken, "not an address", fix
-		return f
+		return f.Is(bot.Broken, "not an address", fix)
 	}
 	r, err := a.client.Do(q)
 	if err != nil {
-		f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("%s cannot be reached from here: %v", endpoint, errors.Unwrap(err)), fix
-		return f
+		return f.Is(bot.Doubtful, fmt.Sprintf("%s cannot be reached from here: %v", endpoint, errors.Unwrap(err)), fix)
 	}
 	r.Body.Close()
 	if r.StatusCode != http.StatusMethodNotAllowed {
-		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("%s answers %d, so something else is there; expected 405", endpoint, r.StatusCode), "send this path to Latchkey, and start `latchkey serve`"
-		return f
+		return f.Is(bot.Broken, fmt.Sprintf("%s answers %d, so something else is there; expected 405", endpoint, r.StatusCode), "send this path to Latchkey, and start `latchkey serve`")
 	}
 	f.Text = endpoint + " leads here; it must stand as the messaging endpoint in the Azure Bot resource"
 	return f

@@ -25,7 +25,7 @@ func (s *Sender) Examine(ctx context.Context) []bot.Finding {
 			return []bot.Finding{account(f, res)}
 		}
 	}
-	f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("Twilio is not reached: %v", plain(err)), "see whether base_url is right and can be reached from here"
+	f = f.Is(bot.Broken, fmt.Sprintf("Twilio is not reached: %v", plain(err)), "see whether base_url is right and can be reached from here")
 	return []bot.Finding{f}
 }
 
@@ -35,11 +35,11 @@ func account(f bot.Finding, res *http.Response) bot.Finding {
 	err := json.NewDecoder(io.LimitReader(res.Body, answerCap)).Decode(&is)
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
-		f.State, f.Text, f.Fix = bot.Broken, "Twilio does not take the token", verdictOf(20003).operator
+		f = f.Is(bot.Broken, "Twilio does not take the token", verdictOf(20003).operator)
 	case res.StatusCode != http.StatusOK || err != nil:
 		f.State, f.Text = bot.Skipped, fmt.Sprintf("Twilio answers with %d", res.StatusCode)
 	case is.Status != "active":
-		f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("the account is %q", is.Status), "see the console"
+		f = f.Is(bot.Broken, fmt.Sprintf("the account is %q", is.Status), "see the console")
 	default:
 		f.Text = "active"
 	}

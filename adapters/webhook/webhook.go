@@ -191,7 +191,6 @@ func (w *Webhook) Examine(ctx context.Context) []bot.Finding {
 			return []bot.Finding{f}
 		}
 	}
-	f.State, f.Text = bot.Broken, fmt.Sprintf("the receiver is not reached: %v", plain(err))
-	f.Fix = "see whether desk.webhook.url is right and can be reached from here; what waits is told later, in order"
+	f = f.Is(bot.Broken, fmt.Sprintf("the receiver is not reached: %v", plain(err)), "see whether desk.webhook.url is right and can be reached from here; what waits is told later, in order")
 	return []bot.Finding{f}
 }

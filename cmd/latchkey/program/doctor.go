@@ -108,7 +108,7 @@ func (p *Program) lookAtChannel(ctx context.Context, id bot.ChannelID, serving b
 	}
 	f := bot.Finding{What: "connection", Text: "up"}
 	if state, _ := p.health(id); !state.OK {
-		f.State, f.Text, f.Fix = bot.Broken, state.Text, "the log of the service has more; it keeps trying"
+		f = f.Is(bot.Broken, state.Text, "the log of the service has more; it keeps trying")
 	} else if s := since(state); s != "" {
 		f.Text += " " + s
 	}
@@ -178,8 +178,7 @@ func (p *Program) lookAtInbox(ctx context.Context) bot.Finding {
 	case err != nil:
 		f.State, f.Text = bot.Broken, err.Error()
 	case lost > 0:
-		f.State, f.Text = bot.Doubtful, fmt.Sprintf("never read, since it could not be found out who wrote it: %d in the last day", lost)
-		f.Fix = "`latchkey inbox list` says where and why, and `latchkey inbox retry` has them tried again"
+		f = f.Is(bot.Doubtful, fmt.Sprintf("never read, since it could not be found out who wrote it: %d in the last day", lost), "`latchkey inbox list` says where and why, and `latchkey inbox retry` has them tried again")
 	}
 	return f
 }
@@ -207,8 +206,7 @@ func (p *Program) lookAtMail(ctx context.Context) bot.Finding {
 	case err != nil:
 		f.State, f.Text = bot.Broken, err.Error()
 	case len(lost) > 0:
-		f.State, f.Text = bot.Doubtful, fmt.Sprintf("%d messages were not delivered, or nobody knows", len(lost))
-		f.Fix = "`latchkey outbox list` says why, and what to do about each"
+		f = f.Is(bot.Doubtful, fmt.Sprintf("%d messages were not delivered, or nobody knows", len(lost)), "`latchkey outbox list` says why, and what to do about each")
 	}
 	return f
 }

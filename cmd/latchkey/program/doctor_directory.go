@@ -37,12 +37,11 @@ func (p *Program) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err er
 		}
 		switch last := s.Last; {
 		case s.NoLicence: // "report" of Entra has the rest
-			f.State, f.Text = bot.Doubtful, "there is none without a Microsoft Entra ID P1 or P2 licence; it is asked for again every "+x.every.String()
-			f.Fix = "see \"report\" above for the two ways out; `latchkey status entra` says what the verdicts rest on meanwhile"
+			f = f.Is(bot.Doubtful, "there is none without a Microsoft Entra ID P1 or P2 licence; it is asked for again every "+x.every.String(), "see \"report\" above for the two ways out; `latchkey status entra` says what the verdicts rest on meanwhile")
 		case s.Failures > 0 && !s.AskedAt.IsZero() && !asksToWait(s):
-			f.State, f.Text, f.Fix = bot.Broken, fmt.Sprintf("the directory has asked to wait since %s and gives nothing: %s", textfmt.When(s.AskedAt), s.Error), "look at Microsoft's service health; it is tried again at "+textfmt.When(s.Due)
+			f = f.Is(bot.Broken, fmt.Sprintf("the directory has asked to wait since %s and gives nothing: %s", textfmt.When(s.AskedAt), s.Error), "look at Microsoft's service health; it is tried again at "+textfmt.When(s.Due))
 		case s.Refused != "":
-			f.State, f.Text, f.Fix = bot.Broken, "what was read was not taken: "+s.Refused, refused
+			f = f.Is(bot.Broken, "what was read was not taken: "+s.Refused, refused)
 		case asksToWait(s) && s.Due.After(now):
 			f.Text, f.Fix = "the directory asks to wait until "+textfmt.When(s.Due), "it is tried again then"
 			if s.Failures > 0 {
@@ -51,17 +50,17 @@ func (p *Program) lookAtDirectory(ctx context.Context) (fs []bot.Finding, err er
 		case s.Failures > 0:
 			f.State, f.Text, f.Fix = failedState(s), fmt.Sprintf("cannot be read, tried %s: %s", textfmt.Times(s.Failures), s.Error), "it is tried again at "+textfmt.When(s.Due)+"; once it is mended, "+command+" does so at once"
 		case s.Running() && s.Restarts > 1:
-			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("the directory asked %d times to begin anew", s.Restarts), "see whether something between this machine and entra.graph_url changes addresses or answers"
+			f = f.Is(bot.Doubtful, fmt.Sprintf("the directory asked %d times to begin anew", s.Restarts), "see whether something between this machine and entra.graph_url changes addresses or answers")
 		case s.Warning != "":
-			f.State, f.Text, f.Fix = bot.Doubtful, "read without a part of it: "+s.Warning, "grant what is missing; the next reading tries it again"
+			f = f.Is(bot.Doubtful, "read without a part of it: "+s.Warning, "grant what is missing; the next reading tries it again")
 		case s.Running() && last == nil:
-			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("not read to its end yet: begun %s, %s", textfmt.When(s.StartedAt), SyncProgress(s, now)), "the service goes on with it, and so does "+command
+			f = f.Is(bot.Doubtful, fmt.Sprintf("not read to its end yet: begun %s, %s", textfmt.When(s.StartedAt), SyncProgress(s, now)), "the service goes on with it, and so does "+command)
 		case last == nil:
-			f.State, f.Text, f.Fix = bot.Doubtful, "not read yet", "start the service, or run "+command
+			f = f.Is(bot.Doubtful, "not read yet", "start the service, or run "+command)
 		case now.Sub(last.At) > 3*x.every:
-			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and that should be every %s", textfmt.When(last.At), x.every), "see whether the service runs"
+			f = f.Is(bot.Doubtful, fmt.Sprintf("last read %s, and that should be every %s", textfmt.When(last.At), x.every), "see whether the service runs")
 		case x.reading == bot.ReportReading && last.Rows == 0:
-			f.State, f.Text, f.Fix = bot.Doubtful, fmt.Sprintf("last read %s, and it has nobody of the people here, so nobody can be told whether they will still get in", textfmt.When(last.At)), p.Unreported()
+			f = f.Is(bot.Doubtful, fmt.Sprintf("last read %s, and it has nobody of the people here, so nobody can be told whether they will still get in", textfmt.When(last.At)), p.Unreported())
 		default:
 			f.Text = fmt.Sprintf("last read %s: %s", textfmt.When(last.At), textfmt.Rows(last.Rows))
 		}
