@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/slack-go/slack"
-
 	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
@@ -163,19 +161,14 @@ func (a *Adapter) askEach(ctx context.Context) {
 
 // askOne asks about one user (https://docs.slack.dev/reference/methods/users.info).
 func (a *Adapter) askOne(ctx context.Context, q *question) (profile, *bot.SendError) {
-	var got struct {
-		User account `json:"user"`
-	}
-	err := a.ask(ctx, "users.info", func(ctx context.Context, _ *slack.Client) error {
-		return a.read(ctx, "users.info", url.Values{"user": {q.user}, "include_locale": {"true"}}, &got)
-	})
+	u, err := a.look(ctx, "users.info", url.Values{"user": {q.user}})
 	switch {
 	case err != nil && err.Kind == bot.SendGone: // no such user: nobody to answer to
 		return a.know(profile{standing: machine}, q.user), nil
 	case err != nil:
 		return profile{}, err
 	}
-	return a.know(a.profileOf(&got.User, q.user), q.user), nil
+	return a.know(a.profileOf(u, q.user), q.user), nil
 }
 
 // know remembers what Slack has just said of somebody.
@@ -211,9 +204,7 @@ func (a *Adapter) askList(ctx context.Context) {
 				Cursor string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		err := a.ask(ctx, "users.list", func(ctx context.Context, _ *slack.Client) error {
-			return a.read(ctx, "users.list", url.Values{"limit": {strconv.Itoa(listPage)}, "cursor": {cursor}, "include_locale": {"true"}}, &page)
-		})
+		err := a.get(ctx, "users.list", url.Values{"limit": {strconv.Itoa(listPage)}, "cursor": {cursor}, "include_locale": {"true"}}, &page)
 		switch {
 		case err == nil:
 		case err.Kind == bot.SendThrottled && bot.Sleep(ctx, min(max(err.After, 100*time.Millisecond), time.Minute)):

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,26 +49,13 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// clients are the library's clients, one for each token that is in use.
-type clients struct {
-	mu  sync.Mutex
-	api map[string]*slack.Client
+// api is the library with a bot token.
+func (a *Adapter) api(token string, more ...slack.Option) *slack.Client {
+	return slack.New(token, append(more, slack.OptionHTTPClient(a.client), slack.OptionAPIURL(a.o.APIURL), slack.OptionLog(silent))...)
 }
 
-func (a *Adapter) clientFor(token string) *slack.Client {
-	c := &a.clients
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if api := c.api[token]; api != nil {
-		return api
-	}
-	if len(c.api) > 8 || c.api == nil { // old tokens go
-		c.api = map[string]*slack.Client{}
-	}
-	api := slack.New(token, slack.OptionHTTPClient(a.client), slack.OptionAPIURL(a.o.APIURL), slack.OptionLog(log.New(io.Discard, "", 0)))
-	c.api[token] = api
-	return api
-}
+// silent keeps the library from logging what people write.
+var silent = log.New(io.Discard, "", 0)
 
 // A callFunc is one call of the library.
 type callFunc = func(ctx context.Context, api *slack.Client) error
@@ -89,7 +75,7 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 	var err error
 	for _, t := range tokens {
 		written.Store(false)
-		err = do(context.WithValue(ctx, tokenKey{}, string(t)), a.clientFor(string(t)))
+		err = do(context.WithValue(ctx, tokenKey{}, string(t)), a.api(string(t)))
 		if !slices.Contains(refusedTokens, slackCode(err)) {
 			break
 		}
@@ -107,6 +93,11 @@ func (a *Adapter) call(ctx context.Context, method string, do callFunc) *bot.Sen
 		a.Rates.Hold(ctx, method, failed.After)
 	}
 	return failed
+}
+
+// get asks for something outside of Send, and decodes of the answer what into wants.
+func (a *Adapter) get(ctx context.Context, method string, form url.Values, into any) *bot.SendError {
+	return a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, into) })
 }
 
 // read makes one call of a method that asks for something, inside a callFunc,

@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -54,23 +53,16 @@ func (a *Adapter) say(ctx context.Context, d *bot.Delivery, to address) (receipt
 	if _, err := Render(&d.Message, x, a.o.Phrases); err != nil {
 		return receipt{}, &bot.SendError{Kind: bot.SendPermanent, Err: err}
 	}
-	mark := deliveryMark(d.Key)
 	if err := a.turn(ctx, "chat.postMessage", to.Room); err != nil {
 		return receipt{}, err
 	}
 	r := receipt{channel: to.Room}
-	err := a.withDrawing(ctx, &d.Message, func(w Wire) *bot.SendError {
-		return a.call(ctx, "chat.postMessage", func(ctx context.Context, api *slack.Client) (err error) {
-			r.channel, r.ts, err = api.PostMessageContext(ctx, to.Room, slack.MsgOptionTS(to.Thread), slack.MsgOptionText(w.Text, false), slack.MsgOptionBlocks(w.Blocks...), quiet,
-				slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metaType, EventPayload: map[string]any{"key": mark}}))
-			return err
-		})
-	})
+	err := a.withDrawing(ctx, &d.Message, func(w Wire) *bot.SendError { return a.post(ctx, &r, to.Thread, d.Key, w) })
 	switch {
 	case err != nil:
 		return receipt{}, closedRoom(err)
 	case r.channel != to.Room || !stamp.MatchString(r.ts):
-		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
+		return receipt{}, errNameless()
 	}
 	return r, nil
 }

@@ -3,9 +3,7 @@ package slack
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -26,17 +24,23 @@ import (
 func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	found := a.examineToken(ctx)
 	found = append(found, a.examineAppToken(ctx)...)
-	return append(found, a.examineCallback(ctx)...)
+	return append(found, a.examineCallback(ctx))
+}
+
+// aToken begins the finding of one of several tokens, the newest first; bad is how
+// bad it is when Slack refuses it.
+func aToken(what string, i int) (f bot.Finding, bad bot.FindingState) {
+	if i == 0 {
+		return bot.Finding{What: what}, bot.Broken
+	}
+	return bot.Finding{What: fmt.Sprintf("%s %d (older)", what, i+1)}, bot.Doubtful
 }
 
 // examineToken looks at each bot token, at its scopes, and at the clock, which
 // the answer's Date header tells.
 func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
 	for i, t := range a.o.BotToken() {
-		what := "bot token"
-		if i > 0 {
-			what = "bot token " + strconv.Itoa(i+1) + " (older)"
-		}
+		f, bad := aToken("bot token", i)
 		asked := a.o.Wall()
 		var who *slack.AuthTestResponse
 		err := a.once(ctx, string(t), func(ctx context.Context, api *slack.Client) (err error) {
@@ -44,29 +48,22 @@ func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
 			return err
 		})
 		answered := a.o.Wall()
-		code := slackCode(err)
-		switch {
+		switch code := slackCode(err); {
 		case code != "":
-			state := bot.Broken
-			if i > 0 {
-				state = bot.Doubtful
-			}
-			found = append(found, bot.Finding{What: what, State: state, Text: "Slack says " + printable(code), Fix: tokenTrouble(code)})
-			continue
+			found = append(found, f.Is(bad, "Slack says "+printable(code), tokenTrouble(code)))
 		case err != nil:
-			return append(found, bot.Finding{What: "reachability", State: bot.Broken, Text: fmt.Sprintf("%s is not reached: %v", a.o.APIURL, bare(err)), Fix: "check the network, a proxy, and api_url"})
+			f.What = "reachability"
+			return append(found, f.Is(bot.Broken, fmt.Sprintf("%s is not reached: %v", a.o.APIURL, bare(err)), "check the network, a proxy, and api_url"))
 		case who.TeamID != a.o.Team:
-			found = append(found, bot.Finding{What: what, State: bot.Broken, Text: "it belongs to the workspace " + printableName(who.TeamID) + ", and team is " + a.o.Team, Fix: "set team to the workspace of the token, or use the token of that workspace"})
-			continue
+			found = append(found, f.Is(bot.Broken, "it belongs to the workspace "+printableName(who.TeamID)+", and team is "+a.o.Team, "set team to the workspace of the token, or use the token of that workspace"))
 		case who.BotID == "":
-			found = append(found, bot.Finding{What: what, State: bot.Broken, Text: "it is the token of a person", Fix: "use the bot token (xoxb-) from OAuth & Permissions of the app"})
-			continue
+			found = append(found, f.Is(bot.Broken, "it is the token of a person", "use the bot token (xoxb-) from OAuth & Permissions of the app"))
+		default:
+			found = append(found, f.Is(bot.Fine, fmt.Sprintf("good, as %s in %s", printableName(who.User), printableName(who.Team)), ""))
+			if i == 0 {
+				found = append(found, a.examineScopes(who.Header.Get("X-OAuth-Scopes")), chat.ClockBy("Slack", who.Header.Get("Date"), asked, answered))
+			}
 		}
-		found = append(found, bot.Finding{What: what, Text: fmt.Sprintf("good, as %s in %s", printableName(who.User), printableName(who.Team))})
-		if i > 0 {
-			continue
-		}
-		found = append(found, a.examineScopes(who.Header.Get("X-OAuth-Scopes")), chat.ClockBy("Slack", who.Header.Get("Date"), asked, answered))
 	}
 	return found
 }
@@ -75,7 +72,7 @@ func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
 func (a *Adapter) once(ctx context.Context, token string, do callFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	return do(context.WithValue(ctx, tokenKey{}, token), a.clientFor(token))
+	return do(context.WithValue(ctx, tokenKey{}, token), a.api(token))
 }
 
 func (a *Adapter) examineScopes(header string) bot.Finding {
@@ -105,26 +102,19 @@ func (a *Adapter) examineAppToken(ctx context.Context) (found []bot.Finding) {
 		return []bot.Finding{{What: "app token", State: bot.Skipped, Text: "not set; events come over HTTP"}}
 	}
 	for i, t := range tokens {
-		what := "app token"
-		if i > 0 {
-			what = "app token " + strconv.Itoa(i+1) + " (older)"
-		}
-		api := slack.New(string(a.o.BotToken.One()), slack.OptionAppLevelToken(string(t)), slack.OptionHTTPClient(a.client), slack.OptionAPIURL(a.o.APIURL))
+		f, bad := aToken("app token", i)
 		ctx, cancel := context.WithTimeout(ctx, callTime)
-		_, _, err := api.StartSocketModeContext(ctx)
+		_, _, err := a.api(string(a.o.BotToken.One()), slack.OptionAppLevelToken(string(t))).StartSocketModeContext(ctx)
 		cancel()
 		switch code := slackCode(err); {
 		case err == nil:
-			found = append(found, bot.Finding{What: what, Text: "good; Socket Mode is on"})
+			f = f.Is(bot.Fine, "good; Socket Mode is on", "")
 		case code != "":
-			state := bot.Broken
-			if i > 0 {
-				state = bot.Doubtful
-			}
-			found = append(found, bot.Finding{What: what, State: state, Text: "Slack says " + printable(code), Fix: socketTrouble(code)})
+			f = f.Is(bad, "Slack says "+printable(code), socketTrouble(code))
 		default:
-			found = append(found, bot.Finding{What: what, State: bot.Broken, Text: fmt.Sprintf("not reached: %v", bare(err)), Fix: "check the network, a proxy, and api_url"})
+			f = f.Is(bot.Broken, fmt.Sprintf("not reached: %v", bare(err)), "check the network, a proxy, and api_url")
 		}
+		found = append(found, f)
 	}
 	return found
 }
@@ -132,14 +122,14 @@ func (a *Adapter) examineAppToken(ctx context.Context) (found []bot.Finding) {
 // examineCallback calls the address that Slack calls, as Slack does when the
 // address is entered: signed, with a challenge. The answer shows that the way
 // from there leads to a program with the same secret.
-func (a *Adapter) examineCallback(ctx context.Context) []bot.Finding {
-	const what = "callback address"
+func (a *Adapter) examineCallback(ctx context.Context) bot.Finding {
+	f := bot.Finding{What: "callback address"}
 	secret := a.o.SigningSecret.One()
 	switch {
 	case secret == "":
-		return []bot.Finding{{What: what, State: bot.Skipped, Text: "events come by Socket Mode"}}
+		return f.Is(bot.Skipped, "events come by Socket Mode", "")
 	case a.o.CallbackURL == "":
-		return []bot.Finding{{What: what, State: bot.Broken, Text: "not known", Fix: "set http.public_url"}}
+		return f.Is(bot.Broken, "not known", "set http.public_url")
 	}
 	challenge := rand.Text()
 	body, _ := json.Marshal(map[string]string{"type": "url_verification", "challenge": challenge})
@@ -147,38 +137,32 @@ func (a *Adapter) examineCallback(ctx context.Context) []bot.Finding {
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, a.o.CallbackURL, bytes.NewReader(body))
 	if err != nil {
-		return []bot.Finding{{What: what, State: bot.Broken, Text: "no address: " + a.o.CallbackURL, Fix: "check http.public_url"}}
+		return f.Is(bot.Broken, "no address: "+a.o.CallbackURL, "check http.public_url")
 	}
 	q.Header.Set("Content-Type", "application/json")
 	signRequest(q.Header, body, secret, a.o.Wall())
 	res, err := a.upload.Do(q)
 	if err != nil {
-		return []bot.Finding{{What: what, State: bot.Broken, Text: fmt.Sprintf("%s is not reached from here: %v", a.o.CallbackURL, bare(err)), Fix: "start the service, and check http.public_url and the proxy before it"}}
+		return f.Is(bot.Broken, fmt.Sprintf("%s is not reached from here: %v", a.o.CallbackURL, bare(err)), "start the service, and check http.public_url and the proxy before it")
 	}
 	defer res.Body.Close()
 	back, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
 	switch {
-	case res.StatusCode == http.StatusOK && strings.Contains(string(back), challenge):
-		f := bot.Finding{What: what, Text: a.o.CallbackURL + " answers as Slack wants it"}
-		if q.URL.Scheme != "https" {
-			f = f.Is(bot.Doubtful, f.Text+", but Slack calls https addresses only", "put a proxy with a certificate before the service, and set http.public_url")
-		}
-		return []bot.Finding{f}
 	case res.StatusCode == http.StatusUnauthorized:
-		return []bot.Finding{{What: what, State: bot.Broken, Text: a.o.CallbackURL + " refuses the signature", Fix: "another program, or one with another signing secret, answers there; start this service anew"}}
+		return f.Is(bot.Broken, a.o.CallbackURL+" refuses the signature", "another program, or one with another signing secret, answers there; start this service anew")
+	case res.StatusCode != http.StatusOK || !strings.Contains(string(back), challenge):
+		return f.Is(bot.Broken, fmt.Sprintf("%s answers with status %d, not with the challenge", a.o.CallbackURL, res.StatusCode), "check http.public_url and the proxy before the service")
+	case q.URL.Scheme != "https":
+		return f.Is(bot.Doubtful, a.o.CallbackURL+" answers as Slack wants it, but Slack calls https addresses only", "put a proxy with a certificate before the service, and set http.public_url")
 	}
-	return []bot.Finding{{What: what, State: bot.Broken, Text: fmt.Sprintf("%s answers with status %d, not with the challenge", a.o.CallbackURL, res.StatusCode), Fix: "check http.public_url and the proxy before the service"}}
+	return f.Is(bot.Fine, a.o.CallbackURL+" answers as Slack wants it", "")
 }
 
-// signRequest puts a signature on a request, as Slack does
-// (https://docs.slack.dev/authentication/verifying-requests-from-slack).
+// signRequest puts a signature on a request, as Slack does.
 func signRequest(h http.Header, body []byte, secret bot.Secret, at time.Time) {
 	stamp := strconv.FormatInt(at.Unix(), 10)
-	m := hmac.New(sha256.New, []byte(string(secret)))
-	_, _ = io.WriteString(m, "v0:"+stamp+":")
-	_, _ = m.Write(body)
 	h.Set("X-Slack-Request-Timestamp", stamp)
-	h.Set("X-Slack-Signature", "v0="+hex.EncodeToString(m.Sum(nil)))
+	h.Set("X-Slack-Signature", "v0="+hex.EncodeToString(signature(secret, stamp, body)))
 }
 
 // printableName is a name of Slack's as it may stand in a terminal.

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/slack-go/slack"
-
 	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
@@ -79,8 +77,7 @@ func (a *Adapter) find(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 				Next string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		err := a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, &page) })
-		if err != nil {
+		if err := a.get(ctx, method, form, &page); err != nil {
 			if to.Room != "" {
 				err = closedRoom(err)
 			}

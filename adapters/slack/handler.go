@@ -45,10 +45,7 @@ func verify(h http.Header, body []byte, secrets []bot.Secret, now time.Time) err
 		if s == "" {
 			continue
 		}
-		m := hmac.New(sha256.New, []byte(string(s)))
-		_, _ = io.WriteString(m, "v0:"+stamps[0]+":")
-		_, _ = m.Write(body)
-		good = hmac.Equal(m.Sum(nil), sum) || good
+		good = hmac.Equal(signature(s, stamps[0], body), sum) || good
 	}
 	if !good {
 		return errSignature
@@ -57,6 +54,14 @@ func verify(h http.Header, body []byte, secrets []bot.Secret, now time.Time) err
 		return errStale
 	}
 	return nil
+}
+
+// signature is Slack's, of a time and a body.
+func signature(secret bot.Secret, stamp string, body []byte) []byte {
+	m := hmac.New(sha256.New, []byte(string(secret)))
+	_, _ = io.WriteString(m, "v0:"+stamp+":")
+	_, _ = m.Write(body)
+	return m.Sum(nil)
 }
 
 // Handler takes what Slack delivers over HTTP: events, interactions and commands

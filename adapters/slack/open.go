@@ -6,8 +6,6 @@ import (
 	"net/mail"
 	"net/url"
 
-	"github.com/slack-go/slack"
-
 	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
@@ -32,22 +30,14 @@ func (a *Adapter) Open(ctx context.Context, p bot.Recipient) (bot.Opened, error)
 func (a *Adapter) account(ctx context.Context, p bot.Recipient) (*account, *bot.SendError) {
 	var u *account
 	var err *bot.SendError
-	look := func(method string, form url.Values) {
-		var got struct {
-			User account `json:"user"`
-		}
-		form.Set("include_locale", "true")
-		err = a.ask(ctx, method, func(ctx context.Context, _ *slack.Client) error { return a.read(ctx, method, form, &got) })
-		u = &got.User
-	}
 	switch {
 	case userID.MatchString(p.User):
-		look("users.info", url.Values{"user": {p.User}})
+		u, err = a.look(ctx, "users.info", url.Values{"user": {p.User}})
 	case p.Email != "":
 		if at, e := mail.ParseAddress(p.Email); e != nil || at.Address != p.Email {
 			return nil, chat.NotReached("slack", bot.WhyNotFound, "what the directory has as this person's address is none; mend it there")
 		}
-		look("users.lookupByEmail", url.Values{"email": {p.Email}})
+		u, err = a.look(ctx, "users.lookupByEmail", url.Values{"email": {p.Email}})
 	default:
 		return nil, chat.NotReached("slack", bot.WhyNotFound, "Slack finds people by their work address, and the directory has none for this person; add it there")
 	}

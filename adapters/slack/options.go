@@ -58,16 +58,15 @@ const defaultAPI = "https://slack.com/api/"
 // An Adapter is one workspace. It is safe for concurrent use.
 type Adapter struct {
 	*chat.Base
-	o       Options
-	client  *http.Client // for the Web API: no redirects, answers of bounded size
-	upload  *http.Client // for bytes to an upload address: carries no token
-	clients clients
-	queues  chat.Queues // each person's events
-	run     chat.Runner
-	lines   lines
-	asking  asking
-	seldom  chat.Seldom
-	signs   chat.Signs
+	o      Options
+	client *http.Client // for the Web API: no redirects, answers of bounded size
+	upload *http.Client // for bytes to an upload address: carries no token
+	queues chat.Queues  // each person's events
+	run    chat.Runner
+	lines  lines
+	asking asking
+	seldom chat.Seldom
+	signs  chat.Signs
 
 	people   chat.Recent[string, profile]
 	rooms    chat.Recent[string, string]  // where people's direct messages are

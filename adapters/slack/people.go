@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,16 @@ func (a *Adapter) profile(ctx context.Context, user string) (profile, error) {
 		return old, nil
 	}
 	return profile{}, err
+}
+
+// look asks for one account, by the method that knows it.
+func (a *Adapter) look(ctx context.Context, method string, form url.Values) (*account, *bot.SendError) {
+	var got struct {
+		User account `json:"user"`
+	}
+	form.Set("include_locale", "true")
+	err := a.get(ctx, method, form, &got)
+	return &got.User, err
 }
 
 // profileOf is what an account of Slack's says about the user who was asked about.

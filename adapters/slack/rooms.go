@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/url"
 
-	"github.com/slack-go/slack"
-
 	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
@@ -28,10 +26,7 @@ func (a *Adapter) room(ctx context.Context, user string) (string, *bot.SendError
 			ID string `json:"id"`
 		} `json:"channel"`
 	}
-	err := a.ask(ctx, "conversations.open", func(ctx context.Context, _ *slack.Client) error {
-		return a.read(ctx, "conversations.open", url.Values{"users": {user}}, &c)
-	})
-	if err != nil {
+	if err := a.get(ctx, "conversations.open", url.Values{"users": {user}}, &c); err != nil {
 		return "", chat.Asking(err) // nothing was said yet
 	}
 	if !dmID.MatchString(c.Channel.ID) {

@@ -88,15 +88,7 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 	// A file is there some moments after it was completed
 	// (https://github.com/slackapi/java-slack-sdk/issues/1349).
 	for pause := 250 * time.Millisecond; ; pause *= 2 {
-		failed := a.call(ctx, "chat.postMessage", func(ctx context.Context, api *slack.Client) (err error) {
-			payload := map[string]any{"key": mark}
-			if secret {
-				payload["file"] = x.File
-			}
-			r.channel, r.ts, err = api.PostMessageContext(ctx, room, slack.MsgOptionText(w.Text, false), slack.MsgOptionBlocks(w.Blocks...), quiet,
-				slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metaType, EventPayload: payload}))
-			return err
-		})
+		failed := a.post(ctx, &r, "", d.Key, w)
 		if failed == nil {
 			break
 		}
@@ -127,11 +119,38 @@ func (a *Adapter) send(ctx context.Context, d *bot.Delivery) (receipt, *bot.Send
 		return receipt{}, failed
 	}
 	if !dmID.MatchString(r.channel) || !stamp.MatchString(r.ts) {
-		return receipt{}, &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
+		return receipt{}, errNameless()
 	}
 	a.rooms.Set(d.User, r.channel)
 	a.answered(d.User, d.Message.Prompt)
 	return r, nil
+}
+
+// post makes one call that says something in the channel of r, or in a thread there,
+// and takes down where Slack has put it. The message carries its key, and r's file.
+func (a *Adapter) post(ctx context.Context, r *receipt, thread, key string, w Wire) *bot.SendError {
+	payload := map[string]any{"key": deliveryMark(key)}
+	if r.file != "" {
+		payload["file"] = r.file
+	}
+	options := []slack.MsgOption{
+		slack.MsgOptionText(w.Text, false), slack.MsgOptionBlocks(w.Blocks...), quiet,
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metaType, EventPayload: payload}),
+	}
+	if thread != "" {
+		options = append(options, slack.MsgOptionTS(thread))
+	}
+	return a.call(ctx, "chat.postMessage", func(ctx context.Context, api *slack.Client) error {
+		channel, ts, err := api.PostMessageContext(ctx, r.channel, options...)
+		if err == nil {
+			r.channel, r.ts = channel, ts
+		}
+		return err
+	})
+}
+
+func errNameless() *bot.SendError {
+	return &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("slack: chat.postMessage: the answer names no message")}
 }
 
 // sendWithout sends a message whose picture Slack refuses: what it leads to stands

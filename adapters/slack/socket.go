@@ -3,8 +3,6 @@ package slack
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log"
 	"slices"
 	"sync"
 	"time"
@@ -90,10 +88,8 @@ func (a *Adapter) runSocket(ctx context.Context, i int) {
 
 // connect holds the connection until it is refused for good, or ctx ends.
 func (a *Adapter) connect(ctx context.Context, i int, appToken string) error {
-	quiet := log.New(io.Discard, "", 0)
-	api := slack.New(string(a.o.BotToken.One()), slack.OptionAppLevelToken(appToken), slack.OptionHTTPClient(a.client),
-		slack.OptionAPIURL(a.o.APIURL), slack.OptionLog(quiet))
-	line := socketmode.New(api, socketmode.OptionLog(quiet), socketmode.OptionReadLimit(maxInput))
+	api := a.api(string(a.o.BotToken.One()), slack.OptionAppLevelToken(appToken))
+	line := socketmode.New(api, socketmode.OptionLog(silent), socketmode.OptionReadLimit(maxInput))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	over := make(chan struct{})
