@@ -10,6 +10,7 @@ package dial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -124,6 +125,22 @@ func (g Guard) Transport() *http.Transport {
 		return guarded.DialContext(ctx, network, address)
 	}
 	return t
+}
+
+// Client makes requests through a transport. It follows no redirect, which is an
+// answer like any other: a token of ours goes where it was sent to, and nowhere else.
+func Client(through http.RoundTripper, timeout time.Duration) *http.Client {
+	return &http.Client{Transport: through, Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// Bare takes the address out of an error of net/http: it may name people, and some
+// are as good as a key.
+func Bare(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
 }
 
 // isProxy reports whether an address is that of a proxy of the environment.

@@ -68,10 +68,7 @@ func New(o Options) (*Adapter, error) {
 	a := &Adapter{o: o, api: api, key: key, pace: usual, Base: chat.NewBase(&o.Options, limits, anything, &chat.Pace{Name: "discord", Rate: rateOf}), signs: chat.Signs{Life: standing}}
 	a.Trouble.Begin(connection, "not connected yet")
 	a.buckets = discordgo.NewRatelimiter()
-	a.client = &http.Client{
-		Timeout: 15 * time.Second, Transport: dial.For(API, o.APIURL).Transport(),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	a.client = dial.Client(dial.For(API, o.APIURL).Transport(), 15*time.Second)
 	if o.APIURL != API {
 		o.Log.Warn("Discord's API is taken to be elsewhere; this is for tests", "api_url", api.Host)
 	}

@@ -74,14 +74,8 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		o: o, report: newPace(), fails: map[string]int{}, jitter: randv2.Float64,
 		sleep: func(ctx context.Context, d time.Duration) error {
-			t := time.NewTimer(d)
-			defer t.Stop()
-			select {
-			case <-t.C:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			bot.Sleep(ctx, d)
+			return ctx.Err()
 		},
 	}
 	var err error

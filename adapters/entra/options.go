@@ -142,9 +142,5 @@ func newHTTP(o *Options, seen func(*http.Response)) (*http.Client, error) {
 	if t.TLSClientConfig, err = dial.TLS(o.CAFile); err != nil {
 		return nil, fmt.Errorf("entra: ca_file: %w", err)
 	}
-	return &http.Client{
-		Transport:     &fenced{next: t, login: o.LoginURL, graph: o.GraphURL, seen: seen},
-		Timeout:       o.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	return dial.Client(&fenced{next: t, login: o.LoginURL, graph: o.GraphURL, seen: seen}, o.Timeout), nil
 }

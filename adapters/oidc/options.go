@@ -106,13 +106,9 @@ func (o *Options) complete() (*http.Client, error) {
 	}
 	t := dial.For("", o.Issuer).Transport()
 	t.TLSClientConfig = conf
-	return &http.Client{
-		Transport: bounded{t},
-		Timeout:   o.Timeout,
-		// Nothing that the provider publishes about itself is elsewhere: a
-		// redirect would carry the client's secret to a place nobody configured.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	// Nothing that the provider publishes about itself is elsewhere: a redirect
+	// would carry the client's secret to a place nobody configured.
+	return dial.Client(bounded{t}, o.Timeout), nil
 }
 
 // bounded cuts off answers that are too long to be meant.

@@ -17,6 +17,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -53,7 +54,7 @@ func (a *Adapter) examineToken(ctx context.Context) (found []bot.Finding) {
 			found = append(found, f.Is(bad, "Slack says "+printable(code), tokenTrouble(code)))
 		case err != nil:
 			f.What = "reachability"
-			return append(found, f.Is(bot.Broken, fmt.Sprintf("%s is not reached: %v", a.o.APIURL, bare(err)), "check the network, a proxy, and api_url"))
+			return append(found, f.Is(bot.Broken, fmt.Sprintf("%s is not reached: %v", a.o.APIURL, dial.Bare(err)), "check the network, a proxy, and api_url"))
 		case who.TeamID != a.o.Team:
 			found = append(found, f.Is(bot.Broken, "it belongs to the workspace "+printableName(who.TeamID)+", and team is "+a.o.Team, "set team to the workspace of the token, or use the token of that workspace"))
 		case who.BotID == "":
@@ -112,7 +113,7 @@ func (a *Adapter) examineAppToken(ctx context.Context) (found []bot.Finding) {
 		case code != "":
 			f = f.Is(bad, "Slack says "+printable(code), socketTrouble(code))
 		default:
-			f = f.Is(bot.Broken, fmt.Sprintf("not reached: %v", bare(err)), "check the network, a proxy, and api_url")
+			f = f.Is(bot.Broken, fmt.Sprintf("not reached: %v", dial.Bare(err)), "check the network, a proxy, and api_url")
 		}
 		found = append(found, f)
 	}
@@ -143,7 +144,7 @@ func (a *Adapter) examineCallback(ctx context.Context) bot.Finding {
 	signRequest(q.Header, body, secret, a.o.Wall())
 	res, err := a.upload.Do(q)
 	if err != nil {
-		return f.Is(bot.Broken, fmt.Sprintf("%s is not reached from here: %v", a.o.CallbackURL, bare(err)), "start the service, and check http.public_url and the proxy before it")
+		return f.Is(bot.Broken, fmt.Sprintf("%s is not reached from here: %v", a.o.CallbackURL, dial.Bare(err)), "start the service, and check http.public_url and the proxy before it")
 	}
 	defer res.Body.Close()
 	back, _ := io.ReadAll(io.LimitReader(res.Body, 4096))

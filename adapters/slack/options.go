@@ -107,15 +107,14 @@ func New(o Options) (*Adapter, error) {
 		o.APIURL += "/"
 	}
 	o.Command = cmp.Or(o.Command, "/sspr")
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := dial.For(defaultAPI, o.APIURL).Transport()
 	a := &Adapter{
 		o:      o,
 		Base:   chat.NewBase(&o.Options, limits, "chat.postMessage", newPace(o.Unhurried)),
 		queues: chat.Queues{All: maxWaiting},
 		signs:  chat.Signs{Life: signLife},
-		client: &http.Client{Transport: bearer{transport}, CheckRedirect: stay},
-		upload: &http.Client{Transport: transport, CheckRedirect: stay},
+		client: dial.Client(bearer{transport}, 0),
+		upload: dial.Client(transport, 0),
 	}
 	a.Trouble.Begin(wayIn, "not connected yet")
 	return a, nil

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
 	"github.com/slack-go/slack"
 
 	"latchkey/adapters/chat"
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -59,9 +59,9 @@ func (a *Adapter) classify(method string, err error, written bool) *bot.SendErro
 	case errors.As(err, &syntax):
 		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("slack: %s: the answer cannot be read", method)}
 	case written:
-		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("slack: %s: no answer to a request that was sent: %w", method, bare(err))}
+		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("slack: %s: no answer to a request that was sent: %w", method, dial.Bare(err))}
 	}
-	return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %s: not reached: %w", method, bare(err))}
+	return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %s: not reached: %w", method, dial.Bare(err))}
 }
 
 // answered is an answer of Slack's that is not ok.
@@ -69,16 +69,6 @@ type answered struct{ method, code string }
 
 // Error implements error.
 func (e *answered) Error() string { return "slack: " + e.method + ": " + e.code }
-
-// bare takes the address out of an error of net/http: that of an upload is as
-// good as a key.
-func bare(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
-}
 
 // printable is a code of Slack's as it may stand in a log.
 func printable(code string) string {

@@ -234,7 +234,7 @@ func pictureTrouble(err *bot.SendError) string {
 // put sends the bytes. The address is Slack's; it is as good as a key.
 func (a *Adapter) put(ctx context.Context, to string, png []byte) *bot.SendError {
 	retry := func(err error) *bot.SendError {
-		return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: upload: %w", bare(err))}
+		return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: upload: %w", dial.Bare(err))}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -127,7 +128,7 @@ func (a *Adapter) happened(ctx context.Context, i int, line *socketmode.Client, 
 		}
 		text := socketTrouble(slackCode(e.ErrorObj))
 		a.line(i, false, text)
-		a.o.Log.Warn("slack: "+text, "attempt", e.Attempt, "again_in", e.Backoff.Round(time.Millisecond), "err", bare(e.ErrorObj))
+		a.o.Log.Warn("slack: "+text, "attempt", e.Attempt, "again_in", e.Backoff.Round(time.Millisecond), "err", dial.Bare(e.ErrorObj))
 		return
 	case socketmode.EventTypeIncomingError, socketmode.EventTypeErrorWriteFailed:
 		a.o.Log.Info("slack: the connection is interrupted")

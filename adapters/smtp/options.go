@@ -3,11 +3,9 @@ package smtp
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/mail"
-	"os"
 	"strings"
 	"time"
 
@@ -106,17 +104,11 @@ func (o *Options) complete() (*tls.Config, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	conf := &tls.Config{ServerName: o.Host, MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("smtp: ca file: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("smtp: ca file: %s holds no certificate in PEM form", o.CAFile)
-		}
+	conf, err := dial.TLS(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("smtp: ca file: %w", err)
 	}
+	conf.ServerName = o.Host
 	return conf, nil
 }
 

@@ -43,7 +43,7 @@ func newClient(o *Options) *http.Client {
 	}
 	t := guard.Transport()
 	t.MaxIdleConnsPerHost = 128
-	return &http.Client{Transport: t, Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return dial.Client(t, callTimeout)
 }
 
 // refusal is an answer of the connector that is none of 2xx.
@@ -142,11 +142,7 @@ func (a *Adapter) once(ctx context.Context, method, address, token string, body 
 	q.Header.Set("User-Agent", "Latchkey")
 	r, err := a.client.Do(q)
 	if err != nil {
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err // without the address, which names the conversation
-		}
-		if !wrote {
+		if err = dial.Bare(err); !wrote { // the address names the conversation
 			return &unsent{fmt.Errorf("the connector cannot be reached: %w", err)}
 		}
 		return fmt.Errorf("the connector did not answer: %w", err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/twilio/twilio-go/client"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -92,19 +93,9 @@ func (a *attempt) failure(err error) *bot.SendError {
 	case a.created:
 		return &bot.SendError{Kind: bot.SendUncertain, Err: errors.New("twilio: accepted, but the answer cannot be read")}
 	case a.written.Load():
-		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("twilio: no answer to a request that was sent: %w", plain(err))}
+		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("twilio: no answer to a request that was sent: %w", dial.Bare(err))}
 	}
-	return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("twilio: not reached: %w", plain(err))}
-}
-
-// plain takes the address out of an error of net/http; it holds nothing
-// secret, but nothing useful either.
-func plain(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
+	return &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("twilio: not reached: %w", dial.Bare(err))}
 }
 
 // refused maps an answer of Twilio.

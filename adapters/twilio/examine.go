@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -25,7 +26,7 @@ func (s *Sender) Examine(ctx context.Context) []bot.Finding {
 			return []bot.Finding{account(f, res)}
 		}
 	}
-	f = f.Is(bot.Broken, fmt.Sprintf("Twilio is not reached: %v", plain(err)), "see whether base_url is right and can be reached from here")
+	f = f.Is(bot.Broken, fmt.Sprintf("Twilio is not reached: %v", dial.Bare(err)), "see whether base_url is right and can be reached from here")
 	return []bot.Finding{f}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/twilio/twilio-go/client"
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -47,10 +48,7 @@ func New(o Options) (*Sender, error) {
 	}
 	return &Sender{
 		o: o, base: base, public: public,
-		http: &http.Client{
-			Transport:     o.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http: dial.Client(o.Transport, 0), // the context of an attempt bounds it
 		sign: client.NewRequestValidator(string(o.AuthToken)),
 	}, nil
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -60,8 +59,7 @@ func New(o Options) (*Webhook, error) {
 	}
 	t := dial.For("", o.URL).Transport()
 	t.TLSClientConfig = tls
-	w := &Webhook{o: o, http: &http.Client{Transport: t, Timeout: o.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	w := &Webhook{o: o, http: dial.Client(t, o.Timeout)}
 	for _, s := range []bot.Secret{o.Secret, o.Previous} {
 		if s == "" && len(w.sign) > 0 {
 			continue
@@ -141,7 +139,7 @@ func (w *Webhook) Tell(ctx context.Context, ev bot.DeskEvent) error {
 	h.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signed, " "))
 	res, err := w.http.Do(req)
 	if err != nil {
-		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("webhook: %w", plain(err))}
+		return &bot.SendError{Kind: bot.SendUncertain, Err: fmt.Errorf("webhook: %w", dial.Bare(err))}
 	}
 	defer res.Body.Close()
 	io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
@@ -169,15 +167,6 @@ func (w *Webhook) verdict(res *http.Response) error {
 	return e
 }
 
-// plain takes the address out of an error of net/http: it may hold a key.
-func plain(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
-}
-
 // Examine implements bot.Examiner. It asks for the address's headers: any answer
 // tells that somebody is there.
 func (w *Webhook) Examine(ctx context.Context) []bot.Finding {
@@ -191,6 +180,6 @@ func (w *Webhook) Examine(ctx context.Context) []bot.Finding {
 			return []bot.Finding{f}
 		}
 	}
-	f = f.Is(bot.Broken, fmt.Sprintf("the receiver is not reached: %v", plain(err)), "see whether desk.webhook.url is right and can be reached from here; what waits is told later, in order")
+	f = f.Is(bot.Broken, fmt.Sprintf("the receiver is not reached: %v", dial.Bare(err)), "see whether desk.webhook.url is right and can be reached from here; what waits is told later, in order")
 	return []bot.Finding{f}
 }
