@@ -100,7 +100,7 @@ func (b *Base) WantsPage(m *bot.Message) bool { return m.Form != nil }
 func (b *Base) Health() bot.Health { return b.Trouble.Health() }
 
 // Pace implements bot.Paced.
-func (b *Base) Pace() (bot.BudgetID, bot.Rate) { return b.Rates.ID(b.sends), b.Rates.Rate(b.sends) }
+func (b *Base) Pace() (bot.BudgetID, bot.Rate) { return b.Rates.id(b.sends), b.Rates.Rate(b.sends) }
 
 // An Adapter is all that an adapter of a chat platform can be. One that cannot find
 // what it has sent is no bot.Finder, and one that has nothing to defer no bot.Resumer.

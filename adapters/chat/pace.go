@@ -32,8 +32,8 @@ type Pace struct {
 	here Recent[string, []*rate.Limiter]
 }
 
-// ID is the budget of a method.
-func (p *Pace) ID(method string) bot.BudgetID {
+// id is the budget of a method.
+func (p *Pace) id(method string) bot.BudgetID {
 	return bot.BudgetID{Account: p.Account, Method: method, Tenant: p.Tenant}
 }
 
@@ -78,7 +78,7 @@ func (p *Pace) Turn(ctx context.Context, now time.Time, method, conv string) *bo
 	case wait > 0 && !bot.Sleep(ctx, wait):
 		return failed(bot.SendRetry, 0, false, ctx.Err())
 	}
-	switch after, err := p.budget().Take(ctx, p.ID(method), p.Rate(method), Longest-wait); {
+	switch after, err := p.budget().Take(ctx, p.id(method), p.Rate(method), Longest-wait); {
 	case err != nil:
 		return failed(bot.SendRetry, 0, false, err)
 	case after > 0:
@@ -96,7 +96,7 @@ var (
 // method is the whole account.
 func (p *Pace) Hold(ctx context.Context, method string, after time.Duration) {
 	if !p.Off {
-		p.budget().Hold(context.WithoutCancel(ctx), p.ID(method), after)
+		p.budget().Hold(context.WithoutCancel(ctx), p.id(method), after)
 	}
 }
 
@@ -115,10 +115,10 @@ func (p *Pace) Spare(ctx context.Context, now time.Time, method, conv string) bo
 			return false
 		}
 	}
-	if n, _, err := p.budget().Ahead(ctx, p.ID(method), p.Rate(method), 1); n == 0 || err != nil {
+	if n, _, err := p.budget().Ahead(ctx, p.id(method), p.Rate(method), 1); n == 0 || err != nil {
 		return false
 	}
-	if after, err := p.budget().Take(ctx, p.ID(method), p.Rate(method), 0); after > 0 || err != nil {
+	if after, err := p.budget().Take(ctx, p.id(method), p.Rate(method), 0); after > 0 || err != nil {
 		return false
 	}
 	for _, l := range here {

@@ -211,7 +211,7 @@ func TestPaceShared(t *testing.T) {
 		}
 		for _, p := range []*Pace{process("other", ""), process("test", "tenant")} {
 			if err := p.Turn(ctx, time.Now(), "say", "D1"); err != nil {
-				t.Errorf("%+v is held, too: %v", p.ID("say"), err)
+				t.Errorf("%+v is held, too: %v", p.id("say"), err)
 			}
 		}
 		time.Sleep(time.Minute)

@@ -9,9 +9,6 @@ import (
 	"latchkey/bot"
 )
 
-// ErrShut says that an adapter takes nothing in.
-var ErrShut = errors.New("not running")
-
 // A Runner counts what an adapter has begun while it runs, so that bot.Adapter's
 // Run returns when all of it has come to an end.
 type Runner struct {

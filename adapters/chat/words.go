@@ -80,19 +80,18 @@ func Deeper(b []byte, n int) bool {
 // from there on. A tenth of it is worth a word.
 const Skew = 5 * time.Minute
 
-// ClockBy is Clock by the Date of an answer to a request, with when it was asked and
-// answered here.
+// ClockBy is what an operator is told of this machine's clock, by the Date of an
+// answer to a request, with when it was asked and answered here.
 func ClockBy(whose, date string, asked, answered time.Time) bot.Finding {
 	at, err := http.ParseTime(date)
 	if err != nil {
 		return bot.Finding{What: "clock", State: bot.Skipped, Text: whose + " does not tell the time"}
 	}
-	return Clock(whose, asked.Add(answered.Sub(asked)/2).Sub(at.Add(500*time.Millisecond))) // Date has whole seconds
+	return clock(whose, asked.Add(answered.Sub(asked)/2).Sub(at.Add(500*time.Millisecond))) // Date has whole seconds
 }
 
-// Clock is what an operator is told of this machine's clock; ahead is by how much
-// it is before that of the platform.
-func Clock(whose string, ahead time.Duration) bot.Finding {
+// clock says how good a clock is that is so much before that of the platform.
+func clock(whose string, ahead time.Duration) bot.Finding {
 	f := bot.Finding{What: "clock", Text: "right, by that of " + whose}
 	off := ahead.Abs().Round(time.Second)
 	if off <= Skew/10 {

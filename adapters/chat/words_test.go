@@ -68,7 +68,7 @@ func TestClock(t *testing.T) {
 		{0, bot.Fine, "right"}, {-30 * time.Second, bot.Fine, "right"}, {31 * time.Second, bot.Doubtful, "31s ahead of that of X"},
 		{-4 * time.Minute, bot.Doubtful, "4m0s behind that of X"}, {-5 * time.Minute, bot.Broken, "refused"}, {time.Hour, bot.Broken, "1h0m0s ahead"},
 	} {
-		if f := Clock("X", c.ahead); f.State != c.state || !strings.Contains(f.Text, c.text) || (f.Fix == "") != (c.state == bot.Fine) {
+		if f := clock("X", c.ahead); f.State != c.state || !strings.Contains(f.Text, c.text) || (f.Fix == "") != (c.state == bot.Fine) {
 			t.Errorf("%s: %+v", c.ahead, f)
 		}
 	}

@@ -26,7 +26,7 @@ type Adapter struct {
 	client  *http.Client
 	buckets *discordgo.RateLimiter
 	roots   *x509.CertPool // nil: the system's; tests have their own
-	skew    atomic.Int64   // nanoseconds that Discord's clock is ahead
+	dated   atomic.Pointer[dated]
 
 	places  chat.Recent[string, place]
 	doors   chat.Recent[string, door]
@@ -37,24 +37,7 @@ type Adapter struct {
 
 	self atomic.Value // the bot's user id, a string, once the gateway has told it
 
-	pace pace
-}
-
-// A pace is how patient the adapter is; tests have another.
-type pace struct {
-	again    time.Duration // first wait before it connects again
-	identify time.Duration // between two new sessions
-	most     time.Duration // longest wait
-	open     time.Duration // a connection that is not up by then is given up
-	resume   time.Duration // longest wait when the session can be resumed
-	steady   time.Duration // after a connection that held so long, the waits begin anew
-	later    time.Duration // an interaction that is not taken in by then is deferred
-	repeat   time.Duration // first wait before an event is given to the house again
-}
-
-var usual = pace{
-	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, steady: 100 * time.Second,
-	later: 2 * time.Second, repeat: 100 * time.Millisecond,
+	waits waits
 }
 
 var _ chat.Adapter = (*Adapter)(nil)
@@ -65,7 +48,7 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{o: o, api: api, key: key, pace: usual, Base: chat.NewBase(&o.Options, limits, anything, &chat.Pace{Name: "discord", Rate: rateOf}), signs: chat.Signs{Life: standing}}
+	a := &Adapter{o: o, api: api, key: key, waits: usual, Base: chat.NewBase(&o.Options, limits, anything, &chat.Pace{Name: "discord", Rate: rateOf}), signs: chat.Signs{Life: standing}}
 	a.Trouble.Begin(connection, "not connected yet")
 	a.buckets = discordgo.NewRatelimiter()
 	a.client = dial.Client(dial.For(API, o.APIURL).Transport(), 15*time.Second)

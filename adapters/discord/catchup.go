@@ -30,7 +30,7 @@ func (a *Adapter) catchUp(r *run) {
 	if err != nil {
 		if r.ctx.Err() == nil {
 			a.o.Log.Error("messages that came meanwhile cannot be fetched yet; tries again", "err", err)
-			time.AfterFunc(5*a.pace.again, func() {
+			time.AfterFunc(5*a.waits.again, func() {
 				if r.ctx.Err() == nil {
 					a.catchUp(r)
 				}

@@ -207,11 +207,11 @@ func rightNames(has uint64) string {
 }
 
 func (a *Adapter) examineClock() bot.Finding {
-	skew := time.Duration(a.skew.Load())
-	if skew == 0 {
-		return bot.Finding{What: "clock", State: bot.Skipped, Text: "Discord did not tell its time"}
+	var d dated
+	if last := a.dated.Load(); last != nil {
+		d = *last
 	}
-	return chat.Clock("Discord", -skew)
+	return chat.ClockBy("Discord", d.date, d.asked, d.answered)
 }
 
 func (a *Adapter) examineCallback(at string) bot.Finding {

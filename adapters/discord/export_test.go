@@ -9,7 +9,7 @@ import (
 // Hurry makes the adapter impatient, for tests that wait for what it does after
 // a wait.
 func (a *Adapter) Hurry(steady, later time.Duration) {
-	a.pace = pace{
+	a.waits = waits{
 		again: 10 * time.Millisecond, identify: 20 * time.Millisecond, most: 50 * time.Millisecond, resume: 50 * time.Millisecond, steady: steady,
 		open: 4 * time.Second, later: later, repeat: 10 * time.Millisecond,
 	}
@@ -26,7 +26,7 @@ func (a *Adapter) Running() bool { return a.current.Load() != nil }
 func (a *Adapter) Trust(roots *x509.CertPool) { a.roots = roots }
 
 // Patient makes the longest wait long.
-func (a *Adapter) Patient() { a.pace.most = time.Hour }
+func (a *Adapter) Patient() { a.waits.most = time.Hour }
 
 // Through makes all requests go another way.
 func (a *Adapter) Through(way http.RoundTripper) { a.client.Transport = way }

@@ -30,6 +30,23 @@ const intents = discordgo.IntentDirectMessages | discordgo.IntentGuildMessages
 // maxPayload bounds a payload of the gateway, in bytes.
 const maxPayload = 8 << 20
 
+// waits are how patient the adapter is; tests have others.
+type waits struct {
+	again    time.Duration // first wait before it connects again
+	identify time.Duration // between two new sessions
+	most     time.Duration // longest wait
+	open     time.Duration // a connection that is not up by then is given up
+	resume   time.Duration // longest wait when the session can be resumed
+	steady   time.Duration // after a connection that held so long, the waits begin anew
+	later    time.Duration // an interaction that is not taken in by then is deferred
+	repeat   time.Duration // first wait before an event is given to the house again
+}
+
+var usual = waits{
+	again: time.Second, identify: 5 * time.Second, most: 5 * time.Minute, resume: 10 * time.Second, open: 30 * time.Second, steady: 100 * time.Second,
+	later: 2 * time.Second, repeat: 100 * time.Millisecond,
+}
+
 // Opcodes of the gateway. Source: Opcodes and Status Codes, Gateway.
 const (
 	opDispatch  = 0
@@ -96,7 +113,7 @@ func (a *Adapter) connect(ctx context.Context, s *session) (*line, error) {
 	}
 	u.RawQuery = "v=" + strings.TrimPrefix(version, "v") + "&encoding=json"
 	d := &websocket.Dialer{
-		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: a.pace.open, NetDialContext: dial.For(API, a.o.APIURL).Transport().DialContext,
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: a.waits.open, NetDialContext: dial.For(API, a.o.APIURL).Transport().DialContext,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.roots},
 	}
 	c, r, err := d.DialContext(ctx, u.String(), nil)
@@ -171,7 +188,7 @@ func (a *Adapter) hold(r *run, s *session, token bot.Secret) (up bool, err error
 	defer context.AfterFunc(r.ctx, l.goodbye)()
 	beats, stop := context.WithCancel(r.ctx)
 	defer stop()
-	_ = l.SetReadDeadline(time.Now().Add(a.pace.open))
+	_ = l.SetReadDeadline(time.Now().Add(a.waits.open))
 	for err == nil {
 		var raw []byte
 		var p payload
@@ -228,10 +245,10 @@ func (a *Adapter) heard(beats context.Context, r *run, l *line, p *payload, toke
 func (a *Adapter) supervise(r *run) {
 	s := new(session)
 	var identified time.Time
-	wait := a.pace.again
+	wait := a.waits.again
 	for {
 		if s.id == "" {
-			if !identified.IsZero() && !bot.Sleep(r.ctx, a.pace.identify-time.Since(identified)) {
+			if !identified.IsZero() && !bot.Sleep(r.ctx, a.waits.identify-time.Since(identified)) {
 				return
 			}
 			identified = time.Now()
@@ -241,8 +258,8 @@ func (a *Adapter) supervise(r *run) {
 		if r.ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > a.pace.steady {
-			wait = a.pace.again
+		if time.Since(began) > a.waits.steady {
+			wait = a.waits.again
 		}
 		text, fresh, fatal := verdict(up, err)
 		a.Trouble.Begin(connection, text)
@@ -252,19 +269,19 @@ func (a *Adapter) supervise(r *run) {
 		}
 		if fatal { // an operator has to do something, or has done it
 			a.standBy(r.ctx, token)
-			wait = a.pace.again
+			wait = a.waits.again
 			continue
 		}
 		// Somewhere between half of it and all of it, so that not all of Discord's
 		// bots are back at once. A session that can be resumed costs Discord nothing.
 		pause := wait
 		if s.id != "" {
-			pause = min(wait, a.pace.resume)
+			pause = min(wait, a.waits.resume)
 		}
 		if !bot.Sleep(r.ctx, pause/2+rand.N(pause/2+1)) {
 			return
 		}
-		wait = min(2*wait, a.pace.most)
+		wait = min(2*wait, a.waits.most)
 	}
 }
 
@@ -278,8 +295,8 @@ func (a *Adapter) began(l *line) {
 
 // standBy waits as long as it gets, or until there is another token.
 func (a *Adapter) standBy(ctx context.Context, used bot.Secret) {
-	for until := time.Now().Add(a.pace.most); time.Now().Before(until) && a.o.Token.One() == used; {
-		if !bot.Sleep(ctx, min(a.pace.again, time.Until(until)+time.Millisecond)) {
+	for until := time.Now().Add(a.waits.most); time.Now().Before(until) && a.o.Token.One() == used; {
+		if !bot.Sleep(ctx, min(a.waits.again, time.Until(until)+time.Millisecond)) {
 			return
 		}
 	}

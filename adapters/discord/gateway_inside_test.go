@@ -31,7 +31,7 @@ func TestResumable(t *testing.T) {
 // this needs one of its own.
 func TestGatewayThroughProxy(t *testing.T) {
 	if os.Getenv("LATCHKEY_TEST_PROXIED") != "" {
-		a := &Adapter{pace: usual}
+		a := &Adapter{waits: usual}
 		if _, err := a.connect(t.Context(), &session{at: "wss://gateway.discord.gg"}); err == nil {
 			t.Error("connected")
 		}

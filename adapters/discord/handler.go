@@ -78,7 +78,7 @@ func (a *Adapter) answerHTTP(w http.ResponseWriter, q *http.Request, i *interact
 		http.Error(w, "nothing of ours", http.StatusBadRequest)
 		return
 	}
-	limit := time.NewTimer(a.pace.later + 15*time.Second)
+	limit := time.NewTimer(a.waits.later + 15*time.Second)
 	defer limit.Stop()
 	select {
 	case x := <-first:

@@ -56,7 +56,7 @@ func (p *reply) give(ctx context.Context, w answer) error {
 // hold gives a deferral when nothing was given after a while. The time begins
 // when the interaction comes, not when it is its turn.
 func (p *reply) hold(ctx context.Context, w answer) {
-	p.timer = time.AfterFunc(p.a.pace.later, func() { _ = p.give(ctx, w) })
+	p.timer = time.AfterFunc(p.a.waits.later, func() { _ = p.give(ctx, w) })
 }
 
 // stop takes the deferral back, if it was not given yet.
@@ -158,7 +158,7 @@ func (a *Adapter) pressed(r *run, i *interaction, id pressed, p *reply) {
 		ev.Kind, ev.Choice = bot.Press, id.choice
 		name = labelOf(i, func(c *component) bool { return c.CustomID == i.Data.CustomID })
 	}
-	if !a.accept(r, ev, who, i.Channel, nil) {
+	if !a.accept(r, ev, who, i.Channel) {
 		return // the buttons stay; Discord shows that it did not work
 	}
 	a.settle(r.ctx, i, name, p)
@@ -223,7 +223,7 @@ func (a *Adapter) commanded(r *run, i *interaction, p *reply) {
 	defer p.stop()
 	ev := a.command(i)
 	ev.Address = a.addressOf(who, i)
-	if !a.accept(r, ev, who, i.Channel, nil) {
+	if !a.accept(r, ev, who, i.Channel) {
 		return
 	}
 	// A command wants an answer of its own. The real one is on its way, so this
@@ -325,7 +325,7 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 	}
 	a.doors.Set(who, door{i.Token, time.Now().Add(doorLife)})
 	ev := a.command(i)
-	if ev.Address = at; !a.accept(r, ev, who, "", func() {}) {
+	if ev.Address = at; !a.accept(r, ev, who, "") {
 		return
 	}
 	if ev.Kind != bot.Open {

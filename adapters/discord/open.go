@@ -1,11 +1,10 @@
 package discord
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/bwmarrin/discordgo"
 
@@ -44,15 +43,6 @@ func unreachable(err error) *bot.SendError {
 		se.Kind, se.Code = bot.SendRetry, ""
 	}
 	return chat.Unreachable("discord", se, reasons[no], strconv.Itoa(no))
-}
-
-// codeOf is Discord's code in an error, or 0.
-func codeOf(err error) int {
-	var no *refusal
-	if errors.As(err, &no) {
-		return no.Code
-	}
-	return 0
 }
 
 // Room implements bot.RoomWriter: a text channel of a server by its id.
@@ -127,13 +117,9 @@ const week = 10080
 // startThread makes the thread of a message. That there is one already is no
 // error: an attempt before this one was not answered.
 func (a *Adapter) startThread(ctx context.Context, at address) error {
-	name := at.Title
-	if utf8.RuneCountInString(name) == 0 {
-		name = a.o.BotName
-	}
 	_, err := a.do(ctx, request{
 		method: http.MethodPost, address: discordgo.EndpointChannelMessageThread(at.Room, at.Channel), bucket: discordgo.EndpointChannelMessageThread(at.Room, ""),
-		body: encode(map[string]any{"name": name, "auto_archive_duration": week}),
+		body: encode(map[string]any{"name": cmp.Or(at.Title, a.o.BotName), "auto_archive_duration": week}),
 	})
 	if codeOf(err) == codeHasThread {
 		return nil

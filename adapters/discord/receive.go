@@ -24,7 +24,7 @@ func (a *Adapter) message(r *run, m *incoming) {
 	}
 	at := a.place(who)
 	at.seen(m.Channel, m.ID)
-	ok := a.accept(r, bot.Event{ID: m.ID, Kind: bot.Text, Text: m.Content, Address: encode(at.address)}, who, m.Channel, nil)
+	ok := a.accept(r, bot.Event{ID: m.ID, Kind: bot.Text, Text: m.Content, Address: encode(at.address)}, who, m.Channel)
 	if ok {
 		a.note(who, func(p *place) { p.seen(m.Channel, m.ID) })
 	}
@@ -35,7 +35,7 @@ func (a *Adapter) message(r *run, m *incoming) {
 func (a *Adapter) mentioned(r *run, m *incoming) {
 	who := m.Author.ID
 	at, key := a.inPrivate(r.ctx, who, m.ID)
-	if at != nil && !a.accept(r, bot.Event{ID: m.ID, Kind: bot.Open, Address: at}, who, "", func() {}) {
+	if at != nil && !a.accept(r, bot.Event{ID: m.ID, Kind: bot.Open, Address: at}, who, "") {
 		return
 	}
 	answer := plain(a.o.Say(a.place(who).locale, key))
@@ -74,9 +74,9 @@ const mentionPause = time.Minute
 
 // accept gives an event to the house until it is taken in, and reports whether
 // it was. ID, Kind, Address and what the kind needs are set. Discord does not
-// deliver again, so what the house refuses is tried again here; the person is
-// asked for a moment.
-func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func()) bool {
+// deliver again, so what the house refuses is tried again here; in channel, where
+// there is one, the person sees a typing sign, and is asked for a moment.
+func (a *Adapter) accept(r *run, ev bot.Event, who, channel string) bool {
 	ev.Channel, ev.Conversation, ev.From = a.o.Channel, a.conversation(who), who
 	ev.Locale = a.place(who).locale
 	if channel != "" {
@@ -89,7 +89,7 @@ func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func())
 		}, nil)
 	}
 	began := time.Now()
-	for wait := a.pace.repeat; ; wait = min(2*wait, 10*time.Second) {
+	for wait := a.waits.repeat; ; wait = min(2*wait, 10*time.Second) {
 		ev.At = a.o.Now()
 		err := r.in.Accept(r.ctx, ev)
 		switch {
@@ -102,13 +102,8 @@ func (a *Adapter) accept(r *run, ev bot.Event, who, channel string, tell func())
 			return false
 		}
 		a.o.Log.Warn("an event could not be taken in; it is tried again", "id", ev.ID, "err", err)
-		if wait == a.pace.repeat {
-			if tell == nil && channel != "" {
-				tell = func() { a.direct(r.ctx, channel, "wait|"+ev.ID, a.o.Say(ev.Locale, "chat.wait")) }
-			}
-			if tell != nil {
-				tell()
-			}
+		if wait == a.waits.repeat && channel != "" {
+			a.direct(r.ctx, channel, "wait|"+ev.ID, a.o.Say(ev.Locale, "chat.wait"))
 		}
 		if !bot.Sleep(r.ctx, wait/2+rand.N(wait/2+1)) {
 			return false

@@ -107,6 +107,15 @@ func (r *refusal) gone() bool {
 	return false
 }
 
+// codeOf is Discord's code in an error, or 0.
+func codeOf(err error) int {
+	var no *refusal
+	if errors.As(err, &no) {
+		return no.Code
+	}
+	return 0
+}
+
 // openingWait is the wait where Discord names none.
 const openingWait = time.Minute
 

@@ -121,6 +121,12 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	return nil, no
 }
 
+// dated is the time that the last answer told, and when it was asked for and came.
+type dated struct {
+	date            string
+	asked, answered time.Time
+}
+
 // resetAfter tells when a bucket is full again, in whole milliseconds, of which
 // the library drops one more at times: it would ask just before the moment, and
 // be refused. So these seconds are added.
@@ -132,10 +138,7 @@ const (
 // headers takes down what an answer tells of the clock, and of its bucket, which it
 // releases. began is when it was asked for.
 func (a *Adapter) headers(w *http.Response, bucket *discordgo.Bucket, began time.Time) {
-	if at, err := http.ParseTime(w.Header.Get("Date")); err == nil {
-		// Half a second, since the header has whole ones.
-		a.skew.Store(int64(at.Add(500 * time.Millisecond).Sub(began.Add(time.Since(began) / 2))))
-	}
+	a.dated.Store(&dated{w.Header.Get("Date"), began, time.Now()})
 	if w.StatusCode == http.StatusTooManyRequests { // whoever called is told to wait, and does; the bucket must not wait, too
 		_ = bucket.Release(nil)
 		return

@@ -98,14 +98,6 @@ func (a *Adapter) Delete(ctx context.Context, d bot.Delivery, receipt string) er
 	return classify(err)
 }
 
-// typing shows a typing sign in a channel.
-func (a *Adapter) typing(ctx context.Context, channel string) error {
-	if _, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointChannelTyping(channel)}); err != nil {
-		return classify(err)
-	}
-	return nil
-}
-
 // edit changes a message of ours. It is done as well as it can be.
 func (a *Adapter) edit(ctx context.Context, channel, id string, m any) error {
 	_, err := a.do(ctx, request{method: http.MethodPatch, address: discordgo.EndpointChannelMessage(channel, id), bucket: discordgo.EndpointChannelMessage(channel, ""), body: encode(m)})

@@ -3,7 +3,10 @@ package discord
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
+
+	"github.com/bwmarrin/discordgo"
 
 	"latchkey/bot"
 )
@@ -23,4 +26,12 @@ func (a *Adapter) Typing(ctx context.Context, to []byte) error {
 		return nil
 	}
 	return err
+}
+
+// typing shows a typing sign in a channel.
+func (a *Adapter) typing(ctx context.Context, channel string) error {
+	if _, err := a.do(ctx, request{method: http.MethodPost, address: discordgo.EndpointChannelTyping(channel)}); err != nil {
+		return classify(err)
+	}
+	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -94,7 +93,7 @@ func (a *Adapter) askMore() {
 			}()
 		} else {
 			for _, q := range k.queue {
-				k.answer(q, profile{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %w", chat.ErrShut)})
+				k.answer(q, profile{}, &bot.SendError{Kind: bot.SendRetry, Err: fmt.Errorf("slack: %w", errShut)})
 			}
 			k.queue = nil
 		}

@@ -114,7 +114,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	case o := <-done:
 		switch {
 		case o.err != nil:
-			if !errors.Is(o.err, chat.ErrShut) {
+			if !errors.Is(o.err, errShut) {
 				a.o.Log.Warn("slack: an event was not taken in; Slack delivers it again", "err", o.err)
 			}
 			http.Error(w, "not now", http.StatusServiceUnavailable)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"latchkey/adapters/chat"
 	"latchkey/bot"
 )
 
@@ -33,6 +32,9 @@ func (a *Adapter) Run(ctx context.Context, in bot.Inbox) error {
 	return a.watchToken(ctx, true)
 }
 
+// errShut says that nothing is taken in.
+var errShut = errors.New("not running")
+
 // startWait is how long an event that comes while the program starts waits for
 // Run. Slack waits three seconds for an answer.
 const startWait = 2500 * time.Millisecond
@@ -50,7 +52,7 @@ func (a *Adapter) enter(v arrival, done func(answer, error)) {
 	}
 	ctx, in, ok := a.run.Begin()
 	if !ok {
-		done(nil, chat.ErrShut)
+		done(nil, errShut)
 		return
 	}
 	work := func() {
