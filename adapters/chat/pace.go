@@ -29,7 +29,7 @@ type Pace struct {
 	Here    func() []*rate.Limiter       // makes the limiters of one conversation; nil: there are none
 
 	once sync.Once
-	here Recent[string, []*rate.Limiter]
+	here Recent[[]*rate.Limiter]
 }
 
 // id is the budget of a method.

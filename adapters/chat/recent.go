@@ -12,21 +12,21 @@ const most = 50_000
 
 // Recent remembers something of the keys that were written last: between Most and
 // twice as many of them, in two generations, so that it does not grow.
-type Recent[K comparable, V any] struct {
+type Recent[V any] struct {
 	Most int // default: 50,000
 
 	mu           sync.Mutex
-	newer, older map[K]V
+	newer, older map[string]V
 }
 
 // Get is what is remembered of a key.
-func (r *Recent[K, V]) Get(k K) (v V, ok bool) {
+func (r *Recent[V]) Get(k string) (v V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.get(k)
 }
 
-func (r *Recent[K, V]) get(k K) (v V, ok bool) {
+func (r *Recent[V]) get(k string) (v V, ok bool) {
 	if v, ok = r.newer[k]; !ok {
 		v, ok = r.older[k]
 	}
@@ -34,23 +34,23 @@ func (r *Recent[K, V]) get(k K) (v V, ok bool) {
 }
 
 // Set remembers something of a key.
-func (r *Recent[K, V]) Set(k K, v V) {
+func (r *Recent[V]) Set(k string, v V) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.put(k, v)
 }
 
-func (r *Recent[K, V]) put(k K, v V) {
+func (r *Recent[V]) put(k string, v V) {
 	full := cmp.Or(r.Most, most)
 	if _, there := r.newer[k]; !there && (r.newer == nil || len(r.newer) >= full) {
-		r.older, r.newer = r.newer, map[K]V{}
+		r.older, r.newer = r.newer, map[string]V{}
 	}
 	r.newer[k] = v
 }
 
 // Change changes what is remembered of a key, and returns it; known: it was
 // there, else it is the zero value.
-func (r *Recent[K, V]) Change(k K, change func(v *V, known bool)) V {
+func (r *Recent[V]) Change(k string, change func(v *V, known bool)) V {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v, known := r.get(k)
@@ -60,7 +60,7 @@ func (r *Recent[K, V]) Change(k K, change func(v *V, known bool)) V {
 }
 
 // Make is what is remembered of a key, made when there is nothing.
-func (r *Recent[K, V]) Make(k K, fresh func() V) V {
+func (r *Recent[V]) Make(k string, fresh func() V) V {
 	return r.Change(k, func(v *V, known bool) {
 		if !known {
 			*v = fresh()
@@ -69,7 +69,7 @@ func (r *Recent[K, V]) Make(k K, fresh func() V) V {
 }
 
 // Drop forgets a key, and returns what was remembered.
-func (r *Recent[K, V]) Drop(k K) (v V, ok bool) {
+func (r *Recent[V]) Drop(k string) (v V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v, ok = r.get(k)
@@ -80,7 +80,7 @@ func (r *Recent[K, V]) Drop(k K) (v V, ok bool) {
 
 // Seldom says yes to a key once in a while: nobody is told the same again and
 // again, and strangers do not fill the log.
-type Seldom struct{ at Recent[string, time.Time] }
+type Seldom struct{ at Recent[time.Time] }
 
 // OK reports whether it may be told, and then notes that it is.
 func (s *Seldom) OK(key string, now time.Time, pause time.Duration) (ok bool) {

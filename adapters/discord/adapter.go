@@ -28,8 +28,8 @@ type Adapter struct {
 	roots   *x509.CertPool // nil: the system's; tests have their own
 	dated   atomic.Pointer[dated]
 
-	places  chat.Recent[string, place]
-	doors   chat.Recent[string, door]
+	places  chat.Recent[place]
+	doors   chat.Recent[door]
 	signs   chat.Signs
 	told    chat.Seldom
 	run     chat.Runner

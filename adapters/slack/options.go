@@ -68,11 +68,11 @@ type Adapter struct {
 	seldom chat.Seldom
 	signs  chat.Signs
 
-	people   chat.Recent[string, profile]
-	rooms    chat.Recent[string, string]  // where people's direct messages are
-	prompts  chat.Recent[string, uint32]  // what was asked last, by user
-	drawings chat.Recent[string, drawing] // by name
-	loose    chat.Recent[string, string]  // files by the mark of their delivery, see shelf.go
+	people   chat.Recent[profile]
+	rooms    chat.Recent[string]  // where people's direct messages are
+	prompts  chat.Recent[uint32]  // what was asked last, by user
+	drawings chat.Recent[drawing] // by name
+	loose    chat.Recent[string]  // files by the mark of their delivery, see shelf.go
 }
 
 var teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)

@@ -21,11 +21,11 @@ type Adapter struct {
 	credential *credential
 	graph      *credential // for Microsoft Graph, with Options.CatalogApp
 
-	people  chat.Recent[string, acquaintance]
-	prompts chat.Recent[string, uint32] // the newest prompt that was sent to a conversation
-	told    chat.Seldom                 // who was told something beside the conversation
-	signs   chat.Signs                  // typing
-	replies replies                     // responses that carry an answer
+	people  chat.Recent[acquaintance]
+	prompts chat.Recent[uint32] // the newest prompt that was sent to a conversation
+	told    chat.Seldom         // who was told something beside the conversation
+	signs   chat.Signs          // typing
+	replies replies             // responses that carry an answer
 
 	run chat.Runner // activities under way, and what follows them
 }

@@ -45,10 +45,10 @@ const (
 type limits struct {
 	now      func() time.Time
 	p        *policy.Policy
-	visits   chat.Recent[netip.Addr, *rate.Limiter]
-	links    chat.Recent[netip.Addr, *rate.Limiter]
-	acts     chat.Recent[string, *rate.Limiter]
-	failures chat.Recent[netip.Addr, failures]
+	visits   chat.Recent[*rate.Limiter]
+	links    chat.Recent[*rate.Limiter]
+	acts     chat.Recent[*rate.Limiter]
+	failures chat.Recent[failures]
 }
 
 // failures of one address.
@@ -65,12 +65,12 @@ func newLimits(p *policy.Policy, now func() time.Time) *limits {
 
 // visit counts a request without a session.
 func (l *limits) visit(a netip.Addr) time.Duration {
-	return l.take(l.visits.Make(a, func() *rate.Limiter { return limiter(l.p.WebRate, l.p.WebBurst.N) }))
+	return l.take(l.visits.Make(a.String(), func() *rate.Limiter { return limiter(l.p.WebRate, l.p.WebBurst.N) }))
 }
 
 // openLink counts a one-time link that is opened.
 func (l *limits) openLink(a netip.Addr) time.Duration {
-	return l.take(l.links.Make(a, func() *rate.Limiter { return limiter(l.p.LinkOpens, l.p.LinkOpens.N) }))
+	return l.take(l.links.Make(a.String(), func() *rate.Limiter { return limiter(l.p.LinkOpens, l.p.LinkOpens.N) }))
 }
 
 func limiter(l policy.Limit, burst int) *rate.Limiter {
@@ -95,7 +95,7 @@ func (l *limits) take(b *rate.Limiter) time.Duration {
 // failed counts a sign-in, a link or a code of an address that was wrong.
 func (l *limits) failed(a netip.Addr) {
 	now := l.now()
-	l.failures.Change(a, func(f *failures, _ bool) {
+	l.failures.Change(a.String(), func(f *failures, _ bool) {
 		for len(f.at) > 0 && now.Sub(f.at[0]) >= l.p.WebFailures.Per {
 			f.at = f.at[1:]
 		}
@@ -108,6 +108,6 @@ func (l *limits) failed(a netip.Addr) {
 
 // shut tells how long an address is shut out after too many failures.
 func (l *limits) shut(a netip.Addr) time.Duration {
-	f, _ := l.failures.Get(a)
+	f, _ := l.failures.Get(a.String())
 	return max(0, f.till.Sub(l.now()))
 }
