@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
-	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -20,13 +19,12 @@ import (
 // An Adapter connects one application of Discord. Make it with New.
 type Adapter struct {
 	*chat.Base
-	o       Options
-	api     *url.URL
-	key     ed25519.PublicKey // nil: no HTTP
-	client  *http.Client
-	buckets *discordgo.RateLimiter
-	roots   *x509.CertPool // nil: the system's; tests have their own
-	dated   atomic.Pointer[dated]
+	o     Options
+	api   *url.URL
+	key   ed25519.PublicKey // nil: no HTTP
+	rest  *discordgo.Session
+	roots *x509.CertPool // nil: the system's; tests have their own
+	dated atomic.Pointer[dated]
 
 	places  chat.Recent[place]
 	doors   chat.Recent[door]
@@ -50,12 +48,27 @@ func New(o Options) (*Adapter, error) {
 	}
 	a := &Adapter{o: o, api: api, key: key, waits: usual, Base: chat.NewBase(&o.Options, limits, anything, &chat.Pace{Name: "discord", Rate: rateOf}), signs: chat.Signs{Life: standing}}
 	a.Trouble.Begin(connection, "not connected yet")
-	a.buckets = discordgo.NewRatelimiter()
-	a.client = dial.Client(dial.For(API, o.APIURL).Transport(), 15*time.Second)
+	if a.rest, err = a.session(); err != nil {
+		return nil, err
+	}
 	if o.APIURL != API {
 		o.Log.Warn("Discord's API is taken to be elsewhere; this is for tests", "api_url", api.Host)
 	}
 	return a, nil
+}
+
+// session makes a session of the library for requests, quiet and without a wait of
+// its own.
+func (a *Adapter) session() (*discordgo.Session, error) {
+	s, err := discordgo.New("Bot " + string(a.o.Token.One()))
+	if err != nil {
+		return nil, err
+	}
+	s.LogLevel = -1 // it would log what people write
+	s.ShouldRetryOnRateLimit = false
+	s.MaxRestRetries = 0
+	s.Client = dial.Client(&transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, dated: &a.dated}, 15*time.Second)
+	return s, nil
 }
 
 // What may be in trouble.

@@ -29,4 +29,4 @@ func (a *Adapter) Trust(roots *x509.CertPool) { a.roots = roots }
 func (a *Adapter) Patient() { a.waits.most = time.Hour }
 
 // Through makes all requests go another way.
-func (a *Adapter) Through(way http.RoundTripper) { a.client.Transport = way }
+func (a *Adapter) Through(way http.RoundTripper) { a.rest.Client.Transport.(*transport).base = way }

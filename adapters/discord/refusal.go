@@ -2,11 +2,8 @@ package discord
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"time"
 
 	"latchkey/bot"
@@ -22,27 +19,6 @@ type refusal struct {
 	Called bool          // it was called off
 	Reach  bool          // the request may have reached Discord
 	Err    error         // why none was made, of something of ours; nil: not so
-}
-
-// read reads the answer that is a refusal.
-func (r *refusal) read(h http.Header, body []byte) {
-	var said struct {
-		Code  int     `json:"code"`
-		After float64 `json:"retry_after"` // seconds
-	}
-	_ = json.Unmarshal(body, &said)
-	if r.Status != http.StatusTooManyRequests {
-		r.Code = said.Code
-		return
-	}
-	r.Global = h.Get("X-RateLimit-Global") != "" || h.Get("X-RateLimit-Scope") == "global"
-	after := min(said.After, 1e6)
-	if s, err := strconv.ParseFloat(h.Get("Retry-After"), 64); err == nil && s < 1e6 {
-		after = max(after, s)
-	}
-	if r.After = time.Duration(after * float64(time.Second)); r.After <= 0 {
-		r.After = time.Second
-	}
 }
 
 // Error implements error.

@@ -1,14 +1,11 @@
 package discord
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"time"
@@ -52,16 +49,12 @@ type request struct {
 	exempt bool
 }
 
-// agent is the User-Agent, in the form that Discord wants (Reference, User Agent).
-const agent = "DiscordBot (https://github.com/bwmarrin/discordgo, v" + discordgo.VERSION + ")"
-
 // do makes a request and gives the body of the answer. Its error is a *refusal.
 //
 // The library keeps a bucket for each address, that is, for each channel and
-// kind of request, and learns its limits from the headers. It would wait for them
+// kind of request, and learns its limits from the headers. It waits for them
 // without an end; here a wait is two seconds at most, and the channels do not
-// wait for each other. The library's own requests would go to one address for all
-// sessions, and tell less of what became of them.
+// wait for each other.
 func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -73,18 +66,6 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 			return nil, &refusal{Err: err}
 		}
 	}
-	no := new(refusal)
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { no.Reach = true }})
-	to := a.api.String() + "/" + version + "/" + strings.TrimPrefix(q.address, discordgo.EndpointAPI)
-	r, err := http.NewRequestWithContext(traced, q.method, to, bytes.NewReader(body))
-	if err != nil {
-		return nil, no
-	}
-	r.Header.Set("Authorization", "Bot "+string(a.o.Token.One()))
-	r.Header.Set("User-Agent", agent)
-	if body != nil {
-		r.Header.Set("Content-Type", contentType)
-	}
 	bucket := &discordgo.Bucket{Remaining: 1}
 	if q.exempt {
 		bucket.Lock()
@@ -92,67 +73,28 @@ func (a *Adapter) do(ctx context.Context, q request) ([]byte, error) {
 		if err := a.turnOf(ctx, anything); err != nil {
 			return nil, err
 		}
+		var err error
 		key, _, _ := strings.Cut(cmp.Or(q.bucket, q.address), "?")
 		if bucket, err = a.lock(ctx, q.method+" "+key); err != nil {
 			return nil, err
 		}
 	}
-	began := time.Now()
-	w, err := a.client.Do(r)
-	if err != nil {
-		_ = bucket.Release(nil)
-		no.Called = ctx.Err() != nil
-		return nil, no
-	}
-	defer w.Body.Close()
-	a.headers(w, bucket, began)
-	no.Status = w.StatusCode
-	reply, err := io.ReadAll(w.Body)
-	switch {
-	case err != nil:
-	case w.StatusCode == http.StatusOK, w.StatusCode == http.StatusCreated, w.StatusCode == http.StatusNoContent:
+	ctx, n := noted(ctx)
+	reply, err := a.rest.RequestWithLockedBucket(q.method, q.address, contentType, body, bucket, 0,
+		discordgo.WithContext(ctx), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0))
+	if err == nil {
 		return reply, nil
-	default:
-		no.read(w.Header, reply)
 	}
-	if no.Global {
-		a.Rates.Hold(ctx, "", no.After)
+	r := refused(ctx, n, err)
+	if r.Global {
+		a.Rates.Hold(ctx, "", r.After)
 	}
-	return nil, no
-}
-
-// dated is the time that the last answer told, and when it was asked for and came.
-type dated struct {
-	date            string
-	asked, answered time.Time
-}
-
-// resetAfter tells when a bucket is full again, in whole milliseconds, of which
-// the library drops one more at times: it would ask just before the moment, and
-// be refused. So these seconds are added.
-const (
-	resetAfter = "X-RateLimit-Reset-After"
-	early      = 0.005
-)
-
-// headers takes down what an answer tells of the clock, and of its bucket, which it
-// releases. began is when it was asked for.
-func (a *Adapter) headers(w *http.Response, bucket *discordgo.Bucket, began time.Time) {
-	a.dated.Store(&dated{w.Header.Get("Date"), began, time.Now()})
-	if w.StatusCode == http.StatusTooManyRequests { // whoever called is told to wait, and does; the bucket must not wait, too
-		_ = bucket.Release(nil)
-		return
-	}
-	h := w.Header
-	if after, err := strconv.ParseFloat(h.Get(resetAfter), 64); err == nil {
-		h.Set(resetAfter, strconv.FormatFloat(after+early, 'f', 3, 64))
-	}
-	_ = bucket.Release(h) // fails when a header is odd, which is learnt nothing from
+	return nil, r
 }
 
 // lock waits until a request of a bucket may be made.
 func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, error) {
-	b := a.buckets.GetBucket(key)
+	b := a.rest.Ratelimiter.GetBucket(key)
 	until := time.Now().Add(patience)
 	for pause := time.Millisecond; !b.TryLock(); pause = min(2*pause, 50*time.Millisecond) {
 		if time.Now().After(until) {
@@ -162,7 +104,7 @@ func (a *Adapter) lock(ctx context.Context, key string) (*discordgo.Bucket, erro
 			return nil, &refusal{Called: true}
 		}
 	}
-	wait := a.buckets.GetWaitTime(b, 1)
+	wait := a.rest.Ratelimiter.GetWaitTime(b, 1)
 	switch {
 	case wait > patience:
 		b.Unlock()
@@ -187,4 +129,33 @@ func (a *Adapter) turnOf(ctx context.Context, method string) error {
 	default:
 		return &refusal{Err: errors.Unwrap(err.Err)}
 	}
+}
+
+// refused says what an error of the library is. The library's own text is never
+// passed on: it has the address in it, and sometimes a token.
+func refused(ctx context.Context, n *note, err error) *refusal {
+	r := &refusal{Status: n.status, Reach: n.reach}
+	var limited *discordgo.RateLimitError
+	var rest *discordgo.RESTError
+	switch {
+	case errors.As(err, &limited) && limited.RateLimit != nil && limited.TooManyRequests != nil:
+		r.After = limited.RetryAfter
+	case errors.As(err, &rest):
+		if rest.Message != nil {
+			r.Code = rest.Message.Code
+		}
+	}
+	if n.status == 0 {
+		r.Called = ctx.Err() != nil
+	}
+	if n.status == http.StatusTooManyRequests {
+		r.Global = n.header.Get("X-RateLimit-Global") != "" || n.header.Get("X-RateLimit-Scope") == "global"
+		if s, err := strconv.ParseFloat(n.header.Get("Retry-After"), 64); err == nil && s < 1e6 {
+			r.After = max(r.After, time.Duration(s*float64(time.Second)))
+		}
+		if r.After <= 0 {
+			r.After = time.Second
+		}
+	}
+	return r
 }
