@@ -170,3 +170,24 @@ type DeskSeat struct {
 	// Figures says that they see the figures of the desk.
 	Figures bool
 }
+
+// A DeskProof is what an agent shows at the door of the desk: a code of a method
+// of their own.
+type DeskProof struct {
+	Person  PersonID
+	Channel ChannelID // of the pages
+	User    string    // of the one who is signed in there
+	Session []byte    // hash of their session; the code is good in this one alone
+	Lang    string
+	Method  MethodID
+	Via     Via    // of a phone: SMS, or Voice; empty: as it was added
+	Code    string // as it was typed
+}
+
+// A DeskOwn is a method of an agent's own that opens the desk.
+type DeskOwn struct {
+	ID    MethodID
+	Kind  MethodKind
+	Label string
+	From  time.Time // when it opens it; zero: now
+}

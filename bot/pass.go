@@ -85,8 +85,8 @@ type WebSession struct {
 	// for is done, and after a short idle time (policy: SharedIdle).
 	Shared  bool      `json:"sh,omitempty"`
 	Started time.Time `json:"s"`
-	// Second is when the person signed in here with a second factor, and Desk when
-	// they last did something at the help desk; zero: never.
+	// Second is when the person showed a second factor here, at the sign-in or at the
+	// help desk, and Desk when they last did something there; zero: never.
 	Second time.Time `json:"f2,omitzero"`
 	Desk   time.Time `json:"d,omitzero"`
 }

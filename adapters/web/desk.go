@@ -16,11 +16,11 @@ import (
 // send them back to the script.
 //
 // Whoever comes in is signed in for the web chat, is an agent, and has given a
-// second factor at the organisation's provider within deskSecond, and used the
-// desk within deskIdle since; each request asks anew. A code of the agent's own
-// method in Latchkey is not asked for yet: where the provider is not asked for a
-// second factor, there is no web desk. The demo has agents of one click and no
-// second factor, on this machine only.
+// second factor within deskSecond, and used the desk within deskIdle since; each
+// request asks anew. The second factor is the organisation's provider's where that
+// is asked for one (Options.Second), else a code of a method of the agent's own,
+// see desk_second.go. The demo has agents of one click and no second factor, on
+// this machine only.
 //
 // Whoever is signed in and no agent finds nothing here, as at any address that
 // there is not.
@@ -57,6 +57,12 @@ type Desk interface {
 	// Figures are those of the last days, with steps named in lang. Only some agents
 	// may see them.
 	Figures(ctx context.Context, by bot.PersonID, lang string, days int) (*bot.DeskFigures, error)
+	// Own lists the methods of an agent that open the desk. SendOwn sends a code to
+	// one, and ProveOwn compares what was typed: after the outcome "ok" the session
+	// has its second factor.
+	Own(ctx context.Context, p bot.DeskProof) ([]bot.DeskOwn, error)
+	SendOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error)
+	ProveOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error)
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -73,8 +79,12 @@ func (a *Adapter) deskRoutes() {
 	a.mux.HandleFunc("GET "+deskPath+"/figures.csv", a.deskFiguresCSV)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)
-	if a.o.Device != nil {
+	switch {
+	case a.o.Device != nil:
 		a.mux.HandleFunc("POST "+agentPath, a.beAgent)
+	case a.ownCode():
+		a.mux.HandleFunc("GET "+codePath, a.deskCode)
+		a.mux.HandleFunc("POST "+codePath, a.deskProve)
 	}
 }
 
@@ -159,8 +169,12 @@ func (a *Adapter) atDesk(w http.ResponseWriter, r *http.Request) (*seat, bool) {
 		a.problem(w, r, http.StatusForbidden, "desk_over")
 	case a.o.Device != nil:
 		http.Redirect(w, r, demoPath, http.StatusSeeOther)
-	default:
+	case !a.ownCode():
 		http.Redirect(w, r, SecondPath+"&next="+deskPath, http.StatusSeeOther)
+	case errors.Is(err, errNoSecond):
+		http.Redirect(w, r, codeAddress(r.PathValue("ticket")), http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, SignInPath+"?next="+deskPath, http.StatusSeeOther)
 	}
 	return nil, false
 }
@@ -555,7 +569,7 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 		act.Method = bot.MethodID(r.PostForm.Get("method"))
 	}
 	if stepUp[do] && !a.freshSecond(st) {
-		a.showTicket(w, r, st, http.StatusUnauthorized, a.words.in(st.lang)("desk.step_up"), map[string]string{do: r.PostForm.Get("text"), "step_up": "1"})
+		a.showTicket(w, r, st, http.StatusUnauthorized, a.words.in(st.lang)("desk.step_up"), map[string]string{do: r.PostForm.Get("text"), "step_up": a.secondAgain(r.PathValue("ticket"))})
 		return
 	}
 	typed := map[string]string{}

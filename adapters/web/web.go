@@ -111,7 +111,7 @@ type Options struct {
 	Proxies  []netip.Prefix // who may say X-Forwarded-For
 	Shared   bool           // other processes serve the same conversations
 	Device   Device         // the demo's pretend phone; nil everywhere else
-	Desk     Desk           // the help desk; nil: it has no pages here. It needs Second, or the demo
+	Desk     Desk           // the help desk; nil: it has no pages here. It needs Provider, or the demo
 	Agents   []Pretend      // the demo's agents, who come in with one click
 
 	Now func() time.Time // default time.Now
@@ -148,8 +148,8 @@ func New(o Options) (*Adapter, error) {
 	if o.Device != nil && !dial.Local(u.Hostname()) {
 		return nil, fmt.Errorf("web: the demo's pretend phone is for this machine only, not for %s", o.PublicURL)
 	}
-	if o.Desk != nil && o.Device == nil && (o.Provider == nil || !o.Second) {
-		return nil, errors.New("web: agents of the help desk come in with a second factor only; let the provider be asked for one, or leave the desk away")
+	if o.Desk != nil && o.Device == nil && o.Provider == nil {
+		return nil, errors.New("web: agents of the help desk sign in at the organisation's provider; name one, or leave the desk away")
 	}
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	for _, origin := range o.Embed {

@@ -50,6 +50,11 @@ type Options struct {
 	Acts int
 	// Alert raises an alert and has operators told. Nil: it is only kept.
 	Alert func(tx bot.Tx, kind bot.AlertKind, p bot.PersonID, detail string) error
+	// Of the second factor of agents (see Own): the checks that prove somebody, how
+	// old a method must be that was added since, and who notes what was shown.
+	Checks     func(name string) bot.CheckSpec
+	HoldNew    time.Duration
+	NoteSecond func(tx bot.Tx, session []byte) error
 	// Outside learns of every ticket (see Told). Nil: nobody does.
 	Outside bot.OutsideDesk
 	Mail    Mail   // see Mailed

@@ -72,6 +72,14 @@
 // closed. Before a target is missed a line of the ticket warns agents, once
 // (HandleDue).
 //
+// # The second factor of agents
+//
+// Where the provider is asked for none, the desk in the browser asks for a code of
+// a method of the agent's own (Own, SendOwn, ProveOwn), by the checks of package
+// verify. It is good for the one session that shows it, and noted there in the same
+// transaction. A method that was added after the agent became one counts when it is
+// Options.HoldNew old.
+//
 // # What is kept
 //
 // Lines are sealed with the vault, those of the person without anything that

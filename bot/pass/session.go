@@ -121,6 +121,24 @@ func (r *Service) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSe
 	})
 }
 
+// NoteSecond notes in a transaction that the person of a session has shown a
+// second factor. The error is that of Session.
+func (r *Service) NoteSecond(tx bot.Tx, hash []byte) error {
+	p, err := r.find(tx, bot.PassSession, hash)
+	if err != nil {
+		return err
+	}
+	s := &bot.WebSession{}
+	if err := read(p, s); err != nil {
+		return err
+	}
+	s.Second = tx.Now()
+	if err := fill(p, s); err != nil {
+		return err
+	}
+	return put(tx, p)
+}
+
 // EndSession implements bot.Passes. No error when there is none any more. With a
 // session of a shared browser its one-time pages end, too: whoever comes next
 // has their cookies.

@@ -51,8 +51,13 @@ func Notes(cfg *config.Config) []string {
 	if cfg.Web.Enabled && cfg.Directory == "none" {
 		notes = append(notes, "channels.web is enabled, but directory.kind is none: the web chat informs and hands over to people, and sets nothing up; set directory.kind to oidc or entra for that")
 	}
-	if cfg.Desk.Enabled && cfg.Web.Enabled && cfg.SecondFactor() == "" {
-		notes = append(notes, "desk is enabled, but no sign-in has a second factor: there is no desk in the browser; set directory.kind to oidc or entra, and second_factor beside it")
+	if cfg.Desk.Enabled && cfg.Web.Enabled {
+		switch {
+		case !cfg.SignsIn():
+			notes = append(notes, "desk is enabled, but there is no desk in the browser: agents sign in at the organisation's provider; set directory.kind to oidc or entra")
+		case cfg.SecondFactor() == "":
+			notes = append(notes, fmt.Sprintf("no %s.second_factor: the desk in the browser asks each agent for a code of a method that they have set up with Latchkey; let them do that before `latchkey desk grant`, since one that is added later counts after %s only", cfg.Directory, cfg.Policy.HoldNew))
+		}
 	}
 	if cfg.Web.Enabled && cfg.SignsIn() {
 		switch s := cfg.SecondFactor(); {

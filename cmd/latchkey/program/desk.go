@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"latchkey/bot"
@@ -29,7 +30,8 @@ func (p *Program) newDesk() error {
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
 		Session: func(state []byte) (s bot.Session, err error) { return s, turn.DecodeSession(state, &s) },
-		Alert:   p.Enroll.Alert, Anonymous: webChannel, Methods: p.Enroll, Acts: p.Config.Policy.DeskActs,
+		Checks:  func(name string) bot.CheckSpec { return specOf(p.Verify.Specs(), name) }, HoldNew: p.Config.Policy.HoldNew, NoteSecond: p.passes.NoteSecond,
+		Alert: p.Enroll.Alert, Anonymous: webChannel, Methods: p.Enroll, Acts: p.Config.Policy.DeskActs,
 		Outside: p.Connections.outside, Registrar: p.Connections.Source != nil,
 		Mail:  desk.Mail{To: mailAddress(c.Mail), Org: p.Config.Org.Name, Notifier: p.Connections.notifierOr(nowhere{})},
 		Rooms: rooms, Lang: p.Config.Org.Language, Link: deskLink(p.Config),
@@ -37,6 +39,10 @@ func (p *Program) newDesk() error {
 		Logger: p.Log.With("component", "desk"),
 	})
 	return nil
+}
+
+func specOf(all []bot.CheckSpec, name string) bot.CheckSpec {
+	return all[slices.IndexFunc(all, func(s bot.CheckSpec) bool { return s.Name == name })]
 }
 
 // deskRooms are the channels of the help desk's own, whose ids are as their
@@ -93,7 +99,7 @@ func (p *Program) timeOpenTickets(ctx context.Context) error {
 // deskLink gives the address of a ticket on the desk in the browser; nil: there is
 // no such desk.
 func deskLink(c *config.Config) func(ticket string) string {
-	if !c.Desk.Enabled || !c.Web.Enabled || c.HTTP.PublicURL == "" || c.SecondFactor() == "" {
+	if !c.Desk.Enabled || !c.Web.Enabled || c.HTTP.PublicURL == "" || !c.SignsIn() {
 		return nil
 	}
 	return func(ticket string) string { return c.HTTP.PublicURL + "/desk/t/" + ticket }

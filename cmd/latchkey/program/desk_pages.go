@@ -144,5 +144,20 @@ func (d deskPages) Open(ctx context.Context, by, person bot.PersonID) (ticket st
 	return d.p.Desk.Open(ctx, by, person)
 }
 
+// Own implements web.Desk.
+func (d deskPages) Own(ctx context.Context, p bot.DeskProof) ([]bot.DeskOwn, error) {
+	return d.p.Desk.Own(ctx, p)
+}
+
+// SendOwn implements web.Desk.
+func (d deskPages) SendOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error) {
+	return d.p.Desk.SendOwn(ctx, p)
+}
+
+// ProveOwn implements web.Desk.
+func (d deskPages) ProveOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error) {
+	return d.p.Desk.ProveOwn(ctx, p)
+}
+
 // Watch implements web.Desk.
 func (d deskPages) Watch() (changed <-chan string, leave func()) { return d.p.Desk.Watch() }

@@ -43,10 +43,10 @@ func ConnectWeb(prog *Program) error {
 		for _, p := range demo.Agents() {
 			o.Agents = append(o.Agents, web.Pretend{Username: p.Username, Name: p.Name})
 		}
-	case o.Provider != nil && o.Second:
+	case o.Provider != nil:
 		o.Desk = deskPages{prog}
 	default:
-		prog.Log.Warn("there is no desk in the browser: agents come in with a second factor only; set directory.kind to oidc or entra, and second_factor beside it")
+		prog.Log.Warn("there is no desk in the browser: agents sign in at the organisation's provider; set directory.kind to oidc or entra")
 	}
 	for _, p := range c.HTTP.Proxies {
 		network, err := netip.ParsePrefix(p)

@@ -52,11 +52,11 @@ func (p *premises) open() map[string]bot.Ticket {
 	return all
 }
 
-// agent is a browser's token of one of the demo's agents.
+// agent is a browser's token of one of the agents, with a second factor of just now.
 func (p *premises) agent(username string) string {
 	p.Helper()
 	user := web.AgentUser(username)
-	token, err := p.passes.BeginSession(p.Context(), bot.WebSession{Conversation: bot.ConversationID("web:" + user), User: user, Name: username, Started: p.DB.Now()})
+	token, err := p.passes.BeginSession(p.Context(), bot.WebSession{Conversation: bot.ConversationID("web:" + user), User: user, Name: username, Started: p.DB.Now(), Second: p.DB.Now()})
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -554,17 +554,18 @@ func TestDeskRefusals(t *testing.T) {
 	}
 }
 
-// Outside the demo the desk has its pages only where a sign-in has a second
-// factor.
+// Outside the demo the desk has its pages only where people sign in at a provider,
+// and then for nobody without a second factor: of the provider, or of their own.
 func TestDeskNeedsASecondFactor(t *testing.T) {
 	for name, c := range map[string]struct {
-		second string
-		on     bool
-	}{"without": {"", false}, "with": {"amr", true}} {
+		kind, second string
+		on           bool
+		door         string
+	}{"no provider": {"none", "", false, ""}, "own": {"oidc", "", true, "/desk/code"}, "provider's": {"oidc", "amr", true, "/signin?second=1&next=/desk"}} {
 		t.Run(name, func(t *testing.T) {
 			p := servePremises(t, func(c2 *config.Config) {
 				c2.Desk.Enabled = true
-				c2.OIDC.SecondFactor = c.second
+				c2.Directory, c2.OIDC.SecondFactor = c.kind, c.second
 			})
 			there := slices.ContainsFunc(p.pages().Routes(), func(s string) bool { return strings.Contains(s, "/desk") })
 			if there != c.on || strings.Contains(p.diary.String(), "there is no desk in the browser") == c.on {
@@ -573,7 +574,7 @@ func TestDeskNeedsASecondFactor(t *testing.T) {
 			if !c.on {
 				return
 			}
-			// Signed in as an agent, but without a second factor: another sign-in comes first.
+			// Signed in as an agent, but without a second factor: that comes first.
 			for name, s := range map[string]bot.WebSession{"none": {}, "old": {Second: p.DB.Now().Add(-13 * 3600e9)}, "idle": {Second: p.DB.Now().Add(-3600e9)},
 				"fresh": {Second: p.DB.Now()}, "used": {Second: p.DB.Now().Add(-3600e9), Desk: p.DB.Now().Add(-60e9)}} {
 				s.User, s.Conversation, s.Started = web.AgentUser("maria"), "web:agent-maria", p.DB.Now()
@@ -585,7 +586,7 @@ func TestDeskNeedsASecondFactor(t *testing.T) {
 				g.jar[p.cookieName("session")] = string(token)
 				g.get("/desk")
 				in := name == "fresh" || name == "used"
-				if strings.Contains(g.body, "Nobody waits.") != in || strings.Contains(g.at, "/signin?second=1&next=/desk") == in {
+				if strings.Contains(g.body, "Nobody waits.") != in || strings.Contains(g.at, c.door) == in {
 					t.Errorf("%s: %d at %s", name, g.status, g.at)
 				}
 			}

@@ -31,6 +31,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/pass"
+	"latchkey/cmd/latchkey/config"
 	"latchkey/cmd/latchkey/programtest"
 	"latchkey/flows/library"
 	"latchkey/store"
@@ -59,7 +60,9 @@ func TestWebMalformedRequests(t *testing.T) {
 		name string
 		open func(*testing.T) *gallery
 	}{
-		{"serve", func(t *testing.T) *gallery { return serveGallery(servePremises(t)) }},
+		{"serve", func(t *testing.T) *gallery {
+			return serveGallery(servePremises(t, func(c *config.Config) { c.Desk.Enabled = true }))
+		}},
 		{"demo", func(t *testing.T) *gallery { return demoGallery(demoPremises(t)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -487,7 +490,8 @@ func demoGallery(p *premises) *gallery {
 		door{pattern: "POST /demo/scan", method: "POST", path: "/demo/scan", stages: []string{"picture", "password"}, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil}
 		}})
-	f.doors = append(f.doors, doorsOfDesk(f)...)
+	f.doors = append(f.doors, doorsOfDesk(f, "agent")...)
+	f.doors = append(f.doors, door{pattern: "POST /demo/agent", method: "POST", path: "/demo/agent", stages: []string{"desk"}, fields: func(*stage) url.Values { return url.Values{"who": {"maria"}} }})
 	f.goesOn = func() {
 		p.Helper()
 		atPassword.get("/chat")
@@ -504,12 +508,12 @@ func demoGallery(p *premises) *gallery {
 	return f
 }
 
-// doorsOfDesk are those of the demo's desk, with a crowd of browsers that are
-// Maria's, and one ticket.
-func doorsOfDesk(f *gallery) []door {
+// doorsOfDesk are those of the desk, with a crowd of browsers that are Maria's,
+// and one ticket.
+func doorsOfDesk(f *gallery, cookie string) []door {
 	f.Helper()
 	ticket := f.stuck()
-	st := &stage{cookie: "agent"}
+	st := &stage{cookie: cookie}
 	for range crowd {
 		st.tokens = append(st.tokens, f.agent("maria"))
 	}
@@ -517,7 +521,7 @@ func doorsOfDesk(f *gallery) []door {
 	read := func(pattern, path string) door {
 		return door{pattern: "GET " + pattern, method: "GET", path: path, stages: []string{"", "desk"}, query: asked}
 	}
-	lead := &stage{cookie: "agent"}
+	lead := &stage{cookie: cookie}
 	for range crowd {
 		lead.tokens = append(lead.tokens, f.agent("lee"))
 	}
@@ -536,7 +540,6 @@ func doorsOfDesk(f *gallery) []door {
 			return url.Values{"csrf": nil, "id": nil, "rev": {"1"}, "text": {"a note"}, "lang": {"en"}}
 		}},
 		{pattern: "POST /desk/people", method: "POST", path: "/desk/people", stages: []string{"desk"}, session: true, csrf: true, fields: func(*stage) url.Values { return url.Values{"csrf": nil, "who": {"e-1001"}} }},
-		{pattern: "POST /demo/agent", method: "POST", path: "/demo/agent", stages: []string{"desk"}, fields: func(*stage) url.Values { return url.Values{"who": {"maria"}} }},
 	}
 }
 
@@ -576,8 +579,16 @@ func serveGallery(p *premises) *gallery {
 	}
 	f.stages["signing in"] = s
 
+	f.sits("maria", "e-1101", true)
+	f.sits("lee", "e-1103", false) // the admin
+	f.has("e-1101", bot.Email, "m•••@home.example", []byte("maria@home.example"))
 	f.doors = append(acts("codes", "picture", "framed"), doorsOfPages("codes page", "sign-in page")...)
+	f.doors = append(f.doors, doorsOfDesk(f, "session")...)
 	f.doors = append(f.doors,
+		door{pattern: "GET /desk/code", method: "GET", path: "/desk/code", stages: []string{"", "desk"}, query: asked},
+		door{pattern: "POST /desk/code", method: "POST", path: "/desk/code", stages: []string{"desk"}, session: true, csrf: true, fields: func(*stage) url.Values {
+			return url.Values{"csrf": nil, "method": {"none"}, "code": {"123456"}, "lang": {"en"}}
+		}},
 		door{pattern: "GET /chat/embed", method: "GET", path: "/chat/embed", stages: []string{"", "framed"}, query: asked},
 		door{pattern: "GET /{$}", method: "GET", path: "/", stages: []string{"", "picture"}, query: asked},
 		door{pattern: "GET /signin", method: "GET", path: "/signin", stages: []string{"", "codes", "picture"}, query: asked},
@@ -1656,7 +1667,9 @@ func TestWebForeignRequests(t *testing.T) {
 		name string
 		open func(*testing.T) *gallery
 	}{
-		{"serve", func(t *testing.T) *gallery { return serveGallery(servePremises(t)) }},
+		{"serve", func(t *testing.T) *gallery {
+			return serveGallery(servePremises(t, func(c *config.Config) { c.Desk.Enabled = true }))
+		}},
 		{"demo", func(t *testing.T) *gallery { return demoGallery(demoPremises(t)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
