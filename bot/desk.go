@@ -39,7 +39,7 @@ type DeskEntry struct {
 	Who    string // the person's name, or empty
 	By     string // first name of the agent who has it
 	Title  string // of the step that the person was at, in the language of whoever looks; may be empty
-	Unread bool   // the person wrote last
+	Unread int    // lines of the person that no agent has answered yet
 	// Channel is where the person writes; empty: in no chat.
 	Channel ChannelID
 	Due     *DeskDue // nil: no target is missed, or will be soon
@@ -144,7 +144,8 @@ type DeskView struct {
 	Contact  string
 	Title    string // of the flow that the person is at now
 	Progress string
-	Steps    []DeskStep
+	Path     []DeskStep  // the asked steps of the scripts that the person is in, to where they are
+	Steps    []DeskStep  // of these, where they can be sent back to
 	Speaks   string      // the language that the person reads now
 	Replies  []DeskReply // canned ones; none where the person cannot be written to
 	// Value gives what stands for a placeholder of a canned reply, in a language;

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/bot"
 )
@@ -220,7 +222,8 @@ type deskRow struct {
 	ID, Who, Step, Error, Lang, Channel string
 	At, Wait                            string // since when, and how long
 	By                                  string
-	Mine, Unread, Known                 bool
+	Mine, Known                         bool
+	Unread                              int
 	Words                               string // closed: how it ended
 	Due                                 string // the target that is missed, or will be soon
 	Late                                bool   // it is missed
@@ -229,7 +232,61 @@ type deskRow struct {
 type deskQueue struct {
 	deskFrame
 	Query                  string
+	Whose, Chat, Speaks    string // what is shown; empty: all
+	Chats, Tongues         []deskChoice
+	Filtered               bool
 	Waiting, Taken, Closed []deskRow
+	People                 []deskPerson // who may be meant, beside tickets
+}
+
+// shows reports whether the filters let a ticket through.
+func (q *deskQueue) shows(by bot.PersonID, e *bot.DeskEntry) bool {
+	switch {
+	case !asksFor(q.Query, e), q.Chat != "" && q.Chat != string(e.Channel), q.Speaks != "" && q.Speaks != e.Lang:
+		return false
+	case q.Whose == "mine":
+		return e.Agent == by
+	case q.Whose == "new":
+		return e.State == bot.TicketWaiting || e.Unread > 0 && e.Agent == by
+	case q.Whose == "due":
+		return e.Due != nil
+	}
+	return true
+}
+
+// filters reads what is to be shown, and offers what there is to choose from.
+func (a *Adapter) filters(q *deskQueue, r *http.Request, st *seat, all []bot.DeskEntry) {
+	v := r.URL.Query()
+	q.Whose, q.Chat, q.Speaks = v.Get("whose"), v.Get("chat"), v.Get("speaks")
+	if !slices.Contains([]string{"mine", "new", "due"}, q.Whose) {
+		q.Whose = ""
+	}
+	chats, tongues := map[string]string{}, map[string]string{}
+	for i := range all {
+		if c := all[i].Channel; c != "" {
+			chats[string(c)] = bot.PlatformName(a.o.Phrases, st.lang, c)
+		}
+		if l := all[i].Lang; l != "" {
+			tongues[l] = a.tongue(st.lang, l)
+		}
+	}
+	q.Chats, q.Tongues = choices(chats), choices(tongues)
+	if _, there := chats[q.Chat]; !there {
+		q.Chat = ""
+	}
+	if _, there := tongues[q.Speaks]; !there {
+		q.Speaks = ""
+	}
+	q.Filtered = q.Query != "" || q.Whose != "" || q.Chat != "" || q.Speaks != ""
+}
+
+// choices are values with their labels, by label.
+func choices(labels map[string]string) (list []deskChoice) {
+	for value, label := range labels {
+		list = append(list, deskChoice{value, label})
+	}
+	slices.SortFunc(list, func(a, b deskChoice) int { return cmp.Or(cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value)) })
+	return list
 }
 
 // withCount puts a number before a title when there is something to do.
@@ -255,13 +312,23 @@ func (a *Adapter) deskQueue(w http.ResponseWriter, r *http.Request) {
 	if len(q.Query) > 100 {
 		q.Query = ""
 	}
+	a.filters(q, r, st, slices.Concat(open, closed))
+	if utf8.RuneCountInString(q.Query) >= leastSearch { // somebody calls: the person first
+		if q.People, _, err = a.findPeople(r.Context(), st, q.Query, fewPeople); err != nil {
+			a.deskTrouble(w, r, err)
+			return
+		}
+	}
 	todo := 0
 	for i := range open {
 		e := &open[i]
-		if e.State == bot.TicketWaiting || e.Unread && e.Agent == st.Person {
+		switch {
+		case e.State == bot.TicketWaiting:
 			todo++
+		case e.Agent == st.Person:
+			todo += e.Unread
 		}
-		if !asksFor(q.Query, e) {
+		if !q.shows(st.Person, e) {
 			continue
 		}
 		if row := a.deskRow(st, e); e.State == bot.TicketWaiting {
@@ -271,7 +338,7 @@ func (a *Adapter) deskQueue(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for i := range closed {
-		if len(q.Closed) < deskClosed && asksFor(q.Query, &closed[i]) {
+		if len(q.Closed) < deskClosed && q.shows(st.Person, &closed[i]) {
 			q.Closed = append(q.Closed, a.deskRow(st, &closed[i]))
 		}
 	}
@@ -338,6 +405,13 @@ type deskLine struct {
 	At, When string
 }
 
+// A deskStop is a step on the person's way through the script.
+type deskStop struct {
+	Title string
+	Stuck bool // where they asked for help
+	Now   bool // where they are
+}
+
 // A deskChoice is an entry of a list to choose from.
 type deskChoice struct{ Value, Label string }
 
@@ -358,6 +432,9 @@ type deskTicket struct {
 	Lines      []deskLine
 	Failed     int
 	Back, To   []deskChoice
+	Path       []deskStop
+	Others     []string // who looks at it beside whoever looks
+	Anyway     bool     // what is typed was refused since something had happened: it can be sent all the same
 	Can        map[string]bool
 	Alert      string
 	Caller     *deskCaller       // nil: nothing is to be shown of who calls
@@ -386,6 +463,17 @@ func (a *Adapter) showTicket(w http.ResponseWriter, r *http.Request, st *seat, c
 	}
 	d := a.ticketPage(st, v, others)
 	d.Alert, d.Typed = alert, typed
+	if typed["stale"] != "" && typed["say"] != "" && len(v.Lines) > 0 {
+		last := &v.Lines[len(v.Lines)-1]
+		who := last.By
+		if last.Kind == bot.LinePerson {
+			who = a.words.in(st.lang)("desk.line.person")
+		}
+		if d.Anyway = true; who != "" && (!v.Mine || who != v.Agent) {
+			ago := max(time.Second, a.o.Now().Sub(last.At))
+			d.Alert = a.words.in(st.lang)("desk.anyway", "who", who, "ago", bot.Wait(a.o.Phrases, st.lang, ago))
+		}
+	}
 	if id, picked := typed["reply"]; picked {
 		if d.Reply = canned(v, id); d.Reply != nil {
 			typed["say"] = withReply(typed["say"], d.Reply, v.Replies)
@@ -475,6 +563,10 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 	for _, s := range v.Steps {
 		d.Back = append(d.Back, deskChoice{s.Flow + " " + s.Step, s.Title})
 	}
+	for i, s := range v.Path {
+		d.Path = append(d.Path, deskStop{Title: s.Title, Stuck: s.Flow == q.Flow && s.Step == q.Step, Now: i == len(v.Path)-1})
+	}
+	d.Others = a.presence.others(q.ID, st.Person)
 	slices.Reverse(d.Back) // the newest first
 	for _, o := range others {
 		d.To = append(d.To, deskChoice{string(o.Person), bot.Harmless(o.Name)})
@@ -582,14 +674,23 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 	refused := new(bot.DeskRefusal)
 	switch err := a.o.Desk.Do(ctx, act); {
 	case errors.As(err, &refused) && refused.Code != bot.DeskNotAgent && refused.Code != bot.DeskNoTicket:
+		if refused.Code == "stale" {
+			typed["stale"] = "1"
+		}
 		a.showTicket(w, r, st, http.StatusConflict, a.refusedWords(st.lang, refused), typed)
 	case errors.Is(err, bot.ErrEvent):
 		a.problem(w, r, http.StatusBadRequest, "unreadable")
 	case err != nil:
 		a.deskTrouble(w, r, err)
 	default:
-		http.Redirect(w, r, deskPath+"/t/"+act.Ticket+"#"+map[bool]string{true: do, false: "end"}[types], http.StatusSeeOther)
+		http.Redirect(w, r, deskPath+"/t/"+act.Ticket+"#"+cmp.Or(goesOnAt[do], "end"), http.StatusSeeOther)
 	}
+}
+
+// goesOnAt is where on the page of a ticket an agent goes on after an act.
+var goesOnAt = map[string]string{
+	"take": "say", "reopen": "say", "say": "say", "note": "note", "verify": "caller", "heard": "caller", "confirm": "caller", "decline": "caller",
+	"expire": "do", "again": "do", "unfreeze": "do",
 }
 
 // typedText is the text of a form.

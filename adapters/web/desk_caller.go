@@ -84,8 +84,13 @@ func (a *Adapter) deskCaller(st *seat, v *bot.DeskView) *deskCaller {
 	return c
 }
 
-// foundPeople is how many people one search shows.
-const foundPeople = 20
+// How many people one search shows, beside tickets and alone, and how many letters
+// it needs.
+const (
+	fewPeople   = 5
+	foundPeople = 20
+	leastSearch = 2
+)
 
 // A deskPerson is somebody who may be calling.
 type deskPerson struct{ ID, Name, Login, Department string }
@@ -98,6 +103,19 @@ type deskPeople struct {
 	More   bool
 }
 
+// findPeople finds who may be calling; more says that there are others.
+func (a *Adapter) findPeople(ctx context.Context, st *seat, query string, limit int) (people []deskPerson, more bool, err error) {
+	found, err := a.o.Desk.Find(ctx, st.Person, query, limit+1)
+	if more = len(found) > limit; more {
+		found = found[:limit]
+	}
+	for i := range found {
+		p := &found[i]
+		people = append(people, deskPerson{string(p.ID), bot.Harmless(p.Name), bot.Harmless(p.Username), bot.Harmless(p.Department)})
+	}
+	return people, more, err
+}
+
 // deskPeople finds the person who calls.
 func (a *Adapter) deskPeople(w http.ResponseWriter, r *http.Request) {
 	st, ok := a.atDesk(w, r)
@@ -106,19 +124,12 @@ func (a *Adapter) deskPeople(w http.ResponseWriter, r *http.Request) {
 	}
 	d := &deskPeople{deskFrame: a.deskFrame(st), Query: bot.Harmless(strings.TrimSpace(r.URL.Query().Get("q")))}
 	d.Title = a.words.in(st.lang)("desk.calls")
-	if n := utf8.RuneCountInString(d.Query); n >= 2 && n <= 100 {
+	if n := utf8.RuneCountInString(d.Query); n >= leastSearch && n <= 100 {
+		var err error
 		d.Asked = true
-		found, err := a.o.Desk.Find(r.Context(), st.Person, d.Query, foundPeople+1)
-		if err != nil {
+		if d.People, d.More, err = a.findPeople(r.Context(), st, d.Query, foundPeople); err != nil {
 			a.deskTrouble(w, r, err)
 			return
-		}
-		if d.More = len(found) > foundPeople; d.More {
-			found = found[:foundPeople]
-		}
-		for i := range found {
-			p := &found[i]
-			d.People = append(d.People, deskPerson{string(p.ID), bot.Harmless(p.Name), bot.Harmless(p.Username), bot.Harmless(p.Department)})
 		}
 	}
 	a.deskPage(w, r, http.StatusOK, "desk_people", st.lang, d.Title, d)

@@ -56,13 +56,19 @@ func (a *Adapter) deskEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Accel-Buffering", "no")
 	s := &stream{a: a, rc: rc, out: session, r: r}
-	if err := s.watchDesk(in, changed, r.URL.Query().Get("t")); err != nil && r.Context().Err() == nil {
+	ticket := r.URL.Query().Get("t")
+	if !aTicket.MatchString(ticket) {
+		ticket = ""
+	}
+	others, gone := a.presence.looks(ticket, st.DeskSeat)
+	defer gone()
+	if err := s.watchDesk(in, changed, others, ticket); err != nil && r.Context().Err() == nil {
 		a.o.Log.Debug("web: event stream of the desk ends", "err", err)
 	}
 }
 
 // watchDesk sends until the browser, the agent or the house goes.
-func (s *stream) watchDesk(in *watcher, changed <-chan string, ticket string) error {
+func (s *stream) watchDesk(in *watcher, changed <-chan string, others <-chan struct{}, ticket string) error {
 	// What changed between the page and now is told by the first event.
 	if err := s.send(&sse.Message{Retry: 2 * time.Second}, ""); err != nil {
 		return err
@@ -94,6 +100,10 @@ func (s *stream) watchDesk(in *watcher, changed <-chan string, ticket string) er
 			if !tells {
 				continue
 			}
+			if err := s.send(&sse.Message{Type: typeChanged}, "-"); err != nil {
+				return err
+			}
+		case <-others:
 			if err := s.send(&sse.Message{Type: typeChanged}, "-"); err != nil {
 				return err
 			}

@@ -128,6 +128,7 @@ type Adapter struct {
 	hub    *hub
 	limits *limits
 
+	presence    presence  // of agents
 	strangeHost sync.Once // the operator was told of one
 }
 

@@ -75,6 +75,10 @@ func (d *Desk) Queue(ctx context.Context, by bot.PersonID, limit int) (open, clo
 
 func (d *Desk) entries(tx bot.Tx, qs []bot.Ticket) ([]Entry, error) {
 	es := make([]Entry, 0, len(qs))
+	unread, err := unanswered(tx, qs)
+	if err != nil {
+		return nil, err
+	}
 	for _, q := range qs {
 		e := Entry{Ticket: q}
 		if q.Person != "" {
@@ -89,13 +93,7 @@ func (d *Desk) entries(tx bot.Tx, qs []bot.Ticket) ([]Entry, error) {
 		if q.Agent != "" {
 			e.By = d.short(tx, q.Agent)
 		}
-		if q.State == bot.TicketTaken {
-			last, err := tx.LastSaid(q.ID)
-			if err != nil && !errors.Is(err, bot.ErrNotFound) {
-				return nil, err
-			}
-			e.Unread = err == nil && last.Kind == bot.LinePerson
-		}
+		e.Unread = unread[q.ID]
 		c, err := tx.Conversation(q.Conversation)
 		if err != nil && !errors.Is(err, bot.ErrNotFound) {
 			return nil, err
@@ -106,6 +104,30 @@ func (d *Desk) entries(tx bot.Tx, qs []bot.Ticket) ([]Entry, error) {
 		es = append(es, e)
 	}
 	return es, nil
+}
+
+// unanswered counts, of each ticket that an agent has, the lines of the person
+// since the last one of an agent.
+func unanswered(tx bot.Tx, qs []bot.Ticket) (map[string]int, error) {
+	var taken []string
+	for i := range qs {
+		if qs[i].State == bot.TicketTaken {
+			taken = append(taken, qs[i].ID)
+		}
+	}
+	n := map[string]int{}
+	if len(taken) == 0 {
+		return n, nil
+	}
+	lines, err := tx.Turns(taken)
+	for i := range lines {
+		if l := &lines[i]; l.Kind == bot.LinePerson {
+			n[l.Ticket]++
+		} else {
+			n[l.Ticket] = 0
+		}
+	}
+	return n, err
 }
 
 // View gives a ticket as the agent by may see it. The error is a *Refusal when
@@ -296,6 +318,7 @@ func (d *Desk) seeChat(tx bot.Tx, v *View, by bot.PersonID) error {
 		for i := range s.Stack {
 			f := &s.Stack[i]
 			for _, step := range append(append([]string{}, f.Trail...), f.Step) {
+				v.Path = append(v.Path, Step{Flow: f.Flow, Step: step})
 				if d.o.Begins(&s, &bot.Begin{Flow: f.Flow, Step: step}) == nil {
 					v.Steps = append(v.Steps, Step{Flow: f.Flow, Step: step})
 				}

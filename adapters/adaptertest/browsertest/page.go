@@ -329,6 +329,15 @@ func (p *Page) Do(js string) {
 	})
 }
 
+// Pretend runs an expression among the page's own scripts, which see what it
+// changes: for what a browser without a screen has not, such as a sound.
+func (p *Page) Pretend(js string) {
+	p.t.Helper()
+	if _, err := p.evaluateIn(0, js); err != nil {
+		p.fatalf("%s: %v", short(js), err)
+	}
+}
+
 // Eval evaluates an expression in the page, and decodes its value unless into
 // is nil. A promise is awaited. When the document goes away meanwhile, it is
 // evaluated again in the next one: see Do for what must not be.

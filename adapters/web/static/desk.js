@@ -10,9 +10,47 @@
   const lines = desk.querySelector("[data-lines]");
   for (const el of desk.querySelectorAll(".again")) el.hidden = true; // it looks by itself
 
+  // A bell for whoever wants it: a short sound, and a notice of the browser while
+  // this page is out of sight. It rings when the number in the title grows.
+  const bell = document.getElementById("desk-bell");
+  const wants = () => localStorage.getItem("desk-bell") === "on";
+  const count = (title) => Number(/^\((\d+)\)/.exec(title)?.[1] ?? 0);
+  if (bell) {
+    bell.hidden = false;
+    bell.setAttribute("aria-pressed", wants());
+    bell.addEventListener("click", () => {
+      localStorage.setItem("desk-bell", wants() ? "off" : "on");
+      bell.setAttribute("aria-pressed", wants());
+      if (!wants()) return;
+      sound();
+      if (window.Notification?.permission === "default") Notification.requestPermission();
+    });
+  }
+  function sound() {
+    const audio = new AudioContext();
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    tone.frequency.value = 880;
+    volume.gain.setValueAtTime(0.1, audio.currentTime);
+    volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
+    tone.connect(volume).connect(audio.destination);
+    tone.onended = () => audio.close();
+    tone.start();
+    tone.stop(audio.currentTime + 0.4);
+  }
+  function ring(before, now) {
+    if (!wants() || count(now) <= count(before)) return;
+    sound();
+    if (document.hidden && window.Notification?.permission === "granted") new Notification(now, {tag: "latchkey-desk"});
+  }
+
   const bottom = () => { if (lines) lines.scrollTop = lines.scrollHeight; };
   bottom();
   desk.querySelector(".alert")?.focus();
+  // A page that was loaded anew by itself takes the focus to where it was.
+  const was = sessionStorage.getItem("desk-focus");
+  sessionStorage.removeItem("desk-focus");
+  if (was?.startsWith(location.pathname + " ")) document.getElementById(was.slice(location.pathname.length + 1))?.focus();
   const reply = desk.querySelector("textarea[autofocus]"); // a canned one: what is typed goes on behind it
   reply?.setSelectionRange(reply.value.length, reply.value.length);
 
@@ -43,7 +81,12 @@
     if (!now) return;
     // Buttons and forms belong to a state. A state that has changed is a new page,
     // unless somebody is typing: the server says then what does not fit any more.
-    if (now.dataset.state !== desk.dataset.state && !typed()) return void location.replace(here);
+    if (now.dataset.state !== desk.dataset.state && !typed()) {
+      const at = document.activeElement.closest("[id]:not(body, main)");
+      if (at) sessionStorage.setItem("desk-focus", location.pathname + " " + at.id);
+      return void location.replace(here);
+    }
+    ring(desk.dataset.title, now.dataset.title);
     document.title = document.title.replace(desk.dataset.title, now.dataset.title);
     desk.dataset.title = now.dataset.title;
     for (const el of desk.querySelectorAll("[data-live]")) {

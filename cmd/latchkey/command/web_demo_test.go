@@ -93,19 +93,25 @@ func webDemoPlain(t *testing.T, b *browsertest.Browser) {
 // demoApp signs Ada in and sets up her authenticator.
 func (v *visitor) demoApp() {
 	v.t.Helper()
+	v.demoAppOf("Ada Okafor")
+}
+
+func (v *visitor) demoAppOf(name string) {
+	v.t.Helper()
+	first, _, _ := strings.Cut(name, " ")
 	v.hears("I am Latchkey")
 	v.state("start")
 	v.picks("Start")
 	v.hears("What is your user name?")
 	v.phone("Notes")
 	v.state("notes")
-	v.press("Ada Okafor")
+	v.press(name)
 	v.hears("password goes into the private form")
 	v.phone("Notes")
 	v.state("password")
 	v.fill("Password", "open-sesame-2468")
 	v.picks("Sign in")
-	v.hears("Thank you, Ada")
+	v.hears("Thank you, " + first)
 	v.state("signed-in")
 	v.picks("Next")
 	v.hears("smartphone for the next steps")

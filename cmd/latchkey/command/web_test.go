@@ -26,6 +26,7 @@ func TestWeb(t *testing.T) {
 		{"states", webDemoStates},
 		{"plain", webDemoPlain},
 		{"desk", webDesk},
+		{"desk by keyboard", webDeskKeys},
 		{"desk plain", webDeskPlain},
 		{"serve", webServe},
 		{"secure", webSecure},

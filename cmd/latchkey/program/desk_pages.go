@@ -82,9 +82,11 @@ func (d deskPages) View(ctx context.Context, by bot.PersonID, lang, ticket strin
 	if err != nil {
 		return nil, err
 	}
-	for i := range v.Steps {
-		s := &v.Steps[i]
-		s.Title = d.p.Scripts.Set().Title(s.Flow, s.Step, lang)
+	for _, steps := range [][]bot.DeskStep{v.Path, v.Steps} {
+		for i := range steps {
+			s := &steps[i]
+			s.Title = d.p.Scripts.Set().Title(s.Flow, s.Step, lang)
+		}
 	}
 	if v.Chat {
 		v.Replies = d.p.Scripts.Set().Replies(lang, v.Speaks, v.Value)

@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -543,6 +544,15 @@ func TestDeskRefusals(t *testing.T) {
 		if s != http.StatusConflict || !strings.Contains(body, c.want) || strings.TrimSpace(c.text) != "" && !strings.Contains(body, ">"+c.text+"</textarea>") {
 			t.Errorf("%s %.40q: %d, want %q and the text\n%s", c.do, c.text, s, c.want, body)
 		}
+	}
+	// Another agent was there a moment ago: look, and send all the same.
+	rev := strconv.FormatInt(p.open()[ticket].Revision, 10)
+	if s, _ := p.acts(p.agent("omar"), ticket, "note"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	s, body := p.acts(maria, ticket, "say", "text", "What I typed", "rev", rev)
+	if s != http.StatusConflict || !regexp.MustCompile(`Omar did something \d seconds? ago`).MatchString(body) || !strings.Contains(body, ">Send anyway<") || !strings.Contains(body, ">What I typed</textarea>") {
+		t.Errorf("%d\n%s", s, body)
 	}
 	for name, form := range map[string]url.Values{
 		"no token": {"id": {programtest.NewID()}, "rev": {"2"}}, "no key": {"csrf": {csrfOf(maria)}, "rev": {"2"}}, "no revision": {"csrf": {csrfOf(maria)}, "id": {programtest.NewID()}},

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"slices"
+	"sync"
+
+	"latchkey/bot"
+)
+
+// presence knows which agents look at which ticket, by their open event streams.
+// It knows those of this process alone: nobody is kept from anything by it.
+type presence struct {
+	mu      sync.Mutex
+	looking map[string][]*looker // by ticket
+}
+
+// A looker is one open stream of an agent at a ticket. others is told when somebody
+// else comes or goes there.
+type looker struct {
+	who    bot.DeskSeat
+	others chan struct{}
+}
+
+// looks notes that an agent looks at a ticket, until leave.
+func (p *presence) looks(ticket string, who bot.DeskSeat) (others <-chan struct{}, leave func()) {
+	l := &looker{who, make(chan struct{}, 1)}
+	if ticket == "" {
+		return l.others, func() {}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.looking == nil {
+		p.looking = map[string][]*looker{}
+	}
+	p.tell(ticket)
+	p.looking[ticket] = append(p.looking[ticket], l)
+	return l.others, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.looking[ticket] = slices.DeleteFunc(p.looking[ticket], func(o *looker) bool { return o == l }); len(p.looking[ticket]) == 0 {
+			delete(p.looking, ticket)
+		}
+		p.tell(ticket)
+	}
+}
+
+// tell wakes those who look at a ticket. p.mu is held.
+func (p *presence) tell(ticket string) {
+	for _, l := range p.looking[ticket] {
+		select {
+		case l.others <- struct{}{}:
+		default: // it is told already
+		}
+	}
+}
+
+// others are the names of those who look at a ticket, without one.
+func (p *presence) others(ticket string, but bot.PersonID) (names []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.looking[ticket] {
+		if name := bot.Harmless(l.who.Name); l.who.Person != but && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
