@@ -192,3 +192,82 @@ type DeskOwn struct {
 	Label string
 	From  time.Time // when it opens it; zero: now
 }
+
+// A DeskOrder is what an admin of the desk has done to a person, as operators do by
+// command.
+type DeskOrder struct {
+	By      PersonID
+	Person  PersonID
+	Do      string // "freeze", "unfreeze", "sign-out", "disable", "enable", "unlink", "erase", "grant", "revoke"
+	Why     string
+	Dry     bool // only say what would be done
+	Channel ChannelID
+	User    string // of unlink: one account; both empty: all
+	Listed  bool   // of erase: also when the staff list still has the person
+	Role    Role   // of grant
+}
+
+// A DeskDone says what came of a DeskOrder, or would come of it.
+type DeskDone struct {
+	Person  Person // as it was before
+	Already bool   // it was so before
+	// Counts of what was ended, in the order in which they are told: "accounts",
+	// "passes", "methods", "pending", "codes", "conversations", "messages", "tickets",
+	// "told".
+	Counts  []DeskSum
+	Request string    // number of the ticket that asks to call the person; may be empty
+	Lapse   time.Time // of erase: when the last backup with the person lapses
+}
+
+// A DeskSum is a number of something.
+type DeskSum struct {
+	What string
+	N    int
+}
+
+// A DeskCard is what an admin sees of a person.
+type DeskCard struct {
+	Person   Person
+	Methods  []Method // masked: without what is sealed
+	Accounts []Identity
+	Agent    *DeskAgent // nil: they are none
+}
+
+// A DeskSetting is one thing of the configuration file: the admin page shows it,
+// and only the file changes it.
+type DeskSetting struct{ Group, Key, Value string }
+
+// A DeskState is what the admin page shows.
+type DeskState struct {
+	File        string // of the configuration
+	Open        bool   // agents answer now
+	ClosedToday bool
+	Settings    []DeskSetting
+	Methods     []DeskMethod
+	Channels    []DeskChannel
+	Needs       []string // what needs an operator, a line each
+	Members     []DeskMember
+	Flows       int
+	Languages   []string
+}
+
+// A DeskMethod is a kind of method, or a way that codes travel, and the key of the
+// file that switches it on; empty: it is always on.
+type DeskMethod struct {
+	Name string
+	On   bool
+	Key  string
+}
+
+// A DeskChannel is how a channel is doing.
+type DeskChannel struct {
+	ID ChannelID
+	Health
+}
+
+// A DeskMember is an agent with the name of the person.
+type DeskMember struct {
+	DeskAgent
+	Name string
+	Off  bool // the account is off: they can do nothing
+}

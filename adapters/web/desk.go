@@ -65,6 +65,12 @@ type Desk interface {
 	Own(ctx context.Context, p bot.DeskProof) ([]bot.DeskOwn, error)
 	SendOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error)
 	ProveOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error)
+	// State is what the admin page shows, and Card what it shows of a person; Order
+	// does something to one, and CloseToday closes the desk for the day. For admins.
+	State(ctx context.Context, by bot.PersonID) (*bot.DeskState, error)
+	Card(ctx context.Context, by, of bot.PersonID) (*bot.DeskCard, error)
+	Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, error)
+	CloseToday(ctx context.Context, by bot.PersonID, closed bool, why string) error
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -79,6 +85,9 @@ func (a *Adapter) deskRoutes() {
 	a.mux.HandleFunc("POST "+deskPath+"/people", a.deskOpen)
 	a.mux.HandleFunc("GET "+deskPath+"/figures", a.deskFigures)
 	a.mux.HandleFunc("GET "+deskPath+"/figures.csv", a.deskFiguresCSV)
+	a.mux.HandleFunc("GET "+deskPath+"/admin", a.deskAdmin)
+	a.mux.HandleFunc("GET "+deskPath+"/admin/people", a.deskAdminPeople)
+	a.mux.HandleFunc("POST "+deskPath+"/admin/{do}", a.deskOrder)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)
 	switch {

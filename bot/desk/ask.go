@@ -116,15 +116,19 @@ func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outc
 		}
 		oc.Facts = facts
 	}
+	hours, err := d.hours(tx)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
 	switch {
 	case !answered && known:
 		oc.Name = "known"
 	case !answered:
 	case q.State == bot.TicketTaken:
 		oc.Name = "talking"
-	case !d.o.Hours.Open(tx.Wall()):
+	case !hours.Open(tx.Wall()):
 		oc.Name = "closed"
-		oc.Facts = append(bot.Facts("request", q.ID), bot.Fact{Name: "opens", Value: bot.WeekdayMoment(d.o.Phrases, lang, d.o.Hours.Zone(), d.o.Hours.Next(tx.Wall()))})
+		oc.Facts = append(bot.Facts("request", q.ID), bot.Fact{Name: "opens", Value: bot.WeekdayMoment(d.o.Phrases, lang, hours.Zone(), hours.Next(tx.Wall()))})
 	default:
 		oc.Name = "queued"
 		if known {

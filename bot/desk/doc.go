@@ -80,6 +80,12 @@
 // transaction. A method that was added after the agent became one counts when it is
 // Options.HoldNew old.
 //
+// # Admins
+//
+// Who has the role admin does what operators do by command, on a page: package
+// enroll runs the order and asks Admin in its transaction. An admin closes the desk
+// for what is left of a day (CloseToday), which the hours of that day then know.
+//
 // # What is kept
 //
 // Lines are sealed with the vault, those of the person without anything that

@@ -19,7 +19,11 @@ const keptWaiting = "kept_waiting"
 
 // promise has it looked at after a wait in the hours of the desk.
 func (d *Desk) promise(tx bot.Tx, q *bot.Ticket, wait time.Duration) error {
-	at := d.o.Hours.After(tx.Now(), wait+grace)
+	hours, err := d.hours(tx)
+	if err != nil {
+		return err
+	}
+	at := hours.After(tx.Now(), wait+grace)
 	if at.IsZero() { // the desk never opens
 		return nil
 	}
@@ -43,8 +47,12 @@ func (d *Desk) keepPromise(ctx context.Context, j Due) error {
 		if !errors.Is(err, bot.ErrNotFound) {
 			return err // they know
 		}
-		if now := tx.Now(); !d.o.Hours.Open(now) {
-			if next := d.o.Hours.Next(now); !next.IsZero() {
+		hours, err := d.hours(tx)
+		if err != nil {
+			return err
+		}
+		if now := tx.Now(); !hours.Open(now) {
+			if next := hours.Next(now); !next.IsZero() {
 				return tx.Enqueue(j, next.Add(grace))
 			}
 			return nil

@@ -176,10 +176,11 @@ func (d *Desk) HandleSilent(ctx context.Context, j Silent) error {
 				break
 			}
 		}
-		if now := tx.Wall(); waits && !d.o.Hours.Open(now) {
-			later = d.o.Hours.Next(now)
+		hours, err := d.hours(tx)
+		if now := tx.Wall(); err == nil && waits && !hours.Open(now) {
+			later = hours.Next(now)
 		}
-		return nil
+		return err
 	})
 	switch {
 	case err != nil:

@@ -121,13 +121,17 @@ func (d *Desk) dues(tx bot.Tx, es []Entry) error {
 		return err
 	}
 	now := tx.Now()
-	open := d.o.Hours.Open(now)
+	hours, err := d.hours(tx)
+	if err != nil {
+		return err
+	}
+	open := hours.Open(now)
 	for i := range es {
 		e := &es[i]
 		for _, t := range d.targets(&e.Ticket, e.Channel != "", lines[e.ID]) {
-			due := d.o.Hours.dueIn(t.work, t.want)
+			due := hours.dueIn(t.work, t.want)
 			late := !due.IsZero() && !now.Before(due)
-			soon := !due.IsZero() && open && d.o.Hours.Between(now, due) <= warning(t.want)
+			soon := !due.IsZero() && open && hours.Between(now, due) <= warning(t.want)
 			if (late || soon) && (e.Due == nil || due.Before(e.Due.At)) {
 				e.Due = &bot.DeskDue{Target: t.code, At: due, Late: late}
 			}
@@ -257,8 +261,12 @@ func (d *Desk) warn(tx bot.Tx, q *bot.Ticket, t *target) (again time.Time, err e
 	if !errors.Is(err, bot.ErrNotFound) {
 		return time.Time{}, err // it was
 	}
+	hours, err := d.hours(tx)
+	if err != nil {
+		return time.Time{}, err
+	}
 	now, left := tx.Now(), warning(t.want)
-	at := d.o.Hours.dueIn(t.work, t.want-left)
+	at := hours.dueIn(t.work, t.want-left)
 	switch {
 	case !t.work[len(t.work)-1].to.IsZero(): // the person is waited for
 		return now.Add(max(time.Minute, left/2)), nil
@@ -266,11 +274,11 @@ func (d *Desk) warn(tx bot.Tx, q *bot.Ticket, t *target) (again time.Time, err e
 		return time.Time{}, nil
 	case now.Before(at):
 		return at, nil
-	case !d.o.Hours.Open(now):
-		return d.o.Hours.Next(now), nil
+	case !hours.Open(now):
+		return hours.Next(now), nil
 	}
 	if err := tx.PutTicket(q); err != nil {
 		return time.Time{}, err
 	}
-	return time.Time{}, d.line(tx, q, bot.LineEvent, "", t.code, d.o.Hours.dueIn(t.work, t.want).UTC().Format(time.RFC3339))
+	return time.Time{}, d.line(tx, q, bot.LineEvent, "", t.code, hours.dueIn(t.work, t.want).UTC().Format(time.RFC3339))
 }

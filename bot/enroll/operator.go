@@ -22,6 +22,14 @@ type Order struct {
 	Why string // for the audit record, too; required
 	// Dry undoes everything again, so that Done says what would be done.
 	Dry bool
+	// Allow refuses the order in its transaction. Nil: whoever gives it may.
+	Allow func(tx bot.Tx, p bot.PersonID) error
+}
+
+// WhyFits reports whether a text can be the reason of an order: one line of at most
+// 500 letters.
+func WhyFits(why string) bool {
+	return why != "" && len(why) <= 500 && bot.Harmless(why) == why && !strings.ContainsAny(why, "\r\n\t")
 }
 
 func (o Order) check() error {
@@ -75,6 +83,11 @@ func obeyIn(tx bot.Tx, o Order, p bot.PersonID, do func(bot.Tx, *Done) error) (d
 	}
 	if err := oneAtATime(tx); err != nil { // two operators at once: the second finds it done
 		return d, err
+	}
+	if o.Allow != nil {
+		if err := o.Allow(tx, p); err != nil {
+			return d, err
+		}
 	}
 	who, err := tx.Person(p)
 	if err != nil {

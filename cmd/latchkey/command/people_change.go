@@ -12,7 +12,6 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/program"
-	"latchkey/cmd/latchkey/textfmt"
 )
 
 // operateCommands are what an operator does to one person.
@@ -46,7 +45,7 @@ func (o *operation) order() (enroll.Order, error) {
 	if why == "" {
 		return enroll.Order{}, usage(o.cmd, `needs --why "REASON": it stands in the audit record`)
 	}
-	if len(why) > 500 || textfmt.Printable(why) != why {
+	if !enroll.WhyFits(why) {
 		return enroll.Order{}, usage(o.cmd, "--why is one line of at most 500 letters")
 	}
 	return enroll.Order{By: operatorActor(o.s), Why: why, Dry: *o.dry}, nil

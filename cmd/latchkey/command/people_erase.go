@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,14 +99,13 @@ func (o *operation) letBack(id string) error {
 
 // afterErasing cleans the files, and says what is not in our hands.
 func (o *operation) afterErasing(w io.Writer, p *program.Program) error {
-	done, err := p.DB.Scrub(o.cmd.Context())
+	done, lapse, err := p.AfterErasing(o.cmd.Context())
 	if err != nil {
-		return fmt.Errorf("the person is erased, but traces may be left in the database file: %w", err)
+		return err
 	}
 	if !done {
 		fmt.Fprintln(w, "PostgreSQL drops the deleted rows' bytes itself (autovacuum).")
 	}
-	lapse := p.DB.Now().Add(p.Config.Policy.Backups).Local().Format("2006-01-02")
-	fmt.Fprintf(w, "Backups that were made until now still hold the person. By policy.retention.backups the last one lapses on %s; after restoring one of them, erase the person again.\n", lapse)
+	fmt.Fprintf(w, "Backups that were made until now still hold the person. By policy.retention.backups the last one lapses on %s; after restoring one of them, erase the person again.\n", lapse.Local().Format(time.DateOnly))
 	return nil
 }

@@ -87,6 +87,29 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	o.both("figures")
 	o.Leaves(func() { o.Follow("90 days") })
 	o.Tab("link", "Download as CSV")
+	o.administers()
+}
+
+// administers looks at the admin page, and freezes somebody: shown first, then done.
+func (v *visitor) administers() {
+	v.t.Helper()
+	v.Leaves(func() { v.Follow("Administration") })
+	v.Sees("Contact card", "org.help_phone", "desk.hours", "Maria Soto")
+	v.both("admin")
+	v.Leaves(func() { v.Follow("People and incidents") })
+	v.Fill("Name, user name or work address", "hollis")
+	v.Leaves(func() { v.Type("\r") })
+	v.Leaves(func() { v.FollowLike("Ben Hollis") })
+	v.Tab("DisclosureTriangle", "Freeze")
+	v.Type("\r")
+	v.both("person")
+	v.Tab("textbox", "Why (for the audit record; no names)")
+	v.Type("ticket 4711")
+	v.keys("button", "Show what would happen")
+	v.Sees("Nothing has been changed yet")
+	v.both("order")
+	v.keys("button", "Do it: Freeze")
+	v.Sees("Done.", "Frozen: somebody said")
 }
 
 // verifies makes sure by keyboard, with a second agent, that the caller is the

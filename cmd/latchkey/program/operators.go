@@ -1,7 +1,10 @@
 package program
 
 import (
+	"context"
+	"fmt"
 	"net/mail"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/desk"
@@ -16,6 +19,16 @@ func (p *Program) Operators() *enroll.Service {
 		return p.Enroll
 	}
 	return enroll.New(p.enrollDeps())
+}
+
+// AfterErasing writes the database file anew, so that nothing is left in it of who
+// was erased; done is false where the database does that itself. Backups of until
+// now lapse at lapse.
+func (p *Program) AfterErasing(ctx context.Context) (done bool, lapse time.Time, err error) {
+	if done, err = p.DB.Scrub(ctx); err != nil {
+		return false, lapse, fmt.Errorf("the person is erased, but traces may be left in the database file: %w", err)
+	}
+	return done, p.DB.Now().Add(p.Config.Policy.Backups), nil
 }
 
 // askDesk takes down a request to the help desk.
