@@ -230,7 +230,7 @@ func (p *premises) stored() map[string][]string {
 	defer db.Close()
 	all := map[string][]string{}
 	for _, table := range p.tables(db) {
-		if table == "tally" || table == "river_leader" || table == "river_client" || table == "river_queue" {
+		if table == "tally" || table == "river_leader" || table == "river_client" || table == "river_queue" || table == "sqlite_sequence" {
 			continue
 		}
 		rows, err := db.Query("SELECT * FROM " + table)
@@ -307,7 +307,8 @@ func (p *premises) unchanged(was, is map[string][]string, own ...string) {
 	for _, row := range is["ticket"] { // whose ticket it is, their lines are
 		for _, word := range own {
 			if id, _, _ := strings.Cut(row, " "); strings.Contains(row, word) && strings.HasPrefix(id, "id=") {
-				own = append(own[:len(own):len(own)], "ticket="+strings.TrimPrefix(id, "id=")+" ")
+				id = strings.TrimPrefix(id, "id=")
+				own = append(own[:len(own):len(own)], "ticket="+id+" ", hex.EncodeToString([]byte(id))) // and their jobs
 				break
 			}
 		}
