@@ -3,22 +3,18 @@ package desk
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/calendar"
 )
 
 // closedDay counts that an admin has closed the desk for one day; the key is the day.
 const closedDay = "desk.closed"
 
 // hours are Options.Hours, without today where an admin has closed it.
-func (d *Desk) hours(tx bot.Tx) (*Hours, error) {
-	zone := time.Local
-	if d.o.Hours != nil {
-		zone = d.o.Hours.zone
-	}
-	today := tx.Wall().In(zone)
+func (d *Desk) hours(tx bot.Tx) (*calendar.Hours, error) {
+	today := tx.Wall().In(d.o.Hours.Location())
 	h := d.o.Hours
 	for _, day := range []time.Time{today, today.AddDate(0, 0, -1)} { // hours may go past midnight
 		key := day.Format(time.DateOnly)
@@ -27,24 +23,10 @@ func (d *Desk) hours(tx bot.Tx) (*Hours, error) {
 			return nil, fmt.Errorf("desk: is it closed today: %w", err)
 		}
 		if n > 0 {
-			h = h.without(key, zone)
+			h = h.Without(key)
 		}
 	}
 	return h, nil
-}
-
-// without are the hours with one more day on which nobody answers.
-func (h *Hours) without(day string, zone *time.Location) *Hours {
-	now := &Hours{zone: zone, closed: map[string]bool{}}
-	if h == nil {
-		for i := range now.spans {
-			now.spans[i] = []span{{0, minutesOfDay}}
-		}
-	} else {
-		now.spans, now.closed = h.spans, maps.Clone(h.closed)
-	}
-	now.closed[day] = true
-	return now
 }
 
 // OpenNow reports whether agents answer now, and whether an admin has closed the
@@ -54,7 +36,7 @@ func (d *Desk) OpenNow(tx bot.Tx) (open, closed bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	return h.Open(tx.Wall()), h != nil && h.closed[tx.Wall().In(h.zone).Format(time.DateOnly)], nil
+	return h.Open(tx.Wall()), h.Closed(tx.Wall()), nil
 }
 
 // CloseToday closes the desk for what is left of the day, or opens it again. Only
@@ -64,11 +46,7 @@ func (d *Desk) CloseToday(ctx context.Context, by bot.PersonID, closed bool, why
 		if err := d.Admin(tx, by, ""); err != nil {
 			return err
 		}
-		zone := time.Local
-		if d.o.Hours != nil {
-			zone = d.o.Hours.zone
-		}
-		key, action := tx.Wall().In(zone).Format(time.DateOnly), "desk.opened"
+		key, action := tx.Wall().In(d.o.Hours.Location()).Format(time.DateOnly), "desk.opened"
 		err := tx.ClearTally(closedDay, key)
 		if closed && err == nil {
 			action, err = "desk.closed", tx.Tally(closedDay, key)

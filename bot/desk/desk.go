@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/calendar"
 )
 
 // Turns is where acts of agents become events.
@@ -26,7 +27,7 @@ type Options struct {
 	Store   bot.Store
 	Vault   bot.Vault
 	Phrases bot.Phrases
-	Hours   *Hours // nil: the desk is always open
+	Hours   *calendar.Hours // nil: the desk is always open
 	Targets Targets
 	// Silence is after how long without an answer of the agent who has it a ticket
 	// goes back into the queue. 0: 10 minutes.

@@ -12,6 +12,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/prooftest"
+	"latchkey/bot/calendar"
 	"latchkey/bot/desk"
 	"latchkey/bot/outbox"
 	"latchkey/bot/turn"
@@ -427,7 +428,7 @@ func TestAgentAsksForNoSecret(t *testing.T) {
 
 // Outside hours people learn when somebody reads it, and no agent is late.
 func TestOutsideHours(t *testing.T) {
-	hours, err := desk.ParseHours("America/New_York", []string{"mon-fri 07:30-16:30"}, nil)
+	hours, err := calendar.Parse("America/New_York", []string{"mon-fri 07:30-16:30"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

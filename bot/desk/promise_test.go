@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/calendar"
 	"latchkey/bot/desk"
 )
 
@@ -45,7 +46,7 @@ func (h *house) promised(s string) {
 }
 
 func newPromising(t *testing.T) *house {
-	hours, err := desk.ParseHours("UTC", []string{"mon-fri 08:00-16:00"}, nil)
+	hours, err := calendar.Parse("UTC", []string{"mon-fri 08:00-16:00"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/calendar"
 )
 
 // Targets are how soon a desk wants to answer people and to solve what they have,
@@ -30,7 +31,7 @@ type stretch struct{ from, to time.Time }
 
 // dueIn is when stretches of work reach a target. The zero time: they do not,
 // unless another one begins.
-func (h *Hours) dueIn(work []stretch, target time.Duration) time.Time {
+func dueIn(h *calendar.Hours, work []stretch, target time.Duration) time.Time {
 	for _, w := range work {
 		if w.to.IsZero() {
 			return h.After(w.from, target)
@@ -45,7 +46,7 @@ func (h *Hours) dueIn(work []stretch, target time.Duration) time.Time {
 }
 
 // worked sums up the stretches until now.
-func (h *Hours) worked(work []stretch, now time.Time) (d time.Duration) {
+func worked(h *calendar.Hours, work []stretch, now time.Time) (d time.Duration) {
 	for _, w := range work {
 		if w.to.IsZero() {
 			w.to = now
@@ -129,7 +130,7 @@ func (d *Desk) dues(tx bot.Tx, es []Entry) error {
 	for i := range es {
 		e := &es[i]
 		for _, t := range d.targets(&e.Ticket, e.Channel != "", lines[e.ID]) {
-			due := hours.dueIn(t.work, t.want)
+			due := dueIn(hours, t.work, t.want)
 			late := !due.IsZero() && !now.Before(due)
 			soon := !due.IsZero() && open && hours.Between(now, due) <= warning(t.want)
 			if (late || soon) && (e.Due == nil || due.Before(e.Due.At)) {
@@ -266,7 +267,7 @@ func (d *Desk) warn(tx bot.Tx, q *bot.Ticket, t *target) (again time.Time, err e
 		return time.Time{}, err
 	}
 	now, left := tx.Now(), warning(t.want)
-	at := hours.dueIn(t.work, t.want-left)
+	at := dueIn(hours, t.work, t.want-left)
 	switch {
 	case !t.work[len(t.work)-1].to.IsZero(): // the person is waited for
 		return now.Add(max(time.Minute, left/2)), nil
@@ -280,5 +281,5 @@ func (d *Desk) warn(tx bot.Tx, q *bot.Ticket, t *target) (again time.Time, err e
 	if err := tx.PutTicket(q); err != nil {
 		return time.Time{}, err
 	}
-	return time.Time{}, d.line(tx, q, bot.LineEvent, "", t.code, hours.dueIn(t.work, t.want).UTC().Format(time.RFC3339))
+	return time.Time{}, d.line(tx, q, bot.LineEvent, "", t.code, dueIn(hours, t.work, t.want).UTC().Format(time.RFC3339))
 }

@@ -9,13 +9,14 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/prooftest"
+	"latchkey/bot/calendar"
 	"latchkey/bot/desk"
 )
 
 // After is the way back of Between, over lunch, nights, holidays and the change of
 // the clocks.
 func TestAfter(t *testing.T) {
-	h, err := desk.ParseHours("America/New_York", []string{"mon-thu 07:30-12:00 13:00-16:30", "fri 22:00-02:00", "sun 00:00-24:00"}, []string{"2026-11-26"})
+	h, err := calendar.Parse("America/New_York", []string{"mon-thu 07:30-12:00 13:00-16:30", "fri 22:00-02:00", "sun 00:00-24:00"}, []string{"2026-11-26"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,10 +28,10 @@ func TestAfter(t *testing.T) {
 			}
 		}
 	}
-	if never, err := desk.ParseHours("UTC", []string{"mon 08:00-09:00"}, nil); err != nil || !never.After(at(t, "2026-11-30T10:00:00Z"), 200*time.Hour).IsZero() {
+	if never, err := calendar.Parse("UTC", []string{"mon 08:00-09:00"}, nil); err != nil || !never.After(at(t, "2026-11-30T10:00:00Z"), 200*time.Hour).IsZero() {
 		t.Errorf("200 Mondays are four years: %v", err)
 	}
-	var always *desk.Hours
+	var always *calendar.Hours
 	if now := time.Now(); !always.After(now, time.Hour).Equal(now.Add(time.Hour)) {
 		t.Error("without hours the desk is open")
 	}
@@ -44,7 +45,7 @@ type timed struct {
 
 func newTimed(t *testing.T, targets desk.Targets) *timed {
 	t.Helper()
-	hours, err := desk.ParseHours("UTC", []string{"mon-fri 08:00-16:00"}, nil)
+	hours, err := calendar.Parse("UTC", []string{"mon-fri 08:00-16:00"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"latchkey/bot"
-	"latchkey/bot/desk"
+	"latchkey/bot/calendar"
 	"latchkey/bot/policy"
 	"latchkey/bot/verify"
 )
@@ -446,7 +446,7 @@ func badNetwork(v string) (string, string) {
 // badHours, badZone and badDay look at one value; what they say together is
 // looked at when all is read.
 func badHours(v string) (string, string) {
-	if _, err := desk.ParseHours("UTC", []string{v}, nil); err != nil {
+	if _, err := calendar.Parse("UTC", []string{v}, nil); err != nil {
 		return "is not understood: " + err.Error(), `write it like "mon-fri 07:30-16:30"`
 	}
 	return "", ""

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/bot"
+	"latchkey/bot/calendar"
 	"latchkey/bot/desk"
 	"latchkey/bot/turn"
 	"latchkey/cmd/latchkey/config"
@@ -61,8 +62,8 @@ func (p *Program) deskRooms() (rooms []desk.Room, err error) {
 	return rooms, nil
 }
 
-func deskHours(c *config.Config) (*desk.Hours, error) {
-	h, err := desk.ParseHours(c.Desk.Zone, c.Desk.Hours, c.Desk.Holidays)
+func deskHours(c *config.Config) (*calendar.Hours, error) {
+	h, err := calendar.Parse(c.Desk.Zone, c.Desk.Hours, c.Desk.Holidays)
 	if err != nil {
 		return nil, fmt.Errorf("desk.hours: %w", err)
 	}

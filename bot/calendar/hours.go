@@ -1,14 +1,15 @@
-package desk
+package calendar
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Hours are when the help desk answers. Nil: always.
+// Hours are when somebody is there, such as a help desk. Nil: always.
 type Hours struct {
 	zone   *time.Location
 	spans  [7][]span // by time.Weekday
@@ -23,11 +24,11 @@ const minutesOfDay = 24 * 60
 
 var weekdays = map[string]int{"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
 
-// ParseHours reads lines such as "mon-fri 07:30-12:00 13:00-16:30" or
+// Parse reads lines such as "mon-fri 07:30-12:00 13:00-16:30" or
 // "fri 22:00-02:00", which ends on Saturday, in the time of zone (an IANA name),
-// and days such as "2026-12-25" on which nobody answers. Without lines the result
+// and days such as "2026-12-25" that have none. Without lines the result
 // is nil. Errors say which line, and how it is written.
-func ParseHours(zone string, lines, holidays []string) (*Hours, error) {
+func Parse(zone string, lines, holidays []string) (*Hours, error) {
 	if len(lines) == 0 {
 		return nil, nil
 	}
@@ -119,6 +120,25 @@ func minutes(s string) (int, bool) {
 	return h*60 + m, true
 }
 
+// Without are the hours with one more day ("2026-12-25") that has none.
+func (h *Hours) Without(day string) *Hours {
+	less := &Hours{zone: h.Location(), closed: map[string]bool{}}
+	if h == nil {
+		for i := range less.spans {
+			less.spans[i] = []span{{0, minutesOfDay}}
+		}
+	} else {
+		less.spans, less.closed = h.spans, maps.Clone(h.closed)
+	}
+	less.closed[day] = true
+	return less
+}
+
+// Closed reports whether the day of t is one that has none.
+func (h *Hours) Closed(t time.Time) bool {
+	return h != nil && h.closed[t.In(h.zone).Format(time.DateOnly)]
+}
+
 // day gives the open times that begin on the day of t, which is in h.zone.
 func (h *Hours) day(t time.Time) (open [][2]time.Time) {
 	if h.closed[t.Format(time.DateOnly)] {
@@ -134,7 +154,7 @@ func (h *Hours) day(t time.Time) (open [][2]time.Time) {
 // maxDays is how far ahead an opening is looked for: longer than any holidays.
 const maxDays = 120
 
-// Open reports whether the desk answers at t.
+// Open reports whether t is within the hours.
 func (h *Hours) Open(t time.Time) bool {
 	if h == nil {
 		return true
@@ -149,8 +169,7 @@ func (h *Hours) Open(t time.Time) bool {
 	return false
 }
 
-// Next is when the desk answers: t itself when it is open, else when it opens
-// next; the zero time when that is never within months.
+// Next is t itself when that is within the hours, else when they begin next; the zero time when that is never within months.
 func (h *Hours) Next(t time.Time) time.Time {
 	if h.Open(t) {
 		return t
@@ -165,7 +184,7 @@ func (h *Hours) Next(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// Between is how much of the time from a to b the desk was open.
+// Between is how much of the time from a to b is within the hours.
 func (h *Hours) Between(a, b time.Time) (d time.Duration) {
 	if !b.After(a) {
 		return 0
@@ -193,7 +212,7 @@ func (h *Hours) Between(a, b time.Time) (d time.Duration) {
 // mostAhead is how many days After looks ahead.
 const mostAhead = 800
 
-// After is when the desk will have been open for d since t; the zero time when
+// After is when d of the hours will have passed since t; the zero time when
 // that is not within two years.
 func (h *Hours) After(t time.Time, d time.Duration) time.Time {
 	if h == nil {
@@ -218,10 +237,18 @@ func (h *Hours) After(t time.Time, d time.Duration) time.Time {
 	return time.Time{}
 }
 
-// Zone is the IANA name of the desk's time; empty: none is set.
+// Zone is the IANA name of the hours' time; empty: none is set.
 func (h *Hours) Zone() string {
 	if h == nil {
 		return ""
 	}
 	return h.zone.String()
+}
+
+// Location is the zone of the hours; UTC when none is set.
+func (h *Hours) Location() *time.Location {
+	if h == nil {
+		return time.UTC
+	}
+	return h.zone
 }
