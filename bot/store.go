@@ -47,6 +47,7 @@ type Tx interface {
 	AlertTx
 	TicketTx
 	CallerCheckTx
+	CampaignTx
 	RegistrationTx
 	DirectoryTx
 	PassTx

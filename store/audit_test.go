@@ -229,7 +229,7 @@ func TestLinksAndReferences(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before11+before10+before9+before8+before7+before6+before5+before4)
+		run(t, dsn, before12+before11+before10+before9+before8+before7+before6+before5+before4)
 		db = open(t, dsn)
 		if got := verifies(t, db); got != "" {
 			t.Errorf("of before: %s", got)
@@ -383,7 +383,7 @@ func oldRecord(t *testing.T, dsn string, n int) []bot.AuditEntry {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	text.WriteString(before11 + before10 + before9 + before8 + before7 + before6 + before5 + before4 + before3)
+	text.WriteString(before12 + before11 + before10 + before9 + before8 + before7 + before6 + before5 + before4 + before3)
 	pg := !filepath.IsAbs(dsn)
 	blob := func(b []byte) string {
 		if b == nil {

@@ -212,12 +212,13 @@ type Restored struct {
 	Messages       int // that were not sent and never will be
 	Jobs           int // that will not be done
 	Passes         int // sessions and one-time links that were voided
+	Campaigns      int // that were running or would have begun: they wait for an operator
 }
 
 // AfterRestore makes a restored copy safe, in one transaction: codes that were
 // open are void, sessions and one-time links too, methods that were begun are removed, every authenticator's
 // codes up to now count as used (the copy does not know which were), messages
-// and jobs of the past are dropped, the directory is read anew, and the epoch goes up. The store's time is
+// and jobs of the past are dropped, campaigns wait for an operator, the directory is read anew, and the epoch goes up. The store's time is
 // the clock's again (see clock). period is the
 // authenticators' time step; 0: 30 s. actor and note go into the audit line:
 // who restored, and what else is to be known. It works on both databases.
@@ -272,6 +273,9 @@ func (db *DB) AfterRestore(ctx context.Context, period time.Duration, actor, not
 			}
 		}
 		if err := t.syncsAnew(); err != nil {
+			return err
+		}
+		if res.Campaigns, err = t.pauseCampaigns(); err != nil {
 			return err
 		}
 		_, err = t.Audit(bot.AuditEntry{Actor: actor, Action: "store.restored", Subject: "epoch " + strconv.FormatInt(res.Epoch, 10), Evidence: note})

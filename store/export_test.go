@@ -121,3 +121,11 @@ func (db *DB) StoredMessages(ctx context.Context) (bodies [][]byte, err error) {
 	})
 	return bodies, err
 }
+
+// PartsDueText is the statement of PartsDue as the database of dsn gets it.
+func PartsDueText(dsn string) string {
+	if isPostgres(dsn) {
+		return postgresText(partsDue, false)
+	}
+	return sqliteText(partsDue)
+}

@@ -18,7 +18,7 @@ var migrations embed.FS
 var schemaSQLite string
 
 // schemaVersion is the newest migration in the folder.
-const schemaVersion = 11
+const schemaVersion = 12
 
 // sealedVersion is the migration after which the audit record has keys.
 const sealedVersion = 3

@@ -12,7 +12,7 @@ import (
 	"latchkey/store/storetest"
 )
 
-// before2 to before11 take a migration back, the newest first, so that a store
+// before2 to before12 take a migration back, the newest first, so that a store
 // is as the program before it left it.
 const (
 	before2 = `DROP TABLE pass; DROP INDEX outbox_kept; ALTER TABLE outbox DROP COLUMN kept; UPDATE latchkey_schema SET version = 1;`
@@ -49,6 +49,7 @@ const (
 	before9  = `DROP TABLE opening; UPDATE latchkey_schema SET version = 8;`
 	before10 = `ALTER TABLE ticket DROP COLUMN telling; UPDATE latchkey_schema SET version = 9;`
 	before11 = `DROP TABLE caller_check; UPDATE latchkey_schema SET version = 10;`
+	before12 = `DROP TABLE campaign_part; DROP TABLE campaign_name; DROP TABLE campaign; UPDATE latchkey_schema SET version = 11;`
 )
 
 // run runs a text on a database that nobody has open.
@@ -84,7 +85,7 @@ func TestMigrateOld(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, dsn, before11+before10+before9+before8+before7+before6+before5+before4+before3+before2)
+		run(t, dsn, before12+before11+before10+before9+before8+before7+before6+before5+before4+before3+before2)
 		for again := range 2 { // migrated, then as it is
 			db = open(t, dsn)
 			err := db.Update(ctx, func(tx bot.Tx) error {

@@ -219,6 +219,8 @@ func (t *tx) RenamePerson(old, now bot.PersonID, reseal func([]byte, string, str
 		`UPDATE caller_check SET person = $2 WHERE person = $1`,
 		`UPDATE caller_check SET agent = $2 WHERE agent = $1`,
 		`UPDATE caller_check SET second = $2 WHERE second = $1`,
+		`UPDATE campaign_part SET person = $2 WHERE person = $1`,
+		`UPDATE campaign_name SET person = $2 WHERE person = $1`,
 		// A closed code is good for nothing; it only tells an old code from a wrong one.
 		`UPDATE challenge SET person = $2 WHERE person = $1`,
 		`INSERT INTO tally (bucket, key, at, n) SELECT bucket,
@@ -385,6 +387,8 @@ func (t *tx) ErasePerson(p bot.PersonID, tombstone bool) (bot.Erased, error) {
 		{nil, `DELETE FROM caller_check WHERE person = $1`, person},
 		{nil, `UPDATE caller_check SET agent = '' WHERE agent = $1`, person},
 		{nil, `UPDATE caller_check SET second = '' WHERE second = $1`, person},
+		{nil, `DELETE FROM campaign_part WHERE person = $1`, person},
+		{nil, `DELETE FROM campaign_name WHERE person = $1`, person},
 		{&n.Counters, `DELETE` + personTallies, person},
 		{nil, `DELETE` + ownTallies, array(slices.Concat(w.keys, w.codes, w.methods))},
 		{nil, `DELETE FROM alert WHERE person = $1`, person},

@@ -24,7 +24,7 @@ type Ages struct {
 	// somebody whose account on the channel is linked, the last one stays.
 	Conversations time.Duration
 	Links         time.Duration // of accounts that have written nothing since
-	Removed       time.Duration // removed methods and closed tickets with what was said
+	Removed       time.Duration // removed methods, closed tickets with what was said, campaigns that are over
 	Audit         time.Duration // lines of the record; the chain is sealed anew at its beginning, once a day; checks of callers, to which lines lead
 	// Passing are channels whose accounts are browsers: such a link goes with
 	// its conversation.
@@ -35,7 +35,7 @@ type Ages struct {
 type Pruned struct {
 	Events, Outbox, Inbound, Challenges, Tallies, Passes int
 
-	GivenUp, Conversations, Browsers, Links, Methods, Tickets, Checks, Audit int
+	GivenUp, Conversations, Browsers, Links, Methods, Tickets, Campaigns, Checks, Audit int
 }
 
 const (
@@ -80,6 +80,7 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 		{ages.Challenges, &n.Challenges, "challenge", []string{"id"}, `(expires_at < $%[1]d OR closed_at <> 0 AND closed_at < $%[1]d)`},
 		{ages.Passes, &n.Passes, "pass", nil, `expires_at < $%[1]d`},
 		{ages.Removed, &n.Tickets, "ticket", []string{"id"}, `closed_at <> 0 AND closed_at < $%[1]d`},
+		{ages.Removed, &n.Campaigns, "campaign", []string{"id"}, `state >= 5 AND next_at < $%[1]d`},
 		{ages.Removed, &n.Methods, "method", []string{"id"}, `state = 2 AND removed_at < $%[1]d AND created_at < $%[1]d AND used_at < $%[1]d`},
 		{ages.Audit, &n.Checks, "caller_check", []string{"id"}, `at < $%[1]d`},
 		{ages.Links, &n.Links, "identity", []string{"channel", "user_id"}, `channel NOT IN (` + passing + `) AND ` + idle},
@@ -107,13 +108,19 @@ func (db *DB) Prune(ctx context.Context, ages Ages) (Pruned, error) {
 			return n, err
 		}
 	}
-	if n.Tickets > 0 {
+	for _, p := range []struct {
+		n         int
+		table, of string
+	}{{n.Tickets, "ticket_line", "ticket"}, {n.Campaigns, "campaign_part", "campaign"}, {n.Campaigns, "campaign_name", "campaign"}} {
+		if p.n == 0 {
+			continue
+		}
 		err := db.update(ctx, func(t *tx) error {
-			_, err := t.c.(texter).do(`DELETE FROM ticket_line WHERE NOT EXISTS (SELECT 1 FROM ticket k WHERE k.id = ticket_line.ticket)`)
+			_, err := t.c.(texter).do(fmt.Sprintf(`DELETE FROM %[1]s WHERE NOT EXISTS (SELECT 1 FROM %[2]s k WHERE k.id = %[1]s.%[2]s)`, p.table, p.of))
 			return err
 		})
 		if err != nil {
-			return n, wrap("prune the lines of tickets", err)
+			return n, wrap("prune "+p.table, err)
 		}
 	}
 	if ages.GivenUp > 0 {

@@ -273,6 +273,49 @@ CREATE TABLE caller_check (
 );
 CREATE INDEX caller_check_person ON caller_check (person, at);
 CREATE INDEX caller_check_agent ON caller_check (agent, at);
+CREATE TABLE campaign (
+	id       TEXT   NOT NULL PRIMARY KEY,
+	state    BIGINT NOT NULL,
+	code     TEXT   NOT NULL,
+	next_at  BIGINT NOT NULL,
+	gathered TEXT   NOT NULL,
+	settled  TEXT   NOT NULL,
+	made_at  BIGINT NOT NULL,
+	body     BLOB   NOT NULL,
+	revision BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX campaign_code ON campaign (code) WHERE code <> '';
+CREATE TABLE campaign_name (
+	campaign  TEXT   NOT NULL,
+	person    TEXT   NOT NULL,
+	leave_out BIGINT NOT NULL,
+	PRIMARY KEY (campaign, person)
+) WITHOUT ROWID;
+CREATE INDEX campaign_name_person ON campaign_name (person);
+CREATE TABLE campaign_part (
+	campaign  TEXT   NOT NULL,
+	person    TEXT   NOT NULL,
+	state     BIGINT NOT NULL,
+	why       TEXT   NOT NULL,
+	step      TEXT   NOT NULL,
+	progress  TEXT   NOT NULL,
+	reminders BIGINT NOT NULL,
+	via       TEXT   NOT NULL,
+	tried     TEXT   NOT NULL,
+	row_id    BIGINT NOT NULL,
+	due       BIGINT NOT NULL,
+	place     TEXT   NOT NULL,
+	token     TEXT   NOT NULL,
+	first_at  BIGINT NOT NULL,
+	last_at   BIGINT NOT NULL,
+	revision  BIGINT NOT NULL,
+	PRIMARY KEY (campaign, person)
+) WITHOUT ROWID;
+CREATE INDEX campaign_part_due ON campaign_part (campaign, due, place) WHERE due <> 0;
+CREATE INDEX campaign_part_state ON campaign_part (campaign, state, place);
+CREATE INDEX campaign_part_person ON campaign_part (person);
+CREATE UNIQUE INDEX campaign_part_token ON campaign_part (token);
+CREATE INDEX campaign_part_row ON campaign_part (row_id) WHERE row_id <> 0;
 CREATE TABLE river_leader (
     elected_at timestamp NOT NULL,
     expires_at timestamp NOT NULL,
@@ -350,7 +393,7 @@ CREATE UNIQUE INDEX river_job_unique_idx ON river_job (unique_key)
             WHEN 'scheduled' THEN unique_states & (1 << 7)
             ELSE 0
         END >= 1;
-INSERT INTO latchkey_schema (version) VALUES (11);
+INSERT INTO latchkey_schema (version) VALUES (12);
 INSERT INTO audit_head (one, seq, hash, from_seq, from_at, from_hash, from_key, from_seal) VALUES (1, 0, NULL, 0, 0, NULL, '', NULL);
 INSERT INTO river_migration (line, version) VALUES ('main', 1);
 INSERT INTO river_migration (line, version) VALUES ('main', 2);

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,6 +89,9 @@ func Live(t testing.TB, s bot.Store, p bot.Person, mark string) Life {
 				SealedCode: []byte("code"), SealedTo: []byte("to"), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}); err != nil {
 				return err
 			}
+		}
+		if err := errors.Join(tx.NamePerson("live", p.ID, false), tx.PutPart(&bot.CampaignPart{Campaign: "live", Person: p.ID, Token: "part-" + mark, Step: mark})); err != nil {
+			return err
 		}
 		for _, k := range [][2]string{{"t3.failure", string(p.ID)}, {"t2.person", "person|" + string(p.ID)}, {"proof", string(p.ID) + "|" + string(l.Conv)},
 			{"tripwire", string(p.ID)}, {"t2.pair", "test|somebody|person|" + string(p.ID)},

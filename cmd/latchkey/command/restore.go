@@ -107,6 +107,9 @@ func restore(ctx context.Context, s std, cfg *config.Config, backup string) (err
 	if err := p.HeadFile().Reset(p.DB.AuditMoved()); err != nil {
 		return err
 	}
+	if r.Campaigns > 0 {
+		fmt.Fprintf(s.err, "latchkey: %d campaigns wait for you, because the copy does not know what they have sent since: `latchkey campaign list`, then resume or stop each\n", r.Campaigns)
+	}
 	if note != "" {
 		fmt.Fprintf(s.err, "latchkey: audit: %s; what was written since the backup is gone: give the orders of that time again (people freeze, unlink, disable, erase), and import the newest staff list\n", note)
 	}

@@ -1,0 +1,225 @@
+package bot
+
+import "time"
+
+// CampaignState says what a campaign does.
+type CampaignState uint8
+
+// The states of a campaign.
+const (
+	CampaignDraft     CampaignState = iota // nothing is sent
+	CampaignScheduled                      // it begins at Plan.Starts
+	CampaignRunning
+	CampaignPaused  // an operator, or the clockwork, wants a word of an operator before it goes on
+	CampaignHalted  // something went wrong: Campaign.Why
+	CampaignStopped // by an operator, for good
+	CampaignDone    // everybody has an end
+)
+
+// CampaignStates are their names, by state.
+var CampaignStates = [...]string{"draft", "scheduled", "running", "paused", "halted", "stopped", "done"}
+
+// String names the state for operators.
+func (s CampaignState) String() string { return CampaignStates[min(s, CampaignDone)] }
+
+// Over reports whether nothing follows any more.
+func (s CampaignState) Over() bool { return s >= CampaignStopped }
+
+// CampaignLater is the campaign of those who asked for a reminder themselves. It is
+// made when somebody does for the first time, and runs from then on.
+const CampaignLater = "later"
+
+// CampaignRestored is the Campaign.Why of one that was running when the store was
+// backed up which was restored.
+const CampaignRestored = "restored"
+
+// Whom an Audience may be of.
+const (
+	AudienceNotEnrolled = "not_enrolled"
+	AudienceHalfWay     = "half_way"      // begun and not enrolled
+	AudienceOneMethod   = "one_method"    // security questions are none
+	AudienceTextOrVoice = "text_or_voice" // nothing but texts and calls, by the registrar's report, else by what is enrolled here
+	AudienceAll         = "all"           // they say themselves that it is done
+)
+
+// Audiences lists them.
+func Audiences() []string {
+	return []string{AudienceNotEnrolled, AudienceHalfWay, AudienceOneMethod, AudienceTextOrVoice, AudienceAll}
+}
+
+// An Audience is a rule that is asked again whenever it matters. Accounts that are
+// off are never in it, and of other kinds than staff only those in Kinds. Groups
+// are compared in any case; an empty list does not filter.
+type Audience struct {
+	Who            string       `json:"who"`
+	Departments    []string     `json:"departments,omitempty"`
+	Sites          []string     `json:"sites,omitempty"`
+	NotDepartments []string     `json:"not_departments,omitempty"`
+	NotSites       []string     `json:"not_sites,omitempty"`
+	HiredSince     string       `json:"hired_since,omitempty"` // ISO 8601 date
+	Kinds          []PersonKind `json:"kinds,omitempty"`
+	Named          bool         `json:"named,omitempty"` // only who is named (CampaignTx.NamePerson)
+}
+
+// A CampaignPlan is what operators write. Its numbers are complete.
+type CampaignPlan struct {
+	Kind     string            `json:"kind"` // whose texts, and which script it begins; see package campaign
+	Audience Audience          `json:"audience"`
+	Texts    map[string]string `json:"texts,omitempty"` // own texts by language, in place of the kind's
+	Starts   time.Time         `json:"starts"`
+	Deadline time.Time         `json:"deadline"` // people are told the day; nothing is sent afterwards
+
+	Zone     string   `json:"zone"` // of whoever has none
+	Hours    []string `json:"hours"`
+	Holidays []string `json:"holidays,omitempty"`
+
+	Every  int    `json:"every"`  // days between two reminders
+	Most   int    `json:"most"`   // reminders for one person
+	PerDay int    `json:"perDay"` // how many people are written to for the first time in a day; 0: all
+	Queue  int    `json:"queue"`  // that many tickets that wait hold it up; 0: none
+	First  int    `json:"first"`  // percent that are written to before everybody else; 0: all at once
+	Order  string `json:"order"`  // "random", "site"
+	Second int    `json:"second"` // above so many people a second operator has to say yes
+}
+
+// A Campaign writes to people until they have done what it is about.
+type Campaign struct {
+	ID    string        `json:"-"`
+	State CampaignState `json:"-"`
+	Code  string        `json:"-"` // short, stands in each message: who asks whether it is real names it
+	Next  time.Time     `json:"-"` // when the clockwork looks again
+	// Revision counts the changes. Whoever changes one says which they have seen.
+	Revision int64 `json:"-"`
+
+	Plan     CampaignPlan `json:"plan"`
+	Why      string       `json:"why,omitempty"` // it is paused or halted: a word of package campaign, and what was counted
+	MadeBy   string       `json:"madeBy"`        // operators
+	SentBy   string       `json:"sentBy,omitempty"`
+	Approved string       `json:"approved,omitempty"`
+	TestedAt time.Time    `json:"testedAt"` // when an operator got a test; zero: not yet
+	MadeAt   time.Time    `json:"madeAt"`
+	BeganAt  time.Time    `json:"beganAt"`
+	EndedAt  time.Time    `json:"endedAt"`
+	TickedAt time.Time    `json:"tickedAt"` // when the clockwork looked last
+
+	Wave     string    `json:"wave,omitempty"`   // the day of the last wave, in Plan.Zone
+	Audience int       `json:"audience"`         // how many were in it then
+	Agreed   int       `json:"agreed,omitempty"` // an audience that an operator let go on although it differed
+	LetIn    int       `json:"letIn"`            // people who were let in on that day
+	FirstEnd time.Time `json:"firstEnd"`         // when the first percent have been out long enough; zero: they were not sent yet
+	Gathered PersonID  `json:"-"`                // how far the wave has come
+	Settled  PersonID  `json:"-"`                // how far the look at everybody's progress has come
+}
+
+// PartState says how far a person is in a campaign. What platforms do not tell
+// (shown, read) is no state.
+type PartState uint8
+
+// The states of a person's part.
+const (
+	PartWaiting    PartState = iota // nothing was sent, or it is sent another way
+	PartSent                        // handed to the post office
+	PartAccepted                    // the platform, or the mail server, has taken it
+	PartSnoozed                     // they asked to be reminded at Due
+	PartStarted                     // they began
+	PartAtStep                      // and stand at Step
+	PartEnrolled                    // they have done it
+	PartDeclined                    // they want no more of it: Why
+	PartFailed                      // no way leads to them, or nobody knows whether it did: Why
+	PartSuppressed                  // nothing may be sent to them now: Why
+	PartStates     = iota
+)
+
+// PartNames are their names, by state.
+var PartNames = [PartStates]string{"waiting", "sent", "accepted", "snoozed", "started", "at step", "enrolled", "declined", "failed", "suppressed"}
+
+// String names the state for operators.
+func (s PartState) String() string { return PartNames[min(s, PartStates-1)] }
+
+// Open reports whether somebody in the state may still do what the campaign is about.
+func (s PartState) Open() bool { return s != PartEnrolled }
+
+// A CampaignPart is a person's part in a campaign.
+type CampaignPart struct {
+	Campaign  string
+	Person    PersonID
+	State     PartState
+	Why       string
+	Step      string // "flow.step"
+	Progress  string // "Step 4 of 7", as it is told in English
+	Reminders int    // messages that were handed to the post office and not taken back
+	Via       string // the channel of the last one, or "mail"
+	Tried     string // ways of the same message that failed, each followed by a space
+	Row       int64  // its outbox row; 0: none
+	Due       time.Time
+	Place     string // in the order of the campaign
+	Token     string // names the part in buttons
+	FirstAt   time.Time
+	LastAt    time.Time // of the last message
+	Revision  int64
+}
+
+// CampaignGroup is how many people of one kind there are in a count.
+type CampaignGroup struct {
+	State     PartState
+	Why, Step string
+	Stage     Stage  // of the person now
+	Site      string // only of CountSites
+	N         int
+}
+
+// CampaignTx keeps campaigns and everybody's part in them.
+type CampaignTx interface {
+	// PutCampaign stores a new campaign (Revision 0) or a changed one, and counts
+	// Revision up. The error wraps ErrConflict when the stored one has another
+	// Revision, or when there is one of the name or the code.
+	PutCampaign(c *Campaign) error
+	Campaign(id string) (*Campaign, error)         // ErrNotFound
+	CampaignByCode(code string) (*Campaign, error) // ErrNotFound
+	Campaigns() ([]Campaign, error)                // the newest first
+	// CampaignsDue lists those that are scheduled or run and whose Next has come.
+	CampaignsDue() ([]string, error)
+	// NamePerson names somebody for a campaign: to be in it, or to be left out.
+	NamePerson(campaign string, p PersonID, leaveOut bool) error
+	// InAudience lists people of an audience with an id above after, by id.
+	InAudience(campaign string, a *Audience, after PersonID, limit int) ([]Person, error)
+	CountAudience(campaign string, a *Audience) (int, error)
+	// Judge says whether a person is in an audience, and whether they have done what
+	// it is about. Somebody who is off is neither.
+	Judge(campaign string, a *Audience, p PersonID) (in, done bool, err error)
+	// Gather gives those of the next limit people after an id who are in the audience
+	// a part, when they have none. It returns the last id it looked at; empty: there
+	// is nobody behind it.
+	Gather(campaign string, a *Audience, after PersonID, limit int, bySite bool) (last PersonID, added int, err error)
+	// LetIn makes the first message of at most limit people due, in their order.
+	LetIn(campaign string, limit int, at time.Time) (int, error)
+	PartsDue(campaign string, limit int) ([]CampaignPart, error) // the earliest first
+	// Unsettled lists parts of people after an id that may have to change: whose
+	// person has done it (Stage is Enrolled then) or has begun. It looks at limit
+	// parts, and returns the last person it looked at; empty: there is nobody behind.
+	Unsettled(campaign string, a *Audience, after PersonID, limit int) (parts []CampaignPart, stages []Stage, last PersonID, err error)
+	// Posted lists parts that are sent and whose row the post office has done with,
+	// or pruned, with what became of it.
+	Posted(campaign string, limit int) ([]CampaignPart, []OutboxRow, error)
+	Part(campaign string, p PersonID) (*CampaignPart, error) // ErrNotFound
+	PartByToken(token string) (*CampaignPart, error)         // ErrNotFound
+	PartByRow(row int64) (*CampaignPart, error)              // ErrNotFound
+	PartsOf(p PersonID) ([]CampaignPart, error)
+	// PartsIn lists parts in a state, by person.
+	PartsIn(campaign string, s PartState, after PersonID, limit int) ([]CampaignPart, error)
+	// PutPart stores a new part (Revision 0) or a changed one, as PutCampaign does.
+	PutPart(p *CampaignPart) error
+	// CountParts counts a campaign's parts by State, Why, Step and the person's Stage,
+	// and the parts in another way: total is what the groups must come to.
+	CountParts(campaign string) (groups []CampaignGroup, total int, err error)
+	// CountSites counts them by Site and State.
+	CountSites(campaign string) ([]CampaignGroup, error)
+	// ClaimNudge sets Person.NextNudge, and reports whether it had come: of two
+	// campaigns one writes.
+	ClaimNudge(p PersonID, next time.Time) (bool, error)
+	// CampaignMail counts a campaign's rows that wait to be claimed.
+	CampaignMail(campaign string) (int, error)
+	// RecallCampaign takes back a campaign's rows that nobody has claimed, and makes
+	// their parts wait, not due.
+	RecallCampaign(campaign string) (int, error)
+}
