@@ -29,6 +29,10 @@ func (s CampaignState) Over() bool { return s >= CampaignStopped }
 // made when somebody does for the first time, and runs from then on.
 const CampaignLater = "later"
 
+// ChoiceCampaign begins the id of the buttons of a campaign's message. They go to the
+// campaign, whatever runs.
+const ChoiceCampaign = "campaign."
+
 // CampaignRestored is the Campaign.Why of one that was running when the store was
 // backed up which was restored.
 const CampaignRestored = "restored"
@@ -102,13 +106,17 @@ type Campaign struct {
 	EndedAt  time.Time    `json:"endedAt"`
 	TickedAt time.Time    `json:"tickedAt"` // when the clockwork looked last
 
+	HealthAt time.Time `json:"healthAt"` // when it was looked at whether it does harm
+	Checked  time.Time `json:"checked"`  // an operator let it go on: what was wrong before counts no more
+
 	Wave     string    `json:"wave,omitempty"`   // the day of the last wave, in Plan.Zone
 	Audience int       `json:"audience"`         // how many were in it then
 	Agreed   int       `json:"agreed,omitempty"` // an audience that an operator let go on although it differed
 	LetIn    int       `json:"letIn"`            // people who were let in on that day
 	FirstEnd time.Time `json:"firstEnd"`         // when the first percent have been out long enough; zero: they were not sent yet
-	Gathered PersonID  `json:"-"`                // how far the wave has come
-	Settled  PersonID  `json:"-"`                // how far the look at everybody's progress has come
+	Gathers  bool      `json:"gathers,omitempty"`
+	Gathered PersonID  `json:"-"` // how far the wave has come, while it gathers
+	Settled  PersonID  `json:"-"` // how far the look at everybody's progress has come
 }
 
 // PartState says how far a person is in a campaign. What platforms do not tell
@@ -145,7 +153,7 @@ type CampaignPart struct {
 	Person    PersonID
 	State     PartState
 	Why       string
-	Step      string // "flow.step"
+	Step      string // the title of the script that they are in, in English
 	Progress  string // "Step 4 of 7", as it is told in English
 	Reminders int    // messages that were handed to the post office and not taken back
 	Via       string // the channel of the last one, or "mail"
@@ -214,6 +222,9 @@ type CampaignTx interface {
 	CountParts(campaign string) (groups []CampaignGroup, total int, err error)
 	// CountSites counts them by Site and State.
 	CountSites(campaign string) ([]CampaignGroup, error)
+	// CampaignHealth counts people who were written to since a time: all, whom nothing
+	// reached, who had their account frozen since, and who asked the help desk.
+	CampaignHealth(campaign string, since time.Time) (written, failed, denied, asked int, err error)
 	// ClaimNudge sets Person.NextNudge, and reports whether it had come: of two
 	// campaigns one writes.
 	ClaimNudge(p PersonID, next time.Time) (bool, error)

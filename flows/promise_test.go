@@ -27,6 +27,8 @@ var promises = map[string]*regexp.Regexp{
 var kept = []string{
 	"the page of {org} for that is {reset_url}", "la página de {org} para eso es {reset_url}", // only where org.reset_url is set
 	"latchkey demo --reset", // a flag
+	// Package campaign reminds people.
+	"You asked me to remind you", "On which day shall I remind you?", "I will remind you on {when}", "I will not remind you of this again", "Este es mi último recordatorio.",
 }
 
 // notRead are keys of the YAML that hold what people type, not what they read.

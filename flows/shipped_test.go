@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
@@ -30,7 +31,7 @@ func catalogue() bot.Catalogue {
 	for _, room := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(verify.Service), new(enroll.Service), desk.New(desk.Options{}), new(readiness.Service), new(directory.Service)} {
+	}{new(verify.Service), new(enroll.Service), desk.New(desk.Options{}), campaign.New(campaign.Options{}), new(readiness.Service), new(directory.Service)} {
 		for _, s := range room.Specs() {
 			cat.Checks[s.Name] = s
 		}

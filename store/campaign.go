@@ -68,13 +68,8 @@ func (t *tx) oneCampaign(which, arg string) (*bot.Campaign, error) {
 	return &cs[0], nil
 }
 
-// Campaign implements bot.CampaignTx. In an Update its row is held until the end.
-func (t *tx) Campaign(id string) (*bot.Campaign, error) {
-	if t.g == nil {
-		return t.oneCampaign(`WHERE id = $1`, id)
-	}
-	return t.oneCampaign(`WHERE id = $1 /*postgres FOR UPDATE*/`, id)
-}
+// Campaign implements bot.CampaignTx.
+func (t *tx) Campaign(id string) (*bot.Campaign, error) { return t.oneCampaign(`WHERE id = $1`, id) }
 
 // CampaignByCode implements bot.CampaignTx.
 func (t *tx) CampaignByCode(code string) (*bot.Campaign, error) {
@@ -305,6 +300,9 @@ func (t *tx) partsBy(text string, args ...any) (ps []bot.CampaignPart, err error
 }
 
 func (t *tx) onePart(what, which string, args ...any) (*bot.CampaignPart, error) {
+	if t.g != nil { // held until the end
+		which += ` /*postgres FOR UPDATE*/`
+	}
 	ps, err := t.parts(which, args...)
 	if err != nil {
 		return nil, err
@@ -417,6 +415,15 @@ func (t *tx) CountSites(campaign string) (gs []bot.CampaignGroup, err error) {
 		gs = append(gs, bot.CampaignGroup{Site: r.text(0), State: bot.PartState(r.int(1)), Stage: bot.Stage(r.int(2)), N: int(r.int(3))})
 	}, campaign)
 	return gs, wrap("count a campaign by site", err)
+}
+
+// CampaignHealth implements bot.CampaignTx.
+func (t *tx) CampaignHealth(campaign string, since time.Time) (written, failed, denied, asked int, err error) {
+	err = t.c.(texter).ask(`SELECT count(*), coalesce(sum(CASE WHEN c.state = 8 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN p.frozen_at >= c.last_at AND p.frozen_at <> 0 THEN 1 ELSE 0 END), 0),
+		coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM ticket k WHERE k.person = c.person AND k.at >= c.last_at) THEN 1 ELSE 0 END), 0)
+		FROM campaign_part c LEFT JOIN person p ON p.id = c.person WHERE c.campaign = $1 AND c.last_at <> 0 AND c.last_at >= $2`,
+		func(r row) { written, failed, denied, asked = int(r.int(0)), int(r.int(1)), int(r.int(2)), int(r.int(3)) }, campaign, millis(since))
+	return written, failed, denied, asked, wrap("look how a campaign does", err)
 }
 
 // ClaimNudge implements bot.CampaignTx.

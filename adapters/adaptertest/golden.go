@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"latchkey/bot"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
@@ -38,7 +39,7 @@ func Script(t testing.TB) *flows.Set {
 	for _, r := range []interface {
 		Specs() []bot.CheckSpec
 		Forms() []bot.FormSpec
-	}{new(enroll.Service), new(verify.Service), desk.New(desk.Options{}), new(readiness.Service), new(directory.Service)} {
+	}{new(enroll.Service), new(verify.Service), desk.New(desk.Options{}), campaign.New(campaign.Options{}), new(readiness.Service), new(directory.Service)} {
 		for _, s := range r.Specs() {
 			cat.Checks[s.Name] = s
 		}

@@ -18,6 +18,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/prooftest"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
@@ -56,7 +57,7 @@ func newHouse(t *testing.T, change ...func(h *house)) *house {
 		"store_ios": "https://ios.example", "store_android": "https://android.example", "trouble_url": "https://trouble.example", "reset_url": "",
 		"entra": "", "security_info_url": "https://aka.ms/mysecurityinfo",
 	}}
-	for _, s := range desk.New(desk.Options{}).Specs() {
+	for _, s := range append(desk.New(desk.Options{}).Specs(), campaign.New(campaign.Options{}).Specs()...) {
 		cat.Checks[s.Name] = s
 	}
 	for _, f := range desk.New(desk.Options{}).Forms() {

@@ -159,14 +159,7 @@ func (h *Hours) Open(t time.Time) bool {
 	if h == nil {
 		return true
 	}
-	for back := range 2 {
-		for _, s := range h.day(t.In(h.zone).AddDate(0, 0, -back)) {
-			if !t.Before(s[0]) && t.Before(s[1]) {
-				return true
-			}
-		}
-	}
-	return false
+	return h.Ends(t).After(t)
 }
 
 // Next is t itself when that is within the hours, else when they begin next; the zero time when that is never within months.
@@ -182,6 +175,22 @@ func (h *Hours) Next(t time.Time) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// Ends is when the hours that t is within end; t itself when it is within none. The
+// zero time: never.
+func (h *Hours) Ends(t time.Time) time.Time {
+	if h == nil {
+		return time.Time{}
+	}
+	for back := range 2 {
+		for _, s := range h.day(t.In(h.zone).AddDate(0, 0, -back)) {
+			if !t.Before(s[0]) && t.Before(s[1]) {
+				return s[1]
+			}
+		}
+	}
+	return t
 }
 
 // Between is how much of the time from a to b is within the hours.

@@ -13,6 +13,7 @@ import (
 	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/prooftest"
 	"latchkey/bot/calendar"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/outbox"
 	"latchkey/bot/turn"
@@ -46,7 +47,7 @@ func newHouseOn(t *testing.T, rig *prooftest.Rig, change func(*desk.Options), ke
 	t.Helper()
 	h := &house{Rig: rig, chat: bottest.NewAdapter("test")}
 	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: prooftest.Facts}
-	for _, s := range desk.New(desk.Options{}).Specs() {
+	for _, s := range append(desk.New(desk.Options{}).Specs(), campaign.New(campaign.Options{}).Specs()...) {
 		cat.Checks[s.Name] = s // for the names
 	}
 	set, err := flows.Load(library.FS, nil, cat)

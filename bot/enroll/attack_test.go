@@ -15,6 +15,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/bottest/prooftest"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/policy"
@@ -182,7 +183,7 @@ func newScene(t *testing.T, gateOff bool) *scene {
 	s.withSecond()
 	s.Verify.Senders = map[bot.Via]bot.Sender{bot.SMS: s, bot.Voice: s, bot.Mail: s}
 	cat := bot.Catalogue{Checks: s.Checks, Forms: s.Forms, Facts: prooftest.Facts}
-	for _, c := range desk.New(desk.Options{}).Specs() {
+	for _, c := range append(desk.New(desk.Options{}).Specs(), campaign.New(campaign.Options{}).Specs()...) {
 		cat.Checks[c.Name] = c
 	}
 	set, err := flows.Load(library.FS, nil, cat)

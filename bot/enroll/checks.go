@@ -18,7 +18,7 @@ func (r *Service) Specs() []bot.CheckSpec {
 			Outcomes: bot.Outcomes("ok name", "wrong left", "locked wait until", "disabled", "unavailable")},
 		{Name: "person.status", Doc: "how far is the person", Run: r.personStatus,
 			Outcomes: bot.Outcomes("signed_out", "stopped", "none name", "started name list", "enrolled name list")},
-		{Name: "person.snooze", Doc: "leave the person alone until tomorrow", Frozen: true, Run: r.personSnooze, Outcomes: bot.Outcomes("ok when")},
+		{Name: "person.snooze", Doc: "leave the person alone until tomorrow, and remind them then", Frozen: true, Run: r.personSnooze, Outcomes: bot.Outcomes("ok when", "reminded when")},
 		{Name: "person.language", Doc: "remember the person's language", Frozen: true, Run: r.personLanguage, Outcomes: bot.Outcomes("ok")},
 		{Name: "person.frozen", Doc: "is the account frozen, since when, and may its person start it again here", Frozen: true, Run: r.personFrozen,
 			Outcomes: bot.Outcomes("yes since", "window since address", "mine since", "no", "unknown"), Instead: map[string]string{"window": "yes", "mine": "yes"}},

@@ -62,6 +62,19 @@ const snooze = 24 * time.Hour
 
 func (r *Service) personSnooze(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	if p := c.Person(); p != "" {
+		who, err := tx.Person(p)
+		if err != nil {
+			return bot.Outcome{}, fmt.Errorf("enroll: snooze: %w", err)
+		}
+		if r.Remind != nil && who.Stage != bot.Enrolled {
+			at, zone, err := r.Remind(tx, who)
+			if err != nil {
+				return bot.Outcome{}, fmt.Errorf("enroll: snooze: %w", err)
+			}
+			if !at.IsZero() {
+				return say("reminded", "when", bot.WeekdayMoment(r.Phrases, c.Lang(), zone, at)), nil
+			}
+		}
 		if err := tx.SetNextNudge(p, tx.Now().Add(snooze)); err != nil {
 			return bot.Outcome{}, fmt.Errorf("enroll: snooze: %w", err)
 		}

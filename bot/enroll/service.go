@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/policy"
@@ -56,6 +57,9 @@ type Deps struct {
 	// AskDesk takes down a request to the help desk and gives its number. Nil:
 	// nobody is asked.
 	AskDesk func(tx bot.Tx, q bot.Ticket) (number string, err error)
+	// Remind has somebody written to when they said "later", and gives when, and in
+	// which zone. Nil, or the zero time: nobody does.
+	Remind func(tx bot.Tx, p *bot.Person) (at time.Time, zone string, err error)
 	// LeaveDesk takes back what the help desk shows of a person who is to be erased.
 	// Nil: it shows nothing.
 	LeaveDesk func(tx bot.Tx, p bot.PersonID) error

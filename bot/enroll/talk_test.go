@@ -10,6 +10,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/bottest/prooftest"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/outbox"
@@ -31,7 +32,7 @@ func newHouse(t *testing.T, signIn string) *house {
 	h := &house{rig: newRig(t), chat: bottest.NewAdapter("test")}
 	h.Enroll.SignIn = signIn
 	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: prooftest.Facts}
-	for _, s := range desk.New(desk.Options{}).Specs() {
+	for _, s := range append(desk.New(desk.Options{}).Specs(), campaign.New(campaign.Options{}).Specs()...) {
 		cat.Checks[s.Name] = s
 	}
 	set, err := flows.Load(library.FS, nil, cat)

@@ -51,6 +51,7 @@ const (
 	stopped               // this process may not send any more: the attempt was not made, or nothing is known of it
 	moved                 // the table has it, where it belongs now
 	behind                // something else has to be sent before
+	stale                 // whether it may still be sent has to be asked again
 )
 
 func failure(kind bot.SendErrorKind, err error) result {
@@ -71,6 +72,9 @@ func Key(conv bot.ConversationID, seq int64, part int) string {
 func (b *Outbox) attempt(ch *channel, d bot.Delivery, it *item) result {
 	if b.tooLate(&it.row) {
 		return result{status: late}
+	}
+	if it.held != 0 && time.Now().UnixNano()-it.held >= int64(heldFor) {
+		return result{status: stale}
 	}
 	b.cut(ch, it)
 	for len(it.receipts) < len(it.parts) {
@@ -181,6 +185,9 @@ func (b *Outbox) fill(ch *channel, d *bot.Delivery, it *item) (_ result, ok bool
 	return result{}, true
 }
 
+// errMayBeOut: a campaign says nothing twice.
+var errMayBeOut = errors.New("it may have been sent, and the platform cannot tell; a message of a campaign is not repeated")
+
 // deliver sends one part. One that may have been sent before is looked for
 // first, where the platform can tell.
 func (b *Outbox) deliver(ch *channel, d bot.Delivery, it *item) (bot.Receipt, result) {
@@ -201,6 +208,9 @@ func (b *Outbox) deliver(ch *channel, d bot.Delivery, it *item) (bot.Receipt, re
 			}
 			return receipt, r
 		}
+	}
+	if _, finds := ch.adapter.(bot.Finder); it.row.Lane == bot.LaneCampaign && it.row.Doubt > 0 && (!finds || it.blind) {
+		return bot.Receipt{}, failure(bot.SendPermanent, errMayBeOut)
 	}
 	b.mu.Lock()
 	alive := b.alive()
@@ -338,6 +348,10 @@ func (b *Outbox) settle(q *queue, it item, v result) {
 	case v.status == moved:
 		q.items = nil
 		b.lookSoon()
+	case v.status == stale:
+		q.items[0] = it
+		q.giveBack(time.Time{}, false)
+		b.lookSoon()
 	case v.status == behind:
 		row.Error = classBehind
 		q.items[0] = it
@@ -419,7 +433,7 @@ func (b *Outbox) classOf(q *queue, it *item, v result) (class string, wait time.
 		if finds && !it.blind || len(it.stands) > len(it.receipts) || row.Op == bot.OpTakeBack { // done again it changes nothing
 			return classUncertain, nth(retryWaits[:], row.Doubt)
 		}
-		if row.Doubt > len(doubtWaits) {
+		if row.Doubt > len(doubtWaits) || row.Lane == bot.LaneCampaign {
 			return "", 0
 		}
 		return classUncertain, doubtWaits[row.Doubt-1]

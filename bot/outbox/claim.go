@@ -17,6 +17,9 @@ const (
 	slowAhead  = 16
 	// freePage is how many rows of dead processes are freed in one transaction.
 	freePage = 500
+	// heldFor is how long what Hold said is good for: what a throttle keeps longer
+	// goes back to the table, to be claimed anew.
+	heldFor = time.Second
 	// lostAfter is how old a row of this process may be before it is missed in
 	// memory, and how often that is looked at: younger ones are between their
 	// commit and Committed.
@@ -142,7 +145,9 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	var began time.Time
 	err = b.store.Update(ctx, func(tx bot.Tx) (err error) {
 		began = time.Now()
-		rows, err = tx.Claim(w, id, lane, free)
+		if rows, err = tx.Claim(w, id, lane, free); err == nil && lane == bot.LaneCampaign {
+			rows, err = b.hold(tx, rows)
+		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for i := range rows {
@@ -175,6 +180,32 @@ func (b *Outbox) claim(ctx context.Context, w bot.WorkerID, id bot.ChannelID, la
 	// What was taken may have left something behind it that is due now, too:
 	// in another lane of this look, or when it is done (queue.more).
 	return len(rows) > 0 && len(rows) < free, nil
+}
+
+// hold settles rows of campaigns that must not be sent any more as taken back, and
+// gives the others.
+func (b *Outbox) hold(tx bot.Tx, rows []bot.Claimed) ([]bot.Claimed, error) {
+	kept := rows[:0]
+	for i := range rows {
+		r := &rows[i].OutboxRow
+		if b.o.Hold != nil && r.Lane == bot.LaneCampaign && r.State == bot.OutboxPending {
+			why, err := b.o.Hold(tx, r)
+			if err == nil && why != "" {
+				gone := *r
+				gone.State, gone.Error = bot.OutboxRetracted, why
+				err = tx.MarkOutbox(&gone)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if why != "" {
+				b.log.Info("a message of a campaign is not sent any more", "campaign", r.Campaign, "conversation", r.Conversation, "why", why)
+				continue
+			}
+		}
+		kept = append(kept, rows[i])
+	}
+	return kept, nil
 }
 
 // afford sets calls aside for messages of a campaign, at most n, and returns how
@@ -214,7 +245,11 @@ func (b *Outbox) take(c *bot.Claimed, since time.Time) {
 		q.mark(&c.OutboxRow)
 	} else {
 		q.last = min(q.last, c.Seq-1) // a row that was given back comes again
-		q.add(newItem(c.OutboxRow))
+		it := newItem(c.OutboxRow)
+		if c.Lane == bot.LaneCampaign && b.o.Hold != nil {
+			it.held = since.UnixNano()
+		}
+		q.add(it)
 	}
 	b.schedule(q)
 }

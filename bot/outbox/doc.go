@@ -39,7 +39,8 @@
 //     campaigns keep orders of their own, and half of the senders free. What is
 //     claimed of them gets through while replies never end. A campaign is claimed
 //     from the upper half of the account's budget (see bot.Budget), and not while
-//     a reply waits.
+//     a reply waits; whoever said it is asked then whether it still holds
+//     (Options.Hold).
 //   - A conversation with nothing to send costs nothing: no goroutine, no
 //     timer, no memory.
 //
@@ -82,7 +83,8 @@
 //	retry      again after 1, 2, 5, 10, 30 s, 1, 2, 5, 10, 20, 30 min, then every 30 min (retry.go)
 //	throttled  after SendError.After; the whole channel pauses unless Here or Method says who is meant
 //	uncertain  an adapter that is a bot.Finder is asked whether it is there, and it is sent again only when it is
-//	           not; elsewhere it is repeated after 5 s and after 1 min, then given up as unknown
+//	           not; elsewhere it is repeated after 5 s and after 1 min, then given up as unknown; a campaign's
+//	           message is not repeated there
 //	content    once more at once without its picture; after a minute it is left out, and the next message says so
 //	permanent  given up; the next message goes on, and says that something is missing
 //	gone       given up, and so is what else is to be sent in this conversation

@@ -36,6 +36,9 @@ type Options struct {
 	Beat         time.Duration // how often a process that is not alone says that it lives; dead after four, nothing sent after 2⅔ (750 ms)
 
 	Budget bot.Budget // what campaigns are claimed by, on a bot.Paced adapter; nil: as much as there is room for
+	// Hold is asked, in the transaction of its claim, whether a campaign's row may
+	// still be sent: it says why not, or nothing. Nil: all may.
+	Hold func(tx bot.Tx, row *bot.OutboxRow) (why string, err error)
 	// Ticket is told of each ticket of the help desk that was changed, in this
 	// process or another. It returns at once. Nil: nobody wants to know.
 	Ticket func(id string)

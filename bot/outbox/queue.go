@@ -49,6 +49,7 @@ type item struct {
 	plain    bool          // without what the platform has refused
 	tells    bool          // says that something was left out
 	blind    bool          // the platform cannot tell whether it was sent
+	held     int64         // when it was known that a campaign's row may be sent (Options.Hold), in Unix nanoseconds; 0: never
 }
 
 // newItem is a row with what earlier attempts have sent of it.

@@ -41,6 +41,11 @@ type Desk interface {
 	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
 }
 
+// Campaigns takes presses of the buttons on the messages of campaigns.
+type Campaigns interface {
+	Press(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
+}
+
 // Options of a Service. Store, Engine, Catalogue and Outbox are needed.
 type Options struct {
 	Store     bot.Store
@@ -49,6 +54,7 @@ type Options struct {
 	Outbox    Outbox
 	Gate      bot.Gate               // asked before every check that changes methods; nil: such checks fail
 	Desk      Desk                   // nil: none; a conversation that one owned is the engine's again
+	Campaigns Campaigns              // nil: none
 	Phrases   bot.Phrases            // for the apology "turn.sorry"; nil: plain English
 	Keeps     map[bot.ChannelID]bool // channels whose platform keeps no transcript: what is said there stays readable (OutboxRow.Keep)
 	Logger    *slog.Logger           // nil: silent
@@ -66,6 +72,7 @@ type Service struct {
 	outbox  Outbox
 	marker  Marker // nil when the outbox is none
 	desk    Desk
+	camps   Campaigns
 	gate    bot.Gate
 	phrases bot.Phrases
 	keeps   map[bot.ChannelID]bool
@@ -94,7 +101,7 @@ type Stats struct {
 // New makes a Service.
 func New(o Options) *Service {
 	r := &Service{
-		store: o.Store, engine: o.Engine, outbox: o.Outbox, desk: o.Desk, gate: o.Gate, phrases: o.Phrases,
+		store: o.Store, engine: o.Engine, outbox: o.Outbox, desk: o.Desk, camps: o.Campaigns, gate: o.Gate, phrases: o.Phrases,
 		checks: o.Catalogue.Checks, forms: o.Catalogue.Forms,
 		keeps: o.Keeps, log: o.Logger, clock: o.Clock,
 		budget: newBudget(o.Burst, o.Rate),

@@ -154,6 +154,9 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 // whoever answers here.
 func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 	r := t.service
+	if r.camps != nil && t.ev.Kind == bot.Press && strings.HasPrefix(t.ev.Choice, bot.ChoiceCampaign) {
+		return t.campaign(tx, c)
+	}
 	answers := r.desk != nil && t.ev.Kind == bot.Press && strings.HasPrefix(t.ev.Choice, bot.ChoiceCheck)
 	if t.session.Owner != bot.OwnerDesk && t.ev.Kind != bot.Agent && !answers {
 		return true, nil
@@ -182,6 +185,24 @@ func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+// flowCampaign is Output.Flow of what a campaign answers.
+const flowCampaign = "campaign"
+
+// campaign has a button of a campaign's message answered. What runs stays where it is.
+func (t *turn) campaign(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
+	t.out.Flow, t.out.Step = flowCampaign, ""
+	a, err := t.service.camps.Press(tx, c, &t.session, &t.ev)
+	if err != nil {
+		return false, fmt.Errorf("ask the campaign: %w", err)
+	}
+	if a.Begin != nil {
+		t.begins(a.Begin)
+		return true, nil
+	}
+	t.out.Message = *a.Say
+	return false, nil
 }
 
 // flowDesk is Output.Flow of what the desk answers.

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"latchkey/bot"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/enroll"
@@ -46,7 +47,7 @@ func OwnScripts(cfg *config.Config) (fs.FS, error) {
 
 // LintCatalogue is what scripts may name, without anything behind it.
 func LintCatalogue(cfg *config.Config) bot.Catalogue {
-	return catalogue(cfg, new(enroll.Service), new(verify.Service), desk.New(desk.Options{}), new(directory.Service), new(readiness.Service))
+	return catalogue(cfg, new(enroll.Service), new(verify.Service), desk.New(desk.Options{}), campaign.New(campaign.Options{}), new(directory.Service), new(readiness.Service))
 }
 
 // A service declares what scripts may name.

@@ -1,0 +1,407 @@
+package campaign
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/calendar"
+)
+
+// A Channel is one that campaigns write on.
+type Channel struct {
+	ID     bot.ChannelID
+	Opens  bool // somebody who never wrote can be written to
+	Limits bot.Limits
+}
+
+// Options of a Service. Store and Phrases are needed.
+type Options struct {
+	Store    bot.Store
+	Phrases  bot.Phrases
+	Facts    map[string]string // for texts: org, bot_name, help_phone
+	Channels []Channel         // in the order in which people are looked for
+	Notifier bot.Notifier      // the last way; nil: there is no mail
+	Zone     string            // of whoever has none, where no campaign says it; empty: UTC
+	Holidays []string
+	Lang     string
+	// Where names the step that a stored session is at.
+	Where  func(state []byte, lang string) (flow, title, progress string)
+	Logger *slog.Logger // nil: silent
+}
+
+// Service keeps campaigns.
+type Service struct {
+	o Options
+
+	mu        sync.Mutex
+	calendars map[string]*calendar.Hours
+}
+
+// New makes a Service.
+func New(o Options) *Service {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Zone, o.Lang = cmp.Or(o.Zone, "UTC"), cmp.Or(o.Lang, "en")
+	return &Service{o: o, calendars: map[string]*calendar.Hours{}}
+}
+
+// A kind is what a campaign is about.
+type kind struct {
+	audience string
+	flow     string    // that its button begins
+	ends     time.Time // of what it is about, where that is known
+}
+
+// The shipped kinds. Their texts are the phrases campaign.text.KIND.
+const (
+	KindFirst     = "first_enrollment"
+	KindHalfWay   = "half_way"
+	KindSecond    = "second_method"
+	KindStill     = "still_right"
+	KindTextVoice = "text_and_voice_end" // of codes by text and call in Microsoft Entra
+	kindLater     = "later"
+)
+
+var kinds = map[string]kind{
+	KindFirst:     {audience: bot.AudienceNotEnrolled, flow: "enroll"},
+	KindHalfWay:   {audience: bot.AudienceHalfWay, flow: "enroll"},
+	KindSecond:    {audience: bot.AudienceOneMethod, flow: "extras"},
+	KindStill:     {audience: bot.AudienceAll, flow: "methods"},
+	KindTextVoice: {audience: bot.AudienceTextOrVoice, flow: "get_in", ends: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)},
+	kindLater:     {audience: bot.AudienceNotEnrolled, flow: "enroll"},
+}
+
+// Kinds lists the shipped kinds.
+func Kinds() []string { return []string{KindFirst, KindHalfWay, KindSecond, KindStill, KindTextVoice} }
+
+// Numbers of a plan that says nothing else, and what no plan may exceed.
+const (
+	everyDays   = 3
+	mostTimes   = 5
+	secondAbove = 500
+	firstPart   = 1
+	maxText     = 2000
+)
+
+var workHours = []string{"mon-fri 09:00-17:00"}
+
+// Fill completes a plan of a kind.
+func (s *Service) Fill(p *bot.CampaignPlan) {
+	k := kinds[p.Kind]
+	p.Audience.Who = cmp.Or(p.Audience.Who, k.audience)
+	if p.Deadline.IsZero() {
+		p.Deadline = k.ends
+	}
+	p.Zone, p.Order = cmp.Or(p.Zone, s.o.Zone), cmp.Or(p.Order, "random")
+	p.Every, p.Most, p.Second = cmp.Or(p.Every, everyDays), cmp.Or(p.Most, mostTimes), cmp.Or(p.Second, secondAbove)
+	if len(p.Hours) == 0 {
+		p.Hours = workHours
+	}
+	if p.Holidays == nil {
+		p.Holidays = s.o.Holidays
+	}
+}
+
+// calendar gives the hours of a plan in a person's zone, or in the plan's where the
+// person has none that this machine knows.
+func (s *Service) calendar(p *bot.CampaignPlan, zone string) *calendar.Hours {
+	if zone == "" {
+		zone = p.Zone
+	}
+	key := zone + "\n" + strings.Join(p.Hours, "\n") + "\n\n" + strings.Join(p.Holidays, "\n")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.calendars[key]; h != nil {
+		return h
+	}
+	h, err := calendar.Parse(zone, p.Hours, p.Holidays)
+	if err != nil { // the plan was checked, so it is the person's zone
+		if h, err = calendar.Parse(p.Zone, p.Hours, p.Holidays); err != nil {
+			h, _ = calendar.Parse("UTC", workHours, nil)
+		}
+	}
+	if len(s.calendars) > 1000 { // plans that were edited
+		clear(s.calendars)
+	}
+	s.calendars[key] = h
+	return h
+}
+
+// Refused says why an operator's order was not carried out.
+type Refused struct{ Why string }
+
+// Error implements error.
+func (r *Refused) Error() string { return r.Why }
+
+func refuse(format string, args ...any) error { return &Refused{fmt.Sprintf(format, args...)} }
+
+// New stores a draft. People are named before (bot.CampaignTx.NamePerson).
+func (s *Service) New(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot.Campaign, error) {
+	if !validName(id) {
+		return nil, refuse("the name %q is none: write it with small letters, digits and dashes, like autumn-2026", id)
+	}
+	s.Fill(&p)
+	if ps := s.Problems(&p, tx.Now()); len(ps) > 0 {
+		return nil, refuse("%s", strings.Join(ps, "; "))
+	}
+	c := &bot.Campaign{ID: id, Code: newCode(), Plan: p, MadeBy: by}
+	err := tx.PutCampaign(c)
+	if errors.Is(err, bot.ErrConflict) {
+		return nil, refuse("there is a campaign %s already; choose another name", id)
+	}
+	if err == nil {
+		err = audit(tx, by, "campaign.made", id+": "+p.Kind)
+	}
+	return c, err
+}
+
+func validName(id string) bool {
+	return id != "" && len(id) <= 40 && id != bot.CampaignLater && !strings.ContainsFunc(id, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' })
+}
+
+// alphabet is Crockford's base 32.
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+func newCode() string {
+	var b [8]byte
+	rand.Read(b[:])
+	for i := range b {
+		b[i] = alphabet[b[i]&31]
+	}
+	return string(b[:])
+}
+
+// ShowCode is a code as people read it.
+func ShowCode(code string) string {
+	if len(code) != 8 {
+		return code
+	}
+	return code[:4] + "-" + code[4:]
+}
+
+func audit(tx bot.Tx, by, action, subject string) error {
+	_, err := tx.Audit(bot.AuditEntry{Actor: by, Action: action, Subject: subject})
+	return err
+}
+
+// Send has a draft go out at its time. waits says that a second operator has to
+// give the same order.
+func (s *Service) Send(tx bot.Tx, id, by string, untested bool) (c *bot.Campaign, waits bool, err error) {
+	if c, err = tx.Campaign(id); err != nil {
+		return nil, false, err
+	}
+	if c.State != bot.CampaignDraft {
+		return nil, false, refuse("campaign %s is %s already", id, c.State)
+	}
+	if ps := s.Problems(&c.Plan, tx.Now()); len(ps) > 0 {
+		return nil, false, refuse("%s", strings.Join(ps, "; "))
+	}
+	n, err := tx.CountAudience(id, &c.Plan.Audience)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case n == 0:
+		return nil, false, refuse("nobody is in the audience of %s now: look at its rule with `latchkey campaign preview %s`", id, id)
+	case c.TestedAt.IsZero() && !untested:
+		return nil, false, refuse("nobody has seen a message of %s yet: send one to yourself with `latchkey campaign test %s --to YOU`", id, id)
+	}
+	if n > c.Plan.Second {
+		switch c.SentBy {
+		case "":
+			c.SentBy = by
+			if err := tx.PutCampaign(c); err != nil {
+				return nil, false, err
+			}
+			return c, true, audit(tx, by, "campaign.asked", fmt.Sprintf("%s: %d people", id, n))
+		case by:
+			return nil, false, refuse("%s is for %d people, more than %d: after %s somebody else has to say yes, and both are the same", id, n, c.Plan.Second, by)
+		}
+		c.Approved = by
+	} else {
+		c.SentBy = by
+	}
+	c.State, c.Audience = bot.CampaignScheduled, n
+	if c.Next, c.TickedAt = c.Plan.Starts, tx.Now(); c.Next.Before(tx.Now()) {
+		c.Next = tx.Now()
+	}
+	if err := tx.PutCampaign(c); err != nil {
+		return nil, false, err
+	}
+	return c, false, audit(tx, by, "campaign.sent", fmt.Sprintf("%s: %d people", id, n))
+}
+
+// Pause has a campaign wait. What nobody has claimed yet is taken back: recalled.
+func (s *Service) Pause(tx bot.Tx, id, by, why string) (c *bot.Campaign, recalled int, err error) {
+	return s.end(tx, id, by, why, bot.CampaignPaused)
+}
+
+// Stop ends a campaign for good.
+func (s *Service) Stop(tx bot.Tx, id, by, why string) (c *bot.Campaign, recalled int, err error) {
+	return s.end(tx, id, by, why, bot.CampaignStopped)
+}
+
+func (s *Service) end(tx bot.Tx, id, by, why string, to bot.CampaignState) (c *bot.Campaign, recalled int, err error) {
+	if c, err = tx.Campaign(id); err != nil {
+		return nil, 0, err
+	}
+	if c.State.Over() || c.State == to || c.State == bot.CampaignDraft && to == bot.CampaignPaused {
+		return nil, 0, refuse("campaign %s is %s", id, c.State)
+	}
+	c.State, c.Why = to, why
+	if to.Over() {
+		c.EndedAt, c.Next = tx.Now(), tx.Now()
+	}
+	if err := tx.PutCampaign(c); err != nil {
+		return nil, 0, err
+	}
+	if recalled, err = tx.RecallCampaign(id); err != nil {
+		return nil, 0, err
+	}
+	return c, recalled, audit(tx, by, "campaign."+to.String(), fmt.Sprintf("%s: %d messages taken back", id, recalled))
+}
+
+// Resume has one go on that is paused or halted. With failed, those are tried again
+// whom nothing reached, and of whom nothing is known.
+func (s *Service) Resume(tx bot.Tx, id, by string, failed bool) (c *bot.Campaign, again int, err error) {
+	if c, err = tx.Campaign(id); err != nil {
+		return nil, 0, err
+	}
+	if c.State != bot.CampaignPaused && c.State != bot.CampaignHalted && !(failed && c.State == bot.CampaignRunning) {
+		return nil, 0, refuse("campaign %s is %s, and neither paused nor halted", id, c.State)
+	}
+	now := tx.Now()
+	if c.Agreed, err = s.universe(tx, c); err != nil {
+		return nil, 0, err
+	}
+	c.State, c.Why, c.Next, c.TickedAt = bot.CampaignRunning, "", now, now
+	if c.BeganAt.IsZero() && c.Plan.Starts.After(now) {
+		c.State, c.Next = bot.CampaignScheduled, c.Plan.Starts
+	}
+	c.Checked = now
+	if err := tx.PutCampaign(c); err != nil {
+		return nil, 0, err
+	}
+	// What a recall took back goes out again; what was not let in yet waits.
+	again, err = eachPart(tx, id, bot.PartWaiting, func(p *bot.CampaignPart) bool { return p.Due.IsZero() && !p.FirstAt.IsZero() }, now)
+	if err == nil && failed {
+		var n int
+		n, err = eachPart(tx, id, bot.PartFailed, func(p *bot.CampaignPart) bool { p.Tried = ""; return true }, now)
+		again += n
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return c, again, audit(tx, by, "campaign.resumed", fmt.Sprintf("%s: %d again", id, again))
+}
+
+// eachPart makes parts in a state due again that want it.
+func eachPart(tx bot.Tx, id string, st bot.PartState, want func(*bot.CampaignPart) bool, at time.Time) (n int, err error) {
+	for after := bot.PersonID(""); ; {
+		ps, err := tx.PartsIn(id, st, after, 500)
+		if err != nil || len(ps) == 0 {
+			return n, err
+		}
+		for i := range ps {
+			p := &ps[i]
+			if after = p.Person; !want(p) {
+				continue
+			}
+			p.State, p.Why, p.Due = bot.PartWaiting, "", at
+			if err := tx.PutPart(p); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}
+
+// universe is how many people are in the audience now, and those who have done it.
+func (s *Service) universe(tx bot.Tx, c *bot.Campaign) (int, error) {
+	n, err := tx.CountAudience(c.ID, s.audience(c))
+	if err != nil {
+		return 0, err
+	}
+	sum, err := Count(tx, c.ID)
+	if err != nil {
+		return 0, err
+	}
+	return n + sum.Done, nil
+}
+
+// A Sum is a campaign in numbers. Each person is in one state.
+type Sum struct {
+	Total   int
+	By      [bot.PartStates]int
+	Whys    [bot.PartStates]map[string]int
+	Steps   map[string]int // where people stand who began
+	Written int            // at least one message was handed to the post office
+	Done    int            // in the state, or seen to be so now
+}
+
+// Count counts a campaign. The error says so when the parts do not come to the
+// whole.
+func Count(tx bot.Tx, id string) (*Sum, error) {
+	gs, total, err := tx.CountParts(id)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sum{Total: total, Steps: map[string]int{}}
+	n := 0
+	for _, g := range gs {
+		n += g.N
+		s.By[g.State] += g.N
+		if g.Why != "" {
+			if s.Whys[g.State] == nil {
+				s.Whys[g.State] = map[string]int{}
+			}
+			s.Whys[g.State][g.Why] += g.N
+		}
+		if g.Step != "" && (g.State == bot.PartStarted || g.State == bot.PartAtStep) {
+			s.Steps[g.Step] += g.N
+		}
+		if g.State != bot.PartWaiting && g.State != bot.PartSuppressed {
+			s.Written += g.N
+		}
+	}
+	s.Done = s.By[bot.PartEnrolled]
+	if n != total {
+		return nil, fmt.Errorf("campaign %s: the states come to %d people, and there are %d: please report this", id, n, total)
+	}
+	return s, nil
+}
+
+// Sends reports whether anything can be sent: a campaign without a way says so.
+func (s *Service) Sends() bool { return len(s.o.Channels) > 0 || s.o.Notifier != nil }
+
+// maxConflicts is how often an order is given again that met another change.
+const maxConflicts = 10
+
+// Order gives an operator's order, in a transaction.
+func (s *Service) Order(ctx context.Context, fn func(tx bot.Tx) error) (err error) {
+	for range maxConflicts {
+		if err = s.o.Store.Update(ctx, fn); !errors.Is(err, bot.ErrConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+// update runs fn for a campaign in a transaction of its own.
+func (s *Service) update(ctx context.Context, id string, fn func(tx bot.Tx, c *bot.Campaign) error) error {
+	return s.o.Store.Update(ctx, func(tx bot.Tx) error {
+		c, err := tx.Campaign(id)
+		if err != nil {
+			return err
+		}
+		return fn(tx, c)
+	})
+}

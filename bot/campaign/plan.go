@@ -1,0 +1,187 @@
+package campaign
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"latchkey/bot"
+	"latchkey/bot/calendar"
+)
+
+// Placeholders are what a text may hold in braces.
+func Placeholders() []string {
+	return []string{"name", "org", "bot_name", "deadline", "days", "help_phone", "progress"}
+}
+
+// Problems says what is wrong with a plan, each in words that name what to mend.
+func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
+	bad := func(format string, args ...any) { ps = append(ps, fmt.Sprintf(format, args...)) }
+	if !slices.Contains(Kinds(), p.Kind) {
+		bad("kind %q is none: one of %s", p.Kind, strings.Join(Kinds(), ", "))
+	}
+	if !slices.Contains(bot.Audiences(), p.Audience.Who) {
+		bad("audience.who %q is none: one of %s", p.Audience.Who, strings.Join(bot.Audiences(), ", "))
+	}
+	for _, k := range p.Audience.Kinds {
+		if !slices.Contains([]bot.PersonKind{bot.Staff, bot.Pupil, bot.Guest, bot.Service, bot.Shared, bot.Place}, k) {
+			bad("audience.kinds %q is none: guest, pupil, service, shared or room", k)
+		}
+	}
+	if d := p.Audience.HiredSince; d != "" {
+		if _, err := time.Parse(time.DateOnly, d); err != nil {
+			bad("audience.hired_since %q is no day: write it like 2026-08-01", d)
+		}
+	}
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil || p.Zone == "" {
+		bad("zone %q does not exist: write it like America/New_York", p.Zone)
+		zone = time.UTC
+	} else if _, err := calendar.Parse(p.Zone, p.Hours, p.Holidays); err != nil {
+		bad("%v", err)
+	}
+	switch {
+	case p.Deadline.IsZero():
+		bad("deadline is missing: the last day, like 2026-12-18")
+	case !p.Deadline.After(now):
+		bad("deadline %s is past", p.Deadline.In(zone).Format(time.DateOnly))
+	case p.Starts.After(p.Deadline):
+		bad("it starts on %s, after its deadline on %s", p.Starts.In(zone).Format(time.DateOnly), p.Deadline.In(zone).Format(time.DateOnly))
+	}
+	for _, n := range []struct {
+		name           string
+		v, least, most int
+	}{{"every", p.Every, everyDays, 90}, {"most", p.Most, 1, mostTimes}, {"per_day", p.PerDay, 0, 1 << 30}, {"queue", p.Queue, 0, 1 << 30}, {"first", p.First, 0, 100}, {"second", p.Second, 1, 1 << 30}} {
+		if n.v < n.least || n.v > n.most {
+			bad("%s is %d, and must be from %d to %d", n.name, n.v, n.least, n.most)
+		}
+	}
+	if p.Order != "random" && p.Order != "site" {
+		bad("order %q is none: random or site", p.Order)
+	}
+	return append(ps, s.textProblems(p)...)
+}
+
+// textProblems looks at a plan's own texts.
+func (s *Service) textProblems(p *bot.CampaignPlan) (ps []string) {
+	if len(p.Texts) == 0 {
+		return nil
+	}
+	langs := s.o.Phrases.Languages()
+	for _, l := range langs {
+		if strings.TrimSpace(p.Texts[l]) == "" {
+			ps = append(ps, fmt.Sprintf("the text in %s is missing: people read %s", l, strings.Join(langs, ", ")))
+		}
+	}
+	for l, text := range p.Texts {
+		if !slices.Contains(langs, l) {
+			ps = append(ps, fmt.Sprintf("texts: nobody reads %q: the languages are %s", l, strings.Join(langs, ", ")))
+			continue
+		}
+		for _, name := range placeholdersOf(text) {
+			if !slices.Contains(Placeholders(), name) {
+				ps = append(ps, fmt.Sprintf("the text in %s has {%s}, which is not known: {%s}", l, name, strings.Join(Placeholders(), "}, {")))
+			}
+		}
+		if low := strings.ToLower(text); strings.Contains(low, "://") || strings.Contains(low, "www.") {
+			ps = append(ps, fmt.Sprintf("the text in %s has an address: no message of a campaign has a link, so that nobody follows a forged one", l))
+		}
+		whole := utf8.RuneCountInString(s.longest(p, l))
+		for _, ch := range s.o.Channels {
+			if most := ch.Limits.Text; most > 0 && whole > most {
+				ps = append(ps, fmt.Sprintf("the text in %s has %d letters with what is added to it, and %s takes %d in a message", l, whole, ch.ID, most))
+			}
+		}
+		if whole > maxText {
+			ps = append(ps, fmt.Sprintf("the text in %s has %d letters with what is added to it: more than %d nobody reads", l, whole, maxText))
+		}
+	}
+	slices.Sort(ps)
+	return ps
+}
+
+// longest is the message with values that are as long as they may be.
+func (s *Service) longest(p *bot.CampaignPlan, lang string) string {
+	return s.text(p, lang, "", false, true, func(name string) string {
+		if v := s.o.Facts[name]; v != "" {
+			return v
+		}
+		return strings.Repeat("n", 24)
+	})
+}
+
+func placeholdersOf(text string) (names []string) {
+	for {
+		_, rest, ok := strings.Cut(text, "{")
+		if !ok {
+			return names
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			return append(names, strings.Fields(rest + " ")[:min(1, len(strings.Fields(rest)))]...)
+		}
+		names, text = append(names, name), after
+	}
+}
+
+// fill puts values in the place of names in braces.
+func fill(text string, value func(name string) string) string {
+	for _, name := range Placeholders() {
+		if strings.Contains(text, "{"+name+"}") {
+			text = strings.ReplaceAll(text, "{"+name+"}", value(name))
+		}
+	}
+	return text
+}
+
+// text is a message of a plan: its own text or the kind's, what a part of it is new,
+// and how to see that it is real.
+func (s *Service) text(p *bot.CampaignPlan, lang, code string, half, last bool, value func(string) string) string {
+	kv := make([]string, 0, 16)
+	for _, name := range Placeholders() {
+		kv = append(kv, name, value(name))
+	}
+	say := func(key string, more ...string) string {
+		return s.o.Phrases.Phrase(lang, "campaign."+key, append(kv, more...)...)
+	}
+	text := fill(strings.TrimSpace(p.Texts[lang]), value)
+	switch {
+	case half:
+		text = say("text.half")
+	case text == "":
+		text = say("text." + p.Kind)
+	}
+	if !p.Deadline.IsZero() && p.Kind != kindLater {
+		text += "\n\n" + say("by")
+	}
+	if last {
+		text += "\n\n" + say("last")
+	}
+	if code != "" {
+		text += "\n\n" + say("code", "code", ShowCode(code))
+	}
+	return text
+}
+
+// values are what stands for the names in braces for a person.
+func (s *Service) values(p *bot.CampaignPlan, who *bot.Person, lang, progress string, now time.Time) func(string) string {
+	return func(name string) string {
+		switch name {
+		case "name":
+			if n := strings.TrimSpace(who.GivenName); n != "" {
+				return n
+			}
+			return who.Name
+		case "deadline":
+			return bot.Date(s.o.Phrases, lang, p.Zone, p.Deadline)
+		case "days":
+			return strconv.Itoa(max(0, int(p.Deadline.Sub(now)/(24*time.Hour))))
+		case "progress":
+			return progress
+		}
+		return s.o.Facts[name]
+	}
+}

@@ -1,0 +1,204 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/calendar"
+	"latchkey/bot/typed"
+)
+
+// testToken is in the buttons of a test.
+const testToken = "test"
+
+// Press does what a button of a message says. It implements turn.Campaigns.
+func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot.Event) (bot.DeskAnswer, error) {
+	do, token, _ := strings.Cut(strings.TrimPrefix(ev.Choice, bot.ChoiceCampaign), ".")
+	token, arg, _ := strings.Cut(token, ".")
+	lang := ss.Lang
+	if lang == "" {
+		lang = s.lang(&bot.Person{Lang: ev.Locale})
+	}
+	say := func(key string, kv ...string) bot.DeskAnswer {
+		return bot.DeskAnswer{Say: &bot.Message{Text: s.o.Phrases.Phrase(lang, "campaign."+key, kv...), Lang: lang}}
+	}
+	if token == testToken {
+		return say("test"), nil
+	}
+	p, err := tx.PartByToken(token)
+	if errors.Is(err, bot.ErrNotFound) {
+		return say("over"), nil
+	}
+	if err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	m, err := tx.Campaign(p.Campaign)
+	if errors.Is(err, bot.ErrNotFound) {
+		return say("over"), nil
+	}
+	if err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	if c.Person != "" && c.Person != p.Person {
+		return say("not_yours"), nil
+	}
+	who, err := tx.Person(p.Person)
+	if err != nil {
+		return bot.DeskAnswer{}, err
+	}
+	k := kinds[m.Plan.Kind]
+	now, cal := tx.Now(), s.calendar(&m.Plan, who.TimeZone)
+	switch do {
+	case "why":
+		return say("why." + m.Plan.Kind), nil
+	case "real":
+		return say("real", "code", ShowCode(m.Code), "bot_name", s.o.Facts["bot_name"], "help_phone", s.o.Facts["help_phone"]), nil
+	case "start":
+		if ss.Owner == bot.OwnerDesk {
+			return say("agent"), nil
+		}
+		if p.State != bot.PartEnrolled {
+			p.State, p.Why, p.Row, p.Due = bot.PartStarted, "", 0, time.Time{}
+			if p.Reminders < m.Plan.Most && m.ID != bot.CampaignLater {
+				p.Due = now.AddDate(0, 0, m.Plan.Every)
+			}
+			err = tx.PutPart(p)
+		}
+		return bot.DeskAnswer{Begin: &bot.Begin{Flow: k.flow}}, err
+	case "days":
+		a := say("which_day")
+		day := now.In(cal.Location())
+		for n := 1; len(a.Say.Choices) < 5 && n < 30; n++ {
+			at := atNine(day.AddDate(0, 0, n))
+			if !cal.Open(at) {
+				continue
+			}
+			label := s.o.Phrases.Phrase(lang, fmt.Sprintf("weekday.%d", at.Weekday())) + ", " + bot.Date(s.o.Phrases, lang, cal.Zone(), at)
+			a.Say.Choices = append(a.Say.Choices, bot.Choice{ID: bot.ChoiceCampaign + "day." + token + "." + at.Format(time.DateOnly), Label: label})
+		}
+		a.Say.Choices = append(a.Say.Choices, s.buttons(m, p, lang, "mute")...)
+		return a, nil
+	case "today", "tomorrow", "day":
+		if p.State == bot.PartEnrolled {
+			return say("done.yes"), nil
+		}
+		at, ok := s.until(do, arg, now, cal)
+		if !ok || !m.Plan.Deadline.IsZero() && at.After(m.Plan.Deadline) && m.ID != bot.CampaignLater {
+			return say("too_late", "deadline", bot.Date(s.o.Phrases, lang, m.Plan.Zone, m.Plan.Deadline)), nil
+		}
+		return say("snoozed", "when", bot.WeekdayMoment(s.o.Phrases, lang, cal.Zone(), at)), s.snooze(tx, p, at)
+	case "mute", "done":
+		if c.Person == "" {
+			a := say("sign_in_first")
+			a.Say.Choices = s.buttons(m, p, lang, "start")
+			return a, nil
+		}
+		if do == "mute" {
+			p.State, p.Why, p.Due, p.Row = bot.PartDeclined, "muted", time.Time{}, 0
+			return say("muted", "deadline", bot.Date(s.o.Phrases, lang, m.Plan.Zone, m.Plan.Deadline)), tx.PutPart(p)
+		}
+		_, done, err := tx.Judge(m.ID, s.audience(m), p.Person)
+		if err != nil {
+			return bot.DeskAnswer{}, err
+		}
+		if done || m.Plan.Kind == KindStill {
+			s.enrolled(p)
+			return say("done.yes"), tx.PutPart(p)
+		}
+		a := say("done.no")
+		a.Say.Choices = s.buttons(m, p, lang, "start", "help")
+		return a, nil
+	}
+	return say("over"), nil
+}
+
+// snooze has somebody written to at a time, by any campaign.
+func (s *Service) snooze(tx bot.Tx, p *bot.CampaignPart, at time.Time) error {
+	p.State, p.Why, p.Due, p.Row = bot.PartSnoozed, "", at, 0
+	if err := tx.PutPart(p); err != nil {
+		return err
+	}
+	return tx.SetNextNudge(p.Person, at)
+}
+
+func atNine(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 9, 0, 0, 0, t.Location())
+}
+
+// laterToday is how long "later today" is.
+const laterToday = 3 * time.Hour
+
+// until is when somebody wants to be written to again.
+func (s *Service) until(do, day string, now time.Time, cal *calendar.Hours) (time.Time, bool) {
+	local := now.In(cal.Location())
+	at := now.Add(laterToday)
+	switch do {
+	case "today":
+		if ends := cal.Ends(now); ends.After(now) && !at.Before(ends) && ends.Sub(now) > time.Hour {
+			at = ends.Add(-time.Hour)
+		}
+	case "tomorrow":
+		at = atNine(local.AddDate(0, 0, 1))
+	default:
+		d, err := time.ParseInLocation(time.DateOnly, day, cal.Location())
+		if err != nil || d.Before(local) {
+			return time.Time{}, false
+		}
+		at = atNine(d)
+	}
+	at = cal.Next(at)
+	return at, !at.IsZero()
+}
+
+// Remind has somebody who said "later" reminded tomorrow at nine, and says when that
+// is. It is enroll.Deps.Remind.
+func (s *Service) Remind(tx bot.Tx, who *bot.Person) (at time.Time, zone string, err error) {
+	c, err := tx.Campaign(bot.CampaignLater)
+	if errors.Is(err, bot.ErrNotFound) {
+		c = &bot.Campaign{ID: bot.CampaignLater, State: bot.CampaignRunning, BeganAt: tx.Now(), TickedAt: tx.Now(),
+			Plan: bot.CampaignPlan{Kind: kindLater, Zone: s.o.Zone, Hours: workHours, Holidays: s.o.Holidays, Every: everyDays, Most: 1}}
+		err = tx.PutCampaign(c)
+	}
+	if err != nil {
+		return time.Time{}, "", err
+	}
+	cal := s.calendar(&c.Plan, who.TimeZone)
+	at, ok := s.until("tomorrow", "", tx.Now(), cal)
+	if !ok {
+		return time.Time{}, "", nil
+	}
+	p, err := tx.Part(c.ID, who.ID)
+	if errors.Is(err, bot.ErrNotFound) {
+		p, err = &bot.CampaignPart{Campaign: c.ID, Person: who.ID, Token: newCode() + newCode()}, nil
+	}
+	if err != nil {
+		return time.Time{}, "", err
+	}
+	p.Reminders, p.Tried = 0, "" // each time that they ask
+	return at, cal.Zone(), s.snooze(tx, p, at)
+}
+
+// Specs declares the checks.
+func (s *Service) Specs() []bot.CheckSpec {
+	return []bot.CheckSpec{{Name: "campaign.real", Doc: "whether a code in a message is one of ours (input)", Frozen: true, Run: s.real,
+		Outcomes: bot.Outcomes("ours", "not_ours")}}
+}
+
+// real says whether a code is that of a campaign that was sent.
+func (s *Service) real(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
+	code, _ := typed.Code8(c.Input)
+	m, err := tx.CampaignByCode(code)
+	switch {
+	case err == nil && m.State != bot.CampaignDraft && m.State != bot.CampaignScheduled:
+		return bot.Outcome{Name: "ours"}, nil
+	case err != nil && !errors.Is(err, bot.ErrNotFound):
+		return bot.Outcome{}, err
+	}
+	return bot.Outcome{Name: "not_ours"}, nil
+}
+
+// Forms declares no forms.
+func (s *Service) Forms() []bot.FormSpec { return nil }

@@ -1,0 +1,420 @@
+package campaign_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/campaign"
+)
+
+// written is how many people got something.
+func (h *house) written(n int) (w int) {
+	for i := range n {
+		if len(h.to(bot.PersonID(fmt.Sprintf("p%03d", i)))) > 0 {
+			w++
+		}
+	}
+	return w
+}
+
+// sum counts a campaign; the states must come to the whole.
+func (h *house) sum(id string) (s *campaign.Sum) {
+	h.Helper()
+	if err := h.DB.View(h.Context(), func(tx bot.Tx) (err error) { s, err = campaign.Count(tx, id); return err }); err != nil {
+		h.Fatal(err)
+	}
+	n := 0
+	for _, k := range s.By {
+		n += k
+	}
+	if n != s.Total {
+		h.Errorf("the states come to %d of %d", n, s.Total)
+	}
+	return s
+}
+
+// So many people a day, in no order of names, and new people join.
+func TestWaves(t *testing.T) {
+	h := newHouse(t)
+	h.staff(40, nil)
+	h.send("first", func(p *bot.CampaignPlan) { p.PerDay = 15 })
+	h.tick()
+	if n := h.written(40); n != 15 {
+		t.Errorf("%d on the first day", n)
+	}
+	alphabetical := true
+	for i := range 15 {
+		alphabetical = alphabetical && len(h.to(bot.PersonID(fmt.Sprintf("p%03d", i)))) > 0
+	}
+	if alphabetical {
+		t.Error("the first fifteen by their id came first")
+	}
+	h.People(bot.Person{ID: "p040", Username: "new", Department: "kitchen"})
+	h.link("p040")
+	h.pass(24 * time.Hour)
+	if n := h.written(41); n != 30 {
+		t.Errorf("%d on the second day", n)
+	}
+	h.pass(24 * time.Hour)
+	if n := h.written(41); n != 41 {
+		t.Errorf("%d on the third day", n)
+	}
+	if s := h.sum("first"); s.Total != 41 || s.By[bot.PartAccepted] != 41 {
+		t.Errorf("sum %+v", s)
+	}
+}
+
+// Too many tickets that wait hold a wave up.
+func TestQueue(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, nil)
+	ticket := func(state bot.TicketState) {
+		h.update(func(tx bot.Tx) error {
+			for i := range 2 {
+				q := bot.Ticket{ID: fmt.Sprint("T", i), Conversation: bot.ConversationID(fmt.Sprint("x", i)), State: state}
+				if was, err := tx.Ticket(q.ID); err == nil {
+					q.Revision = was.Revision
+				}
+				if err := tx.PutTicket(&q); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	ticket(bot.TicketWaiting)
+	h.send("first", func(p *bot.CampaignPlan) { p.Queue = 2 })
+	h.tick()
+	if n := h.written(3); n != 0 {
+		t.Errorf("%d while the desk is full", n)
+	}
+	ticket(bot.TicketTaken)
+	h.tick()
+	if n := h.written(3); n != 3 {
+		t.Errorf("%d when it is not any more", n)
+	}
+}
+
+// The first percent go before everybody else, and stop it when they fare ill.
+func TestFirst(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		ill  func(h *house, p bot.PersonID) error
+		why  string
+	}{
+		{"well", func(*house, bot.PersonID) error { return nil }, ""},
+		{"not me", func(h *house, p bot.PersonID) error {
+			return h.DB.Update(h.Context(), func(tx bot.Tx) error { return tx.SetFrozen(p, tx.Now()) })
+		}, "not_me: 20 of 20"},
+		{"tickets", func(h *house, p bot.PersonID) error {
+			return h.DB.Update(h.Context(), func(tx bot.Tx) error {
+				return tx.PutTicket(&bot.Ticket{ID: string(p), Person: p, Conversation: bot.ConversationID("c-" + p)})
+			})
+		}, "tickets: 20 of 20"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.staff(40, nil)
+			h.send("first", func(p *bot.CampaignPlan) { p.First = 50 })
+			h.tick()
+			if n := h.written(40); n != 20 {
+				t.Fatalf("%d at first", n)
+			}
+			h.Clock.Advance(time.Minute)
+			for i := range 40 {
+				if p := bot.PersonID(fmt.Sprintf("p%03d", i)); len(h.to(p)) > 0 {
+					if err := x.ill(h, p); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			h.Clock.Advance(2 * time.Hour)
+			h.tick()
+			c, want := h.campaign("first"), 20
+			if x.why == "" {
+				want = 40
+			}
+			if n := h.written(40); n != want || (c.State == bot.CampaignHalted) != (x.why != "") || c.Why != x.why {
+				t.Errorf("%d in the end, %s: %q", n, c.State, c.Why)
+			}
+		})
+	}
+}
+
+func TestHaltsOnFailures(t *testing.T) {
+	h := newHouse(t)
+	h.staff(20, func(_ int, p *bot.Person) { p.Email = "" })
+	h.chat.FailAll(&bot.SendError{Kind: bot.SendGone, Code: bot.WhyClosed, Err: errors.New("closed")})
+	h.send("first", func(p *bot.CampaignPlan) { p.First = 50 })
+	h.tick()
+	h.Clock.Advance(2 * time.Hour)
+	h.tick()
+	if c := h.campaign("first"); c.State != bot.CampaignHalted || !strings.HasPrefix(c.Why, "failed") || len(h.chat.Attempts()) != 10 {
+		t.Errorf("%s: %s, %d attempts", c.State, c.Why, len(h.chat.Attempts()))
+	}
+}
+
+// A list that loses half its people halts the campaign; people who enroll do not.
+func TestHaltsOnAudience(t *testing.T) {
+	h := newHouse(t)
+	h.staff(10, nil)
+	h.send("first", nil)
+	h.tick()
+	h.update(func(tx bot.Tx) error {
+		var all error
+		for i := range 8 {
+			all = errors.Join(all, tx.SetStage(bot.PersonID(fmt.Sprintf("p%03d", i)), bot.Enrolled, tx.Now()))
+		}
+		return all
+	})
+	h.pass(24 * time.Hour)
+	if c := h.campaign("first"); c.State != bot.CampaignRunning {
+		t.Fatalf("after eight enrolled it is %s: %s", c.State, c.Why)
+	}
+	h.update(func(tx bot.Tx) error {
+		var all error
+		for i := range 6 {
+			_, err := tx.ErasePerson(bot.PersonID(fmt.Sprintf("p%03d", i)), false)
+			all = errors.Join(all, err)
+		}
+		return all
+	})
+	h.pass(24 * time.Hour)
+	if c := h.campaign("first"); c.State != bot.CampaignHalted || c.Why != "audience: 4 people, and 10 at the last wave" {
+		t.Errorf("after six are gone it is %s: %s", c.State, c.Why)
+	}
+	h.update(func(tx bot.Tx) error {
+		_, _, err := h.camps.Resume(tx, "first", "operator:ann", false)
+		return err
+	})
+	h.tick()
+	if c := h.campaign("first"); c.State != bot.CampaignRunning {
+		t.Errorf("after an operator let it go on it is %s: %s", c.State, c.Why)
+	}
+}
+
+// Stopping takes back what waits, at once; what is out is known. Pausing does, too,
+// and resuming goes on where it was.
+func TestStop(t *testing.T) {
+	h := newHouse(t)
+	h.staff(60, nil)
+	release := h.chat.Hold()
+	h.send("first", nil)
+	for range 4 {
+		if err := h.camps.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.chat.WaitInFlight(t, 1)
+	recalled := 0
+	h.update(func(tx bot.Tx) (err error) {
+		_, recalled, err = h.camps.Pause(tx, "first", "operator:ann", "operator")
+		return err
+	})
+	if recalled < 60-16 {
+		t.Errorf("%d taken back", recalled)
+	}
+	release()
+	h.tick()
+	h.Clock.Advance(time.Minute)
+	h.tick()
+	if n := h.written(60); n > 60-recalled {
+		t.Errorf("%d written to, and %d taken back", n, recalled)
+	}
+	h.update(func(tx bot.Tx) error {
+		_, _, err := h.camps.Resume(tx, "first", "operator:ann", false)
+		return err
+	})
+	h.pass(24 * time.Hour)
+	h.pass(time.Hour)
+	for i := range 60 {
+		if n := len(h.to(bot.PersonID(fmt.Sprintf("p%03d", i)))); n != 1 {
+			t.Errorf("person %d has %d messages", i, n)
+		}
+	}
+	h.update(func(tx bot.Tx) error {
+		_, _, err := h.camps.Stop(tx, "first", "operator:ann", "operator")
+		return err
+	})
+	h.pass(5 * 24 * time.Hour)
+	if n := len(h.chat.Deliveries()); n != 60 {
+		t.Errorf("%d messages after it was stopped", n)
+	}
+	for _, again := range []func(tx bot.Tx) error{
+		func(tx bot.Tx) error { _, _, err := h.camps.Stop(tx, "first", "operator:ann", ""); return err },
+		func(tx bot.Tx) error { _, _, err := h.camps.Resume(tx, "first", "operator:ann", true); return err },
+		func(tx bot.Tx) error { _, _, err := h.camps.Send(tx, "first", "operator:ann", true); return err },
+	} {
+		if err := h.DB.Update(t.Context(), again); !errors.As(err, new(*campaign.Refused)) {
+			t.Errorf("an order to one that is stopped: %v", err)
+		}
+	}
+}
+
+// When the clockwork stood still for long, an operator is asked.
+func TestMissed(t *testing.T) {
+	h := newHouse(t)
+	h.staff(2, nil)
+	h.send("first", nil)
+	h.tick()
+	h.Clock.Advance(3 * 24 * time.Hour) // the service was down
+	h.tick()
+	if c := h.campaign("first"); c.State != bot.CampaignPaused || c.Why != "missed" || len(h.chat.Deliveries()) != 2 {
+		t.Errorf("%s: %s, %d messages", c.State, c.Why, len(h.chat.Deliveries()))
+	}
+	h.send("second", func(p *bot.CampaignPlan) { p.Starts = h.Clock.Now().Add(time.Hour) })
+	h.tick()
+	if c := h.campaign("second"); c.State != bot.CampaignScheduled {
+		t.Errorf("before its time it is %s", c.State)
+	}
+	h.Clock.Advance(24 * time.Hour)
+	h.tick()
+	if c := h.campaign("second"); c.State != bot.CampaignPaused || c.Why != "missed" {
+		t.Errorf("when its start was missed it is %s: %s", c.State, c.Why)
+	}
+}
+
+// Of two campaigns one writes to a person on a day.
+func TestOneADay(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, nil)
+	h.send("a", nil)
+	h.send("b", nil)
+	h.tick()
+	if n := len(h.chat.Deliveries()); n != 3 {
+		t.Errorf("%d messages on the first day", n)
+	}
+	h.pass(24 * time.Hour)
+	if n := len(h.chat.Deliveries()); n != 6 {
+		t.Errorf("%d messages on two days", n)
+	}
+	for i := range 3 {
+		if n := len(h.to(bot.PersonID(fmt.Sprintf("p%03d", i)))); n != 2 {
+			t.Errorf("person %d has %d", i, n)
+		}
+	}
+}
+
+// At the deadline it ends.
+func TestDeadline(t *testing.T) {
+	h := newHouse(t)
+	h.staff(1, nil)
+	h.send("first", func(p *bot.CampaignPlan) { p.Deadline = h.Clock.Now().Add(48 * time.Hour) })
+	h.tick()
+	h.pass(10 * 24 * time.Hour)
+	if c := h.campaign("first"); c.State != bot.CampaignDone || len(h.chat.Deliveries()) != 1 {
+		t.Errorf("%s, %d messages", c.State, len(h.chat.Deliveries()))
+	}
+}
+
+// Above a number a second operator has to give the order, and it is another one.
+func TestSecondOperator(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, nil)
+	send := func(by string, untested bool) (waits bool, err error) {
+		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) { _, waits, err = h.camps.Send(tx, "big", by, untested); return err })
+		return waits, err
+	}
+	h.update(func(tx bot.Tx) error {
+		_, err := h.camps.New(tx, "big", plan(func(p *bot.CampaignPlan) { p.Second = 2 }), "operator:ann")
+		return err
+	})
+	if _, err := send("operator:ann", false); err == nil || !strings.Contains(err.Error(), "test") {
+		t.Errorf("without a test: %v", err)
+	}
+	if waits, err := send("operator:ann", true); err != nil || !waits {
+		t.Errorf("the first: %v, %v", waits, err)
+	}
+	if _, err := send("operator:ann", true); err == nil || !strings.Contains(err.Error(), "both are the same") {
+		t.Errorf("the same one again: %v", err)
+	}
+	if waits, err := send("operator:bob", true); err != nil || waits {
+		t.Errorf("the second: %v, %v", waits, err)
+	}
+	if c := h.campaign("big"); c.State != bot.CampaignScheduled || c.SentBy != "operator:ann" || c.Approved != "operator:bob" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// Every wrong input is named.
+func TestProblems(t *testing.T) {
+	h := newHouse(t)
+	full := map[string]string{"en": "Hello", "es": "Hola"}
+	for want, change := range map[string]func(*bot.CampaignPlan){
+		`kind "x" is none`:                                func(p *bot.CampaignPlan) { p.Kind = "x" },
+		`audience.who "x" is none`:                        func(p *bot.CampaignPlan) { p.Audience.Who = "x" },
+		`audience.kinds "x" is none`:                      func(p *bot.CampaignPlan) { p.Audience.Kinds = []bot.PersonKind{"x"} },
+		`audience.hired_since "May" is no day`:            func(p *bot.CampaignPlan) { p.Audience.HiredSince = "May" },
+		`zone "Riverbend" does not exist`:                 func(p *bot.CampaignPlan) { p.Zone = "Riverbend" },
+		`hours "mon": days or hours are missing`:          func(p *bot.CampaignPlan) { p.Hours = []string{"mon"} },
+		`holiday "Christmas" is no day`:                   func(p *bot.CampaignPlan) { p.Holidays = []string{"Christmas"} },
+		`deadline is missing`:                             func(p *bot.CampaignPlan) { p.Deadline = time.Time{} },
+		`deadline 2026-11-01 is past`:                     func(p *bot.CampaignPlan) { p.Deadline = time.Date(2026, 11, 1, 20, 0, 0, 0, time.UTC) },
+		`it starts on 2027-01-01, after its deadline`:     func(p *bot.CampaignPlan) { p.Starts = time.Date(2027, 1, 1, 20, 0, 0, 0, time.UTC) },
+		`every is 1, and must be from 3 to 90`:            func(p *bot.CampaignPlan) { p.Every = 1 },
+		`most is 6, and must be from 1 to 5`:              func(p *bot.CampaignPlan) { p.Most = 6 },
+		`first is 101`:                                    func(p *bot.CampaignPlan) { p.First = 101 },
+		`per_day is -1`:                                   func(p *bot.CampaignPlan) { p.PerDay = -1 },
+		`order "alphabet" is none`:                        func(p *bot.CampaignPlan) { p.Order = "alphabet" },
+		`the text in es is missing`:                       func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello"} },
+		`nobody reads "de"`:                               func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola", "de": "Hallo"} },
+		`the text in es has {nombre}, which is not known`: func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola {nombre}"} },
+		`the text in en has an address`:                   func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "See https://example.org", "es": "Hola"} },
+		`letters with what is added to it, and test takes 900`: func(p *bot.CampaignPlan) {
+			p.Texts = map[string]string{"en": strings.Repeat("Hello ", 140), "es": "Hola"}
+		},
+	} {
+		p := plan(change)
+		h.camps.Fill(&p)
+		if ps := strings.Join(h.camps.Problems(&p, h.Clock.Now()), "; "); !strings.Contains(ps, want) {
+			t.Errorf("want %q, got %q", want, ps)
+		}
+		err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := h.camps.New(tx, "bad", p, "operator:ann"); return err })
+		if !errors.As(err, new(*campaign.Refused)) {
+			t.Errorf("%s: stored: %v", want, err)
+		}
+	}
+	for _, kind := range campaign.Kinds() {
+		p := plan(func(p *bot.CampaignPlan) { p.Kind, p.Texts = kind, full })
+		h.camps.Fill(&p)
+		if ps := h.camps.Problems(&p, h.Clock.Now()); len(ps) > 0 {
+			t.Errorf("%s: %q", kind, ps)
+		}
+	}
+	h.update(func(tx bot.Tx) error {
+		for _, name := range []string{"", "Later", "later", "a b", strings.Repeat("a", 41), "a/b"} {
+			if _, err := h.camps.New(tx, name, plan(nil), "operator:ann"); !errors.As(err, new(*campaign.Refused)) {
+				t.Errorf("the name %q: %v", name, err)
+			}
+		}
+		_, err := h.camps.New(tx, "empty", plan(func(p *bot.CampaignPlan) { p.Audience.Departments = []string{"nobody"} }), "operator:ann")
+		if err != nil {
+			return err
+		}
+		if _, _, err := h.camps.Send(tx, "empty", "operator:ann", true); err == nil || !strings.Contains(err.Error(), "nobody is in the audience") {
+			t.Errorf("an empty audience: %v", err)
+		}
+		return nil
+	})
+}
+
+// The code of a message is confirmed in the bot's own chat, once it was sent.
+func TestReal(t *testing.T) {
+	h := newHouse(t)
+	h.staff(2, func(i int, p *bot.Person) { p.Department = []string{"Kitchen", "Office"}[i] })
+	talk := h.talk("p001")
+	for _, x := range []struct{ code, want string }{{"", "that message is ours"}, {"AAAA-AAAA", "That code is not ours"}} {
+		code := x.code
+		if code == "" {
+			c := h.send("first", nil)
+			h.tick()
+			code = strings.ToLower(campaign.ShowCode(c.Code))
+		}
+		talk.Say("check a code").Expect("type the code")
+		talk.Say(code).Expect(x.want)
+	}
+}
