@@ -47,6 +47,7 @@ Run it for your organisation:
 		outboxCommand(s),
 		ticketsCommand(s),
 		deskCommand(s),
+		campaignCommand(s),
 		tripwireCommand(s),
 		loadCommand(s),
 		loadPeerCommand(s),

@@ -50,7 +50,7 @@ const (
 )
 
 // remoteCommands are the commands that may be run for somebody else.
-var remoteCommands = []string{"people", "audit", "inbox", "outbox", "tickets", "requests", "desk", "tripwire", "backup", "keys", "doctor", "status"}
+var remoteCommands = []string{"people", "audit", "inbox", "outbox", "tickets", "requests", "desk", "campaign", "tripwire", "backup", "keys", "doctor", "status"}
 
 // maxCommand is the largest remoteCommand, in bytes.
 const maxCommand = 64 << 10

@@ -14,6 +14,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/budget"
+	"latchkey/bot/campaign"
 	"latchkey/bot/delivery"
 	"latchkey/bot/desk"
 	"latchkey/bot/directory"
@@ -45,15 +46,16 @@ type Program struct {
 	Connections Connections     // channels, senders, the directory: see integrations.go
 	watch       *delivery.Watch // whether the senders work
 
-	passes  *pass.Service
-	Enroll  *enroll.Service
-	Verify  *verify.Service
-	Outbox  *outbox.Outbox
-	Turn    *turn.Service
-	Desk    *desk.Desk       // without desk.enabled it takes requests down and nothing else
-	Inbound *inbound.Service // events that wait for who wrote them
-	budget  *budget.Keeper
-	jobs    *store.Workers
+	passes    *pass.Service
+	Enroll    *enroll.Service
+	Verify    *verify.Service
+	Outbox    *outbox.Outbox
+	Turn      *turn.Service
+	Desk      *desk.Desk // without desk.enabled it takes requests down and nothing else
+	campaigns *campaign.Service
+	Inbound   *inbound.Service // events that wait for who wrote them
+	budget    *budget.Keeper
+	jobs      *store.Workers
 
 	Directory *directory.Service // reads people; without a source it does nothing
 
@@ -123,12 +125,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	if err := p.newDesk(); err != nil {
 		return nil, err
 	}
+	p.campaigns = p.newCampaigns(p.Scripts)
+	p.Enroll.Remind = p.campaigns.Remind
 
 	// The way out and the way in.
 	p.DB.KeepTranscripts(p.Connections.keeps)
 	p.Outbox = outbox.New(outbox.Options{
 		Store: p.DB, Adapters: p.Connections.channels, Revealer: p.Verify.Reveal, Phrases: p.Scripts, Clock: p.DB.Now, Budget: p.budget,
-		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page",
+		Linker: p.Connections.link, QRPage: cfg.Secrets.QR == "page", Hold: p.campaigns.Hold,
 		Ticket: p.Desk.Changed, Prompt: turn.PromptOf, Logger: log.With("component", "outbox"),
 	})
 	burst, rate := cfg.Policy.ChatBurst, cfg.Policy.ChatRate
@@ -141,7 +145,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 		agents = p.Desk
 	}
 	p.Turn = turn.New(turn.Options{
-		Store: p.DB, Engine: p.Scripts, Catalogue: catalogue(cfg, p.Enroll, p.Verify, p.Desk, p.Directory, ready), Outbox: p.Outbox, Desk: agents,
+		Store: p.DB, Engine: p.Scripts, Catalogue: catalogue(cfg, p.Enroll, p.Verify, p.Desk, p.campaigns, p.Directory, ready), Outbox: p.Outbox, Desk: agents, Campaigns: p.campaigns,
 		Gate: p.Enroll.Gate, Phrases: p.Scripts, Burst: burst, Rate: rate, Clock: p.DB.Now, Keeps: p.Connections.keeps,
 		Logger: log.With("component", "turn"),
 	})
@@ -172,6 +176,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	store.Handle(p.jobs, p.Desk.HandleShowSent)
 	store.Handle(p.jobs, p.Desk.HandleDue)
 	store.Handle(p.jobs, p.Desk.HandleWords)
+	store.Handle(p.jobs, p.campaigns.HandleMail)
 	if p.Connections.Source != nil {
 		store.Handle(p.jobs, p.Directory.HandleStep)
 		store.Handle(p.jobs, p.Directory.HandleLook)

@@ -47,6 +47,7 @@ func (p *Program) Run(until context.Context, tasks ...Task) error {
 		begin(t.Name, t.Run)
 	}
 	begin("upkeep", p.upkeep)
+	begin("campaigns", p.runCampaigns)
 	begin("outbox", p.Outbox.Run)
 	begin("inbound", p.Inbound.Run)
 	for id, a := range p.Connections.channels {

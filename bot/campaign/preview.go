@@ -1,0 +1,153 @@
+package campaign
+
+import (
+	"slices"
+	"time"
+
+	"latchkey/bot"
+)
+
+// A Preview is a campaign as it would begin now.
+type Preview struct {
+	Campaign *bot.Campaign
+	People   int
+	Sample   []Sampled
+	Texts    []Text
+	Days     int // until everybody was written to once, by the plan's number for a day; 0: one
+}
+
+// Sampled is somebody of the audience.
+type Sampled struct {
+	Person *bot.Person
+	Via    string    // how they would be written to; empty: no way leads to them
+	Why    string    // why they would not be; empty: they would
+	Next   time.Time // when
+	Zone   string
+}
+
+// A Text is the message in a language.
+type Text struct {
+	Lang    string
+	Message bot.Message
+}
+
+// sampleSize is how many people are shown.
+const sampleSize = 3
+
+// Preview shows what a campaign would do.
+func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
+	c, err := tx.Campaign(id)
+	if err != nil {
+		return nil, err
+	}
+	v := &Preview{Campaign: c}
+	if v.People, err = tx.CountAudience(id, s.audience(c)); err != nil {
+		return nil, err
+	}
+	if n := c.Plan.PerDay; n > 0 {
+		v.Days = (v.People + n - 1) / n
+	}
+	now := tx.Now()
+	from := now
+	if c.Plan.Starts.After(now) {
+		from = c.Plan.Starts
+	}
+	// Of a list in order of id, some from anywhere in it.
+	ps, err := tx.InAudience(id, s.audience(c), bot.PersonID(newCode()), sampleSize)
+	if err == nil && len(ps) < sampleSize {
+		var first []bot.Person
+		first, err = tx.InAudience(id, s.audience(c), "", sampleSize)
+		for _, p := range first {
+			if len(ps) < sampleSize && !slices.ContainsFunc(ps, func(q bot.Person) bool { return q.ID == p.ID }) {
+				ps = append(ps, p)
+			}
+		}
+	}
+	for i := range ps {
+		p := &ps[i]
+		cal := s.calendar(&c.Plan, p.TimeZone)
+		x := Sampled{Person: p, Zone: cal.Zone(), Next: cal.Next(from)}
+		if err == nil && p.NextNudge.After(x.Next) {
+			x.Next = cal.Next(p.NextNudge)
+		}
+		if err == nil {
+			x.Why, err = suppressed(tx, p)
+		}
+		if err == nil {
+			x.Via, err = s.way(tx, &bot.CampaignPart{}, p)
+		}
+		v.Sample = append(v.Sample, x)
+	}
+	for _, l := range s.o.Phrases.Languages() {
+		who := &bot.Person{Lang: l, GivenName: "Carmen", Name: "Carmen"}
+		v.Texts = append(v.Texts, Text{l, s.message(c, &bot.CampaignPart{Token: testToken, Reminders: 1}, who, "", now)})
+	}
+	return v, err
+}
+
+// Test sends the message to somebody: an operator, who sees it before everybody
+// else. It gives the ways that it goes by.
+func (s *Service) Test(tx bot.Tx, id string, who *bot.Person, by string) (via string, err error) {
+	c, err := tx.Campaign(id)
+	if err != nil {
+		return "", err
+	}
+	if c.State.Over() || id == bot.CampaignLater {
+		return "", refuse("campaign %s is %s", id, c.State)
+	}
+	if via, err = s.way(tx, &bot.CampaignPart{}, who); err != nil {
+		return "", err
+	}
+	if via == "" || via == viaMail {
+		return "", refuse("%s can be written to on no channel: let them say hello to the bot first", who.Username)
+	}
+	conv, err := tx.Direct(bot.ChannelID(via), who.ID)
+	if err != nil {
+		return "", err
+	}
+	m := s.message(c, &bot.CampaignPart{Token: testToken, Reminders: 1}, who, "", tx.Now())
+	if err := tx.Say(&bot.OutboxRow{Conversation: conv, Lane: bot.LaneNotice, Message: m}); err != nil {
+		return "", err
+	}
+	c.TestedAt = tx.Now()
+	if err := tx.PutCampaign(c); err != nil {
+		return "", err
+	}
+	return via, audit(tx, by, "campaign.tested", id)
+}
+
+// Channels are those that campaigns write on.
+func (s *Service) Channels() []Channel { return s.o.Channels }
+
+// A Site is what a campaign has come to in one.
+type Site struct {
+	Name                      string // "all" in the end
+	People, Done, Begun, Lost int    // Lost: no way leads to them
+}
+
+// BySite counts a campaign by site, and all in the end.
+func BySite(tx bot.Tx, id string) ([]Site, error) {
+	gs, err := tx.CountSites(id)
+	if err != nil {
+		return nil, err
+	}
+	var sites []Site
+	all := Site{Name: "all"}
+	for _, g := range gs {
+		if len(sites) == 0 || sites[len(sites)-1].Name != g.Site {
+			sites = append(sites, Site{Name: g.Site})
+		}
+		for _, x := range []*Site{&sites[len(sites)-1], &all} {
+			x.People += g.N
+			switch {
+			case g.State == bot.PartEnrolled:
+				x.Done += g.N
+			case g.State == bot.PartFailed:
+				x.Lost += g.N
+			case g.Stage == bot.Started || g.State == bot.PartStarted || g.State == bot.PartAtStep:
+				x.Begun += g.N
+			}
+		}
+	}
+	return append(sites, all), nil
+}

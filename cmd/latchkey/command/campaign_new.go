@@ -1,0 +1,228 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"latchkey/bot"
+	"latchkey/bot/calendar"
+	"latchkey/bot/campaign"
+	"latchkey/cmd/latchkey/program"
+)
+
+// campaignFile is a campaign as operators write it.
+type campaignFile struct {
+	Kind     string `yaml:"kind"`
+	Audience struct {
+		Who            string   `yaml:"who"`
+		Departments    []string `yaml:"departments"`
+		Sites          []string `yaml:"sites"`
+		NotDepartments []string `yaml:"not_departments"`
+		NotSites       []string `yaml:"not_sites"`
+		HiredSince     string   `yaml:"hired_since"`
+		Kinds          []string `yaml:"kinds"`
+		People         []string `yaml:"people"`
+		NotPeople      []string `yaml:"not_people"`
+	} `yaml:"audience"`
+	Texts    map[string]string `yaml:"texts"`
+	Starts   string            `yaml:"starts"`
+	Deadline string            `yaml:"deadline"`
+	Zone     string            `yaml:"zone"`
+	Hours    []string          `yaml:"hours"`
+	Holidays []string          `yaml:"holidays"`
+	Calendar string            `yaml:"calendar"`
+	Every    int               `yaml:"every"`
+	Most     int               `yaml:"most"`
+	PerDay   int               `yaml:"per_day"`
+	Queue    int               `yaml:"queue"`
+	First    *int              `yaml:"first"`
+	Order    string            `yaml:"order"`
+	Second   int               `yaml:"second"`
+}
+
+const campaignExample = `kind: first_enrollment   # or half_way, second_method, still_right, text_and_voice_end
+audience:
+  who: not_enrolled      # or half_way, one_method, text_or_voice, all; each kind has its own
+  # sites: [North School]            departments: [Kitchen]
+  # not_sites: []                    not_departments: []
+  # hired_since: 2026-08-01          kinds: [guest]     guests, pupils, shared, service and room accounts are left out else
+  # people: [ccook, tdriver]         not_people: [lvance]     user names or addresses
+# texts:                 # in place of the shipped ones, one in each language; {name} {org} {bot_name} {deadline} {days} {help_phone}
+#   en: "Hello {name}, ..."
+#   es: "Hola, {name}. ..."
+# starts: 2026-12-02 09:00           unset: when it is sent
+deadline: 2026-12-18     # the last day
+# zone: America/New_York             of whoever has none; unset: desk.zone
+# hours: ["mon-fri 09:00-17:00"]     when people are written to, in their own zone
+# holidays: [2026-11-26]             calendar: holidays.ics     a list of days, or an iCalendar
+every: 3                 # days between two reminders, 3 at least
+most: 5                  # reminders for one person, 5 at most
+per_day: 0               # how many people are written to for the first time in a day; 0: all
+queue: 0                 # that many tickets that wait hold it up; 0: none
+first: 1                 # percent that go an hour ahead; it halts by itself when they fare ill
+order: random            # or site
+second: 500              # above so many people a second operator has to say yes
+`
+
+func campaignNewCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "new NAME (--kind KIND --deadline DAY | --file FILE)", Short: "Write a campaign down, and send nothing yet",
+		Long: `Makes a draft of a campaign. Nothing is sent before ` + "`latchkey campaign send`" + `. Whatever is
+wrong in it is named here: a placeholder that is not known, a language that is missing, a
+text that a platform does not take, a zone that does not exist, a deadline that is past.
+
+Kinds:
+  first_enrollment     everybody who has not enrolled
+  half_way             those who have begun
+  second_method        those who have one method only
+  still_right          are number and address still right? people say themselves when it is done
+  text_and_voice_end   those who have nothing but texts and calls, which Microsoft ends
+
+  latchkey campaign new autumn --kind first_enrollment --deadline 2026-12-18
+  latchkey campaign new --example > autumn.yaml     and edit it
+  latchkey campaign new autumn --file autumn.yaml
+
+Next: latchkey campaign preview autumn`,
+		Args: atMostOne,
+	}
+	file := configFlag(cmd, s)
+	kind := cmd.Flags().String("kind", "", "what it is about: `KIND`")
+	deadline := cmd.Flags().String("deadline", "", "the last `DAY`, like 2026-12-18")
+	from := cmd.Flags().String("file", "", "the `FILE` with the whole plan")
+	example := cmd.Flags().Bool("example", false, "print such a file, with what may stand in it")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *example {
+			_, err := fmt.Fprint(s.out, campaignExample)
+			return err
+		}
+		if len(args) != 1 || (*from == "") == (*kind == "") {
+			return usage(cmd, "needs a name, and either --kind or --file")
+		}
+		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
+			f := campaignFile{Kind: *kind}
+			if *from != "" {
+				if err := readCampaign(s.path(*from), &f); err != nil {
+					return err
+				}
+			}
+			if *deadline != "" {
+				f.Deadline = *deadline
+			}
+			plan, err := f.plan(filepath.Dir(s.path(*from)), p.Config.Desk.Zone, p.DB.Now())
+			if err != nil {
+				return err
+			}
+			var made *bot.Campaign
+			n := 0
+			err = c.Order(cmd.Context(), func(tx bot.Tx) error {
+				for i, list := range [][]string{f.Audience.People, f.Audience.NotPeople} {
+					for _, login := range list {
+						who, err := tx.PersonByLogin(login)
+						if errors.Is(err, bot.ErrNotFound) {
+							return fmt.Errorf("%s names %q, and nobody of the staff list has this user name or address", *from, login)
+						}
+						if err == nil {
+							err = tx.NamePerson(args[0], who.ID, i == 1)
+						}
+						if err != nil {
+							return err
+						}
+					}
+				}
+				var err error
+				if made, err = c.New(tx, args[0], *plan, operatorActor(s)); err == nil {
+					n, err = tx.CountAudience(made.ID, &made.Plan.Audience)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "campaign %s is a draft for %d people now, until %s; its messages have the code %s\nNext: latchkey campaign preview %s\n", made.ID, n, day(made.Plan.Deadline), campaign.ShowCode(made.Code), made.ID)
+			if n == 0 {
+				fmt.Fprintln(s.err, "nobody is in its audience now")
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "no day"
+	}
+	return t.Format(time.DateOnly)
+}
+
+// readCampaign reads a file strictly: what it does not know it names by its line.
+func readCampaign(path string, f *campaignFile) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(f); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s; `latchkey campaign new --example` shows what may stand there", path, strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  "), " in type command.campaignFile", ""))
+	}
+	return nil
+}
+
+// plan is the file as a plan. Times are of its zone.
+func (f *campaignFile) plan(dir, zone string, now time.Time) (*bot.CampaignPlan, error) {
+	a := &f.Audience
+	p := &bot.CampaignPlan{Kind: f.Kind, Texts: f.Texts, Zone: f.Zone, Hours: f.Hours, Holidays: f.Holidays, Every: f.Every, Most: f.Most, PerDay: f.PerDay, Queue: f.Queue,
+		First: 1, Order: f.Order, Second: f.Second, Audience: bot.Audience{Who: a.Who, Departments: a.Departments, Sites: a.Sites, NotDepartments: a.NotDepartments, NotSites: a.NotSites,
+			HiredSince: a.HiredSince, Named: len(a.People) > 0}}
+	if f.First != nil {
+		p.First = *f.First
+	}
+	for _, k := range a.Kinds {
+		p.Audience.Kinds = append(p.Audience.Kinds, bot.PersonKind(k))
+	}
+	if f.Zone != "" {
+		zone = f.Zone
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone %q does not exist: write it like America/New_York", zone)
+	}
+	if f.Starts != "" {
+		if p.Starts, err = time.ParseInLocation("2006-01-02 15:04", f.Starts, loc); err != nil {
+			return nil, fmt.Errorf("starts %q is no time: write it like 2026-12-02 09:00", f.Starts)
+		}
+	}
+	if f.Deadline != "" {
+		d, err := time.ParseInLocation(time.DateOnly, f.Deadline, loc)
+		if err != nil {
+			return nil, fmt.Errorf("deadline %q is no day: write it like 2026-12-18", f.Deadline)
+		}
+		p.Deadline = d.AddDate(0, 0, 1).Add(-time.Minute) // the day's end
+	}
+	if f.Calendar != "" {
+		path := f.Calendar
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("calendar: %w", err)
+		}
+		days, err := calendar.Holidays(string(b), now)
+		if err != nil {
+			return nil, fmt.Errorf("calendar %s: %w", path, err)
+		}
+		p.Holidays = append(p.Holidays, days...)
+	}
+	return p, nil
+}

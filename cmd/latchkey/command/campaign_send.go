@@ -1,0 +1,135 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"latchkey/bot"
+	"latchkey/bot/campaign"
+	"latchkey/cmd/latchkey/program"
+	"latchkey/cmd/latchkey/textfmt"
+)
+
+func campaignSendCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "send NAME", Short: "Let a campaign begin", Args: exactly(1, campaignArgument),
+		Long: `Lets a draft begin, at its time or at once. Above a number of people (second in its plan,
+500) a second operator has to give the same command: the first only asks. It has to have
+been tested (--untested sends it all the same).
+
+The first percent (first) go an hour ahead. It halts by itself when messages fail, when
+people say "this was not me", when many ask the help desk, and when its audience differs
+by half from that of the last day.
+
+  latchkey campaign send autumn --config latchkey.yaml
+
+Next: latchkey campaign status autumn`,
+	}
+	file := configFlag(cmd, s)
+	untested := cmd.Flags().Bool("untested", false, "send it although nobody has seen a test")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
+			var m *bot.Campaign
+			waits := false
+			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
+				m, waits, err = c.Send(tx, args[0], operatorActor(s), *untested)
+				return err
+			}); err != nil {
+				return err
+			}
+			if waits {
+				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command\n", m.ID, m.Plan.Second)
+				return nil
+			}
+			when := "begins now"
+			if m.Next.After(p.DB.Now()) {
+				when = "begins " + textfmt.When(m.Next)
+			}
+			fmt.Fprintf(s.out, "campaign %s for %d people %s; stop it at any time with `latchkey campaign stop %s`\n", m.ID, m.Audience, when, m.ID)
+			mustServe(s, p)
+			return nil
+		})
+	}
+	return cmd
+}
+
+// endCommand pauses or stops.
+func endCommand(s std, cmd *cobra.Command, done string, end func(c *campaign.Service, tx bot.Tx, id string) (*bot.Campaign, int, error)) *cobra.Command {
+	file := configFlag(cmd, s)
+	cmd.Args = exactly(1, campaignArgument)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
+			recalled := 0
+			var sum *campaign.Sum
+			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
+				if _, recalled, err = end(c, tx, args[0]); err == nil {
+					sum, err = campaign.Count(tx, args[0])
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "campaign %s is %s: %s taken back before they went out; %d people have been written to\n", args[0], done, textfmt.Count(recalled, "message", "messages"), sum.Written)
+			return nil
+		})
+	}
+	return cmd
+}
+
+func campaignPauseCommand(s std) *cobra.Command {
+	return endCommand(s, &cobra.Command{
+		Use: "pause NAME", Short: "Have a campaign wait",
+		Long: `Has a campaign wait until it is resumed. What waits to be sent is taken back at once; what
+is on its way to the platform in that moment goes out.
+
+  latchkey campaign pause autumn --config latchkey.yaml
+
+Next: latchkey campaign resume autumn`,
+	}, "paused", func(c *campaign.Service, tx bot.Tx, id string) (*bot.Campaign, int, error) {
+		return c.Pause(tx, id, operatorActor(s), "paused by "+operatorActor(s))
+	})
+}
+
+func campaignStopCommand(s std) *cobra.Command {
+	return endCommand(s, &cobra.Command{
+		Use: "stop NAME", Short: "End a campaign for good, at once",
+		Long: `Ends a campaign for good. What waits to be sent is taken back at once; what is on its way
+to the platform in that moment goes out. Says how many people have been written to.
+
+  latchkey campaign stop autumn --config latchkey.yaml
+
+Next: latchkey campaign report autumn`,
+	}, "stopped", func(c *campaign.Service, tx bot.Tx, id string) (*bot.Campaign, int, error) {
+		return c.Stop(tx, id, operatorActor(s), "stopped by "+operatorActor(s))
+	})
+}
+
+func campaignResumeCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "resume NAME", Short: "Let a campaign go on that is paused or halted", Args: exactly(1, campaignArgument),
+		Long: `Lets a campaign go on. Look first why it waits: ` + "`latchkey campaign status`" + ` says so. What it
+was halted for is not held against it again. With --failed, those are written to again
+whom nothing reached, and those of whom nobody knows whether a message reached them.
+
+  latchkey campaign resume autumn --config latchkey.yaml
+  latchkey campaign resume autumn --failed --config latchkey.yaml`,
+	}
+	file := configFlag(cmd, s)
+	failed := cmd.Flags().Bool("failed", false, "write again to those where it failed, and to them only once more")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
+			again := 0
+			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
+				_, again, err = c.Resume(tx, args[0], operatorActor(s), *failed)
+				return err
+			}); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "campaign %s goes on; %d people are written to again\n", args[0], again)
+			mustServe(s, p)
+			return nil
+		})
+	}
+	return cmd
+}

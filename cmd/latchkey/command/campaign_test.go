@@ -1,0 +1,91 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A campaign from its draft to its report, by commands; whatever is wrong is named,
+// and nothing is sent before send.
+func TestCampaignCommands(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "")
+	list := writeFile(t, "id,username,email,name,site\ne1,ann,ann@example.org,Ann Lee,North\ne2,bob,bob@example.org,Bob Ray,North\ne3,cho,cho@example.org,Cho Kim,South\n")
+	if code, out, errs := command(t, nil, "people", "import", list, "--config", cfg); code != exitOK {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	soon := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
+	file := func(text string) string { return writeFile(t, strings.ReplaceAll(text, "SOON", soon)) }
+	full := file("kind: first_enrollment\ndeadline: SOON\naudience: {sites: [north], not_people: [bob]}\nper_day: 1\nsecond: 1\ntexts:\n  en: \"Hello {name}: {days} days\"\n  es: \"Hola {name}\"\n")
+	for _, x := range []struct {
+		as, args string
+		code     int
+		says     string // somewhere
+	}{
+		{"", "campaign list", exitOK, "there is no campaign yet"},
+		{"", "campaign new", exitUsage, "needs a name"},
+		{"", "campaign new a --kind first_enrollment --file x", exitUsage, "either --kind or --file"},
+		{"", "campaign new a --kind first", exitError, "deadline is missing"},
+		{"", "campaign new a --kind first --deadline " + soon, exitError, `kind "first" is none: one of first_enrollment`},
+		{"", "campaign new a --kind first_enrollment --deadline 2020-01-01", exitError, "deadline 2020-01-01 is past"},
+		{"", "campaign new a --kind first_enrollment --deadline tomorrow", exitError, `deadline "tomorrow" is no day`},
+		{"", "campaign new later --kind first_enrollment --deadline " + soon, exitError, `the name "later" is none`},
+		{"", "campaign new a --file nowhere.yaml", exitError, "nowhere.yaml"},
+		{"", "campaign new a --file " + file("knd: x\n"), exitError, "line 1: field knd not found"},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\nzone: Riverbend\n"), exitError, `zone "Riverbend" does not exist`},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\nstarts: noon\n"), exitError, `starts "noon" is no time`},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\ncalendar: none.ics\n"), exitError, "none.ics"},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\ncalendar: "+writeFile(t, "Christmas")+"\n"), exitError, `line 1: "Christmas" is no day`},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\naudience: {people: [zoe]}\n"), exitError, `names "zoe", and nobody of the staff list`},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\ntexts: {en: \"Hi {nme}\"}\n"), exitError, "{nme}, which is not known"},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\ntexts: {en: Hi}\n"), exitError, "the text in es is missing"},
+		{"", "campaign new --example", exitOK, "kind: first_enrollment"},
+		{"", "campaign new empty --kind half_way --deadline " + soon, exitOK, "nobody is in its audience now"},
+		{"", "campaign send empty --untested", exitError, "nobody is in the audience of empty now"},
+		{"", "campaign new a --file " + full, exitOK, "campaign a is a draft for 1 people now"},
+		{"", "campaign new a --file " + full, exitError, "there is a campaign a already"},
+		{"", "campaign new b --kind first_enrollment --deadline " + soon, exitOK, "a draft for 3 people"},
+		{"", "campaign preview b", exitOK, "3 people are in its audience now (not_enrolled)"},
+		{"", "campaign preview b", exitOK, "Hola, Carmen"},
+		{"", "campaign preview b", exitOK, "Ann Lee (ann): no way leads to them here"},
+		{"", "campaign preview c", exitError, "there is no such campaign"},
+		{"", "campaign test b", exitUsage, "--to PERSON"},
+		{"", "campaign test b --to zoe", exitError, "people list --search"},
+		{"", "campaign test b --to ann", exitError, "on no channel"},
+		{"", "campaign send b", exitError, "nobody has seen a message of b yet"},
+		{"", "campaign pause b", exitError, "campaign b is draft"},
+		{"", "campaign send b --untested", exitOK, "begins now"},
+		{"", "campaign send b --untested", exitError, "campaign b is scheduled already"},
+		{"", "campaign status b", exitOK, "is scheduled"},
+		{"", "campaign status b --people lost", exitUsage, "is no state"},
+		{"", "campaign status b --people waiting", exitOK, "0 people, as of"},
+		{"", "campaign pause b", exitOK, "campaign b is paused: 0 messages taken back"},
+		{"", "campaign list", exitOK, "paused"},
+		{"", "campaign resume b", exitOK, "campaign b goes on"},
+		{"", "campaign stop b", exitOK, "campaign b is stopped"},
+		{"", "campaign resume b", exitError, "is stopped, and neither paused nor halted"},
+		{"", "campaign report b", exitOK, "not reached"},
+		{"", "campaign report b --csv", exitOK, "site,people,done,begun,not_yet,not_reached\r\nall,0,0,0,0,0"},
+		{"Ann", "campaign new big --file " + file("kind: first_enrollment\ndeadline: SOON\nsecond: 2\n"), exitOK, "3 people"},
+		{"Ann", "campaign send big --untested", exitOK, "when a second operator gives the same command"},
+		{"Ann", "campaign send big --untested", exitError, "both are the same"},
+		{"Bob", "campaign send big --untested", exitOK, "begins now"},
+		{"", "audit list", exitOK, "campaign.stopped"},
+	} {
+		args := append(strings.Fields(x.args), "--config", cfg)
+		if x.as != "" {
+			args = append(args, "--as", x.as)
+		}
+		code, out, errs := command(t, nil, args...)
+		if code != x.code || !strings.Contains(out+errs, x.says) {
+			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
+		}
+	}
+	for _, c := range []string{"new", "preview", "test", "send", "pause", "resume", "stop", "status", "report", "list"} {
+		if code, out, _ := command(t, nil, "campaign", c, "--help"); code != exitOK || !strings.Contains(out, fmt.Sprint("latchkey campaign ", c)) || len(out) < 300 {
+			t.Errorf("the help of %s teaches nothing:\n%s", c, out)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package program
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/campaign"
+)
+
+// newCampaigns makes the campaigns.
+func (p *Program) newCampaigns(phrases bot.Phrases) *campaign.Service {
+	c := p.Config
+	return campaign.New(campaign.Options{
+		Store: p.DB, Phrases: phrases, Facts: Facts(c), Channels: p.campaignChannels(), Notifier: p.Connections.Notifier,
+		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where,
+		Logger: p.Log.With("component", "campaign"),
+	})
+}
+
+// campaignChannels are those on which people may be written to unasked: Discord
+// forbids it, and nobody reads a web chat that is closed.
+func (p *Program) campaignChannels() (chs []campaign.Channel) {
+	for id, a := range p.Connections.channels {
+		if kind, _, _ := strings.Cut(string(id), "-"); kind == "discord" || id == webChannel {
+			continue
+		}
+		_, opens := a.(bot.Opener)
+		chs = append(chs, campaign.Channel{ID: id, Opens: opens, Limits: a.Limits()})
+	}
+	slices.SortFunc(chs, func(a, b campaign.Channel) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return chs
+}
+
+// Campaigns are the campaigns of the running service, or of a command that only
+// writes to the store.
+func (p *Program) Campaigns() (*campaign.Service, error) {
+	if p.campaigns != nil {
+		return p.campaigns, nil
+	}
+	set, err := LoadScripts(p.Config, p.Log)
+	if err != nil {
+		return nil, err
+	}
+	return p.newCampaigns(set), nil
+}
+
+// campaignsEvery is how often the clockwork of the campaigns looks.
+const campaignsEvery = 5 * time.Second
+
+// runCampaigns runs the clockwork of the campaigns until ctx ends.
+func (p *Program) runCampaigns(ctx context.Context) error {
+	tick := time.NewTicker(campaignsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := p.campaigns.Tick(ctx); err != nil && ctx.Err() == nil {
+				p.Log.Error("campaigns: what is due goes out later", "err", err)
+			}
+		}
+	}
+}
