@@ -1,0 +1,223 @@
+package campaign_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/bot"
+	"latchkey/bot/bottest"
+	"latchkey/bot/bottest/prooftest"
+	"latchkey/bot/campaign"
+	"latchkey/bot/outbox"
+	"latchkey/flows"
+	"latchkey/flows/library"
+	"latchkey/store/storetest"
+)
+
+// A life is what is known of a person in the simulation.
+type life struct {
+	zone     *time.Location
+	enrolled bool
+	frozen   bool
+	got      []time.Time
+	wished   time.Time // asked to be reminded then
+}
+
+// TestSimulation lets ten thousand people in three zones live for eight days: some
+// enroll, some are frozen, some put it off, and the post office dies in the middle of
+// its work again and again. Nobody gets a reminder twice, at night, at the weekend, on
+// the holiday, too soon, after they enrolled or while they are frozen, and nobody is
+// forgotten.
+func TestSimulation(t *testing.T) {
+	people := 10_000 / slow
+	if testing.Short() {
+		people = 500
+	}
+	t.Run("sqlite", func(t *testing.T) { simulate(t, prooftest.New(t), people) })
+	t.Run("postgres", func(t *testing.T) { simulate(t, prooftest.NewOn(t, storetest.Postgres(t)), people/10) })
+}
+
+func simulate(t *testing.T, rig *prooftest.Rig, people int) {
+	h := &house{Rig: rig, chat: bottest.NewAdapter("test")}
+	h.Clock.Advance(tuesday.Sub(h.Clock.Now()))
+	rnd := rand.New(rand.NewPCG(1, 2))
+	ctx := context.Background()
+	cat := bot.Catalogue{Checks: h.Checks, Forms: h.Forms, Facts: prooftest.Facts}
+	set, _ := flows.Inspect(library.FS, nil, cat) // for its phrases
+	zones := []string{"", "America/Los_Angeles", "Asia/Tokyo"}
+	lives := map[bot.ConversationID]*life{}
+	var ids []bot.PersonID
+	var ps []bot.Person
+	for i := range people {
+		p := bot.Person{ID: bot.PersonID(fmt.Sprintf("p%05d", i)), Username: fmt.Sprintf("user%05d", i), GivenName: "Carmen", Department: "Kitchen", TimeZone: zones[i%len(zones)]}
+		l := &life{}
+		var err error
+		if l.zone, err = time.LoadLocation(p.TimeZone); p.TimeZone == "" {
+			l.zone, err = time.LoadLocation(zone)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lives[bot.ConversationID("c-"+p.ID)], ids, ps = l, append(ids, p.ID), append(ps, p)
+	}
+	h.People(ps...)
+	var all sync.WaitGroup
+	for part := range 16 {
+		all.Go(func() {
+			for i := part; i < people; i += 16 {
+				h.link(ids[i])
+			}
+		})
+	}
+	all.Wait()
+
+	var mu sync.Mutex
+	wrong := 0
+	fault := func(format string, args ...any) {
+		if wrong++; wrong < 20 {
+			t.Errorf(format, args...)
+		}
+	}
+	h.chat.Observe(func(d bot.Delivery) {
+		mu.Lock()
+		defer mu.Unlock()
+		l, now := lives[d.Conversation], h.Clock.Now()
+		local := now.In(l.zone)
+		day := local.Format(time.DateOnly)
+		if local.Hour() < 9 || local.Hour() >= 17 || local.Weekday() == time.Saturday || local.Weekday() == time.Sunday || day == "2026-12-07" {
+			fault("%s is written to at %s", d.Conversation, local)
+		}
+		if l.enrolled || l.frozen {
+			fault("%s is written to, enrolled: %v, frozen: %v", d.Conversation, l.enrolled, l.frozen)
+		}
+		if n := len(l.got); n > 0 && now.Sub(l.got[n-1]) < 72*time.Hour && (l.wished.IsZero() || now.Before(l.wished)) {
+			fault("%s is written to at %s, and was at %s", d.Conversation, now, l.got[n-1])
+		}
+		l.got = append(l.got, now)
+	})
+	var camps *campaign.Service
+	var kill func()
+	begin := func() {
+		camps = campaign.New(campaign.Options{Store: h.DB, Phrases: set, Facts: prooftest.Facts, Zone: zone, Channels: []campaign.Channel{{ID: "test"}}})
+		box := outbox.New(outbox.Options{Store: h.DB, Adapters: map[bot.ChannelID]bot.Adapter{"test": h.chat}, Clock: h.Clock.Now, Hold: camps.Hold, Look: 5 * time.Millisecond})
+		run, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() { box.Run(run); close(done) }()
+		<-box.Ready()
+		kill = func() { stop(); <-done } // what it had not marked is not marked
+	}
+	begin()
+	h.camps = camps
+	h.send("first", func(p *bot.CampaignPlan) { p.Second, p.Holidays, p.First = 1<<20, []string{"2026-12-07"}, 1 })
+
+	kills, halts := 0, 0
+	for range 8 * 24 * 4 {
+		for range 60 {
+			if err := camps.Tick(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if rnd.IntN(20) == 0 && kills < 50 {
+				kills++
+				kill()
+				begin()
+			}
+			if h.idle() {
+				break
+			}
+			h.due()
+		}
+		// Between two looks at the clock people do something.
+		h.update(func(tx bot.Tx) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for range people / 400 {
+				i := rnd.IntN(people)
+				l := lives[bot.ConversationID("c-"+ids[i])]
+				switch rnd.IntN(8) {
+				case 0, 1, 2, 3:
+					l.enrolled = true
+					if err := tx.SetStage(ids[i], bot.Enrolled, tx.Now()); err != nil {
+						return err
+					}
+				case 4:
+					l.frozen = true
+					if err := tx.SetFrozen(ids[i], tx.Now()); err != nil {
+						return err
+					}
+				case 5:
+					if l.frozen {
+						l.frozen = false
+						if err := tx.SetFrozen(ids[i], time.Time{}); err != nil {
+							return err
+						}
+					}
+				case 6:
+					part, err := tx.Part("first", ids[i])
+					if errors.Is(err, bot.ErrNotFound) || err == nil && part.State != bot.PartAccepted {
+						continue
+					}
+					c := bot.Conversation{ID: bot.ConversationID("c-" + ids[i]), Person: ids[i]}
+					if err == nil {
+						_, err = camps.Press(tx, &c, &bot.Session{Lang: "en"}, &bot.Event{Kind: bot.Press, Choice: "campaign.tomorrow." + part.Token})
+					}
+					if err != nil {
+						return err
+					}
+					l.wished = h.Clock.Now()
+				}
+			}
+			return nil
+		})
+		h.Clock.Advance(15 * time.Minute)
+		h.due()
+		// Frozen people, and messages of which nobody knows: an operator has looked.
+		if c := h.campaign("first"); c.State == bot.CampaignHalted && (strings.HasPrefix(c.Why, "not_me") || strings.HasPrefix(c.Why, "failed")) {
+			halts++
+			h.update(func(tx bot.Tx) error {
+				_, _, err := camps.Resume(tx, "first", "operator:ann", false)
+				return err
+			})
+		}
+	}
+	kill()
+
+	c := h.campaign("first")
+	h.camps = camps
+	s := h.sum("first")
+	if c.State != bot.CampaignRunning || s.Total == 0 {
+		t.Fatalf("%s: %s, %+v", c.State, c.Why, s)
+	}
+	messages, forgotten := 0, 0
+	for i, id := range ids {
+		l := lives[bot.ConversationID("c-"+id)]
+		messages += len(l.got)
+		var p *bot.CampaignPart
+		err := h.DB.View(ctx, func(tx bot.Tx) (err error) { p, err = tx.Part("first", id); return err })
+		switch {
+		case errors.Is(err, bot.ErrNotFound):
+			if !l.enrolled && !l.frozen {
+				fault("%s has no part", id)
+			}
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		if len(l.got) > p.Reminders {
+			fault("person %d: %d messages for %d reminders", i, len(l.got), p.Reminders)
+		}
+		if len(l.got) == 0 && !l.enrolled && !l.frozen && p.State != bot.PartFailed && p.State != bot.PartSuppressed {
+			forgotten++
+			fault("%s was forgotten: %+v", id, p)
+		}
+	}
+	t.Logf("%d people, %d messages, %d kills, %d halts, %d of them unknown after one, %d forgotten; %+v", people, messages, kills, halts, s.Whys[bot.PartFailed]["unknown"], forgotten, s.By)
+	if messages < people || kills == 0 || wrong > 0 {
+		t.Errorf("%d messages, %d kills, %d faults", messages, kills, wrong)
+	}
+}
