@@ -1,6 +1,10 @@
 package bot
 
-import "strings"
+import (
+	"encoding/csv"
+	"io"
+	"strings"
+)
 
 // RunsAsFormula reports whether a spreadsheet may take a cell for a formula.
 func RunsAsFormula(s string) bool {
@@ -27,6 +31,20 @@ func GuardCells(cells []string) {
 			cells[i] = "'" + s
 		}
 	}
+}
+
+// WriteCSV writes rows as a file for spreadsheets, with guarded cells: UTF-8 with the
+// mark that they know it by, commas and CR LF (RFC 4180). The error is w's.
+func WriteCSV(w io.Writer, rows [][]string) error {
+	if _, err := io.WriteString(w, "\ufeff"); err != nil {
+		return err
+	}
+	for _, cells := range rows {
+		GuardCells(cells)
+	}
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	return out.WriteAll(rows)
 }
 
 // UnguardCell takes off the apostrophe that GuardCells put before a cell.

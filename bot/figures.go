@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"encoding/csv"
 	"io"
 	"strconv"
 	"strings"
@@ -60,7 +59,6 @@ func (f *DeskFigures) Rows() [][]string {
 	minutes := func(d time.Duration) string { return num(int((d + time.Minute/2) / time.Minute)) }
 	rows := [][]string{{"figure", "name", "tickets", "last_7_days", "median_minutes", "ninety_percent_minutes", "missed_target", "solved"}}
 	add := func(cells ...string) {
-		GuardCells(cells)
 		rows = append(rows, append(cells, make([]string, len(rows[0])-len(cells))...))
 	}
 	add("now", "waiting", num(f.Waiting))
@@ -89,13 +87,5 @@ func (f *DeskFigures) Rows() [][]string {
 	return rows
 }
 
-// WriteCSV writes Rows as a file: UTF-8 with the mark that spreadsheets know it by,
-// commas and CR LF (RFC 4180). The error is w's.
-func (f *DeskFigures) WriteCSV(w io.Writer) error {
-	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return err
-	}
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	return out.WriteAll(f.Rows())
-}
+// WriteCSV writes Rows as a file. The error is w's.
+func (f *DeskFigures) WriteCSV(w io.Writer) error { return WriteCSV(w, f.Rows()) }

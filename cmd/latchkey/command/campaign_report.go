@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strconv"
@@ -51,20 +50,12 @@ whom it does not reach. The figures are of now.
 	return cmd
 }
 
-// siteCSV writes the report as a file: UTF-8 with the mark that spreadsheets know it
-// by, commas and CR LF (RFC 4180).
+// siteCSV writes the report as a file.
 func siteCSV(w io.Writer, r []campaign.Site) error {
-	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return err
-	}
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
 	rows := [][]string{{"site", "people", "done", "begun", "not_yet", "not_reached"}}
 	num := strconv.Itoa
 	for _, x := range r {
-		row := []string{bot.Harmless(x.Name), num(x.People), num(x.Done), num(x.Begun), num(x.People - x.Done - x.Begun - x.Lost), num(x.Lost)}
-		bot.GuardCells(row)
-		rows = append(rows, row)
+		rows = append(rows, []string{bot.Harmless(x.Name), num(x.People), num(x.Done), num(x.Begun), num(x.People - x.Done - x.Begun - x.Lost), num(x.Lost)})
 	}
-	return out.WriteAll(rows)
+	return bot.WriteCSV(w, rows)
 }

@@ -198,7 +198,7 @@ func TestDeskOwnCodeGuessed(t *testing.T) {
 	}
 	rigs.Until(t, "the owner to be told", func() bool {
 		for _, i := range d.phone.Items() {
-			if i.To == "maria@home.example" && strings.Contains(i.Body, "failed too many times") {
+			if i.To == "maria@home.example" && strings.Contains(i.Text, "failed too many times") {
 				return true
 			}
 		}
