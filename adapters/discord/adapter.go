@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"github.com/bwmarrin/discordgo"
 
 	"latchkey/adapters/chat"
-	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
 
@@ -55,20 +53,6 @@ func New(o Options) (*Adapter, error) {
 		o.Log.Warn("Discord's API is taken to be elsewhere; this is for tests", "api_url", api.Host)
 	}
 	return a, nil
-}
-
-// session makes a session of the library for requests, quiet and without a wait of
-// its own.
-func (a *Adapter) session() (*discordgo.Session, error) {
-	s, err := discordgo.New("Bot " + string(a.o.Token.One()))
-	if err != nil {
-		return nil, err
-	}
-	s.LogLevel = -1 // it would log what people write
-	s.ShouldRetryOnRateLimit = false
-	s.MaxRestRetries = 0
-	s.Client = dial.Client(&transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, dated: &a.dated}, 15*time.Second)
-	return s, nil
 }
 
 // What may be in trouble.

@@ -10,8 +10,25 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bwmarrin/discordgo"
+
+	"latchkey/adapters/dial"
 	"latchkey/bot"
 )
+
+// session makes a session of the library for requests, quiet and without a wait of
+// its own.
+func (a *Adapter) session() (*discordgo.Session, error) {
+	s, err := discordgo.New("Bot " + string(a.o.Token.One()))
+	if err != nil {
+		return nil, err
+	}
+	s.LogLevel = -1 // it would log what people write
+	s.ShouldRetryOnRateLimit = false
+	s.MaxRestRetries = 0
+	s.Client = dial.Client(&transport{base: dial.For(API, a.o.APIURL).Transport(), api: a.api, token: a.o.Token.One, dated: &a.dated}, 15*time.Second)
+	return s, nil
+}
 
 // A transport sends the library's requests to the configured address. The
 // library's own addresses are package variables, one set for all sessions, and
