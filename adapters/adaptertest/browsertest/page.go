@@ -430,10 +430,18 @@ func (p *Page) Printed(width, height float64) (pdf []byte, sheets int) {
 // pdfPage is how Chromium begins a sheet in a PDF.
 var pdfPage = regexp.MustCompile(`/Type\s*/Page\b[^s]`)
 
-// QR reads the square picture in view, as a camera would.
-func (p *Page) QR() string {
+// QR reads the page's square picture from the screen, as a camera would. It goes on
+// looking: a page without scripts loads itself anew, and stands at another place then.
+func (p *Page) QR() (text string) {
 	p.t.Helper()
-	return rigs.ReadQR(p.t, p.Picture())
+	p.until("a square picture that can be read", func() bool {
+		_, err := p.try(`document.querySelector('img.qr').scrollIntoView({block: 'center', behavior: 'instant'})`)
+		if err == nil {
+			text = rigs.SeeQR(p.t, p.Picture())
+		}
+		return text != ""
+	})
+	return text
 }
 
 // Shot keeps a picture of what is in view in the folder that LATCHKEY_SHOTS

@@ -6,7 +6,9 @@ import (
 	"image/color"
 	"image/png"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +16,16 @@ import (
 func ReadQR(t testing.TB, file string) string {
 	t.Helper()
 	return Run(t, Tool(t, "", "zbarimg"), "--quiet", "--raw", "--nodbus", file)
+}
+
+// SeeQR is the text of the square picture that a file shows, or empty.
+func SeeQR(t testing.TB, file string) string {
+	t.Helper()
+	out, err := exec.Command(Tool(t, "", "zbarimg"), "--quiet", "--raw", "--nodbus", file).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // DrawHalfBlocks makes a picture file of rows of half-block characters, which

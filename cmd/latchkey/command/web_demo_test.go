@@ -247,7 +247,6 @@ func (v *visitor) demoExtras() {
 func (v *visitor) scanned() (uri string) {
 	v.t.Helper()
 	v.Until("the picture", `[...document.querySelectorAll('img.qr')].some(i => i.complete && i.naturalWidth > 0)`)
-	v.Eval(`document.querySelector('img.qr').scrollIntoView({block: 'center', behavior: 'instant'})`, nil)
 	uri = v.QR()
 	var link string
 	v.Eval(`document.querySelector('a.otpauth').href`, &link)

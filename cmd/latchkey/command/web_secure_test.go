@@ -114,7 +114,6 @@ func (s *webSite) embedded(t *testing.T, b *browsertest.Browser, in *intranet) {
 	key.name = "page"
 	key.state("key")
 	key.Until("the picture", `document.querySelector('img.qr').naturalWidth > 0`)
-	key.Eval(`document.querySelector('img.qr').scrollIntoView({block: 'center', behavior: 'instant'})`, nil)
 	uri := key.QR()
 	s.keep(t, uri)
 	key.Press("I have it: close this page")
