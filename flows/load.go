@@ -408,9 +408,7 @@ func (l *loader) flow(file string, n *yaml.Node, data []byte, own, system bool) 
 		"gives":    func(v *yaml.Node) { l.names(file, v, &f.Gives) },
 		"triggers": func(v *yaml.Node) { var w []string; l.names(file, v, &w); f.triggers = setWords(f.triggers, 0, w) },
 		"based_on": func(v *yaml.Node) { l.str(file, v, &f.BasedOn) },
-		"steps": func(v *yaml.Node) {
-			l.pairs(file, v, "steps", func(k, v *yaml.Node) { l.step(file, f, k, v) })
-		},
+		"steps":    func(v *yaml.Node) { l.steps(file, f, v) },
 	})
 	if !isName(f.Name) {
 		l.bad(file, n, "flow: %q is not a name; small letters, digits and _", f.Name)
@@ -449,12 +447,11 @@ func setWords(w [][]string, lang int, words []string) [][]string {
 	return w
 }
 
-func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
-	s := &Step{ID: k.Value, Pos: Pos{file, k.Line}, flow: f}
-	if !isName(s.ID) || s.ID == retry {
-		l.bad(file, k, "%q is not a step name; small letters, digits and _", s.ID)
-		return
-	}
+// steps reads the steps of a flow. What a step may have is made once for them all: s
+// and n are the one that is read.
+func (l *loader) steps(file string, f *Flow, all *yaml.Node) {
+	var s *Step
+	var n *yaml.Node
 	keys := map[string]func(*yaml.Node){
 		"rest":     func(v *yaml.Node) { l.flag(file, v, &s.Rest) },
 		"text":     func(v *yaml.Node) { l.text(file, v, 0, &s.Text) },
@@ -506,13 +503,20 @@ func (l *loader) step(file string, f *Flow, k, n *yaml.Node) {
 			k.read(l, file, s, v)
 		}
 	}
-	l.fields(file, n, "step "+s.ID, keys)
-	if s.Kind == nil {
-		l.badAt(s.Pos, "step %s has no kind; give it one of %s", s.ID, strings.Join(kindNames(), ", "))
-		return
-	}
-	f.Steps[s.ID] = s
-	f.Order = append(f.Order, s)
+	l.pairs(file, all, "steps", func(k, v *yaml.Node) {
+		s, n = &Step{ID: k.Value, Pos: Pos{file, k.Line}, flow: f}, v
+		if !isName(s.ID) || s.ID == retry {
+			l.bad(file, k, "%q is not a step name; small letters, digits and _", s.ID)
+			return
+		}
+		l.fields(file, n, "step "+s.ID, keys)
+		if s.Kind == nil {
+			l.badAt(s.Pos, "step %s has no kind; give it one of %s", s.ID, strings.Join(kindNames(), ", "))
+			return
+		}
+		f.Steps[s.ID] = s
+		f.Order = append(f.Order, s)
+	})
 }
 
 func (l *loader) choices(file string, s *Step, n *yaml.Node) {
