@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -152,7 +153,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	// Of its own: another process on the same database must not send what is said here.
-	plat := NewPlatform(bot.ChannelID(fmt.Sprintf("%s-%d", Channel, os.Getpid())))
+	plat := NewPlatform(bot.ChannelID(strconv.FormatInt(int64(os.Getpid()), 36))) // as short as Channel
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	box := outbox.New(outbox.Options{Store: db, Adapters: map[bot.ChannelID]bot.Adapter{plat.name: plat}, Logger: o.Log})
