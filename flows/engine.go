@@ -353,6 +353,9 @@ func (t *turn) text() {
 		t.digress(fl)
 		return
 	}
+	if !t.ev.Frozen && t.codeBehind() {
+		return
+	}
 	if loose && t.typed(st) {
 		return
 	}
@@ -503,6 +506,37 @@ func (t *turn) triggered(folded string) *Flow {
 	}
 	return nil
 }
+
+// codeBehind takes the code behind the words that start a script which asks for one:
+// "is this real? K7M2-QP4X".
+func (t *turn) codeBehind() bool {
+	words := strings.Fields(t.ev.Text)
+	for n := 1; n < len(words) && n <= maxTriggerWords; n++ {
+		code, ok := read(Code8, strings.Join(words[n:], " "))
+		if !ok {
+			return false
+		}
+		fl := t.triggered(typed.Fold(strings.Join(words[:n], " ")))
+		if fl == nil || fl.start.Kind != Ask || fl.start.Answer.Kind != Code8 {
+			continue
+		}
+		at := slices.IndexFunc(t.s.Stack, func(f bot.Frame) bool { return f.Flow == fl.Name })
+		if at < 0 {
+			at = len(t.s.Stack)
+		}
+		if at >= maxDepth {
+			return false
+		}
+		t.heard(fl.Title.Source(t.li))
+		t.s.Stack = append(t.s.Stack[:at], bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash})
+		t.ask(fl.start.Answer.Check, code)
+		return true
+	}
+	return false
+}
+
+// maxTriggerWords is how many words are looked at before a code.
+const maxTriggerWords = 8
 
 func (t *turn) press() {
 	t.s.Parked = false

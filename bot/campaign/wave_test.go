@@ -416,5 +416,6 @@ func TestReal(t *testing.T) {
 		}
 		talk.Say("check a code").Expect("type the code")
 		talk.Say(code).Expect(x.want)
+		talk.Say("Is this real? " + code).Expect(x.want)
 	}
 }
