@@ -236,7 +236,7 @@ func TestServe(t *testing.T) {
 	if st, err := os.Stat(copyTo); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the backup: %v %v", st, err)
 	}
-	if code, out, errs := command(t, nil, "keys", "rotate", "--config", cfg); code != exitOK || !strings.Contains(out, "new key") {
+	if code, out, errs := command(t, nil, "--as", "Ann Lee", "keys", "rotate", "--config", cfg); code != exitOK || !strings.Contains(out, "new key") {
 		t.Errorf("rotate: %d %s %s", code, out, errs)
 	}
 

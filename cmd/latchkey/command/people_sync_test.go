@@ -359,6 +359,7 @@ func TestCommandName(t *testing.T) {
 	for want, args := range map[string][]string{
 		"people sync": {"people", "sync", "--full"}, "people erase": {"people", "erase", "mgarcia"},
 		"doctor": {"doctor", "--config", "latchkey.yaml"}, "": nil,
+		"campaign send": {"--as", "Ann", "campaign", "send", "autumn"}, "audit list": {"--as=Ann", "audit", "list"},
 	} {
 		if got := commandName(args); got != want {
 			t.Errorf("%q: %q, want %q", args, got, want)

@@ -169,10 +169,11 @@ func runRemote(ctx context.Context, p *program.Program, c net.Conn) {
 	}()
 	f := &frames{w: c}
 	code := exitError
-	if len(o.Args) == 0 || !slices.Contains(remoteCommands, o.Args[0]) {
+	name := commandName(o.Args)
+	if first, _, _ := strings.Cut(name, " "); !slices.Contains(remoteCommands, first) {
 		fmt.Fprintf(f.stream(frameErr), "latchkey: the running service (version %s) does not know this command: it is of another version than the program that sends it; start the service anew with that program, and give the command again\n", version)
 	} else {
-		p.Log.Info("operator's command", "command", commandName(o.Args), "user", o.User)
+		p.Log.Info("operator's command", "command", name, "user", o.User)
 		code = run(ctx, std{in: in, out: f.stream(frameOut), err: f.stream(frameErr), dir: o.Dir, user: o.User, running: p}, o.Args)
 		if err := p.NoteHead(context.WithoutCancel(ctx)); err != nil {
 			p.Log.Error(err.Error())
@@ -297,14 +298,15 @@ func sendCommand(ctx context.Context, s std, cfg *config.Config) (bool, error) {
 	}
 }
 
-// commandName is the command in its arguments, and nothing of what it is given:
+// commandName is the command in a command line, and nothing of what it is given:
 // whoever is erased must not stay in the log. "people sync", "doctor".
 func commandName(args []string) string {
-	name := args[:min(2, len(args))]
-	if len(name) == 2 && strings.HasPrefix(name[1], "-") {
-		name = name[:1]
+	cmd, _, err := rootCommand(std{}).Find(args) // flags may stand before it
+	if err != nil {
+		return ""
 	}
-	return strings.Join(name, " ")
+	_, name, _ := strings.Cut(cmd.CommandPath(), " ")
+	return name
 }
 
 // codeError ends with a code; everything was said already.
