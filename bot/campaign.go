@@ -174,6 +174,7 @@ type CampaignGroup struct {
 	Stage     Stage  // of the person now
 	Site      string // only of CountSites
 	N         int
+	Written   int // of them, who got a message that was not refused; only of CountParts
 }
 
 // CampaignTx keeps campaigns and everybody's part in them.
@@ -230,7 +231,7 @@ type CampaignTx interface {
 	ClaimNudge(p PersonID, next time.Time) (bool, error)
 	// CampaignMail counts a campaign's rows that wait to be claimed.
 	CampaignMail(campaign string) (int, error)
-	// RecallCampaign takes back a campaign's rows that nobody has claimed, and makes
-	// their parts wait, not due.
+	// RecallCampaign takes back a campaign's rows that nobody has claimed, and its mails
+	// that nobody has begun to send, and makes their parts wait, not due.
 	RecallCampaign(campaign string) (int, error)
 }

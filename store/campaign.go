@@ -395,12 +395,15 @@ func (t *tx) PutPart(p *bot.CampaignPart) error {
 	return nil
 }
 
+// partWritten: a message was handed over, and not refused.
+const partWritten = `CASE WHEN c.reminders > 1 OR c.reminders = 1 AND c.state NOT IN (1, 8) THEN 1 ELSE 0 END`
+
 // CountParts implements bot.CampaignTx.
 func (t *tx) CountParts(campaign string) (gs []bot.CampaignGroup, total int, err error) {
 	x := t.c.(texter)
-	err = x.ask(`SELECT c.state, c.why, c.step, coalesce(p.stage, 0), count(*) FROM campaign_part c LEFT JOIN person p ON p.id = c.person
+	err = x.ask(`SELECT c.state, c.why, c.step, coalesce(p.stage, 0), count(*), sum(`+partWritten+`) FROM campaign_part c LEFT JOIN person p ON p.id = c.person
 		WHERE c.campaign = $1 GROUP BY c.state, c.why, c.step, coalesce(p.stage, 0) ORDER BY 1, 2, 3, 4`, func(r row) {
-		gs = append(gs, bot.CampaignGroup{State: bot.PartState(r.int(0)), Why: r.text(1), Step: r.text(2), Stage: bot.Stage(r.int(3)), N: int(r.int(4))})
+		gs = append(gs, bot.CampaignGroup{State: bot.PartState(r.int(0)), Why: r.text(1), Step: r.text(2), Stage: bot.Stage(r.int(3)), N: int(r.int(4)), Written: int(r.int(5))})
 	}, campaign)
 	if err == nil {
 		err = x.ask(`SELECT count(*) FROM campaign_part WHERE campaign = $1`, func(r row) { total = int(r.int(0)) }, campaign)
@@ -467,12 +470,25 @@ func (t *tx) RecallCampaign(campaign string) (int, error) {
 		_, err = x.do(`UPDATE campaign_part SET state = 0, due = 0, row_id = 0, reminders = reminders - 1, revision = revision + 1 WHERE campaign = $2 AND state = 1
 			AND row_id IN (SELECT CAST(value AS BIGINT) FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text(CAST($1 AS json)) ids(value)*/)`, array(page), campaign)
 	}
-	return len(ids), wrap("take back a campaign's messages", err)
+	if err != nil {
+		return 0, wrap("take back a campaign's messages", err)
+	}
+	// A mail that nobody has begun to send. Its job is of the kind of campaign.Mail.
+	mails, err := x.do(`UPDATE campaign_part SET state = 0, due = 0, reminders = reminders - 1, revision = revision + 1 WHERE campaign = $1 AND state = 1 AND row_id = 0 AND why = ''`, campaign)
+	if err == nil && mails > 0 {
+		_, err = x.do(`DELETE FROM river_job WHERE kind = 'campaign_mail' AND state IN ('available', 'scheduled', 'retryable', 'pending')
+			AND /*sqlite json_extract(args, '$.campaign')*/ /*postgres args->>'campaign'*/ = $1`, campaign)
+	}
+	return len(ids) + int(mails), wrap("take back a campaign's mails", err)
 }
 
 // pauseCampaigns has those of a restored copy wait: it does not know what was sent
-// since.
+// since. Of messages and mails that were dropped nobody knows whether they went out.
 func (t *tx) pauseCampaigns() (int, error) {
+	if _, err := t.c.(texter).do(`UPDATE campaign_part SET state = 8, why = 'unknown', due = 0, row_id = 0, revision = revision + 1
+		WHERE state = 1 AND (row_id = 0 OR row_id IN (SELECT id FROM outbox WHERE error = 'restored'))`); err != nil {
+		return 0, wrap("note what was dropped of campaigns", err)
+	}
 	cs, err := t.campaigns(`WHERE state IN (1, 2) AND (id <> $1 OR EXISTS (SELECT 1 FROM campaign_part c WHERE c.campaign = campaign.id AND c.due <> 0))
 		ORDER BY id /*postgres FOR UPDATE*/`, bot.CampaignLater)
 	for i := range cs {

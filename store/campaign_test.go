@@ -146,11 +146,28 @@ func TestRestoredCampaigns(t *testing.T) {
 		update(t, db, func(tx bot.Tx) error {
 			return tx.PutCampaign(&bot.Campaign{ID: bot.CampaignLater, State: bot.CampaignRunning})
 		})
+		update(t, db, func(tx bot.Tx) error {
+			for _, p := range []bot.CampaignPart{{Person: "mail", Via: "mail"}, {Person: "chat", Via: "test", Row: 1 << 40}} {
+				p.Campaign, p.Token, p.State, p.Reminders = "running", string(p.Person), bot.PartSent, 1
+				if err := tx.PutPart(&p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		r, err := db.AfterRestore(t.Context(), 0, "operator:ann", "")
 		if err != nil || r.Campaigns != 2 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		err = db.View(t.Context(), func(tx bot.Tx) error {
+			// The mail's job is gone; the row was sent, and pruned.
+			ps, err := tx.PartsOf("mail")
+			if err != nil || len(ps) != 1 || ps[0].State != bot.PartFailed || ps[0].Why != "unknown" {
+				t.Errorf("by mail: %+v, %v", ps, err)
+			}
+			if ps, err = tx.PartsOf("chat"); err != nil || len(ps) != 1 || ps[0].State != bot.PartSent {
+				t.Errorf("sent before: %+v, %v", ps, err)
+			}
 			cs, err := tx.Campaigns()
 			for _, c := range cs {
 				waits := c.ID == "scheduled" || c.ID == "running"

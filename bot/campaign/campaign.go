@@ -253,6 +253,9 @@ func (s *Service) end(tx bot.Tx, id, by, why string, to bot.CampaignState) (c *b
 	if c, err = tx.Campaign(id); err != nil {
 		return nil, 0, err
 	}
+	if id == bot.CampaignLater {
+		return nil, 0, refuse("%s holds the reminders that people asked for themselves: it is neither paused nor stopped", id)
+	}
 	if c.State.Over() || c.State == to || c.State == bot.CampaignDraft && to == bot.CampaignPaused {
 		return nil, 0, refuse("campaign %s is %s", id, c.State)
 	}
@@ -266,7 +269,11 @@ func (s *Service) end(tx bot.Tx, id, by, why string, to bot.CampaignState) (c *b
 	if recalled, err = tx.RecallCampaign(id); err != nil {
 		return nil, 0, err
 	}
-	return c, recalled, audit(tx, by, "campaign."+to.String(), fmt.Sprintf("%s: %d messages taken back", id, recalled))
+	sum, err := Count(tx, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	return c, recalled, audit(tx, by, "campaign."+to.String(), fmt.Sprintf("%s: %d messages taken back, %d people written to, %d under way", id, recalled, sum.Written, sum.By[bot.PartSent]))
 }
 
 // Resume has one go on that is paused or halted. With failed, those are tried again
@@ -343,7 +350,7 @@ type Sum struct {
 	By      [bot.PartStates]int
 	Whys    [bot.PartStates]map[string]int
 	Steps   map[string]int // where people stand who began
-	Written int            // at least one message was handed to the post office
+	Written int            // they got a message that was not refused, as far as it is known
 	Done    int            // in the state, or seen to be so now
 }
 
@@ -368,9 +375,7 @@ func Count(tx bot.Tx, id string) (*Sum, error) {
 		if g.Step != "" && (g.State == bot.PartStarted || g.State == bot.PartAtStep) {
 			s.Steps[g.Step] += g.N
 		}
-		if g.State != bot.PartWaiting && g.State != bot.PartSuppressed {
-			s.Written += g.N
-		}
+		s.Written += g.Written
 	}
 	s.Done = s.By[bot.PartEnrolled]
 	if n != total {

@@ -289,12 +289,23 @@ func testParts(t *testing.T, s bot.Store) {
 	if ps, rows := posted(1); len(ps) == 1 && (ps[0].Person != "c" || rows[0].ID != c.Row || rows[0].State != bot.OutboxDead || rows[0].Error != "gone") {
 		t.Errorf("posted %+v %+v", ps, rows)
 	}
+	update(t, s, func(tx bot.Tx) error { // by mail
+		b, err := tx.Part("x", "b")
+		if err != nil {
+			return err
+		}
+		b.State, b.Via, b.Reminders = bot.PartSent, "mail", 1
+		return errors.Join(tx.PutPart(b), tx.Enqueue(campaignMail{"x"}, time.Time{}))
+	})
 	update(t, s, func(tx bot.Tx) error {
 		n, err := tx.RecallCampaign("x")
-		is(t, "taken back", n, 1)
+		is(t, "taken back", n, 2)
 		return err
 	})
 	view(t, s, func(tx bot.Tx) error {
+		if b, err := tx.Part("x", "b"); err != nil || b.State != bot.PartWaiting || b.Reminders != 0 {
+			t.Errorf("after the mail was taken back: %+v, %v", b, err)
+		}
 		got, err := tx.Part("x", "a")
 		if err != nil || got.State != bot.PartWaiting || got.Row != 0 || got.Reminders != 0 || !got.Due.IsZero() {
 			t.Errorf("after it was taken back: %+v, %v", got, err)
@@ -358,3 +369,10 @@ func testParts(t *testing.T, s bot.Store) {
 	}
 	is(t, "claims of one nudge", n, 1)
 }
+
+// campaignMail is a job as campaign.Mail stores it.
+type campaignMail struct {
+	Campaign string `json:"campaign"`
+}
+
+func (campaignMail) Kind() string { return "campaign_mail" }

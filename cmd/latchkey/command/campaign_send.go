@@ -70,7 +70,14 @@ func endCommand(s std, cmd *cobra.Command, done string, end func(c *campaign.Ser
 			}); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "campaign %s is %s: %s taken back before they went out; %d people have been written to\n", args[0], done, textfmt.Count(recalled, "message", "messages"), sum.Written)
+			fmt.Fprintf(s.out, "campaign %s is %s: %s taken back before they went out; %d people have been written to", args[0], done, textfmt.Count(recalled, "message", "messages"), sum.Written)
+			if n := sum.By[bot.PartSent]; n > 0 {
+				fmt.Fprintf(s.out, ", and %s under way", textfmt.Count(n, "message is", "messages are"))
+			}
+			if n := sum.Whys[bot.PartFailed]["unknown"]; n > 0 {
+				fmt.Fprintf(s.out, "; of %d it is not known", n)
+			}
+			fmt.Fprintln(s.out)
 			return nil
 		})
 	}
