@@ -59,23 +59,31 @@ func (s *Service) tick(ctx context.Context, id string) error {
 	if err := s.take(ctx, id); err != nil {
 		return err
 	}
-	if err := s.posted(ctx, id); err != nil {
+	refused, of, err := s.posted(ctx, id)
+	if err != nil {
 		return err
 	}
 	if id != bot.CampaignLater {
-		for _, do := range []func(context.Context, string) error{s.settle, s.health, s.wave, s.gather, s.letIn} {
+		steps := []func(context.Context, string) error{s.settle, s.health, s.wave, s.gather, s.letIn}
+		if tooMany(refused, of) { // nobody new, before it is known whether it goes on
+			steps = steps[:len(steps)-1]
+		}
+		for _, do := range steps {
 			if err := do(ctx, id); err != nil {
 				return err
 			}
 		}
 	}
 	wrote, more, err := s.remind(ctx, id)
+	if err == nil && refused > 0 && id != bot.CampaignLater {
+		err = s.harm(ctx, id) // those for whom no other way was left
+	}
 	if err != nil {
 		return err
 	}
 	return s.running(ctx, id, func(tx bot.Tx, c *bot.Campaign) (bool, error) {
 		switch c.Next = tx.Now().Add(idleFor); {
-		case more || c.Gathers:
+		case more || c.Gathers || tooMany(refused, of):
 			c.Next = tx.Now()
 		case wrote:
 			c.Next = tx.Now().Add(tickEvery)
@@ -165,12 +173,19 @@ func (s *Service) ask(tx bot.Tx, c *bot.Campaign, why string) error {
 	return audit(tx, "system", "campaign."+c.State.String(), c.ID+": "+why)
 }
 
-// posted notes what became of the messages that were sent.
-func (s *Service) posted(ctx context.Context, id string) error {
+// posted notes what became of the messages that were sent, and of how many. Nobody
+// knows that the refused ones arrived.
+func (s *Service) posted(ctx context.Context, id string) (refused, of int, err error) {
 	for {
 		var parts []bot.CampaignPart
 		var rows []bot.OutboxRow
-		err := s.o.Store.View(ctx, func(tx bot.Tx) (err error) { parts, rows, err = tx.Posted(id, duePage); return err })
+		err = s.o.Store.View(ctx, func(tx bot.Tx) (err error) { parts, rows, err = tx.Posted(id, duePage); return err })
+		of += len(rows)
+		for _, r := range rows {
+			if r.State.GivenUp() {
+				refused++
+			}
+		}
 		for i := 0; err == nil && i < len(parts); i += nudgeGroup {
 			err = s.o.Store.Update(ctx, func(tx bot.Tx) error {
 				c, err := tx.Campaign(id)
@@ -196,7 +211,7 @@ func (s *Service) posted(ctx context.Context, id string) error {
 			})
 		}
 		if err != nil || len(parts) < duePage {
-			return err
+			return refused, of, err
 		}
 	}
 }
@@ -322,26 +337,42 @@ func (s *Service) health(ctx context.Context, id string) error {
 			return false, nil
 		}
 		c.HealthAt = now
-		written, failed, denied, asked, err := tx.CampaignHealth(id, c.Checked)
-		if err != nil {
-			return false, err
+		why, err := harmful(tx, c)
+		if err != nil || why == "" {
+			return true, err
 		}
-		why := ""
-		switch {
-		case failed >= 5 && failed*5 >= written:
-			why = fmt.Sprintf("%s: %d of %d", whyFailed, failed, written)
-		case denied >= 3 && denied*200 >= written:
-			why = fmt.Sprintf("%s: %d of %d", whyDenied, denied, written)
-		case asked >= 10 && asked*10 >= written:
-			why = fmt.Sprintf("%s: %d of %d", whyAsked, asked, written)
-		default:
-			return true, nil
-		}
-		if err := s.ask(tx, c, why); err != nil {
-			return false, err
-		}
-		return false, nil
+		return false, s.ask(tx, c, why)
 	})
+}
+
+// harm halts a campaign that does harm, whenever it was looked at before.
+func (s *Service) harm(ctx context.Context, id string) error {
+	return s.running(ctx, id, func(tx bot.Tx, c *bot.Campaign) (bool, error) {
+		why, err := harmful(tx, c)
+		if err != nil || why == "" {
+			return false, err
+		}
+		return false, s.ask(tx, c, why)
+	})
+}
+
+// tooMany reports whether so many failures of so many messages halt a campaign.
+func tooMany(failed, of int) bool { return failed >= 5 && failed*5 >= of }
+
+// harmful says what harm a campaign does; empty: none.
+func harmful(tx bot.Tx, c *bot.Campaign) (string, error) {
+	written, failed, denied, asked, err := tx.CampaignHealth(c.ID, c.Checked)
+	switch {
+	case err != nil:
+		return "", err
+	case tooMany(failed, written):
+		return fmt.Sprintf("%s: %d of %d", whyFailed, failed, written), nil
+	case denied >= 3 && denied*200 >= written:
+		return fmt.Sprintf("%s: %d of %d", whyDenied, denied, written), nil
+	case asked >= 10 && asked*10 >= written:
+		return fmt.Sprintf("%s: %d of %d", whyAsked, asked, written), nil
+	}
+	return "", nil
 }
 
 // wave begins the wave of a day, when its hours have begun.

@@ -268,7 +268,8 @@ func (s *Service) Hold(tx bot.Tx, row *bot.OutboxRow) (string, error) {
 type Mail struct {
 	Campaign string       `json:"campaign"`
 	Person   bot.PersonID `json:"person"`
-	No       int          `json:"no"` // which reminder it is
+	No       int          `json:"no"` // which reminder it is; of a test: when it was ordered
+	Test     bool         `json:"test,omitempty"`
 }
 
 // Kind implements bot.Job.
@@ -287,6 +288,9 @@ const mailing = "mailing"
 // HandleMail makes one attempt. A mail of which nobody knows whether it went out is
 // not sent again.
 func (s *Service) HandleMail(ctx context.Context, j Mail) error {
+	if j.Test {
+		return s.testMail(ctx, j)
+	}
 	var n *bot.NoticeMessage
 	change := func(fn func(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart) error) error {
 		return s.o.Store.Update(ctx, func(tx bot.Tx) error {
@@ -332,9 +336,9 @@ func (s *Service) HandleMail(ctx context.Context, j Mail) error {
 		return err
 	}
 	sendErr := s.o.Notifier.SendNotice(ctx, *n)
-	again := false
+	again, failed := false, false
 	err = change(func(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart) error {
-		again = false
+		again, failed = false, false
 		e := new(bot.SendError)
 		switch {
 		case sendErr == nil:
@@ -347,8 +351,15 @@ func (s *Service) HandleMail(ctx context.Context, j Mail) error {
 		default:
 			p.State, p.Why, p.Due = bot.PartFailed, "unknown", time.Time{}
 		}
+		failed = p.State == bot.PartFailed
 		return tx.PutPart(p)
 	})
+	if err == nil && failed && j.Campaign != bot.CampaignLater {
+		// What this look does not find, the clockwork's next one does.
+		if err := s.harm(ctx, j.Campaign); err != nil && !errors.Is(err, errOver) {
+			s.o.Logger.Warn("how a campaign does is looked at later", "campaign", j.Campaign, "err", err)
+		}
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("campaign: note a mail: %w", err)
@@ -360,12 +371,48 @@ func (s *Service) HandleMail(ctx context.Context, j Mail) error {
 	return nil
 }
 
+// testMail makes one attempt to send a test.
+func (s *Service) testMail(ctx context.Context, j Mail) error {
+	var n *bot.NoticeMessage
+	err := s.o.Store.View(ctx, func(tx bot.Tx) error {
+		c, err := tx.Campaign(j.Campaign)
+		if err != nil {
+			return err
+		}
+		who, err := tx.Person(j.Person)
+		if err != nil {
+			return err
+		}
+		n = s.mail(c, &bot.CampaignPart{Token: testToken, Reminders: 1}, who, tx.Now())
+		n.ID = fmt.Sprintf("campaign|%s|%s|%d", c.ID, testToken, j.No)
+		return nil
+	})
+	if err == nil {
+		err = s.o.Notifier.SendNotice(ctx, *n)
+	}
+	e := new(bot.SendError)
+	if err == nil || errors.As(err, &e) && (e.Kind == bot.SendRetry || e.Kind == bot.SendThrottled) {
+		return err
+	}
+	return &bot.DropJob{Err: fmt.Errorf("campaign %s: mail of a test: %w", j.Campaign, err)}
+}
+
 // mail is the message by mail: without buttons, and without any address.
 func (s *Service) mail(c *bot.Campaign, p *bot.CampaignPart, who *bot.Person, now time.Time) *bot.NoticeMessage {
-	m := s.message(c, p, who, "", now)
-	say := func(key string, kv ...string) string { return s.o.Phrases.Phrase(m.Lang, "campaign."+key, kv...) }
+	lang := s.lang(who)
+	text := s.text(&c.Plan, lang, c.Code, false, false, s.values(&c.Plan, who, lang, "", now))
+	say := func(key string) string {
+		return s.o.Phrases.Phrase(lang, "campaign.mail."+key, "bot_name", s.o.Facts["bot_name"], "org", s.o.Facts["org"], "help_phone", s.o.Facts["help_phone"], "code", ShowCode(c.Code))
+	}
+	if p.Reminders >= c.Plan.Most && c.ID != bot.CampaignLater {
+		text += "\n\n" + say("last")
+	}
+	text += "\n\n" + say("how")
+	if c.Code != "" {
+		text += "\n\n" + say("real")
+	}
 	return &bot.NoticeMessage{
-		ID: fmt.Sprintf("campaign|%s|%s|%d", c.ID, p.Token, p.Reminders), To: who.Email, Name: who.Name, Lang: m.Lang,
-		Subject: say("mail.subject", "org", s.o.Facts["org"]), Body: m.Text + "\n\n" + say("mail.how", "bot_name", s.o.Facts["bot_name"], "help_phone", s.o.Facts["help_phone"]) + "\n",
+		ID: fmt.Sprintf("campaign|%s|%s|%d", c.ID, p.Token, p.Reminders), To: who.Email, Name: who.Name, Lang: lang,
+		Subject: say("subject"), Body: text + "\n",
 	}
 }

@@ -287,6 +287,14 @@ func TestWays(t *testing.T) {
 	if m := h.mails[0]; m.To != "user000@example.org" || m.Link != "" || strings.Contains(m.Body, "://") || !strings.Contains(m.Body, `write "start"`) || strings.Contains(m.Subject, "{") {
 		t.Errorf("the mail: %+v", m)
 	}
+	for _, want := range []string{"where Contoso told you", `write "start"`, `"is this real? ` + campaign.ShowCode(h.campaign("first").Code) + `"`, "want no more mails"} {
+		if !strings.Contains(h.mails[0].Body, want) {
+			t.Errorf("the mail says %q, without %q", h.mails[0].Body, want)
+		}
+	}
+	if strings.Contains(h.mails[0].Body, "in this chat") || strings.Contains(h.mails[0].Body, "press") {
+		t.Errorf("the mail speaks of a chat: %q", h.mails[0].Body)
+	}
 	if p := h.part("first", "p001"); p.State != bot.PartFailed || !strings.Contains(p.Why, "gone") {
 		t.Errorf("without mail: %+v", p)
 	}
@@ -369,6 +377,84 @@ func TestMailOnce(t *testing.T) {
 	}
 }
 
+// Where there is nothing but mail, an operator gets the test by mail.
+func TestMailOfATest(t *testing.T) {
+	h := newHouse(t)
+	who := bot.Person{ID: "m", Username: "m", Email: "m@example.org", Name: "Mail Only", Department: "Kitchen"}
+	h.People(who)
+	err := h.Store(h.DB).Update(t.Context(), func(tx bot.Tx) error {
+		if _, err := h.camps.New(tx, "first", plan(nil), "operator:ann"); err != nil {
+			return err
+		}
+		via, err := h.camps.Test(tx, "first", &who, "operator:ann")
+		if via != "mail" {
+			t.Errorf("a test by %q", via)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.fail = &bot.SendError{Kind: bot.SendRetry, Err: errors.New("busy")}
+	h.work()
+	h.fail = nil
+	h.work()
+	if len(h.mails) != 2 || h.mails[1].To != who.Email || !strings.Contains(h.mails[1].Body, campaign.ShowCode(h.campaign("first").Code)) || len(h.Jobs) > 0 {
+		t.Errorf("mails %+v, %d jobs left", h.mails, len(h.Jobs))
+	}
+	if c := h.campaign("first"); c.TestedAt.IsZero() {
+		t.Error("it counts as not tested")
+	}
+}
+
+// What is taken back counts the mails that wait, and nobody counts as written to who
+// got nothing.
+func TestStopByMail(t *testing.T) {
+	h := newHouse(t)
+	for _, id := range []bot.PersonID{"m1", "m2", "m3"} {
+		h.People(bot.Person{ID: id, Username: string(id), Email: string(id) + "@example.org", Name: "Mail Only", Department: "Kitchen"})
+	}
+	h.send("first", nil)
+	h.tick()
+	late := h.Jobs[1:]
+	h.Jobs = h.Jobs[:1]
+	h.work() // the first one is out
+	recalled := 0
+	h.update(func(tx bot.Tx) (err error) {
+		_, recalled, err = h.camps.Stop(tx, "first", "operator:ann", "")
+		return err
+	})
+	if s := h.sum("first"); recalled != 2 || s.Written != 1 || s.By[bot.PartSent] != 0 {
+		t.Errorf("%d taken back, %d written to, %d under way", recalled, s.Written, s.By[bot.PartSent])
+	}
+	h.Jobs = late
+	h.work()
+	if len(h.mails) != 1 {
+		t.Errorf("%d mails after it was stopped", len(h.mails))
+	}
+	last := ""
+	err := h.DB.AuditLines(t.Context(), 0, func(e bot.AuditEntry) error { last = e.Subject; return nil })
+	if err != nil || !strings.Contains(last, "2 messages taken back, 1 people written to, 0 under way") {
+		t.Errorf("the record says %q, %v", last, err)
+	}
+}
+
+// Mails that the server refuses halt a campaign at once.
+func TestHaltsOnRefusedMails(t *testing.T) {
+	h := newHouse(t)
+	for i := range 20 {
+		id := bot.PersonID(rune('a' + i))
+		h.People(bot.Person{ID: id, Username: string(id), Email: string(id) + "@example.org", Name: "Mail Only", Department: "Kitchen"})
+	}
+	h.send("first", nil)
+	h.tick()
+	h.fail = &bot.SendError{Kind: bot.SendPermanent, Code: "550", Err: errors.New("no such user")}
+	h.work()
+	if c := h.campaign("first"); c.State != bot.CampaignHalted || !strings.HasPrefix(c.Why, "failed") || len(h.mails) > 6 {
+		t.Errorf("%s: %s, %d mails", c.State, c.Why, len(h.mails))
+	}
+}
+
 // "Later" in a script is kept by the same clockwork; whoever has enrolled meanwhile
 // is left alone.
 func TestLater(t *testing.T) {
@@ -413,6 +499,12 @@ func TestLaterMissed(t *testing.T) {
 	h.tick()
 	if c := h.campaign(bot.CampaignLater); c.State != bot.CampaignPaused || c.Why != "missed" || len(h.to("p000")) != n {
 		t.Fatalf("%s: %s, %d messages", c.State, c.Why, len(h.to("p000"))-n)
+	}
+	for _, end := range []func(bot.Tx, string, string, string) (*bot.Campaign, int, error){h.camps.Pause, h.camps.Stop} {
+		err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, _, err := end(tx, bot.CampaignLater, "operator:ann", ""); return err })
+		if err == nil || !strings.Contains(err.Error(), "asked for themselves") {
+			t.Errorf("what people asked for themselves is ended: %v", err)
+		}
 	}
 	h.update(func(tx bot.Tx) error {
 		_, _, err := h.camps.Resume(tx, bot.CampaignLater, "operator:ann", false)

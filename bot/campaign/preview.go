@@ -98,15 +98,19 @@ func (s *Service) Test(tx bot.Tx, id string, who *bot.Person, by string) (via st
 	if via, err = s.way(tx, &bot.CampaignPart{}, who); err != nil {
 		return "", err
 	}
-	if via == "" || via == viaMail {
-		return "", refuse("%s can be written to on no channel: let them say hello to the bot first", who.Username)
+	switch via {
+	case "":
+		return "", refuse("%s can be written to on no channel, and not by mail: let them say hello to the bot first", who.Username)
+	case viaMail:
+		err = tx.Enqueue(Mail{Campaign: id, Person: who.ID, No: int(tx.Now().Unix()), Test: true}, time.Time{})
+	default:
+		var conv bot.ConversationID
+		if conv, err = tx.Direct(bot.ChannelID(via), who.ID); err == nil {
+			m := s.message(c, &bot.CampaignPart{Token: testToken, Reminders: 1}, who, "", tx.Now())
+			err = tx.Say(&bot.OutboxRow{Conversation: conv, Lane: bot.LaneNotice, Message: m})
+		}
 	}
-	conv, err := tx.Direct(bot.ChannelID(via), who.ID)
 	if err != nil {
-		return "", err
-	}
-	m := s.message(c, &bot.CampaignPart{Token: testToken, Reminders: 1}, who, "", tx.Now())
-	if err := tx.Say(&bot.OutboxRow{Conversation: conv, Lane: bot.LaneNotice, Message: m}); err != nil {
 		return "", err
 	}
 	c.TestedAt = tx.Now()
