@@ -159,7 +159,11 @@ func (s *Service) New(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot
 		return nil, refuse("there is a campaign %s already; choose another name", id)
 	}
 	if err == nil {
-		err = audit(tx, by, "campaign.made", id+": "+p.Kind)
+		subject := id + ": " + p.Kind
+		if p.Second > secondAbove {
+			subject += fmt.Sprintf(", up to %d people on the word of one operator", p.Second)
+		}
+		err = audit(tx, by, "campaign.made", subject)
 	}
 	return c, err
 }
@@ -212,18 +216,18 @@ func (s *Service) Send(tx bot.Tx, id, by string, untested bool) (c *bot.Campaign
 	case n == 0:
 		return nil, false, refuse("nobody is in the audience of %s now: look at its rule with `latchkey campaign preview %s`", id, id)
 	case c.TestedAt.IsZero() && !untested:
-		return nil, false, refuse("nobody has seen a message of %s yet: send one to yourself with `latchkey campaign test %s --to YOU`", id, id)
+		return nil, false, refuse("nobody has seen a message of %s yet: send one to yourself with `latchkey campaign test %s --to YOU`, or send it all the same with --untested", id, id)
 	}
 	if n > c.Plan.Second {
-		switch c.SentBy {
-		case "":
+		switch {
+		case c.SentBy == "":
 			c.SentBy = by
 			if err := tx.PutCampaign(c); err != nil {
 				return nil, false, err
 			}
 			return c, true, audit(tx, by, "campaign.asked", fmt.Sprintf("%s: %d people", id, n))
-		case by:
-			return nil, false, refuse("%s is for %d people, more than %d: after %s somebody else has to say yes, and both are the same", id, n, c.Plan.Second, by)
+		case account(c.SentBy) == account(by):
+			return nil, false, refuse("%s is for %d people, more than %d: after %s somebody else has to say yes, and both are the same account, %s", id, n, c.Plan.Second, c.SentBy, account(by))
 		}
 		c.Approved = by
 	} else {
@@ -237,6 +241,16 @@ func (s *Service) Send(tx bot.Tx, id, by string, untested bool) (c *bot.Campaign
 		return nil, false, err
 	}
 	return c, false, audit(tx, by, "campaign.sent", fmt.Sprintf("%s: %d people", id, n))
+}
+
+// account is the account at the machine of an operator, "operator:root" and
+// "operator:Ann (root)": whoever gives the order chooses the name before it.
+func account(by string) string {
+	by = strings.TrimPrefix(by, "operator:")
+	if i := strings.LastIndex(by, " ("); i >= 0 && strings.HasSuffix(by, ")") {
+		return by[i+2 : len(by)-1]
+	}
+	return by
 }
 
 // Pause has a campaign wait. What nobody has claimed yet is taken back: recalled.

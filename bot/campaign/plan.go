@@ -12,10 +12,21 @@ import (
 	"latchkey/bot/calendar"
 )
 
+// audiences are those that a kind's words are true for.
+var audiences = map[string][]string{
+	KindFirst:     {bot.AudienceNotEnrolled, bot.AudienceHalfWay},
+	KindHalfWay:   {bot.AudienceHalfWay},
+	KindSecond:    {bot.AudienceOneMethod, bot.AudienceTextOrVoice},
+	KindStill:     {bot.AudienceAll, bot.AudienceOneMethod, bot.AudienceTextOrVoice},
+	KindTextVoice: {bot.AudienceTextOrVoice},
+}
+
 // Placeholders are what a text may hold in braces.
 func Placeholders() []string {
 	return []string{"name", "org", "bot_name", "deadline", "days", "help_phone", "progress"}
 }
+
+var allKinds = []bot.PersonKind{bot.Staff, bot.Pupil, bot.Guest, bot.Service, bot.Shared, bot.Place}
 
 // Problems says what is wrong with a plan, each in words that name what to mend.
 func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
@@ -25,9 +36,11 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
 	}
 	if !slices.Contains(bot.Audiences(), p.Audience.Who) {
 		bad("audience.who %q is none: one of %s", p.Audience.Who, strings.Join(bot.Audiences(), ", "))
+	} else if fit := audiences[p.Kind]; fit != nil && !slices.Contains(fit, p.Audience.Who) {
+		bad("audience.who %q does not go with kind %s, whose words are for: %s", p.Audience.Who, p.Kind, strings.Join(fit, ", "))
 	}
 	for _, k := range p.Audience.Kinds {
-		if !slices.Contains([]bot.PersonKind{bot.Staff, bot.Pupil, bot.Guest, bot.Service, bot.Shared, bot.Place}, k) {
+		if !slices.Contains(allKinds, k) {
 			bad("audience.kinds %q is none: guest, pupil, service, shared or room", k)
 		}
 	}
@@ -37,11 +50,15 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
 		}
 	}
 	zone, err := time.LoadLocation(p.Zone)
-	if err != nil || p.Zone == "" {
+	if err != nil || p.Zone == "" || p.Zone == "Local" {
 		bad("zone %q does not exist: write it like America/New_York", p.Zone)
 		zone = time.UTC
-	} else if _, err := calendar.Parse(p.Zone, p.Hours, p.Holidays); err != nil {
+	} else if cal, err := calendar.Parse(p.Zone, p.Hours, p.Holidays); err != nil {
 		bad("%v", err)
+	} else if from := later(now, p.Starts); p.Deadline.After(from) {
+		if next := cal.Next(from); next.IsZero() || next.After(p.Deadline) {
+			bad("none of its hours (%s) is before the deadline %s: nobody would be written to", strings.Join(p.Hours, ", "), p.Deadline.In(zone).Format(time.DateOnly))
+		}
 	}
 	switch {
 	case p.Deadline.IsZero():
@@ -65,6 +82,62 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
 	return append(ps, s.textProblems(p)...)
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Warnings say what of a plan may be meant as it is, and is worth a look.
+func (s *Service) Warnings(tx bot.Tx, p *bot.CampaignPlan) (ws []string, err error) {
+	if at := night(p.Hours); at != "" {
+		ws = append(ws, fmt.Sprintf("hours: people would be written to at night (before %02d:00 or after %d:00), as on %s", morning, evening, at))
+	}
+	if p.Second > secondAbove {
+		ws = append(ws, fmt.Sprintf("second is %d: up to so many people are written to on the word of one operator; where a plan does not say it, up to %d", p.Second, secondAbove))
+	}
+	a := &p.Audience
+	for _, l := range []struct {
+		name  string
+		list  []string
+		needs func(v string) bot.Audience
+	}{
+		{"site", append(slices.Clone(a.Sites), a.NotSites...), func(v string) bot.Audience { return bot.Audience{Sites: []string{v}} }},
+		{"department", append(slices.Clone(a.Departments), a.NotDepartments...), func(v string) bot.Audience { return bot.Audience{Departments: []string{v}} }},
+	} {
+		for _, v := range l.list {
+			all := l.needs(v)
+			all.Who, all.Kinds = bot.AudienceAll, allKinds
+			n, err := tx.CountAudience("", &all)
+			if err != nil {
+				return nil, err
+			}
+			if n == 0 {
+				ws = append(ws, fmt.Sprintf("nobody of the staff list has the %s %q: is it misspelled?", l.name, v))
+			}
+		}
+	}
+	return ws, nil
+}
+
+// Before and after these hours it is night.
+const morning, evening = 6, 21
+
+// night is a time at night that hours leave open; empty: there is none.
+func night(hours []string) string {
+	cal, err := calendar.Parse("UTC", hours, nil)
+	if err != nil { // it is among the problems
+		return ""
+	}
+	for t, n := time.Unix(0, 0).UTC(), 0; n < 7*24*60; t, n = t.Add(time.Minute), n+1 {
+		if (t.Hour() < morning || t.Hour() >= evening) && cal.Open(t) {
+			return t.Format("Monday 15:04")
+		}
+	}
+	return ""
+}
+
 // textProblems looks at a plan's own texts.
 func (s *Service) textProblems(p *bot.CampaignPlan) (ps []string) {
 	if len(p.Texts) == 0 {
@@ -82,7 +155,9 @@ func (s *Service) textProblems(p *bot.CampaignPlan) (ps []string) {
 			continue
 		}
 		for _, name := range placeholdersOf(text) {
-			if !slices.Contains(Placeholders(), name) {
+			if strings.HasPrefix(name, "{") {
+				ps = append(ps, fmt.Sprintf("the text in %s has %s without a } behind it", l, name))
+			} else if !slices.Contains(Placeholders(), name) {
 				ps = append(ps, fmt.Sprintf("the text in %s has {%s}, which is not known: {%s}", l, name, strings.Join(Placeholders(), "}, {")))
 			}
 		}
@@ -113,6 +188,7 @@ func (s *Service) longest(p *bot.CampaignPlan, lang string) string {
 	})
 }
 
+// placeholdersOf are the names in braces; one whose brace is not closed has it before it.
 func placeholdersOf(text string) (names []string) {
 	for {
 		_, rest, ok := strings.Cut(text, "{")
@@ -121,7 +197,8 @@ func placeholdersOf(text string) (names []string) {
 		}
 		name, after, ok := strings.Cut(rest, "}")
 		if !ok {
-			return append(names, strings.Fields(rest + " ")[:min(1, len(strings.Fields(rest)))]...)
+			end := strings.IndexFunc(rest+" ", func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+			return append(names, "{"+rest[:end])
 		}
 		names, text = append(names, name), after
 	}

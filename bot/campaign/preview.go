@@ -14,6 +14,7 @@ type Preview struct {
 	Sample   []Sampled
 	Texts    []Text
 	Days     int // until everybody was written to once, by the plan's number for a day; 0: one
+	Warnings []string
 }
 
 // Sampled is somebody of the audience.
@@ -21,7 +22,7 @@ type Sampled struct {
 	Person *bot.Person
 	Via    string    // how they would be written to; empty: no way leads to them
 	Why    string    // why they would not be; empty: they would
-	Next   time.Time // when
+	Next   time.Time // when, in Zone
 	Zone   string
 }
 
@@ -43,6 +44,12 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 	v := &Preview{Campaign: c}
 	if v.People, err = tx.CountAudience(id, s.audience(c)); err != nil {
 		return nil, err
+	}
+	if v.Warnings, err = s.Warnings(tx, &c.Plan); err != nil {
+		return nil, err
+	}
+	if c.State == bot.CampaignDraft {
+		v.Warnings = append(s.Problems(&c.Plan, tx.Now()), v.Warnings...)
 	}
 	if n := c.Plan.PerDay; n > 0 {
 		v.Days = (v.People + n - 1) / n
@@ -76,6 +83,7 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		if err == nil {
 			x.Via, err = s.way(tx, &bot.CampaignPart{}, p)
 		}
+		x.Next = x.Next.In(cal.Location())
 		v.Sample = append(v.Sample, x)
 	}
 	for _, l := range s.o.Phrases.Languages() {

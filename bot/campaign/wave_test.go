@@ -158,6 +158,73 @@ func TestHaltsOnFailures(t *testing.T) {
 	}
 }
 
+// When every message is refused it halts at once, with all let in at once, too.
+func TestHaltsOnFailuresAtOnce(t *testing.T) {
+	h := newHouse(t)
+	h.staff(20, func(_ int, p *bot.Person) { p.Email = "" })
+	h.chat.FailAll(&bot.SendError{Kind: bot.SendGone, Code: bot.WhyClosed, Err: errors.New("closed")})
+	h.send("first", nil)
+	h.tick()
+	if c := h.campaign("first"); c.State != bot.CampaignHalted || !strings.HasPrefix(c.Why, "failed") {
+		t.Errorf("%s: %s, %d attempts", c.State, c.Why, len(h.chat.Attempts()))
+	}
+}
+
+// Why nobody new is written to is said.
+func TestWaits(t *testing.T) {
+	h := newHouse(t)
+	h.staff(10, nil)
+	says := func(want string) {
+		t.Helper()
+		var got string
+		if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) {
+			c, err := tx.Campaign("first")
+			if err == nil {
+				got, err = h.camps.Waits(tx, c)
+			}
+			return err
+		}); err != nil || got != want {
+			t.Errorf("it waits %q, %v, want %q", got, err, want)
+		}
+	}
+	h.send("first", func(p *bot.CampaignPlan) { p.Starts, p.First, p.PerDay = h.Clock.Now().Add(time.Hour), 10, 5 })
+	says("until 2026-12-01 11:00 (America/New_York)")
+	h.Clock.Advance(time.Hour)
+	h.tick()
+	says("10 % went first, the rest from 2026-12-01 12:00 (America/New_York)")
+	h.Clock.Advance(time.Hour)
+	h.tick()
+	says("the 5 people of this day were let in, the next ones follow on the next day with hours")
+	h.Clock.Advance(10 * time.Hour)
+	says("for the hours of America/New_York, next 2026-12-02 09:00 (America/New_York); people in other zones have theirs")
+}
+
+// What may be meant as it is, is named.
+func TestWarnings(t *testing.T) {
+	h := newHouse(t)
+	h.staff(1, func(_ int, p *bot.Person) { p.Site = "North" })
+	for _, x := range []struct {
+		want   string
+		change func(*bot.CampaignPlan)
+	}{
+		{"", func(p *bot.CampaignPlan) { p.Audience.Sites = []string{"north"} }},
+		{`the site "Nroth"`, func(p *bot.CampaignPlan) { p.Audience.NotSites = []string{"North", "Nroth"} }},
+		{`the department "Kitchn"`, func(p *bot.CampaignPlan) { p.Audience.Departments = []string{"Kitchn"} }},
+		{"as on Monday 21:00", func(p *bot.CampaignPlan) { p.Hours = []string{"mon 09:00-21:01"} }},
+		{"", func(p *bot.CampaignPlan) { p.Hours = []string{"mon-sun 06:00-21:00"} }},
+		{"at night", func(p *bot.CampaignPlan) { p.Hours = []string{"mon-fri 17:00-09:00"} }},
+		{"second is 501", func(p *bot.CampaignPlan) { p.Second = 501 }},
+	} {
+		p := plan(x.change)
+		h.camps.Fill(&p)
+		var ws []string
+		err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) { ws, err = h.camps.Warnings(tx, &p); return err })
+		if err != nil || len(ws) != min(1, len(x.want)) || !strings.Contains(strings.Join(ws, ""), x.want) {
+			t.Errorf("want %q, got %q, %v", x.want, ws, err)
+		}
+	}
+}
+
 // A list that loses half its people halts the campaign; people who enroll do not.
 func TestHaltsOnAudience(t *testing.T) {
 	h := newHouse(t)
@@ -332,6 +399,11 @@ func TestSecondOperator(t *testing.T) {
 	if _, err := send("operator:ann", true); err == nil || !strings.Contains(err.Error(), "both are the same") {
 		t.Errorf("the same one again: %v", err)
 	}
+	for _, same := range []string{"operator:Bob (ann)", "operator:operator:ann (ann)"} {
+		if _, err := send(same, true); err == nil || !strings.Contains(err.Error(), "both are the same") {
+			t.Errorf("%s of the same account: %v", same, err)
+		}
+	}
 	if waits, err := send("operator:bob", true); err != nil || waits {
 		t.Errorf("the second: %v, %v", waits, err)
 	}
@@ -345,20 +417,26 @@ func TestProblems(t *testing.T) {
 	h := newHouse(t)
 	full := map[string]string{"en": "Hello", "es": "Hola"}
 	for want, change := range map[string]func(*bot.CampaignPlan){
-		`kind "x" is none`:                                func(p *bot.CampaignPlan) { p.Kind = "x" },
-		`audience.who "x" is none`:                        func(p *bot.CampaignPlan) { p.Audience.Who = "x" },
-		`audience.kinds "x" is none`:                      func(p *bot.CampaignPlan) { p.Audience.Kinds = []bot.PersonKind{"x"} },
-		`audience.hired_since "May" is no day`:            func(p *bot.CampaignPlan) { p.Audience.HiredSince = "May" },
-		`zone "Riverbend" does not exist`:                 func(p *bot.CampaignPlan) { p.Zone = "Riverbend" },
-		`hours "mon": days or hours are missing`:          func(p *bot.CampaignPlan) { p.Hours = []string{"mon"} },
-		`holiday "Christmas" is no day`:                   func(p *bot.CampaignPlan) { p.Holidays = []string{"Christmas"} },
-		`deadline is missing`:                             func(p *bot.CampaignPlan) { p.Deadline = time.Time{} },
-		`deadline 2026-11-01 is past`:                     func(p *bot.CampaignPlan) { p.Deadline = time.Date(2026, 11, 1, 20, 0, 0, 0, time.UTC) },
-		`it starts on 2027-01-01, after its deadline`:     func(p *bot.CampaignPlan) { p.Starts = time.Date(2027, 1, 1, 20, 0, 0, 0, time.UTC) },
-		`every is 1, and must be from 3 to 90`:            func(p *bot.CampaignPlan) { p.Every = 1 },
-		`most is 6, and must be from 1 to 5`:              func(p *bot.CampaignPlan) { p.Most = 6 },
-		`first is 101`:                                    func(p *bot.CampaignPlan) { p.First = 101 },
-		`per_day is -1`:                                   func(p *bot.CampaignPlan) { p.PerDay = -1 },
+		`kind "x" is none`:                            func(p *bot.CampaignPlan) { p.Kind = "x" },
+		`audience.who "x" is none`:                    func(p *bot.CampaignPlan) { p.Audience.Who = "x" },
+		`audience.kinds "x" is none`:                  func(p *bot.CampaignPlan) { p.Audience.Kinds = []bot.PersonKind{"x"} },
+		`audience.hired_since "May" is no day`:        func(p *bot.CampaignPlan) { p.Audience.HiredSince = "May" },
+		`zone "Riverbend" does not exist`:             func(p *bot.CampaignPlan) { p.Zone = "Riverbend" },
+		`hours "mon": days or hours are missing`:      func(p *bot.CampaignPlan) { p.Hours = []string{"mon"} },
+		`holiday "Christmas" is no day`:               func(p *bot.CampaignPlan) { p.Holidays = []string{"Christmas"} },
+		`deadline is missing`:                         func(p *bot.CampaignPlan) { p.Deadline = time.Time{} },
+		`deadline 2026-11-01 is past`:                 func(p *bot.CampaignPlan) { p.Deadline = time.Date(2026, 11, 1, 20, 0, 0, 0, time.UTC) },
+		`it starts on 2027-01-01, after its deadline`: func(p *bot.CampaignPlan) { p.Starts = time.Date(2027, 1, 1, 20, 0, 0, 0, time.UTC) },
+		`every is 1, and must be from 3 to 90`:        func(p *bot.CampaignPlan) { p.Every = 1 },
+		`most is 6, and must be from 1 to 5`:          func(p *bot.CampaignPlan) { p.Most = 6 },
+		`first is 101`:                                func(p *bot.CampaignPlan) { p.First = 101 },
+		`per_day is -1`:                               func(p *bot.CampaignPlan) { p.PerDay = -1 },
+		`zone "Local" does not exist`:                 func(p *bot.CampaignPlan) { p.Zone = "Local" },
+		`none of its hours (sat 09:00-10:00) is before`: func(p *bot.CampaignPlan) {
+			p.Hours, p.Deadline = []string{"sat 09:00-10:00"}, time.Date(2026, 12, 4, 20, 0, 0, 0, time.UTC)
+		},
+		`audience.who "one_method" does not go with kind`: func(p *bot.CampaignPlan) { p.Audience.Who = bot.AudienceOneMethod },
+		`the text in es has {name without a }`:            func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola {name, x"} },
 		`order "alphabet" is none`:                        func(p *bot.CampaignPlan) { p.Order = "alphabet" },
 		`the text in es is missing`:                       func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello"} },
 		`nobody reads "de"`:                               func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola", "de": "Hallo"} },

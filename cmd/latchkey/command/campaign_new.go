@@ -70,7 +70,7 @@ per_day: 0               # how many people are written to for the first time in 
 queue: 0                 # that many tickets that wait hold it up; 0: none
 first: 1                 # percent that go an hour ahead; it halts by itself when they fare ill
 order: random            # or site
-second: 500              # above so many people a second operator has to say yes
+second: 500              # above so many people a second operator has to say yes; more than 500 is named and recorded
 `
 
 func campaignNewCommand(s std) *cobra.Command {
@@ -122,6 +122,7 @@ Next: latchkey campaign preview autumn`,
 				return err
 			}
 			var made *bot.Campaign
+			var warnings []string
 			n := 0
 			err = c.Order(cmd.Context(), func(tx bot.Tx) error {
 				for i, list := range [][]string{f.Audience.People, f.Audience.NotPeople} {
@@ -142,12 +143,16 @@ Next: latchkey campaign preview autumn`,
 				if made, err = c.New(tx, args[0], *plan, operatorActor(s)); err == nil {
 					n, err = tx.CountAudience(made.ID, &made.Plan.Audience)
 				}
+				if err == nil {
+					warnings, err = c.Warnings(tx, &made.Plan)
+				}
 				return err
 			})
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(s.out, "campaign %s is a draft for %d people now, until %s; its messages have the code %s\nNext: latchkey campaign preview %s\n", made.ID, n, day(made.Plan.Deadline), campaign.ShowCode(made.Code), made.ID)
+			warn(s, warnings)
 			if n == 0 {
 				fmt.Fprintln(s.err, "nobody is in its audience now")
 			}
@@ -174,6 +179,9 @@ func readCampaign(path string, f *campaignFile) error {
 	d.KnownFields(true)
 	if err := d.Decode(f); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %s; `latchkey campaign new --example` shows what may stand there", path, strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  "), " in type command.campaignFile", ""))
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: something follows the first document (---): a file has one campaign", path)
 	}
 	return nil
 }

@@ -45,8 +45,9 @@ Next: latchkey campaign test autumn --to YOU`,
 				case x.Via == "":
 					how = "no way leads to them here; while the service runs, others may"
 				}
-				fmt.Fprintf(s.out, "  %s (%s): %s, %s (%s)\n", textfmt.Printable(x.Person.Name), textfmt.Printable(x.Person.Username), how, textfmt.When(x.Next), x.Zone)
+				fmt.Fprintf(s.out, "  %s (%s): %s, %s (%s)\n", textfmt.Printable(x.Person.Name), textfmt.Printable(x.Person.Username), how, x.Next.Format("2006-01-02 15:04"), x.Zone)
 			}
+			warn(s, v.Warnings)
 			for _, t := range v.Texts {
 				fmt.Fprintf(s.out, "\nIn %s:\n", t.Lang)
 				printMessage(s, &t.Message)
@@ -63,6 +64,12 @@ Next: latchkey campaign test autumn --to YOU`,
 		})
 	}
 	return cmd
+}
+
+func warn(s std, warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintf(s.err, "look: %s\n", textfmt.Printable(w))
+	}
 }
 
 func printMessage(s std, m *bot.Message) {

@@ -15,7 +15,8 @@ func campaignSendCommand(s std) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "send NAME", Short: "Let a campaign begin", Args: exactly(1, campaignArgument),
 		Long: `Lets a draft begin, at its time or at once. Above a number of people (second in its plan,
-500) a second operator has to give the same command: the first only asks. It has to have
+500) a second operator has to give the same command, from an account of their own (--as does
+not make another of the same account): the first only asks. It has to have
 been tested (--untested sends it all the same).
 
 The first percent (first) go an hour ahead. It halts by itself when messages fail, when
@@ -39,12 +40,12 @@ Next: latchkey campaign status autumn`,
 				return err
 			}
 			if waits {
-				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command\n", m.ID, m.Plan.Second)
+				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command, from an account of their own\n", m.ID, m.Plan.Second)
 				return nil
 			}
 			when := "begins now"
 			if m.Next.After(p.DB.Now()) {
-				when = "begins " + textfmt.When(m.Next)
+				when = "begins " + campaign.Moment(m.Next, m.Plan.Zone)
 			}
 			fmt.Fprintf(s.out, "campaign %s for %d people %s; stop it at any time with `latchkey campaign stop %s`\n", m.ID, m.Audience, when, m.ID)
 			mustServe(s, p)

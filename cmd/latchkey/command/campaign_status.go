@@ -41,7 +41,7 @@ which step those are who began. Each person is in one state, and they come to th
 		if *people != "" && state < 0 {
 			return usage(cmd, "--people %q is no state: one of %s", *people, strings.Join(bot.PartNames[:], ", "))
 		}
-		return withCampaigns(cmd, s, *file, func(p *program.Program, _ *campaign.Service) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, camps *campaign.Service) error {
 			return p.DB.View(cmd.Context(), func(tx bot.Tx) error {
 				c, err := tx.Campaign(args[0])
 				if err != nil {
@@ -51,7 +51,11 @@ which step those are who began. Each person is in one state, and they come to th
 				if err != nil {
 					return err
 				}
-				printStatus(s, c, sum, tx.Now())
+				waits, err := camps.Waits(tx, c)
+				if err != nil {
+					return err
+				}
+				printStatus(s, c, sum, waits, tx.Now())
 				if state < 0 {
 					return nil
 				}
@@ -62,8 +66,11 @@ which step those are who began. Each person is in one state, and they come to th
 	return cmd
 }
 
-func printStatus(s std, c *bot.Campaign, sum *campaign.Sum, now time.Time) {
+func printStatus(s std, c *bot.Campaign, sum *campaign.Sum, waits string, now time.Time) {
 	fmt.Fprintf(s.out, "Campaign %s (%s) is %s%s\nCode %s, until %s, %d people, as of %s\n", c.ID, c.Plan.Kind, c.State, waitsFor(c), campaign.ShowCode(c.Code), day(c.Plan.Deadline), sum.Total, textfmt.When(now))
+	if waits != "" {
+		fmt.Fprintf(s.out, "It waits: %s\n", textfmt.Printable(waits))
+	}
 	if c.SentBy != "" {
 		fmt.Fprintf(s.out, "Sent by %s", textfmt.Printable(c.SentBy))
 		if c.Approved != "" {

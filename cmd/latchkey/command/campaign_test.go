@@ -41,6 +41,10 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\naudience: {people: [zoe]}\n"), exitError, `names "zoe", and nobody of the staff list`},
 		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\ntexts: {en: \"Hi {nme}\"}\n"), exitError, "{nme}, which is not known"},
 		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\ntexts: {en: Hi}\n"), exitError, "the text in es is missing"},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\n---\nkind: half_way\n"), exitError, "something follows the first document"},
+		{"", "campaign new a --file " + file("kind: half_way\ndeadline: SOON\nzone: Local\n"), exitError, `zone "Local" does not exist`},
+		{"", "campaign new odd --file " + file("kind: first_enrollment\ndeadline: SOON\naudience: {not_sites: [Nroth]}\n"), exitOK, `the site "Nroth"`},
+		{"", "campaign preview odd", exitOK, `the site "Nroth"`},
 		{"", "campaign new --example", exitOK, "kind: first_enrollment"},
 		{"", "campaign new empty --kind half_way --deadline " + soon, exitOK, "nobody is in its audience now"},
 		{"", "campaign send empty --untested", exitError, "nobody is in the audience of empty now"},
@@ -54,7 +58,7 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign test b", exitUsage, "--to PERSON"},
 		{"", "campaign test b --to zoe", exitError, "people list --search"},
 		{"", "campaign test b --to ann", exitError, "on no channel"},
-		{"", "campaign send b", exitError, "nobody has seen a message of b yet"},
+		{"", "campaign send b", exitError, "--untested"},
 		{"", "campaign pause b", exitError, "campaign b is draft"},
 		{"", "campaign send b --untested", exitOK, "begins now"},
 		{"", "campaign send b --untested", exitError, "campaign b is scheduled already"},
@@ -68,17 +72,20 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign resume b", exitError, "is stopped, and neither paused nor halted"},
 		{"", "campaign report b", exitOK, "not reached"},
 		{"", "campaign report b --csv", exitOK, "site,people,done,begun,not_yet,not_reached\r\nall,0,0,0,0,0"},
-		{"Ann", "campaign new big --file " + file("kind: first_enrollment\ndeadline: SOON\nsecond: 2\n"), exitOK, "3 people"},
-		{"Ann", "campaign send big --untested", exitOK, "when a second operator gives the same command"},
-		{"Ann", "campaign send big --untested", exitError, "both are the same"},
-		{"Bob", "campaign send big --untested", exitOK, "begins now"},
+		{"Ann@root", "campaign new big --file " + file("kind: first_enrollment\ndeadline: SOON\nsecond: 2\n"), exitOK, "3 people"},
+		{"Ann@root", "campaign send big --untested", exitOK, "when a second operator gives the same command"},
+		{"", "campaign status big", exitOK, "It waits: for the second operator"},
+		{"Ann@root", "campaign send big --untested", exitError, "both are the same"},
+		{"operator:root@root", "campaign send big --untested", exitError, "both are the same"},
+		{"Bob@bob", "campaign send big --untested", exitOK, "begins now"},
 		{"", "audit list", exitOK, "campaign.stopped"},
 	} {
 		args := append(strings.Fields(x.args), "--config", cfg)
-		if x.as != "" {
-			args = append(args, "--as", x.as)
+		env := []string{"USER=root"}
+		if name, account, _ := strings.Cut(x.as, "@"); name != "" {
+			args, env = append(args, "--as", name), []string{"USER=" + account}
 		}
-		code, out, errs := command(t, nil, args...)
+		code, out, errs := command(t, env, args...)
 		if code != x.code || !strings.Contains(out+errs, x.says) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
 		}
