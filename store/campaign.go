@@ -425,7 +425,9 @@ func (t *tx) CampaignHealth(campaign string, since time.Time) (written, failed, 
 	err = t.c.(texter).ask(`SELECT count(*), coalesce(sum(CASE WHEN c.state = 8 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN p.frozen_at >= c.last_at AND p.frozen_at <> 0 THEN 1 ELSE 0 END), 0),
 		coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM ticket k WHERE k.person = c.person AND k.at >= c.last_at) THEN 1 ELSE 0 END), 0)
 		FROM campaign_part c LEFT JOIN person p ON p.id = c.person WHERE c.campaign = $1 AND c.last_at <> 0 AND c.last_at >= $2`,
-		func(r row) { written, failed, denied, asked = int(r.int(0)), int(r.int(1)), int(r.int(2)), int(r.int(3)) }, campaign, millis(since))
+		func(r row) {
+			written, failed, denied, asked = int(r.int(0)), int(r.int(1)), int(r.int(2)), int(r.int(3))
+		}, campaign, millis(since))
 	return written, failed, denied, asked, wrap("look how a campaign does", err)
 }
 
