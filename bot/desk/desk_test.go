@@ -401,6 +401,7 @@ func TestAgentAsksForNoSecret(t *testing.T) {
 	for _, line := range []string{
 		"Please send me the code that you got.", "What is your password?", "can you read me the 6 digit code", "I need your PIN to go on", "Tell us the code, please",
 		"Envíeme el código, por favor", "¿Cuál es su contraseña?", "Dígame el código que recibió", "What's the code?", "Just text me the code",
+		"What is your pass word?", "read me the six digits on your phone", "please type your PIN here", "Dígame los seis dígitos", "Ingrese su clave aquí",
 	} {
 		h.refused("maria", desk.DoSay, q.ID, line, desk.AsksSecret)
 	}
@@ -411,13 +412,14 @@ func TestAgentAsksForNoSecret(t *testing.T) {
 	for _, line := range []string{
 		"Never tell anybody your code.", "Please press \"send a code\" again in a moment.", "Is it room 214 or 216?", "No envíe su contraseña a nadie.", "Which phone do you have?",
 		"What is the last thing that you see on the screen?", "Call me at (704) 296-3143.",
+		"Type your password on the sign-in page, never in this chat.", "Enter your PIN on the phone itself.", "The page shows two digits.", "Ingrese su clave en la página.",
 	} {
 		h.must("maria", desk.DoSay, q.ID, line)
 		c.Await().Expect(line)
 	}
 	err := h.DB.View(t.Context(), func(tx bot.Tx) error {
 		as, err := tx.Alerts(bot.AlertAsked)
-		if err == nil && (len(as) != 1 || as[0].Person != "maria" || as[0].Count != 10) {
+		if err == nil && (len(as) != 1 || as[0].Person != "maria" || as[0].Count != 15) {
 			t.Errorf("alerts %+v", as)
 		}
 		return err

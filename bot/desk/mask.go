@@ -3,10 +3,14 @@ package desk
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
 )
+
+// secrets are what agents never ask for.
+const secrets = `(code|codes|pass[ -]?word|passcode|passphrase|pin|qr|secret key|(?:six|6|the)[ -]digits?|c[oó]digo|c[oó]digos|contraseña|contrasena|clave|(?:seis|6|los) d[ií]gitos)\b`
 
 var (
 	// numbers finds numbers, also in groups: "123 456", "12-34-56", "+1 704 296 3143".
@@ -15,9 +19,13 @@ var (
 	// key, a key in base 32, a recovery code in two groups.
 	keys = regexp.MustCompile(`otpauth://\S+|\b(?:[A-Z2-7]{4}[ \-]?){4,}\b|\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b`)
 	// password finds what somebody says a password is, in both languages.
-	password = regexp.MustCompile(`(?i)\b(password|passwort|pass ?word|passcode|pwd|pin|contraseña|contrasena|clave)\b(\s*(?:is|was|=|:|es|era)\s*:?\s*|\s+)(["'“«]?)([^\s"'”»]+)`)
+	password = regexp.MustCompile(`(?i)\b(password|passwort|pass[ -]?word|passcode|passphrase|pwd|pw|pin|contraseña|contrasena|clave)\b(\s*(?:is|was|=|:|es|era)\s*:?\s*|\s+)(["'“«]?)([^\s"'”»]+)`)
+	// passwordFirst finds the same said the other way round: "hunter22 is my password".
+	passwordFirst = regexp.MustCompile(`(?i)([^\s"'“”«»¿¡]+)(["'”»]?,?\s+(?:is|was|es|era)\s+(?:my|mi)\s+(?:[\pL]+\s+)?(?:password|pass[ -]?word|passcode|passphrase|pwd|pw|pin|contraseña|contrasena|clave)\b)`)
 	// asksFor finds an agent who asks for a secret, never finds one who warns.
-	asksFor = regexp.MustCompile(`(?i)\b(send|give|tell|read|share|forward|text|write|say|repeat|need|what(?:'s| is| was)|which is|env[ií]e(?:me|nos)?|mande(?:me|nos)?|d[eé]me|denos|d[ií]ga(?:me|nos)?|l[eé]ame|comparta|escr[ií]ba(?:me)?|necesito|cu[aá]l (?:es|era))\b.{0,60}\b(code|codes|password|passcode|pin|qr|secret key|c[oó]digo|c[oó]digos|contraseña|contrasena|clave)\b`)
+	asksFor = regexp.MustCompile(`(?i)\b(send|give|tell|read|share|forward|text|write|say|repeat|need|what(?:'s| is| was)|which is|env[ií]e(?:me|nos)?|mande(?:me|nos)?|d[eé]me|denos|d[ií]ga(?:me|nos)?|l[eé]ame|comparta|escr[ií]ba(?:me)?|necesito|cu[aá]l (?:es|era))\b.{0,60}\b` + secrets)
+	// asksHere finds one who asks for it to be typed into the chat, and not elsewhere.
+	asksHere = regexp.MustCompile(`(?i)\b(type|enter|put|key in|teclee|ingrese|introduzca|ponga)\b.{0,60}\b` + secrets + `.{0,40}\b(here|to me|in (?:this|the) chat|aqu[ií]|en (?:este|el) chat)(?:$|[^\pL])`)
 	// notAsked are the names of buttons, and codes that are still to be sent.
 	notAsked = regexp.MustCompile(`(?i)"[^"\n]*"|“[^”\n]*”|«[^»\n]*»|\b(?:a|another|new|fresh|un|una|otro|otra|nuevo|nueva)\s+(?:new\s+|nuevo\s+)?(?:code|codes|password|pin|c[oó]digo|contraseña|clave)\b`)
 	never    = regexp.MustCompile(`(?i)\b(never|not|don't|don’t|nobody|no one|nunca|jam[aá]s|nadie|no)\b`)
@@ -61,6 +69,12 @@ func Hide(text string) (shown string, hidden bool) {
 			return m[0]
 		}
 		return m[1] + m[2] + m[3] + bot.Unheard
+	})
+	cover(passwordFirst, func(m []string) string {
+		if m[1] == bot.Unheard || !strings.ContainsAny(m[1], "0123456789") && !mixed(m[1]) {
+			return m[0]
+		}
+		return bot.Unheard + m[2]
 	})
 	if !hidden {
 		if _, ok := typed.Digits6(text); ok { // read out in words
@@ -107,7 +121,9 @@ func mixed(word string) bool {
 	if len(word) < 6 {
 		return false
 	}
-	return strings.ContainsAny(word, "0123456789!#$%&*+=?@^_~") || strings.ToLower(word[1:]) != word[1:]
+	_, n := utf8.DecodeRuneInString(word)
+	rest := word[n:]
+	return strings.ContainsAny(word, "0123456789!#$%&*+=?@^_~") || strings.ToLower(rest) != rest
 }
 
 // asksForSecret reports whether an agent's line asks the person for a code or a
@@ -115,7 +131,7 @@ func mixed(word string) bool {
 func asksForSecret(text string) bool {
 	text = notAsked.ReplaceAllString(text, " ")
 	for sentence := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(".!?\n;", r) }) {
-		if asksFor.MatchString(sentence) && !never.MatchString(sentence) {
+		if (asksFor.MatchString(sentence) || asksHere.MatchString(sentence)) && !never.MatchString(sentence) {
 			return true
 		}
 	}

@@ -23,6 +23,10 @@ func TestHide(t *testing.T) {
 		"la contraseña es perro88":                "la contraseña es " + dots,
 		"my pin is 4711":                          "my pin is " + dots,
 		"pwd Summer!2026 does not work":           "pwd " + dots + " does not work",
+		"hunter22 is my password":                 dots + " is my password",
+		"pw Sommer2024":                           "pw " + dots,
+		"perro88 es mi contraseña":                dots + " es mi contraseña",
+		"\"Blue!Sky\" is my new password":         "\"" + dots + "\" is my new password",
 		"otpauth://totp/Contoso:ann?secret=JBSW3": dots,
 		"the key is JBSW Y3DP EHPK 3PXP":          "the key is " + dots,
 		"4F7K-Q2MZ":                               dots,
@@ -35,6 +39,7 @@ func TestHide(t *testing.T) {
 		"hello", "my password is wrong", "the password does not work", "I forgot my password, please help", "my password expired", "call me at (704) 296-3143 or 555-0100",
 		"+1 704 296 3143", "room 214, building 12", "since 2026", "la contraseña no funciona", "no me llega el código", "ticket K7M-2QP", "it is 3:45 pm on 11/30/2026", "PLEASE HELP THIS DOES NOT WORK",
 		"I have an iPhone 15 Pro Max", "extension 4711", "1 2 3", "the PIN pad is broken",
+		"this is my password problem", "What is my password?", "so lost is my password", "¿cuál es mi contraseña?", "pw does not work", "la última es mi contraseña", "the pw reset page",
 	} {
 		if got, hidden := desk.Hide(in); got != in || hidden {
 			t.Errorf("%q is shown as %q", in, got)
