@@ -179,6 +179,7 @@ type DeskProof struct {
 	Channel ChannelID // of the pages
 	User    string    // of the one who is signed in there
 	Session []byte    // hash of their session; the code is good in this one alone
+	Next    []byte    // hash of the token that the session has once a code was good
 	Lang    string
 	Method  MethodID
 	Via     Via    // of a phone: SMS, or Voice; empty: as it was added

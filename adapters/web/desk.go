@@ -61,7 +61,7 @@ type Desk interface {
 	Figures(ctx context.Context, by bot.PersonID, lang string, days int) (*bot.DeskFigures, error)
 	// Own lists the methods of an agent that open the desk. SendOwn sends a code to
 	// one, and ProveOwn compares what was typed: after the outcome "ok" the session
-	// has its second factor.
+	// has its second factor, and the token of p.Next.
 	Own(ctx context.Context, p bot.DeskProof) ([]bot.DeskOwn, error)
 	SendOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error)
 	ProveOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error)

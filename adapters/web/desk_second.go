@@ -140,7 +140,8 @@ func (a *Adapter) deskProve(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
 	defer cancel()
-	p, ticket := a.proof(st), r.PostForm.Get("t")
+	p, ticket, token := a.proof(st), r.PostForm.Get("t"), newToken()
+	p.Next = a.hash(token)
 	next, ask, good := deskPath, a.o.Desk.ProveOwn, []string{"ok"}
 	if aTicket.MatchString(ticket) {
 		next += "/t/" + ticket
@@ -157,6 +158,10 @@ func (a *Adapter) deskProve(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.deskTrouble(w, r, err)
 	case slices.Contains(good, oc.Name):
+		if oc.Name == "ok" { // the one of before is dead
+			a.keepSession(w, *st.WebSession, token)
+			a.hub.over(st.Conversation) // its other tabs
+		}
 		http.Redirect(w, r, next, http.StatusSeeOther)
 	default:
 		a.doorRefused(w, r, st, oc, string(p.Method), ticket)

@@ -193,6 +193,13 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// newToken is a token such as bot.Passes makes.
+func newToken() bot.Secret {
+	var b [32]byte
+	rand.Read(b[:]) //nolint:errcheck // it never fails (crypto/rand)
+	return bot.Secret(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
 // setCookie gives the browser one of our cookies. A framed one goes with
 // requests from inside another site's page, and is kept for that site's pages
 // alone (Partitioned, "CHIPS"); browsers want both over https only, so on

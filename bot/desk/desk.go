@@ -55,7 +55,7 @@ type Options struct {
 	// old a method must be that was added since, and who notes what was shown.
 	Checks     func(name string) bot.CheckSpec
 	HoldNew    time.Duration
-	NoteSecond func(tx bot.Tx, session []byte) error
+	NoteSecond func(tx bot.Tx, session, next []byte) error
 	// Outside learns of every ticket (see Told). Nil: nobody does.
 	Outside bot.OutsideDesk
 	Mail    Mail   // see Mailed

@@ -72,7 +72,7 @@ func (d *Desk) SendOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error
 
 // ProveOwn compares a code of the agent's. The outcome is that of the check
 // prove.totp or code.check, or "format" for what has not the form of a code and is
-// no try. After "ok" the session has its second factor.
+// no try. After "ok" the session has its second factor, and p.Next opens it.
 func (d *Desk) ProveOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error) {
 	code, ok := typed.Digits6(p.Code)
 	if !ok {
@@ -109,7 +109,7 @@ func (d *Desk) askOwn(ctx context.Context, p bot.DeskProof, check func(bot.Metho
 		if err != nil || oc.Name != "ok" {
 			return err
 		}
-		return d.o.NoteSecond(tx, p.Session)
+		return d.o.NoteSecond(tx, p.Session, p.Next)
 	})
 	return oc, err
 }

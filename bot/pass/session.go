@@ -122,8 +122,10 @@ func (r *Service) SaveSession(ctx context.Context, token bot.Secret, s bot.WebSe
 }
 
 // NoteSecond notes in a transaction that the person of a session has shown a
-// second factor. The error is that of Session.
-func (r *Service) NoteSecond(tx bot.Tx, hash []byte) error {
+// second factor. From then on the token of next, a hash, opens the session, and the
+// one of before opens nothing: whoever had copied it has gained nothing. The error
+// is that of Session.
+func (r *Service) NoteSecond(tx bot.Tx, hash, next []byte) error {
 	p, err := r.find(tx, bot.PassSession, hash)
 	if err != nil {
 		return err
@@ -136,6 +138,10 @@ func (r *Service) NoteSecond(tx bot.Tx, hash []byte) error {
 	if err := fill(p, s); err != nil {
 		return err
 	}
+	if err := tx.DropPass(p.Hash); err != nil {
+		return fmt.Errorf("pass: end the token of before: %w", err)
+	}
+	p.Hash = next
 	return put(tx, p)
 }
 

@@ -111,6 +111,12 @@ func TestDeskOwnCode(t *testing.T) {
 	if !strings.HasSuffix(g.at, "/desk/t/"+ticket) || !strings.Contains(g.body, "Ada Okafor") || !d.in(g) {
 		t.Fatalf("%d at %s\n%s", g.status, g.at, g.body)
 	}
+	// A copy of the cookie from before the code opens nothing.
+	thief := d.guest()
+	thief.jar[d.cookieName("session")] = token
+	if d.in(thief) || !strings.Contains(thief.at, "/signin") || g.jar[d.cookieName("session")] == token {
+		t.Errorf("a copy of before: %d at %s", thief.status, thief.at)
+	}
 	// Another session of hers needs a code of its own.
 	h, other := d.signedIn("maria")
 	if d.in(h) {
@@ -278,7 +284,7 @@ func TestDeskOwnCodeLapses(t *testing.T) {
 		}
 	}
 	sum := sha256.Sum256([]byte("no session of ours"))
-	if err := d.DB.Update(t.Context(), func(tx bot.Tx) error { return d.passes.NoteSecond(tx, sum[:]) }); err == nil {
+	if err := d.DB.Update(t.Context(), func(tx bot.Tx) error { return d.passes.NoteSecond(tx, sum[:], sum[:]) }); err == nil {
 		t.Error("a session that has ended got a second factor")
 	}
 }
