@@ -205,3 +205,37 @@ func TestWhatIsStoppedWithinTheDay(t *testing.T) {
 		}
 	}
 }
+
+// Somebody who had methods and has none left is helped like one who has lost them.
+func TestNothingIsLeftToLose(t *testing.T) {
+	c := newCaller(t, nil)
+	c.update(func(tx bot.Tx) error {
+		ms, err := tx.Methods("ann")
+		for i := 0; i < len(ms) && err == nil; i++ {
+			ms[i].State = bot.Removed
+			err = tx.PutMethod(&ms[i])
+		}
+		return err
+	})
+	if v := c.view("maria", c.q.ID); len(v.Touches) != 1 || v.Touches[0].Act != desk.DoAgain || v.Touches[0].Method != nil {
+		t.Fatalf("the page offers %+v", v.Touches)
+	}
+	if got := c.verify(c.q.ID, desk.DoAgain, "", bot.WayBadge, ""); got != desk.NeedsSecond {
+		t.Errorf("by one agent: %q", got)
+	}
+	if got := c.lost(); got != "" {
+		t.Fatal(got)
+	}
+	c.Clock.Advance(bot.CheckDelay)
+	c.later()
+	err := c.DB.View(t.Context(), func(tx bot.Tx) error {
+		p, err := tx.Person("ann")
+		if err == nil && !p.FirstMethodAt.IsZero() {
+			t.Error("she is still somebody who had a method")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

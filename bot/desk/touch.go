@@ -26,7 +26,7 @@ func touchable(tx bot.Tx, p *bot.Person) (ts []bot.DeskTouch, err error) {
 			ts = append(ts, bot.DeskTouch{Act: DoExpire, Method: m}, bot.DeskTouch{Act: DoAgain, Method: m})
 		}
 	}
-	if len(ts) > 0 {
+	if len(ts) > 0 || !p.FirstMethodAt.IsZero() { // also of somebody who had some, and has none left
 		ts = append(ts, bot.DeskTouch{Act: DoAgain})
 	}
 	return ts, nil
