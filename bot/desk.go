@@ -43,6 +43,7 @@ type DeskEntry struct {
 	// Channel is where the person writes; empty: in no chat.
 	Channel ChannelID
 	Due     *DeskDue // nil: no target is missed, or will be soon
+	Confirm bool     // whoever looks is asked as the second agent
 }
 
 // A DeskDue is a target that an open ticket has missed, or will miss soon.

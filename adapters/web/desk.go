@@ -232,6 +232,7 @@ type deskRow struct {
 	At, Wait                            string // since when, and how long
 	By                                  string
 	Mine, Known                         bool
+	Confirm                             bool // whoever looks is asked as the second agent
 	Unread                              int
 	Words                               string // closed: how it ended
 	Due                                 string // the target that is missed, or will be soon
@@ -256,7 +257,7 @@ func (q *deskQueue) shows(by bot.PersonID, e *bot.DeskEntry) bool {
 	case q.Whose == "mine":
 		return e.Agent == by
 	case q.Whose == "new":
-		return e.State == bot.TicketWaiting || e.Unread > 0 && e.Agent == by
+		return e.State == bot.TicketWaiting || e.Confirm || e.Unread > 0 && e.Agent == by
 	case q.Whose == "due":
 		return e.Due != nil
 	}
@@ -331,6 +332,9 @@ func (a *Adapter) deskQueue(w http.ResponseWriter, r *http.Request) {
 	todo := 0
 	for i := range open {
 		e := &open[i]
+		if e.Confirm {
+			todo++
+		}
 		switch {
 		case e.State == bot.TicketWaiting:
 			todo++
@@ -367,7 +371,7 @@ func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
 	t, now := a.words.in(st.lang), a.o.Now()
 	row := deskRow{
 		ID: e.ID, Who: e.Who, Known: e.Who != "", Step: e.Title, Error: plainCode(e.Error), Lang: a.tongue(st.lang, e.Lang), Channel: bot.PlatformName(a.o.Phrases, st.lang, e.Channel),
-		By: e.By, Mine: e.Agent == st.Person, Unread: e.Unread,
+		By: e.By, Mine: e.Agent == st.Person, Unread: e.Unread, Confirm: e.Confirm,
 	}
 	if row.Who == "" {
 		row.Who = t("desk.nobody")

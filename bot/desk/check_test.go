@@ -712,6 +712,12 @@ func TestSecondAgent(t *testing.T) {
 	if v := c.view("ann", c.q.ID); v.Confirm {
 		t.Error("the person herself is asked to confirm")
 	}
+	for by, want := range map[bot.PersonID]bool{"maria": false, "ann": false, "omar": true} {
+		open, _, err := c.desk.Queue(t.Context(), by, 10)
+		if err != nil || len(open) != 1 || open[0].Confirm != want {
+			t.Errorf("the queue of %s: %+v %v", by, open, err)
+		}
+	}
 	if v := c.view("omar", c.q.ID); !v.Confirm || v.Check.Reason != "because" {
 		t.Errorf("the second agent sees %+v", v.Check)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 )
@@ -66,11 +67,36 @@ func (d *Desk) Queue(ctx context.Context, by bot.PersonID, limit int) (open, clo
 		if err := d.dues(tx, open); err != nil {
 			return err
 		}
+		if err := confirming(tx, open, by); err != nil {
+			return err
+		}
 		slices.SortStableFunc(open, soonest)
 		closed, err = d.entries(tx, done)
 		return err
 	})
 	return open, closed, err
+}
+
+// confirms reports whether a check of a ticket waits for an agent as the second one.
+func confirms(q *bot.Ticket, k *bot.CallerCheck, by bot.PersonID, now time.Time) bool {
+	return k.State == bot.CheckOpen && k.Live(now) && k.Way == bot.WayAgent && k.Agent != by && k.Person != by && q.State.Open()
+}
+
+// confirming marks the tickets on which an agent is asked as the second one.
+func confirming(tx bot.Tx, open []Entry, by bot.PersonID) error {
+	now := tx.Now()
+	for i := range open {
+		e := &open[i]
+		if e.Person == "" || e.State != bot.TicketTaken {
+			continue
+		}
+		ks, err := tx.CallerChecksOf(e.Person, now.Add(-checkLife))
+		if err != nil {
+			return err
+		}
+		e.Confirm = slices.ContainsFunc(ks, func(k bot.CallerCheck) bool { return k.Ticket == e.ID && confirms(&e.Ticket, &k, by, now) })
+	}
+	return nil
 }
 
 func (d *Desk) entries(tx bot.Tx, qs []bot.Ticket) ([]Entry, error) {
@@ -243,7 +269,7 @@ func (d *Desk) seeCaller(tx bot.Tx, v *View, by bot.PersonID) error {
 		if open && k.Way == bot.WayChat && k.Agent == by {
 			v.Check.Number = d.opened(k, "answer", k.Answer)
 		}
-		v.Confirm = open && k.Way == bot.WayAgent && k.Agent != by && k.Person != by && q.State.Open()
+		v.Confirm = confirms(q, k, by, now)
 		if k.State == bot.CheckPassed && v.Mine && k.Agent == by {
 			held, err := d.holds(tx, q, v.Person, by, k.Act, k.Method)
 			if err != nil {

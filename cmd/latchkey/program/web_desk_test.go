@@ -320,6 +320,9 @@ func TestDeskVerifiesFirst(t *testing.T) {
 	if body := page(maria); !strings.Contains(body, "Maria asks a second agent to confirm") || strings.Contains(body, "/confirm") {
 		t.Errorf("while it waits\n%s", body)
 	}
+	if _, body := p.asks(omar, http.MethodGet, "/desk", nil); !strings.Contains(body, "wants your confirmation") || !strings.Contains(body, `data-title="(1)`) {
+		t.Errorf("the second agent's queue\n%s", body)
+	}
 	if body := page(omar); !strings.Contains(body, "You are asked as the second agent") || !strings.Contains(body, "she knows me") {
 		t.Errorf("the second agent's page\n%s", body)
 	}
