@@ -213,9 +213,10 @@ type DeskOrder struct {
 type DeskDone struct {
 	Person  Person // as it was before
 	Already bool   // it was so before
+	Role    Role   // that the person had at the desk; empty: none
 	// Counts of what was ended, in the order in which they are told: "accounts",
 	// "passes", "methods", "pending", "codes", "conversations", "messages", "tickets",
-	// "told".
+	// "given_back" (tickets, into the queue), "told".
 	Counts  []DeskSum
 	Request string    // number of the ticket that asks to call the person; may be empty
 	Lapse   time.Time // of erase: when the last backup with the person lapses

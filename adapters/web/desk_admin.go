@@ -270,6 +270,12 @@ func (a *Adapter) deskOrder(w http.ResponseWriter, r *http.Request) {
 	if done.Already {
 		d.Told = append(d.Told, t("desk.order.already"))
 	}
+	if done.Role != "" {
+		d.Told = append(d.Told, t("desk.order.role.had", "role", t("desk.role."+string(done.Role))))
+	}
+	if do == "grant" {
+		d.Told = append(d.Told, t("desk.order.role.gets", "role", t("desk.role."+string(o.Role))))
+	}
 	for _, c := range done.Counts {
 		if c.N > 0 {
 			d.Told = append(d.Told, t("desk.count."+c.What, "n", strconv.Itoa(c.N)))

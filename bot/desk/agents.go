@@ -191,6 +191,19 @@ func Revoke(tx bot.Tx, p bot.PersonID, by, why string) (held []string, err error
 	if err := tx.DropAgent(p); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(tx.ClearTally(leftDesk, string(p)), tx.Tally(leftDesk, string(p))); err != nil {
+		return nil, err
+	}
+	if held, err = GiveBack(tx, p); err != nil {
+		return nil, err
+	}
+	_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.revoked", Subject: string(a.Role), Evidence: why})
+	return held, err
+}
+
+// GiveBack has the tickets that an agent has go back into the queue, by jobs, and
+// returns them: of one who is no agent any more, or whose account was stopped.
+func GiveBack(tx bot.Tx, p bot.PersonID) (held []string, err error) {
 	open, err := tx.Tickets(1000)
 	if err != nil {
 		return nil, err
@@ -204,24 +217,68 @@ func Revoke(tx bot.Tx, p bot.PersonID, by, why string) (held []string, err error
 			return nil, err
 		}
 	}
-	_, err = tx.Audit(bot.AuditEntry{Person: p, Actor: by, Action: "agent.revoked", Subject: string(a.Role), Evidence: why})
-	return held, err
+	return held, nil
+}
+
+// leftDesk counts when a person, the key, was an agent last.
+const leftDesk = "desk.left"
+
+// AtDesk reports whether a person is an agent, was one within the last day, or was
+// one when their account was frozen: whoever takes the role away first has no more
+// power over the account.
+func AtDesk(tx bot.Tx, p bot.PersonID) (bool, error) {
+	_, err := tx.Agent(p)
+	if err == nil || !errors.Is(err, bot.ErrNotFound) {
+		return err == nil, err
+	}
+	who, err := tx.Person(p)
+	if err != nil {
+		return false, err
+	}
+	since := tx.Now().Add(-day)
+	if !who.FrozenAt.IsZero() && who.FrozenAt.Before(since) {
+		since = who.FrozenAt
+	}
+	n, _, err := tx.Tallied(leftDesk, string(p), since)
+	return n > 0, err
 }
 
 // keepsAdmin refuses to take the last admin away.
 func keepsAdmin(tx bot.Tx, p bot.PersonID) error {
+	last, err := IsLastAdmin(tx, p)
+	if err == nil && last {
+		err = refuse(LastAdmin)
+	}
+	return err
+}
+
+// IsLastAdmin reports whether a person is an admin, and the account of every other
+// admin is stopped.
+func IsLastAdmin(tx bot.Tx, p bot.PersonID) (bool, error) {
 	all, err := tx.Agents()
 	if err != nil {
-		return err
+		return false, err
 	}
-	was, others := false, false
-	for _, a := range all {
-		if a.Role == bot.RoleAdmin {
-			was, others = was || a.Person == p, others || a.Person != p
+	was := false
+	for i := range all {
+		switch a := &all[i]; {
+		case a.Role != bot.RoleAdmin:
+		case a.Person == p:
+			was = true
+		default:
+			if other, err := Usable(tx, a.Person); err != nil || other {
+				return false, err
+			}
 		}
 	}
-	if was && !others {
-		return refuse(LastAdmin)
+	return was, nil
+}
+
+// Usable reports whether an agent can act: the account is there, and not stopped.
+func Usable(tx bot.Tx, p bot.PersonID) (bool, error) {
+	who, err := tx.Person(p)
+	if errors.Is(err, bot.ErrNotFound) {
+		return false, nil
 	}
-	return nil
+	return err == nil && !who.Stopped(), err
 }

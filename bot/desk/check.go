@@ -74,13 +74,12 @@ func (d *Desk) caller(tx bot.Tx, q *bot.Ticket, by bot.PersonID) (*bot.Person, e
 	return p, nil
 }
 
-// privileged reports whether a person's account opens other people's: agents,
+// privileged reports whether a person's account opens other people's: agents (AtDesk),
 // admins, and administrators by the registrar's word. Where there is a registrar,
 // somebody of whom its report says nothing counts as one.
 func (d *Desk) privileged(tx bot.Tx, p bot.PersonID) (bool, error) {
-	_, err := tx.Agent(p)
-	if err == nil || !errors.Is(err, bot.ErrNotFound) {
-		return err == nil, err
+	if at, err := AtDesk(tx, p); err != nil || at {
+		return at, err
 	}
 	r, err := tx.Registration(p)
 	switch {

@@ -56,6 +56,9 @@ func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 	if _, err := r.haltAll(tx, d); err != nil {
 		return err
 	}
+	if err := r.giveBack(tx, d); err != nil {
+		return err
+	}
 	step, reason := s.subject, RequestNotMe
 	if s.operator {
 		step, reason = "", "frozen"

@@ -48,6 +48,7 @@ type Done struct {
 	Methods  int    // methods that were removed
 	Pending  int    // methods that were begun and not proven, dropped
 	Codes    int    // open codes, void now
+	Tickets  int    // of an agent, which go back into the queue
 	Request  string // the number of the request to the help desk
 	Told     int    // ways by which the person gets a notice: addresses, phones, chats
 	Erased   bot.Erased
@@ -199,6 +200,9 @@ func (r *Service) DisablePerson(ctx context.Context, p bot.PersonID, o Order) (D
 			return fmt.Errorf("enroll: disable: %w", err)
 		}
 		if _, err := r.haltAll(tx, d); err != nil {
+			return err
+		}
+		if err := r.giveBack(tx, d); err != nil {
 			return err
 		}
 		return r.noted(tx, o, d, "person.disabled", "", "account")
@@ -370,6 +374,18 @@ func (r *Service) haltAll(tx bot.Tx, d *Done) ([]bot.ConversationID, error) {
 	}
 	d.Codes += n
 	return convs, nil
+}
+
+// giveBack has the tickets that an agent has go back into the queue.
+func (r *Service) giveBack(tx bot.Tx, d *Done) error {
+	if r.GiveBack == nil {
+		return nil
+	}
+	held, err := r.GiveBack(tx, d.Person.ID)
+	if d.Tickets = len(held); err != nil {
+		return fmt.Errorf("enroll: tickets of an agent: %w", err)
+	}
+	return nil
 }
 
 // halt voids what is under way for a person in some conversations: sessions,

@@ -63,6 +63,9 @@ type Deps struct {
 	// LeaveDesk takes back what the help desk shows of a person who is to be erased.
 	// Nil: it shows nothing.
 	LeaveDesk func(tx bot.Tx, p bot.PersonID) error
+	// GiveBack has the tickets of an agent whose account is stopped go back into the
+	// queue, and returns them. Nil: there is no help desk.
+	GiveBack func(tx bot.Tx, p bot.PersonID) ([]string, error)
 	// Afresh gives the state of a conversation that forgets everything about its
 	// person. Nil: unlinking leaves it as it is.
 	Afresh func(c *bot.Conversation) []byte

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"latchkey/bot"
+	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/program"
 )
@@ -113,6 +114,17 @@ func told(w io.Writer, d enroll.Done) {
 	counted(w, d.Told, "notice goes out", "notices go out")
 }
 
+// lastAdmin says so when no other admin of the help desk can act.
+func lastAdmin(ctx context.Context, w io.Writer, prog *program.Program, p bot.PersonID) error {
+	return prog.DB.View(ctx, func(tx bot.Tx) error {
+		last, err := desk.IsLastAdmin(tx, p)
+		if err == nil && last {
+			fmt.Fprintln(w, "  this is the last admin of the help desk whose account is on: make another one with `latchkey desk grant USER --role admin --why TEXT`")
+		}
+		return err
+	})
+}
+
 // personOnly makes a command that needs a person and nothing else.
 func personOnly(s std, cmd *cobra.Command, did, would, already string, do func(*enroll.Service) func(context.Context, bot.PersonID, enroll.Order) (enroll.Done, error)) *cobra.Command {
 	cmd.Args = exactly(1, personArgument)
@@ -120,7 +132,7 @@ func personOnly(s std, cmd *cobra.Command, did, would, already string, do func(*
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		err := o.on(args[0], func(ctx context.Context, r *enroll.Service, p bot.PersonID, order enroll.Order) (enroll.Done, error) {
 			return do(r)(ctx, p, order)
-		}, func(w io.Writer, _ *program.Program, d enroll.Done) error {
+		}, func(w io.Writer, prog *program.Program, d enroll.Done) error {
 			if d.Already {
 				fmt.Fprintf(w, "%s: %s; nothing to do\n", already, named(&d.Person))
 				return nil
@@ -133,7 +145,11 @@ func personOnly(s std, cmd *cobra.Command, did, would, already string, do func(*
 			case d.Request != "":
 				fmt.Fprintf(w, "  request %s asks the help desk to call the person\n", d.Request)
 			}
+			counted(w, d.Tickets, "ticket of theirs goes back into the queue", "tickets of theirs go back into the queue")
 			told(w, d)
+			if would == "freeze" || would == "disable" {
+				return lastAdmin(o.cmd.Context(), w, prog, d.Person.ID)
+			}
 			return nil
 		})
 		if errors.Is(err, enroll.ErrDirectory) {

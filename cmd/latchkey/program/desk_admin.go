@@ -122,6 +122,7 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 		return nil, &bot.DeskRefusal{Code: desk.NoReason}
 	}
 	order := enroll.Order{By: "agent:" + string(o.By), Why: o.Why, Dry: o.Dry, Allow: func(tx bot.Tx, p bot.PersonID) error { return d.allows(tx, &o, p) }}
+	had := bot.Role("")
 	r := d.p.Operators()
 	run := map[string]func() (enroll.Done, error){
 		"freeze":   func() (enroll.Done, error) { return r.Freeze(ctx, o.Person, order) },
@@ -131,8 +132,8 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 		"enable":   func() (enroll.Done, error) { return r.EnablePerson(ctx, o.Person, order) },
 		"unlink":   func() (enroll.Done, error) { return r.Unlink(ctx, o.Person, o.Channel, o.User, order) },
 		"erase":    func() (enroll.Done, error) { return r.Erase(ctx, o.Person, o.Listed, order) },
-		"grant":    func() (enroll.Done, error) { return d.role(ctx, &o, order) },
-		"revoke":   func() (enroll.Done, error) { return d.role(ctx, &o, order) },
+		"grant":    func() (enroll.Done, error) { return d.role(ctx, &o, order, &had) },
+		"revoke":   func() (enroll.Done, error) { return d.role(ctx, &o, order, &had) },
 	}[o.Do]
 	if run == nil {
 		return nil, fmt.Errorf("there is no order %q: %w", o.Do, bot.ErrNotFound)
@@ -149,9 +150,9 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 		return nil, err
 	}
 	e := x.Erased
-	done := &bot.DeskDone{Person: x.Person, Already: x.Already, Request: x.Request, Counts: []bot.DeskSum{
+	done := &bot.DeskDone{Person: x.Person, Role: had, Already: x.Already, Request: x.Request, Counts: []bot.DeskSum{
 		{What: "accounts", N: len(x.Accounts) + e.Accounts}, {What: "passes", N: x.Passes + e.Passes}, {What: "methods", N: x.Methods + e.Methods}, {What: "pending", N: x.Pending},
-		{What: "codes", N: x.Codes + e.Codes}, {What: "conversations", N: e.Conversations}, {What: "messages", N: e.Messages}, {What: "tickets", N: e.Tickets}, {What: "told", N: x.Told},
+		{What: "codes", N: x.Codes + e.Codes}, {What: "conversations", N: e.Conversations}, {What: "messages", N: e.Messages}, {What: "tickets", N: e.Tickets}, {What: "given_back", N: x.Tickets}, {What: "told", N: x.Told},
 	}}
 	if o.Do == "erase" && !o.Dry {
 		_, done.Lapse, err = d.p.AfterErasing(ctx)
@@ -159,8 +160,8 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 	return done, err
 }
 
-// allows refuses what an admin may not do to a person. A freeze of somebody at the
-// desk ends with a second agent only, as on their ticket.
+// allows refuses what an admin may not do to a person. A freeze of somebody who
+// is or was at the desk ends with a second agent only, as on their ticket.
 func (d deskPages) allows(tx bot.Tx, o *bot.DeskOrder, p bot.PersonID) error {
 	if err := d.p.Desk.Admin(tx, o.By, p); err != nil {
 		return err
@@ -168,11 +169,8 @@ func (d deskPages) allows(tx bot.Tx, o *bot.DeskOrder, p bot.PersonID) error {
 	if o.Do != "unfreeze" {
 		return nil
 	}
-	_, err := tx.Agent(p)
-	if errors.Is(err, bot.ErrNotFound) {
-		return nil
-	}
-	if err == nil {
+	at, err := desk.AtDesk(tx, p)
+	if err == nil && at {
 		err = &bot.DeskRefusal{Code: "at_desk"}
 	}
 	return err
@@ -180,8 +178,8 @@ func (d deskPages) allows(tx bot.Tx, o *bot.DeskOrder, p bot.PersonID) error {
 
 var errDry = errors.New("only tried")
 
-// role makes somebody an agent, or takes that away.
-func (d deskPages) role(ctx context.Context, o *bot.DeskOrder, order enroll.Order) (x enroll.Done, err error) {
+// role makes somebody an agent, or takes that away; had becomes the role of before.
+func (d deskPages) role(ctx context.Context, o *bot.DeskOrder, order enroll.Order, had *bot.Role) (x enroll.Done, err error) {
 	err = d.p.DB.Update(ctx, func(tx bot.Tx) error {
 		x = enroll.Done{}
 		if err := d.p.Desk.Admin(tx, o.By, ""); err != nil {
@@ -191,11 +189,16 @@ func (d deskPages) role(ctx context.Context, o *bot.DeskOrder, order enroll.Orde
 		if err != nil {
 			return err
 		}
-		x.Person = *who
+		x.Person, *had = *who, ""
+		if a, err := tx.Agent(o.Person); err == nil {
+			*had = a.Role
+		}
 		if o.Do == "grant" {
 			err = desk.Grant(tx, o.Person, o.Role, order.By, order.Why)
 		} else {
-			_, err = desk.Revoke(tx, o.Person, order.By, order.Why)
+			var held []string
+			held, err = desk.Revoke(tx, o.Person, order.By, order.Why)
+			x.Tickets = len(held)
 		}
 		if refused := new(bot.DeskRefusal); errors.As(err, &refused) && refused.Code == desk.NotAgent {
 			err = &bot.DeskRefusal{Code: desk.AccountOff} // of who is to be one

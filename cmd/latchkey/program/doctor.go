@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/desk"
 	"latchkey/bot/outbox"
 )
 
@@ -117,16 +119,41 @@ func (p *Program) lookAtChannel(ctx context.Context, id bot.ChannelID, serving b
 
 // lookAtDesk tells whether anybody answers at the help desk.
 func (p *Program) lookAtDesk(ctx context.Context) bot.Finding {
-	var all []bot.DeskAgent
-	err := p.DB.View(ctx, func(tx bot.Tx) (err error) { all, err = tx.Agents(); return err })
+	n, admins, off := 0, 0, 0
+	err := p.DB.View(ctx, func(tx bot.Tx) error {
+		n, admins, off = 0, 0, 0
+		all, err := tx.Agents()
+		for i := 0; i < len(all) && err == nil; i++ {
+			var usable bool
+			switch usable, err = desk.Usable(tx, all[i].Person); {
+			case usable && all[i].Role == bot.RoleAdmin:
+				admins++
+				fallthrough
+			case usable:
+				n++
+			case all[i].Role != bot.RoleOutside:
+				off++
+			}
+		}
+		return err
+	})
+	f := bot.Finding{What: "agents", Text: strconv.Itoa(n)}
+	if off > 0 {
+		f.Text += fmt.Sprintf(", and %d more whose accounts are off or frozen", off)
+	}
 	switch {
 	case err != nil:
 		return bot.Finding{What: "agents", State: bot.Broken, Text: err.Error()}
-	case len(all) == 0:
+	case n == 0 && off > 0:
+		return f.Is(bot.Doubtful, "the accounts of all agents are off or frozen: nobody answers", "`latchkey desk agents` names them; `latchkey people enable`, `latchkey people unfreeze` or `latchkey desk grant`")
+	case n == 0:
 		return bot.Finding{What: "agents", State: bot.Doubtful, Text: "desk.enabled is true, and nobody is an agent: people are told to call",
 			Fix: "`latchkey desk grant USER --role admin --why TEXT`"}
 	}
-	return bot.Finding{What: "agents", Text: fmt.Sprintf("%d", len(all))}
+	if admins == 0 {
+		return f.Is(bot.Doubtful, "no admin whose account is on: nobody can say on the web who is an agent", "`latchkey desk grant USER --role admin --why TEXT`")
+	}
+	return f
 }
 
 // lookAtRooms tells whether the help desk's own channels can be written to.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/web"
 	"latchkey/bot"
 	"latchkey/bot/desk"
@@ -141,6 +142,25 @@ func TestDeskOrders(t *testing.T) {
 			t.Errorf("%s: %d\n%s", c.name, s, body)
 		}
 	}
+	// A frozen agent keeps no ticket; the freeze ends with a second agent also when the
+	// role was taken away first.
+	ticket, omar := p.calls("e-1002"), p.agent("omar")
+	if s, _ := p.acts(omar, ticket, "take"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	for _, c := range []struct{ do, want string }{
+		{"revoke", "Role until now: Agent"}, {"revoke", "Tickets that go back into the queue, and the people are told: 1"}, {"grant", "New role: Agent"}, {"freeze", "told: 1"},
+	} {
+		if s, body := p.order(lee, c.do, "e-1102", "sure", ""); s != http.StatusOK || !strings.Contains(body, c.want) {
+			t.Errorf("%s shown: %d\n%s", c.do, s, body)
+		}
+	}
+	p.order(lee, "freeze", "e-1102")
+	rigs.Until(t, "the ticket back in the queue", func() bool { return p.open()[ticket].State == bot.TicketWaiting })
+	p.order(lee, "revoke", "e-1102")
+	if s, body := p.order(lee, "unfreeze", "e-1102"); s != http.StatusConflict || !strings.Contains(body, "with a second agent") || p.person("e-1102").FrozenAt.IsZero() {
+		t.Errorf("unfrozen after the role was taken away: %d\n%s", s, body)
+	}
 	// Somebody becomes an agent, and is one no more.
 	ada := p.sits("ada", "e-1001", false)
 	if s, _ := p.asks(ada, http.MethodGet, "/desk", nil); s != http.StatusNotFound {
@@ -218,6 +238,30 @@ func TestDeskOrdersStepUp(t *testing.T) {
 		g.ask(http.MethodPost, "/desk/admin/"+do, url.Values{"csrf": {csrfOf(string(token))}, "who": {"e-1001"}, "why": {"because"}, "sure": {"1"}, "role": {"agent"}}, nil)
 		if g.status != http.StatusUnauthorized || !strings.Contains(g.body, `href="/desk/code"`) {
 			t.Errorf("%s: %d", do, g.status)
+		}
+	}
+}
+
+// The doctor counts agents whose account is on, and misses an admin.
+func TestDoctorCountsAgents(t *testing.T) {
+	p := demoPremises(t)
+	for _, c := range []struct {
+		off   bot.PersonID
+		text  string
+		state bot.FindingState
+	}{
+		{"", "3", bot.Fine},
+		{"e-1102", "2, and 1 more whose accounts are off or frozen", bot.Fine},
+		{"e-1103", "no admin whose account is on: nobody can say on the web who is an agent", bot.Doubtful},
+		{"e-1101", "the accounts of all agents are off or frozen: nobody answers", bot.Doubtful},
+	} {
+		if c.off != "" {
+			if err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.SetStopped(c.off, tx.Now()) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f := p.lookAtDesk(t.Context()); f.Text != c.text || f.State != c.state {
+			t.Errorf("%q is off: %+v", c.off, f)
 		}
 	}
 }
