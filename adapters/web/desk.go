@@ -682,6 +682,9 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 		act.Text = typedText(r)
 		typed[do] = act.Text
 	}
+	if do == "verify" {
+		typed["what"], typed["way"] = r.PostForm.Get("what"), r.PostForm.Get("way")
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
 	defer cancel()
 	refused := new(bot.DeskRefusal)

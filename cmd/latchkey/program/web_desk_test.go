@@ -308,7 +308,8 @@ func TestDeskVerifiesFirst(t *testing.T) {
 	if s, body := touch(); s != http.StatusConflict || !strings.Contains(body, "verify the person first, for exactly this") {
 		t.Errorf("without a check: %d", s)
 	}
-	if s, body := p.acts(maria, ticket, "verify", "what", "expire authenticator", "way", "badge", "text", ""); s != http.StatusConflict || !strings.Contains(body, "Please write down why") {
+	if s, body := p.acts(maria, ticket, "verify", "what", "expire authenticator", "way", "badge", "text", ""); s != http.StatusConflict || !strings.Contains(body, "Please write down why") ||
+		!strings.Contains(body, `value="expire authenticator" selected`) || !strings.Contains(body, `value="badge" selected`) {
 		t.Errorf("without a reason: %d", s)
 	}
 	if s, _ := p.acts(maria, ticket, "verify", "what", "expire authenticator", "way", "mail email", "text", ""); s != http.StatusConflict {
