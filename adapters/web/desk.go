@@ -732,7 +732,7 @@ func (a *Adapter) refusedWords(lang string, refused *bot.DeskRefusal) string {
 // who looks for a ticket that there is not, find nothing.
 func (a *Adapter) deskTrouble(w http.ResponseWriter, r *http.Request, err error) {
 	if refused := new(bot.DeskRefusal); errors.As(err, &refused) {
-		a.problem(w, r, http.StatusNotFound, "nowhere")
+		a.problemFor(w, r, http.StatusNotFound, "nowhere", refused.Code == bot.DeskNoTicket) // only agents learn that
 		return
 	}
 	a.trouble(w, r, err)

@@ -140,12 +140,21 @@ type trouble struct {
 	Hours string
 	Email string
 	Chat  string // the way to the chat, or empty
+	Desk  bool   // whoever sees it is at the desk, and goes back there
 }
 
 // problem answers with a page made from the phrases web.problem.<key> (what
 // happened) and web.problem.<key>.do (what to do now). A script gets the same
 // as JSON.
 func (a *Adapter) problem(w http.ResponseWriter, r *http.Request, code int, key string) {
+	path := r.URL.Path
+	there := path == deskPath || strings.HasPrefix(path, deskPath+"/")
+	a.problemFor(w, r, code, key, there && (code == http.StatusForbidden || code == http.StatusConflict))
+}
+
+// problemFor is problem, and leads to the desk if desk says so: whoever is no agent
+// does not learn that there is one.
+func (a *Adapter) problemFor(w http.ResponseWriter, r *http.Request, code int, key string, desk bool) {
 	lang := a.language(r)
 	t := a.words.in(lang)
 	if a.scripted(r) {
@@ -157,6 +166,10 @@ func (a *Adapter) problem(w http.ResponseWriter, r *http.Request, code int, key 
 		Phone: a.o.HelpPhone, Hours: a.o.HelpHours, Email: a.o.HelpEmail,
 	}
 	switch {
+	case a.o.Desk != nil && desk:
+		if tr.Desk = true; key != "desk_over" {
+			tr.Do = t("problem.desk.do")
+		}
 	case bearing(r.URL.Path): // of a page of any chat
 	case a.o.Chat && framed(r):
 		tr.Chat = embedPath

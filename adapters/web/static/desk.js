@@ -5,6 +5,12 @@
   "use strict";
   const desk = document.getElementById("desk");
   const news = document.getElementById("desk-news");
+  // What was there from the beginning is not read out: it is filled in a moment later.
+  for (const s of document.querySelectorAll(".admin .state[role=status]")) {
+    const said = s.textContent;
+    s.textContent = "";
+    setTimeout(() => { s.textContent = said; }, 200);
+  }
   if (!desk || !news || desk.classList.contains("figures")) return; // figures are counted when they are asked for
   const watch = news.dataset.watch;
   const lines = desk.querySelector("[data-lines]");

@@ -90,7 +90,7 @@ func TestDeskOrders(t *testing.T) {
 	lee := p.agent("lee")
 	p.sits("ada", "e-1001", false)
 	s, body := p.order(lee, "freeze", "e-1001", "sure", "")
-	if s != http.StatusOK || !strings.Contains(body, "Nothing has been changed yet") || !strings.Contains(body, "Web sessions, pages and sign-ins ended: 1") || !p.person("e-1001").FrozenAt.IsZero() {
+	if s != http.StatusOK || !strings.Contains(body, "Nothing has been changed yet") || !strings.Contains(body, "Web sessions, pages and sign-ins ended: 1") || !strings.Contains(body, `id="order" tabindex="-1" autofocus`) || !p.person("e-1001").FrozenAt.IsZero() {
 		t.Errorf("shown: %d\n%s", s, body)
 	}
 	for _, c := range []struct {

@@ -17,6 +17,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/cmd/latchkey/config"
+	"latchkey/cmd/latchkey/programtest"
 )
 
 // An ownDesk is a desk whose provider is asked for no second factor: Maria and Omar
@@ -127,6 +128,24 @@ func TestDeskOwnCode(t *testing.T) {
 	}
 	if d.shows(h, other, "method", "authenticator-e-1101", "code", d.app("maria", 0)); !strings.HasSuffix(h.at, "/desk") || !d.in(h) {
 		t.Errorf("the next code: %d at %s\n%s", h.status, h.at, h.body)
+	}
+	// A page that is not there leads an agent back to the desk, and nobody else.
+	if g.get("/desk/t/AAA-AAA"); g.status != http.StatusNotFound || !strings.Contains(g.body, `class="button" href="/desk"`) {
+		t.Errorf("no such ticket: %d\n%s", g.status, g.body)
+	}
+	d.sits("ada", "e-1001", false)
+	n, _ := d.signedIn("ada")
+	if n.get("/desk/t/AAA-AAA"); n.status != http.StatusNotFound || strings.Contains(n.body, `href="/desk"`) {
+		t.Errorf("no agent: %d\n%s", n.status, n.body)
+	}
+	// She signs out.
+	if g.get("/desk"); !strings.Contains(g.body, `action="/chat/leave"`) {
+		t.Errorf("no way to sign out\n%s", g.body)
+	}
+	now := g.jar[d.cookieName("session")]
+	g.ask(http.MethodPost, "/chat/leave", url.Values{"csrf": {csrfOf(now)}, "id": {programtest.NewID()}}, nil)
+	if g.jar[d.cookieName("session")] = now; d.in(g) {
+		t.Error("signed out, and the session still opens the desk")
 	}
 }
 
