@@ -88,8 +88,9 @@
     // Buttons and forms belong to a state. A state that has changed is a new page,
     // unless somebody is typing: the server says then what does not fit any more.
     if (now.dataset.state !== desk.dataset.state && !typed()) {
-      const at = document.activeElement.closest("[id]:not(body, main)");
-      if (at) sessionStorage.setItem("desk-focus", location.pathname + " " + at.id);
+      // Where the focus is, or is to be: a page is changed at times before it is there.
+      const at = document.activeElement.closest("[id]:not(body, main)")?.id || location.hash.slice(1);
+      if (at) sessionStorage.setItem("desk-focus", location.pathname + " " + at);
       return void location.replace(here);
     }
     ring(desk.dataset.title, now.dataset.title);
