@@ -190,6 +190,20 @@ func (a *Adapter) atDesk(w http.ResponseWriter, r *http.Request) (*seat, bool) {
 	return nil, false
 }
 
+// deskForm reads a form of the desk from whoever is let in by at, by a page of ours.
+// Not ok: the request is answered.
+func (a *Adapter) deskForm(w http.ResponseWriter, r *http.Request, at func(http.ResponseWriter, *http.Request) (*seat, bool)) (*seat, bool) {
+	if !a.form(w, r) {
+		return nil, false
+	}
+	st, ok := at(w, r)
+	if ok && !a.checkCSRF(r, st.token) {
+		a.problem(w, r, http.StatusForbidden, "stale")
+		ok = false
+	}
+	return st, ok
+}
+
 // deskPage answers with a page of the desk; a script gets what is inside.
 func (a *Adapter) deskPage(w http.ResponseWriter, r *http.Request, code int, name, lang, title string, data any) {
 	if !a.scripted(r) {

@@ -213,15 +213,8 @@ var deskOrders = []string{"freeze", "unfreeze", "sign-out", "disable", "enable",
 
 // deskOrder shows what an order would do, or does it.
 func (a *Adapter) deskOrder(w http.ResponseWriter, r *http.Request) {
-	if !a.form(w, r) {
-		return
-	}
-	st, ok := a.atDesk(w, r)
+	st, ok := a.deskForm(w, r, a.atDesk)
 	if !ok {
-		return
-	}
-	if !a.checkCSRF(r, st.token) {
-		a.problem(w, r, http.StatusForbidden, "stale")
 		return
 	}
 	t, f := a.words.in(st.lang), r.PostForm

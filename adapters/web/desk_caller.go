@@ -137,15 +137,8 @@ func (a *Adapter) deskPeople(w http.ResponseWriter, r *http.Request) {
 
 // deskOpen gives the agent the ticket of somebody who calls.
 func (a *Adapter) deskOpen(w http.ResponseWriter, r *http.Request) {
-	if !a.form(w, r) {
-		return
-	}
-	st, ok := a.atDesk(w, r)
+	st, ok := a.deskForm(w, r, a.atDesk)
 	if !ok {
-		return
-	}
-	if !a.checkCSRF(r, st.token) {
-		a.problem(w, r, http.StatusForbidden, "stale")
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)

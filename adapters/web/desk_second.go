@@ -127,15 +127,8 @@ func (a *Adapter) showDoor(w http.ResponseWriter, r *http.Request, st *seat, cod
 
 // deskProve sends a code to a method of the agent, or takes one.
 func (a *Adapter) deskProve(w http.ResponseWriter, r *http.Request) {
-	if !a.form(w, r) {
-		return
-	}
-	st, ok := a.atDoor(w, r)
+	st, ok := a.deskForm(w, r, a.atDoor)
 	if !ok {
-		return
-	}
-	if !a.checkCSRF(r, st.token) {
-		a.problem(w, r, http.StatusForbidden, "stale")
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
