@@ -367,7 +367,8 @@ func TestBackupAndRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, canary := range []string{"SQLite format", "ann@example.org", "Ann", "CREATE TABLE"} {
+	// No canary is short: three letters stand somewhere in every fortieth file of random bytes.
+	for _, canary := range []string{"SQLite format", "ann@example.org", "example.org", "CREATE TABLE"} {
 		if bytes.Contains(whole, []byte(canary)) {
 			t.Errorf("%q stands in clear in the backup", canary)
 		}
