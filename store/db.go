@@ -74,6 +74,8 @@ type backend interface {
 	// newWorker and beat: see bot.MailStore.
 	newWorker(ctx context.Context, life time.Duration) (bot.Worker, error)
 	beat(ctx context.Context, id bot.WorkerID, life time.Duration, bury bool) (others int, err error)
+	// share is called when the first other process comes, and when the last has gone.
+	share()
 	close() error
 }
 

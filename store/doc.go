@@ -30,11 +30,12 @@
 //
 //	SQLite      one writer, one connection, synchronous=FULL, WAL; a second
 //	            connection carries the WAL over into the database file.
-//	PostgreSQL  two writers; the turns of a group are noted, locked and read in
-//	            one round trip, and their writes go with COMMIT in another.
+//	PostgreSQL  two writers, or one beside other processes; the turns of a group
+//	            are noted, locked and read in one round trip, and their writes go
+//	            with COMMIT in another.
 //
-// Order: the turns of one conversation always go to the same writer and are
-// run in the order in which Turn was called.
+// Order: the turns of one conversation go to the same writer and are run in the
+// order in which Turn was called.
 //
 // # Messages
 //

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"latchkey/bot"
@@ -128,4 +129,16 @@ func PartsDueText(dsn string) string {
 		return postgresText(partsDue, false)
 	}
 	return sqliteText(partsDue)
+}
+
+// Writers is how many writers of PostgreSQL turns go to.
+func (db *DB) Writers() int {
+	p := db.back.(*postgres)
+	p.turns.RLock()
+	defer p.turns.RUnlock()
+	used := map[*pgWriter]bool{}
+	for i := range 100 {
+		used[p.writer(&bot.Event{Conversation: bot.ConversationID(fmt.Sprint(i))})] = true
+	}
+	return len(used)
 }

@@ -48,8 +48,8 @@ func (db *DB) NewWorker(ctx context.Context, life time.Duration, heard func([]bo
 // Beat implements bot.MailStore.
 func (db *DB) Beat(ctx context.Context, id bot.WorkerID, life time.Duration, bury bool) (others int, err error) {
 	others, err = db.back.beat(ctx, id, life, bury)
-	if err == nil {
-		db.mail.others.Store(others > 0)
+	if err == nil && db.mail.others.Swap(others > 0) != (others > 0) {
+		go db.back.share() // the next beat does not wait for the turns
 	}
 	return others, err
 }
@@ -113,6 +113,9 @@ func (l *lite) newWorker(ctx context.Context, _ time.Duration) (bot.Worker, erro
 
 // beat implements backend.
 func (l *lite) beat(context.Context, bot.WorkerID, time.Duration, bool) (int, error) { return 0, nil }
+
+// share implements backend.
+func (l *lite) share() {}
 
 // The statements of workers on PostgreSQL go by the server's clock alone.
 const (
