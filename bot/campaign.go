@@ -188,8 +188,12 @@ type CampaignTx interface {
 	Campaigns() ([]Campaign, error)                // the newest first
 	// CampaignsDue lists those that are scheduled or run and whose Next has come.
 	CampaignsDue() ([]string, error)
+	// DeleteCampaign deletes a campaign, everybody's part in it, and whom it names. The
+	// error wraps ErrConflict when the stored one has another Revision.
+	DeleteCampaign(c *Campaign) error
 	// NamePerson names somebody for a campaign: to be in it, or to be left out.
 	NamePerson(campaign string, p PersonID, leaveOut bool) error
+	ForgetNames(campaign string) error // of NamePerson
 	// InAudience lists people of an audience with an id above after, by id.
 	InAudience(campaign string, a *Audience, after PersonID, limit int) ([]Person, error)
 	CountAudience(campaign string, a *Audience) (int, error)

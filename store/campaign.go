@@ -85,6 +85,35 @@ func (t *tx) CampaignsDue() (ids []string, err error) {
 	return ids, wrap("look for campaigns that are due", err)
 }
 
+// DeleteCampaign implements bot.CampaignTx.
+func (t *tx) DeleteCampaign(c *bot.Campaign) error {
+	x, err := t.rare()
+	if err != nil {
+		return err
+	}
+	n, err := x.do(`DELETE FROM campaign WHERE id = $1 AND revision = $2`, c.ID, c.Revision)
+	if err == nil && n == 0 {
+		return fmt.Errorf("store: campaign %q at revision %d: %w", c.ID, c.Revision, bot.ErrConflict)
+	}
+	if err == nil {
+		_, err = x.do(`DELETE FROM campaign_part WHERE campaign = $1`, c.ID)
+	}
+	if err != nil {
+		return wrap("delete a campaign", err)
+	}
+	return t.ForgetNames(c.ID)
+}
+
+// ForgetNames implements bot.CampaignTx.
+func (t *tx) ForgetNames(campaign string) error {
+	x, err := t.rare()
+	if err != nil {
+		return err
+	}
+	_, err = x.do(`DELETE FROM campaign_name WHERE campaign = $1`, campaign)
+	return wrap("forget whom a campaign names", err)
+}
+
 // NamePerson implements bot.CampaignTx.
 func (t *tx) NamePerson(campaign string, p bot.PersonID, leaveOut bool) error {
 	x, err := t.rare()

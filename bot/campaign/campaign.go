@@ -159,13 +159,57 @@ func (s *Service) New(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot
 		return nil, refuse("there is a campaign %s already; choose another name", id)
 	}
 	if err == nil {
-		subject := id + ": " + p.Kind
-		if p.Second > secondAbove {
-			subject += fmt.Sprintf(", up to %d people on the word of one operator", p.Second)
-		}
-		err = audit(tx, by, "campaign.made", subject)
+		err = audit(tx, by, "campaign.made", planned(c))
 	}
 	return c, err
+}
+
+// Edit gives a draft another plan. Whoever tested or asked for it did so for the plan
+// of before. People are named anew before, where the plan names any.
+func (s *Service) Edit(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot.Campaign, error) {
+	c, err := draft(tx, id, "edited")
+	if err != nil {
+		return nil, err
+	}
+	s.Fill(&p)
+	if ps := s.Problems(&p, tx.Now()); len(ps) > 0 {
+		return nil, refuse("%s", strings.Join(ps, "; "))
+	}
+	c.Plan, c.SentBy, c.TestedAt = p, "", time.Time{}
+	if err := tx.PutCampaign(c); err != nil {
+		return nil, err
+	}
+	return c, audit(tx, by, "campaign.edited", planned(c))
+}
+
+// Delete deletes a draft.
+func (s *Service) Delete(tx bot.Tx, id, by string) error {
+	c, err := draft(tx, id, "deleted")
+	if err == nil {
+		err = tx.DeleteCampaign(c)
+	}
+	if err != nil {
+		return err
+	}
+	return audit(tx, by, "campaign.deleted", planned(c))
+}
+
+// draft is a campaign of which nothing was sent.
+func draft(tx bot.Tx, id, done string) (*bot.Campaign, error) {
+	c, err := tx.Campaign(id)
+	if err == nil && c.State != bot.CampaignDraft {
+		return nil, refuse("campaign %s is %s: only a draft is %s, so that it stays known what people were told", id, c.State, done)
+	}
+	return c, err
+}
+
+// planned is a plan in a line of the audit record.
+func planned(c *bot.Campaign) string {
+	subject := c.ID + ": " + c.Plan.Kind
+	if c.Plan.Second > secondAbove {
+		subject += fmt.Sprintf(", up to %d people on the word of one operator", c.Plan.Second)
+	}
+	return subject
 }
 
 func validName(id string) bool {

@@ -497,3 +497,45 @@ func TestReal(t *testing.T) {
 		talk.Say("Is this real? " + code).Expect(x.want)
 	}
 }
+
+// A draft that is edited was neither tested nor asked for; what was sent is neither
+// edited nor deleted.
+func TestEditDraft(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, nil)
+	edit := func(id string, change func(*bot.CampaignPlan)) (c *bot.Campaign, err error) {
+		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) { c, err = h.camps.Edit(tx, id, plan(change), "operator:bob"); return err })
+		return c, err
+	}
+	var made *bot.Campaign
+	h.update(func(tx bot.Tx) (err error) {
+		if made, err = h.camps.New(tx, "a", plan(func(p *bot.CampaignPlan) { p.Second = 2 }), "operator:ann"); err == nil {
+			made.TestedAt = tx.Now()
+			if err = tx.PutCampaign(made); err == nil {
+				_, _, err = h.camps.Send(tx, "a", "operator:ann", false) // somebody else has to say yes
+			}
+		}
+		return err
+	})
+	c, err := edit("a", func(p *bot.CampaignPlan) { p.Second, p.PerDay = 2, 7 })
+	if err != nil || c.Code != made.Code || c.Plan.PerDay != 7 || c.SentBy != "" || !c.TestedAt.IsZero() {
+		t.Errorf("edited: %+v, %v", c, err)
+	}
+	if _, err := edit("a", func(p *bot.CampaignPlan) { p.Deadline = tuesday.AddDate(0, 0, -1) }); err == nil || !strings.Contains(err.Error(), "is past") {
+		t.Errorf("a deadline that is past: %v", err)
+	}
+	h.update(func(tx bot.Tx) error { return h.camps.Delete(tx, "a", "operator:bob") })
+	h.send("b", nil)
+	if _, err := edit("b", nil); err == nil || !strings.Contains(err.Error(), "only a draft is edited") {
+		t.Errorf("edited after it was sent: %v", err)
+	}
+	err = h.DB.Update(t.Context(), func(tx bot.Tx) error { return h.camps.Delete(tx, "b", "operator:bob") })
+	if err == nil || !strings.Contains(err.Error(), "only a draft is deleted") {
+		t.Errorf("deleted after it was sent: %v", err)
+	}
+	for _, id := range []string{"a", "none"} {
+		if _, err := edit(id, nil); !errors.Is(err, bot.ErrNotFound) {
+			t.Errorf("%s is edited: %v", id, err)
+		}
+	}
+}

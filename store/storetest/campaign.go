@@ -376,3 +376,39 @@ type campaignMail struct {
 }
 
 func (campaignMail) Kind() string { return "campaign_mail" }
+
+func testDeleteCampaign(t *testing.T, s bot.Store) {
+	crowd(t, s)
+	all := bot.Audience{Who: bot.AudienceAll, Named: true}
+	for _, id := range []string{"x", "stays"} {
+		c := bot.Campaign{ID: id}
+		update(t, s, func(tx bot.Tx) error {
+			_, _, err := tx.Gather(id, &bot.Audience{Who: bot.AudienceAll}, "", 100, false)
+			return errors.Join(tx.PutCampaign(&c), tx.NamePerson(id, "b", false), err)
+		})
+	}
+	update(t, s, func(tx bot.Tx) error { return tx.ForgetNames("stays") })
+	is(t, "people who are named still", count(t, s, "x", &all), 3)
+	is(t, "people who were forgotten", count(t, s, "stays", &all), 0)
+	if err := s.Update(t.Context(), func(tx bot.Tx) error { return tx.DeleteCampaign(&bot.Campaign{ID: "x", Revision: 7}) }); !errors.Is(err, bot.ErrConflict) {
+		t.Errorf("a campaign that was changed meanwhile is deleted: %v", err)
+	}
+	update(t, s, func(tx bot.Tx) error { return tx.DeleteCampaign(&bot.Campaign{ID: "x", Revision: 1}) })
+	is(t, "people who are named", count(t, s, "x", &all), 0)
+	view(t, s, func(tx bot.Tx) error {
+		_, gone := tx.Campaign("x")
+		_, there := tx.Campaign("stays")
+		_, none, err := tx.CountParts("x")
+		_, some, err2 := tx.CountParts("stays")
+		if !errors.Is(gone, bot.ErrNotFound) || there != nil || none != 0 || some != 6 {
+			t.Errorf("after the deletion: %v, %d parts; the other: %v, %d", gone, none, there, some)
+		}
+		return errors.Join(err, err2)
+	})
+}
+
+func count(t *testing.T, s bot.Store, id string, a *bot.Audience) (n int) {
+	t.Helper()
+	view(t, s, func(tx bot.Tx) (err error) { n, err = tx.CountAudience(id, a); return err })
+	return n
+}

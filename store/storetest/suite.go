@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"callers", testCallerChecks},
 		{"a caller gets another id", testRenamedCaller},
 		{"campaigns", testCampaigns},
+		{"a campaign that is deleted", testDeleteCampaign},
 		{"audiences", testAudiences},
 		{"parts", testParts},
 		{"operator", testOperator},

@@ -21,12 +21,13 @@ rule that is asked anew every day, and its end is who has done it, not what was 
 
 In this order:
   latchkey campaign new autumn --kind first_enrollment --deadline 2026-12-18
+  latchkey campaign edit autumn --file F      change the draft; or delete it
   latchkey campaign preview autumn            how many, who, what they read, when
   latchkey campaign test autumn --to YOU      see it as they will
   latchkey campaign send autumn               above 500 people somebody else says yes, too
   latchkey campaign status autumn             watch it; pause, resume or stop it at any time
   latchkey campaign report autumn             who has done it, by school or office`,
-		campaignNewCommand(s), campaignPreviewCommand(s), campaignTestCommand(s), campaignSendCommand(s), campaignPauseCommand(s), campaignResumeCommand(s),
+		campaignNewCommand(s), campaignEditCommand(s), campaignDeleteCommand(s), campaignPreviewCommand(s), campaignTestCommand(s), campaignSendCommand(s), campaignPauseCommand(s), campaignResumeCommand(s),
 		campaignStopCommand(s), campaignStatusCommand(s), campaignReportCommand(s), campaignListCommand(s))
 }
 

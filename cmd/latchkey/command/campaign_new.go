@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -109,57 +110,159 @@ Next: latchkey campaign preview autumn`,
 		}
 		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
 			f := campaignFile{Kind: *kind}
-			if *from != "" {
-				if err := readCampaign(s.path(*from), &f); err != nil {
-					return err
-				}
-			}
-			if *deadline != "" {
-				f.Deadline = *deadline
-			}
-			plan, err := f.plan(filepath.Dir(s.path(*from)), p.Config.Desk.Zone, p.DB.Now())
+			plan, err := f.read(s, *from, *deadline, p)
 			if err != nil {
 				return err
 			}
-			var made *bot.Campaign
-			var warnings []string
-			n := 0
-			err = c.Order(cmd.Context(), func(tx bot.Tx) error {
-				for i, list := range [][]string{f.Audience.People, f.Audience.NotPeople} {
-					for _, login := range list {
-						who, err := tx.PersonByLogin(login)
-						if errors.Is(err, bot.ErrNotFound) {
-							return fmt.Errorf("%s names %q, and nobody of the staff list has this user name or address", *from, login)
-						}
-						if err == nil {
-							err = tx.NamePerson(args[0], who.ID, i == 1)
-						}
-						if err != nil {
-							return err
-						}
-					}
+			return writeDown(cmd.Context(), s, c, "is", func(tx bot.Tx) (*bot.Campaign, error) {
+				if err := f.name(tx, args[0], *from); err != nil {
+					return nil, err
 				}
-				var err error
-				if made, err = c.New(tx, args[0], *plan, operatorActor(s)); err == nil {
-					n, err = tx.CountAudience(made.ID, &made.Plan.Audience)
-				}
-				if err == nil {
-					warnings, err = c.Warnings(tx, &made.Plan)
-				}
-				return err
+				return c.New(tx, args[0], *plan, operatorActor(s))
 			})
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(s.out, "campaign %s is a draft for %d people now, until %s; its messages have the code %s\nNext: latchkey campaign preview %s\n", made.ID, n, day(made.Plan.Deadline), campaign.ShowCode(made.Code), made.ID)
-			warn(s, warnings)
-			if n == 0 {
-				fmt.Fprintln(s.err, "nobody is in its audience now")
-			}
-			return nil
 		})
 	}
 	return cmd
+}
+
+// writeDown stores a draft, and says what it is.
+func writeDown(ctx context.Context, s std, c *campaign.Service, is string, put func(tx bot.Tx) (*bot.Campaign, error)) error {
+	var made *bot.Campaign
+	var warnings []string
+	n := 0
+	err := c.Order(ctx, func(tx bot.Tx) (err error) {
+		if made, err = put(tx); err == nil {
+			n, err = tx.CountAudience(made.ID, &made.Plan.Audience)
+		}
+		if err == nil {
+			warnings, err = c.Warnings(tx, &made.Plan)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "campaign %s %s a draft for %d people now, until %s; its messages have the code %s\nNext: latchkey campaign preview %s\n", made.ID, is, n, day(made.Plan.Deadline), campaign.ShowCode(made.Code), made.ID)
+	warn(s, warnings)
+	if n == 0 {
+		fmt.Fprintln(s.err, "nobody is in its audience now")
+	}
+	return nil
+}
+
+func campaignEditCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "edit NAME (--file FILE | --deadline DAY)", Short: "Give a draft another plan", Args: exactly(1, campaignArgument),
+		Long: `Changes a draft: with --file all of it, with --deadline alone its last day. Its code stays,
+and it has to be tested again. A campaign that was sent is not edited, so that it stays
+known what people were told: stop it, and make another.
+
+  latchkey campaign edit autumn --file autumn.yaml
+  latchkey campaign edit autumn --deadline 2027-01-15
+
+Next: latchkey campaign preview autumn`,
+	}
+	file := configFlag(cmd, s)
+	deadline := cmd.Flags().String("deadline", "", "the last `DAY`, like 2026-12-18")
+	from := cmd.Flags().String("file", "", "the `FILE` with the whole plan")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *from == "" && *deadline == "" {
+			return usage(cmd, "needs --file, or --deadline")
+		}
+		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
+			f := campaignFile{}
+			plan, err := f.read(s, *from, *deadline, p)
+			if err != nil {
+				return err
+			}
+			return writeDown(cmd.Context(), s, c, "is still", func(tx bot.Tx) (*bot.Campaign, error) {
+				if *from != "" {
+					if err := tx.ForgetNames(args[0]); err != nil {
+						return nil, err
+					}
+					if err := f.name(tx, args[0], *from); err != nil {
+						return nil, err
+					}
+					return c.Edit(tx, args[0], *plan, operatorActor(s))
+				}
+				old, err := tx.Campaign(args[0])
+				if err != nil {
+					return nil, err
+				}
+				if old.Plan.Deadline, err = lastDay(*deadline, old.Plan.Zone); err != nil {
+					return nil, err
+				}
+				return c.Edit(tx, args[0], old.Plan, operatorActor(s))
+			})
+		})
+	}
+	return cmd
+}
+
+func campaignDeleteCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "delete NAME", Short: "Delete a draft", Args: exactly(1, campaignArgument),
+		Long: `Deletes a draft. A campaign that was sent stays, with what became of it, until it has been
+over for as long as the policy keeps it (policy.retention.removed); stop ends it.
+
+  latchkey campaign delete autumn --config latchkey.yaml`,
+	}
+	file := configFlag(cmd, s)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withCampaigns(cmd, s, *file, func(_ *program.Program, c *campaign.Service) error {
+			err := c.Order(cmd.Context(), func(tx bot.Tx) error { return c.Delete(tx, args[0], operatorActor(s)) })
+			if err == nil {
+				fmt.Fprintf(s.out, "campaign %s is deleted; nothing of it was sent\n", args[0])
+			}
+			return err
+		})
+	}
+	return cmd
+}
+
+// read reads the file, where there is one, and what the flags say.
+func (f *campaignFile) read(s std, from, deadline string, p *program.Program) (*bot.CampaignPlan, error) {
+	if from != "" {
+		if err := readCampaign(s.path(from), f); err != nil {
+			return nil, err
+		}
+	}
+	if deadline != "" {
+		f.Deadline = deadline
+	}
+	return f.plan(filepath.Dir(s.path(from)), p.Config.Desk.Zone, p.DB.Now())
+}
+
+// name names whom the file names.
+func (f *campaignFile) name(tx bot.Tx, id, from string) error {
+	for i, list := range [][]string{f.Audience.People, f.Audience.NotPeople} {
+		for _, login := range list {
+			who, err := tx.PersonByLogin(login)
+			if errors.Is(err, bot.ErrNotFound) {
+				return fmt.Errorf("%s names %q, and nobody of the staff list has this user name or address", from, login)
+			}
+			if err == nil {
+				err = tx.NamePerson(id, who.ID, i == 1)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lastDay is the end of a day.
+func lastDay(day, zone string) (time.Time, error) {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return time.Time{}, err
+	}
+	d, err := time.ParseInLocation(time.DateOnly, day, loc)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("deadline %q is no day: write it like 2026-12-18", day)
+	}
+	return d.AddDate(0, 0, 1).Add(-time.Minute), nil
 }
 
 func day(t time.Time) string {
@@ -211,11 +314,9 @@ func (f *campaignFile) plan(dir, zone string, now time.Time) (*bot.CampaignPlan,
 		}
 	}
 	if f.Deadline != "" {
-		d, err := time.ParseInLocation(time.DateOnly, f.Deadline, loc)
-		if err != nil {
-			return nil, fmt.Errorf("deadline %q is no day: write it like 2026-12-18", f.Deadline)
+		if p.Deadline, err = lastDay(f.Deadline, zone); err != nil {
+			return nil, err
 		}
-		p.Deadline = d.AddDate(0, 0, 1).Add(-time.Minute) // the day's end
 	}
 	if f.Calendar != "" {
 		path := f.Calendar

@@ -60,7 +60,19 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign test b --to ann", exitError, "on no channel"},
 		{"", "campaign send b", exitError, "--untested"},
 		{"", "campaign pause b", exitError, "campaign b is draft"},
+		{"", "campaign edit b", exitUsage, "needs --file, or --deadline"},
+		{"", "campaign edit b --deadline 2020-01-01", exitError, "deadline 2020-01-01 is past"},
+		{"", "campaign edit b --file " + file("kind: first_enrollment\ndeadline: SOON\naudience: {people: [ann]}\n"), exitOK, "campaign b is still a draft for 1 people now"},
+		{"", "campaign edit b --deadline " + soon, exitOK, "for 1 people now"},
+		{"", "campaign edit b --file " + file("kind: first_enrollment\ndeadline: SOON\n"), exitOK, "for 3 people now"},
+		{"", "campaign edit c --deadline " + soon, exitError, "there is no such campaign"},
+		{"", "campaign new gone --kind first_enrollment --deadline " + soon, exitOK, "3 people"},
+		{"", "campaign delete gone", exitOK, "campaign gone is deleted"},
+		{"", "campaign delete gone", exitError, "there is no such campaign"},
+		{"", "audit list", exitOK, "campaign.deleted"},
 		{"", "campaign send b --untested", exitOK, "begins now"},
+		{"", "campaign edit b --deadline " + soon, exitError, "only a draft is edited"},
+		{"", "campaign delete b", exitError, "only a draft is deleted"},
 		{"", "campaign send b --untested", exitError, "campaign b is scheduled already"},
 		{"", "campaign status b", exitOK, "is scheduled"},
 		{"", "campaign status b --people lost", exitUsage, "is no state"},
@@ -90,7 +102,7 @@ func TestCampaignCommands(t *testing.T) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
 		}
 	}
-	for _, c := range []string{"new", "preview", "test", "send", "pause", "resume", "stop", "status", "report", "list"} {
+	for _, c := range []string{"new", "edit", "delete", "preview", "test", "send", "pause", "resume", "stop", "status", "report", "list"} {
 		if code, out, _ := command(t, nil, "campaign", c, "--help"); code != exitOK || !strings.Contains(out, fmt.Sprint("latchkey campaign ", c)) || len(out) < 300 {
 			t.Errorf("the help of %s teaches nothing:\n%s", c, out)
 		}
