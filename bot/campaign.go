@@ -186,7 +186,8 @@ type CampaignTx interface {
 	Campaign(id string) (*Campaign, error)         // ErrNotFound
 	CampaignByCode(code string) (*Campaign, error) // ErrNotFound
 	Campaigns() ([]Campaign, error)                // the newest first
-	// CampaignsDue lists those that are scheduled or run and whose Next has come.
+	// CampaignsDue lists those that are scheduled or run and whose Next has come, and
+	// others that have a message under way.
 	CampaignsDue() ([]string, error)
 	// DeleteCampaign deletes a campaign, everybody's part in it, and whom it names. The
 	// error wraps ErrConflict when the stored one has another Revision.
@@ -214,6 +215,9 @@ type CampaignTx interface {
 	// Posted lists parts that are sent and whose row the post office has done with,
 	// or pruned, with what became of it.
 	Posted(campaign string, limit int) ([]CampaignPart, []OutboxRow, error)
+	// LostMails lists parts that are sent by mail and whose mail nobody will send: its
+	// job was given up.
+	LostMails(campaign string, limit int) ([]CampaignPart, error)
 	Part(campaign string, p PersonID) (*CampaignPart, error) // ErrNotFound
 	PartByToken(token string) (*CampaignPart, error)         // ErrNotFound
 	PartByRow(row int64) (*CampaignPart, error)              // ErrNotFound
@@ -233,6 +237,9 @@ type CampaignTx interface {
 	// ClaimNudge sets Person.NextNudge, and reports whether it had come: of two
 	// campaigns one writes.
 	ClaimNudge(p PersonID, next time.Time) (bool, error)
+	// FreeNudge takes ClaimNudge back for somebody who was told nothing, unless they
+	// asked for a time themselves.
+	FreeNudge(p PersonID) error
 	// CampaignMail counts a campaign's rows that wait to be claimed.
 	CampaignMail(campaign string) (int, error)
 	// RecallCampaign takes back a campaign's rows that nobody has claimed, and its mails

@@ -81,7 +81,8 @@ func (t *tx) Campaigns() ([]bot.Campaign, error) { return t.campaigns(`ORDER BY 
 
 // CampaignsDue implements bot.CampaignTx.
 func (t *tx) CampaignsDue() (ids []string, err error) {
-	err = t.c.(texter).ask(`SELECT id FROM campaign WHERE state IN (1, 2) AND next_at <= $1 ORDER BY next_at, id`, func(r row) { ids = append(ids, r.text(0)) }, t.ms)
+	err = t.c.(texter).ask(`SELECT id FROM campaign WHERE state IN (1, 2) AND next_at <= $1
+		OR state > 2 AND EXISTS (SELECT 1 FROM campaign_part c WHERE c.campaign = campaign.id AND c.state = 1) ORDER BY next_at, id`, func(r row) { ids = append(ids, r.text(0)) }, t.ms)
 	return ids, wrap("look for campaigns that are due", err)
 }
 
@@ -376,6 +377,16 @@ func (t *tx) Posted(campaign string, limit int) (parts []bot.CampaignPart, rows 
 	return parts, rows, wrap("read what was posted", err)
 }
 
+// mailJobs are the jobs of kind campaign.Mail that wait or run, of campaign $1.
+const mailJobs = `river_job j WHERE j.kind = 'campaign_mail' AND j.state NOT IN ('completed', 'cancelled', 'discarded')
+	AND /*sqlite json_extract(j.args, '$.campaign')*/ /*postgres j.args->>'campaign'*/ = $1`
+
+// LostMails implements bot.CampaignTx.
+func (t *tx) LostMails(campaign string, limit int) ([]bot.CampaignPart, error) {
+	return t.parts(`WHERE c.campaign = $1 AND c.state = 1 AND c.row_id = 0 AND c.via = 'mail'
+		AND c.person NOT IN (SELECT /*sqlite json_extract(j.args, '$.person')*/ /*postgres j.args->>'person'*/ FROM `+mailJobs+`) ORDER BY c.place LIMIT $2`, campaign, int64(limit))
+}
+
 // Part implements bot.CampaignTx.
 func (t *tx) Part(campaign string, p bot.PersonID) (*bot.CampaignPart, error) {
 	return t.onePart(string(p), `WHERE c.campaign = $1 AND c.person = $2`, campaign, string(p))
@@ -470,6 +481,21 @@ func (t *tx) ClaimNudge(p bot.PersonID, next time.Time) (bool, error) {
 	return n == 1, wrap("claim a person's next nudge", err)
 }
 
+// FreeNudge implements bot.CampaignTx.
+func (t *tx) FreeNudge(p bot.PersonID) error { return t.freeNudges([]string{string(p)}) }
+
+// freeNudges frees people. Whoever asked to be reminded has a part that is due when
+// they may be written to.
+func (t *tx) freeNudges(people []string) error {
+	x, err := t.rare()
+	if err != nil {
+		return err
+	}
+	_, err = x.do(`UPDATE person SET next_nudge = $2 WHERE id IN `+among+` AND next_nudge > $2
+		AND NOT EXISTS (SELECT 1 FROM campaign_part c WHERE c.person = person.id AND c.state = 3 AND c.due >= person.next_nudge)`, array(people), t.ms)
+	return wrap("free a person's next nudge", err)
+}
+
 // campaignWaits is what of a campaign nobody has claimed. Its first words are those
 // of the index outbox_due.
 const campaignWaits = `live = 1 AND owner = 0 AND lane = 3 AND state = 0 AND campaign = $1`
@@ -487,7 +513,8 @@ func (t *tx) RecallCampaign(campaign string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var ids []string
+	var ids, people []string // rows that were not sent, and whom they were for
+	untold := func(r row) { people = append(people, r.text(0)) }
 	err = x.ask(`UPDATE outbox SET message = NULL, live = 0, owner = -1, error = 'recalled', state = CASE WHEN doubt > 0 THEN 4 ELSE 3 END WHERE `+campaignWaits+` RETURNING id, doubt`,
 		func(r row) {
 			if r.int(1) == 0 {
@@ -498,19 +525,31 @@ func (t *tx) RecallCampaign(campaign string) (int, error) {
 		if err != nil {
 			break
 		}
-		_, err = x.do(`UPDATE campaign_part SET state = 0, due = 0, row_id = 0, reminders = reminders - 1, revision = revision + 1 WHERE campaign = $2 AND state = 1
-			AND row_id IN (SELECT CAST(value AS BIGINT) FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text(CAST($1 AS json)) ids(value)*/)`, array(page), campaign)
+		err = x.ask(`UPDATE campaign_part SET state = 0, due = 0, row_id = 0, reminders = reminders - 1, revision = revision + 1 WHERE campaign = $2 AND state = 1
+			AND row_id IN (SELECT CAST(value AS BIGINT) FROM /*sqlite json_each($1)*/ /*postgres json_array_elements_text(CAST($1 AS json)) ids(value)*/) RETURNING person`,
+			untold, array(page), campaign)
 	}
 	if err != nil {
 		return 0, wrap("take back a campaign's messages", err)
 	}
 	// A mail that nobody has begun to send. Its job is of the kind of campaign.Mail.
-	mails, err := x.do(`UPDATE campaign_part SET state = 0, due = 0, reminders = reminders - 1, revision = revision + 1 WHERE campaign = $1 AND state = 1 AND row_id = 0 AND why = ''`, campaign)
+	chats := len(people)
+	err = x.ask(`UPDATE campaign_part SET state = 0, due = 0, reminders = reminders - 1, revision = revision + 1 WHERE campaign = $1 AND state = 1 AND row_id = 0 AND why = '' RETURNING person`,
+		untold, campaign)
+	mails := len(people) - chats
 	if err == nil && mails > 0 {
 		_, err = x.do(`DELETE FROM river_job WHERE kind = 'campaign_mail' AND state IN ('available', 'scheduled', 'retryable', 'pending')
 			AND /*sqlite json_extract(args, '$.campaign')*/ /*postgres args->>'campaign'*/ = $1`, campaign)
 	}
-	return len(ids) + int(mails), wrap("take back a campaign's mails", err)
+	if err != nil {
+		return 0, wrap("take back a campaign's mails", err)
+	}
+	for page := range slices.Chunk(people, 500) {
+		if err := t.freeNudges(page); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids) + mails, nil
 }
 
 // pauseCampaigns has those of a restored copy wait: it does not know what was sent

@@ -43,6 +43,7 @@ type Service struct {
 
 	mu        sync.Mutex
 	calendars map[string]*calendar.Hours
+	mails     map[string]time.Time // when a campaign's mails were looked after
 }
 
 // New makes a Service.
@@ -51,7 +52,7 @@ func New(o Options) *Service {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.Zone, o.Lang = cmp.Or(o.Zone, "UTC"), cmp.Or(o.Lang, "en")
-	return &Service{o: o, calendars: map[string]*calendar.Hours{}}
+	return &Service{o: o, calendars: map[string]*calendar.Hours{}, mails: map[string]time.Time{}}
 }
 
 // A kind is what a campaign is about.

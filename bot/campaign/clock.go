@@ -55,12 +55,20 @@ func (s *Service) Tick(ctx context.Context) error {
 // errOver: the campaign does not run any more, or another process has it.
 var errOver = errors.New("nothing to do")
 
+// errRests: it does not run, and what was under way may have come to an end.
+var errRests = errors.New("it rests")
+
 func (s *Service) tick(ctx context.Context, id string) error {
-	if err := s.take(ctx, id); err != nil {
+	err := s.take(ctx, id)
+	rests := errors.Is(err, errRests)
+	if err != nil && !rests {
 		return err
 	}
 	refused, of, err := s.posted(ctx, id)
-	if err != nil {
+	if err == nil {
+		err = s.lost(ctx, id)
+	}
+	if err != nil || rests {
 		return err
 	}
 	if id != bot.CampaignLater {
@@ -114,7 +122,10 @@ func (s *Service) take(ctx context.Context, id string) error {
 	err := s.update(ctx, id, func(tx bot.Tx, c *bot.Campaign) error {
 		now := tx.Now()
 		over = false
-		if c.State != bot.CampaignRunning && c.State != bot.CampaignScheduled || c.Next.After(now) {
+		if c.State != bot.CampaignRunning && c.State != bot.CampaignScheduled {
+			return errRests
+		}
+		if c.Next.After(now) {
 			return errOver
 		}
 		switch {
@@ -242,12 +253,56 @@ func (s *Service) outcome(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart, row b
 			return err
 		}
 	}
-	if p.State == bot.PartWaiting { // nothing was said
-		if err := tx.SetNextNudge(p.Person, now); err != nil {
-			return err
+	untold := p.State == bot.PartWaiting
+	if c.State.Over() { // no other way is tried
+		p.Due = time.Time{}
+		if untold && p.Why != "" {
+			p.State = bot.PartFailed
 		}
 	}
-	return tx.PutPart(p)
+	if err := tx.PutPart(p); err != nil || !untold {
+		return err
+	}
+	return tx.FreeNudge(p.Person)
+}
+
+// lost ends parts whose mail was given up, now and then.
+func (s *Service) lost(ctx context.Context, id string) error {
+	var parts []bot.CampaignPart
+	err := s.o.Store.View(ctx, func(tx bot.Tx) (err error) {
+		s.mu.Lock()
+		due := tx.Now().Sub(s.mails[id]) >= healthEvery
+		if due {
+			s.mails[id] = tx.Now()
+		}
+		s.mu.Unlock()
+		if due {
+			parts, err = tx.LostMails(id, settlePage)
+		}
+		return err
+	})
+	for i := 0; err == nil && i < len(parts); i += nudgeGroup {
+		err = s.o.Store.Update(ctx, func(tx bot.Tx) error {
+			for _, was := range parts[i:min(i+nudgeGroup, len(parts))] {
+				p, err := tx.Part(id, was.Person)
+				if errors.Is(err, bot.ErrNotFound) || err == nil && *p != was {
+					continue // it is further by now
+				}
+				if err == nil {
+					p.State, p.Why = bot.PartFailed, viaMail+" given_up"
+					if was.Why == mailing {
+						p.Why = "unknown"
+					}
+					err = tx.PutPart(p)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return err
 }
 
 // nextReminder is when somebody is written to again; the zero time: not any more.

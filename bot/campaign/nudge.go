@@ -261,7 +261,7 @@ func (s *Service) Hold(tx bot.Tx, row *bot.OutboxRow) (string, error) {
 	if err := tx.PutPart(p); err != nil {
 		return "", err
 	}
-	return why, tx.SetNextNudge(p.Person, tx.Now()) // nothing was said
+	return why, tx.FreeNudge(p.Person)
 }
 
 // Mail is the job that writes to somebody by mail.
@@ -323,10 +323,13 @@ func (s *Service) HandleMail(ctx context.Context, j Mail) error {
 		}
 		if cal := s.calendar(&c.Plan, cmp.Or(who, &bot.Person{}).TimeZone); why == "" && (c.State != bot.CampaignRunning || !cal.Open(tx.Now())) {
 			p.State, p.Due, why = bot.PartWaiting, cal.Next(tx.Now()), "hours"
+			if c.State.Over() {
+				p.Due = time.Time{}
+			}
 		}
 		if why != "" {
 			p.Reminders--
-			return tx.PutPart(p)
+			return errors.Join(tx.PutPart(p), tx.FreeNudge(p.Person))
 		}
 		p.Why = mailing
 		n = s.mail(c, p, who, tx.Now())

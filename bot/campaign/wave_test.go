@@ -539,3 +539,114 @@ func TestEditDraft(t *testing.T) {
 		}
 	}
 }
+
+// What is on its way when a campaign is stopped comes to a true end, and of whom it
+// was taken back may be written to today by another.
+func TestStopUnderWay(t *testing.T) {
+	h := newHouse(t)
+	h.staff(60, nil)
+	release := h.chat.Hold()
+	h.send("first", func(p *bot.CampaignPlan) { p.Deadline = p.Deadline.AddDate(0, 1, 0) })
+	for range 4 {
+		if err := h.camps.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.chat.WaitInFlight(t, 1)
+	recalled := 0
+	h.update(func(tx bot.Tx) (err error) {
+		_, recalled, err = h.camps.Stop(tx, "first", "operator:ann", "operator")
+		return err
+	})
+	if n := h.sum("first").By[bot.PartSent]; n == 0 || n+recalled != 60 {
+		t.Errorf("%d under way, %d taken back", n, recalled)
+	}
+	release()
+	h.tick()
+	s := h.sum("first")
+	if n := len(h.chat.Deliveries()); s.By[bot.PartAccepted] != n || s.By[bot.PartWaiting] != 60-n || n == 0 || s.Written != n {
+		t.Errorf("%d messages, and then %+v", n, s)
+	}
+	h.send("second", nil)
+	h.tick()
+	if n := h.written(60); n != 60 {
+		t.Errorf("%d of 60 are written to on that day", n)
+	}
+	for i := range 60 {
+		id := bot.PersonID(fmt.Sprintf("p%03d", i))
+		if n := len(h.to(id)); n != 1 {
+			t.Errorf("%s has %d messages on that day", id, n)
+		}
+		if p := h.part("first", id); !p.Due.IsZero() {
+			t.Errorf("stopped, and due: %+v", p)
+		}
+	}
+}
+
+// Whoever asked for a day is not freed by a message of another campaign that was taken
+// back.
+func TestRecalledAndPutOff(t *testing.T) {
+	h := newHouse(t)
+	h.staff(1, nil)
+	h.send("first", nil)
+	h.tick()
+	day := h.Clock.Now().AddDate(0, 0, 2)
+	h.send("second", nil)
+	h.pass(24 * time.Hour) // the second one writes, and they put off the first
+	h.update(func(tx bot.Tx) error {
+		p, err := tx.Part("first", "p000")
+		if err == nil {
+			p.State, p.Due = bot.PartSnoozed, day
+			err = errors.Join(tx.PutPart(p), tx.SetNextNudge("p000", day), tx.FreeNudge("p000"))
+		}
+		return err
+	})
+	next := func() (at time.Time) {
+		h.update(func(tx bot.Tx) error {
+			p, err := tx.Person("p000")
+			at = p.NextNudge
+			return err
+		})
+		return at
+	}
+	if at := next(); !at.Equal(day) {
+		t.Errorf("put off until %s, and to be written to at %s", day, at)
+	}
+	h.update(func(tx bot.Tx) error {
+		return errors.Join(tx.SetNextNudge("p000", day.Add(time.Hour)), tx.FreeNudge("p000"))
+	})
+	if at := next(); at.After(h.Clock.Now()) {
+		t.Errorf("told nothing, and to be written to at %s", at)
+	}
+}
+
+// A mail whose job was given up, or is gone, does not stay under way.
+func TestLostMail(t *testing.T) {
+	h := newHouse(t)
+	for _, id := range []bot.PersonID{"m1", "m2", "m3"} {
+		h.People(bot.Person{ID: id, Username: string(id), Email: string(id) + "@example.org", Name: "Mail Only", Department: "Kitchen"})
+	}
+	h.send("first", nil)
+	h.tick()
+	h.Jobs = nil
+	h.update(func(tx bot.Tx) error {
+		p, err := tx.Part("first", "m2")
+		if err == nil {
+			p.Why = "mailing"
+			err = errors.Join(tx.PutPart(p), tx.Enqueue(campaign.Mail{Campaign: "first", Person: "m1"}, time.Time{}))
+		}
+		return err
+	})
+	h.Clock.Advance(10 * time.Minute)
+	h.tick()
+	if a, b := h.part("first", "m1"), h.part("first", "m2"); a.State != bot.PartSent || b.State != bot.PartFailed || b.Why != "unknown" {
+		t.Errorf("with a job %+v\nwithout %+v", a, b)
+	}
+	if c := h.part("first", "m3"); c.State != bot.PartFailed || c.Why != "mail given_up" {
+		t.Errorf("given up: %+v", c)
+	}
+	h.update(func(tx bot.Tx) error { _, _, err := h.camps.Stop(tx, "first", "operator:ann", ""); return err })
+	if a := h.part("first", "m1"); a.State != bot.PartWaiting {
+		t.Errorf("taken back: %+v", a)
+	}
+}

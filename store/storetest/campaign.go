@@ -295,7 +295,21 @@ func testParts(t *testing.T, s bot.Store) {
 			return err
 		}
 		b.State, b.Via, b.Reminders = bot.PartSent, "mail", 1
-		return errors.Join(tx.PutPart(b), tx.Enqueue(campaignMail{"x"}, time.Time{}))
+		return errors.Join(tx.PutPart(b), tx.SetNextNudge("b", now.Add(time.Hour)))
+	})
+	view(t, s, func(tx bot.Tx) error {
+		lost, err := tx.LostMails("x", 10)
+		if len(lost) != 1 || lost[0].Person != "b" {
+			t.Errorf("mails without a job: %+v", lost)
+		}
+		return err
+	})
+	update(t, s, func(tx bot.Tx) error { return tx.Enqueue(campaignMail{"x", "b"}, time.Time{}) })
+	view(t, s, func(tx bot.Tx) error {
+		if lost, err := tx.LostMails("x", 10); err != nil || len(lost) != 0 {
+			t.Errorf("a mail that waits is lost: %+v, %v", lost, err)
+		}
+		return nil
 	})
 	update(t, s, func(tx bot.Tx) error {
 		n, err := tx.RecallCampaign("x")
@@ -305,6 +319,9 @@ func testParts(t *testing.T, s bot.Store) {
 	view(t, s, func(tx bot.Tx) error {
 		if b, err := tx.Part("x", "b"); err != nil || b.State != bot.PartWaiting || b.Reminders != 0 {
 			t.Errorf("after the mail was taken back: %+v, %v", b, err)
+		}
+		if b, err := tx.Person("b"); err != nil || b.NextNudge.After(tx.Now()) {
+			t.Errorf("after the mail was taken back, written to from %s; %v", b.NextNudge, err)
 		}
 		got, err := tx.Part("x", "a")
 		if err != nil || got.State != bot.PartWaiting || got.Row != 0 || got.Reminders != 0 || !got.Due.IsZero() {
@@ -373,6 +390,7 @@ func testParts(t *testing.T, s bot.Store) {
 // campaignMail is a job as campaign.Mail stores it.
 type campaignMail struct {
 	Campaign string `json:"campaign"`
+	Person   string `json:"person"`
 }
 
 func (campaignMail) Kind() string { return "campaign_mail" }

@@ -59,7 +59,7 @@ which step those are who began. Each person is in one state, and they come to th
 				if state < 0 {
 					return nil
 				}
-				return listParts(s, tx, c.ID, bot.PartState(state))
+				return listParts(s, tx, c, bot.PartState(state))
 			})
 		})
 	}
@@ -99,9 +99,9 @@ func printStatus(s std, c *bot.Campaign, sum *campaign.Sum, waits string, now ti
 	}
 }
 
-func listParts(s std, tx bot.Tx, id string, st bot.PartState) error {
+func listParts(s std, tx bot.Tx, c *bot.Campaign, st bot.PartState) error {
 	for after := bot.PersonID(""); ; {
-		ps, err := tx.PartsIn(id, st, after, 500)
+		ps, err := tx.PartsIn(c.ID, st, after, 500)
 		if err != nil || len(ps) == 0 {
 			return err
 		}
@@ -117,7 +117,7 @@ func listParts(s std, tx bot.Tx, id string, st bot.PartState) error {
 					line += "  " + textfmt.Printable(more)
 				}
 			}
-			if !p.Due.IsZero() {
+			if !p.Due.IsZero() && !c.State.Over() {
 				line += "  next " + textfmt.When(p.Due)
 			}
 			fmt.Fprintln(s.out, line)
