@@ -53,6 +53,24 @@ func (db *DB) GivenUp(ctx context.Context, since time.Time, limit int) ([]GivenU
 	return list, wrap("list jobs that were given up", err)
 }
 
+// Queued lists the jobs of a kind that were not done yet, in the order in which they
+// are due, at most limit of them. Error is why the last try failed; At is when the
+// next one is due.
+func (db *DB) Queued(ctx context.Context, kind string, limit int) (list []GivenUp, err error) {
+	err = db.view(ctx, func(t *tx) error {
+		list = nil
+		return t.c.(texter).ask(`SELECT id, /*sqlite json(args)*/ /*postgres CAST(args AS TEXT)*/, attempt,
+			CAST(/*sqlite unixepoch(scheduled_at)*/ /*postgres EXTRACT(EPOCH FROM scheduled_at)*/ AS BIGINT),
+			coalesce(/*sqlite json_extract(errors, '$[#-1]')*/ /*postgres CAST(errors[array_upper(errors, 1)] AS TEXT)*/, '') FROM river_job
+			WHERE kind = $1 AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled') ORDER BY scheduled_at, id LIMIT $2`, func(r row) {
+			var last struct{ Error string }
+			_ = json.Unmarshal([]byte(r.text(4)), &last) // empty: it was not tried
+			list = append(list, GivenUp{ID: r.int(0), Kind: kind, Args: json.RawMessage(r.text(1)), Tries: int(r.int(2)), At: time.Unix(r.int(3), 0).UTC(), Error: last.Error})
+		}, kind, int64(limit))
+	})
+	return list, wrap("list jobs that wait", err)
+}
+
 // Revive does a job once more that was given up, as if it had never been tried.
 // ErrNotFound when it was not.
 func (db *DB) Revive(ctx context.Context, id int64) error {

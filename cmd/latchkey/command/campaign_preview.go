@@ -43,7 +43,7 @@ Next: latchkey campaign test autumn --to YOU`,
 				case x.Why != "":
 					how = "not written to now: " + x.Why
 				case x.Via == "":
-					how = "no way leads to them here; while the service runs, others may"
+					how = "no way leads to them: no chat that they can be found in, and no mail"
 				}
 				fmt.Fprintf(s.out, "  %s (%s): %s, %s (%s)\n", textfmt.Printable(x.Person.Name), textfmt.Printable(x.Person.Username), how, x.Next.Format("2006-01-02 15:04"), x.Zone)
 			}

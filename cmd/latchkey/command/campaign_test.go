@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"latchkey/store/storetest"
 )
 
 // A campaign from its draft to its report, by commands; whatever is wrong is named,
@@ -53,7 +55,7 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign new b --kind first_enrollment --deadline " + soon, exitOK, "a draft for 3 people"},
 		{"", "campaign preview b", exitOK, "3 people are in its audience now (not_enrolled)"},
 		{"", "campaign preview b", exitOK, "Hola, Carmen"},
-		{"", "campaign preview b", exitOK, "Ann Lee (ann): no way leads to them here"},
+		{"", "campaign preview b", exitOK, "Ann Lee (ann): no way leads to them: no chat"},
 		{"", "campaign preview c", exitError, "there is no such campaign"},
 		{"", "campaign test b", exitUsage, "--to PERSON"},
 		{"", "campaign test b --to zoe", exitError, "people list --search"},
@@ -106,5 +108,31 @@ func TestCampaignCommands(t *testing.T) {
 		if code, out, _ := command(t, nil, "campaign", c, "--help"); code != exitOK || !strings.Contains(out, fmt.Sprint("latchkey campaign ", c)) || len(out) < 300 {
 			t.Errorf("the help of %s teaches nothing:\n%s", c, out)
 		}
+	}
+}
+
+// A command beside the service of a PostgreSQL store, which no socket leads to, knows
+// how people are written to, and what it leaves in the store is listed until the
+// service sends it.
+func TestCampaignCommandKnowsTheWays(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
+	for _, x := range []struct{ ways, via, listed string }{
+		{"smtp: {host: 127.0.0.1, port: 1, security: none, from: bot@example.org}\n", "mail", "test by mail of campaign a for Ann Lee"},
+		{"channels: {slack: {acme: {bot_token_env: SLACK, signing_secret_env: SECRET, team: T0123ABCD}}}\n", "slack-acme", "unopened-"},
+	} {
+		cfg := install(t, "store: {postgres_env: DSN}\n"+x.ways)
+		env := []string{"DSN=" + pgAddress(storetest.Postgres(t)), "SLACK=xoxb-0123456789", "SECRET=0123456789abcdef0123456789abcdef", "LATCHKEY_HTTP_PUBLIC_URL=https://bot.example.org"}
+		run := func(says string, args ...string) {
+			t.Helper()
+			if code, out, errs := command(t, env, append(args, "--config", cfg)...); code != exitOK || !strings.Contains(out, says) {
+				t.Errorf("%s: %d %s%s, want %q", args, code, out, errs, says)
+			}
+		}
+		run("", "people", "import", writeFile(t, "id,username,email,name\ne1,ann,ann@example.org,Ann Lee\n"))
+		run("is a draft for 1 people", "campaign", "new", "a", "--kind", "first_enrollment", "--deadline", soon)
+		run("Ann Lee (ann): by "+x.via, "campaign", "preview", "a")
+		run("goes to Ann Lee (ann, id e1) by "+x.via, "campaign", "test", "a", "--to", "ann")
+		run(x.listed, "outbox", "list")
 	}
 }

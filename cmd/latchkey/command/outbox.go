@@ -20,7 +20,8 @@ func outboxCommand(s std) *cobra.Command {
 		Use: "list", Short: "List what could not be delivered yet, and what was given up", Args: exactly(0, ""),
 		Long: `Lists messages that nobody tries to send any more, each with the reason and what
 to do, and those on their way: conversation, number, tries, when the next try is
-due and why the last one failed. Then codes, notices and other jobs that were given
+due and why the last one failed. Mails of campaigns that wait follow, with the same
+(` + "`latchkey campaign pause`" + ` takes them back). Then codes, notices and other jobs that were given
 up in the last 14 days: a name for retry and drop, what it was, when, why, and what
 to do about it.
 
@@ -41,6 +42,13 @@ to do about it.
 			for _, r := range rows {
 				fmt.Fprintf(s.out, "%s %d  tried %d  next %s  %s\n", textfmt.Printable(string(r.Conversation)), r.ID, r.Attempts, textfmt.When(r.Due), textfmt.Printable(r.Error))
 			}
+			mails, err := listMails(cmd.Context(), p, *limit)
+			if err != nil {
+				return err
+			}
+			for _, g := range mails {
+				fmt.Fprintf(s.out, "%s  tried %d  next %s  %s\n", g.what, g.Tries, textfmt.When(g.At), textfmt.Printable(g.Error))
+			}
 			jobs, err := listGivenUp(cmd.Context(), p, *limit)
 			if err != nil {
 				return err
@@ -48,7 +56,7 @@ to do about it.
 			for _, g := range jobs {
 				fmt.Fprintf(s.out, "%s  %s  given up %s  tried %d  %s\n  %s\n", g.name(), g.what, textfmt.When(g.At), g.Tries, textfmt.Printable(g.Error), g.remedy)
 			}
-			if len(lost)+len(rows)+len(jobs) == 0 {
+			if len(lost)+len(rows)+len(mails)+len(jobs) == 0 {
 				fmt.Fprintln(s.err, "nothing is waiting")
 			}
 			return nil

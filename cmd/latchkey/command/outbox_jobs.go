@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/campaign"
 	"latchkey/bot/desk"
 	"latchkey/bot/enroll"
 	"latchkey/bot/verify"
@@ -58,6 +59,25 @@ func listGivenUp(ctx context.Context, p *program.Program, limit int) ([]givenUp,
 				return err
 			}
 			list = append(list, g)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// listMails lists the mails of campaigns that were not sent yet.
+func listMails(ctx context.Context, p *program.Program, limit int) (list []givenUp, err error) {
+	jobs, err := p.DB.Queued(ctx, campaign.Mail{}.Kind(), limit)
+	if err != nil || len(jobs) == 0 {
+		return nil, err
+	}
+	err = p.DB.View(ctx, func(tx bot.Tx) error {
+		list = make([]givenUp, len(jobs))
+		for i, j := range jobs {
+			list[i].GivenUp = j
+			if err := list[i].describe(tx); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -117,6 +137,17 @@ func (g *givenUp) describe(tx bot.Tx) error {
 		var j desk.MailTicket
 		if json.Unmarshal(g.Args, &j) == nil {
 			g.what = "mail of ticket " + j.Ticket
+		}
+	case campaign.Mail{}.Kind():
+		var j campaign.Mail
+		if json.Unmarshal(g.Args, &j) != nil {
+			return nil
+		}
+		g.what, who = "mail of campaign "+j.Campaign, j.Person
+		if j.Test {
+			g.what = "test by " + g.what
+		} else {
+			g.over = "its person counts as not reached"
 		}
 	case enroll.Alerts{}.Kind():
 		g.what = "alert to operators"

@@ -8,6 +8,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/campaign"
+	"latchkey/flows"
 )
 
 // newCampaigns makes the campaigns.
@@ -35,16 +36,26 @@ func (p *Program) campaignChannels() (chs []campaign.Channel) {
 }
 
 // Campaigns are the campaigns of the running service, or of a command that only
-// writes to the store.
-func (p *Program) Campaigns() (*campaign.Service, error) {
+// writes to the store. Such a command knows the channels and writes on none: what it
+// leaves in the store goes out by the service.
+func (p *Program) Campaigns() (_ *campaign.Service, err error) {
 	if p.campaigns != nil {
 		return p.campaigns, nil
 	}
-	set, err := LoadScripts(p.Config, p.Log)
-	if err != nil {
+	if p.Scripts, err = flows.NewLive(func() (*flows.Set, error) { return LoadScripts(p.Config, p.Log) }); err != nil {
 		return nil, err
 	}
-	return p.newCampaigns(set), nil
+	ways := []Integration{{"smtp", connectSMTP}}
+	for _, x := range Platforms() {
+		ways = append(ways, Integration{x.Name, x.connect})
+	}
+	for _, x := range ways {
+		if err := x.Connect(p); err != nil {
+			return nil, x.failed(err)
+		}
+	}
+	p.campaigns = p.newCampaigns(p.Scripts)
+	return p.campaigns, nil
 }
 
 // campaignsEvery is how often the clockwork of the campaigns looks.
