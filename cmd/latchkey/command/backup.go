@@ -30,6 +30,15 @@ Next: latchkey restore FILE, on another machine, to know that it works.`,
 	}
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if s.running == nil {
+			cfg, err := loadConfig(cmd, s, *file)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(cfg.Store.Path); cfg.Store.Path != "" && errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("there is no store %s, so there is nothing to back up: does store.path name the right place?", cfg.Store.Path)
+			}
+		}
 		return withProgram(cmd, s, *file, func(p *program.Program) error {
 			path := s.path(args[0])
 			head, err := backup(cmd.Context(), p, path)

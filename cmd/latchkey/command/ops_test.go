@@ -348,11 +348,20 @@ func TestRefusals(t *testing.T) {
 // and with another key it is refused and leaves nothing behind.
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
-	cfg := install(t, "")
+	cfg := install(t, "store: {path: here.db}\n")
+	file := filepath.Join(t.TempDir(), "copy.db")
+	there := filepath.Join(filepath.Dir(cfg), "here.db")
+	if code, _, errs := command(t, nil, "backup", file, "--config", cfg); code != exitError || !strings.Contains(errs, "there is no store "+there) {
+		t.Errorf("a backup of nothing: %d %s", code, errs)
+	}
+	for _, path := range []string{there, file} {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("a backup of nothing made %s", path)
+		}
+	}
 	if code, _, errs := command(t, nil, "people", "import", writeFile(t, staffList), "--config", cfg); code != exitOK {
 		t.Fatal(errs)
 	}
-	file := filepath.Join(t.TempDir(), "copy.db")
 	if code, _, errs := command(t, nil, "backup", file, "--config", cfg); code != exitOK {
 		t.Fatal(errs)
 	}
