@@ -43,13 +43,19 @@ const (
 	AudienceHalfWay     = "half_way"      // begun and not enrolled
 	AudienceOneMethod   = "one_method"    // security questions are none
 	AudienceTextOrVoice = "text_or_voice" // nothing but texts and calls, by the registrar's report, else by what is enrolled here
-	AudienceAll         = "all"           // they say themselves that it is done
+	AudienceLosing      = "losing"        // will not get in after the registrar's texts and calls end: Registration.Survives
+	AudienceEnrolled    = "enrolled"      // they say themselves that it is done
+	AudienceAll         = "all"           // so do they
 )
 
 // Audiences lists them.
 func Audiences() []string {
-	return []string{AudienceNotEnrolled, AudienceHalfWay, AudienceOneMethod, AudienceTextOrVoice, AudienceAll}
+	return []string{AudienceNotEnrolled, AudienceHalfWay, AudienceOneMethod, AudienceTextOrVoice, AudienceLosing, AudienceEnrolled, AudienceAll}
 }
+
+// AsksThem reports whether people of an audience say themselves that they have done
+// it, so that they stay in it.
+func AsksThem(who string) bool { return who == AudienceEnrolled || who == AudienceAll }
 
 // An Audience is a rule that is asked again whenever it matters. Accounts that are
 // off are never in it, and of other kinds than staff only those in Kinds. Groups
@@ -60,7 +66,8 @@ type Audience struct {
 	Sites          []string     `json:"sites,omitempty"`
 	NotDepartments []string     `json:"not_departments,omitempty"`
 	NotSites       []string     `json:"not_sites,omitempty"`
-	HiredSince     string       `json:"hired_since,omitempty"` // ISO 8601 date
+	HiredSince     string       `json:"hired_since,omitempty"`  // ISO 8601 date
+	EnrolledDays   int          `json:"enrolledDays,omitempty"` // enrolled so many days ago, or earlier; 0: no matter
 	Kinds          []PersonKind `json:"kinds,omitempty"`
 	Named          bool         `json:"named,omitempty"` // only who is named (CampaignTx.NamePerson)
 }
@@ -77,13 +84,14 @@ type CampaignPlan struct {
 	Hours    []string `json:"hours"`
 	Holidays []string `json:"holidays,omitempty"`
 
-	Every  int    `json:"every"`  // days between two reminders
-	Most   int    `json:"most"`   // reminders for one person
-	PerDay int    `json:"perDay"` // how many people are written to for the first time in a day; 0: all
-	Queue  int    `json:"queue"`  // that many tickets that wait hold it up; 0: none
-	First  int    `json:"first"`  // percent that are written to before everybody else; 0: all at once
-	Order  string `json:"order"`  // "random", "site"
-	Second int    `json:"second"` // above so many people a second operator has to say yes
+	Every  int    `json:"every"`            // days between two reminders
+	Most   int    `json:"most"`             // reminders for one person
+	PerDay int    `json:"perDay"`           // how many people are written to for the first time in a day; 0: all
+	Queue  int    `json:"queue"`            // that many tickets that wait hold it up; 0: none
+	First  int    `json:"first"`            // percent that are written to before everybody else; 0: all at once
+	Order  string `json:"order"`            // "random", "site"
+	Repeat int    `json:"repeat,omitempty"` // days after its start when it begins anew, as another campaign; 0: never
+	Second int    `json:"second"`           // above so many people a second operator has to say yes
 }
 
 // A Campaign writes to people until they have done what it is about.
@@ -96,6 +104,8 @@ type Campaign struct {
 	Revision int64 `json:"-"`
 
 	Plan     CampaignPlan `json:"plan"`
+	Of       string       `json:"of,omitempty"`  // the campaign that this one repeats; empty: none
+	No       int          `json:"no,omitempty"`  // which time it is, from 2
 	Why      string       `json:"why,omitempty"` // it is paused or halted: a word of package campaign, and what was counted
 	MadeBy   string       `json:"madeBy"`        // operators
 	SentBy   string       `json:"sentBy,omitempty"`
@@ -195,6 +205,7 @@ type CampaignTx interface {
 	// NamePerson names somebody for a campaign: to be in it, or to be left out.
 	NamePerson(campaign string, p PersonID, leaveOut bool) error
 	ForgetNames(campaign string) error // of NamePerson
+	CopyNames(from, to string) error
 	// InAudience lists people of an audience with an id above after, by id.
 	InAudience(campaign string, a *Audience, after PersonID, limit int) ([]Person, error)
 	CountAudience(campaign string, a *Audience) (int, error)

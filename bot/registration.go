@@ -33,7 +33,20 @@ type Registration struct {
 	MFARegistered   bool `json:"mfaRegistered,omitempty"`
 	MFACapable      bool `json:"mfaCapable,omitempty"` // a strong method that the policy allows, too
 	Passwordless    bool `json:"passwordless,omitempty"`
+
+	// Survives is whether the person still gets in after the registrar's texts and
+	// calls end, as it was judged when this was stored.
+	Survives Survival `json:"survives,omitempty"`
 }
+
+// A Survival is a verdict in short; empty: it is not known.
+type Survival string
+
+// The verdicts.
+const (
+	SurvivesYes Survival = "yes"
+	SurvivesNo  Survival = "no" // will not sign in, or not set a new password
+)
 
 // Has is what is known now: the report, or the person's own page where that is
 // newer, together with what the report has and no such page shows.

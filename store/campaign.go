@@ -126,6 +126,16 @@ func (t *tx) NamePerson(campaign string, p bot.PersonID, leaveOut bool) error {
 	return wrap("name somebody for a campaign", err)
 }
 
+// CopyNames implements bot.CampaignTx.
+func (t *tx) CopyNames(from, to string) error {
+	x, err := t.rare()
+	if err != nil {
+		return err
+	}
+	_, err = x.do(`INSERT INTO campaign_name (campaign, person, leave_out) SELECT $2, person, leave_out FROM campaign_name WHERE campaign = $1`, from, to)
+	return wrap("copy whom a campaign names", err)
+}
+
 // campaignMethods counts what person p has that proves something.
 const campaignMethods = `(SELECT count(*) FROM method m WHERE m.person = p.id AND m.state = 1 AND m.kind <> 'questions')`
 
@@ -149,9 +159,15 @@ var textOrVoice = `(CASE WHEN EXISTS (SELECT 1 FROM registration r WHERE r.perso
 	ELSE EXISTS (SELECT 1 FROM method m WHERE m.person = p.id AND m.state = 1 AND m.kind = 'phone')
 		AND NOT EXISTS (SELECT 1 FROM method m WHERE m.person = p.id AND m.state = 1 AND m.kind NOT IN ('phone', 'questions')) END)`
 
+// survives is a verdict that is stored with what the registrar holds.
+func survives(v bot.Survival) string {
+	return `EXISTS (SELECT 1 FROM registration r WHERE r.person = p.id AND /*sqlite json_extract(CAST(r.body AS TEXT), '$.survives')*/
+		/*postgres CAST(convert_from(r.body, 'UTF8') AS json)->>'survives'*/ = '` + string(v) + `')`
+}
+
 // audienceRule is the rule of an audience as conditions on person p, its places
 // beginning behind args; $1 is the campaign.
-func audienceRule(a *bot.Audience, args []any) (in, done string, _ []any, err error) {
+func (t *tx) audienceRule(a *bot.Audience, args []any) (in, done string, _ []any, err error) {
 	switch a.Who {
 	case bot.AudienceNotEnrolled:
 		in, done = `p.stage < 2`, `p.stage = 2`
@@ -161,6 +177,10 @@ func audienceRule(a *bot.Audience, args []any) (in, done string, _ []any, err er
 		in, done = campaignMethods+` = 1`, campaignMethods+` >= 2`
 	case bot.AudienceTextOrVoice:
 		in, done = textOrVoice, `NOT `+textOrVoice
+	case bot.AudienceLosing:
+		in, done = survives(bot.SurvivesNo), survives(bot.SurvivesYes)
+	case bot.AudienceEnrolled:
+		in, done = `p.stage = 2`, `1 = 0`
 	case bot.AudienceAll:
 		in, done = `1 = 1`, `1 = 0`
 	default:
@@ -190,6 +210,9 @@ func audienceRule(a *bot.Audience, args []any) (in, done string, _ []any, err er
 	if a.HiredSince != "" {
 		base += ` AND p.hired_on >= ` + here(a.HiredSince)
 	}
+	if a.EnrolledDays > 0 {
+		base += ` AND p.done_at <> 0 AND p.done_at <= ` + here(millis(t.now.AddDate(0, 0, -a.EnrolledDays)))
+	}
 	named := `EXISTS (SELECT 1 FROM campaign_name n WHERE n.campaign = $1 AND n.person = p.id AND n.leave_out = `
 	base += ` AND NOT ` + named + `1)`
 	if a.Named {
@@ -203,7 +226,7 @@ var personAs = `p.` + strings.ReplaceAll(personColumns, ", ", ", p.")
 
 // InAudience implements bot.CampaignTx.
 func (t *tx) InAudience(campaign string, a *bot.Audience, after bot.PersonID, limit int) (ps []bot.Person, err error) {
-	in, _, args, err := audienceRule(a, []any{campaign, string(after), int64(limit)})
+	in, _, args, err := t.audienceRule(a, []any{campaign, string(after), int64(limit)})
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +236,7 @@ func (t *tx) InAudience(campaign string, a *bot.Audience, after bot.PersonID, li
 
 // CountAudience implements bot.CampaignTx.
 func (t *tx) CountAudience(campaign string, a *bot.Audience) (n int, err error) {
-	in, _, args, err := audienceRule(a, []any{campaign})
+	in, _, args, err := t.audienceRule(a, []any{campaign})
 	if err != nil {
 		return 0, err
 	}
@@ -223,7 +246,7 @@ func (t *tx) CountAudience(campaign string, a *bot.Audience) (n int, err error) 
 
 // Judge implements bot.CampaignTx.
 func (t *tx) Judge(campaign string, a *bot.Audience, p bot.PersonID) (in, done bool, err error) {
-	isIn, isDone, args, err := audienceRule(a, []any{campaign, string(p)})
+	isIn, isDone, args, err := t.audienceRule(a, []any{campaign, string(p)})
 	if err != nil {
 		return false, false, err
 	}
@@ -254,7 +277,7 @@ func (t *tx) Gather(campaign string, a *bot.Audience, after bot.PersonID, limit 
 	if bySite {
 		site = `lower(p.site) || '|'`
 	}
-	in, _, args, err := audienceRule(a, []any{campaign, string(after), end})
+	in, _, args, err := t.audienceRule(a, []any{campaign, string(after), end})
 	if err != nil {
 		return "", 0, err
 	}
@@ -354,7 +377,7 @@ func (t *tx) Unsettled(campaign string, a *bot.Audience, after bot.PersonID, lim
 	if err != nil {
 		return nil, nil, "", wrap("read who is further in a campaign", err)
 	}
-	_, done, args, err := audienceRule(a, []any{campaign, string(after), end})
+	_, done, args, err := t.audienceRule(a, []any{campaign, string(after), end})
 	if err != nil {
 		return nil, nil, "", err
 	}

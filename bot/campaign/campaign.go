@@ -76,7 +76,7 @@ var kinds = map[string]kind{
 	KindFirst:     {audience: bot.AudienceNotEnrolled, flow: "enroll"},
 	KindHalfWay:   {audience: bot.AudienceHalfWay, flow: "enroll"},
 	KindSecond:    {audience: bot.AudienceOneMethod, flow: "extras"},
-	KindStill:     {audience: bot.AudienceAll, flow: "methods"},
+	KindStill:     {audience: bot.AudienceEnrolled, flow: "methods"},
 	KindTextVoice: {audience: bot.AudienceTextOrVoice, flow: "get_in", ends: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)},
 	kindLater:     {audience: bot.AudienceNotEnrolled, flow: "enroll"},
 }
@@ -147,7 +147,7 @@ func refuse(format string, args ...any) error { return &Refused{fmt.Sprintf(form
 
 // New stores a draft. People are named before (bot.CampaignTx.NamePerson).
 func (s *Service) New(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot.Campaign, error) {
-	if !validName(id) {
+	if !validName(id) || p.Repeat > 0 && len(id) > 35 {
 		return nil, refuse("the name %q is none: write it with small letters, digits and dashes, like autumn-2026", id)
 	}
 	s.Fill(&p)
@@ -341,7 +341,7 @@ func (s *Service) Resume(tx bot.Tx, id, by string, failed bool) (c *bot.Campaign
 	if c, err = tx.Campaign(id); err != nil {
 		return nil, 0, err
 	}
-	if c.State != bot.CampaignPaused && c.State != bot.CampaignHalted && !(failed && c.State == bot.CampaignRunning) {
+	if c.State != bot.CampaignPaused && c.State != bot.CampaignHalted {
 		return nil, 0, refuse("campaign %s is %s, and neither paused nor halted", id, c.State)
 	}
 	now := tx.Now()
@@ -360,13 +360,81 @@ func (s *Service) Resume(tx bot.Tx, id, by string, failed bool) (c *bot.Campaign
 	again, err = eachPart(tx, id, bot.PartWaiting, func(p *bot.CampaignPart) bool { return p.Due.IsZero() && !p.FirstAt.IsZero() }, now)
 	if err == nil && failed {
 		var n int
-		n, err = eachPart(tx, id, bot.PartFailed, func(p *bot.CampaignPart) bool { p.Tried = ""; return true }, now)
+		n, err = resend(tx, id, true)
 		again += n
 	}
 	if err != nil {
 		return nil, 0, err
 	}
 	return c, again, audit(tx, by, "campaign.resumed", fmt.Sprintf("%s: %d again", id, again))
+}
+
+// Resend has those written to again whom a campaign that runs did not reach; with
+// unknown those, too, of whom nobody knows whether it did.
+func (s *Service) Resend(tx bot.Tx, id, by string, unknown bool) (again int, err error) {
+	c, err := tx.Campaign(id)
+	if err != nil {
+		return 0, err
+	}
+	if c.State != bot.CampaignRunning {
+		return 0, refuse("campaign %s is %s, and sends nothing now", id, c.State)
+	}
+	if again, err = resend(tx, id, unknown); err != nil || again == 0 {
+		return again, err
+	}
+	c.Checked = tx.Now() // an operator has looked at what failed
+	if err := tx.PutCampaign(c); err != nil {
+		return 0, err
+	}
+	return again, audit(tx, by, "campaign.resent", fmt.Sprintf("%s: %d again, those of whom it is not known: %v", id, again, unknown))
+}
+
+func resend(tx bot.Tx, id string, unknown bool) (int, error) {
+	want := func(p *bot.CampaignPart) bool {
+		p.Tried = ""
+		return unknown || p.Why != "unknown"
+	}
+	return eachPart(tx, id, bot.PartFailed, want, tx.Now())
+}
+
+// again writes a campaign down that repeats one that is done.
+func (s *Service) again(tx bot.Tx, c *bot.Campaign) error {
+	if c.Plan.Repeat == 0 {
+		return nil
+	}
+	loc := s.calendar(&c.Plan, "").Location()
+	next := bot.Campaign{Code: newCode(), Plan: c.Plan, Of: cmp.Or(c.Of, c.ID), No: max(c.No, 1), MadeBy: c.MadeBy, SentBy: c.SentBy, Approved: c.Approved,
+		TestedAt: c.TestedAt, Audience: c.Audience, State: bot.CampaignScheduled}
+	from := c.Plan.Starts
+	if from.IsZero() {
+		from = c.BeganAt
+	}
+	next.Plan.Starts = from.In(loc).AddDate(0, 0, c.Plan.Repeat)
+	next.Plan.Deadline = c.Plan.Deadline.In(loc).AddDate(0, 0, c.Plan.Repeat)
+	n, err := tx.CountAudience(c.ID, &c.Plan.Audience)
+	if err != nil {
+		return err
+	}
+	if n > c.Plan.Second && c.Approved == "" {
+		next.State = bot.CampaignDraft // it asks for the second operator, who was not needed for fewer people
+	}
+	next.Next, next.TickedAt = next.Plan.Starts, tx.Now()
+	for err = bot.ErrConflict; errors.Is(err, bot.ErrConflict); { // the name is taken
+		next.No++
+		next.ID = fmt.Sprintf("%s-%d", next.Of, next.No)
+		if next.No > 1000 {
+			return err
+		}
+		err = tx.PutCampaign(&next)
+	}
+	if err == nil {
+		err = tx.CopyNames(c.ID, next.ID)
+	}
+	if err != nil {
+		return err
+	}
+	s.o.Logger.Info("a campaign repeats", "campaign", c.ID, "next", next.ID, "state", next.State, "starts", next.Plan.Starts)
+	return audit(tx, "system", "campaign.repeated", fmt.Sprintf("%s as %s, %s", c.ID, next.ID, next.State))
 }
 
 // eachPart makes parts in a state due again that want it.
@@ -393,8 +461,8 @@ func eachPart(tx bot.Tx, id string, st bot.PartState, want func(*bot.CampaignPar
 // universe is how many people are in the audience now, and those who have done it.
 func (s *Service) universe(tx bot.Tx, c *bot.Campaign) (int, error) {
 	n, err := tx.CountAudience(c.ID, s.audience(c))
-	if err != nil {
-		return 0, err
+	if err != nil || bot.AsksThem(s.audience(c).Who) {
+		return n, err
 	}
 	sum, err := Count(tx, c.ID)
 	if err != nil {

@@ -152,6 +152,9 @@ func (s *Service) take(ctx context.Context, id string) error {
 			if _, err := tx.RecallCampaign(id); err != nil {
 				return err
 			}
+			if err := s.again(tx, c); err != nil {
+				return err
+			}
 			return tx.PutCampaign(c)
 		}
 		if now.Sub(c.TickedAt) > missedAfter {

@@ -18,6 +18,9 @@
 //	                              paused, or halted        any but done ──▶ stopped
 //	                                                                 stop
 //
+// One that is done and whose plan repeats leaves another behind it, NAME-2, scheduled
+// for its day.
+//
 // It asks (pauses) after a restore, and when its clockwork stood still for longer
 // than missedAfter. It halts when the audience differs by half from that of the last
 // wave, and when too many messages fail, too many people say "not me" or ask the help

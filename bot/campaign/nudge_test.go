@@ -332,7 +332,7 @@ func TestUnknown(t *testing.T) {
 	}
 	// An operator may have them sent again.
 	h.update(func(tx bot.Tx) error {
-		_, n, err := h.camps.Resume(tx, "first", "operator:ann", true)
+		n, err := h.camps.Resend(tx, "first", "operator:ann", true)
 		if err == nil && n != 2 {
 			t.Errorf("%d again", n)
 		}

@@ -16,9 +16,9 @@ import (
 var audiences = map[string][]string{
 	KindFirst:     {bot.AudienceNotEnrolled, bot.AudienceHalfWay},
 	KindHalfWay:   {bot.AudienceHalfWay},
-	KindSecond:    {bot.AudienceOneMethod, bot.AudienceTextOrVoice},
-	KindStill:     {bot.AudienceAll, bot.AudienceOneMethod, bot.AudienceTextOrVoice},
-	KindTextVoice: {bot.AudienceTextOrVoice},
+	KindSecond:    {bot.AudienceOneMethod},
+	KindStill:     {bot.AudienceEnrolled, bot.AudienceOneMethod, bot.AudienceAll},
+	KindTextVoice: {bot.AudienceTextOrVoice, bot.AudienceLosing},
 }
 
 // Placeholders are what a text may hold in braces.
@@ -38,6 +38,9 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
 		bad("audience.who %q is none: one of %s", p.Audience.Who, strings.Join(bot.Audiences(), ", "))
 	} else if fit := audiences[p.Kind]; fit != nil && !slices.Contains(fit, p.Audience.Who) {
 		bad("audience.who %q does not go with kind %s, whose words are for: %s", p.Audience.Who, p.Kind, strings.Join(fit, ", "))
+	}
+	if p.Audience.Who == bot.AudienceAll && len(p.Texts) == 0 {
+		bad("audience.who all needs texts of your own: the shipped ones are for people who have enrolled (audience.who enrolled)")
 	}
 	for _, k := range p.Audience.Kinds {
 		if !slices.Contains(allKinds, k) {
@@ -71,10 +74,14 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
 	for _, n := range []struct {
 		name           string
 		v, least, most int
-	}{{"every", p.Every, everyDays, 90}, {"most", p.Most, 1, mostTimes}, {"per_day", p.PerDay, 0, 1 << 30}, {"queue", p.Queue, 0, 1 << 30}, {"first", p.First, 0, 100}, {"second", p.Second, 1, 1 << 30}} {
+	}{{"every", p.Every, everyDays, 90}, {"most", p.Most, 1, mostTimes}, {"per_day", p.PerDay, 0, 1 << 30}, {"queue", p.Queue, 0, 1 << 30}, {"first", p.First, 0, 100}, {"second", p.Second, 1, 1 << 30},
+		{"repeat", p.Repeat, 0, 3660}, {"audience.enrolled_days", p.Audience.EnrolledDays, 0, 3660}} {
 		if n.v < n.least || n.v > n.most {
 			bad("%s is %d, and must be from %d to %d", n.name, n.v, n.least, n.most)
 		}
+	}
+	if p.Repeat > 0 && p.Deadline.After(later(now, p.Starts).AddDate(0, 0, p.Repeat)) {
+		bad("repeat is %d, and it would begin anew before its deadline", p.Repeat)
 	}
 	if p.Order != "random" && p.Order != "site" {
 		bad("order %q is none: random or site", p.Order)

@@ -437,6 +437,9 @@ func TestProblems(t *testing.T) {
 		},
 		`audience.who "one_method" does not go with kind`: func(p *bot.CampaignPlan) { p.Audience.Who = bot.AudienceOneMethod },
 		`the text in es has {name without a }`:            func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola {name, x"} },
+		`repeat is 7, and it would begin anew before`:     func(p *bot.CampaignPlan) { p.Repeat = 7 },
+		`audience.enrolled_days is -1`:                    func(p *bot.CampaignPlan) { p.Audience.EnrolledDays = -1 },
+		`audience.who all needs texts of your own`:        func(p *bot.CampaignPlan) { p.Kind, p.Audience.Who = campaign.KindStill, bot.AudienceAll },
 		`order "alphabet" is none`:                        func(p *bot.CampaignPlan) { p.Order = "alphabet" },
 		`the text in es is missing`:                       func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello"} },
 		`nobody reads "de"`:                               func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola", "de": "Hallo"} },
@@ -648,5 +651,109 @@ func TestLostMail(t *testing.T) {
 	h.update(func(tx bot.Tx) error { _, _, err := h.camps.Stop(tx, "first", "operator:ann", ""); return err })
 	if a := h.part("first", "m1"); a.State != bot.PartWaiting {
 		t.Errorf("taken back: %+v", a)
+	}
+}
+
+// A campaign that repeats begins anew after its days, with whom it names, and asks the
+// second operator where it has grown.
+func TestRepeat(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, nil)
+	enrolled := func(ids ...bot.PersonID) {
+		h.update(func(tx bot.Tx) (err error) {
+			for _, id := range ids {
+				err = errors.Join(err, tx.SetStage(id, bot.Enrolled, tx.Now()))
+			}
+			return err
+		})
+	}
+	enrolled("p000", "p001")
+	h.update(func(tx bot.Tx) error { return tx.NamePerson("still", "p001", true) })
+	h.send("still", func(p *bot.CampaignPlan) {
+		p.Kind, p.Repeat, p.Second = campaign.KindStill, 30, 1
+	})
+	h.tick()
+	h.press("p000", "done")
+	if p := h.part("still", "p000"); p.State != bot.PartEnrolled {
+		t.Errorf("confirmed: %+v", p)
+	}
+	h.pass(23 * 24 * time.Hour)
+	c := h.campaign("still-2")
+	if old := h.campaign("still"); old.State != bot.CampaignDone || c.State != bot.CampaignScheduled || c.Code == old.Code || c.SentBy == "" ||
+		!c.Next.Equal(old.BeganAt.AddDate(0, 0, 30)) || !c.Plan.Deadline.Equal(old.Plan.Deadline.AddDate(0, 0, 30)) {
+		t.Errorf("the first %+v\nthe next %+v", old, c)
+	}
+	n := len(h.to("p000"))
+	h.pass(7 * 24 * time.Hour)
+	if len(h.to("p000")) != n+1 || len(h.to("p001")) > 0 || len(h.to("p002")) > 0 {
+		t.Errorf("on the next time: %d, %d and %d messages", len(h.to("p000"))-n, len(h.to("p001")), len(h.to("p002")))
+	}
+	h.update(func(tx bot.Tx) error { return tx.ForgetNames("still-2") }) // now it is for two
+	h.pass(24 * 24 * time.Hour)
+	if c := h.campaign("still-3"); c.State != bot.CampaignDraft || c.SentBy == "" || c.Of != "still" {
+		t.Errorf("for more people than one operator may write to: %+v", c)
+	}
+}
+
+// Whoever says "still right" stays in the audience, and does not make it look grown.
+func TestAudienceOfThoseWhoSayIt(t *testing.T) {
+	h := newHouse(t)
+	h.staff(10, nil)
+	h.update(func(tx bot.Tx) (err error) {
+		for i := range 10 {
+			err = errors.Join(err, tx.SetStage(bot.PersonID(fmt.Sprintf("p%03d", i)), bot.Enrolled, tx.Now()))
+		}
+		return err
+	})
+	h.send("still", func(p *bot.CampaignPlan) { p.Kind = campaign.KindStill })
+	h.tick()
+	for i := range 6 {
+		h.press(bot.PersonID(fmt.Sprintf("p%03d", i)), "done")
+	}
+	h.pass(24 * time.Hour)
+	if c := h.campaign("still"); c.State != bot.CampaignRunning || c.Audience != 10 {
+		t.Errorf("%s: %s, %d people", c.State, c.Why, c.Audience)
+	}
+}
+
+// Resending goes to those where it failed, and to those of whom nobody knows only when
+// it is said.
+func TestResend(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, func(_ int, p *bot.Person) { p.Email = "" })
+	h.send("first", nil)
+	h.tick()
+	h.update(func(tx bot.Tx) error {
+		for id, why := range map[bot.PersonID]string{"p000": "no_way", "p001": "unknown"} {
+			p, err := tx.Part("first", id)
+			if err != nil {
+				return err
+			}
+			p.State, p.Why, p.Due, p.Tried = bot.PartFailed, why, time.Time{}, "test "
+			if err := errors.Join(tx.PutPart(p), tx.FreeNudge(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	resend := func(unknown bool) (n int) {
+		t.Helper()
+		h.update(func(tx bot.Tx) (err error) { n, err = h.camps.Resend(tx, "first", "operator:ann", unknown); return err })
+		h.tick()
+		return n
+	}
+	if n := resend(false); n != 1 || len(h.to("p000")) != 2 || len(h.to("p001")) != 1 || len(h.to("p002")) != 1 {
+		t.Errorf("%d again; %d, %d and %d messages", n, len(h.to("p000")), len(h.to("p001")), len(h.to("p002")))
+	}
+	if n := resend(true); n != 1 || len(h.to("p001")) != 2 {
+		t.Errorf("%d again, and %d messages", n, len(h.to("p001")))
+	}
+	if n := resend(true); n != 0 {
+		t.Errorf("%d again when nothing failed", n)
+	}
+	h.update(func(tx bot.Tx) error { _, _, err := h.camps.Stop(tx, "first", "operator:ann", ""); return err })
+	err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := h.camps.Resend(tx, "first", "operator:ann", false); return err })
+	if err == nil || !strings.Contains(err.Error(), "is stopped, and sends nothing") {
+		t.Errorf("of one that is stopped: %v", err)
 	}
 }

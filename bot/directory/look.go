@@ -76,7 +76,7 @@ func (r *Service) HandleLook(ctx context.Context, j Look) error {
 		switch {
 		case cause == nil:
 			signal = SignalLooked
-			return directly(tx, j.Person, methods)
+			return r.directly(tx, j.Person, methods)
 		case errors.As(cause, &asked) && tx.Now().Add(asked.After).Sub(time.UnixMilli(j.At)) < lookPatience:
 			signal = ""
 			return tx.Enqueue(j, tx.Now().Add(max(asked.After, soonest)))
@@ -94,7 +94,7 @@ func (r *Service) HandleLook(ctx context.Context, j Look) error {
 }
 
 // directly stores what a person's own page has.
-func directly(tx bot.Tx, p bot.PersonID, methods []string) error {
+func (r *Service) directly(tx bot.Tx, p bot.PersonID, methods []string) error {
 	if known, err := tx.Known([]bot.PersonID{p}); err != nil || known[p] != p {
 		return err // erased meanwhile
 	}
@@ -108,6 +108,11 @@ func directly(tx bot.Tx, p bot.PersonID, methods []string) error {
 	if g.Direct, g.DirectAt = methods, tx.Now(); g.Direct == nil {
 		g.Direct = []string{} // looked at, and there is none
 	}
+	judge, err := r.judge(tx)
+	if err != nil {
+		return err
+	}
+	judge(g)
 	return tx.PutRegistration(g)
 }
 

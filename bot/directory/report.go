@@ -50,7 +50,7 @@ func (r *Service) readReport(ctx context.Context, s *bot.SyncState) (stored, err
 		return nil, fmt.Errorf("read the report: %w", err)
 	}
 	return func(tx bot.Tx, now *bot.SyncState) error {
-		kept, fresh, err := keep(tx, page, now.StartedAt)
+		kept, fresh, err := r.keep(tx, page, now.StartedAt)
 		if err != nil {
 			return err
 		}
@@ -73,12 +73,16 @@ func (r *Service) readReport(ctx context.Context, s *bot.SyncState) (stored, err
 
 // keep stores the lines on people whom we have. Of these, fresh are on people of
 // whom no line was read since the reading began.
-func keep(tx bot.Tx, page []bot.Registration, began time.Time) (kept, fresh int, err error) {
+func (r *Service) keep(tx bot.Tx, page []bot.Registration, began time.Time) (kept, fresh int, err error) {
 	ids := make([]bot.PersonID, len(page))
 	for i := range page {
 		ids[i] = page[i].Person
 	}
 	known, err := tx.Known(ids)
+	if err != nil {
+		return 0, 0, err
+	}
+	judge, err := r.judge(tx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -99,12 +103,25 @@ func keep(tx bot.Tx, page []bot.Registration, began time.Time) (kept, fresh int,
 			fresh++
 		}
 		g.ReadAt = tx.Now()
+		judge(g)
 		if err := tx.PutRegistration(g); err != nil {
 			return 0, 0, err
 		}
 		kept++
 	}
 	return kept, fresh, nil
+}
+
+// judge gives what notes the verdict on a person, by the policy that is stored.
+func (r *Service) judge(tx bot.Tx) (func(*bot.Registration), error) {
+	if r.Judge == nil {
+		return func(*bot.Registration) {}, nil
+	}
+	pol, err := tx.TenantPolicy()
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return nil, err
+	}
+	return func(g *bot.Registration) { g.Survives = r.Judge(g, pol) }, nil
 }
 
 // dropOld drops what a complete report has no more. It returns how many, or why
@@ -122,6 +139,10 @@ func (r *Service) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err e
 		return 0, fmt.Sprintf("the report has only %d of the %d people whom it had, and more than %d fewer at once is hardly meant, so what was known of the others stays: "+
 			"look whether the licence (Entra ID P1) and the permission (AuditLog.Read.All) are still there. If it is meant, say `latchkey people sync --report --yes`", all-n, all, limit), nil
 	}
+	judge, err := r.judge(tx)
+	if err != nil {
+		return 0, "", err
+	}
 	for {
 		old, err := tx.OldRegistrations(s.StartedAt, rowPage)
 		if err != nil || len(old) == 0 {
@@ -132,7 +153,9 @@ func (r *Service) dropOld(tx bot.Tx, s *bot.SyncState) (n int, why string, err e
 			if g.Direct == nil && !g.Admin {
 				err = tx.DropRegistration(g.Person)
 			} else { // what was read of the person alone stays, and administrators do until a line says otherwise
-				err = tx.PutRegistration(&bot.Registration{Person: g.Person, Direct: g.Direct, DirectAt: g.DirectAt, Admin: g.Admin})
+				left := &bot.Registration{Person: g.Person, Direct: g.Direct, DirectAt: g.DirectAt, Admin: g.Admin}
+				judge(left)
+				err = tx.PutRegistration(left)
 			}
 			if err != nil {
 				return 0, "", err

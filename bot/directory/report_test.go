@@ -442,3 +442,48 @@ func TestLookWithoutASource(t *testing.T) {
 		t.Errorf("%+v %v", oc, err)
 	}
 }
+
+// What is read is stored with the verdict on it: from the report, from a person's own
+// page, and when the report has the person no more.
+func TestVerdictIsStored(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		src := newTenant(2)
+		r := newRig(t, dsn, src, func(d *directory.Deps) {
+			d.Judge = func(g *bot.Registration, pol *bot.TenantPolicy) bot.Survival {
+				methods, _ := g.Has()
+				return bot.Survival(fmt.Sprint(pol.Migration, " ", strings.Join(methods, "+")))
+			}
+		})
+		storetest.Seed(t, r.db, bot.Person{ID: "a"}, bot.Person{ID: "b"}, bot.Person{ID: "c"})
+		want := func(id bot.PersonID, verdict bot.Survival) {
+			t.Helper()
+			err := r.db.View(t.Context(), func(tx bot.Tx) error {
+				g, err := tx.Registration(id)
+				if err == nil && g.Survives != verdict {
+					t.Errorf("%s: %q, want %q", id, g.Survives, verdict)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		src.report = []bot.Registration{line("a", "mobilePhone"), line("b", "fido2"), line("c", "email")}
+		r.begin(bot.ReportReading, directory.Order{})
+		r.finish(bot.ReportReading)
+		want("a", "migrationComplete mobilePhone")
+		want("b", "migrationComplete fido2")
+		r.now.pass(time.Minute)
+		src.methods["a"] = []string{"email"}
+		if err := r.HandleLook(t.Context(), directory.Look{Person: "a", Conversation: "nowhere"}); err != nil {
+			t.Fatal(err)
+		}
+		want("a", "migrationComplete email")
+		src.report = []bot.Registration{line("b", "sms"), line("c", "email")}
+		r.now.pass(time.Hour)
+		r.begin(bot.ReportReading, directory.Order{})
+		r.finish(bot.ReportReading)
+		want("a", "migrationComplete email")
+		want("b", "migrationComplete sms")
+	})
+}

@@ -29,6 +29,9 @@ type Deps struct {
 	GonePeople int
 	GoneShare  float64
 
+	// Judge says whether a person still gets in, by what was read; nil: nobody can say.
+	Judge func(*bot.Registration, *bot.TenantPolicy) bot.Survival
+
 	// Done is called after a reading has ended, in the process that read its last
 	// page; nil: nothing follows.
 	Done func(context.Context, bot.Reading) error

@@ -179,6 +179,18 @@ const (
 // AtRisk reports whether the person will not sign in, or not reset.
 func (v *Verdict) AtRisk() bool { return v.SignIn.Answer == No || v.Reset.Answer == No }
 
+// Survival is the verdict in short.
+func (v *Verdict) Survival() bot.Survival {
+	known := func(a Answer) bool { return a != NotKnown && a != NotJudged }
+	switch {
+	case v.AtRisk():
+		return bot.SurvivesNo
+	case known(v.SignIn.Answer) && known(v.Reset.Answer):
+		return bot.SurvivesYes
+	}
+	return ""
+}
+
 // NeedsToken reports whether the way out is a device that shows codes: there is
 // a land-line only, or no smartphone.
 func (v *Verdict) NeedsToken() bool {

@@ -325,3 +325,21 @@ func TestAnswersHaveNames(t *testing.T) {
 		t.Errorf("an unknown answer: %v", err)
 	}
 }
+
+// The verdict in short says no where the person is at risk, and yes only where both
+// sides are known.
+func TestSurvival(t *testing.T) {
+	for _, x := range []struct {
+		in, reset Answer
+		want      bot.Survival
+	}{
+		{Yes, Yes, bot.SurvivesYes}, {Yes, Off, bot.SurvivesYes}, {Unprotected, Yes, bot.SurvivesYes},
+		{No, Yes, bot.SurvivesNo}, {Yes, No, bot.SurvivesNo}, {No, NotKnown, bot.SurvivesNo},
+		{Yes, NotKnown, ""}, {NotKnown, Yes, ""}, {NotJudged, NotJudged, ""},
+	} {
+		v := Verdict{SignIn: Side{Answer: x.in}, Reset: Side{Answer: x.reset}}
+		if got := v.Survival(); got != x.want {
+			t.Errorf("sign-in %s, reset %s: %q, want %q", x.in, x.reset, got, x.want)
+		}
+	}
+}

@@ -151,6 +151,31 @@ func testAudiences(t *testing.T, s bot.Store) {
 	report("d", []string{"MobilePhone", "microsoftAuthenticatorPush"}, nil)
 	done(bot.AudienceTextOrVoice, "d", true)
 	report("a", nil, nil)
+	judged := func(p bot.PersonID, v bot.Survival) {
+		update(t, s, func(tx bot.Tx) error { return tx.PutRegistration(&bot.Registration{Person: p, Survives: v}) })
+	}
+	judged("b", bot.SurvivesNo)
+	judged("c", bot.SurvivesYes)
+	judged("h-off", bot.SurvivesNo)
+	done(bot.AudienceLosing, "c", true)
+	done(bot.AudienceLosing, "b", false)
+	done(bot.AudienceLosing, "d", false) // nobody has judged
+	done(bot.AudienceEnrolled, "e", false)
+	update(t, s, func(tx bot.Tx) error {
+		return errors.Join(tx.SetStage("a", bot.Enrolled, tx.Now().AddDate(0, 0, -30)), tx.CopyNames("x", "y"))
+	})
+	for want, a := range map[string]bot.Audience{"b": {Who: bot.AudienceLosing}, "a d e f": {Who: bot.AudienceEnrolled}, "a": {Who: bot.AudienceEnrolled, EnrolledDays: 29}, "": {Who: bot.AudienceEnrolled, EnrolledDays: 31}} {
+		view(t, s, func(tx bot.Tx) error {
+			ps, err := tx.InAudience("z", &a, "", 100)
+			is(t, a.Who, ids(ps), want)
+			return err
+		})
+	}
+	view(t, s, func(tx bot.Tx) error {
+		ps, err := tx.InAudience("y", &bot.Audience{Who: bot.AudienceAll, Named: true}, "", 100)
+		is(t, "named by the copy", ids(ps), "a c")
+		return err
+	})
 	view(t, s, func(tx bot.Tx) error {
 		ps, err := tx.InAudience("x", &bot.Audience{Who: bot.AudienceTextOrVoice}, "", 100)
 		is(t, "nothing but texts, in the end", ids(ps), "")

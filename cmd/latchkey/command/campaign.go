@@ -27,7 +27,7 @@ In this order:
   latchkey campaign send autumn               above 500 people somebody else says yes, too
   latchkey campaign status autumn             watch it; pause, resume or stop it at any time
   latchkey campaign report autumn             who has done it, by school or office`,
-		campaignNewCommand(s), campaignEditCommand(s), campaignDeleteCommand(s), campaignPreviewCommand(s), campaignTestCommand(s), campaignSendCommand(s), campaignPauseCommand(s), campaignResumeCommand(s),
+		campaignNewCommand(s), campaignEditCommand(s), campaignDeleteCommand(s), campaignPreviewCommand(s), campaignTestCommand(s), campaignSendCommand(s), campaignPauseCommand(s), campaignResumeCommand(s), campaignResendCommand(s),
 		campaignStopCommand(s), campaignStatusCommand(s), campaignReportCommand(s), campaignListCommand(s))
 }
 

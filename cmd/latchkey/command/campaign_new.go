@@ -30,6 +30,7 @@ type campaignFile struct {
 		NotDepartments []string `yaml:"not_departments"`
 		NotSites       []string `yaml:"not_sites"`
 		HiredSince     string   `yaml:"hired_since"`
+		EnrolledDays   int      `yaml:"enrolled_days"`
 		Kinds          []string `yaml:"kinds"`
 		People         []string `yaml:"people"`
 		NotPeople      []string `yaml:"not_people"`
@@ -47,15 +48,17 @@ type campaignFile struct {
 	Queue    int               `yaml:"queue"`
 	First    *int              `yaml:"first"`
 	Order    string            `yaml:"order"`
+	Repeat   int               `yaml:"repeat"`
 	Second   int               `yaml:"second"`
 }
 
 const campaignExample = `kind: first_enrollment   # or half_way, second_method, still_right, text_and_voice_end
 audience:
-  who: not_enrolled      # or half_way, one_method, text_or_voice, all; each kind has its own
+  who: not_enrolled      # or half_way, one_method, text_or_voice, losing, enrolled, all; each kind has its own
   # sites: [North School]            departments: [Kitchen]
   # not_sites: []                    not_departments: []
-  # hired_since: 2026-08-01          kinds: [guest]     guests, pupils, shared, service and room accounts are left out else
+  # hired_since: 2026-08-01          enrolled_days: 180     enrolled that long ago, or longer
+  # kinds: [guest]                   guests, pupils, shared, service and room accounts are left out else
   # people: [ccook, tdriver]         not_people: [lvance]     user names or addresses
 # texts:                 # in place of the shipped ones, one in each language; {name} {org} {bot_name} {deadline} {days} {help_phone}
 #   en: "Hello {name}, ..."
@@ -71,6 +74,7 @@ per_day: 0               # how many people are written to for the first time in 
 queue: 0                 # that many tickets that wait hold it up; 0: none
 first: 1                 # percent that go an hour ahead; it halts by itself when they fare ill
 order: random            # or site
+repeat: 0                # so many days after its start it begins anew, as NAME-2; 0: never
 second: 500              # above so many people a second operator has to say yes; more than 500 is named and recorded
 `
 
@@ -85,8 +89,10 @@ Kinds:
   first_enrollment     everybody who has not enrolled
   half_way             those who have begun
   second_method        those who have one method only
-  still_right          are number and address still right? people say themselves when it is done
-  text_and_voice_end   those who have nothing but texts and calls, which Microsoft ends
+  still_right          are number and address still right? those who have enrolled, who say
+                       themselves when it is done; with repeat: 365 it asks every year
+  text_and_voice_end   those who have nothing but texts and calls, which Microsoft ends; with
+                       who: losing those who by Microsoft's report will not get in then
 
   latchkey campaign new autumn --kind first_enrollment --deadline 2026-12-18
   latchkey campaign new --example > autumn.yaml     and edit it
@@ -293,8 +299,8 @@ func readCampaign(path string, f *campaignFile) error {
 func (f *campaignFile) plan(dir, zone string, now time.Time) (*bot.CampaignPlan, error) {
 	a := &f.Audience
 	p := &bot.CampaignPlan{Kind: f.Kind, Texts: f.Texts, Zone: f.Zone, Hours: f.Hours, Holidays: f.Holidays, Every: f.Every, Most: f.Most, PerDay: f.PerDay, Queue: f.Queue,
-		First: 1, Order: f.Order, Second: f.Second, Audience: bot.Audience{Who: a.Who, Departments: a.Departments, Sites: a.Sites, NotDepartments: a.NotDepartments, NotSites: a.NotSites,
-			HiredSince: a.HiredSince, Named: len(a.People) > 0}}
+		First: 1, Order: f.Order, Repeat: f.Repeat, Second: f.Second, Audience: bot.Audience{Who: a.Who, Departments: a.Departments, Sites: a.Sites, NotDepartments: a.NotDepartments, NotSites: a.NotSites,
+			HiredSince: a.HiredSince, EnrolledDays: a.EnrolledDays, Named: len(a.People) > 0}}
 	if f.First != nil {
 		p.First = *f.First
 	}

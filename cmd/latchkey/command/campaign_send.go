@@ -141,3 +141,32 @@ whom nothing reached, and those of whom nobody knows whether a message reached t
 	}
 	return cmd
 }
+
+func campaignResendCommand(s std) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "resend NAME", Short: "Write again to those where it failed, and to nobody else", Args: exactly(1, campaignArgument),
+		Long: `Writes again to the people of a campaign that runs whom no way has reached: every way is
+tried once more. Of some nobody knows whether a message reached them; they are left alone,
+since they might get it twice, unless you say --unknown.
+
+  latchkey campaign status autumn --people failed --config latchkey.yaml
+  latchkey campaign resend autumn --config latchkey.yaml`,
+	}
+	file := configFlag(cmd, s)
+	unknown := cmd.Flags().Bool("unknown", false, "to those, too, of whom it is not known whether it reached them")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
+			again := 0
+			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
+				again, err = c.Resend(tx, args[0], operatorActor(s), *unknown)
+				return err
+			}); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "campaign %s: %s written to again\n", args[0], textfmt.Count(again, "person is", "people are"))
+			mustServe(s, p)
+			return nil
+		})
+	}
+	return cmd
+}

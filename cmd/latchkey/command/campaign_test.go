@@ -82,6 +82,7 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign pause b", exitOK, "campaign b is paused: 0 messages taken back"},
 		{"", "campaign list", exitOK, "paused"},
 		{"", "campaign resume b", exitOK, "campaign b goes on"},
+		{"", "campaign resend b", exitOK, "campaign b: 0 people are written to again"},
 		{"", "campaign stop b", exitOK, "campaign b is stopped"},
 		{"", "campaign resume b", exitError, "is stopped, and neither paused nor halted"},
 		{"", "campaign report b", exitOK, "not reached"},
@@ -104,7 +105,7 @@ func TestCampaignCommands(t *testing.T) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
 		}
 	}
-	for _, c := range []string{"new", "edit", "delete", "preview", "test", "send", "pause", "resume", "stop", "status", "report", "list"} {
+	for _, c := range []string{"new", "edit", "delete", "preview", "test", "send", "pause", "resume", "resend", "stop", "status", "report", "list"} {
 		if code, out, _ := command(t, nil, "campaign", c, "--help"); code != exitOK || !strings.Contains(out, fmt.Sprint("latchkey campaign ", c)) || len(out) < 300 {
 			t.Errorf("the help of %s teaches nothing:\n%s", c, out)
 		}

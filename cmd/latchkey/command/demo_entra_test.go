@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,11 +56,19 @@ func TestDemoWithEntra(t *testing.T) {
 	var said struct {
 		All struct {
 			People        int
+			AtRisk        int
 			SignIn, Reset readiness.Split
 		}
 	}
 	if err := json.Unmarshal([]byte(out), &said); code != exitOK || err != nil {
 		t.Fatalf("status: %d %v %s %s", code, err, out, errs)
+	}
+
+	// A campaign for those who will not get in is for as many.
+	plan := writeFile(t, "kind: text_and_voice_end\naudience: {who: losing}\n")
+	code, out, errs = command(t, nil, "campaign", "new", "feb", "--file", plan, "--config", file)
+	if want := fmt.Sprintf("is a draft for %d people now, until 2027-02-01", said.All.AtRisk); code != exitOK || said.All.AtRisk < 100 || !strings.Contains(out, want) {
+		t.Errorf("campaign: %d %s %s, want %q", code, out, errs, want)
 	}
 
 	// The same, straight from the tenant.

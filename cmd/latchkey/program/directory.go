@@ -8,6 +8,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/directory"
+	"latchkey/bot/readiness"
 	"latchkey/store"
 )
 
@@ -20,6 +21,10 @@ func (p *Program) newDirectory() *directory.Service {
 		Merge: func(ctx context.Context, m directory.Merge) (directory.Merged, error) {
 			r, err := p.ImportSynced(ctx, m, false)
 			return merged(r), err
+		},
+		Judge: func(g *bot.Registration, pol *bot.TenantPolicy) bot.Survival {
+			v := readiness.Judge(g, pol, ReadinessSettings(e))
+			return v.Survival()
 		},
 		Done: func(ctx context.Context, reading bot.Reading) error {
 			if reading == bot.ReportReading {
