@@ -33,6 +33,11 @@ const CampaignLater = "later"
 // campaign, whatever runs.
 const ChoiceCampaign = "campaign."
 
+// ChoiceJoin begins the id of the button of a campaign's message in a channel that
+// many read; the campaign's ID follows. Adapters give the press to whoever pressed, in
+// their own direct conversation.
+const ChoiceJoin = ChoiceCampaign + "join."
+
 // CampaignRestored is the Campaign.Why of one that was running when the store was
 // backed up which was restored.
 const CampaignRestored = "restored"
@@ -125,8 +130,9 @@ type Campaign struct {
 	LetIn    int       `json:"letIn"`            // people who were let in on that day
 	FirstEnd time.Time `json:"firstEnd"`         // when the first percent have been out long enough; zero: they were not sent yet
 	Gathers  bool      `json:"gathers,omitempty"`
-	Gathered PersonID  `json:"-"` // how far the wave has come, while it gathers
-	Settled  PersonID  `json:"-"` // how far the look at everybody's progress has come
+	Posts    []int64   `json:"posts,omitempty"` // outbox rows of its messages in channels that many read
+	Gathered PersonID  `json:"-"`               // how far the wave has come, while it gathers
+	Settled  PersonID  `json:"-"`               // how far the look at everybody's progress has come
 }
 
 // PartState says how far a person is in a campaign. What platforms do not tell

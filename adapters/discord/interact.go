@@ -118,6 +118,10 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 		if ok && i.Guild != "" && strings.HasPrefix(id.choice, bot.ChoiceTicket) {
 			return a.onCard(r, i, id, p)
 		}
+		if ok && i.Guild != "" && i.Type == kindPress && id.what == 'c' && strings.HasPrefix(id.choice, bot.ChoiceJoin) {
+			p.hold(r.ctx, deferMessage)
+			return r.queues.Add(who.ID, func() { a.called(r, i, bot.Event{ID: i.ID, Kind: bot.Press, Choice: id.choice}, p) })
+		}
 		if !ok || !i.direct() || id.what == 't' || (i.Type == kindModal) != (id.what == 'm' && entered(i) != nil) {
 			return false
 		}
@@ -138,7 +142,7 @@ func (a *Adapter) interaction(r *run, i *interaction, p *reply) bool {
 		if i.direct() {
 			return r.queues.Add(who.ID, func() { a.commanded(r, i, p) })
 		}
-		return r.queues.Add(who.ID, func() { a.called(r, i, p) })
+		return r.queues.Add(who.ID, func() { a.called(r, i, a.command(i), p) })
 	}
 	return false
 }
@@ -312,9 +316,9 @@ func (a *Adapter) pressTicket(r *run, i *interaction, press bot.TicketPress, p *
 	a.alone(r, p, words)
 }
 
-// called takes in a command of a server, or of a conversation with others: the
+// called takes in what somebody did in a server, or in a conversation with others: the
 // bot answers where only this person sees it, and goes on in private.
-func (a *Adapter) called(r *run, i *interaction, p *reply) {
+func (a *Adapter) called(r *run, i *interaction, ev bot.Event, p *reply) {
 	who := i.author().ID
 	defer p.stop()
 	say := func(key string) { a.alone(r, p, a.o.Say(i.Locale, key)) }
@@ -324,7 +328,6 @@ func (a *Adapter) called(r *run, i *interaction, p *reply) {
 		return
 	}
 	a.doors.Set(who, door{i.Token, time.Now().Add(doorLife)})
-	ev := a.command(i)
 	if ev.Address = at; !a.accept(r, ev, who, "") {
 		return
 	}

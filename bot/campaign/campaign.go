@@ -22,12 +22,19 @@ type Channel struct {
 	Limits bot.Limits
 }
 
+// A Room is a channel that many read.
+type Room struct {
+	Channel bot.ChannelID
+	ID      string // the platform's, see bot.RoomWriter
+}
+
 // Options of a Service. Store and Phrases are needed.
 type Options struct {
 	Store    bot.Store
 	Phrases  bot.Phrases
 	Facts    map[string]string // for texts: org, bot_name, help_phone
 	Channels []Channel         // in the order in which people are looked for
+	Rooms    []Room            // where a message with a button stands, on platforms that let nobody write to many
 	Notifier bot.Notifier      // the last way; nil: there is no mail
 	Zone     string            // of whoever has none, where no campaign says it; empty: UTC
 	Holidays []string
@@ -325,7 +332,10 @@ func (s *Service) end(tx bot.Tx, id, by, why string, to bot.CampaignState) (c *b
 	if err := tx.PutCampaign(c); err != nil {
 		return nil, 0, err
 	}
-	if recalled, err = tx.RecallCampaign(id); err != nil {
+	if recalled, err = tx.RecallCampaign(id); err == nil && to.Over() {
+		err = unpost(tx, c)
+	}
+	if err != nil {
 		return nil, 0, err
 	}
 	sum, err := Count(tx, id)

@@ -152,6 +152,9 @@ func (s *Service) take(ctx context.Context, id string) error {
 			if _, err := tx.RecallCampaign(id); err != nil {
 				return err
 			}
+			if err := unpost(tx, c); err != nil {
+				return err
+			}
 			if err := s.again(tx, c); err != nil {
 				return err
 			}
@@ -448,6 +451,11 @@ func (s *Service) wave(ctx context.Context, id string) error {
 		was := c.Audience
 		if diff := max(n-was, was-n); was > 0 && diff >= 3 && diff*2 >= was && n != c.Agreed {
 			return false, s.ask(tx, c, fmt.Sprintf("%s: %d people, and %d at the last wave", whyAudience, n, was))
+		}
+		if c.Wave == "" {
+			if err := s.post(tx, c); err != nil {
+				return false, err
+			}
 		}
 		c.Audience, c.Wave, c.LetIn, c.Gathers, c.Gathered, c.Agreed = n, today, 0, true, "", 0
 		return true, nil

@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -514,4 +515,33 @@ func TestLaterMissed(t *testing.T) {
 	if len(h.to("p000")) != n+1 {
 		t.Errorf("%d messages after an operator let it go on", len(h.to("p000"))-n)
 	}
+}
+
+// The button of a message in a channel begins for whoever presses it, and their part is
+// known; one of a campaign that is over, or of none, says so.
+func TestJoin(t *testing.T) {
+	h := newHouse(t)
+	h.staff(2, func(i int, p *bot.Person) { p.Department = []string{"Kitchen", "Office"}[i] })
+	h.send("first", nil)
+	h.tick()
+	join := func(p bot.PersonID, id, want string) {
+		t.Helper()
+		n := len(h.to(p))
+		h.n++
+		err := h.turn.Accept(t.Context(), bot.Event{ID: fmt.Sprint("join-", h.n), Channel: "test", Conversation: bot.ConversationID("c-" + p), From: "u-" + string(p), Kind: bot.Press, Choice: bot.ChoiceJoin + id})
+		for end := time.Now().Add(bottest.Patience); err == nil && len(h.to(p)) == n && time.Now().Before(end); {
+			time.Sleep(2 * time.Millisecond)
+		}
+		if ms := h.to(p); err != nil || len(ms) == n || !strings.Contains(ms[n].Text, want) {
+			t.Errorf("%s presses the button of %s: %v, and reads %+v, want %q", p, id, err, ms[n:], want)
+		}
+	}
+	join("p000", "first", "I am Latchkey")
+	if p := h.part("first", "p000"); p.State != bot.PartStarted {
+		t.Errorf("%+v", p)
+	}
+	join("p001", "first", "I am Latchkey") // who is not in the audience may do it, too
+	h.update(func(tx bot.Tx) error { _, _, err := h.camps.Stop(tx, "first", "operator:ann", ""); return err })
+	join("p000", "first", "is over")
+	join("p000", "none", "is over")
 }

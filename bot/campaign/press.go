@@ -28,6 +28,9 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 	if token == testToken {
 		return say("test"), nil
 	}
+	if do == "join" {
+		return s.join(tx, c, ss, token, say)
+	}
 	p, err := tx.PartByToken(token)
 	if errors.Is(err, bot.ErrNotFound) {
 		return say("over"), nil
@@ -49,7 +52,6 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 	if err != nil {
 		return bot.DeskAnswer{}, err
 	}
-	k := kinds[m.Plan.Kind]
 	now, cal := tx.Now(), s.calendar(&m.Plan, who.TimeZone)
 	switch do {
 	case "why":
@@ -60,14 +62,7 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 		if ss.Owner == bot.OwnerDesk {
 			return say("agent"), nil
 		}
-		if p.State != bot.PartEnrolled {
-			p.State, p.Why, p.Row, p.Due = bot.PartStarted, "", 0, time.Time{}
-			if p.Reminders < m.Plan.Most && m.ID != bot.CampaignLater {
-				p.Due = now.AddDate(0, 0, m.Plan.Every)
-			}
-			err = tx.PutPart(p)
-		}
-		return bot.DeskAnswer{Begin: &bot.Begin{Flow: k.flow}}, err
+		return s.begin(tx, m, p)
 	case "days":
 		a := say("which_day")
 		day := now.In(cal.Location())

@@ -13,7 +13,8 @@ type Preview struct {
 	People   int
 	Sample   []Sampled
 	Texts    []Text
-	Days     int // until everybody was written to once, by the plan's number for a day; 0: one
+	Room     *bot.Message // for the channels that many read; nil: there is none
+	Days     int          // until everybody was written to once, by the plan's number for a day; 0: one
 	Warnings []string
 }
 
@@ -85,6 +86,10 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		}
 		x.Next = x.Next.In(cal.Location())
 		v.Sample = append(v.Sample, x)
+	}
+	if len(s.o.Rooms) > 0 {
+		m := s.roomMessage(c)
+		v.Room = &m
 	}
 	for _, l := range s.o.Phrases.Languages() {
 		who := &bot.Person{Lang: l, GivenName: "Carmen", Name: "Carmen"}

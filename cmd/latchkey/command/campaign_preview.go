@@ -60,6 +60,10 @@ Next: latchkey campaign test autumn --to YOU`,
 					}
 				}
 			}
+			if v.Room != nil {
+				fmt.Fprintln(s.out, "Once, in each of campaigns.channels:")
+				printMessage(s, v.Room)
+			}
 			return nil
 		})
 	}

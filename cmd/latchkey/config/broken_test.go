@@ -71,6 +71,8 @@ func brokenConfigs(dir string) []broken {
 		// One key for two directions, or as the one of before, however it is written.
 		{"channel without an id", org + "desk:\n  enabled: true\n  channels: slack-acme\n", nil, "desk.channels", 5, "not an account and a channel"},
 		{"channel of no account", org + "desk:\n  enabled: true\n  channels: slack-acme C0123ABCD\n", nil, "desk.channels", 5, "the account slack-acme"},
+		{"campaigns in a channel of no account", org + "campaigns:\n  channels: discord-acme 200000000000000001\n", nil, "campaigns.channels", 4, "the account discord-acme"},
+		{"campaigns in a channel of Slack", org + "campaigns:\n  channels: slack-acme C0123ABCD\n", nil, "campaigns.channels", 4, "people are written to one by one"},
 		{"channel without a desk", org + "desk:\n  channels: slack-acme C0123ABCD\n", nil, "desk.channels", 4, "without desk.enabled"},
 		{"key of both ways", hook, hookKeys("a", "b", "a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
 		{"key of both ways, written otherwise", hook, hookKeys("a", "b", "whsec_a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},

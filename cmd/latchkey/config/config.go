@@ -37,6 +37,7 @@ type Config struct {
 	HTTP      HTTP
 	Alerts    []string // mail addresses of operators
 	Desk      Desk
+	Campaigns Campaigns
 	Directory string // "none", "demo", "oidc" or "entra"
 	OIDC      OIDC
 	Entra     Entra
@@ -183,6 +184,11 @@ type Desk struct {
 	Mail     string        // address that gets a mail of each new ticket, or empty
 	Channels []string      // of the help desk's own, where each ticket has a card: "slack-acme C0123ABCD"
 	Webhook  Webhook
+}
+
+// Campaigns says how many people are written to.
+type Campaigns struct {
+	Channels []string // that many read: "discord-staff 200000000000000001"
 }
 
 // Webhook is the organisation's own system for tickets. No URL, none.

@@ -41,6 +41,7 @@ func Sections() []Section {
 		{"twilio", "Texts and phone calls."},
 		{"alerts", "Who is told when something goes wrong that no user can mend."},
 		{"desk", "The help desk inside the chat platforms."},
+		{"campaigns", "Announcements; see latchkey campaign."},
 		{"http", "The server for the web chat, one-time pages, health checks and Twilio's callbacks."},
 		{"directory", "Who people are and whether they may sign in."},
 		{"oidc", "The OpenID provider of the organisation, for directory.kind oidc. Register there: a web application, its redirect address http.public_url + /signin/callback."},
@@ -186,6 +187,9 @@ func Keys() []Key {
 			at: func(c *Config) any { return &c.Desk.Webhook.CAFile }},
 		{Path: "desk.webhook.timeout", Kind: "duration", Doc: "How long one attempt may take.", Floor: "1s", Cap: "30s",
 			at: func(c *Config) any { return &c.Desk.Webhook.Timeout }},
+
+		{Path: "campaigns.channels", Kind: "list", list: true, Doc: "Channels of Discord in which each campaign has one message with a button, since Discord lets no bot write to many people: the account (discord- and its name), a space, and the id of the channel. Whoever presses the button goes on in private. The bot must be in the channel, and the message goes when the campaign ends.", Example: "discord-staff 200000000000000001",
+			at: func(c *Config) any { return &c.Campaigns.Channels }, bad: badRoom},
 
 		{Path: "http.addr", Kind: "address", Doc: "Where `latchkey serve` listens, host and port.",
 			at: func(c *Config) any { return &c.HTTP.Addr }, bad: badListen},

@@ -403,13 +403,17 @@ func (r *reader) together() {
 	if len(c.Desk.Channels) > 0 && !c.Desk.Enabled {
 		r.badKey("desk.channels", "is set without desk.enabled, so there are no agents; set that too, or remove it")
 	}
-	for i, room := range c.Desk.Channels {
-		account, _, ok := strings.Cut(room, " ")
-		switch {
-		case ok && !slices.ContainsFunc(c.Accounts(), func(a Account) bool { return string(a.Channel()) == account }):
-			r.badKey("desk.channels", "names the account %s, which is not under channels; write slack-, teams- or discord- and the account's name", account)
-		case slices.Contains(c.Desk.Channels[:i], room):
-			r.badKey("desk.channels", "names %s twice; remove one of them", room)
+	for key, rooms := range map[string][]string{"desk.channels": c.Desk.Channels, "campaigns.channels": c.Campaigns.Channels} {
+		for i, room := range rooms {
+			account, _, ok := strings.Cut(room, " ")
+			switch {
+			case ok && key == "campaigns.channels" && !strings.HasPrefix(account, "discord-"):
+				r.badKey(key, "names %s, where people are written to one by one; only Discord needs a message in a channel", account)
+			case ok && !slices.ContainsFunc(c.Accounts(), func(a Account) bool { return string(a.Channel()) == account }):
+				r.badKey(key, "names the account %s, which is not under channels; write slack-, teams- or discord- and the account's name", account)
+			case slices.Contains(rooms[:i], room):
+				r.badKey(key, "names %s twice; remove one of them", room)
+			}
 		}
 	}
 	r.needs("twilio.", "twilio.account_sid", "twilio.auth_token")

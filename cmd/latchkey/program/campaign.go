@@ -14,8 +14,13 @@ import (
 // newCampaigns makes the campaigns.
 func (p *Program) newCampaigns(phrases bot.Phrases) *campaign.Service {
 	c := p.Config
+	var rooms []campaign.Room
+	for _, v := range c.Campaigns.Channels {
+		account, id, _ := strings.Cut(v, " ")
+		rooms = append(rooms, campaign.Room{Channel: bot.ChannelID(account), ID: id})
+	}
 	return campaign.New(campaign.Options{
-		Store: p.DB, Phrases: phrases, Facts: Facts(c), Channels: p.campaignChannels(), Notifier: p.Connections.Notifier,
+		Store: p.DB, Phrases: phrases, Facts: Facts(c), Channels: p.campaignChannels(), Rooms: rooms, Notifier: p.Connections.Notifier,
 		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where,
 		Logger: p.Log.With("component", "campaign"),
 	})

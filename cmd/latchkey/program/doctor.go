@@ -156,19 +156,24 @@ func (p *Program) lookAtDesk(ctx context.Context) bot.Finding {
 	return f
 }
 
-// lookAtRooms tells whether the help desk's own channels can be written to.
+// lookAtRooms tells whether the help desk's own channels, and those of campaigns, can
+// be written to.
 func (p *Program) lookAtRooms(ctx context.Context) (fs []bot.Finding) {
-	if p.Config == nil || !p.Config.Desk.Enabled {
+	if p.Config == nil {
 		return nil
+	}
+	var rooms []string
+	if p.Config.Desk.Enabled {
+		rooms = append(rooms, p.Config.Desk.Channels...)
 	}
 	ctx, cancel := context.WithTimeout(ctx, longestLook)
 	defer cancel()
-	for _, v := range p.Config.Desk.Channels {
+	for _, v := range append(rooms, p.Config.Campaigns.Channels...) {
 		account, id, _ := strings.Cut(v, " ")
 		f := bot.Finding{What: "channel " + v, Text: "can be written to"}
 		x, ok := p.Connections.channels[bot.ChannelID(account)].(bot.RoomExaminer)
 		if !ok {
-			f.State, f.Text, f.Fix = bot.Broken, "the account is not connected, so no ticket has a card there", "see what is said of "+account
+			f.State, f.Text, f.Fix = bot.Broken, "the account is not connected, so nothing is said there", "see what is said of "+account
 		} else if err := x.ExamineRoom(ctx, id); err != nil {
 			why, fix, _ := strings.Cut(err.Error(), "; ")
 			f.State, f.Text, f.Fix = bot.Broken, why, cmp.Or(fix, "see what is said of "+account)
