@@ -39,11 +39,67 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() {
 		people = 500
 	}
-	t.Run("sqlite", func(t *testing.T) { simulate(t, prooftest.New(t), people) })
-	t.Run("postgres", func(t *testing.T) { simulate(t, prooftest.NewOn(t, storetest.Postgres(t)), people/10) })
+	t.Run("sqlite", func(t *testing.T) { simulate(t, prooftest.New(t), people, &alone{}) })
+	t.Run("postgres", func(t *testing.T) { simulate(t, prooftest.NewOn(t, storetest.Postgres(t)), people/10, &alone{}) })
 }
 
-func simulate(t *testing.T, rig *prooftest.Rig, people int) {
+// A crew is what sends in the simulation: one process or several.
+type crew interface {
+	begin(s *stage)
+	work() error // has it look at the campaigns once
+	stop()       // as a power cut does: what it had not marked is not marked
+}
+
+// A stage is what a crew works with.
+type stage struct {
+	*house
+	set   bot.Phrases
+	rnd   *rand.Rand
+	seen  func(bot.ConversationID, time.Time) // is told of each message that the platform took
+	kills int
+}
+
+// service is the campaigns of a process.
+func (s *stage) service(db bot.Store) *campaign.Service {
+	return campaign.New(campaign.Options{Store: db, Phrases: s.set, Facts: prooftest.Facts, Zone: zone, Channels: []campaign.Channel{{ID: "test"}}})
+}
+
+// alone is a crew of one in this process, which dies now and then while it works.
+type alone struct {
+	*stage
+	camps *campaign.Service
+	die   func()
+}
+
+func (a *alone) begin(s *stage) {
+	a.stage = s
+	s.chat.Observe(func(d bot.Delivery) { s.seen(d.Conversation, s.Clock.Now()) })
+	a.start()
+}
+
+func (a *alone) start() {
+	a.camps = a.service(a.DB)
+	box := outbox.New(outbox.Options{Store: a.DB, Adapters: map[bot.ChannelID]bot.Adapter{"test": a.chat}, Clock: a.Clock.Now, Hold: a.camps.Hold, Look: 5 * time.Millisecond})
+	run, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { box.Run(run); close(done) }()
+	<-box.Ready()
+	a.die = func() { stop(); <-done }
+}
+
+func (a *alone) work() error {
+	err := a.camps.Tick(context.Background())
+	if err == nil && a.rnd.IntN(20) == 0 && a.kills < 50 {
+		a.kills++
+		a.die()
+		a.start()
+	}
+	return err
+}
+
+func (a *alone) stop() { a.die() }
+
+func simulate(t *testing.T, rig *prooftest.Rig, people int, c crew) {
 	h := &house{Rig: rig, chat: bottest.NewAdapter("test")}
 	h.Clock.Advance(tuesday.Sub(h.Clock.Now()))
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -84,48 +140,34 @@ func simulate(t *testing.T, rig *prooftest.Rig, people int) {
 			t.Errorf(format, args...)
 		}
 	}
-	h.chat.Observe(func(d bot.Delivery) {
+	seen := func(conv bot.ConversationID, now time.Time) {
 		mu.Lock()
 		defer mu.Unlock()
-		l, now := lives[d.Conversation], h.Clock.Now()
+		l := lives[conv]
 		local := now.In(l.zone)
 		day := local.Format(time.DateOnly)
 		if local.Hour() < 9 || local.Hour() >= 17 || local.Weekday() == time.Saturday || local.Weekday() == time.Sunday || day == "2026-12-07" {
-			fault("%s is written to at %s", d.Conversation, local)
+			fault("%s is written to at %s", conv, local)
 		}
 		if l.enrolled || l.frozen {
-			fault("%s is written to, enrolled: %v, frozen: %v", d.Conversation, l.enrolled, l.frozen)
+			fault("%s is written to, enrolled: %v, frozen: %v", conv, l.enrolled, l.frozen)
 		}
 		if n := len(l.got); n > 0 && now.Sub(l.got[n-1]) < 72*time.Hour && (l.wished.IsZero() || now.Before(l.wished)) {
-			fault("%s is written to at %s, and was at %s", d.Conversation, now, l.got[n-1])
+			fault("%s is written to at %s, and was at %s", conv, now, l.got[n-1])
 		}
 		l.got = append(l.got, now)
-	})
-	var camps *campaign.Service
-	var kill func()
-	begin := func() {
-		camps = campaign.New(campaign.Options{Store: h.DB, Phrases: set, Facts: prooftest.Facts, Zone: zone, Channels: []campaign.Channel{{ID: "test"}}})
-		box := outbox.New(outbox.Options{Store: h.DB, Adapters: map[bot.ChannelID]bot.Adapter{"test": h.chat}, Clock: h.Clock.Now, Hold: camps.Hold, Look: 5 * time.Millisecond})
-		run, stop := context.WithCancel(ctx)
-		done := make(chan struct{})
-		go func() { box.Run(run); close(done) }()
-		<-box.Ready()
-		kill = func() { stop(); <-done } // what it had not marked is not marked
 	}
-	begin()
+	on := &stage{house: h, set: set, rnd: rnd, seen: seen}
+	c.begin(on)
+	camps := on.service(h.DB)
 	h.camps = camps
 	h.send("first", func(p *bot.CampaignPlan) { p.Second, p.Holidays, p.First = 1<<20, []string{"2026-12-07"}, 1 })
 
-	kills, halts := 0, 0
+	halts := 0
 	for range 8 * 24 * 4 {
 		for range 60 {
-			if err := camps.Tick(ctx); err != nil {
+			if err := c.work(); err != nil {
 				t.Fatal(err)
-			}
-			if rnd.IntN(20) == 0 && kills < 50 {
-				kills++
-				kill()
-				begin()
 			}
 			if h.idle() {
 				break
@@ -185,13 +227,11 @@ func simulate(t *testing.T, rig *prooftest.Rig, people int) {
 			})
 		}
 	}
-	kill()
+	c.stop()
 
-	c := h.campaign("first")
-	h.camps = camps
 	s := h.sum("first")
-	if c.State != bot.CampaignRunning || s.Total == 0 {
-		t.Fatalf("%s: %s, %+v", c.State, c.Why, s)
+	if m := h.campaign("first"); m.State != bot.CampaignRunning || s.Total == 0 {
+		t.Fatalf("%s: %s, %+v", m.State, m.Why, s)
 	}
 	messages, forgotten := 0, 0
 	for i, id := range ids {
@@ -215,9 +255,13 @@ func simulate(t *testing.T, rig *prooftest.Rig, people int) {
 			forgotten++
 			fault("%s was forgotten: %+v", id, p)
 		}
+		if p.State == bot.PartAccepted && !p.Due.IsZero() && h.Clock.Now().Sub(p.Due) > 24*time.Hour {
+			forgotten++
+			fault("%s had a reminder due at %s: %+v", id, p.Due, p)
+		}
 	}
-	t.Logf("%d people, %d messages, %d kills, %d halts, %d of them unknown after one, %d forgotten; %+v", people, messages, kills, halts, s.Whys[bot.PartFailed]["unknown"], forgotten, s.By)
-	if messages < people || kills == 0 || wrong > 0 {
-		t.Errorf("%d messages, %d kills, %d faults", messages, kills, wrong)
+	t.Logf("%d people, %d messages, %d kills, %d halts, %d of them unknown after one, %d forgotten; %+v", people, messages, on.kills, halts, s.Whys[bot.PartFailed]["unknown"], forgotten, s.By)
+	if messages < people || on.kills == 0 || wrong > 0 {
+		t.Errorf("%d messages, %d kills, %d faults", messages, on.kills, wrong)
 	}
 }
