@@ -87,6 +87,29 @@ func TestImport(t *testing.T) {
 	})
 }
 
+// A search finds somebody by what is theirs. What all addresses have alike, the mail
+// domain, lists nobody.
+func TestSearchListsNoDomain(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		importAll(t, db, store.ImportOptions{},
+			bot.Person{ID: "1", Username: "ada@riverbend.example", Email: "a.okafor@riverbend.example", Name: "Ada Okafor"},
+			bot.Person{ID: "2", Username: "bhollis", Email: "ben.hollis@riverbend.example", Name: "Ben Hollis"},
+			bot.Person{ID: "riverbend", Username: "c_l", Email: "cl@riverbend.example", Name: "Cleo River"})
+		for search, want := range map[string]string{
+			"riverbend": "riverbend", "riverbend.example": "", "@riverbend.example": "", "@": "", ".example": "", "example": "",
+			"river": "riverbend", "okafor": "1", "ADA@": "1", "ada@river": "1", "a.okafor@riverbend.example": "1", "okafor@riverbend.example": "", "holl": "2",
+			"bhol": "2", "ben.": "2", "c_": "riverbend", "c%": "", "2": "2",
+		} {
+			got := []string{}
+			err := db.People(t.Context(), store.PeopleFilter{Search: search}, func(p bot.Person) error { got = append(got, string(p.ID)); return nil })
+			if err != nil || strings.Join(got, " ") != want {
+				t.Errorf("search %q: %q %v, want %q", search, got, err, want)
+			}
+		}
+	})
+}
+
 func TestImportProblems(t *testing.T) {
 	people := []bot.Person{
 		{ID: "1", Username: "ann"},                                // 2
@@ -202,6 +225,8 @@ func TestImportMany(t *testing.T) {
 			{store.PeopleFilter{After: "id-0029997"}, "id-0029998 id-0029999 "},
 			{store.PeopleFilter{Search: "USER2999@"}, "id-0002999 "},
 			{store.PeopleFilter{Search: "no_such"}, ""},
+			{store.PeopleFilter{Search: "id-0002999"}, "id-0002999 "}, // the whole id
+			{store.PeopleFilter{Search: "id-000299", Limit: 1}, ""},
 			{store.PeopleFilter{Stage: &stage, After: "id-0029998"}, "id-0029999 "},
 		} {
 			got := ""

@@ -11,7 +11,7 @@ import (
 // A PeopleFilter chooses people. Zero fields do not filter.
 type PeopleFilter struct {
 	Stage  *bot.Stage   // only this stage
-	Search string       // part of the name, user name, work address or id, any case
+	Search string       // see matches
 	After  bot.PersonID // only ids after this one
 	Limit  int          // at most this many
 }
@@ -56,12 +56,28 @@ func (f *PeopleFilter) query(limit int) (string, []any) {
 		text += fmt.Sprintf(` AND stage = $%d`, len(args))
 	}
 	if f.Search != "" {
-		args = append(args, "%"+strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(strings.ToLower(f.Search))+"%")
-		text += fmt.Sprintf(` AND (lower(name) LIKE $%[1]d ESCAPE '!' OR username LIKE $%[1]d ESCAPE '!' OR email LIKE $%[1]d ESCAPE '!'
-			OR lower(id) LIKE $%[1]d ESCAPE '!')`, len(args))
+		where, more := matches(strings.ToLower(f.Search), len(args))
+		text, args = text+where, append(args, more...)
 	}
 	args = append(args, int64(limit))
 	return text + fmt.Sprintf(` ORDER BY id LIMIT $%d`, len(args)), args
+}
+
+// matches is what a search finds, any case: a part of the name, or of the user name
+// or work address in front of its "@", these from their beginning with the "@", and
+// the whole id. What everybody has alike, the mail domain, finds nobody. n is how
+// many arguments there are before.
+func matches(search string, n int) (where string, args []any) {
+	plain := strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(search)
+	own := "%" + plain + "%@%"
+	if strings.Contains(search, "@") {
+		own = plain + "%"
+	}
+	if strings.HasPrefix(search, "@") {
+		return ` AND 1 = 0`, nil
+	}
+	return fmt.Sprintf(` AND (lower(name) LIKE $%[1]d ESCAPE '!' OR username LIKE $%[2]d ESCAPE '!' OR email LIKE $%[2]d ESCAPE '!'
+			OR username LIKE $%[1]d ESCAPE '!' AND username NOT LIKE '%%@%%' OR lower(id) = $%[3]d)`, n+1, n+2, n+3), []any{"%" + plain + "%", own, search}
 }
 
 // CountPeople counts people by stage.

@@ -24,7 +24,7 @@ Next: latchkey people show USER --config latchkey.yaml`,
 	}
 	file := configFlag(cmd, s)
 	stage := cmd.Flags().String("stage", "", `only these: "not started", "started" or "enrolled"`)
-	search := cmd.Flags().String("search", "", "only people with this `TEXT` in name, user name, address or id")
+	search := cmd.Flags().String("search", "", "only people with this `TEXT` in their name, or in front of the @ of their user name or address, or with this whole id")
 	limit := cmd.Flags().Int("limit", 0, "at most `N` people; 0 lists all")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		f := store.PeopleFilter{Search: *search, Limit: *limit}
