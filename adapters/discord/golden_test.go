@@ -48,6 +48,12 @@ func TestGolden(t *testing.T) {
 	})
 }
 
+// The forms of a ticket's card.
+func TestGoldenTickets(t *testing.T) {
+	t.Parallel()
+	adaptertest.GoldenTickets(t, filepath.Join("testdata", "tickets"), func(f *bot.TicketForm, _ bot.Phrases, _ string) any { return ticketForm(f) })
+}
+
 // TestPayloadsAreOfDiscordsTypes has the TypeScript compiler check the golden
 // files, the commands and the answers to interactions against the types that
 // the library authors of Discord keep; and shows that it finds what is wrong.

@@ -17,6 +17,11 @@ func Modal(e bot.Entry, prompt uint32, lang string, ps bot.Phrases) (slack.Modal
 	return x.modal(ps), nil
 }
 
+// TicketModal is the form of a ticket's card.
+func TicketModal(f *bot.TicketForm, ps bot.Phrases, lang string) slack.ModalViewRequest {
+	return ticketModal(f, "C0123ABCD", ps, lang)
+}
+
 // Through makes all requests go another way.
 func Through(a *Adapter, way http.RoundTripper) {
 	a.client.Transport, a.upload.Transport = bearer{way}, way

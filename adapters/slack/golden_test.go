@@ -42,6 +42,13 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// The forms of a ticket's card; the double and Bolt look at them with the others.
+func TestGoldenTickets(t *testing.T) {
+	adaptertest.GoldenTickets(t, filepath.Join("testdata", "platform"), func(f *bot.TicketForm, ps bot.Phrases, lang string) any {
+		return slack.TicketModal(f, ps, lang)
+	})
+}
+
 // unused is an adapter that is never run.
 func unused(t testing.TB) *slack.Adapter {
 	t.Helper()

@@ -27,6 +27,9 @@ func Render(d bot.Delivery, phrases bot.Phrases, inline bool) (any, error) {
 	}})
 }
 
+// TicketDialog is the card in the dialog of a ticket's card.
+func TicketDialog(f *bot.TicketForm, send string) any { return ticketDialog(f, send) }
+
 // Exhaust takes all that may be sent to a conversation for an hour, where nothing
 // was sent before.
 func Exhaust(a *Adapter, conv string) error {

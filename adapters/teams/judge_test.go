@@ -25,6 +25,13 @@ func TestGolden(t *testing.T) {
 	})
 }
 
+// The forms of a ticket's card.
+func TestGoldenTickets(t *testing.T) {
+	adaptertest.GoldenTickets(t, filepath.Join("testdata", "tickets"), func(f *bot.TicketForm, ps bot.Phrases, lang string) any {
+		return teams.TicketDialog(f, ps.Phrase(lang, "chat.send"))
+	})
+}
+
 func wantsPage(m *bot.Message) bool { return m.Form != nil }
 
 // judge has Microsoft's packages look at payloads; it wants nothing found.
