@@ -139,11 +139,15 @@ type DeskView struct {
 	Agent    string  // first name of who has it
 	Mine     bool    // whoever looks has it
 	Person   *Person // nil: it is not known who asks
+	FrozenBy string  // who has frozen the account: "desk", "person"; empty: it is not, or not known
 	Channel  ChannelID
 	Chat     bool // the person can be written to
 	Talks    bool // the conversation is the desk's
 	Contact  string
-	Title    string // of the flow that the person is at now
+	Device   string      // what the person wrote on last, one of Devices; empty: it is not known
+	Tries    int         // wrong codes that count now
+	Earlier  []DeskEntry // the last tickets of the person before this one
+	Title    string      // of the flow that the person is at now
 	Progress string
 	Path     []DeskStep  // the asked steps of the scripts that the person is in, to where they are
 	Steps    []DeskStep  // of these, where they can be sent back to
@@ -214,6 +218,7 @@ type DeskDone struct {
 	Person  Person // as it was before
 	Already bool   // it was so before
 	Role    Role   // that the person had at the desk; empty: none
+	Shut    bool   // the person became an agent, and has no method yet that opens the desk
 	// Counts of what was ended, in the order in which they are told: "accounts",
 	// "passes", "methods", "pending", "codes", "conversations", "messages", "tickets",
 	// "given_back" (tickets, into the queue), "told".
@@ -231,6 +236,7 @@ type DeskSum struct {
 // A DeskCard is what an admin sees of a person.
 type DeskCard struct {
 	Person   Person
+	FrozenBy string   // as in DeskView
 	Methods  []Method // masked: without what is sealed
 	Accounts []Identity
 	Agent    *DeskAgent // nil: they are none
@@ -248,10 +254,16 @@ type DeskState struct {
 	Settings    []DeskSetting
 	Methods     []DeskMethod
 	Channels    []DeskChannel
-	Needs       []string // what needs an operator, a line each
+	Needs       []DeskNeed // what needs an operator
 	Members     []DeskMember
-	Flows       int
 	Languages   []string
+}
+
+// A DeskNeed is what needs an operator.
+type DeskNeed struct {
+	Text, Fix string
+	Person    PersonID // of whom it is; may be empty
+	Name      string
 }
 
 // A DeskMethod is a kind of method, or a way that codes travel, and the key of the
@@ -270,7 +282,7 @@ type DeskChannel struct {
 
 // A DeskMember is an agent with the name of the person.
 type DeskMember struct {
-	DeskAgent
-	Name string
-	Off  bool // the account is off: they can do nothing
+	DeskAgent // By is the name of an agent, else as the audit record names it
+	Name      string
+	Off       bool // the account is off: they can do nothing
 }

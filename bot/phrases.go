@@ -59,8 +59,12 @@ func Moment(ps Phrases, lang, zone string, at time.Time) string {
 // 10:00 UTC". Its phrases are date.weekday, with {weekday} and {moment}, and
 // weekday.0 (Sunday) to weekday.6.
 func WeekdayMoment(ps Phrases, lang, zone string, at time.Time) string {
-	return ps.Phrase(lang, "date.weekday", "weekday", ps.Phrase(lang, "weekday."+strconv.Itoa(int(inZone(zone, at).Weekday()))),
-		"moment", Moment(ps, lang, zone, at))
+	return ps.Phrase(lang, "date.weekday", "weekday", Weekday(ps, lang, zone, at), "moment", Moment(ps, lang, zone, at))
+}
+
+// Weekday is the day of the week alone: "Sunday".
+func Weekday(ps Phrases, lang, zone string, at time.Time) string {
+	return ps.Phrase(lang, "weekday."+strconv.Itoa(int(inZone(zone, at).Weekday())))
 }
 
 func inZone(zone string, at time.Time) time.Time {
@@ -68,6 +72,15 @@ func inZone(zone string, at time.Time) time.Time {
 		return at.In(loc)
 	}
 	return at.UTC()
+}
+
+// ErrorWords says what went wrong for somebody, by the code that a ticket keeps. Its
+// phrases are desk.error. and the code; a code without one is read as it is written.
+func ErrorWords(ps Phrases, lang, code string) string {
+	if s := ps.Phrase(lang, "desk.error."+code); code != "" && !strings.HasPrefix(s, "<") {
+		return s
+	}
+	return strings.ReplaceAll(code, "_", " ")
 }
 
 // PlatformName names the platform of a channel for people: "Slack". An account of

@@ -57,6 +57,10 @@ type Ticket struct {
 // closes it.
 const FlowFreeze = "freeze"
 
+// FrozenByDesk is Ticket.Error of one that an operator's or an admin's freeze has
+// opened. Any other freeze is the person's own word.
+const FrozenByDesk = "frozen"
+
 // How names how a ticket stands, for phrases: its state, or "thawed" where it was
 // closed with the freeze that had opened it.
 func (t *Ticket) How() string {

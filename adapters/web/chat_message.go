@@ -28,6 +28,7 @@ type panel struct {
 	Framed   bool  // inside another site's page
 	Provider string
 	Lapsed   bool // there was a session, and it has ended
+	Unused   bool // it has, because nothing happened
 	Done     bool // it has ended on a computer that others use, too
 	Idle     int  // seconds without use after which it ends there; 0: not shared
 	NoCookie bool // the browser did not keep the cookie
@@ -68,7 +69,7 @@ func (a *Adapter) panel(r *http.Request, s *bot.WebSession, token bot.Secret, er
 		}
 		had := a.cookie(r, sessionCookie(p.Framed)) != ""
 		p.Done = r.URL.Query().Get("done") != ""
-		p.Lapsed = had && !p.Done
+		p.Lapsed, p.Unused = had && !p.Done, errors.Is(err, bot.ErrExpired)
 		p.NoCookie = !had && r.URL.Query().Get("begun") != ""
 		return p, nil
 	}

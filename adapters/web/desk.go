@@ -71,6 +71,8 @@ type Desk interface {
 	Card(ctx context.Context, by, of bot.PersonID) (*bot.DeskCard, error)
 	Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, error)
 	CloseToday(ctx context.Context, by bot.PersonID, closed bool, why string) error
+	// Here notes that an agent is at the desk.
+	Here(ctx context.Context, by bot.PersonID) error
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -140,21 +142,20 @@ func (a *Adapter) seated(r *http.Request, quiet bool) (*seat, error) {
 		return st, err
 	}
 	st.DeskSeat = *who
-	if a.o.Device != nil {
-		return st, nil
-	}
 	now := a.o.Now().UTC()
 	used := st.Desk
 	if used.Before(st.Second) {
 		used = st.Second
 	}
-	if st.Second.IsZero() || now.Sub(st.Second) > deskSecond || now.Sub(used) > deskIdle {
+	if a.o.Device == nil && (st.Second.IsZero() || now.Sub(st.Second) > deskSecond || now.Sub(used) > deskIdle) {
 		return st, errNoSecond
 	}
-	if !quiet && now.Sub(used) > deskUse {
+	if !quiet && now.Sub(st.Desk) > deskUse {
 		s := *st.WebSession
 		s.Desk = now
-		err = a.o.Passes.SaveSession(r.Context(), st.token, s)
+		if err = a.o.Passes.SaveSession(r.Context(), st.token, s); err == nil {
+			err = a.o.Desk.Here(r.Context(), st.Person)
+		}
 	}
 	return st, err
 }
@@ -384,7 +385,7 @@ func asksFor(query string, e *bot.DeskEntry) bool {
 func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
 	t, now := a.words.in(st.lang), a.o.Now()
 	row := deskRow{
-		ID: e.ID, Who: e.Who, Known: e.Who != "", Step: e.Title, Error: plainCode(e.Error), Lang: a.tongue(st.lang, e.Lang), Channel: bot.PlatformName(a.o.Phrases, st.lang, e.Channel),
+		ID: e.ID, Who: e.Who, Known: e.Who != "", Step: e.Title, Error: bot.ErrorWords(a.o.Phrases, st.lang, e.Error), Lang: a.tongue(st.lang, e.Lang), Channel: bot.PlatformName(a.o.Phrases, st.lang, e.Channel),
 		By: e.By, Mine: e.Agent == st.Person, Unread: e.Unread, Confirm: e.Confirm,
 	}
 	if row.Who == "" {
@@ -411,7 +412,16 @@ func (a *Adapter) deskRow(st *seat, e *bot.DeskEntry) deskRow {
 	return row
 }
 
-// plainCode is a code of an error as people read it.
+// frozenWords says that an account is frozen, and by whom where that is known.
+func (a *Adapter) frozenWords(lang, by string) string {
+	key := "desk.person.frozen"
+	if by != "" {
+		key += "." + by
+	}
+	return a.words.in(lang)(key)
+}
+
+// plainCode is a code as people read it.
 func plainCode(code string) string { return strings.ReplaceAll(code, "_", " ") }
 
 // tongue names a language of ours.
@@ -456,6 +466,8 @@ type deskTicket struct {
 	Channel    string
 	Tongue     string
 	Error      string
+	Tries      string // how many codes were wrong; empty: none
+	Earlier    []deskRow
 	Lines      []deskLine
 	Failed     int
 	Back, To   []deskChoice
@@ -541,9 +553,18 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 	q := &v.Ticket
 	d := &deskTicket{
 		deskFrame: a.deskFrame(st), View: v, Number: q.ID, Revision: q.Revision, State: q.State.String(), Who: t("desk.nobody"),
-		Channel: bot.PlatformName(a.o.Phrases, st.lang, v.Channel), Tongue: a.tongue(st.lang, q.Lang), Error: plainCode(q.Error), Failed: len(v.Failed),
+		Channel: bot.PlatformName(a.o.Phrases, st.lang, v.Channel), Tongue: a.tongue(st.lang, q.Lang), Error: bot.ErrorWords(a.o.Phrases, st.lang, q.Error), Failed: len(v.Failed),
 	}
 	d.Watching = q.ID
+	if v.Device != "" {
+		d.Channel = strings.TrimPrefix(d.Channel+", "+v.Device, ", ")
+	}
+	if v.Tries > 0 {
+		d.Tries = strconv.Itoa(v.Tries)
+	}
+	for i := range v.Earlier {
+		d.Earlier = append(d.Earlier, a.deskRow(st, &v.Earlier[i]))
+	}
 	d.StateWords = t("desk.state."+q.How(), "agent", v.Agent)
 	if p := v.Person; p != nil {
 		d.Known, d.Who = true, bot.Harmless(p.Name)
@@ -553,7 +574,7 @@ func (a *Adapter) ticketPage(st *seat, v *bot.DeskView, others []bot.DeskSeat) *
 		}
 		d.Kind = t("desk.kind." + string(kind))
 		if !p.FrozenAt.IsZero() {
-			d.Stopped = append(d.Stopped, t("desk.person.frozen"))
+			d.Stopped = append(d.Stopped, a.frozenWords(st.lang, v.FrozenBy))
 		}
 		if p.Disabled || !p.StoppedAt.IsZero() {
 			d.Stopped = append(d.Stopped, t("desk.person.disabled"))

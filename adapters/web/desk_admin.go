@@ -83,14 +83,14 @@ func (a *Adapter) showAdmin(w http.ResponseWriter, r *http.Request, st *seat, co
 		d.Ways = append(d.Ways, deskSwitch{t("desk.admin.method." + m.Name), m.On, m.Key})
 	}
 	for _, c := range s.Channels {
-		d.Health = append(d.Health, deskHealth{string(c.ID), bot.Harmless(c.Text), c.OK})
+		d.Health = append(d.Health, deskHealth{a.channelName(st.lang, c.ID), bot.Harmless(c.Text), c.OK})
 	}
 	for _, m := range s.Members {
 		name := bot.Harmless(m.Name)
 		if m.Person == bot.OutsideAgent {
 			name = a.o.Phrases.Phrase(st.lang, "desk.outside")
 		}
-		d.Members = append(d.Members, deskMember{string(m.Person), name, t("desk.role." + string(m.Role)), m.At.Local().Format(time.DateOnly), bot.Harmless(m.By), bot.Harmless(m.Why), m.Off})
+		d.Members = append(d.Members, deskMember{string(m.Person), name, t("desk.role." + string(m.Role)), m.At.Local().Format(time.DateOnly), a.decider(st.lang, m.By), bot.Harmless(m.Why), m.Off})
 	}
 	var tongues []string
 	for _, l := range s.Languages {
@@ -98,6 +98,23 @@ func (a *Adapter) showAdmin(w http.ResponseWriter, r *http.Request, st *seat, co
 	}
 	d.Tongues = strings.Join(tongues, ", ")
 	a.deskPage(w, r, code, "desk_admin", st.lang, d.Title, d)
+}
+
+// channelName names a channel, with the account of a platform that has one.
+func (a *Adapter) channelName(lang string, id bot.ChannelID) string {
+	name := bot.PlatformName(a.o.Phrases, lang, id)
+	if _, account, ok := strings.Cut(string(id), "-"); ok && name != string(id) {
+		name += " (" + account + ")"
+	}
+	return name
+}
+
+// decider names who has made somebody an agent.
+func (a *Adapter) decider(lang, by string) string {
+	if name, ok := strings.CutPrefix(by, "operator:"); ok {
+		return a.words.in(lang)("desk.admin.operator", "name", bot.Harmless(name))
+	}
+	return bot.Harmless(by)
 }
 
 type deskAdminPeople struct {
@@ -176,14 +193,12 @@ func (a *Adapter) showPeople(w http.ResponseWriter, r *http.Request, st *seat, c
 	if c := d.Card; c != nil {
 		p := &c.Person
 		d.Name = bot.Harmless(p.Name)
-		d.Facts = append(d.Facts, bot.Harmless(p.Username), string(p.ID))
-		for _, f := range []struct {
-			is   bool
-			word string
-		}{{!p.FrozenAt.IsZero(), "desk.person.frozen"}, {p.Disabled || !p.StoppedAt.IsZero(), "desk.person.disabled"}} {
-			if f.is {
-				d.Facts = append(d.Facts, t(f.word))
-			}
+		d.Facts = append(d.Facts, t("desk.admin.login", "name", bot.Harmless(p.Username)), t("desk.admin.id", "id", bot.Harmless(string(p.ID))))
+		if !p.FrozenAt.IsZero() {
+			d.Facts = append(d.Facts, a.frozenWords(st.lang, c.FrozenBy))
+		}
+		if p.Disabled || !p.StoppedAt.IsZero() {
+			d.Facts = append(d.Facts, t("desk.person.disabled"))
 		}
 		if c.Agent != nil {
 			d.Facts = append(d.Facts, t("desk.role."+string(c.Agent.Role)))
@@ -193,8 +208,16 @@ func (a *Adapter) showPeople(w http.ResponseWriter, r *http.Request, st *seat, c
 				d.Facts = append(d.Facts, strings.TrimSpace(a.o.Phrases.Phrase(st.lang, "method."+string(m.Kind))+" "+bot.Harmless(m.Label)))
 			}
 		}
+		on := map[bot.ChannelID]int{}
 		for _, id := range c.Accounts {
-			d.Own = append(d.Own, deskChoice{string(id.Channel) + " " + id.User, bot.Harmless(string(id.Channel)+": "+id.User) + ", " + id.LinkedAt.Local().Format(time.DateOnly)})
+			on[id.Channel]++
+		}
+		for _, id := range c.Accounts {
+			label := t("desk.admin.linked", "where", a.channelName(st.lang, id.Channel), "when", when(id.LinkedAt.Local(), a.o.Now().Local()))
+			if on[id.Channel] > 1 { // they must be told apart
+				label += " (" + bot.Harmless(id.User) + ")"
+			}
+			d.Own = append(d.Own, deskChoice{string(id.Channel) + " " + id.User, label})
 		}
 		if p.ID != st.Person {
 			for _, do := range doings(c) {
@@ -268,6 +291,9 @@ func (a *Adapter) deskOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	if do == "grant" {
 		d.Told = append(d.Told, t("desk.order.role.gets", "role", t("desk.role."+string(o.Role))))
+	}
+	if done.Shut {
+		d.Told = append(d.Told, t("desk.order.shut"))
 	}
 	for _, c := range done.Counts {
 		if c.N > 0 {

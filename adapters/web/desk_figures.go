@@ -124,7 +124,7 @@ func (a *Adapter) figureLines(lang, kind string, list []bot.DeskCount) (lines []
 		c := &list[i]
 		l := figureLine{ID: kind + "-" + strconv.Itoa(i+1), Label: c.Title, Name: c.Name(), Text: c.Text, N: c.N, Week: c.Week}
 		if l.Label == "" {
-			l.Label = plainCode(l.Name)
+			l.Label = bot.ErrorWords(a.o.Phrases, lang, l.Name)
 		}
 		if l.Label == "" {
 			l.Label = a.words.in(lang)("desk.figures." + kind + ".none")

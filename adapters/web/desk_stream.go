@@ -78,6 +78,7 @@ func (s *stream) watchDesk(in *watcher, changed <-chan string, others <-chan str
 	}
 	beat := time.NewTimer(streamBeat/2 + rand.N(streamBeat/2)) //nolint:gosec // spread only
 	defer beat.Stop()
+	here := s.a.o.Now() // when the agent was noted at the desk last
 	for {
 		ask := false
 		select {
@@ -120,8 +121,15 @@ func (s *stream) watchDesk(in *watcher, changed <-chan string, others <-chan str
 			continue
 		}
 		refused := new(bot.DeskRefusal)
-		if _, err := s.a.seated(s.r, true); lost(err) || errors.Is(err, errNoSecond) || errors.As(err, &refused) {
+		st, err := s.a.seated(s.r, true)
+		if lost(err) || errors.Is(err, errNoSecond) || errors.As(err, &refused) {
 			return s.send(&sse.Message{Type: typeOver}, "-")
+		}
+		if now := s.a.o.Now(); err == nil && now.Sub(here) > deskUse {
+			here = now
+			if err := s.a.o.Desk.Here(s.r.Context(), st.Person); err != nil {
+				s.a.o.Log.Warn("web: it cannot be noted that an agent is at the desk", "err", err)
+			}
 		}
 	}
 }

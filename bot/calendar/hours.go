@@ -120,16 +120,22 @@ func minutes(s string) (int, bool) {
 	return h*60 + m, true
 }
 
-// Without are the hours with one more day ("2026-12-25") that has none.
-func (h *Hours) Without(day string) *Hours {
-	less := &Hours{zone: h.Location(), closed: map[string]bool{}}
-	if h == nil {
-		for i := range less.spans {
-			less.spans[i] = []span{{0, minutesOfDay}}
-		}
-	} else {
-		less.spans, less.closed = h.spans, maps.Clone(h.closed)
+// Always are hours without an end, whose days are those of a zone.
+func Always(zone *time.Location) *Hours {
+	h := &Hours{zone: zone, closed: map[string]bool{}}
+	for i := range h.spans {
+		h.spans[i] = []span{{0, minutesOfDay}}
 	}
+	return h
+}
+
+// Without are the hours with one more day ("2026-12-25") that has none. nil are
+// Always in UTC.
+func (h *Hours) Without(day string) *Hours {
+	if h == nil {
+		h = Always(time.UTC)
+	}
+	less := &Hours{zone: h.zone, spans: h.spans, closed: maps.Clone(h.closed)}
 	less.closed[day] = true
 	return less
 }

@@ -173,6 +173,9 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 		if err := d.actor(tx, a); err != nil {
 			return none, err
 		}
+		if err := noteHere(tx, a.By); err != nil {
+			return none, err
+		}
 	}
 	switch {
 	case a.Revision != 0 && a.Revision != q.Revision:
@@ -382,14 +385,11 @@ func (o *order) requeue(string) (bot.DeskAnswer, error) {
 		return bot.DeskAnswer{}, nil
 	}
 	o.s.Owner = bot.OwnerBot
-	facts, wait, err := o.d.standing(o.tx, o.q, o.s.Lang)
-	if err == nil {
-		err = o.d.promise(o.tx, o.q, wait)
+	answer, p, err := o.waits("desk.requeued")
+	if err == nil && p.sure {
+		err = o.d.promise(o.tx, o.q, p.wait)
 	}
-	if err != nil {
-		return bot.DeskAnswer{}, err
-	}
-	return o.d.says(o.s, "desk.requeued", pairs(facts)...), nil
+	return answer, err
 }
 
 func (o *order) back(string) (bot.DeskAnswer, error) {

@@ -220,6 +220,23 @@ func GiveBack(tx bot.Tx, p bot.PersonID) (held []string, err error) {
 	return held, nil
 }
 
+// GiveBackOff does so for every agent whose account is off: of those that a staff list
+// has switched off.
+func GiveBackOff(tx bot.Tx) error {
+	agents, err := tx.Agents()
+	for i := 0; i < len(agents) && err == nil; i++ {
+		var p *bot.Person
+		p, err = tx.Person(agents[i].Person)
+		switch {
+		case errors.Is(err, bot.ErrNotFound): // the system outside is no person
+			err = nil
+		case err == nil && p.Stopped():
+			_, err = GiveBack(tx, p.ID)
+		}
+	}
+	return err
+}
+
 // leftDesk counts when a person, the key, was an agent last.
 const leftDesk = "desk.left"
 

@@ -14,8 +14,8 @@ import (
 const maxContact = 300
 
 // open takes down that somebody needs a person. A person has one open ticket for
-// a matter, wherever they write: a second one finds the first, and where nobody
-// has that yet, it goes on where the person is now.
+// a matter, wherever they write: a second one finds the first, which goes on where the
+// person is now.
 func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 	q := bot.Ticket{Person: c.Person(), Conversation: c.Conversation.ID, Error: c.Session.Error, Lang: c.Session.Lang}
 	q.Flow, q.Step = where(c.Session)
@@ -31,7 +31,11 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 		return bot.Outcome{}, err
 	}
 	if old != nil && old.State == bot.TicketTaken {
-		if err := d.again(tx, old); err != nil {
+		called := d.again
+		if old.Conversation != q.Conversation {
+			called = d.elsewhere
+		}
+		if err := called(tx, old, c.Conversation); err != nil {
 			return bot.Outcome{}, err
 		}
 	}
@@ -62,7 +66,7 @@ func (d *Desk) open(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
 
 // again tells the agent who has a ticket that the person asks for them once more,
 // after the talk was over.
-func (d *Desk) again(tx bot.Tx, q *bot.Ticket) error {
+func (d *Desk) again(tx bot.Tx, q *bot.Ticket, _ *bot.Conversation) error {
 	last, err := tx.LastEvent(q.ID, math.MaxInt64, "sent_back", "left", "reopened", "asked_again")
 	switch {
 	case errors.Is(err, bot.ErrNotFound) || err == nil && last.Code == "asked_again":
@@ -74,6 +78,31 @@ func (d *Desk) again(tx bot.Tx, q *bot.Ticket) error {
 		return fmt.Errorf("desk: ticket of the conversation: %w", err)
 	}
 	return d.line(tx, q, bot.LineEvent, "", "asked_again", "")
+}
+
+// elsewhere has a ticket that an agent has go on in another chat of the person. The
+// agent is told, and so is the chat that it leaves: whoever reads that may not be who
+// asked.
+func (d *Desk) elsewhere(tx bot.Tx, q *bot.Ticket, to *bot.Conversation) error {
+	from, err := tx.Conversation(q.Conversation)
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return fmt.Errorf("desk: chat of a ticket: %w", err)
+	}
+	if err == nil && belongs(q, from) {
+		lang := q.Lang
+		if s, err := d.o.Session(from.State); err == nil && s.Lang != "" {
+			lang = s.Lang
+		}
+		text := d.o.Phrases.Phrase(lang, "desk.moved", "request", q.ID, "where", bot.PlatformName(d.o.Phrases, lang, to.Channel))
+		if err := tx.Say(&bot.OutboxRow{Conversation: from.ID, Lane: bot.LaneNotice, Message: bot.Message{Text: text, Lang: lang}}); err != nil {
+			return fmt.Errorf("desk: tell the chat that a ticket leaves: %w", err)
+		}
+	}
+	q.Conversation = to.ID
+	if err := tx.PutTicket(q); err != nil {
+		return fmt.Errorf("desk: a ticket goes on in another chat: %w", err)
+	}
+	return d.line(tx, q, bot.LineEvent, "", "moved_here", "")
 }
 
 // same finds the open ticket of a person in a matter, or of a conversation.
@@ -88,7 +117,7 @@ func (d *Desk) same(tx bot.Tx, c *bot.Conversation, q *bot.Ticket) (*bot.Ticket,
 	all, err := tx.TicketsOfPerson(q.Person)
 	for i := range all {
 		o := &all[i]
-		if o.State == bot.TicketWaiting && o.Matter == q.Matter && o.Conversation != bot.NotMeConversation(q.Person) {
+		if o.State.Open() && o.Matter == q.Matter && o.Conversation != bot.NotMeConversation(q.Person) {
 			return o, nil
 		}
 	}
@@ -98,7 +127,7 @@ func (d *Desk) same(tx bot.Tx, c *bot.Conversation, q *bot.Ticket) (*bot.Ticket,
 // told is the outcome of having asked.
 func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outcome, error) {
 	oc := bot.Outcome{Name: "new", Facts: bot.Facts("request", q.ID), Error: c.Session.Error}
-	lang, answered := c.Lang(), false
+	lang, answered, sure := c.Lang(), false, false
 	if d.o.Agents {
 		all, err := tx.Agents()
 		if err != nil {
@@ -106,19 +135,20 @@ func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outc
 		}
 		answered = len(all) > 0 // else nobody would come
 	}
+	hours, err := d.hours(tx)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	open := hours.Open(tx.Wall())
 	if answered && q.State == bot.TicketWaiting {
-		facts, wait, err := d.standing(tx, q, lang)
-		if err == nil {
-			err = d.promise(tx, q, wait)
+		facts, p, err := d.standing(tx, q, lang)
+		if sure = p.sure; err == nil && (sure || !open) {
+			err = d.promise(tx, q, p.wait)
 		}
 		if err != nil {
 			return bot.Outcome{}, fmt.Errorf("desk: the queue: %w", err)
 		}
 		oc.Facts = facts
-	}
-	hours, err := d.hours(tx)
-	if err != nil {
-		return bot.Outcome{}, err
 	}
 	switch {
 	case !answered && known:
@@ -126,9 +156,11 @@ func (d *Desk) told(tx bot.Tx, c *bot.Call, q *bot.Ticket, known bool) (bot.Outc
 	case !answered:
 	case q.State == bot.TicketTaken:
 		oc.Name = "talking"
-	case !hours.Open(tx.Wall()):
+	case !open:
 		oc.Name = "closed"
-		oc.Facts = append(bot.Facts("request", q.ID), bot.Fact{Name: "opens", Value: bot.WeekdayMoment(d.o.Phrases, lang, hours.Zone(), hours.Next(tx.Wall()))})
+		oc.Facts = append(bot.Facts("request", q.ID), bot.Fact{Name: "opens", Value: d.opens(lang, hours.Next(tx.Wall()))})
+	case !sure:
+		oc.Name, oc.Facts = "away", oc.Facts[:2]
 	default:
 		oc.Name = "queued"
 		if known {

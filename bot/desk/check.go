@@ -173,9 +173,9 @@ func (d *Desk) asked(tx bot.Tx, q *bot.Ticket, p bot.PersonID, begins bool) (ws 
 			continue
 		}
 		switch {
-		case m.Kind == bot.Phone && m.Via == string(bot.SMS):
+		case m.Kind == bot.Phone && m.Via == string(bot.SMS) && d.o.Sends(bot.SMS):
 			ws = append(ws, bot.DeskWay{Way: bot.WayText, Target: string(m.ID), Label: m.Label})
-		case m.Kind == bot.Email:
+		case m.Kind == bot.Email && d.o.Sends(bot.Mail):
 			ws = append(ws, bot.DeskWay{Way: bot.WayMail, Target: string(m.ID), Label: m.Label})
 		}
 	}

@@ -174,6 +174,35 @@ func (h *house) words() string {
 	return ""
 }
 
+// What cannot be sent is not offered, and not done by whoever asks for it all the same.
+func TestOnlyWaysThatAreSent(t *testing.T) {
+	sends := map[bot.Via]bool{bot.SMS: true, bot.Mail: true}
+	c := newCaller(t, func(o *desk.Options) { o.Sends = func(via bot.Via) bool { return sends[via] } })
+	offered := func() (ways []bot.CheckWay) {
+		for _, w := range c.view("maria", c.q.ID).Ways {
+			if w.Way == bot.WayText || w.Way == bot.WayMail {
+				ways = append(ways, w.Way)
+			}
+		}
+		slices.Sort(ways)
+		return ways
+	}
+	if got := offered(); !slices.Equal(got, []bot.CheckWay{bot.WayMail, bot.WayText}) {
+		t.Fatalf("with both senders: %q", got)
+	}
+	sends[bot.SMS] = false
+	if got := offered(); !slices.Equal(got, []bot.CheckWay{bot.WayMail}) {
+		t.Errorf("without texts: %q", got)
+	}
+	if got := c.verify(c.q.ID, desk.DoExpire, "ann-authenticator", bot.WayText, "ann-phone"); got != desk.NoWay {
+		t.Errorf("asked by text: %q", got)
+	}
+	sends[bot.Mail] = false
+	if got := offered(); got != nil {
+		t.Errorf("without mail, too: %q", got)
+	}
+}
+
 // The whole way by mail: two words, read back, and the method is gone. Nobody at
 // the desk sees the words.
 func TestCallerReadsTheWordsBack(t *testing.T) { both(t, readsBack) }

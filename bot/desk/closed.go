@@ -14,7 +14,7 @@ const closedDay = "desk.closed"
 
 // hours are Options.Hours, without today where an admin has closed it.
 func (d *Desk) hours(tx bot.Tx) (*calendar.Hours, error) {
-	today := tx.Wall().In(d.o.Hours.Location())
+	today := tx.Wall().In(d.zone())
 	h := d.o.Hours
 	for _, day := range []time.Time{today, today.AddDate(0, 0, -1)} { // hours may go past midnight
 		key := day.Format(time.DateOnly)
@@ -22,11 +22,35 @@ func (d *Desk) hours(tx bot.Tx) (*calendar.Hours, error) {
 		if err != nil {
 			return nil, fmt.Errorf("desk: is it closed today: %w", err)
 		}
-		if n > 0 {
-			h = h.Without(key)
+		if n == 0 {
+			continue
 		}
+		if h == nil {
+			h = calendar.Always(d.zone())
+		}
+		h = h.Without(key)
 	}
 	return h, nil
+}
+
+// zone is where the days of the desk begin and end.
+func (d *Desk) zone() *time.Location {
+	switch {
+	case d.o.Hours != nil:
+		return d.o.Hours.Location()
+	case d.o.Zone != nil:
+		return d.o.Zone
+	}
+	return time.UTC
+}
+
+// opens says when the desk answers again. Without hours it is a day: nobody begins
+// at midnight.
+func (d *Desk) opens(lang string, at time.Time) string {
+	if d.o.Hours == nil {
+		return bot.Weekday(d.o.Phrases, lang, d.zone().String(), at)
+	}
+	return d.moment(lang, at)
 }
 
 // OpenNow reports whether agents answer now, and whether an admin has closed the
@@ -46,7 +70,7 @@ func (d *Desk) CloseToday(ctx context.Context, by bot.PersonID, closed bool, why
 		if err := d.Admin(tx, by, ""); err != nil {
 			return err
 		}
-		key, action := tx.Wall().In(d.o.Hours.Location()).Format(time.DateOnly), "desk.opened"
+		key, action := tx.Wall().In(d.zone()).Format(time.DateOnly), "desk.opened"
 		err := tx.ClearTally(closedDay, key)
 		if closed && err == nil {
 			action, err = "desk.closed", tx.Tally(closedDay, key)

@@ -28,6 +28,7 @@ type Options struct {
 	Vault   bot.Vault
 	Phrases bot.Phrases
 	Hours   *calendar.Hours // nil: the desk is always open
+	Zone    *time.Location  // of days and times at a desk without hours. nil: UTC
 	Targets Targets
 	// Silence is after how long without an answer of the agent who has it a ticket
 	// goes back into the queue. 0: 10 minutes.
@@ -41,6 +42,8 @@ type Options struct {
 	// Anonymous is the channel that opens to whoever signs in: the web chat. Callers
 	// are not asked there.
 	Anonymous bot.ChannelID
+	// Sends reports whether something can be sent in a way. Nil: everything can.
+	Sends func(bot.Via) bool
 	// Methods changes methods and asks people. Nil: agents can do neither.
 	Methods Methods
 	// Registrar says that a report tells who is an administrator
@@ -105,6 +108,9 @@ func New(o Options) *Desk {
 	if o.Silence <= 0 {
 		o.Silence = 10 * time.Minute
 	}
+	if o.Sends == nil {
+		o.Sends = func(bot.Via) bool { return true }
+	}
 	if o.Acts <= 0 {
 		o.Acts = 20
 	}
@@ -118,7 +124,7 @@ func (d *Desk) Connect(t Turns) { d.turns = t }
 func (d *Desk) Specs() []bot.CheckSpec {
 	return []bot.CheckSpec{
 		{Name: "desk.open", Doc: "ask for a person (slot need: what for)", Frozen: true, Run: d.open,
-			Outcomes: bot.Outcomes("new request", "known request", "who", "queued request place wait", "waiting request place wait", "closed request opens", "talking request")},
+			Outcomes: bot.Outcomes("new request", "known request", "who", "queued request place wait", "waiting request place wait", "away request place", "closed request opens", "talking request")},
 		{Name: "desk.contact", Doc: "note how somebody can be reached of whom nothing is known (input)", Frozen: true, Run: d.contact,
 			Outcomes: bot.Outcomes("ok", "empty")},
 		{Name: "desk.cancel", Doc: "no person is needed any more", Frozen: true, Run: d.cancel, Outcomes: bot.Outcomes("ok request", "none")},

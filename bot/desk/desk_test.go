@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -94,8 +95,17 @@ func newHouseOn(t *testing.T, rig *prooftest.Rig, change func(*desk.Options), ke
 		h.update(func(tx bot.Tx) error {
 			return desk.Grant(tx, bot.PersonID(who), bot.RoleAgent, "operator:root", "hired")
 		})
+		h.here(bot.PersonID(who))
 	}
 	return h
+}
+
+// here has an agent at the desk now.
+func (h *house) here(who bot.PersonID) {
+	h.Helper()
+	if err := h.desk.Here(context.Background(), who); err != nil {
+		h.Fatal(err)
+	}
 }
 
 func (h *house) update(fn func(bot.Tx) error) {
@@ -468,8 +478,21 @@ func TestOneTicketForAPersonAndAMatter(t *testing.T) {
 	h.must("maria", desk.DoSay, q.ID, "Hello Ann")
 	d.Await().Expect("Hello Ann")
 	d.Say("no person needed").Quiet() // it is the agent's now
+
+	// Asked for in the first chat again, it goes on there, with the same agent.
+	c.Say("human").Expect("has your request " + q.ID + " and writes to you here")
+	d.Await().Expect(q.ID+" goes on in", "does not read here any more", "If that was not you")
+	if now := h.ticket(); now.ID != q.ID || now.Conversation != "a" || now.Agent != "maria" {
+		t.Errorf("it goes on where the person is: %+v", now)
+	}
+	d.Say("are you there").Expect("") // the bot's again
+	h.must("maria", desk.DoSay, q.ID, "I am here")
+	c.Await().Expect("Maria, help desk, is here now").Expect("I am here")
+	if got := said(h.view("maria", q.ID)); !slices.Contains(got, "moved_here") {
+		t.Errorf("the ticket says %q", got)
+	}
 	h.must("maria", desk.DoSolve, q.ID, "")
-	d.Await().Expect("How was the help?")
+	c.Await().Expect("How was the help?")
 }
 
 // The desk is off: a number for the telephone, as before.

@@ -91,9 +91,9 @@ type figuring struct {
 // begin makes the days, of the desk's own zone.
 func (c *figuring) begin(now time.Time, days int) {
 	*c = figuring{d: c.d, f: bot.DeskFigures{Days: days}, now: now, steps: map[bot.DeskCount]*bot.DeskCount{}, reasons: map[bot.DeskCount]*bot.DeskCount{}, days: map[string]*bot.DeskDay{}}
-	today := now.In(c.d.o.Hours.Location())
+	today := now.In(c.d.zone())
 	first := today.AddDate(0, 0, 1-c.f.Days)
-	c.f.Since = time.Date(first.Year(), first.Month(), first.Day(), 0, 0, 0, 0, c.d.o.Hours.Location())
+	c.f.Since = time.Date(first.Year(), first.Month(), first.Day(), 0, 0, 0, 0, c.d.zone())
 	c.f.ByDay = make([]bot.DeskDay, c.f.Days)
 	for i := range c.f.ByDay {
 		c.f.ByDay[i].Day = first.AddDate(0, 0, i).Format(time.DateOnly)
@@ -102,7 +102,7 @@ func (c *figuring) begin(now time.Time, days int) {
 }
 
 func (c *figuring) day(t time.Time) *bot.DeskDay {
-	if d := c.days[t.In(c.d.o.Hours.Location()).Format(time.DateOnly)]; d != nil {
+	if d := c.days[t.In(c.d.zone()).Format(time.DateOnly)]; d != nil {
 		return d
 	}
 	return &bot.DeskDay{} // of no day that is shown

@@ -109,7 +109,7 @@ func (d *Desk) HandleMailTicket(ctx context.Context, j MailTicket) error {
 		name = say("desk.mail.somebody")
 	}
 	kv := []string{"request", q.ID, "who", name, "org", m.Org, "step", cmp.Or(d.o.Title(q.Flow, q.Step, d.o.Lang), q.Flow),
-		"since", bot.WeekdayMoment(d.o.Phrases, d.o.Lang, d.o.Hours.Zone(), q.WaitsSince), "due", bot.WeekdayMoment(d.o.Phrases, d.o.Lang, d.o.Hours.Zone(), due)}
+		"since", d.moment(d.o.Lang, q.WaitsSince), "due", d.moment(d.o.Lang, due)}
 	what, id := "desk.mail", "ticket|"+q.ID
 	if j.Due != "" {
 		what, id = what+"."+j.Due, id+"|"+j.Due

@@ -80,11 +80,8 @@ func (o *order) late(string) (bot.DeskAnswer, error) {
 	if err := o.done(bot.LineEvent, keptWaiting, ""); err != nil {
 		return bot.DeskAnswer{}, err
 	}
-	facts, _, err := o.d.standing(o.tx, o.q, o.s.Lang)
-	if err != nil {
-		return bot.DeskAnswer{}, err
-	}
-	return o.d.says(o.s, "desk.late", pairs(facts)...), nil
+	answer, _, err := o.waits("desk.late")
+	return answer, err
 }
 
 // pairs are facts as phrases take them.

@@ -234,13 +234,16 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 		}
 	}
 	add("step", "step", oneLine(cmp.Or(d.o.Title(q.Flow, q.Step, d.o.Lang), q.Flow)))
-	add("error", "error", plainCode(q.Error))
-	n, err := tries(tx, q.Person)
+	add("error", "error", oneLine(masked(bot.ErrorWords(d.o.Phrases, d.o.Lang, q.Error))))
+	k, err := d.known(tx, q)
 	if err != nil {
 		return nil, err
 	}
-	if n > 0 {
-		add("tries", "n", strconv.Itoa(n))
+	if k.tries > 0 {
+		add("tries", "n", strconv.Itoa(k.tries))
+	}
+	if n := len(k.earlier); n > 0 {
+		lines = append(lines, say("earlier", "n", strconv.Itoa(n), "day", bot.Date(d.o.Phrases, d.o.Lang, d.zone().String(), k.earlier[0].At)))
 	}
 	add("lang", "language", d.tongue(q.Lang))
 	c, err := tx.Conversation(q.Conversation)
@@ -250,8 +253,8 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 	chat := err == nil
 	if chat {
 		on := bot.PlatformName(d.o.Phrases, d.o.Lang, c.Channel)
-		if s, err := d.o.Session(c.State); err == nil && s.Device != "" && belongs(q, c) {
-			on += ", " + s.Device
+		if k.device != "" {
+			on += ", " + k.device
 		}
 		add("device", "device", on)
 	}
@@ -283,7 +286,7 @@ func (d *Desk) card(tx bot.Tx, q *bot.Ticket) (*bot.Message, error) {
 
 // moment is a time as people at the desk read it, in a language.
 func (d *Desk) moment(lang string, at time.Time) string {
-	return bot.WeekdayMoment(d.o.Phrases, lang, d.o.Hours.Zone(), at)
+	return bot.WeekdayMoment(d.o.Phrases, lang, d.zone().String(), at)
 }
 
 // checkOnCard says how the newest check of who calls stands; empty: there is none.
@@ -314,7 +317,7 @@ func (d *Desk) nameOf(tx bot.Tx, q *bot.Ticket) (string, error) {
 	return d.o.Phrases.Phrase(d.o.Lang, "desk.card.somebody"), nil
 }
 
-// plainCode is a code of an error as people read it.
+// plainCode is a code as people read it.
 func plainCode(code string) string { return oneLine(strings.ReplaceAll(masked(code), "_", " ")) }
 
 // oneLine is a name as one harmless line.

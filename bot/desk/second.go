@@ -58,6 +58,14 @@ func (d *Desk) own(tx bot.Tx, p *bot.DeskProof) ([]bot.DeskOwn, error) {
 	return all, nil
 }
 
+// HasOwn reports whether somebody has a method that would open the desk.
+func HasOwn(tx bot.Tx, p bot.PersonID) (bool, error) {
+	ms, err := tx.Methods(p)
+	return slices.ContainsFunc(ms, func(m bot.Method) bool {
+		return slices.Contains(ownKinds, m.Kind) && m.State == bot.Active && !m.HeldUntil.After(tx.Now())
+	}), err
+}
+
 // doorOf stands for a conversation, of which a code is always: that of one
 // session at the desk, in which nothing else can be done.
 func doorOf(p *bot.DeskProof) bot.ConversationID {

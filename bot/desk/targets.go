@@ -72,7 +72,7 @@ func answering(q *bot.Ticket, chat bool) []stretch {
 // What happens to a ticket, beside what is said, that changes who is waited for.
 var (
 	waitsForPerson = []string{"sent_back", "solved"} // from here on the desk has nothing to do
-	waitsForDesk   = []string{"requeued", "reopened", "left", "not_needed", "asked_again"}
+	waitsForDesk   = []string{"requeued", "reopened", "left", "not_needed", "asked_again", "moved_here"}
 )
 
 // solving are the times in which the desk could have solved a ticket: from when

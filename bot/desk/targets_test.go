@@ -227,6 +227,7 @@ func TestNobodyIsWarnedOutsideHours(t *testing.T) {
 func TestSolvingIsDue(t *testing.T) {
 	h := newTimed(t, desk.Targets{Solve: 4 * time.Hour})
 	h.Clock.Advance(at(t, "2026-05-04T08:00:00Z").Sub(h.Clock.Now()))
+	h.here("maria")
 	c := h.talk("a", "ann")
 	q := h.taken(c)
 	h.until("2026-05-04T09:00:00Z")

@@ -461,7 +461,7 @@ func TestOutsideIsBack(t *testing.T) {
 	o.fails = nil
 	c := o.talk("b", "bob")
 	c.Say("human").Expect("Who are you")
-	c.Say("Bob").Expect("in the queue")
+	c.Say("Bob").Expect("Your request is")
 	o.work(o.Clock.Now())
 	o.whole(q.ID, o.newest().ID)
 	if took := o.Clock.Now().Sub(began); took > 5*time.Hour {

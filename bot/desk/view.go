@@ -179,6 +179,14 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 		if err := d.seePerson(tx, v); err != nil {
 			return err
 		}
+		k, err := d.known(tx, q)
+		if err != nil {
+			return err
+		}
+		v.Device, v.Tries = k.device, k.tries
+		if v.Earlier, err = d.entries(tx, k.earlier[:min(len(k.earlier), fewEarlier)]); err != nil {
+			return err
+		}
 		if err := d.seeChat(tx, v, by); err != nil {
 			return err
 		}
@@ -200,7 +208,9 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 			v.Lines = append(v.Lines, line)
 		}
 		if q.State == bot.TicketWaiting {
-			v.Place, v.Wait, err = ahead(tx, q)
+			var p place
+			p, err = ahead(tx, q)
+			v.Place, v.Wait = p.no, p.wait
 		}
 		return err
 	})
@@ -223,12 +233,69 @@ func (d *Desk) seePerson(tx bot.Tx, v *View) error {
 		return err
 	}
 	v.Person = who
+	if v.FrozenBy, err = FrozenBy(tx, who); err != nil {
+		return err
+	}
 	ms, err := tx.Methods(p)
 	for _, m := range ms {
 		m.Sealed, m.DestHash, m.LastStep = nil, nil, 0
 		v.Methods = append(v.Methods, m)
 	}
 	return err
+}
+
+// fewEarlier is how many earlier tickets of a person are shown.
+const fewEarlier = 3
+
+// A known is what the desk knows beside a ticket of how somebody came to need it: the
+// same on its page and on its cards.
+type known struct {
+	device  string       // what the person wrote on last; empty: it is not known
+	tries   int          // wrong codes that count now
+	earlier []bot.Ticket // of the person, before this one; the newest first
+}
+
+func (d *Desk) known(tx bot.Tx, q *bot.Ticket) (k known, err error) {
+	if k.tries, err = tries(tx, q.Person); err != nil {
+		return k, err
+	}
+	if q.Person != "" {
+		all, err := tx.TicketsOfPerson(q.Person)
+		if err != nil {
+			return k, err
+		}
+		k.earlier = slices.DeleteFunc(all, func(o bot.Ticket) bool { return o.ID == q.ID || o.At.After(q.At) })
+	}
+	c, err := tx.Conversation(q.Conversation)
+	if errors.Is(err, bot.ErrNotFound) {
+		return k, nil
+	}
+	if err == nil && belongs(q, c) {
+		if s, err := d.o.Session(c.State); err == nil {
+			k.device = s.Device
+		}
+	}
+	return k, err
+}
+
+// FrozenBy says who has frozen an account: "desk", "person", or nothing where it is
+// not frozen, or not known.
+func FrozenBy(tx bot.Tx, p *bot.Person) (string, error) {
+	if p.FrozenAt.IsZero() {
+		return "", nil
+	}
+	all, err := tx.TicketsOfPerson(p.ID)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(all, func(q bot.Ticket) bool { return q.Flow == bot.FlowFreeze })
+	switch {
+	case i < 0:
+		return "", nil
+	case all[i].Error == bot.FrozenByDesk:
+		return "desk", nil
+	}
+	return "person", nil
 }
 
 // seeCaller shows how it can be made sure who calls, and what came of it. What

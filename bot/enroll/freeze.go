@@ -61,7 +61,7 @@ func (r *Service) freeze(tx bot.Tx, d *Done, s stop) error {
 	}
 	step, reason := s.subject, RequestNotMe
 	if s.operator {
-		step, reason = "", "frozen"
+		step, reason = "", bot.FrozenByDesk
 	}
 	if d.Request, err = r.askDesk(tx, p, bot.FlowFreeze, step, reason, s.lang); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (r *Service) askDesk(tx bot.Tx, p *bot.Person, flow, step, reason, lang str
 	conv := bot.NotMeConversation(p.ID)
 	q, err := tx.TicketOf(conv)
 	switch {
-	case err == nil && (q.Flow == flow || flow == flowNotMe):
+	case err == nil && (q.Flow == flow && q.Error == reason || flow == flowNotMe):
 		return q.ID, nil
 	case err == nil:
 		q.Flow, q.Step, q.Error = flow, step, reason

@@ -84,9 +84,21 @@ Next: latchkey desk agents --config latchkey.yaml`,
 			}
 			return o.outside("may write back at the desk", desk.GrantOutside)
 		}
-		return o.atDesk(args[0], "Agent ("+*role+")", "make an agent ("+*role+")", func(tx bot.Tx, p *bot.Person, by, why string) ([]string, error) {
+		shut := false
+		err := o.atDesk(args[0], "Agent ("+*role+")", "make an agent ("+*role+")", func(prog *program.Program, tx bot.Tx, p *bot.Person, by, why string) (_ []string, err error) {
+			if program.AsksAgentsForCode(prog.Config) {
+				has, err := desk.HasOwn(tx, p.ID)
+				if shut = !has; err != nil {
+					return nil, err
+				}
+			}
 			return nil, deskError(cmd, desk.Grant(tx, p.ID, bot.Role(*role), by, why), p, *role)
 		})
+		if err == nil && shut {
+			fmt.Fprintln(s.out, "  The desk in the browser asks them for a code of a method of their own, and they have none yet: have them set up\n"+
+				"  an authenticator app, a phone or a private address in the chat, and then grant the role once more.")
+		}
+		return err
 	}
 	return cmd
 }
@@ -110,7 +122,7 @@ The tickets that they have go back into the queue, and the people who wait are t
 				return err
 			})
 		}
-		return o.atDesk(args[0], "No agent any more", "take away from the help desk", func(tx bot.Tx, p *bot.Person, by, why string) ([]string, error) {
+		return o.atDesk(args[0], "No agent any more", "take away from the help desk", func(_ *program.Program, tx bot.Tx, p *bot.Person, by, why string) ([]string, error) {
 			held, err := desk.Revoke(tx, p.ID, by, why)
 			return held, deskError(cmd, err, p, "")
 		})
@@ -152,7 +164,7 @@ var errDry = errors.New("only tried")
 
 // atDesk does something to the person that the first argument names, in one
 // transaction, and says so. do gives the tickets that go back into the queue.
-func (o *operation) atDesk(who, did, would string, do func(tx bot.Tx, p *bot.Person, by, why string) ([]string, error)) error {
+func (o *operation) atDesk(who, did, would string, do func(prog *program.Program, tx bot.Tx, p *bot.Person, by, why string) ([]string, error)) error {
 	order, err := o.order()
 	if err != nil {
 		return err
@@ -164,7 +176,7 @@ func (o *operation) atDesk(who, did, would string, do func(tx bot.Tx, p *bot.Per
 		}
 		var back []string
 		err = prog.DB.Update(o.cmd.Context(), func(tx bot.Tx) (err error) {
-			if back, err = do(tx, p, order.By, order.Why); err == nil && order.Dry {
+			if back, err = do(prog, tx, p, order.By, order.Why); err == nil && order.Dry {
 				err = errDry
 			}
 			return err

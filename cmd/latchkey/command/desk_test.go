@@ -1,6 +1,7 @@
 package command
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -58,5 +59,39 @@ func TestDeskCommands(t *testing.T) {
 		if code != x.code || !strings.Contains(out+errs, x.says) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
 		}
+	}
+}
+
+// Who becomes an agent and has no method for the door of the desk in the browser: the
+// command says so, and what to do. Where the provider asks, nothing is to be done.
+func TestGrantWithoutAMethod(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "desk: {enabled: true}\nchannels: {web: {enabled: true}}\noidc: {issuer: \"https://login.example.org\", client_id: a, client_secret_env: S}\n")
+	text, err := os.ReadFile(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.NewReplacer("directory: {kind: none}", "directory: {kind: oidc}", `"127.0.0.1:0"}`, `"127.0.0.1:0", public_url: "https://bot.example.org"}`).Replace(string(text)))
+	if err := os.WriteFile(cfg, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) string {
+		t.Helper()
+		code, out, errs := command(t, []string{"S=x"}, append(args, "--config", cfg)...)
+		if code != exitOK {
+			t.Fatalf("%q: %d %s %s", args, code, out, errs)
+		}
+		return out
+	}
+	run("people", "import", writeFile(t, "id,username,email,name\ne1,ann,ann@example.org,Ann Lee\n"))
+	if out := run("desk", "grant", "ann", "--role", "admin", "--why", "head"); !strings.Contains(out, "they have none yet") || !strings.Contains(out, "grant the role once more") {
+		t.Errorf("said %q", out)
+	}
+	s := strings.Replace(string(text), "client_id: a,", "client_id: a, second_factor: amr,", 1)
+	if err := os.WriteFile(cfg, []byte(s), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := run("desk", "grant", "ann", "--role", "admin", "--why", "head"); strings.Contains(out, "none yet") {
+		t.Errorf("said %q", out)
 	}
 }

@@ -251,7 +251,7 @@ func (l *listFile) importPeople(ctx context.Context, s std, prog *program.Progra
 	o.csv.Dates = list.Dates()
 	if _, err = l.read(ctx, o.csv, func(list *csv.List) (err error) {
 		so.Unsaid = list.Unsaid
-		rep, err = prog.DB.ImportPeople(ctx, list.People(), so)
+		rep, err = prog.ImportPeople(ctx, list.People(), so)
 		return err
 	}); err != nil {
 		return err

@@ -22,7 +22,7 @@ func webDeskKeys(t *testing.T, b *browsertest.Browser) {
 	v := visit(t, b, browsertest.Desktop, d.address)
 	v.demoApp()
 	v.says("human")
-	v.hears("You are number 1 in the queue")
+	v.hears("Nobody is at the desk this minute")
 
 	a := visit(t, b, browsertest.Desktop, d.address)
 	a.name = "desk-keys"

@@ -109,7 +109,7 @@ func (v *visitor) administers() {
 	v.Sees("Nothing has been changed yet")
 	v.both("order")
 	v.keys("button", "Do it: Freeze")
-	v.Sees("Done.", "Frozen: somebody said")
+	v.Sees("Done.", "Frozen by an administrator.")
 }
 
 // verifies makes sure by keyboard, with a second agent, that the caller is the
@@ -164,7 +164,7 @@ func webDeskPlain(t *testing.T, b *browsertest.Browser) {
 	v.says("human")
 	v.hears("Who are you")
 	v.says("Ann Lee, 555 0100")
-	v.hears("You are number 1 in the queue")
+	v.hears("Nobody is at the desk this minute")
 	look := browsertest.Narrow
 	look.NoScript, look.Language = true, "es-MX"
 	a := visit(t, b, look, d.address)

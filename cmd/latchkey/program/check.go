@@ -55,7 +55,7 @@ func Notes(cfg *config.Config) []string {
 		switch {
 		case !cfg.SignsIn():
 			notes = append(notes, "desk is enabled, but there is no desk in the browser: agents sign in at the organisation's provider; set directory.kind to oidc or entra")
-		case cfg.SecondFactor() == "":
+		case AsksAgentsForCode(cfg):
 			notes = append(notes, fmt.Sprintf("no %s.second_factor: the desk in the browser asks each agent for a code of a method that they have set up with Latchkey; let them do that before `latchkey desk grant`, since one that is added later counts after %s only", cfg.Directory, cfg.Policy.HoldNew))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/calendar"
@@ -26,7 +27,7 @@ func (p *Program) newDesk() error {
 		return err
 	}
 	p.Desk = desk.New(desk.Options{
-		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Silence: c.Silence,
+		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Zone: deskZone(p.Config), Sends: p.sends, Silence: c.Silence,
 		Targets: targets(p.Config),
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
@@ -69,6 +70,23 @@ func deskHours(c *config.Config) (*calendar.Hours, error) {
 	}
 	return h, nil
 }
+
+// deskZone is where the desk's days begin: as its pages tell times, unless it is said.
+func deskZone(c *config.Config) *time.Location {
+	if zone, err := time.LoadLocation(c.Desk.Zone); err == nil && c.Desk.Zone != "" {
+		return zone
+	}
+	return time.Local
+}
+
+// AsksAgentsForCode reports whether the desk in the browser asks agents for a code of
+// a method of their own.
+func AsksAgentsForCode(c *config.Config) bool {
+	return c.Desk.Enabled && c.Web.Enabled && c.SignsIn() && c.SecondFactor() == ""
+}
+
+// sends reports whether anything can be sent in a way.
+func (p *Program) sends(via bot.Via) bool { return p.Connections.Senders[via] != nil }
 
 func targets(c *config.Config) desk.Targets {
 	return desk.Targets{Answer: c.Desk.Answer, Solve: c.Desk.Solve}

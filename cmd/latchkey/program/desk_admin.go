@@ -18,7 +18,7 @@ import (
 // State implements web.Desk.
 func (d deskPages) State(ctx context.Context, by bot.PersonID) (*bot.DeskState, error) {
 	p, c := d.p, d.p.Config
-	s := &bot.DeskState{File: c.File, Languages: p.Scripts.Languages(), Flows: len(p.Scripts.Set().Flows())}
+	s := &bot.DeskState{File: c.File, Languages: p.Scripts.Languages()}
 	err := p.DB.View(ctx, func(tx bot.Tx) (err error) {
 		if err := p.Desk.Admin(tx, by, ""); err != nil {
 			return err
@@ -40,6 +40,11 @@ func (d deskPages) State(ctx context.Context, by bot.PersonID) (*bot.DeskState, 
 			if err == nil {
 				m.Name, m.Off = who.Name, who.Stopped()
 			}
+			if by, ok := strings.CutPrefix(a.By, "agent:"); ok {
+				if m.By, err = nameOf(tx, bot.PersonID(by)); err != nil {
+					return err
+				}
+			}
 			s.Members = append(s.Members, m)
 		}
 		return nil
@@ -47,7 +52,7 @@ func (d deskPages) State(ctx context.Context, by bot.PersonID) (*bot.DeskState, 
 	if err != nil {
 		return nil, err
 	}
-	if s.Needs, err = p.needsOperator(ctx); err != nil {
+	if s.Needs, err = p.needs(ctx); err != nil {
 		return nil, err
 	}
 	for id := range p.Connections.channels {
@@ -69,13 +74,55 @@ func (d deskPages) State(ctx context.Context, by bot.PersonID) (*bot.DeskState, 
 	add("hours", "desk.first_answer", fmt.Sprint(c.Desk.Answer))
 	add("hours", "desk.solve", fmt.Sprint(c.Desk.Solve))
 	add("texts", "scripts.dir", c.Scripts)
-	sends := func(via bot.Via) bool { return p.Connections.Senders[via] != nil }
 	s.Methods = []bot.DeskMethod{
-		{Name: string(bot.Authenticator), On: true}, {Name: string(bot.Phone) + ".sms", On: sends(bot.SMS), Key: "twilio.account_sid"},
-		{Name: string(bot.Phone) + ".voice", On: sends(bot.Voice), Key: "twilio.account_sid"}, {Name: string(bot.Email), On: sends(bot.Mail), Key: "smtp.host"},
+		{Name: string(bot.Authenticator), On: true}, {Name: string(bot.Phone) + ".sms", On: p.sends(bot.SMS), Key: "twilio.account_sid"},
+		{Name: string(bot.Phone) + ".voice", On: p.sends(bot.Voice), Key: "twilio.account_sid"}, {Name: string(bot.Email), On: p.sends(bot.Mail), Key: "smtp.host"},
 		{Name: string(bot.Questions), On: true}, {Name: string(bot.Recovery), On: true},
 	}
 	return s, nil
+}
+
+// needs is what an admin has to look at, with the people whom it is of.
+func (p *Program) needs(ctx context.Context) (all []bot.DeskNeed, err error) {
+	lines, err := p.failing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		all = append(all, bot.DeskNeed{Text: l})
+	}
+	alerts, err := p.openAlerts(ctx, freshAlert)
+	if err != nil {
+		return nil, err
+	}
+	err = p.DB.View(ctx, func(tx bot.Tx) error {
+		all = all[:len(lines)]
+		for _, a := range alerts {
+			f := alertFinding(a)
+			n := bot.DeskNeed{Text: f.Text, Fix: f.Fix, Person: a.Person}
+			if a.Person != "" {
+				var err error
+				if n.Name, err = nameOf(tx, a.Person); err != nil {
+					return err
+				}
+			}
+			all = append(all, n)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// nameOf is somebody's name; of one who is gone, the id.
+func nameOf(tx bot.Tx, p bot.PersonID) (string, error) {
+	who, err := tx.Person(p)
+	if errors.Is(err, bot.ErrNotFound) {
+		return string(p), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return who.Name, nil
 }
 
 // Card implements web.Desk.
@@ -89,6 +136,9 @@ func (d deskPages) Card(ctx context.Context, by, of bot.PersonID) (c *bot.DeskCa
 			return err
 		}
 		c = &bot.DeskCard{Person: *who}
+		if c.FrozenBy, err = desk.FrozenBy(tx, who); err != nil {
+			return err
+		}
 		if c.Methods, err = tx.Methods(of); err != nil {
 			return err
 		}
@@ -122,7 +172,7 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 		return nil, &bot.DeskRefusal{Code: desk.NoReason}
 	}
 	order := enroll.Order{By: "agent:" + string(o.By), Why: o.Why, Dry: o.Dry, Allow: func(tx bot.Tx, p bot.PersonID) error { return d.allows(tx, &o, p) }}
-	had := bot.Role("")
+	had, shut := bot.Role(""), false
 	r := d.p.Operators()
 	run := map[string]func() (enroll.Done, error){
 		"freeze":   func() (enroll.Done, error) { return r.Freeze(ctx, o.Person, order) },
@@ -132,8 +182,8 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 		"enable":   func() (enroll.Done, error) { return r.EnablePerson(ctx, o.Person, order) },
 		"unlink":   func() (enroll.Done, error) { return r.Unlink(ctx, o.Person, o.Channel, o.User, order) },
 		"erase":    func() (enroll.Done, error) { return r.Erase(ctx, o.Person, o.Listed, order) },
-		"grant":    func() (enroll.Done, error) { return d.role(ctx, &o, order, &had) },
-		"revoke":   func() (enroll.Done, error) { return d.role(ctx, &o, order, &had) },
+		"grant":    func() (enroll.Done, error) { return d.role(ctx, &o, order, &had, &shut) },
+		"revoke":   func() (enroll.Done, error) { return d.role(ctx, &o, order, &had, &shut) },
 	}[o.Do]
 	if run == nil {
 		return nil, fmt.Errorf("there is no order %q: %w", o.Do, bot.ErrNotFound)
@@ -150,7 +200,7 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 		return nil, err
 	}
 	e := x.Erased
-	done := &bot.DeskDone{Person: x.Person, Role: had, Already: x.Already, Request: x.Request, Counts: []bot.DeskSum{
+	done := &bot.DeskDone{Person: x.Person, Role: had, Shut: shut, Already: x.Already, Request: x.Request, Counts: []bot.DeskSum{
 		{What: "accounts", N: len(x.Accounts) + e.Accounts}, {What: "passes", N: x.Passes + e.Passes}, {What: "methods", N: x.Methods + e.Methods}, {What: "pending", N: x.Pending},
 		{What: "codes", N: x.Codes + e.Codes}, {What: "conversations", N: e.Conversations}, {What: "messages", N: e.Messages}, {What: "tickets", N: e.Tickets}, {What: "given_back", N: x.Tickets}, {What: "told", N: x.Told},
 	}}
@@ -178,8 +228,9 @@ func (d deskPages) allows(tx bot.Tx, o *bot.DeskOrder, p bot.PersonID) error {
 
 var errDry = errors.New("only tried")
 
-// role makes somebody an agent, or takes that away; had becomes the role of before.
-func (d deskPages) role(ctx context.Context, o *bot.DeskOrder, order enroll.Order, had *bot.Role) (x enroll.Done, err error) {
+// role makes somebody an agent, or takes that away; had becomes the role of before,
+// and shut whether the desk in the browser stays shut for them.
+func (d deskPages) role(ctx context.Context, o *bot.DeskOrder, order enroll.Order, had *bot.Role, shut *bool) (x enroll.Done, err error) {
 	err = d.p.DB.Update(ctx, func(tx bot.Tx) error {
 		x = enroll.Done{}
 		if err := d.p.Desk.Admin(tx, o.By, ""); err != nil {
@@ -194,7 +245,11 @@ func (d deskPages) role(ctx context.Context, o *bot.DeskOrder, order enroll.Orde
 			*had = a.Role
 		}
 		if o.Do == "grant" {
-			err = desk.Grant(tx, o.Person, o.Role, order.By, order.Why)
+			if err = desk.Grant(tx, o.Person, o.Role, order.By, order.Why); err == nil && AsksAgentsForCode(d.p.Config) {
+				var has bool
+				has, err = desk.HasOwn(tx, o.Person)
+				*shut = !has
+			}
 		} else {
 			var held []string
 			held, err = desk.Revoke(tx, o.Person, order.By, order.Why)

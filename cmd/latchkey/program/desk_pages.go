@@ -88,6 +88,9 @@ func (d deskPages) View(ctx context.Context, by bot.PersonID, lang, ticket strin
 			s.Title = d.p.Scripts.Set().Title(s.Flow, s.Step, lang)
 		}
 	}
+	for i := range v.Earlier {
+		v.Earlier[i].Title = d.p.Scripts.Set().Title(v.Earlier[i].Flow, v.Earlier[i].Step, lang)
+	}
 	if v.Chat {
 		v.Replies = d.p.Scripts.Set().Replies(lang, v.Speaks, v.Value)
 	}
@@ -113,7 +116,7 @@ func (p *Program) DeskFigures(ctx context.Context, by bot.PersonID, lang string,
 		if set, err = LoadScripts(p.Config, p.Log); err != nil {
 			return nil, err
 		}
-		d = desk.New(desk.Options{Store: p.DB, Hours: hours, Targets: targets(p.Config)})
+		d = desk.New(desk.Options{Store: p.DB, Hours: hours, Zone: deskZone(p.Config), Targets: targets(p.Config)})
 	}
 	f, err := d.Figures(ctx, by, days)
 	if err != nil {
@@ -160,6 +163,9 @@ func (d deskPages) SendOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, e
 func (d deskPages) ProveOwn(ctx context.Context, p bot.DeskProof) (bot.Outcome, error) {
 	return d.p.Desk.ProveOwn(ctx, p)
 }
+
+// Here implements web.Desk.
+func (d deskPages) Here(ctx context.Context, by bot.PersonID) error { return d.p.Desk.Here(ctx, by) }
 
 // Watch implements web.Desk.
 func (d deskPages) Watch() (changed <-chan string, leave func()) { return d.p.Desk.Watch() }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/desk"
 	"latchkey/bot/directory"
 	"latchkey/bot/readiness"
 	"latchkey/store"
@@ -58,7 +60,17 @@ func (p *Program) ImportSynced(ctx context.Context, m directory.Merge, dry bool)
 		return bot.AuditEntry{Actor: m.By, Action: "people.synced", Subject: "the directory",
 			Evidence: fmt.Sprintf("added %d, changed %d, left %d, switched off %d, %d rows left out; brake: %v", r.Inserted, r.Updated, r.Unchanged, r.Gone, r.Bad+r.Unread, !m.Force)}
 	}
-	return p.DB.ImportPeople(ctx, m.Rows, o)
+	return p.ImportPeople(ctx, m.Rows, o)
+}
+
+// ImportPeople makes people of a staff list. Agents whose accounts are off then have
+// no ticket any more.
+func (p *Program) ImportPeople(ctx context.Context, rows iter.Seq2[bot.Person, int], o store.ImportOptions) (store.ImportReport, error) {
+	r, err := p.DB.ImportPeople(ctx, rows, o)
+	if err == nil && r.Stored && r.Updated+r.Gone > 0 && p.Config.Desk.Enabled {
+		err = p.DB.Update(ctx, desk.GiveBackOff)
+	}
+	return r, err
 }
 
 // merged is what an import did, as package directory tells it.

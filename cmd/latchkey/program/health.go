@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,34 +70,51 @@ const freshAlert = 24 * time.Hour
 
 // alerts lists what an operator has to know now: one line each.
 func (p *Program) alerts(ctx context.Context, since time.Duration) (list []bot.Finding, err error) {
+	open, err := p.openAlerts(ctx, since)
+	for _, a := range open {
+		list = append(list, alertFinding(a))
+	}
+	return list, err
+}
+
+func (p *Program) openAlerts(ctx context.Context, since time.Duration) (open []bot.Alert, err error) {
 	err = p.DB.View(ctx, func(tx bot.Tx) error {
-		list = nil
-		all, err := tx.Alerts("")
-		if err != nil {
+		if open, err = tx.Alerts(""); err != nil {
 			return err
 		}
-		for _, a := range all {
-			if a.Kind == bot.AlertUntold && tx.Now().Sub(a.At) >= since {
-				continue
-			}
-			f := bot.Finding{What: string(a.Kind), State: bot.Broken}
-			f.Text, f.Fix = enroll.AlertText(a)
-			f.Text += "; last " + textfmt.When(a.At)
-			if a.Person != "" {
-				f.What += " " + string(a.Person)
-				f.State = bot.Doubtful
-				f.Text += fmt.Sprintf(", %d in all", a.Count)
-			}
-			list = append(list, f)
-		}
+		open = slices.DeleteFunc(open, func(a bot.Alert) bool { return a.Kind == bot.AlertUntold && tx.Now().Sub(a.At) >= since })
 		return nil
 	})
-	return list, err
+	return open, err
+}
+
+func alertFinding(a bot.Alert) bot.Finding {
+	f := bot.Finding{What: string(a.Kind), State: bot.Broken}
+	f.Text, f.Fix = enroll.AlertText(a)
+	f.Text += "; last " + textfmt.When(a.At)
+	if a.Person != "" {
+		f.What += " " + string(a.Person)
+		f.State = bot.Doubtful
+		f.Text += fmt.Sprintf(", %d in all", a.Count)
+	}
+	return f
 }
 
 // needsOperator names in one line each what somebody has to look at, without
 // saying of whom: whoever watches reads it.
 func (p *Program) needsOperator(ctx context.Context) (lines []string, err error) {
+	if lines, err = p.failing(ctx); err != nil {
+		return nil, err
+	}
+	open, err := p.alerts(ctx, freshAlert)
+	if len(open) > 0 {
+		lines = append(lines, fmt.Sprintf("alerts: %d", len(open)))
+	}
+	return lines, err
+}
+
+// failing names what does not work, in one line each.
+func (p *Program) failing(ctx context.Context) (lines []string, err error) {
 	for _, f := range p.sendersDown() {
 		line, _, _ := strings.Cut(f.Text, ", tried")
 		lines = append(lines, f.What+" "+line)
@@ -119,13 +137,6 @@ func (p *Program) needsOperator(ctx context.Context) (lines []string, err error)
 		if f.State != bot.Fine {
 			lines = append(lines, f.Text)
 		}
-	}
-	open, err := p.alerts(ctx, freshAlert)
-	if err != nil {
-		return nil, err
-	}
-	if len(open) > 0 {
-		lines = append(lines, fmt.Sprintf("alerts: %d", len(open)))
 	}
 	dir, err := p.lookAtDirectory(ctx)
 	for _, f := range dir {

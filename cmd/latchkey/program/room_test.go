@@ -589,7 +589,7 @@ func TestDeskChannelThatIsClosed(t *testing.T) {
 	if err := dora.Say("Dora Diaz"); err != nil {
 		t.Fatal(err)
 	}
-	rigs.Until(t, "Dora to be in the queue", func() bool { return reads("queue") })
+	rigs.Until(t, "Dora to be told", func() bool { return reads("Your request is") })
 	given := func() []bot.OutboxRow {
 		rows, _, err := p.Outbox.List(t.Context(), 10)
 		if err != nil {

@@ -3,6 +3,7 @@ package program
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/desk"
 	"latchkey/cmd/latchkey/config"
+	"latchkey/store"
+	"latchkey/store/storetest"
 )
 
 // orders are those of the admin page, with what each needs beside a person and a
@@ -200,6 +203,8 @@ func TestDeskClosedToday(t *testing.T) {
 		g.says("Ann Lee, 555 0100")
 		g.hears(want)
 	}
+	asks("Nobody is at the desk this minute")
+	p.asks(lee, http.MethodGet, "/desk", nil) // now an agent is
 	asks("in the queue")
 	if s, _ := p.order(lee, "close", ""); s != http.StatusSeeOther {
 		t.Fatal(s)
@@ -214,6 +219,80 @@ func TestDeskClosedToday(t *testing.T) {
 	asks("in the queue")
 	if lines := strings.Join(p.stored()["audit"], "\n"); !strings.Contains(lines, "desk.closed") || !strings.Contains(lines, "desk.opened") {
 		t.Error("no line in the audit record")
+	}
+}
+
+// An agent whose account a staff list switches off has no ticket any more, also where
+// nobody has written since.
+func TestListedOffGivesBack(t *testing.T) {
+	p := demoPremises(t)
+	ticket, omar := p.calls("e-1002"), p.agent("omar")
+	if s, _ := p.acts(omar, ticket, "take"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	off := p.person("e-1102")
+	off.Disabled = true
+	r, err := p.ImportPeople(t.Context(), storetest.Rows(off), store.ImportOptions{})
+	if err != nil || r.Updated != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	rigs.Until(t, "the ticket back in the queue", func() bool { return p.open()[ticket].State == bot.TicketWaiting })
+}
+
+// Why somebody is frozen is told as it was: an admin's word is nobody's "this was not
+// me".
+func TestDeskSaysWhoFroze(t *testing.T) {
+	p := demoPremises(t)
+	lee := p.agent("lee")
+	p.sits("ada", "e-1001", false)
+	p.order(lee, "freeze", "e-1001")
+	ticket := p.calls("e-1001")
+	for _, path := range []string{"/desk/admin/people?p=e-1001", "/desk/t/" + ticket} {
+		if _, body := p.asks(lee, http.MethodGet, path, nil); !strings.Contains(body, "Frozen by an administrator.") || strings.Contains(body, "this was not me") {
+			t.Errorf("%s\n%s", path, body)
+		}
+	}
+	p.order(lee, "unfreeze", "e-1001")
+	ticket = p.calls("e-1001")
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
+		return p.Enroll.Deny(tx, "e-1001", &bot.Conversation{ID: "x", Channel: webChannel}, "en")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/desk/admin/people?p=e-1001", "/desk/t/" + ticket} {
+		if _, body := p.asks(lee, http.MethodGet, path, nil); !strings.Contains(body, "Frozen: somebody said &#34;this was not me&#34;.") {
+			t.Errorf("%s\n%s", path, body)
+		}
+	}
+}
+
+// What the page shows of people is their names, and what needs an operator is said in
+// words with what to do: no numbers of the database, no bare counts, no accounts as
+// platforms call them.
+func TestDeskAdminSaysNames(t *testing.T) {
+	p := demoPremises(t)
+	lee := p.agent("lee")
+	p.sits("ada", "e-1001", false)
+	p.order(lee, "grant", "e-1001")
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error { return tx.RaiseAlert(bot.AlertAsked, "e-1101", "K7M-2QP") }); err != nil {
+		t.Fatal(err)
+	}
+	_, body := p.asks(lee, http.MethodGet, "/desk/admin", nil)
+	text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, "")
+	for _, want := range []string{"Maria Soto: an agent of the help desk wrote a line that asks", "What to do: talk to the agent", "the web chat", "Lee Tran: ticket 4711"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	_, card := p.asks(lee, http.MethodGet, "/desk/admin/people?p=e-1001", nil)
+	text += regexp.MustCompile(`<[^>]*>`).ReplaceAllString(card, "")
+	for _, bad := range []string{"alerts: 1", "agent:e-1103", "Scripts:", "web: agent-ada", "agent-ada"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("it shows %q", bad)
+		}
+	}
+	if !strings.Contains(text, "User name: ada") || !strings.Contains(text, "the web chat, linked") {
+		t.Error("the card does not say what its lines are")
 	}
 }
 
@@ -234,6 +313,19 @@ func TestDeskOrdersStepUp(t *testing.T) {
 	if g.get("/desk/admin/people?p=e-1001"); g.status != http.StatusOK {
 		t.Errorf("%d", g.status)
 	}
+	// Who becomes an agent and has no method for the door of the desk: it is said.
+	fresh := s
+	fresh.Second = p.DB.Now()
+	again, err := p.passes.BeginSession(t.Context(), fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.jar[p.cookieName("session")] = string(again)
+	g.ask(http.MethodPost, "/desk/admin/grant", url.Values{"csrf": {csrfOf(string(again))}, "who": {"e-1001"}, "why": {"because"}, "role": {"agent"}}, nil)
+	if g.status != http.StatusOK || !strings.Contains(g.body, "this person has none yet") {
+		t.Errorf("%d\n%s", g.status, g.body)
+	}
+	g.jar[p.cookieName("session")] = string(token)
 	for _, do := range orders {
 		g.ask(http.MethodPost, "/desk/admin/"+do, url.Values{"csrf": {csrfOf(string(token))}, "who": {"e-1001"}, "why": {"because"}, "sure": {"1"}, "role": {"agent"}}, nil)
 		if g.status != http.StatusUnauthorized || !strings.Contains(g.body, `href="/desk/code"`) {
