@@ -104,9 +104,12 @@ type AgentAct struct {
 	Channel ChannelID
 	User    string
 	Text    string // a line for the person or for the desk; may be empty
-	Flow    string // where the person is sent back to; empty: where they were
-	Step    string
-	To      PersonID // to whom it is given
+	// Of an act of OutsideAgent: who wrote it there, or empty, and which OutsideLine it is.
+	Name string
+	Line string
+	Flow string // where the person is sent back to; empty: where they were
+	Step string
+	To   PersonID // to whom it is given
 	// For what needs a CallerCheck, and for making one.
 	Act    string   // what is to be done once the check is passed
 	Method MethodID // what that, or Do, is about; empty: the person

@@ -92,7 +92,7 @@ type TicketLine struct {
 	At     time.Time
 	Kind   LineKind
 	By     PersonID // the agent; empty: the person, or the program
-	Code   string   // of an event: "taken", "back", ...
+	Code   string   // of an event: "taken", "back", ...; of a line of OutsideAgent: OutsideLine.ID
 	Body   []byte   // the text, sealed at Ticket.Place(); of an event, its detail; may be empty
 }
 

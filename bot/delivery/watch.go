@@ -203,5 +203,36 @@ func (o outside) Tell(ctx context.Context, ev bot.DeskEvent) error {
 	return err
 }
 
+// outsideTickets is outside for a system that keeps tickets of its own.
+type outsideTickets struct {
+	outside
+	bot.OutsideTickets
+}
+
+// Tell implements bot.OutsideTickets.
+func (o outsideTickets) Tell(ctx context.Context, ev bot.DeskEvent) error {
+	return o.outside.Tell(ctx, ev)
+}
+
+// File implements bot.OutsideTickets.
+func (o outsideTickets) File(ctx context.Context, ev bot.DeskEvent) (string, error) {
+	there, err := o.OutsideTickets.File(ctx, ev)
+	o.w.attempt(ctx, Outside, err)
+	return there, err
+}
+
+// Changed implements bot.OutsideTickets.
+func (o outsideTickets) Changed(ctx context.Context, since time.Time) ([]bot.OutsideChange, error) {
+	cs, err := o.OutsideTickets.Changed(ctx, since)
+	o.w.attempt(ctx, Outside, err)
+	return cs, err
+}
+
 // OutsideDesk watches a system that is told of tickets.
-func (w *Watch) OutsideDesk(o bot.OutsideDesk) bot.OutsideDesk { return outside{o, w} }
+func (w *Watch) OutsideDesk(o bot.OutsideDesk) bot.OutsideDesk {
+	watched := outside{o, w}
+	if t, ok := o.(bot.OutsideTickets); ok {
+		return outsideTickets{watched, t}
+	}
+	return watched
+}

@@ -299,15 +299,23 @@ func (o *order) arrive() (bot.DeskAnswer, error) {
 		return bot.DeskAnswer{}, nil
 	}
 	o.s.Owner, o.s.Parked = bot.OwnerDesk, false
-	return bot.DeskAnswer{Say: o.d.hello(o.tx, o.q, o.s)}, nil
+	return bot.DeskAnswer{Say: o.hello()}, nil
+}
+
+// called is how the person sees who does this.
+func (o *order) called() string {
+	if o.a.By == bot.OutsideAgent && o.a.Name != "" {
+		return o.d.o.Phrases.Phrase(o.s.Lang, "desk.signature", "name", o.a.Name)
+	}
+	return o.d.called(o.tx, o.a.By, o.s.Lang)
 }
 
 // hello says who is there and what the person can do.
-func (d *Desk) hello(tx bot.Tx, q *bot.Ticket, s *bot.Session) *bot.Message {
-	say := func(key string, kv ...string) string { return d.o.Phrases.Phrase(s.Lang, key, kv...) }
+func (o *order) hello() *bot.Message {
+	s, say := o.s, func(key string, kv ...string) string { return o.d.o.Phrases.Phrase(o.s.Lang, key, kv...) }
 	s.Prompt++
 	return &bot.Message{
-		Text: say("desk.here", "agent", d.called(tx, q.Agent, s.Lang), "request", q.ID), Lang: s.Lang, Prompt: s.Prompt,
+		Text: say("desk.here", "agent", o.called(), "request", o.q.ID), Lang: s.Lang, Prompt: s.Prompt,
 		Choices: []bot.Choice{{ID: choiceReally, Label: say("desk.really")}, {ID: choiceEnd, Label: say("desk.end")}},
 	}
 }
@@ -341,10 +349,10 @@ func (o *order) say(text string) (bot.DeskAnswer, error) {
 	if o.q.AnsweredAt.IsZero() {
 		o.q.AnsweredAt = o.tx.Now()
 	}
-	if err := o.done(bot.LineAgent, "", text); err != nil {
+	if err := o.done(bot.LineAgent, o.a.Line, text); err != nil {
 		return bot.DeskAnswer{}, err
 	}
-	name := o.d.called(o.tx, o.a.By, o.s.Lang)
+	name := o.called()
 	m := bot.Message{Lang: o.s.Lang}
 	if answer.Say != nil {
 		m = *answer.Say
@@ -355,7 +363,7 @@ func (o *order) say(text string) (bot.DeskAnswer, error) {
 }
 
 func (o *order) note(text string) (bot.DeskAnswer, error) {
-	return bot.DeskAnswer{}, o.done(bot.LineNote, "", text)
+	return bot.DeskAnswer{}, o.done(bot.LineNote, o.a.Line, text)
 }
 
 func (o *order) transfer(string) (bot.DeskAnswer, error) {

@@ -96,6 +96,8 @@ type Desk struct {
 	rest rest        // of Outside
 	well atomic.Bool // Outside has taken what was told last
 
+	looked looked // of LookAround
+
 	mu       sync.Mutex
 	watchers map[chan string]bool
 }

@@ -25,7 +25,11 @@
 //
 // Each line of a ticket is an event for a system of the organisation (Told,
 // HandleTell): in order in each ticket, tried for days, masked. It may write back
-// as bot.OutsideAgent, who can do three acts. A new ticket may be mailed (Mailed).
+// as bot.OutsideAgent, who can do three acts. One that has tickets of its own
+// (bot.OutsideTickets) gets one for each of ours, whose id there stands in the
+// ticket's line "filed"; what people write in it is read there (HandleLookThere), and
+// done once: each such line of ours bears the id of the one there, and what is refused
+// is a line "outside_refused". A new ticket may be mailed (Mailed).
 //
 // # Channels of the help desk's own
 //

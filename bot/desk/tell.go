@@ -137,8 +137,8 @@ func (d *Desk) HandleTell(ctx context.Context, j Tell) error {
 		return d.tellLater(ctx, j, left)
 	}
 	if d.o.Outside == nil {
-		err = &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("desk.webhook.url is not set any more")}
-	} else {
+		err = &bot.SendError{Kind: bot.SendPermanent, Err: errors.New("no system for tickets is configured any more (desk.webhook, desk.zammad)")}
+	} else if err = d.file(ctx, ev); err == nil {
 		err = d.o.Outside.Tell(ctx, *ev)
 	}
 	if err == nil {
@@ -329,6 +329,9 @@ func (d *Desk) shown(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine, kind string, s
 	}
 	if l.Code == "transferred" {
 		ev.Text = d.short(tx, bot.PersonID(d.unseal(q, l.Body)))
+	}
+	if _, ok := d.o.Outside.(bot.OutsideTickets); ok {
+		return ev, d.there(tx, q, l, ev)
 	}
 	return ev, nil
 }

@@ -32,10 +32,13 @@ type toTell struct {
 }
 
 // newOutside makes a house with an outside desk.
-func newOutside(t *testing.T) *outside {
+func newOutside(t *testing.T, change ...func(*outside, *desk.Options)) *outside {
 	o := &outside{}
 	o.house = newHouse(t, func(op *desk.Options) {
 		op.Outside, op.Store = o, queueing{op.Store, o}
+		for _, f := range change {
+			f(o, op)
+		}
 	})
 	o.DB.OnLine(func(tx bot.Tx, l *bot.TicketLine) error { return desk.Told(queued{tx, o}, l) })
 	return o

@@ -88,7 +88,11 @@ func (d *Desk) happened(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine) string {
 	if at, err := time.Parse(time.RFC3339, detail); err == nil {
 		due = d.moment(d.o.Lang, at)
 	}
-	text := d.o.Phrases.Phrase(d.o.Lang, "web.desk.event."+l.Code, "agent", agent, "due", due)
+	code := l.Code
+	if code == "requeued" && l.By == "" {
+		code += ".silent"
+	}
+	text := d.o.Phrases.Phrase(d.o.Lang, "web.desk.event."+code, "agent", agent, "due", due)
 	if slices.Contains(checkEvents, l.Code) {
 		text += " (" + d.o.Phrases.Phrase(d.o.Lang, "web.desk.way."+detail) + ")"
 	}

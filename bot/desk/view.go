@@ -198,7 +198,7 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 			return err
 		}
 		for _, l := range lines {
-			if l.Kind == bot.LineEvent && l.Code == shown {
+			if l.Kind == bot.LineEvent && (l.Code == shown || l.Code == filed) {
 				continue
 			}
 			line := Line{No: l.No, At: l.At, Kind: l.Kind, Code: l.Code, Text: d.unseal(q, l.Body)}

@@ -42,7 +42,7 @@ func agentsCommand(s std) *cobra.Command {
 				for _, a := range as {
 					login, name, note := "?", "not in the staff list any more", ""
 					if a.Person == bot.OutsideAgent {
-						login, name = ticketSystem, "the system of desk.webhook"
+						login, name = ticketSystem, "the system for tickets"
 					}
 					p, err := tx.Person(a.Person)
 					if err != nil && !errors.Is(err, bot.ErrNotFound) {
@@ -80,7 +80,7 @@ Next: latchkey desk agents --config latchkey.yaml`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if bot.Role(*role) == bot.RoleOutside {
 			if args[0] != ticketSystem {
-				return usage(cmd, "--role outside is for %s alone: the system of desk.webhook", ticketSystem)
+				return usage(cmd, "--role outside is for %s alone: the system of desk.webhook or desk.zammad", ticketSystem)
 			}
 			return o.outside("may write back at the desk", desk.GrantOutside)
 		}
@@ -133,7 +133,7 @@ The tickets that they have go back into the queue, and the people who wait are t
 // ticketSystem is what commands call bot.OutsideAgent.
 const ticketSystem = "ticket-system"
 
-// outside says what the system of desk.webhook may do, in one transaction.
+// outside says what the system for tickets may do, in one transaction.
 func (o *operation) outside(what string, do func(tx bot.Tx, by, why string) error) error {
 	order, err := o.order()
 	if err != nil {

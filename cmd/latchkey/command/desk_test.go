@@ -46,7 +46,7 @@ func TestDeskCommands(t *testing.T) {
 		{"desk revoke ticket-system --why x", exitError, "was not granted anything"},
 		{"desk grant ticket-system --role outside --why Zammad --dry-run", exitOK, "Nothing was changed"},
 		{"desk grant ticket-system --role outside --why Zammad", exitOK, "ticket-system may write back at the desk."},
-		{"desk agents", exitOK, "the system of desk.webhook outside"},
+		{"desk agents", exitOK, "the system for tickets "},
 		{"desk revoke ticket-system --why x", exitOK, "ticket-system may not write back any more."},
 		{"desk figures", exitOK, "Now: 0 waiting; 0 taken\nThe last 30 days: 0 opened"},
 		{"desk figures --days 91", exitUsage, "not 1 to 90"},

@@ -17,7 +17,7 @@ import (
 func webhooksCommand(s std) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List webhooks that were given up", Args: exactly(0, ""),
-		Long: `Lists changes of tickets that the receiver of desk.webhook.url has not taken for
+		Long: `Lists changes of tickets that the receiver of desk.webhook or desk.zammad has not taken for
 three days, or has refused for good, in the last 14 days: a name for replay, ticket
 and number, when, and why. Then of how many tickets one is on its way.
 
@@ -77,7 +77,7 @@ in order, with the ids that they had. What fails is tried for three days again.
 		})
 	}
 	return group("webhooks", "List and send again what another system was not told of tickets",
-		"Every change of a ticket is sent to desk.webhook.url. What that system does not take for\nthree days is given up, and stands here.", list, replay)
+		"Every change of a ticket is sent to desk.webhook.url or to Zammad. What that system does not take for\nthree days is given up, and stands here.", list, replay)
 }
 
 // webhooksGivenUp lists the webhooks among the jobs that were given up.

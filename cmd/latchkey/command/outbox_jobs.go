@@ -133,6 +133,11 @@ func (g *givenUp) describe(tx bot.Tx) error {
 			g.what = fmt.Sprintf("webhook %d of ticket %s", j.No, j.Ticket)
 		}
 		g.remedy = "see what the receiver says, then `latchkey desk webhooks replay`"
+	case desk.LookThere{}.Kind():
+		var j desk.LookThere
+		if json.Unmarshal(g.Args, &j) == nil {
+			g.what = "look at ticket " + j.Ticket + " in the ticket system"
+		}
 	case desk.MailTicket{}.Kind():
 		var j desk.MailTicket
 		if json.Unmarshal(g.Args, &j) == nil {

@@ -33,6 +33,13 @@ func hookKeys(now, before, back string) (env []string) {
 	return env
 }
 
+// zammad is a Zammad, without its secrets, which zammadKeys are.
+const zammad = "desk:\n  zammad:\n    url: https://zammad.example.org\n    group: Desk\n"
+
+func zammadKeys(token, hook string) []string {
+	return []string{"LATCHKEY_DESK_ZAMMAD_TOKEN=" + token, "LATCHKEY_DESK_ZAMMAD_WEBHOOK_SECRET=" + hook}
+}
+
 type broken struct {
 	name string
 	yaml string
@@ -74,6 +81,11 @@ func brokenConfigs(dir string) []broken {
 		{"campaigns in a channel of no account", org + "campaigns:\n  channels: discord-acme 200000000000000001\n", nil, "campaigns.channels", 4, "the account discord-acme"},
 		{"campaigns in a channel of Slack", org + "campaigns:\n  channels: slack-acme C0123ABCD\n", nil, "campaigns.channels", 4, "people are written to one by one"},
 		{"channel without a desk", org + "desk:\n  channels: slack-acme C0123ABCD\n", nil, "desk.channels", 4, "without desk.enabled"},
+		{"a Zammad without a token", org + "desk:\n  zammad:\n    url: https://zammad.example.org\n", nil, "desk.zammad.url", 5, "is set without desk.zammad.token"},
+		{"two systems for tickets", hook + "  zammad:\n    url: https://zammad.example.org\n    group: Desk\n", append(hookKeys("a", "b", ""), "LATCHKEY_DESK_ZAMMAD_TOKEN=x"), "desk.zammad.url", 10, "is set beside desk.webhook.url"},
+		{"a Zammad that nobody may write back from", org + zammad, zammadKeys("x", strings.Repeat("y", 24)), "desk.zammad.webhook_secret", 0, "is set without desk.enabled"},
+		{"one key for both ways of Zammad", org + "desk:\n  enabled: true\n" + strings.TrimPrefix(zammad, "desk:\n"), zammadKeys(strings.Repeat("y", 24), strings.Repeat("y", 24)), "desk.zammad.webhook_secret", 0, "is desk.zammad.token"},
+		{"a key of Zammad that can be guessed", org + "desk:\n  enabled: true\n" + strings.TrimPrefix(zammad, "desk:\n"), zammadKeys("x", "tickets"), "desk.zammad.webhook_secret", 0, "is short enough to be guessed"},
 		{"key of both ways", hook, hookKeys("a", "b", "a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
 		{"key of both ways, written otherwise", hook, hookKeys("a", "b", "whsec_a"), "desk.webhook.back_secret", 0, "is desk.webhook.secret"},
 		{"key of before for the way back", hook, hookKeys("a", "whsec_b", "b"), "desk.webhook.back_secret", 0, "is desk.webhook.previous_secret"},

@@ -184,7 +184,11 @@ type Desk struct {
 	Mail     string        // address that gets a mail of each new ticket, or empty
 	Channels []string      // of the help desk's own, where each ticket has a card: "slack-acme C0123ABCD"
 	Webhook  Webhook
+	Zammad   Zammad
 }
+
+// Outside reports whether a system of the organisation is told of tickets.
+func (d *Desk) Outside() bool { return d.Webhook.URL != "" || d.Zammad.URL != "" }
 
 // Campaigns says how many people are written to.
 type Campaigns struct {
@@ -199,6 +203,16 @@ type Webhook struct {
 	Back     bot.Secret // of the messages that come back; empty: none do
 	CAFile   string
 	Timeout  time.Duration
+}
+
+// Zammad is the organisation's Zammad. No URL, none.
+type Zammad struct {
+	URL     string
+	Token   bot.Secret
+	Group   string     // that tickets are for
+	Hook    bot.Secret // that the webhooks of its trigger are signed with; empty: it is only polled
+	CAFile  string
+	Timeout time.Duration
 }
 
 // Secrets says how secrets are shown to people.
@@ -238,7 +252,7 @@ func Default() *Config {
 		Store:     Store{Path: "latchkey.db"},
 		KeysFile:  "latchkey.keys",
 		SMTP:      SMTP{Port: 587, Security: "starttls", Timeout: 30 * time.Second},
-		Desk:      Desk{Silence: 10 * time.Minute, Webhook: Webhook{Timeout: 15 * time.Second}},
+		Desk:      Desk{Silence: 10 * time.Minute, Webhook: Webhook{Timeout: 15 * time.Second}, Zammad: Zammad{Timeout: 10 * time.Second}},
 		Twilio:    Twilio{BaseURL: "https://api.twilio.com", Timeout: 10 * time.Second},
 		HTTP:      HTTP{Addr: "127.0.0.1:8080"},
 		Directory: "none",
@@ -253,7 +267,7 @@ func Default() *Config {
 // resolve makes paths relative to the folder of the file.
 func (c *Config) resolve() {
 	dir := filepath.Dir(c.File)
-	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Entra.Certificate, &c.Entra.Federated, &c.Entra.CAFile, &c.Desk.Webhook.CAFile, &c.Org.Logo} {
+	for _, p := range []*string{&c.Store.Path, &c.KeysFile, &c.HeadFile, &c.Scripts, &c.SMTP.CAFile, &c.OIDC.CAFile, &c.Entra.Certificate, &c.Entra.Federated, &c.Entra.CAFile, &c.Desk.Webhook.CAFile, &c.Desk.Zammad.CAFile, &c.Org.Logo} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -57,10 +57,16 @@ func TestDescribeUncommented(t *testing.T) {
 		}
 		lines = append(lines, l)
 	}
-	env := []string{"SMTP_PASSWORD=correct horse", "TWILIO_AUTH_TOKEN=" + strings.Repeat("a", 32), "DESK_WEBHOOK_SECRET=whsec_" + strings.Repeat("c2Vj", 8), "DESK_WEBHOOK_BACK_SECRET=whsec_" + strings.Repeat("YmFj", 8), "DESK_WEBHOOK_PREVIOUS_SECRET=whsec_" + strings.Repeat("b2xk", 8), "OIDC_CLIENT_SECRET=battery staple", "ENTRA_CLIENT_SECRET=entra~secret",
+	env := []string{"SMTP_PASSWORD=correct horse", "TWILIO_AUTH_TOKEN=" + strings.Repeat("a", 32), "DESK_WEBHOOK_SECRET=whsec_" + strings.Repeat("c2Vj", 8), "DESK_WEBHOOK_BACK_SECRET=whsec_" + strings.Repeat("YmFj", 8), "DESK_WEBHOOK_PREVIOUS_SECRET=whsec_" + strings.Repeat("b2xk", 8), "DESK_ZAMMAD_TOKEN=zammad", "DESK_ZAMMAD_WEBHOOK_SECRET=" + strings.Repeat("b", 24), "OIDC_CLIENT_SECRET=battery staple", "ENTRA_CLIENT_SECRET=entra~secret",
 		"CHANNELS_SLACK_ACME_BOT_TOKEN=xoxb-1111-2222\nxoxb-0000-0000", "CHANNELS_SLACK_ACME_APP_TOKEN=xapp-1111-2222", "CHANNELS_SLACK_ACME_SIGNING_SECRET=0123456789abcdef",
 		"CHANNELS_TEAMS_DISTRICT_CLIENT_SECRET=teams~secret", "CHANNELS_DISCORD_STAFF_TOKEN=discord.token"}
-	c, err := config.Parse("/etc/latchkey/latchkey.yaml", []byte(strings.Join(lines, "\n")), env)
+	text := strings.Join(lines, "\n")
+	hook, zammad := strings.Index(text, "\n  webhook:\n"), strings.Index(text, "\n  zammad:\n") // one of the two systems for tickets
+	after := strings.Index(text, "\n\n# The server for the web chat")
+	if _, err := config.Parse("/etc/latchkey/latchkey.yaml", []byte(text[:hook]+text[zammad:]), env); err != nil {
+		t.Fatalf("uncommented, with a Zammad:\n%v", err)
+	}
+	c, err := config.Parse("/etc/latchkey/latchkey.yaml", []byte(text[:zammad]+text[after:]), env)
 	if err != nil {
 		t.Fatalf("uncommented:\n%v", err)
 	}

@@ -364,6 +364,7 @@ func (r *reader) together() {
 	}
 	r.needs("smtp.", "smtp.host", "smtp.from")
 	r.needs("desk.webhook.", "desk.webhook.url", "desk.webhook.secret")
+	r.needs("desk.zammad.", "desk.zammad.url", "desk.zammad.token", "desk.zammad.group")
 	if r.isSet("smtp.username") != r.isSet("smtp.password") {
 		set, missing := "smtp.username", "smtp.password"
 		if r.isSet("smtp.password") {
@@ -386,6 +387,17 @@ func (r *reader) together() {
 	}
 	if c.Desk.Webhook.Back != "" && !c.Desk.Enabled {
 		r.badKey("desk.webhook.back_secret", "is set without desk.enabled, so nobody could be written to; set that too, or remove it")
+	}
+	zammad := c.Desk.Zammad
+	switch {
+	case zammad.URL != "" && c.Desk.Webhook.URL != "":
+		r.badKey("desk.zammad.url", "is set beside desk.webhook.url, and tickets go to one system; remove one of the two sections")
+	case zammad.Hook != "" && !c.Desk.Enabled:
+		r.badKey("desk.zammad.webhook_secret", "is set without desk.enabled, so nobody could be written to; set that too, or remove it")
+	case zammad.Hook != "" && zammad.Hook == zammad.Token:
+		r.badKey("desk.zammad.webhook_secret", "is desk.zammad.token: whoever knows one could do what the other lets; make another one")
+	case zammad.Hook != "" && len(zammad.Hook) < 24:
+		r.badKey("desk.zammad.webhook_secret", "is short enough to be guessed; make one: openssl rand -base64 32")
 	}
 	hook := c.Desk.Webhook
 	switch {

@@ -148,7 +148,7 @@ func (p *Program) onLine() func(bot.Tx, *bot.TicketLine) error {
 				}
 			}
 		}
-		if c.Desk.Webhook.URL == "" {
+		if !c.Desk.Outside() {
 			return nil
 		}
 		return desk.Told(tx, l)

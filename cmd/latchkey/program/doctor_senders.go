@@ -16,7 +16,23 @@ import (
 )
 
 // senderWords are the ways a code travels, as operators read them.
-var senderWords = map[bot.Via]string{bot.Mail: "mail", bot.SMS: "texts", bot.Voice: "calls", delivery.Outside: "webhook"}
+var senderWords = map[bot.Via]string{bot.Mail: "mail", bot.SMS: "texts", bot.Voice: "calls"}
+
+// senderWord is how operators read what fails.
+func (p *Program) senderWord(via bot.Via) string {
+	if via == delivery.Outside {
+		return p.outsideWord()
+	}
+	return senderWords[via]
+}
+
+// outsideWord is how operators read the system that is told of tickets.
+func (p *Program) outsideWord() string {
+	if p.Config != nil && p.Config.Desk.Zammad.URL != "" {
+		return "zammad"
+	}
+	return "webhook"
+}
 
 // sendersDown lists the senders that fail now.
 func (p *Program) sendersDown() (fs []bot.Finding) {
@@ -28,7 +44,7 @@ func (p *Program) sendersDown() (fs []bot.Finding) {
 		if o.Tries > 1 {
 			times = fmt.Sprintf("%d times", o.Tries)
 		}
-		f := bot.Finding{What: senderWords[o.Via], State: bot.Broken, Fix: o.Fix,
+		f := bot.Finding{What: p.senderWord(o.Via), State: bot.Broken, Fix: o.Fix,
 			Text: fmt.Sprintf("down since %s, tried %s: %v", o.Since.UTC().Format(time.RFC3339), times, o.Err)}
 		if f.Fix == "" {
 			f.Fix = "see whether it runs and can be reached from here; what waits is tried again by itself"
@@ -54,7 +70,7 @@ func (p *Program) lookAtSenders(ctx context.Context, serving bool) ([]bot.Findin
 		return nil, err
 	}
 	if again != "" {
-		fs = append(fs, bot.Finding{What: "webhook", State: bot.Doubtful, Text: again, Fix: "see what the receiver of desk.webhook.url says; events are tried for three days, then `latchkey desk webhooks list` has them"})
+		fs = append(fs, bot.Finding{What: p.outsideWord(), State: bot.Doubtful, Text: again, Fix: "see what it says (desk.webhook.url, desk.zammad.url); events are tried for three days, then `latchkey desk webhooks list` has them"})
 	}
 	waiting, err := p.DB.PendingJobs(ctx)
 	if err != nil {

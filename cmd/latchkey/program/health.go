@@ -124,7 +124,7 @@ func (p *Program) failing(ctx context.Context) (lines []string, err error) {
 		return nil, err
 	}
 	if again != "" {
-		lines = append(lines, "webhook "+again)
+		lines = append(lines, p.outsideWord()+" "+again)
 	}
 	given, err := p.countGivenUp(ctx, p.DB.Now().Add(-freshAlert))
 	if err != nil {

@@ -53,6 +53,7 @@ func Integrations() []Integration {
 		{"smtp", connectSMTP},
 		{"twilio", connectTwilio},
 		{"webhook", connectWebhook},
+		{"zammad", connectZammad},
 		{"entra", ConnectEntra},
 		{"directory", ConnectDirectory}, // may ask the tenant's client who we are
 		{"web", ConnectWeb},             // asks the directory's provider

@@ -171,6 +171,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	store.Handle(p.jobs, p.Desk.HandleSilent)
 	store.Handle(p.jobs, p.Desk.HandleTell)
 	store.Handle(p.jobs, p.Desk.HandleTellAgain)
+	store.Handle(p.jobs, p.Desk.HandleLookThere)
 	store.Handle(p.jobs, p.Desk.HandleMailTicket)
 	store.Handle(p.jobs, p.Desk.HandleShowTicket)
 	store.Handle(p.jobs, p.Desk.HandleShowSent)

@@ -48,6 +48,7 @@ func (p *Program) Run(until context.Context, tasks ...Task) error {
 	}
 	begin("upkeep", p.upkeep)
 	begin("campaigns", p.runCampaigns)
+	begin("tickets outside", p.lookOutside)
 	begin("outbox", p.Outbox.Run)
 	begin("inbound", p.Inbound.Run)
 	for id, a := range p.Connections.channels {

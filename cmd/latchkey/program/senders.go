@@ -10,6 +10,7 @@ import (
 	"latchkey/adapters/smtp"
 	"latchkey/adapters/twilio"
 	"latchkey/adapters/webhook"
+	"latchkey/adapters/zammad"
 	"latchkey/bot"
 )
 
@@ -92,6 +93,25 @@ func connectWebhook(p *Program) error {
 	}
 	p.Connections.outside = w
 	p.Connections.examined = append(p.Connections.examined, w)
+	return nil
+}
+
+func connectZammad(p *Program) error {
+	c := p.Config.Desk.Zammad
+	if c.URL == "" {
+		return nil
+	}
+	z, err := zammad.New(zammad.Options{URL: c.URL, Token: c.Token, Group: c.Group, CAFile: c.CAFile, Timeout: c.Timeout, Link: deskLink(p.Config)})
+	if err != nil {
+		return err
+	}
+	if c.Hook != "" {
+		p.Connections.pages = append(p.Connections.pages, page{zammad.BackPath, z.Back(c.Hook, func(ctx context.Context, cs ...bot.OutsideChange) error {
+			return p.Desk.ChangedThere(ctx, cs...)
+		})})
+	}
+	p.Connections.outside = z
+	p.Connections.examined = append(p.Connections.examined, z)
 	return nil
 }
 

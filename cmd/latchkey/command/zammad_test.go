@@ -1,0 +1,145 @@
+package command
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"latchkey/adapters/adaptertest/rigs"
+	"latchkey/adapters/zammad/zammadtest"
+	"latchkey/bot"
+	"latchkey/bot/desk"
+	"latchkey/cmd/latchkey/config"
+	"latchkey/cmd/latchkey/program"
+	"latchkey/cmd/latchkey/programtest"
+	"latchkey/store/storetest"
+)
+
+// TestKillWhileFilingInZammad kills the real service again and again while it makes
+// tickets in Zammad and writes in them. In the end each ticket is there once, with
+// each of its lines once, in order.
+func TestKillWhileFilingInZammad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute; run without -short")
+	}
+	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
+	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			there := zammadtest.Start()
+			defer there.Close()
+			more := fmt.Sprintf("desk: {zammad: {url: %q, token_env: ZAMMAD_TOKEN, group: %q}}\n", there.URL, zammadtest.Group)
+			env := append(os.Environ(), "ZAMMAD_TOKEN="+zammadtest.Token)
+			if kind == "postgres" {
+				more += "store: {postgres_env: TOLD_DSN}\n"
+				env = append(env, "TOLD_DSN="+pgAddress(storetest.Postgres(t)))
+			}
+			cfg := install(t, more)
+			const notes = 4
+			var tickets []string
+			add := func() { // two tickets with some notes each
+				t.Helper()
+				c, err := config.Load(cfg, env)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := program.Open(t.Context(), c, slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				for range 2 {
+					ticket := ""
+					err := p.DB.Update(t.Context(), func(tx bot.Tx) (err error) {
+						ticket, _, err = desk.Ask(tx, bot.Ticket{Conversation: bot.ConversationID(programtest.NewID()), Flow: "phone", Lang: "en"})
+						for range notes {
+							if err == nil {
+								err = tx.AddLine(&bot.TicketLine{Ticket: ticket, Kind: bot.LineEvent, Code: "kept_waiting"})
+							}
+						}
+						return err
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					tickets = append(tickets, ticket)
+				}
+			}
+			whole := func() bool {
+				n := 0
+				for _, x := range there.Tickets() {
+					n += len(there.Articles(x.ID))
+				}
+				return n >= len(tickets)*(1+notes)
+			}
+			for i, life := range append(toldKills, toldKills[0]) {
+				last := i == len(toldKills)
+				add()
+				cmd := exec.Command(bin, "serve", "--config", cfg)
+				cmd.Env = env
+				if life.point != "" && !last {
+					cmd.Env = append(cmd.Env, fmt.Sprintf("LATCHKEY_FAILPOINT=%s:%d", life.point, life.hit))
+				}
+				var errs programtest.Buffer
+				cmd.Stderr = &errs
+				var asked atomic.Int64
+				dies := func(before bool) func(http.ResponseWriter, *http.Request) bool {
+					return func(_ http.ResponseWriter, r *http.Request) bool {
+						if r.Method == http.MethodGet {
+							return false
+						}
+						n := asked.Load()
+						if before {
+							n = asked.Add(1)
+						}
+						if !last && life.nth == n && before == life.before {
+							cmd.Process.Kill()
+						}
+						return false
+					}
+				}
+				there.Set(func(z *zammadtest.Zammad) { z.Before, z.After = dies(true), dies(false) })
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				limit := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+				if last {
+					rigs.Until(t, "everything to be in Zammad", whole)
+					cmd.Process.Signal(syscall.SIGTERM)
+				}
+				err := cmd.Wait()
+				if !limit.Stop() || last != (err == nil) || err != nil && cmd.ProcessState.Exited() {
+					t.Fatalf("life %d (%+v) ended with %v\n%s", i, life, err, errs.String())
+				}
+			}
+			var titles []string
+			for _, x := range there.Tickets() {
+				titles = append(titles, x.Title)
+				var got []string
+				for _, a := range there.Articles(x.ID) {
+					got = append(got, strings.TrimPrefix(a.Subject, x.Title))
+				}
+				if len(got) != 1+notes || !slices.IsSortedFunc(got, strings.Compare) || len(slices.Compact(got)) != 1+notes {
+					t.Errorf("%s: %q", x.Title, got)
+				}
+			}
+			slices.Sort(titles)
+			if len(titles) != len(tickets) || len(slices.Compact(titles)) != len(tickets) {
+				t.Errorf("%d tickets in Zammad, want %d: %q", len(titles), len(tickets), titles)
+			}
+			t.Logf("%d kills, %d tickets", len(toldKills), len(titles))
+		})
+	}
+}
