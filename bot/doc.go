@@ -28,6 +28,7 @@
 //	bot/enroll   the methods a person has: begin, prove, replace, remove
 //	bot/desk     the door to people: requests for a human
 //	bot/campaign announcements: until people have done it
+//	bot/understand what a sentence means, in English and Spanish
 //	bot/calendar hours of a week in a zone, with holidays
 //	bot/pass     sessions of browsers, one-time links, sign-ins under way
 //	bot/readiness who will still get in after Microsoft's texts and calls end

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
+	"latchkey/bot/understand"
 )
 
 var _ bot.Engine = (*Set)(nil)
@@ -310,6 +311,9 @@ func (t *turn) text() {
 		t.keepLanguage()
 		return
 	}
+	if t.commanded(folded, st) {
+		return
+	}
 	// A login name, a free text and a code of letters look like anything, so a
 	// greeting or the name of a script is taken for what it is first.
 	loose := st != nil && (st.Answer.Kind == LoginText || st.Answer.Kind == AnyText || st.Answer.Kind == Code8)
@@ -368,6 +372,40 @@ func (t *turn) text() {
 		return
 	}
 	t.miss(st)
+}
+
+// commanded does what wins over everything else in a sentence: the wish for a
+// person, and the wish to stop. An answer beside it is not used, and that is said.
+// Single words are looked up elsewhere, and what is typed to be handed to the
+// help desk is handed over.
+func (t *turn) commanded(folded string, st *Step) bool {
+	if strings.IndexByte(folded, ' ') < 0 || st != nil && st.flow.Name == verbFlow[verbHuman] {
+		return false
+	}
+	c, lang := understand.Commanded(t.ev.Text)
+	var v verb
+	switch c {
+	case understand.Human:
+		v = verbHuman
+	case understand.Stop:
+		v = verbCancel
+	default:
+		return false
+	}
+	if li, ok := t.e.langIndex[lang]; ok && li != t.li && li != 0 {
+		t.overhear(li)
+	}
+	t.heard(t.e.langs[t.li].labels[v])
+	if st != nil && v == verbHuman && st.Kind == Ask {
+		switch st.Answer.Kind {
+		case Digits6, Code8, PhoneText, EmailText:
+			if _, ok := read(st.Answer.Kind, t.ev.Text); ok {
+				t.sayOwn(sayBeside)
+			}
+		}
+	}
+	t.verb(v)
+	return true
 }
 
 // answered answers a question, if one of the entries that fits takes has the

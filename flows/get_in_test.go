@@ -230,7 +230,7 @@ func TestEveryQuestionIsShown(t *testing.T) {
 		{"en", "get_in.which", "i have no email at home", "I have no private e-mail address"},
 		{"es", "get_in.missing", "si olvido mi contraseña en febrero", "¿Podré entrar después del 1 de febrero?"},
 		{"en", "get_in.app", "that did not work", "It does not work"},
-		{"en", "trouble.menu", "can someone help me", "Can somebody help me?"},
+		{"en", "trouble.menu", "can someone help me", "Talk to a person"},
 	} {
 		flow, step, _ := strings.Cut(c.at, ".")
 		s := bot.Session{Lang: c.lang, Chosen: true, Prompt: 2, Stack: []bot.Frame{{Flow: flow, Step: step, Hash: set.Flow(flow).Hash}}}

@@ -64,10 +64,11 @@ const (
 	sayPickFirst                   // a typed answer where only a button counts
 	sayMoved                       // the person went on in another conversation, on {channel}
 	sayBackHere                    // the help desk has left; the assistant answers again
+	sayBeside                      // beside a wish that comes first there was an answer to the step
 	sentences
 )
 
 var sentenceKeys = [sentences]string{
 	"miss1", "miss2", "miss3", "too_long", "too_fast", "empty", "not_here", "stale", "over", "no_back", "no_skip", "no_resend",
-	"no_why", "error", "changed", "welcome_back", "stopped", "idle", "form_left", "progress", "pick_first", "moved", "back_here",
+	"no_why", "error", "changed", "welcome_back", "stopped", "idle", "form_left", "progress", "pick_first", "moved", "back_here", "beside",
 }

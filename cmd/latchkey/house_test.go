@@ -96,6 +96,7 @@ func TestEveryPackageSaysWhatItIsInChargeOf(t *testing.T) {
 var words = map[string]bool{
 	"latchkey/bot": true, "latchkey/bot/policy": true, "latchkey/bot/failpoint": true, "latchkey/bot/typed": true,
 	"latchkey/bot/readiness": true, "latchkey/bot/budget": true, "latchkey/bot/calendar": true,
+	"latchkey/bot/understand": true,
 }
 
 // below are the packages of cmd/latchkey that each of them may import: arrows go
