@@ -183,6 +183,12 @@ type CampaignPart struct {
 	Revision  int64
 }
 
+// PartDue is somebody whose part is due.
+type PartDue struct {
+	Person PersonID
+	Due    time.Time
+}
+
 // CampaignGroup is how many people of one kind there are in a count.
 type CampaignGroup struct {
 	State     PartState
@@ -224,7 +230,9 @@ type CampaignTx interface {
 	Gather(campaign string, a *Audience, after PersonID, limit int, bySite bool) (last PersonID, added int, err error)
 	// LetIn makes the first message of at most limit people due, in their order.
 	LetIn(campaign string, limit int, at time.Time) (int, error)
-	PartsDue(campaign string, limit int) ([]CampaignPart, error) // the earliest first
+	// PartsDue lists who is due, the earliest first. It reads the index alone: of a
+	// million people a page costs as much as of a thousand.
+	PartsDue(campaign string, limit int) ([]PartDue, error)
 	// Unsettled lists parts of people after an id that may have to change: whose
 	// person has done it (Stage is Enrolled then) or has begun. It looks at limit
 	// parts, and returns the last person it looked at; empty: there is nobody behind.

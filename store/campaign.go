@@ -331,9 +331,10 @@ var partWidth = len(partTable)
 var (
 	partInsert = `INSERT INTO campaign_part (` + partTable.names("") + `) VALUES (` + partTable.params(1) + `) ON CONFLICT DO NOTHING`
 	partUpdate = `UPDATE campaign_part SET ` + partTable[2:].sets(3) + fmt.Sprintf(` WHERE campaign = $1 AND person = $2 AND revision = $%d`, partWidth+1)
-	// partsDue is the page of those who are due (P8).
-	partsDue = `SELECT ` + partTable.names("c.") + ` FROM campaign_part c WHERE c.campaign = $1 AND c.due <> 0 AND c.due <= $2 ORDER BY c.due, c.place LIMIT $3`
 )
+
+// partsDue is the page of those who are due (P8). On SQLite the index has all of it.
+const partsDue = `SELECT c.person, c.due FROM campaign_part c WHERE c.campaign = $1 AND c.due <> 0 AND c.due <= $2 ORDER BY c.due, c.place LIMIT $3`
 
 func scanPart(r row) bot.CampaignPart {
 	var v partRow
@@ -344,11 +345,7 @@ func scanPart(r row) bot.CampaignPart {
 }
 
 func (t *tx) parts(which string, args ...any) (ps []bot.CampaignPart, err error) {
-	return t.partsBy(`SELECT `+partTable.names("c.")+` FROM campaign_part c `+which, args...)
-}
-
-func (t *tx) partsBy(text string, args ...any) (ps []bot.CampaignPart, err error) {
-	err = t.c.(texter).ask(text, func(r row) { ps = append(ps, scanPart(r)) }, args...)
+	err = t.c.(texter).ask(`SELECT `+partTable.names("c.")+` FROM campaign_part c `+which, func(r row) { ps = append(ps, scanPart(r)) }, args...)
 	return ps, wrap("read parts in a campaign", err)
 }
 
@@ -367,8 +364,10 @@ func (t *tx) onePart(what, which string, args ...any) (*bot.CampaignPart, error)
 }
 
 // PartsDue implements bot.CampaignTx.
-func (t *tx) PartsDue(campaign string, limit int) ([]bot.CampaignPart, error) {
-	return t.partsBy(partsDue, campaign, t.ms, int64(limit))
+func (t *tx) PartsDue(campaign string, limit int) ([]bot.PartDue, error) {
+	ds := make([]bot.PartDue, 0, limit)
+	err := t.c.(texter).ask(partsDue, func(r row) { ds = append(ds, bot.PartDue{Person: bot.PersonID(r.text(0)), Due: fromMillis(r.int(1))}) }, campaign, t.ms, int64(limit))
+	return ds, wrap("read who is due in a campaign", err)
 }
 
 // Unsettled implements bot.CampaignTx.

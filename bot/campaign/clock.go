@@ -526,7 +526,7 @@ func waiting(tx bot.Tx) (n int, err error) {
 // remind writes to those who are due, a few in each transaction. wrote says that
 // there were some, more that others are due, too.
 func (s *Service) remind(ctx context.Context, id string) (wrote, more bool, err error) {
-	var due []bot.CampaignPart
+	var due []bot.PartDue
 	room := 0
 	err = s.o.Store.View(ctx, func(tx bot.Tx) error {
 		n, err := tx.CampaignMail(id)

@@ -33,7 +33,7 @@ const childStore = "LATCHKEY_TEST_CHILD_STORE"
 
 // TestSimulationOfProcesses is TestSimulation with two processes on PostgreSQL that are
 // killed (SIGKILL) while they send. LATCHKEY_PEOPLE says how many people there are, and
-// LATCHKEY_KILLS how often one is killed: 10000 and 50 take a quarter of an hour.
+// LATCHKEY_KILLS how often one is killed: 10000 and 50 take two minutes.
 func TestSimulationOfProcesses(t *testing.T) {
 	people, kills := 600/slow, 12/slow+1
 	for name, n := range map[string]*int{"LATCHKEY_PEOPLE": &people, "LATCHKEY_KILLS": &kills} {
@@ -124,6 +124,8 @@ func (p *pair) took(c *child) {
 	other := p.all[0]
 	if other == c {
 		other = p.all[1]
+	} else if p.all[1] != c { // it starts
+		return
 	}
 	if c.dead || other == nil || other.dead || p.killed >= p.most || p.taken < (p.killed+1)*p.every {
 		return

@@ -261,6 +261,9 @@ func simulate(t *testing.T, rig *prooftest.Rig, people int, c crew) {
 		}
 	}
 	t.Logf("%d people, %d messages, %d kills, %d halts, %d of them unknown after one, %d forgotten; %+v", people, messages, on.kills, halts, s.Whys[bot.PartFailed]["unknown"], forgotten, s.By)
+	if n, most := s.Whys[bot.PartFailed]["unknown"], 16*on.kills; n > most { // what a process sends at once
+		t.Errorf("of %d people it is not known, at most %d were in flight at a kill", n, most)
+	}
 	if messages < people || on.kills == 0 || wrong > 0 {
 		t.Errorf("%d messages, %d kills, %d faults", messages, on.kills, wrong)
 	}

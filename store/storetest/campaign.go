@@ -213,9 +213,9 @@ func testParts(t *testing.T, s bot.Store) {
 	}
 	gather(3)
 	gather(0)
-	due := func(want ...bot.PersonID) []bot.CampaignPart {
+	due := func(want ...bot.PersonID) []bot.PartDue {
 		t.Helper()
-		var ps []bot.CampaignPart
+		var ps []bot.PartDue
 		view(t, s, func(tx bot.Tx) (err error) { ps, err = tx.PartsDue("x", 10); return err })
 		var got []bot.PersonID
 		for _, p := range ps {
@@ -236,7 +236,16 @@ func testParts(t *testing.T, s bot.Store) {
 	})
 	// By site: two of the North before the one of the South; within it by chance.
 	var first []bot.CampaignPart
-	view(t, s, func(tx bot.Tx) (err error) { first, err = tx.PartsDue("x", 10); return err })
+	view(t, s, func(tx bot.Tx) error {
+		ds, err := tx.PartsDue("x", 10)
+		for _, d := range ds {
+			p, perr := tx.Part("x", d.Person)
+			if err = errors.Join(err, perr); perr == nil {
+				first = append(first, *p)
+			}
+		}
+		return err
+	})
 	if len(first) != 2 || first[0].Person == "b" || first[1].Person == "b" || first[0].Token == first[1].Token || len(first[0].Token) != 24 {
 		t.Fatalf("due: %+v", first)
 	}
