@@ -14,6 +14,7 @@ type DeskAct struct {
 type DeskRefusal struct {
 	Code string // see package desk
 	Who  string // of an act that came too late: who has the ticket; may be empty
+	Text string // in English, where the code alone does not say it
 
 	After time.Duration // of an act that came too often: when there is room again
 }

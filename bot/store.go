@@ -48,6 +48,7 @@ type Tx interface {
 	TicketTx
 	CallerCheckTx
 	CampaignTx
+	CampaignViewTx
 	RegistrationTx
 	DirectoryTx
 	PassTx

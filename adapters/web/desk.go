@@ -73,6 +73,12 @@ type Desk interface {
 	CloseToday(ctx context.Context, by bot.PersonID, closed bool, why string) error
 	// Here notes that an agent is at the desk.
 	Here(ctx context.Context, by bot.PersonID) error
+	// Campaigns lists them, the newest first; Campaign is one, with people of it; and
+	// OrderCampaign does something with it. For admins. The error wraps bot.ErrNotFound
+	// when there is none.
+	Campaigns(ctx context.Context, by bot.PersonID, lang string) ([]bot.DeskCampaign, error)
+	Campaign(ctx context.Context, by bot.PersonID, lang, id string, f bot.PartFilter) (*bot.DeskCampaign, error)
+	OrderCampaign(ctx context.Context, o bot.CampaignOrder) (*bot.CampaignAnswer, error)
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -90,6 +96,9 @@ func (a *Adapter) deskRoutes() {
 	a.mux.HandleFunc("GET "+deskPath+"/admin", a.deskAdmin)
 	a.mux.HandleFunc("GET "+deskPath+"/admin/people", a.deskAdminPeople)
 	a.mux.HandleFunc("POST "+deskPath+"/admin/{do}", a.deskOrder)
+	a.mux.HandleFunc("GET "+campaignsPath, a.deskCampaigns)
+	a.mux.HandleFunc("GET "+campaignPath+"{campaign}", a.deskCampaign)
+	a.mux.HandleFunc("POST "+campaignPath+"{campaign}/{do}", a.deskCampaignOrder)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)
 	switch {
@@ -751,6 +760,9 @@ func typedText(r *http.Request) string {
 
 // refusedWords says why an act was refused.
 func (a *Adapter) refusedWords(lang string, refused *bot.DeskRefusal) string {
+	if refused.Text != "" {
+		return refused.Text
+	}
 	t, key := a.words.in(lang), "desk.refused."+refused.Code
 	if refused.Who != "" {
 		if s := t(key+".who", "who", refused.Who); !strings.HasPrefix(s, "<") {

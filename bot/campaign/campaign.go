@@ -41,7 +41,8 @@ type Options struct {
 	Lang     string
 	// Where names the step that a stored session is at.
 	Where  func(state []byte, lang string) (flow, title, progress string)
-	Logger *slog.Logger // nil: silent
+	Title  func(flow, step, lang string) string // names a step as Where does
+	Logger *slog.Logger                         // nil: silent
 }
 
 // Service keeps campaigns.
@@ -486,9 +487,8 @@ type Sum struct {
 	Total   int
 	By      [bot.PartStates]int
 	Whys    [bot.PartStates]map[string]int
-	Steps   map[string]int // where people stand who began
-	Written int            // they got a message that was not refused, as far as it is known
-	Done    int            // in the state, or seen to be so now
+	Written int // they got a message that was not refused, as far as it is known
+	Done    int // in the state, or seen to be so now
 }
 
 // Count counts a campaign. The error says so when the parts do not come to the
@@ -498,7 +498,7 @@ func Count(tx bot.Tx, id string) (*Sum, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sum{Total: total, Steps: map[string]int{}}
+	s := &Sum{Total: total}
 	n := 0
 	for _, g := range gs {
 		n += g.N
@@ -508,9 +508,6 @@ func Count(tx bot.Tx, id string) (*Sum, error) {
 				s.Whys[g.State] = map[string]int{}
 			}
 			s.Whys[g.State][g.Why] += g.N
-		}
-		if g.Step != "" && (g.State == bot.PartStarted || g.State == bot.PartAtStep) {
-			s.Steps[g.Step] += g.N
 		}
 		s.Written += g.Written
 	}

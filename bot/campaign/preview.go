@@ -31,6 +31,7 @@ type Sampled struct {
 type Text struct {
 	Lang    string
 	Message bot.Message
+	Mail    *bot.NoticeMessage // nil: there is no mail
 }
 
 // sampleSize is how many people are shown.
@@ -93,7 +94,12 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 	}
 	for _, l := range s.o.Phrases.Languages() {
 		who := &bot.Person{Lang: l, GivenName: "Carmen", Name: "Carmen"}
-		v.Texts = append(v.Texts, Text{l, s.message(c, &bot.CampaignPart{Token: testToken, Reminders: 1}, who, "", now)})
+		sample := &bot.CampaignPart{Token: testToken, Reminders: 1}
+		t := Text{Lang: l, Message: s.message(c, sample, who, "", now)}
+		if s.o.Notifier != nil {
+			t.Mail = s.mail(c, sample, who, now)
+		}
+		v.Texts = append(v.Texts, t)
 	}
 	return v, err
 }

@@ -1,7 +1,8 @@
 package campaign
 
 import (
-	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -17,26 +18,29 @@ func Moment(t time.Time, zone string) string {
 }
 
 // Waits says why nobody new is written to now, where nothing is wrong; empty: they are.
-func (s *Service) Waits(tx bot.Tx, c *bot.Campaign) (string, error) {
+func (s *Service) Waits(tx bot.Tx, c *bot.Campaign, lang string) (string, error) {
+	say := func(key string, kv ...string) (string, error) {
+		return s.o.Phrases.Phrase(lang, "campaign.waits."+key, kv...), nil
+	}
 	now, cal := tx.Now(), s.calendar(&c.Plan, "")
 	switch {
 	case c.ID == bot.CampaignLater:
 		return "", nil
 	case c.State == bot.CampaignDraft && c.SentBy != "":
-		return "for the second operator, who gives the same order as " + c.SentBy, nil
+		return say("second", "by", c.SentBy)
 	case c.State == bot.CampaignScheduled:
-		return "until " + Moment(c.Next, c.Plan.Zone), nil
+		return say("until", "at", Moment(c.Next, c.Plan.Zone))
 	case c.State != bot.CampaignRunning:
 		return "", nil
 	case !cal.Open(now):
 		if next := cal.Next(now); !next.IsZero() {
-			return fmt.Sprintf("for the hours of %s, next %s; people in other zones have theirs", c.Plan.Zone, Moment(next, c.Plan.Zone)), nil
+			return say("hours", "zone", c.Plan.Zone, "at", Moment(next, c.Plan.Zone))
 		}
-		return "for its hours, and none of them is within months", nil
+		return say("no_hours")
 	case now.Before(c.FirstEnd):
-		return fmt.Sprintf("%d %% went first, the rest from %s", c.Plan.First, Moment(cal.Next(c.FirstEnd), c.Plan.Zone)), nil
+		return say("first", "percent", strconv.Itoa(c.Plan.First), "at", Moment(cal.Next(c.FirstEnd), c.Plan.Zone))
 	case c.Plan.PerDay > 0 && c.LetIn >= c.Plan.PerDay && c.Wave == now.In(cal.Location()).Format(time.DateOnly):
-		return fmt.Sprintf("the %d people of this day were let in, the next ones follow on the next day with hours", c.LetIn), nil
+		return say("day", "n", strconv.Itoa(c.LetIn))
 	}
 	if c.Plan.Queue > 0 {
 		n, err := waiting(tx)
@@ -44,8 +48,32 @@ func (s *Service) Waits(tx bot.Tx, c *bot.Campaign) (string, error) {
 			return "", err
 		}
 		if n >= c.Plan.Queue {
-			return fmt.Sprintf("%d tickets wait, and nobody new is written to before there are less than %d", n, c.Plan.Queue), nil
+			return say("queue", "n", strconv.Itoa(n), "most", strconv.Itoa(c.Plan.Queue))
 		}
 	}
 	return "", nil
+}
+
+// PausedBy begins Campaign.Why where an operator has it wait; who it is follows.
+const PausedBy = "paused by "
+
+// Stuck says why a campaign waits for an operator; empty: it does not.
+func (s *Service) Stuck(c *bot.Campaign, lang string) string {
+	if c.Why == "" || c.State != bot.CampaignPaused && c.State != bot.CampaignHalted {
+		return ""
+	}
+	if who, ok := strings.CutPrefix(c.Why, PausedBy); ok {
+		return s.o.Phrases.Phrase(lang, "campaign.stuck.by", "by", who)
+	}
+	word, more, _ := strings.Cut(c.Why, ": ")
+	switch word {
+	case whyMissed, bot.CampaignRestored, whyAudience, whyFailed, whyDenied, whyAsked:
+	default: // an operator's words
+		return c.Why
+	}
+	text := s.o.Phrases.Phrase(lang, "campaign.stuck."+word)
+	if more != "" {
+		text += " (" + more + ")"
+	}
+	return text
 }

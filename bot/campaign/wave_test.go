@@ -180,7 +180,7 @@ func TestWaits(t *testing.T) {
 		if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) {
 			c, err := tx.Campaign("first")
 			if err == nil {
-				got, err = h.camps.Waits(tx, c)
+				got, err = h.camps.Waits(tx, c, "en")
 			}
 			return err
 		}); err != nil || got != want {

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) bot.Store) {
 		{"a caller gets another id", testRenamedCaller},
 		{"campaigns", testCampaigns},
 		{"a campaign that is deleted", testDeleteCampaign},
+		{"campaign pages", testCampaignView},
 		{"audiences", testAudiences},
 		{"parts", testParts},
 		{"operator", testOperator},

@@ -11,7 +11,8 @@
     s.textContent = "";
     setTimeout(() => { s.textContent = said; }, 200);
   }
-  if (!desk || !news || desk.classList.contains("figures")) return; // figures are counted when they are asked for
+  const every = Number(desk?.dataset.every); // seconds from one look to the next, where no stream tells of changes
+  if (!desk || !news || desk.classList.contains("figures") && !every) return; // figures are counted when they are asked for
   const watch = news.dataset.watch;
   const lines = desk.querySelector("[data-lines]");
   for (const el of desk.querySelectorAll(".again")) el.hidden = true; // it looks by itself
@@ -65,7 +66,7 @@
 
   // look asks the server for the page anew and takes over what has changed.
   // A page that answers a form stands at another address than the one that it shows.
-  const here = watch ? "/desk/t/" + watch : location.pathname + location.search;
+  const here = desk.dataset.here ?? (watch ? "/desk/t/" + watch : location.pathname + location.search);
   let busy = false;
   let again = false;
   async function look() {
@@ -120,8 +121,10 @@
   }
 
   let stream;
+  let looks;
   function over() {
     stream?.close();
+    clearInterval(looks);
     news.className = "alert";
     news.textContent = news.dataset.over;
   }
@@ -137,7 +140,8 @@
       setTimeout(listen, 5000);
     };
   }
-  listen();
+  if (every) looks = setInterval(() => { if (!document.hidden) look(); }, every * 1000);
+  else listen();
   window.addEventListener("pagehide", () => stream?.close());
 
   // Ctrl+Enter sends, as the hint says.

@@ -3,7 +3,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,14 +65,14 @@ why it waits.
 	}
 	file := configFlag(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withProgram(cmd, s, *file, func(p *program.Program) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, camps *campaign.Service) error {
 			return p.DB.View(cmd.Context(), func(tx bot.Tx) error {
 				cs, err := tx.Campaigns()
 				if err == nil && len(cs) == 0 {
 					fmt.Fprintln(s.err, "there is no campaign yet; make one with `latchkey campaign new NAME --kind first_enrollment --deadline DAY`")
 				}
 				for _, c := range cs {
-					fmt.Fprintf(s.out, "%-20s %-9s %-18s %-9s until %s  %s%s\n", c.ID, c.State, c.Plan.Kind, campaign.ShowCode(c.Code), day(c.Plan.Deadline), textfmt.Printable(c.MadeBy), waitsFor(&c))
+					fmt.Fprintf(s.out, "%-20s %-9s %-18s %-9s until %s  %s%s\n", c.ID, c.State, c.Plan.Kind, campaign.ShowCode(c.Code), day(c.Plan.Deadline), textfmt.Printable(c.MadeBy), stuck(camps, &c))
 				}
 				return err
 			})
@@ -82,25 +81,11 @@ why it waits.
 	return cmd
 }
 
-// waitsFor says why a campaign waits.
-func waitsFor(c *bot.Campaign) string {
-	if c.Why == "" || c.State != bot.CampaignPaused && c.State != bot.CampaignHalted {
+// stuck says why a campaign waits for an operator, behind what else is said of it.
+func stuck(camps *campaign.Service, c *bot.Campaign) string {
+	why := camps.Stuck(c, "en")
+	if why == "" {
 		return ""
 	}
-	word, more, _ := strings.Cut(c.Why, ": ")
-	text := map[string]string{
-		"missed":   "the service stood still when something was due: look whether it is still right",
-		"restored": "the store was restored: what was sent since the backup is not known",
-		"audience": "the audience has changed by half: is the staff list complete?",
-		"failed":   "too many messages fail",
-		"not_me":   `people said "this was not me" after it`,
-		"tickets":  "many people ask the help desk after it",
-	}[word]
-	if text == "" {
-		text = c.Why
-	}
-	if more != "" {
-		text += " (" + more + ")"
-	}
-	return "  " + textfmt.Printable(text)
+	return "  " + textfmt.Printable(why)
 }

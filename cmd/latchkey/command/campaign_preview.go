@@ -9,7 +9,6 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/campaign"
-	"latchkey/bot/outbox"
 	"latchkey/cmd/latchkey/program"
 	"latchkey/cmd/latchkey/textfmt"
 )
@@ -50,13 +49,12 @@ Next: latchkey campaign test autumn --to YOU`,
 			warn(s, v.Warnings)
 			for _, t := range v.Texts {
 				fmt.Fprintf(s.out, "\nIn %s:\n", t.Lang)
-				printMessage(s, &t.Message)
-				for _, ch := range c.Channels() {
-					if parts := outbox.Degrade(t.Message, ch.Limits); len(parts) > 1 || len(parts[0].Choices) != len(t.Message.Choices) {
-						fmt.Fprintf(s.out, "  on %s in %d messages, with %d buttons:\n", ch.ID, len(parts), len(parts[len(parts)-1].Choices))
-						for i := range parts {
-							printMessage(s, &parts[i])
-						}
+				for _, x := range program.CampaignTexts(&t, c.Channels()) {
+					if len(x.Channels) > 0 {
+						fmt.Fprintf(s.out, "  on %s:\n", x.On())
+					}
+					for i := range x.Parts {
+						printMessage(s, &x.Parts[i])
 					}
 				}
 			}

@@ -25,7 +25,7 @@ whom it does not reach. The figures are of now.
 	file := configFlag(cmd, s)
 	asCSV := cmd.Flags().Bool("csv", false, "one line for each site")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return withCampaigns(cmd, s, *file, func(p *program.Program, _ *campaign.Service) error {
+		return withCampaigns(cmd, s, *file, func(p *program.Program, camps *campaign.Service) error {
 			return p.DB.View(cmd.Context(), func(tx bot.Tx) error {
 				c, err := tx.Campaign(args[0])
 				if err != nil {
@@ -38,7 +38,7 @@ whom it does not reach. The figures are of now.
 				if *asCSV {
 					return siteCSV(s.out, r)
 				}
-				fmt.Fprintf(s.out, "Campaign %s (%s), %s%s, until %s; figures of %s\n", c.ID, c.Plan.Kind, c.State, waitsFor(c), day(c.Plan.Deadline), textfmt.When(tx.Now()))
+				fmt.Fprintf(s.out, "Campaign %s (%s), %s%s, until %s; figures of %s\n", c.ID, c.Plan.Kind, c.State, stuck(camps, c), day(c.Plan.Deadline), textfmt.When(tx.Now()))
 				fmt.Fprintf(s.out, "%-28s %7s %7s %7s %7s %11s\n", "Site", "people", "done", "begun", "not yet", "not reached")
 				for _, x := range r {
 					fmt.Fprintf(s.out, "%-28s %7d %7d %7d %7d %11d\n", textfmt.Printable(x.Name), x.People, x.Done, x.Begun, x.People-x.Done-x.Begun-x.Lost, x.Lost)

@@ -95,7 +95,7 @@ is on its way to the platform in that moment goes out.
 
 Next: latchkey campaign resume autumn`,
 	}, "paused", func(c *campaign.Service, tx bot.Tx, id string) (*bot.Campaign, int, error) {
-		return c.Pause(tx, id, operatorActor(s), "paused by "+operatorActor(s))
+		return c.Pause(tx, id, operatorActor(s), campaign.PausedBy+operatorActor(s))
 	})
 }
 

@@ -47,15 +47,15 @@ which step those are who began. Each person is in one state, and they come to th
 				if err != nil {
 					return err
 				}
-				sum, err := campaign.Count(tx, c.ID)
+				far, err := camps.Progress(tx, c, "en")
 				if err != nil {
 					return err
 				}
-				waits, err := camps.Waits(tx, c)
+				steps, err := camps.Steps(tx, c.ID)
 				if err != nil {
 					return err
 				}
-				printStatus(s, c, sum, waits, tx.Now())
+				printStatus(s, c, far, steps, stuck(camps, c))
 				if state < 0 {
 					return nil
 				}
@@ -66,10 +66,11 @@ which step those are who began. Each person is in one state, and they come to th
 	return cmd
 }
 
-func printStatus(s std, c *bot.Campaign, sum *campaign.Sum, waits string, now time.Time) {
-	fmt.Fprintf(s.out, "Campaign %s (%s) is %s%s\nCode %s, until %s, %d people, as of %s\n", c.ID, c.Plan.Kind, c.State, waitsFor(c), campaign.ShowCode(c.Code), day(c.Plan.Deadline), sum.Total, textfmt.When(now))
-	if waits != "" {
-		fmt.Fprintf(s.out, "It waits: %s\n", textfmt.Printable(waits))
+func printStatus(s std, c *bot.Campaign, far *campaign.Progress, steps []bot.CampaignStep, stuck string) {
+	sum := far.Sum
+	fmt.Fprintf(s.out, "Campaign %s (%s) is %s%s\nCode %s, until %s, %d people, as of %s\n", c.ID, c.Plan.Kind, c.State, stuck, campaign.ShowCode(c.Code), day(c.Plan.Deadline), sum.Total, textfmt.When(far.At))
+	if far.Waits != "" {
+		fmt.Fprintf(s.out, "It waits: %s\n", textfmt.Printable(far.Waits))
 	}
 	if c.SentBy != "" {
 		fmt.Fprintf(s.out, "Sent by %s", textfmt.Printable(c.SentBy))
@@ -88,14 +89,24 @@ func printStatus(s std, c *bot.Campaign, sum *campaign.Sum, waits string, now ti
 		}
 		fmt.Fprintf(s.out, "  %-10s %7d  %s\n", bot.PartState(st), n, strings.Join(whys, ", "))
 	}
-	if len(sum.Steps) > 0 {
+	if len(steps) > 0 {
 		fmt.Fprintln(s.out, "Where those are who began:")
-		for _, step := range slices.SortedFunc(maps.Keys(sum.Steps), func(a, b string) int { return sum.Steps[b] - sum.Steps[a] }) {
-			fmt.Fprintf(s.out, "  %7d  %s\n", sum.Steps[step], textfmt.Printable(step))
-		}
 	}
-	if left := sum.By[bot.PartWaiting]; c.State == bot.CampaignRunning && c.Plan.PerDay > 0 && left > 0 {
-		fmt.Fprintf(s.out, "Everybody has been written to after %s of work\n", textfmt.Count((left+c.Plan.PerDay-1)/c.Plan.PerDay, "day", "days"))
+	for _, x := range steps {
+		line := fmt.Sprintf("  %7d  %s", x.N, textfmt.Printable(x.Title))
+		if x.Progress != "" {
+			line += " (" + textfmt.Printable(x.Progress) + ")"
+		}
+		if x.Why != "" {
+			line += fmt.Sprintf("; what failed most often: %s %d", textfmt.Printable(x.Why), x.Whys)
+		}
+		fmt.Fprintln(s.out, line)
+	}
+	switch {
+	case far.Days > 0:
+		fmt.Fprintf(s.out, "Everybody has been written to after %s of work\n", textfmt.Count(far.Days, "day", "days"))
+	case far.Rest > 0:
+		fmt.Fprintf(s.out, "At the pace of the last minutes everybody has been written to in %s\n", far.Rest.Round(time.Second))
 	}
 }
 

@@ -2,17 +2,19 @@ package program
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"latchkey/bot"
 	"latchkey/bot/campaign"
+	"latchkey/bot/outbox"
 	"latchkey/flows"
 )
 
-// newCampaigns makes the campaigns.
-func (p *Program) newCampaigns(phrases bot.Phrases) *campaign.Service {
+// newCampaigns makes the campaigns. set gives the scripts as they are.
+func (p *Program) newCampaigns(phrases bot.Phrases, set func() *flows.Set) *campaign.Service {
 	c := p.Config
 	var rooms []campaign.Room
 	for _, v := range c.Campaigns.Channels {
@@ -22,6 +24,7 @@ func (p *Program) newCampaigns(phrases bot.Phrases) *campaign.Service {
 	return campaign.New(campaign.Options{
 		Store: p.DB, Phrases: phrases, Facts: Facts(c), Channels: p.campaignChannels(), Rooms: rooms, Notifier: p.Connections.Notifier,
 		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where,
+		Title:  func(flow, step, lang string) string { return set().Title(flow, step, lang) },
 		Logger: p.Log.With("component", "campaign"),
 	})
 }
@@ -59,8 +62,32 @@ func (p *Program) Campaigns() (_ *campaign.Service, err error) {
 			return nil, x.failed(err)
 		}
 	}
-	p.campaigns = p.newCampaigns(p.Scripts)
+	p.campaigns = p.newCampaigns(p.Scripts, p.Scripts.Set)
 	return p.campaigns, nil
+}
+
+// CampaignTexts are a message as the channels show it, those together that show the
+// same. Without a channel it is as it was written.
+func CampaignTexts(t *campaign.Text, chs []campaign.Channel) (list []bot.CampaignText) {
+	add := func(ch bot.ChannelID, parts []bot.Message) {
+		for i := range list {
+			if reflect.DeepEqual(list[i].Parts, parts) {
+				list[i].Channels = append(list[i].Channels, ch)
+				return
+			}
+		}
+		list = append(list, bot.CampaignText{Lang: t.Lang, Channels: []bot.ChannelID{ch}, Parts: parts})
+	}
+	for _, ch := range chs {
+		add(ch.ID, outbox.Degrade(t.Message, ch.Limits))
+	}
+	if t.Mail != nil {
+		add("mail", []bot.Message{{Text: t.Mail.Subject + "\n\n" + t.Mail.Body, Lang: t.Lang}})
+	}
+	if len(list) == 0 {
+		list = append(list, bot.CampaignText{Lang: t.Lang, Parts: []bot.Message{t.Message}})
+	}
+	return list
 }
 
 // campaignsEvery is how often the clockwork of the campaigns looks.

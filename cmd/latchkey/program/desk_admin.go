@@ -171,7 +171,7 @@ func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, e
 	if !enroll.WhyFits(o.Why) {
 		return nil, &bot.DeskRefusal{Code: desk.NoReason}
 	}
-	order := enroll.Order{By: "agent:" + string(o.By), Why: o.Why, Dry: o.Dry, Allow: func(tx bot.Tx, p bot.PersonID) error { return d.allows(tx, &o, p) }}
+	order := enroll.Order{By: agentActor(o.By), Why: o.Why, Dry: o.Dry, Allow: func(tx bot.Tx, p bot.PersonID) error { return d.allows(tx, &o, p) }}
 	had, shut := bot.Role(""), false
 	r := d.p.Operators()
 	run := map[string]func() (enroll.Done, error){

@@ -125,7 +125,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	if err := p.newDesk(); err != nil {
 		return nil, err
 	}
-	p.campaigns = p.newCampaigns(p.Scripts)
+	p.campaigns = p.newCampaigns(p.Scripts, p.Scripts.Set)
 	p.Enroll.Remind = p.campaigns.Remind
 
 	// The way out and the way in.

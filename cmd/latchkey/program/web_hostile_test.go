@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/campaign"
 	"latchkey/bot/pass"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/cmd/latchkey/programtest"
@@ -536,10 +537,16 @@ func doorsOfDesk(f *gallery, cookie string) []door {
 		d.stages = []string{"", "lead"}
 		return d
 	}
+	f.overCampaign("autumn")
+	campaigns := admin("/desk/c/autumn")
+	campaigns.pattern = "GET /desk/c/{campaign}"
 	events := read("/desk/events", "/desk/events")
 	events.streams = true
 	return []door{
-		figures("/desk/figures"), figures("/desk/figures.csv"), admin("/desk/admin"), admin("/desk/admin/people"),
+		figures("/desk/figures"), figures("/desk/figures.csv"), admin("/desk/admin"), admin("/desk/admin/people"), admin("/desk/campaigns"), campaigns,
+		{pattern: "POST /desk/c/{campaign}/{do}", method: "POST", path: "/desk/c/autumn/stop", stages: []string{"lead"}, session: true, csrf: true, fields: func(*stage) url.Values {
+			return url.Values{"csrf": nil, "lang": {"en"}} // it is over already
+		}},
 		{pattern: "POST /desk/admin/{do}", method: "POST", path: "/desk/admin/freeze", stages: []string{"lead"}, session: true, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil, "who": {"e-1001"}, "why": {"because"}, "sure": {""}, "lang": {"en"}} // shown, not done
 		}},
@@ -548,6 +555,21 @@ func doorsOfDesk(f *gallery, cookie string) []door {
 			return url.Values{"csrf": nil, "id": nil, "rev": {"1"}, "text": {"a note"}, "lang": {"en"}}
 		}},
 		{pattern: "POST /desk/people", method: "POST", path: "/desk/people", stages: []string{"desk"}, session: true, csrf: true, fields: func(*stage) url.Values { return url.Values{"csrf": nil, "who": {"e-1001"}} }},
+	}
+}
+
+// overCampaign makes a campaign that was stopped.
+func (p *premises) overCampaign(id string) {
+	p.Helper()
+	err := p.DB.Update(p.Context(), func(tx bot.Tx) error {
+		_, err := p.campaigns.New(tx, id, bot.CampaignPlan{Kind: campaign.KindFirst, Deadline: tx.Now().AddDate(0, 1, 0)}, "operator:ann")
+		if err == nil {
+			_, _, err = p.campaigns.Stop(tx, id, "operator:ann", "enough")
+		}
+		return err
+	})
+	if err != nil {
+		p.Fatal(err)
 	}
 }
 

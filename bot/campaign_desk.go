@@ -1,0 +1,126 @@
+package bot
+
+import (
+	"strings"
+	"time"
+)
+
+// A PartFilter chooses parts of a campaign, by person. Zero fields do not filter.
+type PartFilter struct {
+	State  *PartState
+	Search string   // part of the name, user name, work address or id, any case
+	After  PersonID // only ids after this one
+	Limit  int      // at most this many
+}
+
+// A FoundPart is somebody's part in a campaign, with who it is. Who was erased has
+// no name.
+type FoundPart struct {
+	CampaignPart
+	Name, Username, Site string
+}
+
+// A CampaignStep is how many people stand at a step.
+type CampaignStep struct {
+	Title    string // in English
+	Progress string // "Step 4 of 7", in English
+	N        int
+	Why      string // what had failed most often there, of those who asked the help desk; empty: not known
+	Whys     int    // how often
+}
+
+// A CampaignTicket is how many tickets people of a campaign opened at a step for one
+// reason, since it wrote to them.
+type CampaignTicket struct {
+	Flow, Step, Error string
+	N                 int
+}
+
+// CampaignViewTx reads of campaigns what only people look at.
+type CampaignViewTx interface {
+	FindParts(campaign string, f PartFilter) ([]FoundPart, error)
+	// CampaignSteps counts those who have begun by where they stand.
+	CampaignSteps(campaign string) ([]CampaignStep, error)
+	CampaignTickets(campaign string) ([]CampaignTicket, error)
+	// CampaignPace counts people who were written to for the first time since then.
+	CampaignPace(campaign string, since time.Time) (int, error)
+}
+
+// A DeskCampaign is a campaign as the desk's pages show it.
+type DeskCampaign struct {
+	Campaign
+	Total         int // people in it: those with a part, or before it began those in its audience
+	By            [PartStates]int
+	Done, Written int
+	Left          int           // not written to yet
+	Days          int           // of work until they are, by the plan's number for a day; 0: not by days
+	Rest          time.Duration // until they are, at the pace of the last minutes; 0: not known
+	Stuck, Waits  string        // in words: why it waits for an operator, and why nobody new is written to now
+	At            time.Time     // of the figures
+
+	// Of the page of one campaign only.
+	Whys    [PartStates][]CampaignCount // the most frequent first
+	Steps   []CampaignStep
+	Parts   []FoundPart
+	More    bool             // there are parts behind these
+	Preview *CampaignPreview // of a draft
+	Asks    bool             // above its number of people: two have to say yes
+	Mine    bool             // whoever looks is the one who said yes first
+}
+
+// A CampaignCount is how often something was.
+type CampaignCount struct {
+	What string
+	N    int
+}
+
+// A CampaignPreview is a draft as it would begin now.
+type CampaignPreview struct {
+	Warnings []string // in English
+	Sample   []CampaignSample
+	Texts    []CampaignText
+}
+
+// A CampaignSample is somebody of an audience.
+type CampaignSample struct {
+	Name, Username string
+	Via            string    // how they would be written to; empty: no way leads to them
+	Why            string    // why they would not be; empty: they would
+	Next           time.Time // when, in Zone
+	Zone           string
+}
+
+// A CampaignText is the message in a language as some channels show it.
+type CampaignText struct {
+	Lang     string
+	Channels []ChannelID // none: no channel is connected that shows it otherwise
+	Parts    []Message
+}
+
+// On names the channels.
+func (t *CampaignText) On() string {
+	names := make([]string, len(t.Channels))
+	for i, ch := range t.Channels {
+		names[i] = string(ch)
+	}
+	return strings.Join(names, ", ")
+}
+
+// A CampaignOrder is what an admin of the desk has done with a campaign.
+type CampaignOrder struct {
+	By       PersonID
+	Campaign string
+	Do       string // "test", "send", "pause", "resume", "again", "stop", "delete"
+	Untested bool   // send it although nobody has seen a test
+}
+
+// A CampaignAnswer is what came of an order.
+type CampaignAnswer struct {
+	Second    bool   // somebody else has to say yes, too
+	Via       string // how the test goes
+	Recalled  int    // messages taken back
+	Again     int    // people who are written to again
+	Written   int    // people who have been written to
+	UnderWay  int    // messages that are on their way
+	Uncertain int    // people of whom it is not known
+}

@@ -1,0 +1,178 @@
+package program
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"latchkey/bot"
+	"latchkey/bot/campaign"
+)
+
+// The pages of campaigns: what operators do by command, for admins of the desk. Who
+// may is asked in the transaction of each thing.
+
+// Campaigns implements web.Desk.
+func (d deskPages) Campaigns(ctx context.Context, by bot.PersonID, lang string) (list []bot.DeskCampaign, err error) {
+	err = d.p.DB.View(ctx, func(tx bot.Tx) error {
+		list = nil
+		if err := d.p.Desk.Admin(tx, by, ""); err != nil {
+			return err
+		}
+		all, err := tx.Campaigns()
+		for i := range all {
+			if err == nil && all[i].ID != bot.CampaignLater { // which people ask for themselves
+				var c *bot.DeskCampaign
+				if c, err = d.campaign(tx, &all[i], by, lang); err == nil {
+					list = append(list, *c)
+				}
+			}
+		}
+		return err
+	})
+	return list, err
+}
+
+// Campaign implements web.Desk.
+func (d deskPages) Campaign(ctx context.Context, by bot.PersonID, lang, id string, f bot.PartFilter) (v *bot.DeskCampaign, err error) {
+	limit := f.Limit
+	f.Limit++
+	err = d.p.DB.View(ctx, func(tx bot.Tx) error {
+		if err := d.p.Desk.Admin(tx, by, ""); err != nil {
+			return err
+		}
+		c, err := tx.Campaign(id)
+		if err != nil {
+			return err
+		}
+		if v, err = d.campaign(tx, c, by, lang); err != nil {
+			return err
+		}
+		if c.State == bot.CampaignDraft {
+			v.Preview, err = d.preview(tx, id)
+			return err
+		}
+		if v.Steps, err = d.p.campaigns.Steps(tx, id); err != nil {
+			return err
+		}
+		v.Parts, err = tx.FindParts(id, f)
+		if v.More = len(v.Parts) > limit; v.More {
+			v.Parts = v.Parts[:limit]
+		}
+		return err
+	})
+	return v, err
+}
+
+// campaign is a campaign with its figures.
+func (d deskPages) campaign(tx bot.Tx, c *bot.Campaign, by bot.PersonID, lang string) (*bot.DeskCampaign, error) {
+	shown := *c
+	for _, actor := range []*string{&shown.MadeBy, &shown.SentBy, &shown.Approved} {
+		if err := named(tx, actor); err != nil {
+			return nil, err
+		}
+	}
+	if who, ok := strings.CutPrefix(c.Why, campaign.PausedBy); ok {
+		if err := named(tx, &who); err != nil {
+			return nil, err
+		}
+		shown.Why = campaign.PausedBy + who
+	}
+	far, err := d.p.campaigns.Progress(tx, &shown, lang)
+	if err != nil {
+		return nil, err
+	}
+	v := &bot.DeskCampaign{Campaign: shown, Total: far.Total, By: far.By, Done: far.Done, Written: far.Written, Left: far.Left, Days: far.Days, Rest: far.Rest,
+		Stuck: d.p.campaigns.Stuck(&shown, lang), Waits: far.Waits, At: far.At, Mine: c.SentBy == agentActor(by)}
+	if v.Total == 0 && !c.State.Over() {
+		if v.Total, err = tx.CountAudience(c.ID, &c.Plan.Audience); err != nil {
+			return nil, err
+		}
+	}
+	v.Asks = v.Total > c.Plan.Second
+	for st, whys := range far.Whys {
+		for what, n := range whys {
+			v.Whys[st] = append(v.Whys[st], bot.CampaignCount{What: what, N: n})
+		}
+		slices.SortFunc(v.Whys[st], func(a, b bot.CampaignCount) int { return cmp.Or(b.N-a.N, cmp.Compare(a.What, b.What)) })
+	}
+	return v, nil
+}
+
+// preview is a draft as it would begin now.
+func (d deskPages) preview(tx bot.Tx, id string) (*bot.CampaignPreview, error) {
+	v, err := d.p.campaigns.Preview(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &bot.CampaignPreview{Warnings: v.Warnings}
+	for _, x := range v.Sample {
+		out.Sample = append(out.Sample, bot.CampaignSample{Name: x.Person.Name, Username: x.Person.Username, Via: x.Via, Why: x.Why, Next: x.Next, Zone: x.Zone})
+	}
+	for i := range v.Texts {
+		out.Texts = append(out.Texts, CampaignTexts(&v.Texts[i], d.p.campaigns.Channels())...)
+	}
+	return out, nil
+}
+
+// agentActor is an agent in the audit record.
+func agentActor(p bot.PersonID) string { return "agent:" + string(p) }
+
+// named puts an agent's name in the place of their actor.
+func named(tx bot.Tx, actor *string) error {
+	id, ok := strings.CutPrefix(*actor, agentActor(""))
+	if !ok {
+		return nil
+	}
+	who, err := tx.Person(bot.PersonID(id))
+	if errors.Is(err, bot.ErrNotFound) { // erased
+		return nil
+	}
+	if err == nil {
+		*actor = who.Name
+	}
+	return err
+}
+
+// OrderCampaign implements web.Desk.
+func (d deskPages) OrderCampaign(ctx context.Context, o bot.CampaignOrder) (a *bot.CampaignAnswer, err error) {
+	by, s := agentActor(o.By), d.p.campaigns
+	err = s.Order(ctx, func(tx bot.Tx) error {
+		a = &bot.CampaignAnswer{}
+		if err := d.p.Desk.Admin(tx, o.By, ""); err != nil {
+			return err
+		}
+		var err error
+		switch o.Do {
+		case "test":
+			var who *bot.Person
+			if who, err = tx.Person(o.By); err == nil {
+				a.Via, err = s.Test(tx, o.Campaign, who, by)
+			}
+		case "send":
+			_, a.Second, err = s.Send(tx, o.Campaign, by, o.Untested)
+		case "pause":
+			_, a.Recalled, err = s.Pause(tx, o.Campaign, by, campaign.PausedBy+by)
+		case "stop":
+			_, a.Recalled, err = s.Stop(tx, o.Campaign, by, "stopped by "+by)
+		case "resume", "again":
+			_, a.Again, err = s.Resume(tx, o.Campaign, by, o.Do == "again")
+		default:
+			err = bot.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		sum, err := campaign.Count(tx, o.Campaign)
+		if err == nil {
+			a.Written, a.UnderWay, a.Uncertain = sum.Written, sum.By[bot.PartSent], sum.Whys[bot.PartFailed]["unknown"]
+		}
+		return err
+	})
+	if refused := new(campaign.Refused); errors.As(err, &refused) {
+		return nil, &bot.DeskRefusal{Code: "campaign", Text: refused.Why}
+	}
+	return a, err
+}
