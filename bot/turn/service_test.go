@@ -64,6 +64,33 @@ func TestStoreRunsTurnsTwice(t *testing.T) {
 	}
 }
 
+// What an agent does, or the person's word that ends a talk, counts in the run that
+// counts: not only in one that was undone.
+func TestHandBackIsRunTwice(t *testing.T) {
+	h := newHouse(t, func(o *turn.Options) {
+		o.Desk = desk(func(_ bot.Tx, _ *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error) {
+			switch {
+			case ev.Kind == bot.Agent && ev.Agent.Do == "take":
+				s.Owner = bot.OwnerDesk
+			case ev.Kind == bot.Agent && ev.Agent.Do == "back", ev.Text == "end chat":
+				s.Owner = bot.OwnerBot
+				return bot.DeskAnswer{Begin: &bot.Begin{Back: true}}, nil
+			}
+			return bot.DeskAnswer{}, nil
+		})
+	})
+	c := h.talk("a")
+	for _, twice := range []bool{false, true} {
+		h.mem.Twice = twice
+		for _, ev := range []bot.Event{{Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Do: "back"}}, {Kind: bot.Text, Text: "end chat"}} {
+			c.Do(bot.Event{Kind: bot.Agent, Agent: &bot.AgentAct{By: "maria", Do: "take"}}).Quiet()
+			if c.Do(ev).Expect("begin , back true"); h.session("a").Owner != bot.OwnerBot {
+				t.Errorf("run twice %t: %+v was lost", twice, ev)
+			}
+		}
+	}
+}
+
 func TestTimeIsTheStores(t *testing.T) {
 	clock := bottest.NewClock(time.Time{})
 	mem := bottest.NewStore()

@@ -28,6 +28,8 @@ type turn struct {
 	service *Service
 	fn      func(bot.Tx, *bot.Conversation) error
 	ev      bot.Event
+	came    bot.Event // ev as it came, where begun
+	begun   bool      // the engine takes something else in place of the event
 	with    extra // of AcceptWith, or nil
 
 	// What the tries before this one have learnt.
@@ -81,13 +83,14 @@ func (f *fault) Unwrap() error { return f.err }
 func (t *turn) begin(ev *bot.Event) {
 	t.ev = *ev
 	t.undated = ev.At.IsZero()
+	t.begun = false
 	t.failAt, t.sorry, t.conflicts = -1, false, 0
 	t.called = false
 }
 
 // clear lets go of everything that came with the event.
 func (t *turn) clear() {
-	t.ev, t.with, t.call, t.conv, t.fault = bot.Event{}, nil, bot.Call{}, nil, nil
+	t.ev, t.came, t.with, t.call, t.conv, t.fault = bot.Event{}, bot.Event{}, nil, bot.Call{}, nil, nil
 	t.session = bot.Session{}
 	clear(t.out.Scratch)
 	t.out.Reset() // keeps the buffer
@@ -99,6 +102,9 @@ func (t *turn) clear() {
 // run is the turn inside its transaction.
 func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 	r := t.service
+	if t.begun { // in a run that was undone
+		t.ev, t.begun = t.came, false
+	}
 	t.called, t.refused, t.moot, t.used, t.fault = true, false, false, false, nil
 	t.conv, t.rows, t.marks, t.author = c, t.rows[:0], t.marks[:0], ""
 	t.before, t.spoke = c.OutSeq, false
@@ -210,6 +216,7 @@ const flowDesk = "desk"
 
 // begins has the engine take b in place of the event.
 func (t *turn) begins(b *bot.Begin) {
+	t.came, t.begun = t.ev, true
 	t.ev.Kind, t.ev.Begin = bot.Start, b
 	t.ev.Text, t.ev.Choice, t.ev.Form, t.ev.Signal, t.ev.Prompt = "", "", nil, nil, 0
 }
