@@ -38,6 +38,8 @@ type CampaignTicket struct {
 
 // CampaignViewTx reads of campaigns what only people look at.
 type CampaignViewTx interface {
+	// CampaignNames lists whom a campaign names (CampaignTx.NamePerson), by id.
+	CampaignNames(campaign string, leaveOut bool) ([]PersonID, error)
 	FindParts(campaign string, f PartFilter) ([]FoundPart, error)
 	// CampaignSteps counts those who have begun by where they stand.
 	CampaignSteps(campaign string) ([]CampaignStep, error)
@@ -110,8 +112,9 @@ func (t *CampaignText) On() string {
 type CampaignOrder struct {
 	By       PersonID
 	Campaign string
-	Do       string // "test", "send", "pause", "resume", "again", "stop", "delete"
+	Do       string // "test", "send", "pause", "resume", "again" (to those where it failed), "stop", "delete"
 	Untested bool   // send it although nobody has seen a test
+	Unknown  bool   // again to those, too, of whom it is not known
 }
 
 // A CampaignAnswer is what came of an order.

@@ -16,6 +16,8 @@ type DeskRefusal struct {
 	Who  string // of an act that came too late: who has the ticket; may be empty
 	Text string // in English, where the code alone does not say it
 
+	Problems CampaignProblems // of a CampaignForm
+
 	After time.Duration // of an act that came too often: when there is room again
 }
 

@@ -8,6 +8,12 @@ import (
 	"latchkey/bot"
 )
 
+// CampaignNames implements bot.CampaignViewTx.
+func (t *tx) CampaignNames(campaign string, leaveOut bool) (ps []bot.PersonID, err error) {
+	err = t.c.(texter).ask(`SELECT person FROM campaign_name WHERE campaign = $1 AND leave_out = $2 ORDER BY person`, func(r row) { ps = append(ps, bot.PersonID(r.text(0))) }, campaign, flag(leaveOut))
+	return ps, wrap("read whom a campaign names", err)
+}
+
 // FindParts implements bot.CampaignViewTx.
 func (t *tx) FindParts(campaign string, f bot.PartFilter) (ps []bot.FoundPart, err error) {
 	text := `SELECT ` + partTable.names("c.") + `, coalesce(p.name, ''), coalesce(p.username, ''), coalesce(p.site, '') FROM campaign_part c LEFT JOIN person p ON p.id = c.person

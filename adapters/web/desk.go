@@ -79,6 +79,10 @@ type Desk interface {
 	Campaigns(ctx context.Context, by bot.PersonID, lang string) ([]bot.DeskCampaign, error)
 	Campaign(ctx context.Context, by bot.PersonID, lang, id string, f bot.PartFilter) (*bot.DeskCampaign, error)
 	OrderCampaign(ctx context.Context, o bot.CampaignOrder) (*bot.CampaignAnswer, error)
+	// CampaignForm is the form of a draft, or with an empty id that of a new one;
+	// WriteCampaign stores it. A *bot.DeskRefusal names what is wrong in it.
+	CampaignForm(ctx context.Context, by bot.PersonID, id string) (*bot.DeskCampaignForm, error)
+	WriteCampaign(ctx context.Context, by bot.PersonID, id string, f *bot.CampaignForm, edit bool) error
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }
@@ -97,7 +101,10 @@ func (a *Adapter) deskRoutes() {
 	a.mux.HandleFunc("GET "+deskPath+"/admin/people", a.deskAdminPeople)
 	a.mux.HandleFunc("POST "+deskPath+"/admin/{do}", a.deskOrder)
 	a.mux.HandleFunc("GET "+campaignsPath, a.deskCampaigns)
+	a.mux.HandleFunc("GET "+campaignsPath+"/new", a.deskCampaignForm)
+	a.mux.HandleFunc("POST "+campaignsPath+"/new", a.deskCampaignWrite)
 	a.mux.HandleFunc("GET "+campaignPath+"{campaign}", a.deskCampaign)
+	a.mux.HandleFunc("GET "+campaignPath+"{campaign}/edit", a.deskCampaignForm)
 	a.mux.HandleFunc("POST "+campaignPath+"{campaign}/{do}", a.deskCampaignOrder)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)

@@ -23,7 +23,7 @@ const (
 
 // campaignDoings are what a form may ask for. The second is whether it writes to
 // people, and needs a second factor of the last minutes.
-var campaignDoings = map[string]bool{"test": false, "send": true, "pause": false, "resume": true, "again": true, "stop": false}
+var campaignDoings = map[string]bool{"test": false, "send": true, "pause": false, "resume": true, "again": true, "stop": false, "delete": false}
 
 // A barPart is a piece of a bar that is 100 wide.
 type barPart struct {
@@ -128,6 +128,7 @@ type deskCampaign struct {
 	deskFrame
 	campaignRow
 	Name          string
+	Unknown       int // of how many it is not known whether it reached them
 	Code, Tested  string
 	Asked, Stands string // who sent it; what data-state has
 	Can           map[string]bool
@@ -178,9 +179,9 @@ func (a *Adapter) showCampaign(w http.ResponseWriter, r *http.Request, st *seat,
 	}
 	draft := c.State == bot.CampaignDraft
 	d.Can = map[string]bool{
-		"test": draft, "send": draft && (c.SentBy == "" || !c.Mine), "pause": c.State == bot.CampaignScheduled || c.State == bot.CampaignRunning,
+		"test": draft, "edit": draft, "send": draft && (c.SentBy == "" || !c.Mine), "pause": c.State == bot.CampaignScheduled || c.State == bot.CampaignRunning,
 		"resume": c.State == bot.CampaignPaused || c.State == bot.CampaignHalted, "stop": !c.State.Over() && !draft,
-		"again": c.By[bot.PartFailed] > 0 && (c.State == bot.CampaignRunning || c.State == bot.CampaignPaused || c.State == bot.CampaignHalted),
+		"again": c.By[bot.PartFailed] > 0 && c.State == bot.CampaignRunning,
 	}
 	d.Stands = strings.Join([]string{c.State.String(), c.SentBy, strconv.FormatBool(d.Can["again"]), strconv.FormatBool(c.TestedAt.IsZero())}, " ")
 	switch {
@@ -197,6 +198,9 @@ func (a *Adapter) showCampaign(w http.ResponseWriter, r *http.Request, st *seat,
 		word := a.partWord(st.lang, name)
 		d.Choices = append(d.Choices, deskChoice{name, word})
 		var whys []string
+		if i := slices.IndexFunc(c.Whys[s], func(x bot.CampaignCount) bool { return x.What == "unknown" }); i >= 0 && bot.PartState(s) == bot.PartFailed {
+			d.Unknown = c.Whys[s][i].N
+		}
 		for _, x := range c.Whys[s] {
 			whys = append(whys, a.whyWord(st.lang, x.What)+": "+strconv.Itoa(x.N))
 		}
@@ -284,8 +288,12 @@ func (a *Adapter) deskCampaignOrder(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if r.PathValue("do") == "save" {
+		a.writeCampaign(w, r, st, r.PathValue("campaign"), true)
+		return
+	}
 	t := a.words.in(st.lang)
-	o := bot.CampaignOrder{By: st.Person, Campaign: r.PathValue("campaign"), Do: r.PathValue("do"), Untested: r.PostForm.Get("untested") == "1"}
+	o := bot.CampaignOrder{By: st.Person, Campaign: r.PathValue("campaign"), Do: r.PathValue("do"), Untested: r.PostForm.Get("untested") == "1", Unknown: r.PostForm.Get("unknown") == "1"}
 	writes, known := campaignDoings[o.Do]
 	switch {
 	case !known:
@@ -310,6 +318,10 @@ func (a *Adapter) deskCampaignOrder(w http.ResponseWriter, r *http.Request) {
 		a.deskTrouble(w, r, err)
 		return
 	}
+	if o.Do == "delete" {
+		http.Redirect(w, r, campaignsPath, http.StatusSeeOther)
+		return
+	}
 	told := func(key string, n int) string { return t("desk.campaign.told."+key, "n", strconv.Itoa(n)) }
 	d := &deskCampaign{}
 	switch o.Do {
@@ -328,6 +340,8 @@ func (a *Adapter) deskCampaignOrder(w http.ResponseWriter, r *http.Request) {
 		if done.Uncertain > 0 {
 			d.Told = append(d.Told, told("uncertain", done.Uncertain))
 		}
+	case "resume":
+		d.Told = []string{t("desk.campaign.told.resume")}
 	default:
 		d.Told = []string{told("again", done.Again)}
 	}

@@ -146,26 +146,32 @@ func (s *Service) calendar(p *bot.CampaignPlan, zone string) *calendar.Hours {
 }
 
 // Refused says why an operator's order was not carried out.
-type Refused struct{ Why string }
+type Refused struct {
+	Why      string
+	Problems bot.CampaignProblems // of a plan
+}
 
 // Error implements error.
 func (r *Refused) Error() string { return r.Why }
 
-func refuse(format string, args ...any) error { return &Refused{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return &Refused{Why: fmt.Sprintf(format, args...)} }
+
+// wrong refuses a plan.
+func wrong(ps bot.CampaignProblems) error { return &Refused{Why: ps.String(), Problems: ps} }
 
 // New stores a draft. People are named before (bot.CampaignTx.NamePerson).
 func (s *Service) New(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot.Campaign, error) {
-	if !validName(id) || p.Repeat > 0 && len(id) > 35 {
-		return nil, refuse("the name %q is none: write it with small letters, digits and dashes, like autumn-2026", id)
+	if ps := nameProblems(id, &p); len(ps) > 0 {
+		return nil, wrong(ps)
 	}
 	s.Fill(&p)
 	if ps := s.Problems(&p, tx.Now()); len(ps) > 0 {
-		return nil, refuse("%s", strings.Join(ps, "; "))
+		return nil, wrong(ps)
 	}
 	c := &bot.Campaign{ID: id, Code: newCode(), Plan: p, MadeBy: by}
 	err := tx.PutCampaign(c)
 	if errors.Is(err, bot.ErrConflict) {
-		return nil, refuse("there is a campaign %s already; choose another name", id)
+		return nil, wrong(bot.CampaignProblems{{Field: "name", Text: fmt.Sprintf("there is a campaign %s already; choose another name", id)}})
 	}
 	if err == nil {
 		err = audit(tx, by, "campaign.made", planned(c))
@@ -182,7 +188,7 @@ func (s *Service) Edit(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bo
 	}
 	s.Fill(&p)
 	if ps := s.Problems(&p, tx.Now()); len(ps) > 0 {
-		return nil, refuse("%s", strings.Join(ps, "; "))
+		return nil, wrong(ps)
 	}
 	c.Plan, c.SentBy, c.TestedAt = p, "", time.Time{}
 	if err := tx.PutCampaign(c); err != nil {
@@ -219,6 +225,14 @@ func planned(c *bot.Campaign) string {
 		subject += fmt.Sprintf(", up to %d people on the word of one operator", c.Plan.Second)
 	}
 	return subject
+}
+
+// nameProblems says what is wrong with a name. One that repeats needs room for its number.
+func nameProblems(id string, p *bot.CampaignPlan) bot.CampaignProblems {
+	if validName(id) && (p.Repeat == 0 || len(id) <= 35) {
+		return nil
+	}
+	return bot.CampaignProblems{{Field: "name", Text: fmt.Sprintf("the name %q is none: write it with small letters, digits and dashes, like autumn-2026", id)}}
 }
 
 func validName(id string) bool {
@@ -260,7 +274,7 @@ func (s *Service) Send(tx bot.Tx, id, by string, untested bool) (c *bot.Campaign
 		return nil, false, refuse("campaign %s is %s already", id, c.State)
 	}
 	if ps := s.Problems(&c.Plan, tx.Now()); len(ps) > 0 {
-		return nil, false, refuse("%s", strings.Join(ps, "; "))
+		return nil, false, wrong(ps)
 	}
 	n, err := tx.CountAudience(id, &c.Plan.Audience)
 	switch {

@@ -29,47 +29,51 @@ func Placeholders() []string {
 var allKinds = []bot.PersonKind{bot.Staff, bot.Pupil, bot.Guest, bot.Service, bot.Shared, bot.Place}
 
 // Problems says what is wrong with a plan, each in words that name what to mend.
-func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
-	bad := func(format string, args ...any) { ps = append(ps, fmt.Sprintf(format, args...)) }
-	if !slices.Contains(Kinds(), p.Kind) {
-		bad("kind %q is none: one of %s", p.Kind, strings.Join(Kinds(), ", "))
+func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps bot.CampaignProblems) {
+	bad := func(field, format string, args ...any) {
+		ps = append(ps, bot.CampaignProblem{Field: field, Text: fmt.Sprintf(format, args...)})
 	}
-	if !slices.Contains(bot.Audiences(), p.Audience.Who) {
-		bad("audience.who %q is none: one of %s", p.Audience.Who, strings.Join(bot.Audiences(), ", "))
+	if !slices.Contains(Kinds(), p.Kind) {
+		bad("kind", "kind %q is none: one of %s", p.Kind, strings.Join(Kinds(), ", "))
+	}
+	if p.Audience.Who == "" {
+		// of a kind that there is not
+	} else if !slices.Contains(bot.Audiences(), p.Audience.Who) {
+		bad("who", "audience.who %q is none: one of %s", p.Audience.Who, strings.Join(bot.Audiences(), ", "))
 	} else if fit := audiences[p.Kind]; fit != nil && !slices.Contains(fit, p.Audience.Who) {
-		bad("audience.who %q does not go with kind %s, whose words are for: %s", p.Audience.Who, p.Kind, strings.Join(fit, ", "))
+		bad("who", "audience.who %q does not go with kind %s, whose words are for: %s", p.Audience.Who, p.Kind, strings.Join(fit, ", "))
 	}
 	if p.Audience.Who == bot.AudienceAll && len(p.Texts) == 0 {
-		bad("audience.who all needs texts of your own: the shipped ones are for people who have enrolled (audience.who enrolled)")
+		bad("who", "audience.who all needs texts of your own: the shipped ones are for people who have enrolled (audience.who enrolled)")
 	}
 	for _, k := range p.Audience.Kinds {
 		if !slices.Contains(allKinds, k) {
-			bad("audience.kinds %q is none: guest, pupil, service, shared or room", k)
+			bad("kinds", "audience.kinds %q is none: guest, pupil, service, shared or room", k)
 		}
 	}
 	if d := p.Audience.HiredSince; d != "" {
 		if _, err := time.Parse(time.DateOnly, d); err != nil {
-			bad("audience.hired_since %q is no day: write it like 2026-08-01", d)
+			bad("hired_since", "audience.hired_since %q is no day: write it like 2026-08-01", d)
 		}
 	}
 	zone, err := time.LoadLocation(p.Zone)
 	if err != nil || p.Zone == "" || p.Zone == "Local" {
-		bad("zone %q does not exist: write it like America/New_York", p.Zone)
+		bad("zone", "zone %q does not exist: write it like America/New_York", p.Zone)
 		zone = time.UTC
 	} else if cal, err := calendar.Parse(p.Zone, p.Hours, p.Holidays); err != nil {
-		bad("%v", err)
+		bad(hoursOrHolidays(p), "%v", err)
 	} else if from := later(now, p.Starts); p.Deadline.After(from) {
 		if next := cal.Next(from); next.IsZero() || next.After(p.Deadline) {
-			bad("none of its hours (%s) is before the deadline %s: nobody would be written to", strings.Join(p.Hours, ", "), p.Deadline.In(zone).Format(time.DateOnly))
+			bad("hours", "none of its hours (%s) is before the deadline %s: nobody would be written to", strings.Join(p.Hours, ", "), p.Deadline.In(zone).Format(time.DateOnly))
 		}
 	}
 	switch {
 	case p.Deadline.IsZero():
-		bad("deadline is missing: the last day, like 2026-12-18")
+		bad("deadline", "deadline is missing: the last day, like 2026-12-18")
 	case !p.Deadline.After(now):
-		bad("deadline %s is past", p.Deadline.In(zone).Format(time.DateOnly))
+		bad("deadline", "deadline %s is past", p.Deadline.In(zone).Format(time.DateOnly))
 	case p.Starts.After(p.Deadline):
-		bad("it starts on %s, after its deadline on %s", p.Starts.In(zone).Format(time.DateOnly), p.Deadline.In(zone).Format(time.DateOnly))
+		bad("starts", "it starts on %s, after its deadline on %s", p.Starts.In(zone).Format(time.DateOnly), p.Deadline.In(zone).Format(time.DateOnly))
 	}
 	for _, n := range []struct {
 		name           string
@@ -77,14 +81,14 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps []string) {
 	}{{"every", p.Every, everyDays, 90}, {"most", p.Most, 1, mostTimes}, {"per_day", p.PerDay, 0, 1 << 30}, {"queue", p.Queue, 0, 1 << 30}, {"first", p.First, 0, 100}, {"second", p.Second, 1, 1 << 30},
 		{"repeat", p.Repeat, 0, 3660}, {"audience.enrolled_days", p.Audience.EnrolledDays, 0, 3660}} {
 		if n.v < n.least || n.v > n.most {
-			bad("%s is %d, and must be from %d to %d", n.name, n.v, n.least, n.most)
+			bad(strings.TrimPrefix(n.name, "audience."), "%s is %d, and must be from %d to %d", n.name, n.v, n.least, n.most)
 		}
 	}
 	if p.Repeat > 0 && p.Deadline.After(later(now, p.Starts).AddDate(0, 0, p.Repeat)) {
-		bad("repeat is %d, and it would begin anew before its deadline", p.Repeat)
+		bad("repeat", "repeat is %d, and it would begin anew before its deadline", p.Repeat)
 	}
 	if p.Order != "random" && p.Order != "site" {
-		bad("order %q is none: random or site", p.Order)
+		bad("order", "order %q is none: random or site", p.Order)
 	}
 	return append(ps, s.textProblems(p)...)
 }
@@ -145,43 +149,54 @@ func night(hours []string) string {
 	return ""
 }
 
+// hoursOrHolidays names the field that a calendar cannot be made of.
+func hoursOrHolidays(p *bot.CampaignPlan) string {
+	if _, err := calendar.Parse("UTC", p.Hours, nil); err != nil {
+		return "hours"
+	}
+	return "holidays"
+}
+
 // textProblems looks at a plan's own texts.
-func (s *Service) textProblems(p *bot.CampaignPlan) (ps []string) {
+func (s *Service) textProblems(p *bot.CampaignPlan) (ps bot.CampaignProblems) {
+	bad := func(lang, format string, args ...any) {
+		ps = append(ps, bot.CampaignProblem{Field: "texts." + lang, Text: fmt.Sprintf(format, args...)})
+	}
 	if len(p.Texts) == 0 {
 		return nil
 	}
 	langs := s.o.Phrases.Languages()
 	for _, l := range langs {
 		if strings.TrimSpace(p.Texts[l]) == "" {
-			ps = append(ps, fmt.Sprintf("the text in %s is missing: people read %s", l, strings.Join(langs, ", ")))
+			bad(l, "the text in %s is missing: people read %s", l, strings.Join(langs, ", "))
 		}
 	}
 	for l, text := range p.Texts {
 		if !slices.Contains(langs, l) {
-			ps = append(ps, fmt.Sprintf("texts: nobody reads %q: the languages are %s", l, strings.Join(langs, ", ")))
+			bad(l, "texts: nobody reads %q: the languages are %s", l, strings.Join(langs, ", "))
 			continue
 		}
 		for _, name := range placeholdersOf(text) {
 			if strings.HasPrefix(name, "{") {
-				ps = append(ps, fmt.Sprintf("the text in %s has %s without a } behind it", l, name))
+				bad(l, "the text in %s has %s without a } behind it", l, name)
 			} else if !slices.Contains(Placeholders(), name) {
-				ps = append(ps, fmt.Sprintf("the text in %s has {%s}, which is not known: {%s}", l, name, strings.Join(Placeholders(), "}, {")))
+				bad(l, "the text in %s has {%s}, which is not known: {%s}", l, name, strings.Join(Placeholders(), "}, {"))
 			}
 		}
 		if low := strings.ToLower(text); strings.Contains(low, "://") || strings.Contains(low, "www.") {
-			ps = append(ps, fmt.Sprintf("the text in %s has an address: no message of a campaign has a link, so that nobody follows a forged one", l))
+			bad(l, "the text in %s has an address: no message of a campaign has a link, so that nobody follows a forged one", l)
 		}
 		whole := utf8.RuneCountInString(s.longest(p, l))
 		for _, ch := range s.o.Channels {
 			if most := ch.Limits.Text; most > 0 && whole > most {
-				ps = append(ps, fmt.Sprintf("the text in %s has %d letters with what is added to it, and %s takes %d in a message", l, whole, ch.ID, most))
+				bad(l, "the text in %s has %d letters with what is added to it, and %s takes %d in a message", l, whole, ch.ID, most)
 			}
 		}
 		if whole > maxText {
-			ps = append(ps, fmt.Sprintf("the text in %s has %d letters with what is added to it: more than %d nobody reads", l, whole, maxText))
+			bad(l, "the text in %s has %d letters with what is added to it: more than %d nobody reads", l, whole, maxText)
 		}
 	}
-	slices.Sort(ps)
+	slices.SortFunc(ps, func(a, b bot.CampaignProblem) int { return strings.Compare(a.Text, b.Text) })
 	return ps
 }
 

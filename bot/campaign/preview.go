@@ -51,7 +51,9 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		return nil, err
 	}
 	if c.State == bot.CampaignDraft {
-		v.Warnings = append(s.Problems(&c.Plan, tx.Now()), v.Warnings...)
+		for _, x := range slices.Backward(s.Problems(&c.Plan, tx.Now())) {
+			v.Warnings = slices.Insert(v.Warnings, 0, x.Text)
+		}
 	}
 	if n := c.Plan.PerDay; n > 0 {
 		v.Days = (v.People + n - 1) / n

@@ -98,7 +98,11 @@ func TestStepsInOrderWithTheCommonestReason(t *testing.T) {
 	})
 	var got []bot.CampaignStep
 	h.view(func(tx bot.Tx) (err error) { got, err = h.camps.Steps(tx, "x"); return err })
-	want := fmt.Sprintf("%+v", []bot.CampaignStep{{"enroll number", "Step 9 of 11", 2, "late", 1}, {"enroll store", "Step 10 of 11", 3, "no_phone", 2}, {"talk", "", 1, "", 0}})
+	want := fmt.Sprintf("%+v", []bot.CampaignStep{
+		{Title: "enroll number", Progress: "Step 9 of 11", N: 2, Why: "late", Whys: 1},
+		{Title: "enroll store", Progress: "Step 10 of 11", N: 3, Why: "no_phone", Whys: 2},
+		{Title: "talk", N: 1},
+	})
 	if fmt.Sprintf("%+v", got) != want {
 		t.Errorf("steps\n%+v\nwant\n%s", got, want)
 	}

@@ -451,7 +451,7 @@ func TestProblems(t *testing.T) {
 	} {
 		p := plan(change)
 		h.camps.Fill(&p)
-		if ps := strings.Join(h.camps.Problems(&p, h.Clock.Now()), "; "); !strings.Contains(ps, want) {
+		if ps := h.camps.Problems(&p, h.Clock.Now()).String(); !strings.Contains(ps, want) {
 			t.Errorf("want %q, got %q", want, ps)
 		}
 		err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := h.camps.New(tx, "bad", p, "operator:ann"); return err })

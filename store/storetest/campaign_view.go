@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func testCampaignView(t *testing.T, s bot.Store) {
 				return err
 			}
 		}
-		return nil
+		return errors.Join(tx.NamePerson("x", "b", false), tx.NamePerson("x", "a", false), tx.NamePerson("x", "c", true), tx.NamePerson("y", "c", false))
 	})
 	waiting := bot.PartWaiting
 	view(t, s, func(tx bot.Tx) error {
@@ -61,6 +62,11 @@ func testCampaignView(t *testing.T, s bot.Store) {
 		ps, err := tx.FindParts("x", bot.PartFilter{Limit: 4})
 		if err != nil || ps[0].Name != "Ada Ünal" || ps[0].Username != "ada" || ps[0].Site != "North" || ps[0].Step != "Store" || ps[3].Name != "" || ps[3].Why != "gone" {
 			t.Errorf("parts %+v, %v", ps, err)
+		}
+		for out, want := range map[bool][]bot.PersonID{false: {"a", "b"}, true: {"c"}} {
+			if got, err := tx.CampaignNames("x", out); err != nil || !slices.Equal(got, want) {
+				t.Errorf("named %v, %v, want %v", got, err, want)
+			}
 		}
 		steps, err := tx.CampaignSteps("x")
 		if want := []bot.CampaignStep{{Title: "Store", Progress: "Step 2 of 7", N: 2}}; err != nil || !slices.Equal(steps, want) {

@@ -22,34 +22,8 @@ import (
 
 // campaignFile is a campaign as operators write it.
 type campaignFile struct {
-	Kind     string `yaml:"kind"`
-	Audience struct {
-		Who            string   `yaml:"who"`
-		Departments    []string `yaml:"departments"`
-		Sites          []string `yaml:"sites"`
-		NotDepartments []string `yaml:"not_departments"`
-		NotSites       []string `yaml:"not_sites"`
-		HiredSince     string   `yaml:"hired_since"`
-		EnrolledDays   int      `yaml:"enrolled_days"`
-		Kinds          []string `yaml:"kinds"`
-		People         []string `yaml:"people"`
-		NotPeople      []string `yaml:"not_people"`
-	} `yaml:"audience"`
-	Texts    map[string]string `yaml:"texts"`
-	Starts   string            `yaml:"starts"`
-	Deadline string            `yaml:"deadline"`
-	Zone     string            `yaml:"zone"`
-	Hours    []string          `yaml:"hours"`
-	Holidays []string          `yaml:"holidays"`
-	Calendar string            `yaml:"calendar"`
-	Every    int               `yaml:"every"`
-	Most     int               `yaml:"most"`
-	PerDay   int               `yaml:"per_day"`
-	Queue    int               `yaml:"queue"`
-	First    *int              `yaml:"first"`
-	Order    string            `yaml:"order"`
-	Repeat   int               `yaml:"repeat"`
-	Second   int               `yaml:"second"`
+	bot.CampaignForm `yaml:",inline"`
+	Calendar         string `yaml:"calendar"`
 }
 
 const campaignExample = `kind: first_enrollment   # or half_way, second_method, still_right, text_and_voice_end
@@ -115,16 +89,13 @@ Next: latchkey campaign preview autumn`,
 			return usage(cmd, "needs a name, and either --kind or --file")
 		}
 		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
-			f := campaignFile{Kind: *kind}
-			plan, err := f.read(s, *from, *deadline, p)
-			if err != nil {
+			f := campaignFile{}
+			f.Kind = *kind
+			if err := f.read(s, *from, *deadline, p); err != nil {
 				return err
 			}
 			return writeDown(cmd.Context(), s, c, "is", func(tx bot.Tx) (*bot.Campaign, error) {
-				if err := f.name(tx, args[0], *from); err != nil {
-					return nil, err
-				}
-				return c.New(tx, args[0], *plan, operatorActor(s))
+				return c.Write(tx, args[0], &f.CampaignForm, operatorActor(s), false)
 			})
 		})
 	}
@@ -177,28 +148,22 @@ Next: latchkey campaign preview autumn`,
 		}
 		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
 			f := campaignFile{}
-			plan, err := f.read(s, *from, *deadline, p)
-			if err != nil {
+			if err := f.read(s, *from, *deadline, p); err != nil {
 				return err
 			}
 			return writeDown(cmd.Context(), s, c, "is still", func(tx bot.Tx) (*bot.Campaign, error) {
-				if *from != "" {
-					if err := tx.ForgetNames(args[0]); err != nil {
+				write := &f.CampaignForm
+				if *from == "" { // all but the deadline stays
+					old, err := tx.Campaign(args[0])
+					if err != nil {
 						return nil, err
 					}
-					if err := f.name(tx, args[0], *from); err != nil {
+					if write, err = c.Form(tx, old); err != nil {
 						return nil, err
 					}
-					return c.Edit(tx, args[0], *plan, operatorActor(s))
+					write.Deadline = *deadline
 				}
-				old, err := tx.Campaign(args[0])
-				if err != nil {
-					return nil, err
-				}
-				if old.Plan.Deadline, err = lastDay(*deadline, old.Plan.Zone); err != nil {
-					return nil, err
-				}
-				return c.Edit(tx, args[0], old.Plan, operatorActor(s))
+				return c.Write(tx, args[0], write, operatorActor(s), true)
 			})
 		})
 	}
@@ -227,48 +192,32 @@ over for as long as the policy keeps it (policy.retention.removed); stop ends it
 }
 
 // read reads the file, where there is one, and what the flags say.
-func (f *campaignFile) read(s std, from, deadline string, p *program.Program) (*bot.CampaignPlan, error) {
+func (f *campaignFile) read(s std, from, deadline string, p *program.Program) error {
 	if from != "" {
 		if err := readCampaign(s.path(from), f); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if deadline != "" {
 		f.Deadline = deadline
 	}
-	return f.plan(filepath.Dir(s.path(from)), p.Config.Desk.Zone, p.DB.Now())
-}
-
-// name names whom the file names.
-func (f *campaignFile) name(tx bot.Tx, id, from string) error {
-	for i, list := range [][]string{f.Audience.People, f.Audience.NotPeople} {
-		for _, login := range list {
-			who, err := tx.PersonByLogin(login)
-			if errors.Is(err, bot.ErrNotFound) {
-				return fmt.Errorf("%s names %q, and nobody of the staff list has this user name or address", from, login)
-			}
-			if err == nil {
-				err = tx.NamePerson(id, who.ID, i == 1)
-			}
-			if err != nil {
-				return err
-			}
-		}
+	if f.Calendar == "" {
+		return nil
 	}
+	path := f.Calendar
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(s.path(from)), path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("calendar: %w", err)
+	}
+	days, err := calendar.Holidays(string(b), p.DB.Now())
+	if err != nil {
+		return fmt.Errorf("calendar %s: %w", path, err)
+	}
+	f.Holidays = append(f.Holidays, days...)
 	return nil
-}
-
-// lastDay is the end of a day.
-func lastDay(day, zone string) (time.Time, error) {
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		return time.Time{}, err
-	}
-	d, err := time.ParseInLocation(time.DateOnly, day, loc)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("deadline %q is no day: write it like 2026-12-18", day)
-	}
-	return d.AddDate(0, 0, 1).Add(-time.Minute), nil
 }
 
 func day(t time.Time) string {
@@ -293,51 +242,4 @@ func readCampaign(path string, f *campaignFile) error {
 		return fmt.Errorf("%s: something follows the first document (---): a file has one campaign", path)
 	}
 	return nil
-}
-
-// plan is the file as a plan. Times are of its zone.
-func (f *campaignFile) plan(dir, zone string, now time.Time) (*bot.CampaignPlan, error) {
-	a := &f.Audience
-	p := &bot.CampaignPlan{Kind: f.Kind, Texts: f.Texts, Zone: f.Zone, Hours: f.Hours, Holidays: f.Holidays, Every: f.Every, Most: f.Most, PerDay: f.PerDay, Queue: f.Queue,
-		First: 1, Order: f.Order, Repeat: f.Repeat, Second: f.Second, Audience: bot.Audience{Who: a.Who, Departments: a.Departments, Sites: a.Sites, NotDepartments: a.NotDepartments, NotSites: a.NotSites,
-			HiredSince: a.HiredSince, EnrolledDays: a.EnrolledDays, Named: len(a.People) > 0}}
-	if f.First != nil {
-		p.First = *f.First
-	}
-	for _, k := range a.Kinds {
-		p.Audience.Kinds = append(p.Audience.Kinds, bot.PersonKind(k))
-	}
-	if f.Zone != "" {
-		zone = f.Zone
-	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		return nil, fmt.Errorf("zone %q does not exist: write it like America/New_York", zone)
-	}
-	if f.Starts != "" {
-		if p.Starts, err = time.ParseInLocation("2006-01-02 15:04", f.Starts, loc); err != nil {
-			return nil, fmt.Errorf("starts %q is no time: write it like 2026-12-02 09:00", f.Starts)
-		}
-	}
-	if f.Deadline != "" {
-		if p.Deadline, err = lastDay(f.Deadline, zone); err != nil {
-			return nil, err
-		}
-	}
-	if f.Calendar != "" {
-		path := f.Calendar
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("calendar: %w", err)
-		}
-		days, err := calendar.Holidays(string(b), now)
-		if err != nil {
-			return nil, fmt.Errorf("calendar %s: %w", path, err)
-		}
-		p.Holidays = append(p.Holidays, days...)
-	}
-	return p, nil
 }

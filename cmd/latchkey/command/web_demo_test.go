@@ -98,6 +98,14 @@ func (v *visitor) demoApp() {
 
 func (v *visitor) demoAppOf(name string) {
 	v.t.Helper()
+	v.demoSignIn(name)
+	v.picks("Next")
+	v.demoAppThen()
+}
+
+// demoSignIn signs somebody in.
+func (v *visitor) demoSignIn(name string) {
+	v.t.Helper()
 	first, _, _ := strings.Cut(name, " ")
 	v.hears("I am Latchkey")
 	v.state("start")
@@ -113,7 +121,11 @@ func (v *visitor) demoAppOf(name string) {
 	v.picks("Sign in")
 	v.hears("Thank you, " + first)
 	v.state("signed-in")
-	v.picks("Next")
+}
+
+// demoAppThen sets up the authenticator of whoever has signed in.
+func (v *visitor) demoAppThen() {
+	v.t.Helper()
 	v.hears("smartphone for the next steps")
 	v.picks("Yes, it is here")
 	v.hears("Which phone do you have")

@@ -28,6 +28,7 @@ func TestWeb(t *testing.T) {
 		{"desk", webDesk},
 		{"desk by keyboard", webDeskKeys},
 		{"desk plain", webDeskPlain},
+		{"campaign", webCampaign},
 		{"serve", webServe},
 		{"secure", webSecure},
 		{"keys", webKeys},

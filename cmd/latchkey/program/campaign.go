@@ -30,13 +30,14 @@ func (p *Program) newCampaigns(phrases bot.Phrases, set func() *flows.Set) *camp
 }
 
 // campaignChannels are those on which people may be written to unasked: Discord
-// forbids it, and nobody reads a web chat that is closed.
+// forbids it, and nobody reads a web chat that is closed; the demo has no other chat.
 func (p *Program) campaignChannels() (chs []campaign.Channel) {
 	for id, a := range p.Connections.channels {
-		if kind, _, _ := strings.Cut(string(id), "-"); kind == "discord" || id == webChannel {
+		if kind, _, _ := strings.Cut(string(id), "-"); kind == "discord" || id == webChannel && p.Connections.device == nil {
 			continue
 		}
 		_, opens := a.(bot.Opener)
+		opens = opens && id != webChannel
 		chs = append(chs, campaign.Channel{ID: id, Opens: opens, Limits: a.Limits()})
 	}
 	slices.SortFunc(chs, func(a, b campaign.Channel) int { return strings.Compare(string(a.ID), string(b.ID)) })

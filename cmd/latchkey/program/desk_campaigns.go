@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -157,8 +158,12 @@ func (d deskPages) OrderCampaign(ctx context.Context, o bot.CampaignOrder) (a *b
 			_, a.Recalled, err = s.Pause(tx, o.Campaign, by, campaign.PausedBy+by)
 		case "stop":
 			_, a.Recalled, err = s.Stop(tx, o.Campaign, by, "stopped by "+by)
-		case "resume", "again":
-			_, a.Again, err = s.Resume(tx, o.Campaign, by, o.Do == "again")
+		case "delete":
+			return s.Delete(tx, o.Campaign, by)
+		case "resume":
+			_, a.Again, err = s.Resume(tx, o.Campaign, by, false)
+		case "again":
+			a.Again, err = s.Resend(tx, o.Campaign, by, o.Unknown)
 		default:
 			err = bot.ErrNotFound
 		}
@@ -171,8 +176,54 @@ func (d deskPages) OrderCampaign(ctx context.Context, o bot.CampaignOrder) (a *b
 		}
 		return err
 	})
+	return a, refusedByCampaign(err)
+}
+
+// refusedByCampaign is an error of the campaigns as the desk's pages know it.
+func refusedByCampaign(err error) error {
 	if refused := new(campaign.Refused); errors.As(err, &refused) {
-		return nil, &bot.DeskRefusal{Code: "campaign", Text: refused.Why}
+		return &bot.DeskRefusal{Code: "campaign", Text: refused.Why, Problems: refused.Problems}
 	}
-	return a, err
+	return err
+}
+
+// CampaignForm implements web.Desk.
+func (d deskPages) CampaignForm(ctx context.Context, by bot.PersonID, id string) (*bot.DeskCampaignForm, error) {
+	f := &bot.DeskCampaignForm{Kinds: campaign.Kinds(), Languages: d.p.Scripts.Languages(), Placeholders: campaign.Placeholders()}
+	err := d.p.DB.View(ctx, func(tx bot.Tx) error {
+		if err := d.p.Desk.Admin(tx, by, ""); err != nil {
+			return err
+		}
+		if id == "" {
+			f.CampaignForm = *d.p.campaigns.Blank()
+			if d.p.Connections.device != nil { // whoever tries the demo in the evening waits for nothing
+				f.Hours, f.First = []string{"mon-sun 00:00-24:00"}, "0"
+			}
+			return nil
+		}
+		c, err := tx.Campaign(id)
+		if err == nil && c.State != bot.CampaignDraft { // so that it stays known what people were told
+			err = fmt.Errorf("%s is no draft: %w", id, bot.ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		form, err := d.p.campaigns.Form(tx, c)
+		if err == nil {
+			f.CampaignForm = *form
+		}
+		return err
+	})
+	return f, err
+}
+
+// WriteCampaign implements web.Desk.
+func (d deskPages) WriteCampaign(ctx context.Context, by bot.PersonID, id string, f *bot.CampaignForm, edit bool) error {
+	return refusedByCampaign(d.p.campaigns.Order(ctx, func(tx bot.Tx) error {
+		if err := d.p.Desk.Admin(tx, by, ""); err != nil {
+			return err
+		}
+		_, err := d.p.campaigns.Write(tx, id, f, agentActor(by), edit)
+		return err
+	}))
 }

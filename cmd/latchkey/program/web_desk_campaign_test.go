@@ -1,6 +1,7 @@
 package program
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,6 +38,85 @@ func (p *premises) drafts(id string, change func(*bot.CampaignPlan)) {
 	}
 }
 
+// plans sends the form of a campaign.
+func (p *premises) plans(token, path string, change map[string]string) (status int, body string) {
+	p.Helper()
+	form := url.Values{"csrf": {csrfOf(token)}, "name": {"winter"}, "kind": {"first_enrollment"}, "deadline": {p.DB.Now().AddDate(0, 1, 0).Format(time.DateOnly)}, "zone": {"America/New_York"},
+		"hours": {"mon-fri 09:00-17:00, sat 10:00-12:00"}, "every": {"3"}, "most": {"5"}, "per_day": {"0"}, "queue": {"0"}, "first": {"1"}, "order": {"random"}, "second": {"500"}}
+	for k, v := range change {
+		form.Set(k, v)
+	}
+	return p.asks(token, http.MethodPost, path, form)
+}
+
+// A draft is made and changed in the form, which comes back as it was typed with what is
+// wrong at its field; and deleted. Nothing else but a draft is.
+func TestCampaignForm(t *testing.T) {
+	p := demoPremises(t)
+	lee := p.agent("lee")
+	plan := func(id string) (f *bot.CampaignForm) {
+		t.Helper()
+		if err := p.DB.View(t.Context(), func(tx bot.Tx) error {
+			c, err := tx.Campaign(id)
+			if err == nil {
+				f, err = p.campaigns.Form(tx, c)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	wrong := map[string]string{"name": "Big <One>", "deadline": "soon", "zone": "Riverbend", "texts.en": "Hello {nme}", "people": "ada, zoe"}
+	s, body := p.plans(lee, "/desk/campaigns/new", wrong)
+	for _, want := range []string{"Nothing has been saved yet", `id="deadline-wrong" lang="en">deadline &#34;soon&#34; is no day`, `id="zone-wrong" lang="en">zone &#34;Riverbend&#34; does not exist`, `{nme}, which is not known`, `id="texts.es-wrong" lang="en">the text in es is missing`,
+		`id="people-wrong" lang="en">people names &#34;zoe&#34;`, `value="Big &lt;One&gt;"`, `aria-invalid="true" aria-describedby="name-hint name-wrong"`, `value="soon"`, `>ada, zoe</textarea>`} {
+		if s != http.StatusConflict || !strings.Contains(body, want) {
+			t.Errorf("%d without %q\n%s", s, want, body)
+		}
+	}
+	if s, body := p.plans(lee, "/desk/campaigns/new", map[string]string{"texts.en": "Hello {name}", "texts.es": "Hola {name}", "people": "ada\r\nben, carmen.rios@riverbend.example", "not_people": "ben", "kinds": "guest", "sites": ""}); s != http.StatusSeeOther {
+		t.Fatalf("%d\n%s", s, body)
+	}
+	f := plan("winter")
+	if got := fmt.Sprint(f.Audience.People, f.Audience.NotPeople, f.Audience.Kinds, f.Audience.Sites, f.Hours, f.Texts); got != "[ada carmen] [ben] [guest] [] [mon-fri 09:00-17:00 sat 10:00-12:00] map[en:Hello {name} es:Hola {name}]" {
+		t.Error(got)
+	}
+	if _, body := p.asks(lee, http.MethodGet, "/desk/c/winter", nil); !strings.Contains(body, "People in its audience now: 2") || !strings.Contains(body, "Hello Carmen") {
+		t.Errorf("the draft\n%s", body)
+	}
+	if s, body := p.plans(lee, "/desk/campaigns/new", nil); s != http.StatusConflict || !strings.Contains(body, `id="name-wrong" lang="en">there is a campaign winter already`) {
+		t.Errorf("twice: %d\n%s", s, body)
+	}
+	if s, body := p.asks(lee, http.MethodGet, "/desk/c/winter/edit", nil); s != http.StatusOK || !strings.Contains(body, ">ada, carmen</textarea>") || !strings.Contains(body, ">Hola {name}</textarea>") {
+		t.Errorf("to change it: %d\n%s", s, body)
+	}
+	if s, body := p.plans(lee, "/desk/c/winter/save", map[string]string{"most": "9"}); s != http.StatusConflict || !strings.Contains(body, `id="most-wrong" lang="en">most is 9, and must be from 1 to 5`) || !strings.Contains(body, `action="/desk/c/winter/save"`) {
+		t.Errorf("changed to something wrong: %d\n%s", s, body)
+	}
+	if s, _ := p.plans(lee, "/desk/c/winter/save", map[string]string{"most": "2"}); s != http.StatusSeeOther || plan("winter").Most != "2" || len(plan("winter").Audience.People) != 0 || len(plan("winter").Texts) != 0 {
+		t.Errorf("changed: %d %+v", s, plan("winter"))
+	}
+	if s, _ := p.does(lee, "winter", "delete"); s != http.StatusSeeOther {
+		t.Errorf("deleted: %d", s)
+	}
+	if s, _ := p.asks(lee, http.MethodGet, "/desk/c/winter", nil); s != http.StatusNotFound {
+		t.Errorf("after it was deleted: %d", s)
+	}
+	p.drafts("autumn", nil)
+	if s, _ := p.does(lee, "autumn", "send", "untested", "1"); s != http.StatusOK {
+		t.Fatal(s)
+	}
+	for _, do := range []string{"save", "delete"} {
+		if s, _ := p.plans(lee, "/desk/c/autumn/"+do, nil); s != http.StatusConflict && s != http.StatusNotFound {
+			t.Errorf("%s of a campaign that was sent: %d", do, s)
+		}
+	}
+	if plan("autumn").Hours[0] != "mon-sun 00:00-24:00" {
+		t.Error("a campaign that was sent has another plan")
+	}
+}
+
 // Every page and button of campaigns, for everybody who is no admin: there is nothing
 // there, and nothing is done.
 func TestCampaignDoors(t *testing.T) {
@@ -44,7 +124,7 @@ func TestCampaignDoors(t *testing.T) {
 	p.sits("ada", "e-1001", false)
 	p.drafts("autumn", nil)
 	was := p.stored()
-	pages := []string{"/desk/campaigns", "/desk/c/autumn", "/desk/c/none"}
+	pages := []string{"/desk/campaigns", "/desk/c/autumn", "/desk/campaigns/new", "/desk/c/autumn/edit", "/desk/c/none", "/desk/c/none/edit"}
 	for name, who := range map[string]struct {
 		token     string
 		get, post int
@@ -57,15 +137,20 @@ func TestCampaignDoors(t *testing.T) {
 				t.Errorf("%s: %s is %d, want %d", name, path, s, who.get)
 			}
 		}
-		for _, do := range []string{"test", "send", "pause", "resume", "again", "stop", "burn"} {
+		for _, do := range []string{"test", "send", "pause", "resume", "again", "stop", "save", "delete", "burn"} {
 			if s, _ := p.does(who.token, "autumn", do, "untested", "1"); s != who.post {
 				t.Errorf("%s: %s is %d, want %d", name, do, s, who.post)
 			}
 		}
 	}
+	for _, token := range []string{p.agent("ada"), p.agent("maria")} {
+		if s, _ := p.plans(token, "/desk/campaigns/new", nil); s != http.StatusNotFound {
+			t.Errorf("a new campaign: %d", s)
+		}
+	}
 	p.unchanged(was, p.stored(), "agent-")
 	lee := p.agent("lee")
-	for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusNotFound} {
+	for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusOK, http.StatusOK, http.StatusNotFound, http.StatusNotFound} {
 		if s, _ := p.asks(lee, http.MethodGet, pages[i], nil); s != want {
 			t.Errorf("admin: %s is %d", pages[i], s)
 		}
@@ -105,13 +190,13 @@ func TestCampaignButtons(t *testing.T) {
 			t.Errorf("%s: %d without %q\n%s", do, s, want, body)
 		}
 	}
-	page("people are in its audience now", "Hola, Carmen", "mail", "Send it although nobody has seen a test")
+	page("People in its audience now: 10", "Hola, Carmen", "mail", "Send it although nobody has seen a test")
 	does("test", "A test is on its way to you by mail")
 	if body := page("Tested"); strings.Contains(body, "although nobody") {
 		t.Error("tested, and it is asked whether to send it untested")
 	}
 	does("send", "It begins.")
-	for end := time.Now().Add(bottest.Patience); !strings.Contains(page(), "10 have been written to"); time.Sleep(time.Second) {
+	for end := time.Now().Add(bottest.Patience); !strings.Contains(page(), "Written to: 10"); time.Sleep(time.Second) {
 		if time.Now().After(end) {
 			t.Fatal(page())
 		}

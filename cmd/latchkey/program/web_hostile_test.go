@@ -540,10 +540,16 @@ func doorsOfDesk(f *gallery, cookie string) []door {
 	f.overCampaign("autumn")
 	campaigns := admin("/desk/c/autumn")
 	campaigns.pattern = "GET /desk/c/{campaign}"
+	f.drafts("winter", nil)
+	edit := admin("/desk/c/winter/edit")
+	edit.pattern = "GET /desk/c/{campaign}/edit"
 	events := read("/desk/events", "/desk/events")
 	events.streams = true
 	return []door{
-		figures("/desk/figures"), figures("/desk/figures.csv"), admin("/desk/admin"), admin("/desk/admin/people"), admin("/desk/campaigns"), campaigns,
+		figures("/desk/figures"), figures("/desk/figures.csv"), admin("/desk/admin"), admin("/desk/admin/people"), admin("/desk/campaigns"), campaigns, admin("/desk/campaigns/new"), edit,
+		{pattern: "POST /desk/campaigns/new", method: "POST", path: "/desk/campaigns/new", stages: []string{"lead"}, session: true, csrf: true, fields: func(*stage) url.Values {
+			return url.Values{"csrf": nil, "lang": {"en"}, "name": {"autumn"}, "kind": {"half_way"}, "deadline": {"yesterday"}} // it names what is wrong
+		}},
 		{pattern: "POST /desk/c/{campaign}/{do}", method: "POST", path: "/desk/c/autumn/stop", stages: []string{"lead"}, session: true, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil, "lang": {"en"}} // it is over already
 		}},
