@@ -182,3 +182,26 @@ func TestRestoredCampaigns(t *testing.T) {
 		}
 	})
 }
+
+// What waits for a conversation to be opened is found by index: a campaign opens
+// thousands, and the outbox has months of messages.
+func TestOpeningPlan(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		if filepath.IsAbs(dsn) {
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			run(t, dsn, `INSERT INTO outbox (conversation, seq, message, fleeting, live, state, attempts, due, receipt, error, created_at, account, lane, expires)
+				SELECT 'n' || i, 0, CAST('{"t":"nudge"}' AS BYTEA), 0, 1, 0, 0, 1, '', '', 1, 'test', 3, 4000000000000 FROM generate_series(1, 20000) i; ANALYZE outbox`)
+		}
+		args := [][]any{{"unopened-1", "c", int64(1)}, {"unopened-1", "gone", int64(1)}}
+		for i, text := range store.OpeningTexts(dsn) {
+			plan := explain(t, dsn, text, args[i]...)
+			if strings.Contains(plan, "SCAN outbox") || strings.Contains(plan, "Seq Scan on outbox") || !strings.Contains(plan, "outbox_owned") {
+				t.Errorf("the plan of %s is\n%s", text, plan)
+			}
+		}
+	})
+}

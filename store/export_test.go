@@ -123,6 +123,14 @@ func (db *DB) StoredMessages(ctx context.Context) (bodies [][]byte, err error) {
 	return bodies, err
 }
 
+// OpeningTexts are the statements that move or give up what was said to an opening.
+func OpeningTexts(dsn string) []string {
+	if isPostgres(dsn) {
+		return []string{postgresText(statements[openingMove], false), postgresText(statements[openingDead], false)}
+	}
+	return []string{sqliteText(statements[openingMove]), sqliteText(statements[openingDead])}
+}
+
 // PartsDueText is the statement of PartsDue as the database of dsn gets it.
 func PartsDueText(dsn string) string {
 	if isPostgres(dsn) {

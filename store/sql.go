@@ -153,6 +153,10 @@ const (
 	// account is not another person's now.
 	openingStands = `EXISTS (SELECT 1 FROM conversation k WHERE k.id = p.opened AND NOT (p.kind = 0
 		AND EXISTS (SELECT 1 FROM identity i WHERE i.channel = k.channel AND i.user_id = k.user_id AND i.person <> p.what)))`
+	// openingWaits and openingTaken are the rows that were said to an opening; each is
+	// found by an index of its own, and both together by none.
+	openingWaits = `SELECT id FROM outbox WHERE conversation = $1 AND live = 1 AND owner = 0`
+	openingTaken = `SELECT id FROM outbox WHERE conversation = $1 AND live = 1 AND owner <> 0 AND state = 0`
 	// openedAs is what conversation c became, when it is an opening.
 	openedAs     = `(SELECT p.opened FROM opening p WHERE p.id = c.id AND ` + openingStands + `)`
 	passColumns  = `hash, kind, conversation, data, created_at, used_at, expires_at, spent_at`
@@ -312,9 +316,9 @@ var statements = [stmtCount]string{
 	// Nothing of it was ever sent. What a failed attempt has held up is due now.
 	openingMove: `UPDATE outbox SET conversation = $2, seq = 0, owner = 0, attempts = 0, doubt = 0, error = '',
 		due = CASE WHEN lane < 2 OR attempts > 0 THEN CAST($3 AS BIGINT) ELSE due END
-		WHERE conversation = $1 AND live = 1 AND (owner = 0 OR owner <> 0 AND state = 0) RETURNING due`,
+		WHERE id IN (` + openingWaits + ` UNION ALL ` + openingTaken + `) RETURNING due`,
 	openingDead: `UPDATE outbox SET state = 2, live = 2, error = $2, doubt = 0, owner = CASE WHEN owner = 0 THEN -1 ELSE owner END
-		WHERE conversation = $1 AND live = 1 AND (owner = 0 AND due <= $3 OR owner <> 0 AND state = 0)`,
+		WHERE id IN (` + openingWaits + ` AND due <= $3 UNION ALL ` + openingTaken + `)`,
 	openingWake: `UPDATE outbox SET due = $2 WHERE live = 1 AND owner = 0 AND due > $2 AND attempts > 0
 		AND conversation IN (SELECT id FROM opening WHERE kind = 2 AND what = $1) RETURNING account, conversation`,
 

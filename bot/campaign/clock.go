@@ -17,10 +17,11 @@ const (
 	firstWait   = time.Hour        // from the first percent to everybody else
 	healthEvery = 5 * time.Minute
 
-	gatherPage  = 2000
+	gatherPage  = 500
+	gatherPause = 10 * time.Millisecond // left to the turns between two pages
 	settlePage  = 1000
 	duePage     = 500
-	nudgeGroup  = 20   // people in one transaction, so that no turn waits for many
+	nudgeGroup  = 5    // people in one transaction, so that no turn waits for many
 	letInPage   = 500  //
 	mostWaiting = 1000 // messages of one campaign that wait in the outbox
 )
@@ -462,16 +463,26 @@ func (s *Service) wave(ctx context.Context, id string) error {
 	})
 }
 
-// gather gives the people of a wave their part, a page at each look.
+// gather gives the people of a wave their part, page by page.
 func (s *Service) gather(ctx context.Context, id string) error {
-	return s.running(ctx, id, func(tx bot.Tx, c *bot.Campaign) (bool, error) {
-		if !c.Gathers {
-			return false, nil
+	for more := true; more; {
+		err := s.running(ctx, id, func(tx bot.Tx, c *bot.Campaign) (bool, error) {
+			if more = c.Gathers; !more {
+				return false, nil
+			}
+			last, _, err := tx.Gather(id, &c.Plan.Audience, c.Gathered, gatherPage, c.Plan.Order == "site")
+			c.Gathered, c.Gathers, c.Next = last, last != "", tx.Now().Add(leaseFor)
+			more = c.Gathers
+			return true, err
+		})
+		if err != nil {
+			return err
 		}
-		last, _, err := tx.Gather(id, &c.Plan.Audience, c.Gathered, gatherPage, c.Plan.Order == "site")
-		c.Gathered, c.Gathers = last, last != ""
-		return true, err
-	})
+		if more && !bot.Sleep(ctx, gatherPause) {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // letIn lets in as many people as the plan allows now.

@@ -35,6 +35,8 @@ type loadOptions struct {
 	against                  string
 	inResponse               bool
 	processes                int
+	campaign                 int
+	campaignRate             float64
 }
 
 func loadCommand(s std) *cobra.Command {
@@ -61,6 +63,7 @@ Kinds:
 
   latchkey load                                    50 people at once on SQLite
   latchkey load --conc 1 --people 200              one person alone
+  latchkey load --campaign 100000 --people 40000   while a campaign writes to many
   latchkey load --kind enroll --people 300
   latchkey load --kind start --seed-conversations 100000
   latchkey load --kind web --people 1000 --pace 4s
@@ -92,6 +95,8 @@ are about 50 turns a second.`,
 	f.StringVar(&o.against, "against", "", "messaging endpoint (`URL`) of another bot on this machine that knows the dialogue, to measure instead (teams)")
 	f.BoolVar(&o.inResponse, "in-response", false, "ask for the answer in the HTTP response, not by the connector (teams)")
 	f.IntVar(&o.processes, "processes", 1, "`NUMBER` of processes that share the database (teams with --postgres)")
+	f.IntVar(&o.campaign, "campaign", 0, "`NUMBER` of people whom a campaign writes to meanwhile, after a measurement without it (scenario)")
+	f.Float64Var(&o.campaignRate, "campaign-rate", 50, "`NUMBER` of messages a second that the campaign's platform takes")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "give up after this `TIME`")
 	f.BoolVar(&o.json, "json", false, "print one line of JSON instead of a table")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -141,13 +146,16 @@ func (o *loadOptions) check(cmd *cobra.Command) error {
 	if o.processes < 1 || o.processes > 8 || o.processes > 1 && (o.kind != "teams" || o.postgres == "" || o.against != "") {
 		return usage(cmd, "--processes is 1 to 8, and goes with --kind teams --postgres NAME: only PostgreSQL can be shared")
 	}
+	if o.campaign > 0 && o.kind != "scenario" || o.campaignRate < 0.01 || o.campaignRate > 1000 {
+		return usage(cmd, "--campaign goes with --kind scenario, and --campaign-rate is 0.01 to 1000")
+	}
 	if o.pace < 0 || o.pace > time.Minute {
 		return usage(cmd, "--pace must be between 0 and 1m")
 	}
 	for _, n := range []struct {
 		name     string
 		v, limit int
-	}{{"people", o.people, 1_000_000}, {"conc", o.conc, 4096}, {"warm", o.warm, 100_000}, {"seed-conversations", o.seed, 1_000_000}, {"rounds", o.rounds, 100}} {
+	}{{"people", o.people, 1_000_000}, {"conc", o.conc, 4096}, {"campaign", o.campaign, 1_000_000}, {"warm", o.warm, 100_000}, {"seed-conversations", o.seed, 1_000_000}, {"rounds", o.rounds, 100}} {
 		if n.v < 0 || n.v > n.limit {
 			return usage(cmd, "--%s must be between 0 and %d", n.name, n.limit)
 		}
@@ -224,7 +232,7 @@ func (o *loadOptions) run(ctx context.Context, s std) (err error) {
 }
 
 func (o *loadOptions) scenario(ctx context.Context, res *loadResult, dsn string) error {
-	r, err := load.Run(ctx, load.Options{DSN: dsn, Users: o.people, Conc: max(1, o.conc), Warm: o.warm, Seed: o.seed})
+	r, err := load.Run(ctx, load.Options{DSN: dsn, Users: o.people, Conc: max(1, o.conc), Warm: o.warm, Seed: o.seed, Campaign: o.campaign, CampaignRate: o.campaignRate})
 	if err != nil {
 		return err
 	}

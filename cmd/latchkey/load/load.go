@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"latchkey/bot"
+	"latchkey/bot/budget"
+	"latchkey/bot/campaign"
 	"latchkey/bot/outbox"
 	"latchkey/bot/turn"
 	"latchkey/flows"
@@ -59,7 +61,12 @@ type Options struct {
 	Conc  int    // people at once
 	Warm  int    // people before the measurement
 	Seed  int    // conversations that the store holds already
-	Log   *slog.Logger
+	// Campaign is how many people a campaign writes to meanwhile, on another platform that
+	// takes CampaignRate messages a second; 0: none. The dialogue is measured without
+	// it first.
+	Campaign     int
+	CampaignRate float64
+	Log          *slog.Logger
 }
 
 // A Report of Run. Times are those of one turn, from the event to the reply in
@@ -79,6 +86,11 @@ type Report struct {
 	StateBytes float64 `json:"state_bytes_avg"`
 	RSS        float64 `json:"rss_mb"`
 	Trips      float64 `json:"round_trips_per_turn"` // PostgreSQL
+
+	Nudges   int64   `json:"nudges,omitempty"` // of the campaign, meanwhile
+	NudgesS  float64 `json:"nudges_s,omitempty"`
+	IdleP99  float64 `json:"idle_p99_ms,omitempty"` // without the campaign
+	AgainstP float64 `json:"p99_of_idle,omitempty"` // P99 / IdleP99
 }
 
 // Catalogue is the load's own: checks that accept what the dialogue says.
@@ -156,7 +168,17 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	plat := NewPlatform(bot.ChannelID(strconv.FormatInt(int64(os.Getpid()), 36))) // as short as Channel
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	box := outbox.New(outbox.Options{Store: db, Adapters: map[bot.ChannelID]bot.Adapter{plat.name: plat}, Logger: o.Log})
+	boxOptions := outbox.Options{Store: db, Adapters: map[bot.ChannelID]bot.Adapter{plat.name: plat}, Logger: o.Log}
+	to := nudged{NewPlatform(plat.name + "n"), o.CampaignRate}
+	var announce func() error
+	if o.Campaign > 0 {
+		var camps *campaign.Service
+		if camps, announce, err = announcements(ctx, db, to, o.Campaign, o.Log); err != nil {
+			return nil, err
+		}
+		boxOptions.Adapters[to.name], boxOptions.Hold, boxOptions.Budget = to, camps.Hold, budget.New(db.Budgets(), o.Log)
+	}
+	box := outbox.New(boxOptions)
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	go box.Run(runCtx)
@@ -219,6 +241,26 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	lat := make([]time.Duration, o.Users*len(Turns))
+	idle := 0.
+	if announce != nil {
+		if err := speak("i", o.Users, lat); err != nil {
+			return nil, err
+		}
+		slices.Sort(lat)
+		idle = ms(lat, .99)
+		failed := make(chan error, 1)
+		go func() { failed <- announce() }()
+		for to.Sent() == 0 { // people are gathered first
+			select {
+			case err := <-failed:
+				return nil, err
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	nudges := to.Sent()
 	var mem0, mem1 runtime.MemStats
 	runtime.ReadMemStats(&mem0)
 	before, sent0, cpu0, t0 := db.Stats(), plat.Sent(), cpu(), time.Now()
@@ -240,6 +282,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		Messages:   float64(plat.Sent()-sent0) / n,
 		Allocs:     float64(mem1.Mallocs-mem0.Mallocs) / n,
 		RSS:        RSS(),
+	}
+	if announce != nil {
+		r.Nudges, r.IdleP99, r.AgainstP = to.Sent()-nudges, idle, r.P99/idle
+		r.NudgesS = float64(r.Nudges) / took.Seconds()
 	}
 	closing, done := context.WithTimeout(ctx, 20*time.Second)
 	defer done()

@@ -42,7 +42,7 @@ func Of(what string, v float64, unit string) Line { return Line{what, number(v),
 
 // Lines of the report.
 func (r *Report) Lines() []Line {
-	return []Line{
+	l := []Line{
 		Of("turns", float64(r.Turns), "every reply verified"),
 		Of("turns a second", r.PerSecond, ""),
 		Of("a turn, median", r.P50, "ms"), Of("a turn, 99 of 100", r.P99, "ms"), Of("a turn, longest", r.Max, "ms"),
@@ -53,6 +53,11 @@ func (r *Report) Lines() []Line {
 		Of("allocations a turn", r.Allocs, "of everything, this command included"),
 		Of("memory", r.RSS, "MB resident"),
 	}
+	if r.Nudges > 0 {
+		l = append(l, Of("messages of the campaign", float64(r.Nudges), "meanwhile"), Of("... a second", r.NudgesS, ""),
+			Of("a turn without it, 99 of 100", r.IdleP99, "ms"), Of("a turn with it, 99 of 100, of that", r.AgainstP, "times"))
+	}
+	return l
 }
 
 // Lines of the report.
