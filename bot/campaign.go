@@ -124,15 +124,24 @@ type Campaign struct {
 	HealthAt time.Time `json:"healthAt"` // when it was looked at whether it does harm
 	Checked  time.Time `json:"checked"`  // an operator let it go on: what was wrong before counts no more
 
-	Wave     string    `json:"wave,omitempty"`   // the day of the last wave, in Plan.Zone
-	Audience int       `json:"audience"`         // how many were in it then
-	Agreed   int       `json:"agreed,omitempty"` // an audience that an operator let go on although it differed
-	LetIn    int       `json:"letIn"`            // people who were let in on that day
-	FirstEnd time.Time `json:"firstEnd"`         // when the first percent have been out long enough; zero: they were not sent yet
-	Gathers  bool      `json:"gathers,omitempty"`
-	Posts    []int64   `json:"posts,omitempty"` // outbox rows of its messages in channels that many read
-	Gathered PersonID  `json:"-"`               // how far the wave has come, while it gathers
-	Settled  PersonID  `json:"-"`               // how far the look at everybody's progress has come
+	Wave     string      `json:"wave,omitempty"`   // the day of the last wave, in Plan.Zone
+	Audience int         `json:"audience"`         // how many were in it then
+	Agreed   int         `json:"agreed,omitempty"` // an audience that an operator let go on although it differed
+	LetIn    int         `json:"letIn"`            // people who were let in on that day
+	FirstEnd time.Time   `json:"firstEnd"`         // when the first percent have been out long enough; zero: they were not sent yet
+	Gathers  bool        `json:"gathers,omitempty"`
+	Posts    []int64     `json:"posts,omitempty"` // outbox rows of its messages in channels that many read
+	Starts   []StartCode `json:"starts,omitempty"`
+	Gathered PersonID    `json:"-"` // how far the wave has come, while it gathers
+	Settled  PersonID    `json:"-"` // how far the look at everybody's progress has come
+}
+
+// A StartCode is printed on slips of paper. Whoever types it in a chat begins what the
+// campaign is about, and is nobody more than before.
+type StartCode struct {
+	Code  string    `json:"code"`
+	Lang  string    `json:"lang"`
+	Until time.Time `json:"until"`
 }
 
 // PartState says how far a person is in a campaign. What platforms do not tell

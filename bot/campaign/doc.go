@@ -8,6 +8,10 @@
 // (or mails), a button begins a script, and the script does the rest. No message has
 // a link to sign in, or a QR.
 //
+// Whom neither chat nor mail reaches gets a slip of paper, whose start code opens the
+// same script. On platforms where nobody may be written to unasked, one message stands
+// in a channel.
+//
 // # States of a campaign
 //
 //	         send                  Starts             Deadline

@@ -545,3 +545,73 @@ func TestJoin(t *testing.T) {
 	join("p000", "first", "is over")
 	join("p000", "none", "is over")
 }
+
+// A slip is for whom no chat and no mail reaches. Its code opens the script in its
+// language for whoever types it, for thirty days, and makes them nobody.
+func TestSlips(t *testing.T) {
+	h := newHouse(t)
+	h.staff(1, nil)
+	h.People(bot.Person{ID: "cook", Username: "cook", Name: "Carmen Ruiz", Lang: "es", Department: "Kitchen", Site: "North"},
+		bot.Person{ID: "driver", Username: "driver", Name: "Al Wheeler", Department: "Kitchen", Site: "South"},
+		bot.Person{ID: "done", Username: "done", Name: "Dee Done", Department: "Kitchen", Site: "South"})
+	h.update(func(tx bot.Tx) error { return tx.SetStage("done", bot.Enrolled, tx.Now()) })
+	slips := func(site string, all bool) (m map[string][]campaign.Slip, err error) {
+		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) {
+			m, err = h.camps.Slips(tx, "first", site, "operator:ann", all)
+			return err
+		})
+		return m, err
+	}
+	h.send("first", nil)
+	m, err := slips("", false)
+	if err != nil || len(m) != 2 || len(m["North"]) != 1 || len(m["South"]) != 1 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	x, y := m["North"][0], m["South"][0]
+	if x.Lang != "es" || y.Lang != "en" || len(x.Code) != 8 || x.Code == y.Code || x.Person.Name != "Carmen Ruiz" || !x.Until.Equal(h.Clock.Now().AddDate(0, 0, 30)) {
+		t.Errorf("%+v %+v", x, y)
+	}
+	if m, err := slips("", true); err != nil || len(m[""]) != 1 || len(m["South"]) != 1 {
+		t.Errorf("for everybody: %+v, %v", m, err)
+	}
+	if m, err := slips("North", false); err != nil || len(m) != 1 {
+		t.Errorf("of a site: %+v, %v", m, err)
+	}
+	for i, c := range []struct{ typed, want string }{
+		{campaign.ShowCode(x.Code), "Soy Latchkey"}, // the first printing, after two others
+		{strings.ToLower(y.Code), "I am Latchkey"},
+		{"AAAA-AAAA", "I am Latchkey"}, // as for whoever says anything first
+	} {
+		talk := h.talk(bot.PersonID(fmt.Sprint("nobody", i)))
+		talk.Say(c.typed).Expect(c.want)
+	}
+	for _, who := range []bot.PersonID{"cook", "driver"} {
+		if p, err := h.person(who); err != nil || p.Stage != bot.NotStarted {
+			t.Errorf("%s: %+v, %v", who, p, err)
+		}
+	}
+	typed := func(code string) (lang string, b *bot.Begin) {
+		ss := bot.Session{Lang: "en"}
+		if err := h.DB.View(t.Context(), func(tx bot.Tx) (err error) { b, err = h.camps.Typed(tx, &ss, code); return err }); err != nil {
+			t.Fatal(err)
+		}
+		return ss.Lang, b
+	}
+	if lang, b := typed(x.Code); lang != "es" || b == nil || b.Flow != "enroll" {
+		t.Errorf("%s, %+v", lang, b)
+	}
+	for _, no := range []string{"AAAA-AAAA", "is " + x.Code + " right", x.Code[:7], x.Code + "7"} {
+		if lang, b := typed(no); b != nil || lang != "en" {
+			t.Errorf("%q begins %+v in %s", no, b, lang)
+		}
+	}
+	h.Clock.Advance(31 * 24 * time.Hour)
+	if _, b := typed(x.Code); b != nil {
+		t.Error("the code opens something after its thirty days")
+	}
+}
+
+func (h *house) person(id bot.PersonID) (p *bot.Person, err error) {
+	err = h.DB.View(context.Background(), func(tx bot.Tx) (err error) { p, err = tx.Person(id); return err })
+	return p, err
+}

@@ -41,8 +41,11 @@ type Desk interface {
 	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
 }
 
-// Campaigns takes presses of the buttons on the messages of campaigns.
+// Campaigns takes presses of the buttons on the messages of campaigns, and the codes on
+// their slips of paper.
 type Campaigns interface {
+	// Typed says what begins by a typed text; nil: nothing.
+	Typed(tx bot.Tx, s *bot.Session, text string) (*bot.Begin, error)
 	Press(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
 }
 

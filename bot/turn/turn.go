@@ -163,6 +163,16 @@ func (t *turn) route(tx bot.Tx, c *bot.Conversation) (engine bool, err error) {
 	if r.camps != nil && t.ev.Kind == bot.Press && strings.HasPrefix(t.ev.Choice, bot.ChoiceCampaign) {
 		return t.campaign(tx, c)
 	}
+	if r.camps != nil && t.ev.Kind == bot.Text && t.session.Owner != bot.OwnerDesk {
+		b, err := r.camps.Typed(tx, &t.session, t.ev.Text)
+		if err != nil {
+			return false, fmt.Errorf("ask the campaigns: %w", err)
+		}
+		if b != nil {
+			t.begins(b)
+			return true, nil
+		}
+	}
 	answers := r.desk != nil && t.ev.Kind == bot.Press && strings.HasPrefix(t.ev.Choice, bot.ChoiceCheck)
 	if t.session.Owner != bot.OwnerDesk && t.ev.Kind != bot.Agent && !answers {
 		return true, nil

@@ -25,9 +25,10 @@ In this order:
   latchkey campaign test autumn --to YOU      see it as they will
   latchkey campaign send autumn               above 500 people somebody else says yes, too
   latchkey campaign status autumn             watch it; pause, resume or stop it at any time
+  latchkey campaign slips autumn --out DIR    paper for those whom no chat and no mail reaches
   latchkey campaign report autumn             who has done it, by school or office`,
 		campaignNewCommand(s), campaignEditCommand(s), campaignDeleteCommand(s), campaignPreviewCommand(s), campaignTestCommand(s), campaignSendCommand(s), campaignPauseCommand(s), campaignResumeCommand(s), campaignResendCommand(s),
-		campaignStopCommand(s), campaignStatusCommand(s), campaignReportCommand(s), campaignListCommand(s))
+		campaignStopCommand(s), campaignStatusCommand(s), campaignReportCommand(s), campaignSlipsCommand(s), campaignListCommand(s))
 }
 
 // campaignArgument is what a command about one needs.

@@ -2,6 +2,9 @@ package command
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +108,7 @@ func TestCampaignCommands(t *testing.T) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
 		}
 	}
-	for _, c := range []string{"new", "edit", "delete", "preview", "test", "send", "pause", "resume", "resend", "stop", "status", "report", "list"} {
+	for _, c := range []string{"new", "edit", "delete", "preview", "test", "send", "pause", "resume", "resend", "stop", "status", "report", "slips", "list"} {
 		if code, out, _ := command(t, nil, "campaign", c, "--help"); code != exitOK || !strings.Contains(out, fmt.Sprint("latchkey campaign ", c)) || len(out) < 300 {
 			t.Errorf("the help of %s teaches nothing:\n%s", c, out)
 		}
@@ -135,5 +138,56 @@ func TestCampaignCommandKnowsTheWays(t *testing.T) {
 		run("Ann Lee (ann): by "+x.via, "campaign", "preview", "a")
 		run("goes to Ann Lee (ann, id e1) by "+x.via, "campaign", "test", "a", "--to", "ann")
 		run(x.listed, "outbox", "list")
+	}
+}
+
+// Slips are pages of paper by school: in each person's language, with the address, its
+// picture and a code.
+func TestCampaignSlips(t *testing.T) {
+	t.Parallel()
+	cfg := install(t, "channels: {web: {enabled: true}}\n")
+	env := []string{"LATCHKEY_HTTP_PUBLIC_URL=https://bot.example.org"}
+	list := writeFile(t, "id,username,name,site,department,language\ne1,ann,Ann <b>Lee,North School,Kitchen,en\ne2,bo,Bo Ray,North School,Buses,es\ne3,cho,Cho Kim,,,en\n")
+	out := filepath.Join(t.TempDir(), "slips")
+	soon := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
+	for _, x := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"people import " + list, exitOK, ""},
+		{"campaign new a --kind first_enrollment --deadline " + soon, exitOK, "3 people"},
+		{"campaign slips a", exitUsage, "needs --out"},
+		{"campaign slips a --out " + out, exitError, "campaign a is draft"},
+		{"campaign send a --untested", exitOK, "begins now"},
+		{"campaign slips a --out " + out, exitOK, "north-school.html: 2 slips"},
+		{"campaign slips a --out " + out, exitError, "exists already"},
+		{"campaign slips a --site West --out " + out + "2", exitOK, "nobody to print a slip for"},
+		{"audit list", exitOK, "campaign.printed"},
+	} {
+		code, o, errs := command(t, env, append(strings.Fields(x.args), "--config", cfg)...)
+		if code != x.code || !strings.Contains(o+errs, x.says) {
+			t.Errorf("%s: %d %s%s", x.args, code, o, errs)
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(out, "north-school.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Ann &lt;b&gt;Lee", "Bo Ray", `lang="es"`, "Abra esta página", "Open this page", "https://bot.example.org/chat", "data:image/png;base64,", "555-0100"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("without %q", want)
+		}
+	}
+	if regexp.MustCompile(`(?i)<script|src="http|href=`).Match(b) || strings.Contains(string(b), "Cho") {
+		t.Errorf("the page:\n%s", b)
+	}
+	if st, err := os.Stat(filepath.Join(out, "no-site.html")); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st, err)
+	}
+	if dir := os.Getenv("LATCHKEY_SHOW"); dir != "" { // to look at it
+		if err := os.WriteFile(filepath.Join(dir, "slips.html"), b, 0o600); err != nil {
+			t.Error(err)
+		}
 	}
 }
