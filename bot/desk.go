@@ -58,12 +58,16 @@ type DeskDue struct {
 
 // A DeskLine is a line of a ticket, opened.
 type DeskLine struct {
-	No   int64
-	At   time.Time
-	Kind LineKind
-	By   string // the agent's first name; empty: the person, or the program
-	Code string
-	Text string
+	// Of a line to the person: what has become of it where it was taken back
+	// ("undoing", "undone", "not_undone"), and until when whoever looks can take it back.
+	Undo      string
+	UndoUntil time.Time
+	No        int64
+	At        time.Time
+	Kind      LineKind
+	By        string // the agent's first name; empty: the person, or the program
+	Code      string
+	Text      string
 }
 
 // A DeskReply is a canned reply, filled for a ticket.

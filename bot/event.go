@@ -110,6 +110,7 @@ type AgentAct struct {
 	Flow string // where the person is sent back to; empty: where they were
 	Step string
 	To   PersonID // to whom it is given
+	Undo int64    // No of the ticket's line that is taken back
 	// For what needs a CallerCheck, and for making one.
 	Act    string   // what is to be done once the check is passed
 	Method MethodID // what that, or Do, is about; empty: the person

@@ -235,6 +235,9 @@ type OutboxTx interface {
 	// order of saying and without messages. It looks at all that was said since,
 	// anywhere.
 	SentAfter(c ConversationID, id int64) ([]OutboxRow, error)
+	// SaidAt lists what was said in a conversation in the transaction of a moment, of
+	// the newest rows of all, in the order of saying and without messages.
+	SaidAt(c ConversationID, at time.Time) ([]OutboxRow, error)
 	// Unlist takes a row that was given up off the list, with its text.
 	Unlist(row *OutboxRow) error
 	// Untold lists conversations with a row that is OutboxRow.Untold; Told ends

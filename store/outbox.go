@@ -347,6 +347,11 @@ func (t *tx) SentAfter(c bot.ConversationID, id int64) ([]bot.OutboxRow, error) 
 	return t.outbox(outboxSentAfter, string(c), id)
 }
 
+// SaidAt implements bot.OutboxTx.
+func (t *tx) SaidAt(c bot.ConversationID, at time.Time) ([]bot.OutboxRow, error) {
+	return t.outbox(outboxSaidAt, string(c), millis(at))
+}
+
 // Untold implements bot.OutboxTx.
 func (t *tx) Untold() ([]bot.ConversationID, error) {
 	var convs []bot.ConversationID

@@ -63,6 +63,7 @@ const (
 	outboxGivenUp
 	outboxGivenUpOf
 	outboxSentAfter
+	outboxSaidAt
 	outboxUnlist
 	outboxUntold
 	outboxTold
@@ -294,6 +295,7 @@ var statements = [stmtCount]string{
 	outboxGivenUp:   `SELECT ` + outboxColumns + ` FROM outbox WHERE live > 1 ORDER BY id DESC LIMIT $1`,
 	outboxGivenUpOf: `SELECT ` + outboxColumns + ` FROM outbox WHERE live > 1 AND conversation = $1 ORDER BY id`,
 	outboxSentAfter: `SELECT ` + outboxBare + ` FROM outbox WHERE id > $2 AND conversation = $1 AND state = 1 ORDER BY id`,
+	outboxSaidAt:    `SELECT ` + outboxBare + ` FROM outbox WHERE id > (SELECT max(id) FROM outbox) - 100000 AND conversation = $1 AND created_at = $2 ORDER BY id`,
 	outboxUnlist:    `UPDATE outbox SET live = 0, message = CASE WHEN kept = 1 THEN message END WHERE id = $1 AND live > 1`,
 	outboxUntold:    `SELECT DISTINCT conversation FROM outbox WHERE live > 1 AND live = 3`,
 	outboxTold:      `UPDATE outbox SET live = 2 WHERE live > 1 AND live = 3 AND conversation = $1`,

@@ -117,6 +117,7 @@ type said struct {
 	Link    template.URL // otpauth, for an app on the same phone
 	Key     []string     // in groups
 	Gone    bool         // what it showed was taken away
+	Desk    bool         // it is a line of the help desk
 }
 
 // formView is a form as the template needs it.
@@ -189,7 +190,7 @@ func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active
 		}
 		m.Text = x.Echoed(m.Text)
 	}
-	s.Heard = m.Heard
+	s.Heard, s.Desk = m.Heard, row.Author != ""
 	s.Private = unheard(m.Heard)
 	s.Text = blocks(m.Text)
 	s.Progress, s.Ref = m.Progress, m.Ref
@@ -206,6 +207,10 @@ func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active
 		}
 	}
 	if row.State == bot.OutboxRetracted {
+		if s.Desk {
+			s.Text, s.Choices = blocks(a.words.in(s.UI)("chat.taken_back")), nil
+			return s, nil
+		}
 		s.Gone = true
 		return s, nil
 	}

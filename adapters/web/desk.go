@@ -158,20 +158,21 @@ func (a *Adapter) seated(r *http.Request, quiet bool) (*seat, error) {
 		return st, err
 	}
 	st.DeskSeat = *who
+	if a.o.Device != nil {
+		return st, nil
+	}
 	now := a.o.Now().UTC()
 	used := st.Desk
 	if used.Before(st.Second) {
 		used = st.Second
 	}
-	if a.o.Device == nil && (st.Second.IsZero() || now.Sub(st.Second) > deskSecond || now.Sub(used) > deskIdle) {
+	if st.Second.IsZero() || now.Sub(st.Second) > deskSecond || now.Sub(used) > deskIdle {
 		return st, errNoSecond
 	}
-	if !quiet && now.Sub(st.Desk) > deskUse {
+	if !quiet && now.Sub(used) > deskUse {
 		s := *st.WebSession
 		s.Desk = now
-		if err = a.o.Passes.SaveSession(r.Context(), st.token, s); err == nil {
-			err = a.o.Desk.Here(r.Context(), st.Person)
-		}
+		err = a.o.Passes.SaveSession(r.Context(), st.token, s)
 	}
 	return st, err
 }
@@ -190,6 +191,9 @@ func (a *Adapter) atDesk(w http.ResponseWriter, r *http.Request) (*seat, bool) {
 	}
 	switch {
 	case err == nil:
+		if r.Method == http.MethodGet { // what a form does, the desk notes itself
+			a.atWork(r.Context(), st.Person)
+		}
 		return st, true
 	case errors.As(err, &refused):
 		a.problem(w, r, http.StatusNotFound, "nowhere")
@@ -456,6 +460,8 @@ type deskLine struct {
 	Class    string // "person", "agent", "note" or "event"
 	By, Text string
 	At, When string
+	Undo     int    // for how many milliseconds it can be taken back; 0: it cannot
+	Undone   string // what has become of it where it was taken back
 }
 
 // A deskStop is a step on the person's way through the script.
@@ -651,6 +657,12 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 		No: l.No, Class: [...]string{"person", "agent", "note", "event"}[min(l.Kind, bot.LineEvent)], By: l.By, Text: l.Text,
 		At: l.At.UTC().Format(time.RFC3339), When: when(l.At.Local(), a.o.Now().Local()),
 	}
+	if left := l.UndoUntil.Sub(a.o.Now()); left > 0 {
+		v.Undo = int(left.Milliseconds())
+	}
+	if l.Undo != "" {
+		v.Undone = t("desk.line." + l.Undo)
+	}
 	if l.Kind != bot.LineEvent {
 		return v
 	}
@@ -676,7 +688,7 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 
 // deskActs are those that a form may ask for, with whether it types a text.
 var deskActs = map[string]bool{
-	"take": false, "say": true, "note": true, "transfer": false, "requeue": false, "back": false, "solve": false, "reopen": false,
+	"take": false, "say": true, "note": true, "transfer": false, "requeue": false, "back": false, "solve": false, "reopen": false, "undo": false,
 	"verify": true, "heard": true, "confirm": true, "decline": true, "expire": true, "again": true, "unfreeze": true, "reply": true,
 }
 
@@ -713,6 +725,9 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 	switch do {
 	case "back":
 		act.Flow, act.Step, _ = strings.Cut(r.PostForm.Get("step"), " ")
+	case "undo":
+		act.Undo, _ = strconv.ParseInt(r.PostForm.Get("line"), 10, 64)
+		act.Revision = 0 // it hurries, and whatever has happened since changes nothing about it
 	case "transfer":
 		act.To = bot.PersonID(r.PostForm.Get("to"))
 	case "verify":
@@ -756,7 +771,7 @@ func (a *Adapter) deskAct(w http.ResponseWriter, r *http.Request) {
 
 // goesOnAt is where on the page of a ticket an agent goes on after an act.
 var goesOnAt = map[string]string{
-	"take": "say", "reopen": "say", "say": "say", "note": "note", "verify": "caller", "heard": "caller", "confirm": "caller", "decline": "caller",
+	"take": "say", "reopen": "say", "say": "say", "undo": "say", "note": "note", "verify": "caller", "heard": "caller", "confirm": "caller", "decline": "caller",
 	"expire": "do", "again": "do", "unfreeze": "do",
 }
 

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"latchkey/bot"
 )
@@ -12,6 +14,31 @@ import (
 type presence struct {
 	mu      sync.Mutex
 	looking map[string][]*looker // by ticket
+	noted   map[bot.PersonID]time.Time
+}
+
+// atWork notes that an agent is at the desk, now and then.
+func (a *Adapter) atWork(ctx context.Context, who bot.PersonID) {
+	if !a.presence.due(who, a.o.Now()) {
+		return
+	}
+	if err := a.o.Desk.Here(ctx, who); err != nil && ctx.Err() == nil {
+		a.o.Log.Warn("web: it cannot be noted that an agent is at the desk", "err", err)
+	}
+}
+
+// due reports whether it is time to note that an agent is at the desk.
+func (p *presence) due(who bot.PersonID, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(p.noted[who]).Abs() < deskUse {
+		return false
+	}
+	if p.noted == nil {
+		p.noted = map[bot.PersonID]time.Time{}
+	}
+	p.noted[who] = now
+	return true
 }
 
 // A looker is one open stream of an agent at a ticket. others is told when somebody

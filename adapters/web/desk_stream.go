@@ -78,7 +78,6 @@ func (s *stream) watchDesk(in *watcher, changed <-chan string, others <-chan str
 	}
 	beat := time.NewTimer(streamBeat/2 + rand.N(streamBeat/2)) //nolint:gosec // spread only
 	defer beat.Stop()
-	here := s.a.o.Now() // when the agent was noted at the desk last
 	for {
 		ask := false
 		select {
@@ -125,11 +124,8 @@ func (s *stream) watchDesk(in *watcher, changed <-chan string, others <-chan str
 		if lost(err) || errors.Is(err, errNoSecond) || errors.As(err, &refused) {
 			return s.send(&sse.Message{Type: typeOver}, "-")
 		}
-		if now := s.a.o.Now(); err == nil && now.Sub(here) > deskUse {
-			here = now
-			if err := s.a.o.Desk.Here(s.r.Context(), st.Person); err != nil {
-				s.a.o.Log.Warn("web: it cannot be noted that an agent is at the desk", "err", err)
-			}
+		if err == nil {
+			s.a.atWork(s.r.Context(), st.Person)
 		}
 	}
 }

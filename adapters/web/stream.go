@@ -183,7 +183,7 @@ func (s *stream) catchUp() error {
 			if err := s.gone(row.Seq); err != nil {
 				return err
 			}
-		case row.Message.Reveal != nil:
+		case row.Message.Reveal != nil, row.Author != "": // an agent may take a line back
 			s.shows = append(s.shows, row.Seq)
 		}
 	}
@@ -216,7 +216,7 @@ func (s *stream) messages(rows []bot.OutboxRow) error {
 			return err
 		}
 		s.last = v.Seq
-		if rows[i].Message.Reveal != nil && !v.Gone {
+		if (rows[i].Message.Reveal != nil && !v.Gone) || rows[i].Author != "" {
 			s.shows = append(s.shows, v.Seq)
 		}
 	}

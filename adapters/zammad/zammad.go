@@ -140,7 +140,7 @@ func (z *Zammad) File(ctx context.Context, ev bot.DeskEvent) (string, error) {
 var states = map[string]string{"taken": "open", "requeued": "open", "reopened": "open", "solved": "closed", "dropped": "closed"}
 
 // notes are the other events that are written there.
-var notes = []string{"transferred", "sent_back", "left", "asked_again", "kept_waiting", "not_needed", "answer_due", "solve_due", "outside_refused"}
+var notes = []string{"transferred", "sent_back", "left", "asked_again", "moved_here", "undone", "not_undone", "kept_waiting", "not_needed", "answer_due", "solve_due", "outside_refused"}
 
 // articleOf is the article that an event becomes; nil: none.
 func articleOf(ev *bot.DeskEvent) *said {

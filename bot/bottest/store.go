@@ -678,6 +678,12 @@ func (tx *memTx) SentAfter(c bot.ConversationID, id int64) ([]bot.OutboxRow, err
 	return rows, nil
 }
 
+func (tx *memTx) SaidAt(c bot.ConversationID, at time.Time) ([]bot.OutboxRow, error) {
+	rows := tx.s.now.of(c, func(r *bot.OutboxRow) bool { return r.CreatedAt.Equal(at) })
+	slices.SortFunc(rows, func(a, b bot.OutboxRow) int { return cmp.Compare(a.ID, b.ID) })
+	return rows, nil
+}
+
 func (tx *memTx) Unlist(row *bot.OutboxRow) error {
 	if err := tx.write(); err != nil {
 		return err

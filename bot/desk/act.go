@@ -24,6 +24,7 @@ const (
 	DoBack     = "back"     // the person goes on with the script; the ticket stays open
 	DoSolve    = "solve"    // close it; the person goes on with the script
 	DoReopen   = "reopen"   // have one again that is closed
+	DoUndo     = "undo"     // take back a line that the agent has just written to the person
 
 	DoVerify  = "verify"  // begin to make sure that a caller is the person; see check.go
 	DoHeard   = "heard"   // the words that the caller has read back
@@ -180,7 +181,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 	switch {
 	case a.Revision != 0 && a.Revision != q.Revision:
 		return none, &Refusal{Code: Stale, Who: d.who(tx, q, a.By)}
-	case !q.State.Open() && a.Do != DoReopen && a.Do != DoNote:
+	case !q.State.Open() && a.Do != DoReopen && a.Do != DoNote && a.Do != DoUndo:
 		return none, refuse(Closed)
 	}
 	switch {
@@ -201,7 +202,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 	}
 	o := &order{d: d, tx: tx, c: c, s: s, q: q, a: a}
 	run := map[string]func(string) (bot.DeskAnswer, error){
-		DoTake: o.take, DoSay: o.say, DoNote: o.note, DoTransfer: o.transfer, DoRequeue: o.requeue, DoBack: o.back, DoSolve: o.solve, DoReopen: o.reopen, doLate: o.late,
+		DoTake: o.take, DoSay: o.say, DoNote: o.note, DoTransfer: o.transfer, DoRequeue: o.requeue, DoBack: o.back, DoSolve: o.solve, DoReopen: o.reopen, DoUndo: o.undo, doLate: o.late,
 		DoVerify: o.verify, DoHeard: o.heard, DoConfirm: o.confirm, DoDecline: o.decline, DoExpire: o.touch, DoAgain: o.touch, DoUnfreeze: o.touch,
 	}[a.Do]
 	if run == nil {

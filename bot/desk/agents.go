@@ -25,6 +25,8 @@ const (
 	AsksSecret = "asks_secret"    // the line asks the person for a code or a password
 	HasSecret  = "has_secret"     // the line shows a code or a password
 	NoStep     = "no_step"        // the person cannot go on there
+	NoLine     = "no_line"        // there is no such line of the agent's own
+	TooLate    = "too_late"       // the line was written too long ago to be taken back
 	NoChat     = "no_chat"        // there is no conversation in which the person could be reached
 	LastAdmin  = "last_admin"     // nobody could say any more who is an agent
 	NoRole     = "no_role"        // there is no such role

@@ -67,6 +67,12 @@
 // administrator has no line (Options.Registrar), and everybody after three failed
 // checks in a day.
 //
+// # What is promised, and what is taken back
+//
+// Somebody who waits is told a time only while an agent is at the desk: seen there by a
+// page or an act within minutes (Here). For some seconds an agent can take back the line
+// that they have just sent (undo.go); the ticket keeps it, with what has become of it.
+//
 // # Targets and figures
 //
 // How long the first answer and the solution take is counted in the hours of the

@@ -201,9 +201,20 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 			if l.Kind == bot.LineEvent && (l.Code == shown || l.Code == filed) {
 				continue
 			}
+			if no, ok := d.undoes(q, &l); ok { // it stands at the line
+				for i := range v.Lines {
+					if x := &v.Lines[i]; x.No == no {
+						x.Undo, x.UndoUntil = l.Code, time.Time{}
+					}
+				}
+				continue
+			}
 			line := Line{No: l.No, At: l.At, Kind: l.Kind, Code: l.Code, Text: d.unseal(q, l.Body)}
 			if l.By != "" {
 				line.By = d.short(tx, l.By)
+			}
+			if until := l.At.Add(undoFor); l.Kind == bot.LineAgent && l.By == by && until.After(tx.Now()) {
+				line.UndoUntil = until
 			}
 			v.Lines = append(v.Lines, line)
 		}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -263,6 +264,16 @@ func testLanes(t *testing.T, s bot.Store) {
 		is(t, "the message of one", sent[0].Message.Text, "")
 		rest, err := tx.SentAfter("a", sent[1].ID)
 		is(t, "sent after the second", len(rest), len(order)-2)
+		if err != nil {
+			return err
+		}
+		then, err := tx.SaidAt("a", sent[0].CreatedAt)
+		is(t, "said with the first", slices.ContainsFunc(then, func(r bot.OutboxRow) bool { return r.ID == sent[0].ID && r.Message.Text == "" }), true)
+		if err != nil {
+			return err
+		}
+		then, err = tx.SaidAt("a", sent[0].CreatedAt.Add(time.Hour))
+		is(t, "said an hour after it", len(then), 0)
 		return err
 	})
 	_, got := claim(t, s, w, bot.LaneNotice, 10)

@@ -111,7 +111,15 @@
 
   // gone takes off the screen what a message showed.
   function gone(seq) {
-    const secret = document.querySelector(`#m${Number(seq)} .secret`);
+    const row = document.getElementById(`m${Number(seq)}`);
+    const secret = row?.querySelector(".secret");
+    if (row && "desk" in row.dataset) {
+      const text = row.querySelector(".text");
+      text.replaceChildren(document.createElement("p"));
+      text.firstChild.textContent = t("TakenBack");
+      text.lang = row.dataset.lang;
+      row.querySelector(".acts")?.remove();
+    }
     if (!secret) return;
     const p = document.createElement("p");
     p.className = "quiet gone";

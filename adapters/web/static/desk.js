@@ -58,6 +58,7 @@
   const was = sessionStorage.getItem("desk-focus");
   sessionStorage.removeItem("desk-focus");
   if (was?.startsWith(location.pathname + " ")) document.getElementById(was.slice(location.pathname.length + 1))?.focus();
+  if (document.activeElement === document.body && location.hash) document.getElementById(location.hash.slice(1))?.focus();
   const reply = desk.querySelector("textarea[autofocus]"); // a canned one: what is typed goes on behind it
   reply?.setSelectionRange(reply.value.length, reply.value.length);
 
@@ -110,15 +111,42 @@
       const last = Math.max(0, ...[...lines.querySelectorAll("[data-no]")].map((l) => Number(l.dataset.no)));
       const end = lines.querySelector("#end");
       for (const l of now.querySelectorAll("[data-no]")) {
-        if (Number(l.dataset.no) <= last) continue;
+        if (Number(l.dataset.no) <= last) {
+          const old = lines.querySelector(`[data-no="${l.dataset.no}"]`);
+          if (old && old.dataset.undone !== l.dataset.undone) old.replaceWith(l);
+          continue;
+        }
         lines.querySelector(".none")?.remove();
         end.before(l);
         bottom();
       }
+      undoable();
       // What is shown now has been seen.
       for (const rev of desk.querySelectorAll("input[name=rev]")) rev.value = now.dataset.rev;
     }
   }
+
+  // A line can be taken back for some seconds. What is typed meanwhile stays.
+  function undoable() {
+    for (const f of desk.querySelectorAll("form[data-undo]")) {
+      const left = f.dataset.undo;
+      f.removeAttribute("data-undo");
+      const leave = () => {
+        if (f.contains(document.activeElement)) document.getElementById("say")?.focus();
+        f.remove();
+      };
+      setTimeout(leave, left);
+      f.addEventListener("submit", async (e) => {
+        e.preventDefault();
+        const r = await fetch(f.action, {method: "POST", body: new URLSearchParams(new FormData(f))}).catch(() => null);
+        if (!r?.ok && !typed()) return void f.submit(); // the page says why
+        if (!r?.ok) news.textContent = new DOMParser().parseFromString(await r?.text() ?? "", "text/html").querySelector(".alert")?.textContent ?? news.dataset.lost;
+        leave();
+        look();
+      });
+    }
+  }
+  undoable();
 
   let stream;
   let looks;

@@ -56,6 +56,17 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	a.both("ticket")
 	a.Leaves(func() { a.Press("Send") })
 	v.hears("Then we go on.")
+	a.both("undo")
+	a.Fill("Your line to Ada Okafor", "This is for somebody else")
+	a.Leaves(func() { a.Press("Send") })
+	a.Fill("Your line to Ada Okafor", "I mean:") // what is typed meanwhile stays
+	a.Press("Undo: This is for somebody else")
+	v.Until("the line to be gone from the chat", `!document.body.innerText.includes("This is for somebody else") && document.body.innerText.includes("The help desk has taken this line back.")`)
+	a.Sees("Taken back: the person does not see it any more.")
+	a.Until("what is typed to be there", `document.getElementById("say").value === "I mean:"`)
+	a.both("undone")
+	v.Reload()
+	v.Until("the line to be gone from the page that is loaded anew", `!document.body.innerText.includes("This is for somebody else") && document.body.innerText.includes("The help desk has taken this line back.")`)
 
 	a.Leaves(func() { a.Press("Send back") })
 	a.Sees("Maria sent the person back to the assistant")

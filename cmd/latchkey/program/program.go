@@ -175,6 +175,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	store.Handle(p.jobs, p.Desk.HandleMailTicket)
 	store.Handle(p.jobs, p.Desk.HandleShowTicket)
 	store.Handle(p.jobs, p.Desk.HandleShowSent)
+	store.Handle(p.jobs, p.Desk.HandleUndo)
 	store.Handle(p.jobs, p.Desk.HandleDue)
 	store.Handle(p.jobs, p.Desk.HandleWords)
 	store.Handle(p.jobs, p.campaigns.HandleMail)

@@ -170,7 +170,7 @@ func TestDeskDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	checked := []string{"verify", "heard", "confirm", "decline", "expire", "again", "unfreeze"}
-	acts := []string{"take", "say", "note", "back", "requeue", "take", "solve", "reopen", "transfer"}
+	acts := []string{"take", "say", "undo", "note", "back", "requeue", "take", "solve", "reopen", "transfer"}
 	for _, who := range []struct {
 		name, token string
 		get, post   int // for whoever is no agent
@@ -240,7 +240,7 @@ func TestDeskDoors(t *testing.T) {
 		}
 	}
 	for _, do := range acts {
-		if s, body := p.acts(maria, own, do, "to", "e-1102"); s != http.StatusSeeOther {
+		if s, body := p.acts(maria, own, do, "to", "e-1102", "line", p.lastLine(own)); s != http.StatusSeeOther {
 			t.Errorf("agent: %s on their own ticket is %d\n%s", do, s, body)
 		}
 	}
@@ -250,6 +250,23 @@ func TestDeskDoors(t *testing.T) {
 	if s, _ := p.acts(maria, own, "burn"); s != http.StatusNotFound {
 		t.Errorf("an act that there is not: %d", s)
 	}
+}
+
+// lastLine is the No of the newest line that an agent has written to the person.
+func (p *premises) lastLine(ticket string) (no string) {
+	p.Helper()
+	if err := p.DB.View(p.Context(), func(tx bot.Tx) error {
+		lines, err := tx.Lines(ticket, 0)
+		for _, l := range lines {
+			if l.Kind == bot.LineAgent {
+				no = strconv.FormatInt(l.No, 10)
+			}
+		}
+		return err
+	}); err != nil {
+		p.Fatal(err)
+	}
+	return no
 }
 
 // calls is the ticket of somebody of the staff list who calls.
@@ -392,6 +409,47 @@ func TestDeskTakesACall(t *testing.T) {
 	}
 	if s, _ := p.asks(maria, http.MethodPost, "/desk/people", url.Values{"csrf": {csrfOf(maria)}, "who": {"e-9999"}}); s != http.StatusConflict {
 		t.Errorf("nobody like this: %d", s)
+	}
+}
+
+// A ticket says in words what went wrong and what there was before, on its page as on
+// its card.
+func TestDeskSaysWhatIsKnown(t *testing.T) {
+	p := demoPremises(t)
+	maria := p.agent("maria")
+	first := p.calls("e-1001")
+	if s, _ := p.acts(maria, first, "solve"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	var now string
+	err := p.DB.Update(t.Context(), func(tx bot.Tx) (err error) {
+		now, _, err = desk.Ask(tx, bot.Ticket{Person: "e-1001", Conversation: "another call", Lang: "en", Error: "code_expired"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := p.asks(maria, http.MethodGet, "/desk/t/"+now, nil)
+	for _, want := range []string{"the code was too old", "Earlier requests", `href="/desk/t/` + first + `"`, "Solved."} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is missing\n%s", want, body)
+		}
+	}
+	if _, body := p.asks(maria, http.MethodGet, "/desk/t/"+first, nil); strings.Contains(body, "Earlier requests") {
+		t.Error("a ticket shows one that came after it")
+	}
+}
+
+// A chat that was ended for somebody is not said to have lapsed.
+func TestChatThatWasEnded(t *testing.T) {
+	p := demoPremises(t)
+	g := p.guest().arrives("/chat")
+	if err := p.passes.EndSession(t.Context(), bot.Secret(g.jar[p.cookieName("session")])); err != nil {
+		t.Fatal(err)
+	}
+	g.get("/chat")
+	if !strings.Contains(g.body, "Your last chat has ended.") || strings.Contains(g.body, "nothing happened") {
+		t.Errorf("%s", g.body)
 	}
 }
 
