@@ -70,6 +70,7 @@
   const here = desk.dataset.here ?? (watch ? "/desk/t/" + watch : location.pathname + location.search);
   let busy = false;
   let again = false;
+  let leaving = false; // a form is sent: its answer is the next page
   async function look() {
     if (busy) { again = true; return; }
     busy = true;
@@ -86,7 +87,7 @@
   }
 
   function take(now) {
-    if (!now) return;
+    if (!now || leaving) return;
     // Buttons and forms belong to a state. A state that has changed is a new page,
     // unless somebody is typing: the server says then what does not fit any more.
     if (now.dataset.state !== desk.dataset.state && !typed()) {
@@ -180,8 +181,11 @@
   }
   for (const f of desk.querySelectorAll("form[method=post]")) {
     f.addEventListener("submit", (e) => {
-      if (f.dataset.sent) e.preventDefault();
+      if (e.defaultPrevented) return;
+      if (f.dataset.sent) return void e.preventDefault();
       f.dataset.sent = "1";
+      leaving = true;
+      setTimeout(() => { leaving = false; }, 10000); // it did not come
     });
   }
   window.addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
