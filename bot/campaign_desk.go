@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -44,8 +45,46 @@ type CampaignViewTx interface {
 	// CampaignSteps counts those who have begun by where they stand.
 	CampaignSteps(campaign string) ([]CampaignStep, error)
 	CampaignTickets(campaign string) ([]CampaignTicket, error)
+	// CampaignDone counts people of a campaign who have enrolled, by the day (UTC) on
+	// which they had.
+	CampaignDone(campaign string) ([]CampaignDay, error)
 	// CampaignPace counts people who were written to for the first time since then.
 	CampaignPace(campaign string, since time.Time) (int, error)
+}
+
+// A CampaignSite is what a campaign has come to at a school or office.
+type CampaignSite struct {
+	Name                      string // "all" in the end
+	People, Done, Begun, Lost int    // Lost: no way leads to them
+}
+
+// NotYet is how many have not begun and can be reached.
+func (s *CampaignSite) NotYet() int { return s.People - s.Done - s.Begun - s.Lost }
+
+// CampaignRows are a campaign by site as lines of a table for programs, the first one
+// with the names of its columns.
+func CampaignRows(sites []CampaignSite) [][]string {
+	rows := [][]string{{"site", "people", "done", "begun", "not_yet", "not_reached"}}
+	num := strconv.Itoa
+	for i := range sites {
+		x := &sites[i]
+		rows = append(rows, []string{Harmless(x.Name), num(x.People), num(x.Done), num(x.Begun), num(x.NotYet()), num(x.Lost)})
+	}
+	return rows
+}
+
+// A CampaignDay is how many people of a campaign had done it at the end of a day.
+type CampaignDay struct {
+	Day  string // 2026-05-03, UTC
+	Done int
+}
+
+// A CampaignReport is what a campaign has come to.
+type CampaignReport struct {
+	Campaign
+	At    time.Time
+	Sites []CampaignSite
+	Days  []CampaignDay // since it began, where it is known when people did it
 }
 
 // A DeskCampaign is a campaign as the desk's pages show it.

@@ -52,6 +52,15 @@ func (t *tx) CampaignTickets(campaign string) (ts []bot.CampaignTicket, err erro
 	return ts, wrap("count the tickets of a campaign", err)
 }
 
+// CampaignDone implements bot.CampaignViewTx.
+func (t *tx) CampaignDone(campaign string) (days []bot.CampaignDay, err error) {
+	err = t.c.(texter).ask(`SELECT p.done_at / 86400000, count(*) FROM campaign_part c JOIN person p ON p.id = c.person WHERE c.campaign = $1 AND c.state = `+fmt.Sprint(int(bot.PartEnrolled))+` AND p.done_at <> 0
+		GROUP BY p.done_at / 86400000 ORDER BY 1`, func(r row) {
+		days = append(days, bot.CampaignDay{Day: time.UnixMilli(r.int(0) * 86400000).UTC().Format(time.DateOnly), Done: int(r.int(1))})
+	}, campaign)
+	return days, wrap("count a campaign by day", err)
+}
+
 // CampaignPace implements bot.CampaignViewTx.
 func (t *tx) CampaignPace(campaign string, since time.Time) (n int, err error) {
 	err = t.c.(texter).ask(`SELECT count(*) FROM campaign_part WHERE campaign = $1 AND first_at <> 0 AND first_at >= $2`, func(r row) { n = int(r.int(0)) }, campaign, millis(since))

@@ -79,6 +79,7 @@ type Desk interface {
 	Campaigns(ctx context.Context, by bot.PersonID, lang string) ([]bot.DeskCampaign, error)
 	Campaign(ctx context.Context, by bot.PersonID, lang, id string, f bot.PartFilter) (*bot.DeskCampaign, error)
 	OrderCampaign(ctx context.Context, o bot.CampaignOrder) (*bot.CampaignAnswer, error)
+	CampaignReport(ctx context.Context, by bot.PersonID, id string) (*bot.CampaignReport, error)
 	// CampaignForm is the form of a draft, or with an empty id that of a new one;
 	// WriteCampaign stores it. A *bot.DeskRefusal names what is wrong in it.
 	CampaignForm(ctx context.Context, by bot.PersonID, id string) (*bot.DeskCampaignForm, error)
@@ -105,6 +106,8 @@ func (a *Adapter) deskRoutes() {
 	a.mux.HandleFunc("POST "+campaignsPath+"/new", a.deskCampaignWrite)
 	a.mux.HandleFunc("GET "+campaignPath+"{campaign}", a.deskCampaign)
 	a.mux.HandleFunc("GET "+campaignPath+"{campaign}/edit", a.deskCampaignForm)
+	a.mux.HandleFunc("GET "+campaignPath+"{campaign}/report", a.deskCampaignReport)
+	a.mux.HandleFunc("GET "+campaignPath+"{campaign}/report.csv", a.deskCampaignCSV)
 	a.mux.HandleFunc("POST "+campaignPath+"{campaign}/{do}", a.deskCampaignOrder)
 	a.mux.HandleFunc("GET "+deskPath+"/t/{ticket}", a.deskTicket)
 	a.mux.HandleFunc("POST "+deskPath+"/t/{ticket}/{do}", a.deskAct)

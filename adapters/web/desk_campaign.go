@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -350,3 +351,88 @@ func (a *Adapter) deskCampaignOrder(w http.ResponseWriter, r *http.Request) {
 
 // Percent is the share of all in whole percent, for the bar's text.
 func (r campaignRow) Percent() int { return 100 * r.Done / max(1, r.Total) }
+
+// A campaignSite is a school with its bar.
+type campaignSite struct {
+	bot.CampaignSite
+	Label string
+	Bar   []barPart
+}
+
+type deskCampaignReport struct {
+	deskFrame
+	Name, Sum, When   string
+	Legend            []string
+	Sites             []campaignSite
+	Days              []bot.CampaignDay
+	Line, First, Last string // of the chart: how many had done it, of All
+	All               int
+}
+
+// atReport gives the report that a request asks for, or answers.
+func (a *Adapter) atReport(w http.ResponseWriter, r *http.Request) (*seat, *bot.CampaignReport, bool) {
+	st, ok := a.atDesk(w, r)
+	if !ok {
+		return nil, nil, false
+	}
+	c, err := a.o.Desk.CampaignReport(r.Context(), st.Person, r.PathValue("campaign"))
+	switch {
+	case errors.Is(err, bot.ErrNotFound):
+		a.problemFor(w, r, http.StatusNotFound, "nowhere", true)
+	case err != nil:
+		a.deskTrouble(w, r, err)
+	default:
+		return st, c, true
+	}
+	return nil, nil, false
+}
+
+// deskCampaignReport shows what a campaign has come to.
+func (a *Adapter) deskCampaignReport(w http.ResponseWriter, r *http.Request) {
+	st, c, ok := a.atReport(w, r)
+	if !ok {
+		return
+	}
+	t := a.words.in(st.lang)
+	d := &deskCampaignReport{deskFrame: a.deskFrame(st), Name: c.ID, When: bot.Moment(a.o.Phrases, st.lang, c.Plan.Zone, c.At), Legend: []string{"done", "begun", "lost"}, Days: c.Days}
+	d.Title = t("desk.campaign.report.title", "name", c.ID)
+	for i := range c.Sites {
+		x := c.Sites[i]
+		site := campaignSite{x, bot.Harmless(x.Name), nil}
+		switch {
+		case i == len(c.Sites)-1:
+			site.Label, d.All = t("desk.campaign.all"), x.People
+			d.Sum = t("desk.campaign.report.sum", "done", strconv.Itoa(x.Done), "all", strconv.Itoa(x.People))
+		case site.Label == "":
+			site.Label = t("desk.campaign.no_site")
+		}
+		at := 0.0
+		for j, n := range []int{x.Done, x.Begun, x.Lost} {
+			width := 100 * float64(n) / float64(max(1, x.People))
+			site.Bar = append(site.Bar, barPart{d.Legend[j], at, width})
+			at += width
+		}
+		d.Sites = append(d.Sites, site)
+	}
+	if n := len(c.Days); n > 1 {
+		var points []string
+		for i, day := range c.Days {
+			points = append(points, fmt.Sprintf("%.1f,%.1f", 100*float64(i)/float64(n-1), 100-98*float64(day.Done)/float64(max(1, d.All))))
+		}
+		d.Line, d.First, d.Last = strings.Join(points, " "), c.Days[0].Day, c.Days[n-1].Day
+	}
+	a.deskPage(w, r, http.StatusOK, "desk_campaign_report", st.lang, d.Title, d)
+}
+
+// deskCampaignCSV gives the report as a file.
+func (a *Adapter) deskCampaignCSV(w http.ResponseWriter, r *http.Request) {
+	_, c, ok := a.atReport(w, r)
+	if !ok {
+		return
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="campaign-`+c.ID+`.csv"`)
+	if err := bot.WriteCSV(w, bot.CampaignRows(c.Sites)); err != nil && r.Context().Err() == nil {
+		a.o.Log.Debug("web: the report of a campaign is cut off", "err", err)
+	}
+}

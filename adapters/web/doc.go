@@ -4,9 +4,9 @@
 // per address, and what a browser may do with a page. It shows the web chat
 // (chat*.go), the one-time pages for what must not stand in any chat
 // (private*.go), the sign-in at an identity provider (signin*.go), the help desk
-// for its agents (desk*.go) and, in the demo only, the pretend phone beside the
-// chat (demo*.go). Everything is
-// rendered here, from templates, and works without a script; the scripts make
+// for its agents (desk*.go) with the campaigns for its admins (desk_campaign*.go)
+// and, in the demo only, the pretend phone beside the chat (demo*.go). Everything
+// is rendered here, from templates, and works without a script; the scripts make
 // it quick.
 //
 // It must not decide anything about a conversation, and it knows neither the

@@ -144,25 +144,19 @@ func (s *Service) Test(tx bot.Tx, id string, who *bot.Person, by string) (via st
 // Channels are those that campaigns write on.
 func (s *Service) Channels() []Channel { return s.o.Channels }
 
-// A Site is what a campaign has come to in one.
-type Site struct {
-	Name                      string // "all" in the end
-	People, Done, Begun, Lost int    // Lost: no way leads to them
-}
-
 // BySite counts a campaign by site, and all in the end.
-func BySite(tx bot.Tx, id string) ([]Site, error) {
+func BySite(tx bot.Tx, id string) ([]bot.CampaignSite, error) {
 	gs, err := tx.CountSites(id)
 	if err != nil {
 		return nil, err
 	}
-	var sites []Site
-	all := Site{Name: "all"}
+	var sites []bot.CampaignSite
+	all := bot.CampaignSite{Name: "all"}
 	for _, g := range gs {
 		if len(sites) == 0 || sites[len(sites)-1].Name != g.Site {
-			sites = append(sites, Site{Name: g.Site})
+			sites = append(sites, bot.CampaignSite{Name: g.Site})
 		}
-		for _, x := range []*Site{&sites[len(sites)-1], &all} {
+		for _, x := range []*bot.CampaignSite{&sites[len(sites)-1], &all} {
 			x.People += g.N
 			switch {
 			case g.State == bot.PartEnrolled:

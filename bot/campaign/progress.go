@@ -92,3 +92,32 @@ func place(progress string) int {
 	}
 	return 1 << 30
 }
+
+// Report is what a campaign has come to, by site and by day.
+func (s *Service) Report(tx bot.Tx, id string) (*bot.CampaignReport, error) {
+	c, err := tx.Campaign(id)
+	if err != nil {
+		return nil, err
+	}
+	r := &bot.CampaignReport{Campaign: *c, At: tx.Now()}
+	if r.Sites, err = BySite(tx, id); err != nil {
+		return nil, err
+	}
+	if kinds[c.Plan.Kind].flow != "enroll" || c.BeganAt.IsZero() { // when a second method came is not kept
+		return r, nil
+	}
+	done, err := tx.CampaignDone(id)
+	end := r.At
+	if !c.EndedAt.IsZero() {
+		end = c.EndedAt
+	}
+	sum := 0
+	for day := c.BeganAt.UTC().Truncate(24 * time.Hour); !day.After(end); day = day.AddDate(0, 0, 1) {
+		name := day.Format(time.DateOnly)
+		for len(done) > 0 && done[0].Day <= name {
+			sum, done = sum+done[0].Done, done[1:]
+		}
+		r.Days = append(r.Days, bot.CampaignDay{Day: name, Done: sum})
+	}
+	return r, err
+}

@@ -22,7 +22,7 @@
   const bell = document.getElementById("desk-bell");
   const wants = () => localStorage.getItem("desk-bell") === "on";
   const count = (title) => Number(/^\((\d+)\)/.exec(title)?.[1] ?? 0);
-  if (bell) {
+  if (bell && !every) {
     bell.hidden = false;
     bell.setAttribute("aria-pressed", wants());
     bell.addEventListener("click", () => {

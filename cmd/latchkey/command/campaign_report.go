@@ -2,8 +2,6 @@ package command
 
 import (
 	"fmt"
-	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -19,13 +17,32 @@ func campaignReportCommand(s std) *cobra.Command {
 		Long: `Counts the people of a campaign by site: who has done it, who has begun, who has not, and
 whom it does not reach. The figures are of now.
 
+With --board it writes one sheet to print for the superintendent: the campaign by school;
+who survives 1 February 2027, who is at risk and who needs a token, where Microsoft's report
+was read; calls before and after; and how old each number is. It names nobody.
+
   latchkey campaign report autumn --config latchkey.yaml
-  latchkey campaign report autumn --csv --config latchkey.yaml > autumn.csv`,
+  latchkey campaign report autumn --csv --config latchkey.yaml > autumn.csv
+  latchkey campaign report autumn --board autumn.html --config latchkey.yaml`,
 	}
 	file := configFlag(cmd, s)
 	asCSV := cmd.Flags().Bool("csv", false, "one line for each site")
+	board := cmd.Flags().String("board", "", "write one sheet to print into this HTML `FILE`; - writes it to standard output")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *asCSV && *board != "" {
+			return usage(cmd, "--csv and --board are two ways to say one thing; give one of them")
+		}
 		return withCampaigns(cmd, s, *file, func(p *program.Program, camps *campaign.Service) error {
+			if *board != "" {
+				v, err := newBoard(cmd.Context(), p, camps, args[0])
+				switch {
+				case err != nil:
+					return err
+				case *board == "-":
+					return v.write(s.out)
+				}
+				return savePage(s, *board, "--board", v.write)
+			}
 			return p.DB.View(cmd.Context(), func(tx bot.Tx) error {
 				c, err := tx.Campaign(args[0])
 				if err != nil {
@@ -36,26 +53,16 @@ whom it does not reach. The figures are of now.
 					return err
 				}
 				if *asCSV {
-					return siteCSV(s.out, r)
+					return bot.WriteCSV(s.out, bot.CampaignRows(r))
 				}
 				fmt.Fprintf(s.out, "Campaign %s (%s), %s%s, until %s; figures of %s\n", c.ID, c.Plan.Kind, c.State, stuck(camps, c), day(c.Plan.Deadline), textfmt.When(tx.Now()))
 				fmt.Fprintf(s.out, "%-28s %7s %7s %7s %7s %11s\n", "Site", "people", "done", "begun", "not yet", "not reached")
 				for _, x := range r {
-					fmt.Fprintf(s.out, "%-28s %7d %7d %7d %7d %11d\n", textfmt.Printable(x.Name), x.People, x.Done, x.Begun, x.People-x.Done-x.Begun-x.Lost, x.Lost)
+					fmt.Fprintf(s.out, "%-28s %7d %7d %7d %7d %11d\n", textfmt.Printable(x.Name), x.People, x.Done, x.Begun, x.NotYet(), x.Lost)
 				}
 				return nil
 			})
 		})
 	}
 	return cmd
-}
-
-// siteCSV writes the report as a file.
-func siteCSV(w io.Writer, r []campaign.Site) error {
-	rows := [][]string{{"site", "people", "done", "begun", "not_yet", "not_reached"}}
-	num := strconv.Itoa
-	for _, x := range r {
-		rows = append(rows, []string{bot.Harmless(x.Name), num(x.People), num(x.Done), num(x.Begun), num(x.People - x.Done - x.Begun - x.Lost), num(x.Lost)})
-	}
-	return bot.WriteCSV(w, rows)
 }

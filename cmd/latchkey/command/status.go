@@ -108,7 +108,7 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 			case f.page == "-":
 				return r.writePage(s.out, f.appendix)
 			case f.page != "":
-				return savePage(r, s, f)
+				return savePage(s, f.page, "--page", func(w io.Writer) error { return r.writePage(w, f.appendix) })
 			}
 			return r.writeText(cmd.Context(), s.out, f.list)
 		})
@@ -116,10 +116,10 @@ Nothing read yet? latchkey people sync --report --config latchkey.yaml`,
 	return cmd
 }
 
-// savePage writes the page into a file, which is there in full or not at all.
-func savePage(r *readinessReport, s std, f statusFlags) error {
-	path := s.path(f.page)
-	failed := func(err error) error { return notWritten(path, err, "another file with --page") }
+// savePage writes a page into a file, which is there in full or not at all.
+func savePage(s std, file, flag string, write func(io.Writer) error) error {
+	path := s.path(file)
+	failed := func(err error) error { return notWritten(path, err, "another file with "+flag) }
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return failed(syscall.EISDIR)
 	}
@@ -127,7 +127,7 @@ func savePage(r *readinessReport, s std, f statusFlags) error {
 	if err != nil {
 		return failed(err)
 	}
-	err = r.writePage(out, f.appendix)
+	err = write(out)
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}

@@ -63,6 +63,10 @@ func webCampaign(t *testing.T, b *browsertest.Browser) {
 	a.Until("the bar to have moved", `document.querySelector(".far-done").getAttribute("width") === "10.00"`)
 	a.both("moved")
 
+	a.Leaves(func() { a.Follow("Report") })
+	a.Sees("Done by 1 of 10.", "Without one")
+	a.both("report")
+	a.Leaves(func() { a.Follow("autumn") })
 	a.Fill("Name, user name or work address", "okaf")
 	a.Leaves(func() { a.Type("\r") })
 	a.Sees("Ada Okafor")

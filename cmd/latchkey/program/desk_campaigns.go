@@ -118,6 +118,19 @@ func (d deskPages) preview(tx bot.Tx, id string) (*bot.CampaignPreview, error) {
 	return out, nil
 }
 
+// CampaignReport implements web.Desk.
+func (d deskPages) CampaignReport(ctx context.Context, by bot.PersonID, id string) (r *bot.CampaignReport, err error) {
+	err = d.p.DB.View(ctx, func(tx bot.Tx) error {
+		if err := d.p.Desk.Admin(tx, by, ""); err != nil {
+			return err
+		}
+		var err error
+		r, err = d.p.campaigns.Report(tx, id)
+		return err
+	})
+	return r, err
+}
+
 // agentActor is an agent in the audit record.
 func agentActor(p bot.PersonID) string { return "agent:" + string(p) }
 

@@ -124,7 +124,7 @@ func TestCampaignDoors(t *testing.T) {
 	p.sits("ada", "e-1001", false)
 	p.drafts("autumn", nil)
 	was := p.stored()
-	pages := []string{"/desk/campaigns", "/desk/c/autumn", "/desk/campaigns/new", "/desk/c/autumn/edit", "/desk/c/none", "/desk/c/none/edit"}
+	pages := []string{"/desk/campaigns", "/desk/c/autumn", "/desk/campaigns/new", "/desk/c/autumn/edit", "/desk/c/autumn/report", "/desk/c/autumn/report.csv", "/desk/c/none", "/desk/c/none/edit"}
 	for name, who := range map[string]struct {
 		token     string
 		get, post int
@@ -150,7 +150,7 @@ func TestCampaignDoors(t *testing.T) {
 	}
 	p.unchanged(was, p.stored(), "agent-")
 	lee := p.agent("lee")
-	for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusOK, http.StatusOK, http.StatusNotFound, http.StatusNotFound} {
+	for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusOK, http.StatusOK, http.StatusOK, http.StatusOK, http.StatusNotFound, http.StatusNotFound} {
 		if s, _ := p.asks(lee, http.MethodGet, pages[i], nil); s != want {
 			t.Errorf("admin: %s is %d", pages[i], s)
 		}
@@ -200,6 +200,12 @@ func TestCampaignButtons(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal(page())
 		}
+	}
+	if s, body := p.asks(lee, http.MethodGet, "/desk/c/autumn/report.csv", nil); s != http.StatusOK || !strings.Contains(body, "site,people,done,begun,not_yet,not_reached") || !strings.Contains(body, "all,10,0,0,10,0") {
+		t.Errorf("the report as CSV: %d\n%s", s, body)
+	}
+	if s, body := p.asks(lee, http.MethodGet, "/desk/c/autumn/report", nil); s != http.StatusOK || !strings.Contains(body, "Done by 0 of 10") {
+		t.Errorf("the report: %d\n%s", s, body)
 	}
 	does("pause", "People who have been written to: 10.")
 	page("It waits for you: paused by Lee Tran")

@@ -516,7 +516,7 @@ func doorsOfDesk(f *gallery, cookie string) []door {
 	ticket := f.stuck()
 	st := &stage{cookie: cookie}
 	for range crowd {
-		st.tokens = append(st.tokens, f.agent("maria"))
+		st.tokens = append(st.tokens, f.agentUsed("maria", f.DB.Now())) // just now: their next look notes nothing
 	}
 	f.stages["desk"] = st
 	read := func(pattern, path string) door {
@@ -524,7 +524,7 @@ func doorsOfDesk(f *gallery, cookie string) []door {
 	}
 	lead := &stage{cookie: cookie}
 	for range crowd {
-		lead.tokens = append(lead.tokens, f.agent("lee"))
+		lead.tokens = append(lead.tokens, f.agentUsed("lee", f.DB.Now()))
 	}
 	f.stages["lead"] = lead
 	figures := func(path string) door {
@@ -543,10 +543,12 @@ func doorsOfDesk(f *gallery, cookie string) []door {
 	f.drafts("winter", nil)
 	edit := admin("/desk/c/winter/edit")
 	edit.pattern = "GET /desk/c/{campaign}/edit"
+	report, csv := admin("/desk/c/autumn/report"), admin("/desk/c/autumn/report.csv")
+	report.pattern, csv.pattern = "GET /desk/c/{campaign}/report", "GET /desk/c/{campaign}/report.csv"
 	events := read("/desk/events", "/desk/events")
 	events.streams = true
 	return []door{
-		figures("/desk/figures"), figures("/desk/figures.csv"), admin("/desk/admin"), admin("/desk/admin/people"), admin("/desk/campaigns"), campaigns, admin("/desk/campaigns/new"), edit,
+		figures("/desk/figures"), figures("/desk/figures.csv"), admin("/desk/admin"), admin("/desk/admin/people"), admin("/desk/campaigns"), campaigns, admin("/desk/campaigns/new"), edit, report, csv,
 		{pattern: "POST /desk/campaigns/new", method: "POST", path: "/desk/campaigns/new", stages: []string{"lead"}, session: true, csrf: true, fields: func(*stage) url.Values {
 			return url.Values{"csrf": nil, "lang": {"en"}, "name": {"autumn"}, "kind": {"half_way"}, "deadline": {"yesterday"}} // it names what is wrong
 		}},
