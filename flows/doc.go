@@ -64,6 +64,16 @@
 // runs ("idle"), may lead to a step of the flow (goto), and may need a fact
 // (needs). What was asked is shown as its title:, or as that of the script.
 //
+// # Sentences
+//
+// What no rule knows is compared with phrases: senses/LANG.txt says, for each
+// sense, in which words people said it, and senses.yaml what is done about it
+// where they are: a choice of the step, a word that works everywhere, a courtesy,
+// an answer, a script. What is sure is done; what is likely is offered once, as
+// buttons; the rest is not understood. A phone number or an address that belongs
+// to a step one choice away is taken there. An own folder adds phrases by files of
+// the same names. Set.Explain, and `latchkey ask`, tell how a line is understood.
+//
 // # Replies
 //
 // The section replies: of a language file holds what agents of the help desk write

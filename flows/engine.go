@@ -317,7 +317,7 @@ func (t *turn) text() {
 	// A login name, a free text and a code of letters look like anything, so a
 	// greeting or the name of a script is taken for what it is first.
 	loose := st != nil && (st.Answer.Kind == LoginText || st.Answer.Kind == AnyText || st.Answer.Kind == Code8)
-	if !loose && t.typed(st) {
+	if !loose && t.typed(st) || t.aside(st) {
 		return
 	}
 	if t.greeted(folded) {
@@ -368,7 +368,7 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	if t.answered(func(a *faqEntry) bool { return len(a.At) == 0 }) {
+	if t.guessed(f, st) || t.answered(everywhere) || t.understood(f, st) {
 		return
 	}
 	t.miss(st)
@@ -411,7 +411,7 @@ func (t *turn) commanded(folded string, st *Step) bool {
 // answered answers a question, if one of the entries that fits takes has the
 // answer.
 func (t *turn) answered(fits func(*faqEntry) bool) bool {
-	a := t.e.answerTo(t.li, typed.Fold(t.ev.Text), fits)
+	a, _ := t.e.answerTo(t.li, typed.Fold(t.ev.Text), fits)
 	if a == nil || t.ev.Frozen && (a.run != nil || a.Next.step != nil) {
 		return false
 	}
@@ -580,6 +580,9 @@ func (t *turn) press() {
 	t.s.Parked = false
 	if fl := t.e.flows[NotMeFlow]; fl != nil && t.ev.Choice == notMeChoice {
 		t.digress(fl)
+		return
+	}
+	if t.pressedMeaning() {
 		return
 	}
 	if name, ok := strings.CutPrefix(t.ev.Choice, "/"); ok {

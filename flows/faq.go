@@ -130,30 +130,31 @@ func (l *loader) patterns(file string, n *yaml.Node, lang int, e *faqEntry) {
 
 // answerTo finds the answer to a question in a language, among the entries that
 // fits takes: the one with the longest pattern whose stems all begin a word of
-// the text. A tie goes to the entry written first.
-func (e *Set) answerTo(lang int, folded string, fits func(*faqEntry) bool) *faqEntry {
+// the text. A tie goes to the entry written first. words says how
+// many words there are in it.
+func (e *Set) answerTo(lang int, folded string, fits func(*faqEntry) bool) (best *faqEntry, words int) {
 	text := " " + firstWords(folded, 60)
-	var best *faqEntry
 	bestScore := 0
 	for _, entry := range e.faq {
 		if lang >= len(entry.words) || !fits(entry) {
 			continue
 		}
 		for _, p := range entry.words[lang] {
-			score := 0
+			score, n := 0, 0
 			for _, stem := range p {
 				if !strings.Contains(text, stem) {
 					score = -1
 					break
 				}
 				score += 7 + len(stem)
+				n += strings.Count(stem, " ")
 			}
 			if score > bestScore {
-				best, bestScore = entry, score
+				best, bestScore, words = entry, score, n
 			}
 		}
 	}
-	return best
+	return best, words
 }
 
 // firstWords cuts a folded text, whose words have one blank between them.

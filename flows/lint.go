@@ -47,6 +47,7 @@ func lint(set *Set) Problems {
 	l.languages()
 	l.lists()
 	l.replies()
+	l.senses()
 	for _, f := range set.order {
 		l.flow(f)
 	}
@@ -733,7 +734,7 @@ func (l *linter) lists() {
 			l.text(&e.Title, "faq: "+e.ID+": title", "title of answer "+e.ID, usePlain)
 		}
 		for li, lang := range l.set.langs {
-			if li >= len(e.words) || len(e.words[li]) == 0 {
+			if (li >= len(e.words) || len(e.words[li]) == 0) && !l.set.meantBy(e, lang.code) {
 				l.bad(e.pos, "nothing finds answer %s in %s; add faq: %s: when: [...] to %s", e.ID, lang.name, e.ID, l.langFile(e.pos, lang.code))
 			}
 		}

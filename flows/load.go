@@ -144,6 +144,13 @@ func (l *loader) folder(fsys fs.FS, prefix string, own bool) {
 		if !d.IsDir() && (strings.HasSuffix(p, ".yaml") || strings.HasSuffix(p, ".yml")) {
 			names = append(names, p)
 		}
+		if !d.IsDir() && path.Dir(p) == "senses" && strings.HasSuffix(p, ".txt") {
+			data, err := readFile(fsys, p)
+			if err != nil {
+				return err
+			}
+			l.set.phrases = append(l.set.phrases, phraseFile{prefix + p, data})
+		}
 		if name, ok := strings.CutSuffix(p, ".svg"); ok && !d.IsDir() && path.Dir(p) == "pictures" {
 			data, err := readFile(fsys, p)
 			if err != nil {
@@ -236,7 +243,7 @@ func notYAML(file string, err error) Problem {
 
 func (l *loader) file(file string, n *yaml.Node, data []byte, own, system bool) {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		l.bad(file, n, "a script starts with flow:, language:, list: or faq:")
+		l.bad(file, n, "a script starts with flow:, language:, list:, faq: or senses:")
 		return
 	}
 	has := func(key string) bool {
@@ -256,8 +263,10 @@ func (l *loader) file(file string, n *yaml.Node, data []byte, own, system bool) 
 		l.list(file, n)
 	case has("faq"):
 		l.faq(file, n)
+	case has("senses"):
+		l.sensesFile(file, n)
 	default:
-		l.bad(file, n, "a script starts with flow:, language:, list: or faq:; found %q", n.Content[0].Value)
+		l.bad(file, n, "a script starts with flow:, language:, list:, faq: or senses:; found %q", n.Content[0].Value)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
+	"latchkey/bot/understand"
 )
 
 // A Set is everything that was loaded: flows, languages, lists, answers. It
@@ -22,6 +23,9 @@ type Set struct {
 	faq       []*faqEntry
 	faqAt     map[string]map[string]bool // flows, or atIdle, and steps that have answers of their own; the step "" is all
 	replies   []*reply
+	senses    []*sense
+	phrases   []phraseFile
+	index     func() *understand.Index // of the phrases; made when it is first needed
 	langs     []*language
 	langIndex map[string]int
 	home      *Flow
@@ -163,6 +167,7 @@ func (l *loader) link() {
 			}
 		}
 	}
+	l.linkSenses()
 	for _, e := range set.faq {
 		l.place(e)
 		if e.RunFlow == "" {

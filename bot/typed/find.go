@@ -261,6 +261,8 @@ var notLogins = map[string]bool{
 	"the": true, "a": true, "an": true, "my": true, "is": true, "it": true, "lost": true, "forgotten": true, "disabled": true, "blocked": true,
 	"new": true, "stuck": true, "here": true, "ready": true, "sorry": true, "confused": true, "teacher": true, "different": true, "missing": true,
 	"name": true, "id": true, "account": true, "or": true, "and": true, "needed": true, "correct": true, "right": true, "done": true,
+	"in": true, "on": true, "at": true, "out": true, "back": true, "busy": true, "good": true, "fine": true, "ok": true, "tired": true, "trying": true,
+	"logged": true, "signed": true, "home": true, "work": true, "adentro": true, "ocupado": true, "ocupada": true, "perdido": true, "perdida": true,
 	"no": true, "el": true, "la": true, "un": true, "una": true, "mi": true, "su": true, "ese": true, "este": true, "cual": true, "que": true,
 	"nuevo": true, "nueva": true, "maestro": true, "maestra": true, "profesor": true, "profesora": true, "de": true, "incorrecto": true,
 	"desconocido": true, "bloqueado": true, "bloqueada": true, "correcto": true, "listo": true, "lista": true, "y": true, "o": true,
@@ -277,6 +279,20 @@ var secrets = map[string]bool{
 var courtesy = map[string]bool{
 	"thanks": true, "thank": true, "you": true, "please": true, "thx": true, "ty": true, "ok": true, "sir": true, "here": true, "cheers": true,
 	"gracias": true, "por": true, "favor": true, "muchas": true,
+}
+
+// tails stand behind a user name and say what it is for.
+var tails = []string{"to log in", "to login", "to sign in", "to log on", "when i log in", "when i sign in", "for work", "para entrar", "para iniciar sesion", "en el trabajo"}
+
+// tail is how many words at the end of a sentence are one of these.
+func tail(fields []string) int {
+	for _, t := range tails {
+		n := strings.Count(t, " ") + 1
+		if n < len(fields) && Fold(strings.Join(fields[len(fields)-n:], " ")) == t {
+			return n
+		}
+	}
+	return 0
 }
 
 // Login finds a user name: one word, an address, or a name behind its Windows
@@ -313,7 +329,7 @@ func Login(text string) (Found, bool) {
 	if slices.ContainsFunc(fields, func(w string) bool { return secrets[Fold(w)] }) {
 		return Found{}, false
 	}
-	last := len(fields)
+	last := len(fields) - tail(fields)
 	for last > 0 && courtesy[Fold(fields[last-1])] {
 		last--
 	}

@@ -5,7 +5,8 @@ package library
 import "embed"
 
 // FS holds *.yaml (one flow each), system/*.yaml (the words that work at every
-// step), lang/*.yaml (one language each) and pictures/*.svg.
+// step), lang/*.yaml (one language each), senses/*.txt (what people write, by what
+// they mean) and pictures/*.svg.
 //
-//go:embed *.yaml system/*.yaml lang/*.yaml pictures
+//go:embed *.yaml system/*.yaml lang/*.yaml senses/*.txt pictures
 var FS embed.FS

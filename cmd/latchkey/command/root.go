@@ -35,6 +35,7 @@ Run it for your organisation:
 		peopleCommand(s),
 		statusCommand(s),
 		flowsCommand(s),
+		askCommand(s),
 		configCommand(s),
 		manifestCommand(s),
 		doctorCommand(s),
