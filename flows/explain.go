@@ -39,6 +39,11 @@ func (e *Set) Explain(flow, step, lang, text string) Meaning {
 	all := t.meanings(text, f, st)
 	// rule is what a rule knows, called after the likeliest sense that does the same.
 	rule := func(gate int, kind, name string, same func(*sense) bool) Meaning {
+		for _, m := range all { // one that belongs to this very step, if there is one
+			if st != nil && same(m.sense) && slices.Contains(m.near, f.Flow+"."+f.Step) {
+				return Meaning{Gate: gate, Kind: kind, ID: plainID(m.id), Score: 1}
+			}
+		}
 		for _, m := range all {
 			if same(m.sense) {
 				return Meaning{Gate: gate, Kind: kind, ID: plainID(m.id), Score: 1}
