@@ -357,7 +357,7 @@ func (t *turn) text() {
 		t.digress(fl)
 		return
 	}
-	if !t.ev.Frozen && t.codeBehind() {
+	if !t.ev.Frozen && t.codeBehind(folded) {
 		return
 	}
 	if loose && t.typed(st) {
@@ -368,7 +368,7 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	if t.guessed(f, st) || t.answered(everywhere) || t.understood(f, st) {
+	if t.guessed(folded, f, st) || t.answered(everywhere) || t.understood(f, st) {
 		return
 	}
 	t.miss(st)
@@ -382,7 +382,7 @@ func (t *turn) commanded(folded string, st *Step) bool {
 	if strings.IndexByte(folded, ' ') < 0 || st != nil && st.flow.Name == verbFlow[verbHuman] {
 		return false
 	}
-	c, lang := understand.Commanded(t.ev.Text)
+	c, lang := understand.Commanded(t.ev.Text, folded)
 	var v verb
 	switch c {
 	case understand.Human:
@@ -547,7 +547,10 @@ func (t *turn) triggered(folded string) *Flow {
 
 // codeBehind takes the code behind the words that start a script which asks for one:
 // "is this real? K7M2-QP4X".
-func (t *turn) codeBehind() bool {
+func (t *turn) codeBehind(folded string) bool {
+	if !slices.ContainsFunc(t.e.codeWords, func(w string) bool { return strings.HasPrefix(folded, w) }) {
+		return false
+	}
 	words := strings.Fields(t.ev.Text)
 	for n := 1; n < len(words) && n <= maxTriggerWords; n++ {
 		code, ok := read(Code8, strings.Join(words[n:], " "))

@@ -68,7 +68,7 @@ func (e *Set) Explain(flow, step, lang, text string) Meaning {
 	}
 	value, ok := t.valueIn(st)
 	if strings.Contains(folded, " ") {
-		if c, _ := understand.Commanded(text); c != understand.NoCommand {
+		if c, _ := understand.Commanded(text, folded); c != understand.NoCommand {
 			m := Meaning{Gate: 2, Kind: "verb", ID: map[understand.Command]string{understand.Human: "human", understand.Stop: "cancel"}[c], Score: 1}
 			if ok {
 				m.Value, m.Also = value.Value, []string{value.ID}
@@ -105,7 +105,7 @@ func (e *Set) Explain(flow, step, lang, text string) Meaning {
 	if ok {
 		return value
 	}
-	if a, _ := e.answerTo(t.li, folded, everywhere); a != nil && len(t.rather(f, st)) == 0 {
+	if a, _ := e.answerTo(t.li, folded, everywhere); a != nil && len(t.rather(folded, f, st)) == 0 {
 		return ofAnswer(a)
 	}
 	sure, maybe := t.meant(text, f, st)

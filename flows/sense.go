@@ -246,16 +246,16 @@ func everywhere(a *faqEntry) bool { return len(a.At) == 0 }
 // guessed does what a line surely means where an answer would be found by one word
 // of it only, and be another one: "been 5 minutes and nothing" is no question for
 // how many minutes it takes.
-func (t *turn) guessed(f *bot.Frame, st *Step) bool {
-	sure := t.rather(f, st)
+func (t *turn) guessed(folded string, f *bot.Frame, st *Step) bool {
+	sure := t.rather(folded, f, st)
 	if len(sure) > 0 {
 		t.doAll(sure, st)
 	}
 	return len(sure) > 0
 }
 
-func (t *turn) rather(f *bot.Frame, st *Step) []meaning {
-	a, words := t.e.answerTo(t.li, typed.Fold(t.ev.Text), everywhere)
+func (t *turn) rather(folded string, f *bot.Frame, st *Step) []meaning {
+	a, words := t.e.answerTo(t.li, folded, everywhere)
 	if a == nil || words > 1 || a.run != nil || len(t.e.senses) == 0 {
 		return nil
 	}

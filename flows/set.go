@@ -28,6 +28,7 @@ type Set struct {
 	index     func() *understand.Index // of the phrases; made when it is first needed
 	langs     []*language
 	langIndex map[string]int
+	codeWords []string // triggers of flows whose first step takes a code
 	home      *Flow
 	trace     func(*Step) // told of every step that is entered; for transcripts, nil otherwise
 }
@@ -164,6 +165,9 @@ func (l *loader) link() {
 					continue
 				}
 				set.langs[li].triggers[w] = f
+				if f.start != nil && f.start.Kind == Ask && f.start.Answer.Kind == Code8 {
+					set.codeWords = append(set.codeWords, w)
+				}
 			}
 		}
 	}

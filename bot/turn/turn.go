@@ -30,7 +30,7 @@ type turn struct {
 	ev      bot.Event
 	came    bot.Event // ev as it came, where begun
 	begun   bool      // the engine takes something else in place of the event
-	with    extra // of AcceptWith, or nil
+	with    extra     // of AcceptWith, or nil
 
 	// What the tries before this one have learnt.
 	undated   bool // the event came without a time

@@ -2,6 +2,7 @@ package understand
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"sync"
@@ -26,16 +27,19 @@ const maxFolded = 600
 // person wins over the wish to stop. What is said not to be wanted, or asked
 // about whoever writes here ("are you a person?"), is no command.
 //
-// Text without letters costs nothing.
-func Commanded(text string) (c Command, lang string) {
-	if !strings.ContainsFunc(text, func(r rune) bool { return r > '9' }) {
+// folded is the text as typed.Fold folds it. What has no word of a command costs
+// next to nothing.
+func Commanded(text, folded string) (c Command, lang string) {
+	if !strings.ContainsFunc(folded, func(r rune) bool { return r > '9' }) {
 		return NoCommand, ""
 	}
-	folded := typed.Fold(text)
 	if len(folded) > maxFolded {
 		folded = folded[:maxFolded]
 	}
 	mended := mend(folded)
+	if s := pieces(); !s.may(mended) && !s.may(folded) {
+		return NoCommand, ""
+	}
 	for i := range patterns {
 		if p := &patterns[i]; p.asksPerson(mended) {
 			return Human, p.lang
@@ -59,6 +63,21 @@ type commands struct {
 	want func() *regexp.Regexp // the wish for a person
 	stop func() *regexp.Regexp // a whole clause that ends everything
 }
+
+// pieces is the sieve of all wishes, made when it is first needed.
+var pieces = sync.OnceValue(func() *sieve {
+	s := &sieve{}
+	for i := range patterns {
+		for _, re := range []*regexp.Regexp{patterns[i].want(), patterns[i].stop()} {
+			tree, err := syntax.Parse(re.String(), syntax.Perl)
+			if err != nil {
+				panic(err) // it was compiled from the same words
+			}
+			s.add(tree)
+		}
+	}
+	return s
+})
 
 func (p *commands) asksPerson(folded string) bool {
 	rest := p.cuts().ReplaceAllString(folded, " | ")
@@ -114,19 +133,24 @@ var rightAsTheyAre = map[string]bool{"personal": true, "persons": true, "humana"
 // be: two letters swapped, or one letter wrong in a longer word. The first letter
 // is always right.
 func mend(folded string) string {
-	words, changed := strings.Split(folded, " "), false
-	for i, w := range words {
+	var words []string
+	i := -1
+	for w := range strings.SplitSeq(folded, " ") {
+		i++
 		if len(w) < 4 || rightAsTheyAre[w] || slices.Contains(misspelt, w) {
 			continue
 		}
 		for _, right := range misspelt {
 			if w[0] == right[0] && near(w, right) {
-				words[i], changed = right, true
+				if words == nil {
+					words = strings.Split(folded, " ")
+				}
+				words[i] = right
 				break
 			}
 		}
 	}
-	if !changed {
+	if words == nil {
 		return folded
 	}
 	return strings.Join(words, " ")

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"latchkey/bot/typed"
 )
 
 // A line of testdata: columns between tabs; lines with # are notes.
@@ -41,7 +43,7 @@ func TestCommands(t *testing.T) {
 				if !ok {
 					t.Fatalf("%s: %q", file, l)
 				}
-				got, _ := Commanded(l[0])
+				got, _ := Commanded(l[0], typed.Fold(l[0]))
 				if got == c.of {
 					said++
 				}
@@ -65,6 +67,6 @@ func TestCommands(t *testing.T) {
 func BenchmarkCommanded(b *testing.B) {
 	all := lines(b, "commands.dev.tsv")
 	for i := 0; b.Loop(); i++ {
-		Commanded(all[i%len(all)][0])
+		Commanded(all[i%len(all)][0], typed.Fold(all[i%len(all)][0]))
 	}
 }
