@@ -151,11 +151,11 @@ func (t *tx) Say(o *bot.OutboxRow) error {
 	if !o.Due.IsZero() && o.Expires.IsZero() {
 		o.Expires = o.Due.Add(laterLife)
 	}
-	switch worker := bot.WorkerID(t.db.mail.worker.Load()); {
+	switch {
 	case placed || !mine || !o.Lane.Dialogue() || o.Due.After(t.now):
-	case worker != bot.Nobody && !t.behind.waits:
+	case t.sender != bot.Nobody && !t.behind.waits:
 		t.mine.OutSeq++
-		o.Seq, o.Attempts, o.Owner = t.mine.OutSeq, 1, worker
+		o.Seq, o.Attempts, o.Owner = t.mine.OutSeq, 1, t.sender
 	default:
 		if o.Keep && !t.behind.unplaced { // it is read from the table: nobody has to send it first
 			t.mine.OutSeq++

@@ -295,11 +295,11 @@ func (w *pgWriter) open(batch []*request) error {
 	w.pg.queue(pgEvents, a.channel, a.event, w.t.ms)
 	w.pg.queue(pgConversationsNew, a.conversation, a.channel, a.user, a.address, w.t.ms)
 	w.pg.queue(pgConversations, a.conversation)
-	worker := w.p.db.mail.worker.Load()
-	if worker != 0 { // else all that is said waits
-		w.pg.queue(pgBehind, a.conversation, worker)
+	sends := w.t.sender != bot.Nobody
+	if sends { // else all that is said waits
+		w.pg.queue(pgBehind, a.conversation, int64(w.t.sender))
 	}
-	return w.opened(worker != 0)
+	return w.opened(sends)
 }
 
 // opened sends what open queued, and reads it.

@@ -25,6 +25,7 @@ type tx struct {
 	saved conversationRow // what save, say and mark are given, used again
 	said  outboxRow
 
+	sender bot.WorkerID      // this process when the transaction began: behind is as that one sees it
 	mine   *bot.Conversation // the turn's own conversation, as its function has it
 	behind behind
 	latest *bot.OutboxRow // what Say was called with last
@@ -58,7 +59,7 @@ func (t *tx) Wall() time.Time { return t.real }
 // newTx begins a transaction on c at the time of the store.
 func (db *DB) newTx(c conn, g *group) tx {
 	ms, real := db.clock.now()
-	return tx{db: db, c: c, now: time.UnixMilli(ms).UTC(), ms: ms, real: time.UnixMilli(real).UTC(), g: g, keys: db.opts.Audit}
+	return tx{db: db, c: c, now: time.UnixMilli(ms).UTC(), ms: ms, real: time.UnixMilli(real).UTC(), g: g, keys: db.opts.Audit, sender: bot.WorkerID(db.mail.worker.Load())}
 }
 
 // write is conn.write, refused in a View.
