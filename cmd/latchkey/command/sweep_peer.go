@@ -12,7 +12,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +52,10 @@ type wireIn struct {
 	Form   string            `json:"form,omitempty"`
 	Prompt uint32            `json:"prompt,omitempty"`
 	Values map[string]string `json:"values,omitempty"`
+
+	// Of many who talk: the conversation, or what an agent does. Empty: Ada's.
+	Conv  string        `json:"conv,omitempty"`
+	Agent *bot.AgentAct `json:"agent,omitempty"`
 }
 
 // wireOut is what the peer tells: an acknowledgement, or a message.
@@ -57,6 +63,8 @@ type wireOut struct {
 	Ack    string `json:"ack,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Key    string `json:"key,omitempty"`
+	Conv   string `json:"conv,omitempty"`
+	At     int64  `json:"at,omitempty"` // when it was told, in nanoseconds: of two processes
 	Text   string `json:"text,omitempty"`
 	Form   string `json:"form,omitempty"`
 	Prompt uint32 `json:"prompt,omitempty"`
@@ -65,6 +73,7 @@ type wireOut struct {
 
 // pipe is a chat platform over two pipes.
 type pipe struct {
+	p   *program.Program
 	in  *bufio.Scanner
 	mu  sync.Mutex
 	out *json.Encoder
@@ -79,6 +88,7 @@ func (p *pipe) Limits() bot.Limits { return bot.Limits{} }
 func (p *pipe) tell(o wireOut) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	o.At = time.Now().UnixNano()
 	return p.out.Encode(o)
 }
 
@@ -87,6 +97,10 @@ func (p *pipe) Run(ctx context.Context, in bot.Inbox) error {
 		var w wireIn
 		if err := json.Unmarshal(p.in.Bytes(), &w); err != nil {
 			return err
+		}
+		if w.Conv != "" || w.Agent != nil {
+			go p.talks(ctx, in, w)
+			continue
 		}
 		ev := bot.Event{ID: w.ID, Channel: pipeChannel, Conversation: "pipe|ada", From: "ada", Kind: bot.Text, Text: w.Text}
 		if w.Form != "" {
@@ -106,8 +120,24 @@ func (p *pipe) Run(ctx context.Context, in bot.Inbox) error {
 	return p.in.Err()
 }
 
+// talks takes what one of many says or, as an agent, does.
+func (p *pipe) talks(ctx context.Context, in bot.Inbox, w wireIn) {
+	var err error
+	if w.Agent != nil {
+		err = p.p.Desk.Do(ctx, bot.DeskAct{Key: w.ID, AgentAct: *w.Agent})
+	} else {
+		err = in.Accept(ctx, bot.Event{ID: w.ID, Channel: pipeChannel, Conversation: bot.ConversationID("pipe|" + w.Conv), From: w.Conv, Kind: bot.Text, Text: w.Text})
+	}
+	o := wireOut{Ack: w.ID}
+	if err != nil {
+		o.Error = err.Error()
+	}
+	p.tell(o) // a driver that is gone hears nothing
+}
+
 func (p *pipe) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
-	o := wireOut{Key: d.Key, Text: d.Message.Text, Prompt: d.Message.Prompt}
+	conv, _ := strings.CutPrefix(string(d.Conversation), "pipe|")
+	o := wireOut{Key: d.Key, Conv: conv, Text: d.Message.Text, Prompt: d.Message.Prompt}
 	if d.Message.Form != nil {
 		o.Form = d.Message.Form.Name
 	}
@@ -123,8 +153,8 @@ func (p *pipe) Send(_ context.Context, d bot.Delivery) (bot.Receipt, error) {
 // connectPipe connects the platform.
 func connectPipe(in io.Reader, out io.Writer) program.Integration {
 	return program.Integration{Name: "pipe", Connect: func(p *program.Program) error {
-		p.Connections.AddChannel(&pipe{in: bufio.NewScanner(in), out: json.NewEncoder(out)})
-		p.Connections.Attended = true
+		p.Connections.AddChannel(&pipe{p: p, in: bufio.NewScanner(in), out: json.NewEncoder(out)})
+		p.Connections.Attended, p.Connections.Unhurried = true, true
 		return nil
 	}}
 }
