@@ -129,6 +129,7 @@ type deskCampaign struct {
 	deskFrame
 	campaignRow
 	Name          string
+	Every         int // seconds from one look of the page to the next
 	Unknown       int // of how many it is not known whether it reached them
 	Code, Tested  string
 	Asked, Stands string // who sent it; what data-state has
@@ -174,6 +175,9 @@ func (a *Adapter) showCampaign(w http.ResponseWriter, r *http.Request, st *seat,
 	t := a.words.in(st.lang)
 	d.deskFrame, d.campaignRow = a.deskFrame(st), a.campaignRow(st.lang, c)
 	d.Title, d.Name, d.Query = t("desk.campaign.title", "name", c.ID), c.ID, f.Search
+	if d.Every = 5; c.Total > 50_000 { // each look counts them all
+		d.Every = 60
+	}
 	d.Code = c.Code
 	if len(c.Code) == 8 {
 		d.Code = c.Code[:4] + "-" + c.Code[4:]

@@ -250,3 +250,32 @@ func TestCampaignSecondAdmin(t *testing.T) {
 		t.Errorf("the second one: %d\n%s", s, body)
 	}
 }
+
+// Whatever a page of campaigns can name has its words in each language.
+func TestCampaignWords(t *testing.T) {
+	p := demoPremises(t)
+	keys := []string{}
+	add := func(prefix string, names ...string) {
+		for _, n := range names {
+			keys = append(keys, "web.desk.campaign."+prefix+"."+strings.ReplaceAll(n, " ", "_"))
+		}
+	}
+	add("kind", campaign.Kinds()...)
+	add("who", bot.Audiences()...)
+	add("who", "none")
+	add("state", bot.CampaignStates[:]...)
+	add("part", bot.PartNames[:]...)
+	add("order", "random", "site")
+	add("account", string(bot.Guest), string(bot.Pupil), string(bot.Service), string(bot.Shared), string(bot.Place))
+	add("why", "no_way", "unknown", "frozen", "suspended", "disabled", "ticket", "gone", "not_in_audience", "muted")
+	add("do", "test", "send", "ask", "edit", "pause", "resume", "again", "stop", "delete")
+	add("bar", "done", "begun", "told", "lost")
+	add("report", "done", "begun", "lost", "not_yet")
+	for _, lang := range p.Scripts.Languages() {
+		for _, key := range keys {
+			if text := p.Scripts.Phrase(lang, key); strings.HasPrefix(text, "<") {
+				t.Errorf("%s has no %s", lang, key)
+			}
+		}
+	}
+}
