@@ -226,11 +226,11 @@ func (t *turn) meant(text string, f *bot.Frame, st *Step) (sure, maybe []meaning
 			return sure, nil
 		}
 	}
-	if len(whole) == 0 || whole[0].score < maybeOf {
-		return nil, nil
-	}
-	if whole[0].score >= sureOf {
+	if len(whole) > 0 && whole[0].score >= sureOf {
 		return whole[:1], nil
+	}
+	if m, ok := t.opened(clauses[0], whole, st); ok {
+		return []meaning{m}, nil
 	}
 	for _, m := range whole {
 		if len(maybe) < 2 && m.score >= maybeOf && t.called(m.sense, st) != "" {
@@ -238,6 +238,26 @@ func (t *turn) meant(text string, f *bot.Frame, st *Step) (sure, maybe []meaning
 		}
 	}
 	return nil, maybe
+}
+
+// yeses are words of which one at the beginning of a short line means yes, whatever
+// follows: "yes call it".
+var yeses = []string{"yes", "yeah", "yep", "yup", "yea", "sure", "si", "sip", "claro", "simon"}
+
+// yesWords is how long such a line is at most.
+const yesWords = 6
+
+// yesSense is what they mean.
+const yesSense = "affirm"
+
+// opened is the yes that a line begins with, where the step has a choice for it.
+func (t *turn) opened(folded string, all []meaning, st *Step) (meaning, bool) {
+	first, _, _ := strings.Cut(folded, " ")
+	i := slices.IndexFunc(all, func(m meaning) bool { return m.id == yesSense })
+	if i < 0 || strings.Count(folded, " ") >= yesWords || !slices.Contains(yeses, first) || t.choiceOf(all[i].sense, st) < 0 {
+		return meaning{}, false
+	}
+	return meaning{all[i].sense, max(all[i].score, sureOf)}, true
 }
 
 // everywhere fits the answers that are given at every step.
