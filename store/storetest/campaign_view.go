@@ -11,7 +11,7 @@ import (
 
 // What is read of a campaign for its page.
 func testCampaignView(t *testing.T, s bot.Store) {
-	Seed(t, s, bot.Person{ID: "a", Username: "ada", Name: "Ada Ünal", Site: "North"}, bot.Person{ID: "b", Username: "ben", Email: "ben_1@example.org", Name: "Ben Hollis"}, bot.Person{ID: "c", Username: "cho", Name: "Cho Kim"})
+	Seed(t, s, bot.Person{ID: "a", Username: "ada", Name: "Ada Ünal", Site: "North"}, bot.Person{ID: "b", Username: "ben", Email: "ben_1@example.org", Name: "Ben Hollis"}, bot.Person{ID: "c", Username: "cho", Name: "Cho Kim"}, bot.Person{ID: "d", Username: "dee", Name: "Dee Fox"})
 	var now time.Time
 	update(t, s, func(tx bot.Tx) error {
 		now = tx.Now()
@@ -19,6 +19,7 @@ func testCampaignView(t *testing.T, s bot.Store) {
 			{Campaign: "x", Person: "a", Token: "ta", State: bot.PartAtStep, Step: "Store", Progress: "Step 2 of 7", FirstAt: now.Add(-time.Hour)},
 			{Campaign: "x", Person: "b", Token: "tb", State: bot.PartAtStep, Step: "Store", Progress: "Step 2 of 7", FirstAt: now.Add(-time.Minute)},
 			{Campaign: "x", Person: "c", Token: "tc", State: bot.PartWaiting},
+			{Campaign: "x", Person: "d", Token: "td", State: bot.PartEnrolled},
 			{Campaign: "x", Person: "gone", Token: "tg", State: bot.PartSuppressed, Why: "gone"},
 			{Campaign: "y", Person: "a", Token: "ya", State: bot.PartAtStep, Step: "Number", FirstAt: now},
 		} {
@@ -35,7 +36,7 @@ func testCampaignView(t *testing.T, s bot.Store) {
 				return err
 			}
 		}
-		return errors.Join(tx.NamePerson("x", "b", false), tx.NamePerson("x", "a", false), tx.NamePerson("x", "c", true), tx.NamePerson("y", "c", false))
+		return errors.Join(tx.SetStage("d", bot.Enrolled, now), tx.SetStage("a", bot.Enrolled, now), tx.NamePerson("x", "b", false), tx.NamePerson("x", "a", false), tx.NamePerson("x", "c", true), tx.NamePerson("y", "c", false))
 	})
 	waiting := bot.PartWaiting
 	view(t, s, func(tx bot.Tx) error {
@@ -43,7 +44,7 @@ func testCampaignView(t *testing.T, s bot.Store) {
 			f    bot.PartFilter
 			want []bot.PersonID
 		}{
-			{bot.PartFilter{}, []bot.PersonID{"a", "b", "c", "gone"}}, {bot.PartFilter{After: "b"}, []bot.PersonID{"c", "gone"}}, {bot.PartFilter{Limit: 1, After: "a"}, []bot.PersonID{"b"}},
+			{bot.PartFilter{}, []bot.PersonID{"a", "b", "c", "d", "gone"}}, {bot.PartFilter{After: "b"}, []bot.PersonID{"c", "d", "gone"}}, {bot.PartFilter{Limit: 1, After: "a"}, []bot.PersonID{"b"}},
 			{bot.PartFilter{Search: "HOLL"}, []bot.PersonID{"b"}}, {bot.PartFilter{Search: "ben_1@"}, []bot.PersonID{"b"}}, {bot.PartFilter{Search: "%"}, nil}, {bot.PartFilter{State: &waiting}, []bot.PersonID{"c"}},
 			{bot.PartFilter{State: &waiting, Search: "ada"}, nil},
 		} {
@@ -59,8 +60,8 @@ func testCampaignView(t *testing.T, s bot.Store) {
 				t.Errorf("%+v finds %v, %v, want %v", x.f, got, err, x.want)
 			}
 		}
-		ps, err := tx.FindParts("x", bot.PartFilter{Limit: 4})
-		if err != nil || ps[0].Name != "Ada Ünal" || ps[0].Username != "ada" || ps[0].Site != "North" || ps[0].Step != "Store" || ps[3].Name != "" || ps[3].Why != "gone" {
+		ps, err := tx.FindParts("x", bot.PartFilter{Limit: 5})
+		if err != nil || ps[0].Name != "Ada Ünal" || ps[0].Username != "ada" || ps[0].Site != "North" || ps[0].Step != "Store" || ps[4].Name != "" || ps[4].Why != "gone" {
 			t.Errorf("parts %+v, %v", ps, err)
 		}
 		for out, want := range map[bool][]bot.PersonID{false: {"a", "b"}, true: {"c"}} {
@@ -75,6 +76,9 @@ func testCampaignView(t *testing.T, s bot.Store) {
 		ks, err := tx.CampaignTickets("x")
 		if want := []bot.CampaignTicket{{Flow: "enroll", Step: "store", Error: "no_phone", N: 2}, {Flow: "enroll", Step: "number", Error: "late", N: 1}}; err != nil || !slices.Equal(ks, want) {
 			t.Errorf("tickets %+v, %v", ks, err)
+		}
+		if days, err := tx.CampaignDone("x"); err != nil || len(days) != 1 || days[0].Day != now.UTC().Format(time.DateOnly) || days[0].Done != 1 {
+			t.Errorf("done by day: %+v, %v", days, err)
 		}
 		for back, want := range map[time.Duration]int{2 * time.Hour: 2, 10 * time.Minute: 1, time.Second: 0} {
 			if n, err := tx.CampaignPace("x", now.Add(-back)); err != nil || n != want {
