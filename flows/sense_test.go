@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/flows"
+	"latchkey/bot"
 )
 
 // stepsOf are the short names of testdata/understand.
@@ -69,8 +69,8 @@ func TestSentencesAreUnderstood(t *testing.T) {
 	}
 }
 
-// TestExplainDoesAsATurnDoes: what the explanation calls not understood is what a
-// turn does not understand, and the other way round.
+// What is explained is what a turn does: a value goes to its check, what is not
+// understood is not heard, and all else is.
 func TestExplainDoesAsATurnDoes(t *testing.T) {
 	set := shipped(t)
 	for _, c := range []struct{ at, text, kind, id string }{
@@ -83,9 +83,17 @@ func TestExplainDoesAsATurnDoes(t *testing.T) {
 		{"phone.via", "xyzzy plugh", "miss", "gibberish"},
 	} {
 		flow, step, _ := strings.Cut(c.at, ".")
-		var m flows.Meaning = set.Explain(flow, step, "en", c.text)
+		m := set.Explain(flow, step, "en", c.text)
 		if m.Kind != c.kind || m.ID != c.id {
 			t.Errorf("%s: %q is %+v, want %s %s", c.at, c.text, m, c.kind, c.id)
+		}
+		s, out := bot.Session{Lang: "en", Prompt: 2}, bot.Output{}
+		if flow != "" {
+			s.Stack = []bot.Frame{{Flow: flow, Step: step}}
+		}
+		set.Turn(&s, &bot.Event{Kind: bot.Text, Text: c.text}, &out)
+		if value, missed := out.Check != "" && out.Input != "", out.Check == "" && out.Message.Heard == bot.Unheard; value != (c.kind == "value") || missed != (c.kind == "miss") {
+			t.Errorf("%s: after %q the check is %q of %q, and heard is %q; it is explained as a %s", c.at, c.text, out.Check, out.Input, out.Message.Heard, m.Kind)
 		}
 	}
 }
