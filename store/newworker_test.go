@@ -37,7 +37,7 @@ func TestTurnAtAStartOvertakesNobody(t *testing.T) {
 		ev := bot.Event{ID: id, Channel: "test", Conversation: "c", From: "u", Kind: bot.Text}
 		err := db.Turn(ctx, &ev, func(tx bot.Tx, c *bot.Conversation) error {
 			first()
-			row = bot.OutboxRow{Conversation: c.ID, Message: bot.Message{Text: id}}
+			row = bot.OutboxRow{Conversation: c.ID, Message: bot.Message{Text: id}, Keep: id == "3"}
 			return tx.Say(&row)
 		})
 		if err != nil {
@@ -51,5 +51,9 @@ func TestTurnAtAStartOvertakesNobody(t *testing.T) {
 	}
 	if row := say(fresh, "2", func() { becomes(fresh) }); row.Owner != bot.Nobody {
 		t.Errorf("the second is sent at once, before the first is: %+v", row)
+	}
+	// Nor does what is read where it is stored get a place before it.
+	if row := say(open(), "3", func() {}); row.Owner != bot.Nobody || row.Seq != 0 {
+		t.Errorf("the third has a place before the second: %+v", row)
 	}
 }

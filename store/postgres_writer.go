@@ -371,6 +371,9 @@ func (w *pgWriter) one(r *request) error {
 		}
 	}
 	w.t.turn, w.t.held, w.t.mine, w.t.behind = &stored, c.Version, c, w.queue[c.ID]
+	if w.t.sender == bot.Nobody {
+		w.t.behind.unplaced = true // nobody has looked: whoever sends gives places
+	}
 	return w.call(r, c)
 }
 
