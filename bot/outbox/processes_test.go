@@ -235,6 +235,9 @@ func (p *process) say(conv bot.ConversationID, id, text string, keep bool) error
 	var rows []bot.OutboxRow
 	err := p.Turn(context.Background(), &bot.Event{ID: id, Channel: ch, Conversation: conv, From: "u-" + string(conv)}, func(tx bot.Tx, got *bot.Conversation) error {
 		c, rows = got, p.box.Unmarked(nil, conv)
+		if p.dead.Load() {
+			return errDead // what it cannot send any more is no failure to be marked
+		}
 		for i := range rows {
 			if err := tx.MarkOutbox(&rows[i]); err != nil {
 				return err
