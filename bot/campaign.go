@@ -1,6 +1,9 @@
 package bot
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // CampaignState says what a campaign does.
 type CampaignState uint8
@@ -135,6 +138,10 @@ type Campaign struct {
 	Gathered PersonID    `json:"-"` // how far the wave has come, while it gathers
 	Settled  PersonID    `json:"-"` // how far the look at everybody's progress has come
 }
+
+// Seen names a campaign as it is now, for whoever orders something by what they saw.
+// One that is deleted and made anew has another code.
+func (c *Campaign) Seen() string { return fmt.Sprintf("%s.%d", c.Code, c.Revision) }
 
 // A StartCode is printed on slips of paper. Whoever types it in a chat begins what the
 // campaign is about, and is nobody more than before.

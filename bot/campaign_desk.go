@@ -152,6 +152,7 @@ type CampaignOrder struct {
 	By       PersonID
 	Campaign string
 	Do       string // "test", "send", "pause", "resume", "again" (to those where it failed), "stop", "delete"
+	Seen     string // to send: Campaign.Seen as it was shown
 	Untested bool   // send it although nobody has seen a test
 	Unknown  bool   // again to those, too, of whom it is not known
 }

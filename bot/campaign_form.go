@@ -55,4 +55,5 @@ func (ps CampaignProblems) String() string {
 type DeskCampaignForm struct {
 	CampaignForm
 	Kinds, Languages, Placeholders []string
+	Seen                           string // Campaign.Seen of the draft
 }

@@ -83,7 +83,7 @@ type Desk interface {
 	// CampaignForm is the form of a draft, or with an empty id that of a new one;
 	// WriteCampaign stores it. A *bot.DeskRefusal names what is wrong in it.
 	CampaignForm(ctx context.Context, by bot.PersonID, id string) (*bot.DeskCampaignForm, error)
-	WriteCampaign(ctx context.Context, by bot.PersonID, id string, f *bot.CampaignForm, edit bool) error
+	WriteCampaign(ctx context.Context, by bot.PersonID, id, seen string, f *bot.CampaignForm, edit bool) error
 	// Watch gives the numbers of tickets that change from now on, until leave.
 	Watch() (changed <-chan string, leave func())
 }

@@ -189,6 +189,9 @@ func (a *Adapter) showCampaign(w http.ResponseWriter, r *http.Request, st *seat,
 		"again": c.By[bot.PartFailed] > 0 && c.State == bot.CampaignRunning,
 	}
 	d.Stands = strings.Join([]string{c.State.String(), c.SentBy, strconv.FormatBool(d.Can["again"]), strconv.FormatBool(c.TestedAt.IsZero())}, " ")
+	if draft {
+		d.Stands += " " + c.Seen()
+	}
 	switch {
 	case c.Approved != "":
 		d.Asked = t("desk.campaign.sent.two", "by", bot.Harmless(c.SentBy), "and", bot.Harmless(c.Approved))
@@ -298,7 +301,7 @@ func (a *Adapter) deskCampaignOrder(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := a.words.in(st.lang)
-	o := bot.CampaignOrder{By: st.Person, Campaign: r.PathValue("campaign"), Do: r.PathValue("do"), Untested: r.PostForm.Get("untested") == "1", Unknown: r.PostForm.Get("unknown") == "1"}
+	o := bot.CampaignOrder{By: st.Person, Campaign: r.PathValue("campaign"), Do: r.PathValue("do"), Seen: r.PostForm.Get("seen"), Untested: r.PostForm.Get("untested") == "1", Unknown: r.PostForm.Get("unknown") == "1"}
 	writes, known := campaignDoings[o.Do]
 	switch {
 	case !known:

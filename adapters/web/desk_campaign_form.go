@@ -23,6 +23,7 @@ type campaignField struct {
 type deskCampaignForm struct {
 	deskFrame
 	Name, Action, Back string
+	Seen               string // the draft that it changes
 	Edit               bool
 	Names              string // in braces
 	Others             []deskChoice
@@ -146,7 +147,7 @@ func (a *Adapter) showCampaignForm(w http.ResponseWriter, r *http.Request, st *s
 		return
 	}
 	if typed != nil {
-		form.CampaignForm = *typed
+		form.CampaignForm, form.Seen = *typed, r.PostForm.Get("seen") // what they saw
 	}
 	t := a.words.in(st.lang)
 	d := &deskCampaignForm{deskFrame: a.deskFrame(st), Name: id, Edit: id != "", Back: campaignsPath, Action: campaignsPath + "/new", Chosen: map[string]bool{}, t: t, form: form, a: a,
@@ -155,6 +156,7 @@ func (a *Adapter) showCampaignForm(w http.ResponseWriter, r *http.Request, st *s
 	if d.Edit {
 		d.Title, d.Back, d.Action = t("desk.campaign.edit", "name", id), campaignPath+id, campaignPath+id+"/save"
 	}
+	d.Seen = form.Seen
 	if refused != nil {
 		if d.Wrong = refused.Problems; d.Wrong == nil {
 			d.Alert = a.refusedWords(st.lang, refused)
@@ -189,7 +191,7 @@ func (a *Adapter) writeCampaign(w http.ResponseWriter, r *http.Request, st *seat
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)
 	defer cancel()
 	f := readCampaignForm(r, a.o.Phrases.Languages())
-	err := a.o.Desk.WriteCampaign(ctx, st.Person, id, f, edit)
+	err := a.o.Desk.WriteCampaign(ctx, st.Person, id, r.PostForm.Get("seen"), f, edit)
 	refused := new(bot.DeskRefusal)
 	switch {
 	case errors.As(err, &refused) && refused.Code != bot.DeskNotAgent:

@@ -180,9 +180,12 @@ func (s *Service) New(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot
 }
 
 // Edit gives a draft another plan. Whoever tested or asked for it did so for the plan
-// of before. People are named anew before, where the plan names any.
-func (s *Service) Edit(tx bot.Tx, id string, p bot.CampaignPlan, by string) (*bot.Campaign, error) {
+// of before. People are named anew before, where the plan names any. For seen, see Send.
+func (s *Service) Edit(tx bot.Tx, id, seen string, p bot.CampaignPlan, by string) (*bot.Campaign, error) {
 	c, err := draft(tx, id, "edited")
+	if err == nil {
+		err = changed(c, seen)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +210,15 @@ func (s *Service) Delete(tx bot.Tx, id, by string) error {
 		return err
 	}
 	return audit(tx, by, "campaign.deleted", planned(c))
+}
+
+// changed refuses an order for a campaign that is not any more as it was seen
+// (bot.Campaign.Seen). Empty: it is seen in the transaction of the order.
+func changed(c *bot.Campaign, seen string) error {
+	if seen == "" || seen == c.Seen() {
+		return nil
+	}
+	return refuse("campaign %s was changed meanwhile, and nothing was done: look at it again as it is now", c.ID)
 }
 
 // draft is a campaign of which nothing was sent.
@@ -264,14 +276,18 @@ func audit(tx bot.Tx, by, action, subject string) error {
 	return err
 }
 
-// Send has a draft go out at its time. waits says that a second operator has to
-// give the same order.
-func (s *Service) Send(tx bot.Tx, id, by string, untested bool) (c *bot.Campaign, waits bool, err error) {
+// Send has a draft go out at its time. seen is the campaign as the operator saw it
+// (bot.Campaign.Seen); empty: as it is now, which is not enough for a second yes. waits
+// says that a second operator has to give the same order.
+func (s *Service) Send(tx bot.Tx, id, seen, by string, untested bool) (c *bot.Campaign, waits bool, err error) {
 	if c, err = tx.Campaign(id); err != nil {
 		return nil, false, err
 	}
 	if c.State != bot.CampaignDraft {
 		return nil, false, refuse("campaign %s is %s already", id, c.State)
+	}
+	if err := changed(c, seen); err != nil {
+		return nil, false, err
 	}
 	if ps := s.Problems(&c.Plan, tx.Now()); len(ps) > 0 {
 		return nil, false, wrong(ps)
@@ -295,6 +311,8 @@ func (s *Service) Send(tx bot.Tx, id, by string, untested bool) (c *bot.Campaign
 			return c, true, audit(tx, by, "campaign.asked", fmt.Sprintf("%s: %d people", id, n))
 		case account(c.SentBy) == account(by):
 			return nil, false, refuse("%s is for %d people, more than %d: after %s somebody else has to say yes, and both are the same account, %s", id, n, c.Plan.Second, c.SentBy, account(by))
+		case seen == "":
+			return nil, false, refuse("say what you say yes to: look at it with `latchkey campaign preview %s`, and name what it prints as --seen", id)
 		}
 		c.Approved = by
 	} else {

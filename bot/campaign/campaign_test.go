@@ -137,7 +137,7 @@ func (h *house) send(id string, change func(*bot.CampaignPlan)) *bot.Campaign {
 	var c *bot.Campaign
 	h.update(func(tx bot.Tx) (err error) {
 		if _, err = h.camps.New(tx, id, plan(change), "operator:ann"); err == nil {
-			c, _, err = h.camps.Send(tx, id, "operator:ann", true)
+			c, _, err = h.camps.Send(tx, id, "", "operator:ann", true)
 		}
 		return err
 	})

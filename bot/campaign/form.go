@@ -135,9 +135,9 @@ func form(p *bot.CampaignPlan) *bot.CampaignForm {
 	return f
 }
 
-// Write stores a form: as a new draft, or over the one that there is. The error is a
-// *Refused when something is wrong in it.
-func (s *Service) Write(tx bot.Tx, id string, f *bot.CampaignForm, by string, edit bool) (*bot.Campaign, error) {
+// Write stores a form: as a new draft, or over the one that there is, as it was seen (see
+// Send). The error is a *Refused when something is wrong in it.
+func (s *Service) Write(tx bot.Tx, id, seen string, f *bot.CampaignForm, by string, edit bool) (*bot.Campaign, error) {
 	p, ps := s.Plan(f)
 	fields := map[string]bool{}
 	for _, x := range ps {
@@ -149,7 +149,11 @@ func (s *Service) Write(tx bot.Tx, id string, f *bot.CampaignForm, by string, ed
 		}
 	}
 	if edit {
-		if _, err := draft(tx, id, "edited"); err != nil {
+		c, err := draft(tx, id, "edited")
+		if err == nil {
+			err = changed(c, seen)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if err := tx.ForgetNames(id); err != nil {
@@ -178,7 +182,7 @@ func (s *Service) Write(tx bot.Tx, id string, f *bot.CampaignForm, by string, ed
 		return nil, wrong(ps)
 	}
 	if edit {
-		return s.Edit(tx, id, *p, by)
+		return s.Edit(tx, id, seen, *p, by)
 	}
 	return s.New(tx, id, *p, by)
 }

@@ -22,7 +22,7 @@ func TestFormComesBackAsItWasWritten(t *testing.T) {
 	both := f
 	both.Audience.People = []string{"user000", "user001", "user002"}
 	write := func(f *bot.CampaignForm, edit bool) (c *bot.Campaign, err error) {
-		err = h.DB.Update(t.Context(), func(tx bot.Tx) error { c, err = h.camps.Write(tx, "autumn", f, "operator:ann", edit); return err })
+		err = h.DB.Update(t.Context(), func(tx bot.Tx) error { c, err = h.camps.Write(tx, "autumn", "", f, "operator:ann", edit); return err })
 		return c, err
 	}
 	read := func() (got *bot.CampaignForm) {
@@ -91,14 +91,17 @@ func TestFormNamesItsFields(t *testing.T) {
 	} {
 		f := bot.CampaignForm{Kind: campaign.KindFirst, Deadline: "2026-12-18"}
 		change(&f)
-		err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := h.camps.Write(tx, "bad", &f, "operator:ann", false); return err })
+		err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := h.camps.Write(tx, "bad", "", &f, "operator:ann", false); return err })
 		refused := new(campaign.Refused)
 		if !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Field != field {
 			t.Errorf("%s: %v, %+v", field, err, refused.Problems)
 		}
 	}
 	f := bot.CampaignForm{Kind: "x", Deadline: "soon", Zone: "Riverbend"}
-	err := h.DB.Update(t.Context(), func(tx bot.Tx) error { _, err := h.camps.Write(tx, "No name", &f, "operator:ann", false); return err })
+	err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
+		_, err := h.camps.Write(tx, "No name", "", &f, "operator:ann", false)
+		return err
+	})
 	for _, want := range []string{`kind "x"`, `deadline "soon"`, `zone "Riverbend"`, `name "No name"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)

@@ -314,7 +314,7 @@ func TestStop(t *testing.T) {
 	for _, again := range []func(tx bot.Tx) error{
 		func(tx bot.Tx) error { _, _, err := h.camps.Stop(tx, "first", "operator:ann", ""); return err },
 		func(tx bot.Tx) error { _, _, err := h.camps.Resume(tx, "first", "operator:ann", true); return err },
-		func(tx bot.Tx) error { _, _, err := h.camps.Send(tx, "first", "operator:ann", true); return err },
+		func(tx bot.Tx) error { _, _, err := h.camps.Send(tx, "first", "", "operator:ann", true); return err },
 	} {
 		if err := h.DB.Update(t.Context(), again); !errors.As(err, new(*campaign.Refused)) {
 			t.Errorf("an order to one that is stopped: %v", err)
@@ -383,7 +383,8 @@ func TestSecondOperator(t *testing.T) {
 	h := newHouse(t)
 	h.staff(3, nil)
 	send := func(by string, untested bool) (waits bool, err error) {
-		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) { _, waits, err = h.camps.Send(tx, "big", by, untested); return err })
+		seen := h.campaign("big").Seen()
+		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) { _, waits, err = h.camps.Send(tx, "big", seen, by, untested); return err })
 		return waits, err
 	}
 	h.update(func(tx bot.Tx) error {
@@ -409,6 +410,74 @@ func TestSecondOperator(t *testing.T) {
 	}
 	if c := h.campaign("big"); c.State != bot.CampaignScheduled || c.SentBy != "operator:ann" || c.Approved != "operator:bob" {
 		t.Errorf("%+v", c)
+	}
+}
+
+// A yes, and another plan, are for the campaign as it was seen: whoever was shown one
+// that was changed since, or deleted and made anew, is refused, and nothing is done.
+func TestOrderIsForWhatWasSeen(t *testing.T) {
+	h := newHouse(t)
+	h.staff(3, nil)
+	texts := func(en string) bot.CampaignPlan {
+		return plan(func(p *bot.CampaignPlan) { p.Second, p.Texts = 2, map[string]string{"en": en, "es": "Hola"} })
+	}
+	order := func(fn func(tx bot.Tx) error) error { return h.DB.Update(t.Context(), fn) }
+	send := func(seen, by string) error {
+		return order(func(tx bot.Tx) error { _, _, err := h.camps.Send(tx, "big", seen, by, true); return err })
+	}
+	edit := func(seen, by, en string) error {
+		return order(func(tx bot.Tx) error { _, err := h.camps.Edit(tx, "big", seen, texts(en), by); return err })
+	}
+	made := func() error {
+		return order(func(tx bot.Tx) error { _, err := h.camps.New(tx, "big", texts("Hello"), "operator:ann"); return err })
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "was changed meanwhile") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	asked := func() (seen string) {
+		t.Helper()
+		if err := send("", "operator:ann"); err != nil {
+			t.Fatal(err)
+		}
+		return h.campaign("big").Seen()
+	}
+	if err := made(); err != nil {
+		t.Fatal(err)
+	}
+	seen := asked()
+	if err := send("", "operator:bob"); err == nil || !strings.Contains(err.Error(), "--seen") {
+		t.Errorf("a second yes to nothing: %v", err)
+	}
+	if err := edit(seen, "operator:ann", "Another text"); err != nil {
+		t.Fatal(err)
+	}
+	refused("another plan by who saw the one of before", edit(seen, "operator:bob", "Hello"))
+	f := bot.CampaignForm{Kind: campaign.KindFirst, Deadline: "2026-12-18"}
+	refused("the form of before", order(func(tx bot.Tx) error { _, err := h.camps.Write(tx, "big", seen, &f, "operator:bob", true); return err }))
+	asked()
+	refused("a yes to the text of before", send(seen, "operator:bob"))
+	seen = h.campaign("big").Seen()
+	if err := order(func(tx bot.Tx) error { return h.camps.Delete(tx, "big", "operator:ann") }); err != nil {
+		t.Fatal(err)
+	}
+	if err := made(); err != nil {
+		t.Fatal(err)
+	}
+	for h.campaign("big").Revision < 3 {
+		if err := edit("", "operator:ann", "Another text"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked()
+	refused("a yes to one that is deleted", send(seen, "operator:bob"))
+	if c := h.campaign("big"); c.State != bot.CampaignDraft || c.Plan.Texts["en"] != "Another text" {
+		t.Errorf("%s, %q", c.State, c.Plan.Texts["en"])
+	}
+	if err := send(h.campaign("big").Seen(), "operator:bob"); err != nil {
+		t.Errorf("as it is: %v", err)
 	}
 }
 
@@ -476,7 +545,7 @@ func TestProblems(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if _, _, err := h.camps.Send(tx, "empty", "operator:ann", true); err == nil || !strings.Contains(err.Error(), "nobody is in the audience") {
+		if _, _, err := h.camps.Send(tx, "empty", "", "operator:ann", true); err == nil || !strings.Contains(err.Error(), "nobody is in the audience") {
 			t.Errorf("an empty audience: %v", err)
 		}
 		return nil
@@ -507,7 +576,10 @@ func TestEditDraft(t *testing.T) {
 	h := newHouse(t)
 	h.staff(3, nil)
 	edit := func(id string, change func(*bot.CampaignPlan)) (c *bot.Campaign, err error) {
-		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) { c, err = h.camps.Edit(tx, id, plan(change), "operator:bob"); return err })
+		err = h.DB.Update(t.Context(), func(tx bot.Tx) (err error) {
+			c, err = h.camps.Edit(tx, id, "", plan(change), "operator:bob")
+			return err
+		})
 		return c, err
 	}
 	var made *bot.Campaign
@@ -515,7 +587,7 @@ func TestEditDraft(t *testing.T) {
 		if made, err = h.camps.New(tx, "a", plan(func(p *bot.CampaignPlan) { p.Second = 2 }), "operator:ann"); err == nil {
 			made.TestedAt = tx.Now()
 			if err = tx.PutCampaign(made); err == nil {
-				_, _, err = h.camps.Send(tx, "a", "operator:ann", false) // somebody else has to say yes
+				_, _, err = h.camps.Send(tx, "a", "", "operator:ann", false) // somebody else has to say yes
 			}
 		}
 		return err

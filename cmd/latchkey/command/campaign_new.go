@@ -95,7 +95,7 @@ Next: latchkey campaign preview autumn`,
 				return err
 			}
 			return writeDown(cmd.Context(), s, c, "is", func(tx bot.Tx) (*bot.Campaign, error) {
-				return c.Write(tx, args[0], &f.CampaignForm, operatorActor(s), false)
+				return c.Write(tx, args[0], "", &f.CampaignForm, operatorActor(s), false)
 			})
 		})
 	}
@@ -132,7 +132,8 @@ func campaignEditCommand(s std) *cobra.Command {
 		Use: "edit NAME (--file FILE | --deadline DAY)", Short: "Give a draft another plan", Args: exactly(1, campaignArgument),
 		Long: `Changes a draft: with --file all of it, with --deadline alone its last day. Its code stays,
 and it has to be tested again. A campaign that was sent is not edited, so that it stays
-known what people were told: stop it, and make another.
+known what people were told: stop it, and make another. With --seen nothing is changed when
+somebody else has changed it since preview printed that.
 
   latchkey campaign edit autumn --file autumn.yaml
   latchkey campaign edit autumn --deadline 2027-01-15
@@ -142,6 +143,7 @@ Next: latchkey campaign preview autumn`,
 	file := configFlag(cmd, s)
 	deadline := cmd.Flags().String("deadline", "", "the last `DAY`, like 2026-12-18")
 	from := cmd.Flags().String("file", "", "the `FILE` with the whole plan")
+	seen := seenFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *from == "" && *deadline == "" {
 			return usage(cmd, "needs --file, or --deadline")
@@ -163,7 +165,7 @@ Next: latchkey campaign preview autumn`,
 					}
 					write.Deadline = *deadline
 				}
-				return c.Write(tx, args[0], write, operatorActor(s), true)
+				return c.Write(tx, args[0], *seen, write, operatorActor(s), true)
 			})
 		})
 	}

@@ -22,6 +22,8 @@ in each language and as each platform shows it.
 
   latchkey campaign preview autumn --config latchkey.yaml
 
+"Seen as" names the draft as it is shown, for send --seen.
+
 Next: latchkey campaign test autumn --to YOU`,
 	}
 	file := configFlag(cmd, s)
@@ -36,6 +38,9 @@ Next: latchkey campaign test autumn --to YOU`,
 				fmt.Fprintf(s.out, "; %d a day, so everybody has been written to after %d days of work", v.Campaign.Plan.PerDay, v.Days)
 			}
 			fmt.Fprintln(s.out)
+			if v.Campaign.State == bot.CampaignDraft {
+				fmt.Fprintf(s.out, "Seen as %s\n", v.Campaign.Seen())
+			}
 			for _, x := range v.Sample {
 				how := "by " + x.Via
 				switch {

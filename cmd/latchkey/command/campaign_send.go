@@ -16,8 +16,9 @@ func campaignSendCommand(s std) *cobra.Command {
 		Use: "send NAME", Short: "Let a campaign begin", Args: exactly(1, campaignArgument),
 		Long: `Lets a draft begin, at its time or at once. Above a number of people (second in its plan,
 500) a second operator has to give the same command, from an account of their own (--as does
-not make another of the same account): the first only asks. It has to have
-been tested (--untested sends it all the same).
+not make another of the same account): the first only asks. The second names what they
+looked at, as preview prints it (--seen), and is refused when it was changed since. It has
+to have been tested (--untested sends it all the same).
 
 The first percent (first) go an hour ahead. It halts by itself when messages fail, when
 people say "this was not me", when many ask the help desk, and when its audience differs
@@ -29,18 +30,19 @@ Next: latchkey campaign status autumn`,
 	}
 	file := configFlag(cmd, s)
 	untested := cmd.Flags().Bool("untested", false, "send it although nobody has seen a test")
+	seen := seenFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
 			var m *bot.Campaign
 			waits := false
 			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
-				m, waits, err = c.Send(tx, args[0], operatorActor(s), *untested)
+				m, waits, err = c.Send(tx, args[0], *seen, operatorActor(s), *untested)
 				return err
 			}); err != nil {
 				return err
 			}
 			if waits {
-				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command, from an account of their own\n", m.ID, m.Plan.Second)
+				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command, from an account of their own, with the --seen that preview prints\n", m.ID, m.Plan.Second)
 				return nil
 			}
 			when := "begins now"
@@ -53,6 +55,11 @@ Next: latchkey campaign status autumn`,
 		})
 	}
 	return cmd
+}
+
+// seenFlag names the draft as the operator saw it.
+func seenFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("seen", "", "the draft as preview printed it: `SEEN`; refused when it was changed since")
 }
 
 // endCommand pauses or stops.

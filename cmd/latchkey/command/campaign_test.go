@@ -24,6 +24,7 @@ func TestCampaignCommands(t *testing.T) {
 	soon := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
 	file := func(text string) string { return writeFile(t, strings.ReplaceAll(text, "SOON", soon)) }
 	full := file("kind: first_enrollment\ndeadline: SOON\naudience: {sites: [north], not_people: [bob]}\nper_day: 1\nsecond: 1\ntexts:\n  en: \"Hello {name}: {days} days\"\n  es: \"Hola {name}\"\n")
+	seen := "" // as preview printed it last
 	for _, x := range []struct {
 		as, args string
 		code     int
@@ -95,15 +96,22 @@ func TestCampaignCommands(t *testing.T) {
 		{"", "campaign status big", exitOK, "It waits: for the second operator"},
 		{"Ann@root", "campaign send big --untested", exitError, "both are the same"},
 		{"operator:root@root", "campaign send big --untested", exitError, "both are the same"},
-		{"Bob@bob", "campaign send big --untested", exitOK, "begins now"},
+		{"Bob@bob", "campaign send big --untested", exitError, "name what it prints as --seen"},
+		{"Bob@bob", "campaign send big --untested --seen AAAAAAAA.1", exitError, "was changed meanwhile"},
+		{"Bob@bob", "campaign preview big", exitOK, "Seen as "},
+		{"Ann@root", "campaign edit big --seen AAAAAAAA.1 --deadline " + soon, exitError, "was changed meanwhile"},
+		{"Bob@bob", "campaign send big --untested --seen SEEN", exitOK, "begins now"},
 		{"", "audit list", exitOK, "campaign.stopped"},
 	} {
-		args := append(strings.Fields(x.args), "--config", cfg)
+		args := append(strings.Fields(strings.ReplaceAll(x.args, "SEEN", seen)), "--config", cfg)
 		env := []string{"USER=root"}
 		if name, account, _ := strings.Cut(x.as, "@"); name != "" {
 			args, env = append(args, "--as", name), []string{"USER=" + account}
 		}
 		code, out, errs := command(t, env, args...)
+		if _, after, ok := strings.Cut(out, "Seen as "); ok {
+			seen, _, _ = strings.Cut(after, "\n")
+		}
 		if code != x.code || !strings.Contains(out+errs, x.says) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", x.args, code, x.code, x.says, out, errs)
 		}

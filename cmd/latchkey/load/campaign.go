@@ -51,7 +51,7 @@ func announcements(ctx context.Context, db *store.DB, on nudged, people int, log
 	err = db.Update(ctx, func(tx bot.Tx) error {
 		_, err := camps.New(tx, id, bot.CampaignPlan{Kind: campaign.KindFirst, Deadline: tx.Now().AddDate(0, 1, 0), Hours: []string{"mon-sun 00:00-24:00"}, Second: 1 << 30}, "operator:load")
 		if err == nil {
-			_, _, err = camps.Send(tx, id, "operator:load", true)
+			_, _, err = camps.Send(tx, id, "", "operator:load", true)
 		}
 		return err
 	})

@@ -30,7 +30,7 @@ func TestCampaignOnPlatforms(t *testing.T) {
 		_, err := p.campaigns.New(tx, "autumn", bot.CampaignPlan{Kind: campaign.KindFirst, Deadline: tx.Now().AddDate(0, 1, 0), Hours: []string{"mon-sun 00:00-24:00"},
 			Audience: bot.Audience{Departments: []string{"Kitchen"}}}, "operator:ann")
 		if err == nil {
-			_, _, err = p.campaigns.Send(tx, "autumn", "operator:ann", true)
+			_, _, err = p.campaigns.Send(tx, "autumn", "", "operator:ann", true)
 		}
 		return err
 	})
@@ -136,7 +136,7 @@ func TestCampaignInAChannelOfDiscord(t *testing.T) {
 	update(func(tx bot.Tx) error {
 		_, err := p.campaigns.New(tx, "autumn", bot.CampaignPlan{Kind: campaign.KindFirst, Deadline: tx.Now().AddDate(0, 1, 0), Hours: []string{"mon-sun 00:00-24:00"}, First: 1}, "operator:ann")
 		if err == nil {
-			_, _, err = p.campaigns.Send(tx, "autumn", "operator:ann", true)
+			_, _, err = p.campaigns.Send(tx, "autumn", "", "operator:ann", true)
 		}
 		return err
 	})

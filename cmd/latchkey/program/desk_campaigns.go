@@ -150,6 +150,9 @@ func named(tx bot.Tx, actor *string) error {
 	return err
 }
 
+// seenOnPage is what a form was shown for: a form that does not say it was not ours.
+func seenOnPage(seen string) string { return cmp.Or(seen, "none") }
+
 // OrderCampaign implements web.Desk.
 func (d deskPages) OrderCampaign(ctx context.Context, o bot.CampaignOrder) (a *bot.CampaignAnswer, err error) {
 	by, s := agentActor(o.By), d.p.campaigns
@@ -166,7 +169,7 @@ func (d deskPages) OrderCampaign(ctx context.Context, o bot.CampaignOrder) (a *b
 				a.Via, err = s.Test(tx, o.Campaign, who, by)
 			}
 		case "send":
-			_, a.Second, err = s.Send(tx, o.Campaign, by, o.Untested)
+			_, a.Second, err = s.Send(tx, o.Campaign, seenOnPage(o.Seen), by, o.Untested)
 		case "pause":
 			_, a.Recalled, err = s.Pause(tx, o.Campaign, by, campaign.PausedBy+by)
 		case "stop":
@@ -223,7 +226,7 @@ func (d deskPages) CampaignForm(ctx context.Context, by bot.PersonID, id string)
 		}
 		form, err := d.p.campaigns.Form(tx, c)
 		if err == nil {
-			f.CampaignForm = *form
+			f.CampaignForm, f.Seen = *form, c.Seen()
 		}
 		return err
 	})
@@ -231,12 +234,12 @@ func (d deskPages) CampaignForm(ctx context.Context, by bot.PersonID, id string)
 }
 
 // WriteCampaign implements web.Desk.
-func (d deskPages) WriteCampaign(ctx context.Context, by bot.PersonID, id string, f *bot.CampaignForm, edit bool) error {
+func (d deskPages) WriteCampaign(ctx context.Context, by bot.PersonID, id, seen string, f *bot.CampaignForm, edit bool) error {
 	return refusedByCampaign(d.p.campaigns.Order(ctx, func(tx bot.Tx) error {
 		if err := d.p.Desk.Admin(tx, by, ""); err != nil {
 			return err
 		}
-		_, err := d.p.campaigns.Write(tx, id, f, agentActor(by), edit)
+		_, err := d.p.campaigns.Write(tx, id, seenOnPage(seen), f, agentActor(by), edit)
 		return err
 	}))
 }

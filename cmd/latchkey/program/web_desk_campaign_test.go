@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,11 +17,27 @@ import (
 // does presses a button of a campaign's page.
 func (p *premises) does(token, id, do string, kv ...string) (status int, body string) {
 	p.Helper()
-	form := url.Values{"csrf": {csrfOf(token)}}
+	form := url.Values{"csrf": {csrfOf(token)}, "seen": {p.seen(id)}}
 	for i := 0; i < len(kv); i += 2 {
 		form.Set(kv[i], kv[i+1])
 	}
 	return p.asks(token, http.MethodPost, "/desk/c/"+id+"/"+do, form)
+}
+
+// seen is a campaign as its page shows it; empty: there is none.
+func (p *premises) seen(id string) (seen string) {
+	p.Helper()
+	err := p.DB.View(p.Context(), func(tx bot.Tx) error {
+		c, err := tx.Campaign(id)
+		if err == nil {
+			seen = c.Seen()
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, bot.ErrNotFound) {
+		p.Fatal(err)
+	}
+	return seen
 }
 
 // drafts makes a draft for everybody who has not enrolled.
@@ -42,7 +59,7 @@ func (p *premises) drafts(id string, change func(*bot.CampaignPlan)) {
 func (p *premises) plans(token, path string, change map[string]string) (status int, body string) {
 	p.Helper()
 	form := url.Values{"csrf": {csrfOf(token)}, "name": {"winter"}, "kind": {"first_enrollment"}, "deadline": {p.DB.Now().AddDate(0, 1, 0).Format(time.DateOnly)}, "zone": {"America/New_York"},
-		"hours": {"mon-fri 09:00-17:00, sat 10:00-12:00"}, "every": {"3"}, "most": {"5"}, "per_day": {"0"}, "queue": {"0"}, "first": {"1"}, "order": {"random"}, "second": {"500"}}
+		"hours": {"mon-fri 09:00-17:00, sat 10:00-12:00"}, "every": {"3"}, "most": {"5"}, "per_day": {"0"}, "queue": {"0"}, "first": {"1"}, "order": {"random"}, "second": {"500"}, "seen": {p.seen("winter")}}
 	for k, v := range change {
 		form.Set(k, v)
 	}
@@ -245,6 +262,21 @@ func TestCampaignSecondAdmin(t *testing.T) {
 	}
 	if _, body := p.asks(omar, http.MethodGet, "/desk/c/autumn", nil); !strings.Contains(body, "Lee Tran wants to send it to more than 2 people") {
 		t.Errorf("the second one is not asked\n%s", body)
+	}
+	seen := `name="seen" value="` + p.seen("autumn") + `"`
+	if _, body := p.asks(omar, http.MethodGet, "/desk/c/autumn", nil); !strings.Contains(body, seen) {
+		t.Errorf("the form does not say what is shown\n%s", body)
+	}
+	if _, body := p.asks(omar, http.MethodGet, "/desk/c/autumn/edit", nil); !strings.Contains(body, seen) {
+		t.Errorf("the form of its plan does not say what is shown\n%s", body)
+	}
+	for _, seen := range []string{"", "none", p.seen("autumn") + "0"} {
+		if s, body := p.does(omar, "autumn", "send", "untested", "1", "seen", seen); s != http.StatusConflict || !strings.Contains(body, "was changed meanwhile") {
+			t.Errorf("a yes to %q: %d\n%s", seen, s, body)
+		}
+		if s, body := p.plans(omar, "/desk/c/autumn/save", map[string]string{"seen": seen}); s != http.StatusConflict || !strings.Contains(body, "was changed meanwhile") {
+			t.Errorf("a plan in the place of %q: %d\n%s", seen, s, body)
+		}
 	}
 	if s, body := p.does(omar, "autumn", "send", "untested", "1"); s != http.StatusOK || !strings.Contains(body, "It begins") || !strings.Contains(body, "Lee Tran, and Omar Haddad agreed") || !strings.Contains(body, "It waits until") {
 		t.Errorf("the second one: %d\n%s", s, body)
