@@ -160,6 +160,7 @@ type CampaignOrder struct {
 // A CampaignAnswer is what came of an order.
 type CampaignAnswer struct {
 	Second    bool   // somebody else has to say yes, too
+	Void      bool   // the yes that there was counts no more: its giver is not allowed to any longer
 	Via       string // how the test goes
 	Recalled  int    // messages taken back
 	Again     int    // people who are written to again

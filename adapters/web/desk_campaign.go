@@ -339,6 +339,9 @@ func (a *Adapter) deskCampaignOrder(w http.ResponseWriter, r *http.Request) {
 		d.Told = []string{t("desk.campaign.told.send")}
 		if done.Second {
 			d.Told = []string{t("desk.campaign.told.second")}
+			if done.Void {
+				d.Told = append(d.Told, t("desk.campaign.told.void"))
+			}
 		}
 	case "pause", "stop":
 		d.Told = []string{told("recalled", done.Recalled), told("written", done.Written)}

@@ -232,11 +232,7 @@ func draft(tx bot.Tx, id, done string) (*bot.Campaign, error) {
 
 // planned is a plan in a line of the audit record.
 func planned(c *bot.Campaign) string {
-	subject := c.ID + ": " + c.Plan.Kind
-	if c.Plan.Second > secondAbove {
-		subject += fmt.Sprintf(", up to %d people on the word of one operator", c.Plan.Second)
-	}
-	return subject
+	return c.ID + ": " + c.Plan.Kind
 }
 
 // nameProblems says what is wrong with a name. One that repeats needs room for its number.
@@ -301,16 +297,24 @@ func (s *Service) Send(tx bot.Tx, id, seen, by string, untested bool) (c *bot.Ca
 	case c.TestedAt.IsZero() && !untested:
 		return nil, false, refuse("nobody has seen a message of %s yet: send one to yourself with `latchkey campaign test %s --to YOU`, or send it all the same with --untested", id, id)
 	}
-	if n > c.Plan.Second {
+	if n > Bound(&c.Plan) {
+		void, err := Void(tx, c.SentBy)
+		if err != nil {
+			return nil, false, err
+		}
 		switch {
-		case c.SentBy == "":
+		case c.SentBy == "" || void:
+			asked := fmt.Sprintf("%s: %d people", id, n)
+			if void {
+				asked += "; the yes of " + c.SentBy + " is void: not allowed any more"
+			}
 			c.SentBy = by
 			if err := tx.PutCampaign(c); err != nil {
 				return nil, false, err
 			}
-			return c, true, audit(tx, by, "campaign.asked", fmt.Sprintf("%s: %d people", id, n))
+			return c, true, audit(tx, by, "campaign.asked", asked)
 		case account(c.SentBy) == account(by):
-			return nil, false, refuse("%s is for %d people, more than %d: after %s somebody else has to say yes, and both are the same account, %s", id, n, c.Plan.Second, c.SentBy, account(by))
+			return nil, false, refuse("%s is for %d people, more than %d: after %s somebody else has to say yes, and both are the same account, %s", id, n, Bound(&c.Plan), c.SentBy, account(by))
 		case seen == "":
 			return nil, false, refuse("say what you say yes to: look at it with `latchkey campaign preview %s`, and name what it prints as --seen", id)
 		}
@@ -326,6 +330,30 @@ func (s *Service) Send(tx bot.Tx, id, seen, by string, untested bool) (c *bot.Ca
 		return nil, false, err
 	}
 	return c, false, audit(tx, by, "campaign.sent", fmt.Sprintf("%s: %d people", id, n))
+}
+
+// Bound is above how many people a second operator has to say yes. No plan raises it.
+func Bound(p *bot.CampaignPlan) int { return min(p.Second, secondAbove) }
+
+// Void reports whether somebody's yes counts no more: an agent who is no admin now, or
+// whose account is stopped.
+func Void(tx bot.Tx, by string) (bool, error) {
+	id, ok := strings.CutPrefix(by, "agent:")
+	if !ok {
+		return false, nil
+	}
+	a, err := tx.Agent(bot.PersonID(id))
+	if err == nil && a.Role != bot.RoleAdmin {
+		return true, nil
+	}
+	var who *bot.Person
+	if err == nil {
+		who, err = tx.Person(bot.PersonID(id))
+	}
+	if errors.Is(err, bot.ErrNotFound) {
+		return true, nil
+	}
+	return err == nil && who.Stopped(), err
 }
 
 // account is the account at the machine of an operator, "operator:root" and
@@ -458,7 +486,16 @@ func (s *Service) again(tx bot.Tx, c *bot.Campaign) error {
 	if err != nil {
 		return err
 	}
-	if n > c.Plan.Second && c.Approved == "" {
+	void, err := Void(tx, c.SentBy)
+	if err == nil && !void {
+		void, err = Void(tx, c.Approved)
+	}
+	switch {
+	case err != nil:
+		return err
+	case void:
+		next.State, next.SentBy, next.Approved = bot.CampaignDraft, "", "" // whoever is allowed now says yes anew
+	case n > Bound(&c.Plan) && c.Approved == "":
 		next.State = bot.CampaignDraft // it asks for the second operator, who was not needed for fewer people
 	}
 	next.Next, next.TickedAt = next.Plan.Starts, tx.Now()

@@ -137,7 +137,10 @@ func (h *house) send(id string, change func(*bot.CampaignPlan)) *bot.Campaign {
 	var c *bot.Campaign
 	h.update(func(tx bot.Tx) (err error) {
 		if _, err = h.camps.New(tx, id, plan(change), "operator:ann"); err == nil {
-			c, _, err = h.camps.Send(tx, id, "", "operator:ann", true)
+			var waits bool
+			if c, waits, err = h.camps.Send(tx, id, "", "operator:ann", true); waits {
+				c, _, err = h.camps.Send(tx, id, c.Seen(), "operator:bob", true)
+			}
 		}
 		return err
 	})

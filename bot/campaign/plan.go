@@ -78,7 +78,7 @@ func (s *Service) Problems(p *bot.CampaignPlan, now time.Time) (ps bot.CampaignP
 	for _, n := range []struct {
 		name           string
 		v, least, most int
-	}{{"every", p.Every, everyDays, 90}, {"most", p.Most, 1, mostTimes}, {"per_day", p.PerDay, 0, 1 << 30}, {"queue", p.Queue, 0, 1 << 30}, {"first", p.First, 0, 100}, {"second", p.Second, 1, 1 << 30},
+	}{{"every", p.Every, everyDays, 90}, {"most", p.Most, 1, mostTimes}, {"per_day", p.PerDay, 0, 1 << 30}, {"queue", p.Queue, 0, 1 << 30}, {"first", p.First, 0, 100}, {"second", p.Second, 1, secondAbove},
 		{"repeat", p.Repeat, 0, 3660}, {"audience.enrolled_days", p.Audience.EnrolledDays, 0, 3660}} {
 		if n.v < n.least || n.v > n.most {
 			bad(strings.TrimPrefix(n.name, "audience."), "%s is %d, and must be from %d to %d", n.name, n.v, n.least, n.most)
@@ -104,9 +104,6 @@ func later(a, b time.Time) time.Time {
 func (s *Service) Warnings(tx bot.Tx, p *bot.CampaignPlan) (ws []string, err error) {
 	if at := night(p.Hours); at != "" {
 		ws = append(ws, fmt.Sprintf("hours: people would be written to at night (before %02d:00 or after %d:00), as on %s", morning, evening, at))
-	}
-	if p.Second > secondAbove {
-		ws = append(ws, fmt.Sprintf("second is %d: up to so many people are written to on the word of one operator; where a plan does not say it, up to %d", p.Second, secondAbove))
 	}
 	a := &p.Audience
 	for _, l := range []struct {

@@ -51,6 +51,13 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		return nil, err
 	}
 	if c.State == bot.CampaignDraft {
+		void, err := Void(tx, c.SentBy)
+		if err != nil {
+			return nil, err
+		}
+		if void {
+			v.Warnings = append(v.Warnings, "the first yes counts no more: who gave it is no admin any more, or their account is stopped")
+		}
 		for _, x := range slices.Backward(s.Problems(&c.Plan, tx.Now())) {
 			v.Warnings = slices.Insert(v.Warnings, 0, x.Text)
 		}

@@ -161,7 +161,7 @@ func simulate(t *testing.T, rig *prooftest.Rig, people int, c crew) {
 	c.begin(on)
 	camps := on.service(h.DB)
 	h.camps = camps
-	h.send("first", func(p *bot.CampaignPlan) { p.Second, p.Holidays, p.First = 1<<20, []string{"2026-12-07"}, 1 })
+	h.send("first", func(p *bot.CampaignPlan) { p.Holidays, p.First = []string{"2026-12-07"}, 1 })
 
 	halts := 0
 	for range 8 * 24 * 4 {

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/campaign"
+	"latchkey/bot/desk"
 )
 
 // written is how many people got something.
@@ -213,7 +214,6 @@ func TestWarnings(t *testing.T) {
 		{"as on Monday 21:00", func(p *bot.CampaignPlan) { p.Hours = []string{"mon 09:00-21:01"} }},
 		{"", func(p *bot.CampaignPlan) { p.Hours = []string{"mon-sun 06:00-21:00"} }},
 		{"at night", func(p *bot.CampaignPlan) { p.Hours = []string{"mon-fri 17:00-09:00"} }},
-		{"second is 501", func(p *bot.CampaignPlan) { p.Second = 501 }},
 	} {
 		p := plan(x.change)
 		h.camps.Fill(&p)
@@ -478,6 +478,97 @@ func TestOrderIsForWhatWasSeen(t *testing.T) {
 	}
 	if err := send(h.campaign("big").Seen(), "operator:bob"); err != nil {
 		t.Errorf("as it is: %v", err)
+	}
+}
+
+// A yes counts while its giver is an admin whose account is not stopped. The next one is
+// the first then, and that is said; a campaign that repeats asks anew.
+func TestYesOfWhoIsNoAdminAnyMore(t *testing.T) {
+	for name, lose := range map[string]func(tx bot.Tx) error{
+		"role":   func(tx bot.Tx) error { return desk.Grant(tx, "p000", bot.RoleAgent, "operator:root", "") },
+		"none":   func(tx bot.Tx) error { _, err := desk.Revoke(tx, "p000", "operator:root", ""); return err },
+		"frozen": func(tx bot.Tx) error { return tx.SetFrozen("p000", tx.Now()) },
+		"erased": func(tx bot.Tx) error { _, err := tx.ErasePerson("p000", false); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.staff(6, nil)
+			h.update(func(tx bot.Tx) (err error) {
+				for _, p := range []bot.PersonID{"p000", "p001", "p002"} {
+					err = errors.Join(err, desk.Grant(tx, p, bot.RoleAdmin, "operator:root", ""))
+				}
+				for _, id := range []string{"big", "again"} {
+					_, nerr := h.camps.New(tx, id, plan(func(p *bot.CampaignPlan) {
+						p.Second, p.Deadline, p.Repeat = 2, tuesday.AddDate(0, 0, 2), 30
+					}), "operator:ann")
+					err = errors.Join(err, nerr)
+				}
+				return err
+			})
+			yes := func(id, by string) (waits bool) {
+				t.Helper()
+				seen := h.campaign(id).Seen()
+				h.update(func(tx bot.Tx) (err error) { _, waits, err = h.camps.Send(tx, id, seen, by, true); return err })
+				return waits
+			}
+			if !yes("big", "agent:p000") || !yes("again", "agent:p000") || yes("again", "agent:p001") {
+				t.Fatal("one yes is enough, or two are not")
+			}
+			h.update(lose)
+			h.view(func(tx bot.Tx) error {
+				v, err := h.camps.Preview(tx, "big")
+				if err == nil && !strings.Contains(strings.Join(v.Warnings, "\n"), "the first yes counts no more") {
+					t.Errorf("it is not said: %q", v.Warnings)
+				}
+				return err
+			})
+			if !yes("big", "agent:p001") {
+				t.Error("sent by a yes that counts no more, and one")
+			}
+			if yes("big", "agent:p002") {
+				t.Error("not sent by two")
+			}
+			if c := h.campaign("big"); c.State != bot.CampaignScheduled || c.SentBy != "agent:p001" || c.Approved != "agent:p002" {
+				t.Errorf("%s by %s and %s", c.State, c.SentBy, c.Approved)
+			}
+			h.pass(3 * 24 * time.Hour)
+			if c := h.campaign("again-2"); c.State != bot.CampaignDraft || c.SentBy != "" || c.Approved != "" {
+				t.Errorf("repeated by a yes that counts no more: %s by %q and %q", c.State, c.SentBy, c.Approved)
+			}
+			if c := h.campaign("big-2"); c.State != bot.CampaignScheduled {
+				t.Errorf("not repeated: %s", c.State)
+			}
+		})
+	}
+}
+
+// No plan raises the number of people above which two have to say yes, also one that was
+// stored when plans could.
+func TestPlanDoesNotLiftTheSecondYes(t *testing.T) {
+	h := newHouse(t)
+	h.staff(501, nil)
+	for _, n := range []int{501, 500_000} {
+		err := h.DB.Update(t.Context(), func(tx bot.Tx) error {
+			_, err := h.camps.New(tx, "big", plan(func(p *bot.CampaignPlan) { p.Second = n }), "operator:ann")
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "second is") {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	var waits bool
+	h.update(func(tx bot.Tx) error {
+		_, err := h.camps.New(tx, "big", plan(nil), "operator:ann")
+		if err == nil {
+			_, waits, err = h.camps.Send(tx, "big", "", "operator:ann", true)
+		}
+		return err
+	})
+	if !waits {
+		t.Error("501 people on one yes")
+	}
+	if n := campaign.Bound(&bot.CampaignPlan{Second: 500_000}); n != 500 {
+		t.Errorf("stored before: %d", n)
 	}
 }
 

@@ -49,7 +49,7 @@ queue: 0                 # that many tickets that wait hold it up; 0: none
 first: 1                 # percent that go an hour ahead; it halts by itself when they fare ill
 order: random            # or site
 repeat: 0                # so many days after its start it begins anew, as NAME-2; 0: never
-second: 500              # above so many people a second operator has to say yes; more than 500 is named and recorded
+second: 500              # above so many people a second operator has to say yes, 500 at most
 `
 
 func campaignNewCommand(s std) *cobra.Command {

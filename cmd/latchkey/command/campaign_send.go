@@ -34,15 +34,24 @@ Next: latchkey campaign status autumn`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
 			var m *bot.Campaign
-			waits := false
+			waits, void := false, false
 			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
+				if m, err = tx.Campaign(args[0]); err == nil {
+					void, err = campaign.Void(tx, m.SentBy)
+				}
+				if err != nil {
+					return err
+				}
 				m, waits, err = c.Send(tx, args[0], *seen, operatorActor(s), *untested)
 				return err
 			}); err != nil {
 				return err
 			}
 			if waits {
-				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command, from an account of their own, with the --seen that preview prints\n", m.ID, m.Plan.Second)
+				fmt.Fprintf(s.out, "campaign %s is for more than %d people: it begins when a second operator gives the same command, from an account of their own, with the --seen that preview prints\n", m.ID, campaign.Bound(&m.Plan))
+				if void {
+					fmt.Fprintln(s.out, "the yes that there was counts no more: who gave it is no admin any more, or their account is stopped")
+				}
 				return nil
 			}
 			when := "begins now"

@@ -49,9 +49,13 @@ func announcements(ctx context.Context, db *store.DB, on nudged, people int, log
 	camps = campaign.New(campaign.Options{Store: db, Phrases: set, Facts: map[string]string{"org": "Load", "bot_name": "Load", "help_phone": "555"}, Channels: []campaign.Channel{{ID: on.name, Opens: true}}, Logger: log})
 	id := "load-" + string(on.name)
 	err = db.Update(ctx, func(tx bot.Tx) error {
-		_, err := camps.New(tx, id, bot.CampaignPlan{Kind: campaign.KindFirst, Deadline: tx.Now().AddDate(0, 1, 0), Hours: []string{"mon-sun 00:00-24:00"}, Second: 1 << 30}, "operator:load")
+		_, err := camps.New(tx, id, bot.CampaignPlan{Kind: campaign.KindFirst, Deadline: tx.Now().AddDate(0, 1, 0), Hours: []string{"mon-sun 00:00-24:00"}}, "operator:load")
 		if err == nil {
-			_, _, err = camps.Send(tx, id, "", "operator:load", true)
+			var c *bot.Campaign
+			var waits bool
+			if c, waits, err = camps.Send(tx, id, "", "operator:load", true); waits {
+				_, _, err = camps.Send(tx, id, c.Seen(), "operator:second", true)
+			}
 		}
 		return err
 	})

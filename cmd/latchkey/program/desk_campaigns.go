@@ -70,6 +70,13 @@ func (d deskPages) Campaign(ctx context.Context, by bot.PersonID, lang, id strin
 // campaign is a campaign with its figures.
 func (d deskPages) campaign(tx bot.Tx, c *bot.Campaign, by bot.PersonID, lang string) (*bot.DeskCampaign, error) {
 	shown := *c
+	if c.State == bot.CampaignDraft {
+		if void, err := campaign.Void(tx, c.SentBy); err != nil {
+			return nil, err
+		} else if void {
+			shown.SentBy = ""
+		}
+	}
 	for _, actor := range []*string{&shown.MadeBy, &shown.SentBy, &shown.Approved} {
 		if err := named(tx, actor); err != nil {
 			return nil, err
@@ -92,7 +99,7 @@ func (d deskPages) campaign(tx bot.Tx, c *bot.Campaign, by bot.PersonID, lang st
 			return nil, err
 		}
 	}
-	v.Asks = v.Total > c.Plan.Second
+	v.Asks = v.Total > campaign.Bound(&c.Plan)
 	for st, whys := range far.Whys {
 		for what, n := range whys {
 			v.Whys[st] = append(v.Whys[st], bot.CampaignCount{What: what, N: n})
@@ -169,6 +176,13 @@ func (d deskPages) OrderCampaign(ctx context.Context, o bot.CampaignOrder) (a *b
 				a.Via, err = s.Test(tx, o.Campaign, who, by)
 			}
 		case "send":
+			var c *bot.Campaign
+			if c, err = tx.Campaign(o.Campaign); err == nil {
+				a.Void, err = campaign.Void(tx, c.SentBy)
+			}
+			if err != nil {
+				return err
+			}
 			_, a.Second, err = s.Send(tx, o.Campaign, seenOnPage(o.Seen), by, o.Untested)
 		case "pause":
 			_, a.Recalled, err = s.Pause(tx, o.Campaign, by, campaign.PausedBy+by)

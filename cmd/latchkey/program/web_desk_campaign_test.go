@@ -283,6 +283,30 @@ func TestCampaignSecondAdmin(t *testing.T) {
 	}
 }
 
+// The yes of an admin who is one no more is gone from the page, and whoever says yes next
+// is told.
+func TestCampaignVoidYes(t *testing.T) {
+	p := demoPremises(t)
+	p.drafts("autumn", func(plan *bot.CampaignPlan) { plan.Second = 2 })
+	lee := p.agent("lee")
+	if s, _ := p.order(lee, "grant", "e-1102", "role", "admin"); s != http.StatusOK {
+		t.Fatal(s)
+	}
+	omar := p.agent("omar")
+	if s, _ := p.does(omar, "autumn", "send", "untested", "1"); s != http.StatusOK {
+		t.Fatal(s)
+	}
+	if s, _ := p.order(lee, "grant", "e-1102", "role", "agent"); s != http.StatusOK {
+		t.Fatal(s)
+	}
+	if _, body := p.asks(lee, http.MethodGet, "/desk/c/autumn", nil); strings.Contains(body, "wants to send it") || !strings.Contains(body, "the first yes counts no more") {
+		t.Errorf("a yes that counts no more\n%s", body)
+	}
+	if s, body := p.does(lee, "autumn", "send", "untested", "1"); s != http.StatusOK || !strings.Contains(body, "it is not sent yet. The yes that there was counts no more") {
+		t.Errorf("%d\n%s", s, body)
+	}
+}
+
 // Whatever a page of campaigns can name has its words in each language.
 func TestCampaignWords(t *testing.T) {
 	p := demoPremises(t)
