@@ -191,6 +191,19 @@ func TestForeignButtons(t *testing.T) {
 			t.Errorf("%s: %q, want %q", choice, m.Text, want)
 		}
 	}
+	for _, do := range []string{"start", "today", "tomorrow", "days", "mute", "done", "real"} { // by nobody who is known
+		choice := bot.ChoiceCampaign + do + "." + token
+		n := len(h.to("guest"))
+		if err := h.turn.Accept(context.Background(), bot.Event{ID: "guest-" + do, Channel: "test", Conversation: "c-guest", From: "u-guest", Address: []byte("to"), Kind: bot.Press, Choice: choice}); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(bottest.Patience); len(h.to("guest")) == n && time.Now().Before(end); {
+			time.Sleep(2 * time.Millisecond)
+		}
+		if m := h.last("guest"); !strings.Contains(m.Text, "somebody else") {
+			t.Errorf("%s: %q", choice, m.Text)
+		}
+	}
 	for _, p := range []bot.PersonID{"p000", "p001"} {
 		if part := h.part("first", p); part.State != bot.PartAccepted {
 			t.Errorf("%s is %s", p, part.State)

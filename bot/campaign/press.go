@@ -3,6 +3,7 @@ package campaign
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +46,8 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 	if err != nil {
 		return bot.DeskAnswer{}, err
 	}
-	if c.Person != "" && c.Person != p.Person {
-		return say("not_yours"), nil
+	if ok, err := theirs(tx, c, p); err != nil || !ok {
+		return say("not_yours"), err
 	}
 	who, err := tx.Person(p.Person)
 	if err != nil {
@@ -108,6 +109,16 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 		return a, nil
 	}
 	return say("over"), nil
+}
+
+// theirs reports whether a conversation is with the person of a part: it is linked to
+// them, or was opened to write to them. A token alone proves nothing.
+func theirs(tx bot.Tx, c *bot.Conversation, p *bot.CampaignPart) (bool, error) {
+	if c.Person != "" {
+		return c.Person == p.Person, nil
+	}
+	ops, err := tx.OpeningsOf(p.Person)
+	return slices.ContainsFunc(ops, func(o bot.Opening) bool { return o.Kind == bot.Direct && o.Opened == c.ID }), err
 }
 
 // snooze has somebody written to at a time, by any campaign.
