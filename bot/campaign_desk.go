@@ -105,6 +105,8 @@ type DeskCampaign struct {
 	Parts   []FoundPart
 	More    bool             // there are parts behind these
 	Preview *CampaignPreview // of a draft
+	Form    *CampaignForm    // the whole plan
+	Texts   []CampaignText   // what people read
 	Asks    bool             // above its number of people: two have to say yes
 	Mine    bool             // whoever looks is the one who said yes first
 }
@@ -119,7 +121,6 @@ type CampaignCount struct {
 type CampaignPreview struct {
 	Warnings []string // in English
 	Sample   []CampaignSample
-	Texts    []CampaignText
 }
 
 // A CampaignSample is somebody of an audience.

@@ -141,6 +141,7 @@ type deskCampaign struct {
 	Behind        string // the address of the next page; empty: this is the last
 	Sample        []campaignPerson
 	Shown         []campaignShown
+	Planned       []campaignField
 	Alert, Again  string
 	Told          []string
 }
@@ -234,15 +235,16 @@ func (a *Adapter) showCampaign(w http.ResponseWriter, r *http.Request, st *seat,
 			}
 			d.Sample = append(d.Sample, one)
 		}
-		for i := range p.Texts {
-			x := &p.Texts[i]
-			var on []string
-			for _, ch := range x.Channels {
-				on = append(on, a.wayWord(st.lang, string(ch)))
-			}
-			d.Shown = append(d.Shown, campaignShown{a.tongue(st.lang, x.Lang), strings.Join(on, ", "), x.Parts, slices.Contains(x.Channels, "mail")})
-		}
 	}
+	for i := range c.Texts {
+		x := &c.Texts[i]
+		var on []string
+		for _, ch := range x.Channels {
+			on = append(on, a.wayWord(st.lang, string(ch)))
+		}
+		d.Shown = append(d.Shown, campaignShown{a.tongue(st.lang, x.Lang), strings.Join(on, ", "), x.Parts, slices.Contains(x.Channels, "mail")})
+	}
+	d.Planned = a.planned(st.lang, c.Form)
 	a.deskPage(w, r, code, "desk_campaign", st.lang, d.Title, d)
 }
 

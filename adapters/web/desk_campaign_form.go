@@ -93,6 +93,49 @@ func (d *deskCampaignForm) Texts() (list []campaignField) {
 	return list
 }
 
+// planFields are the fields of a plan, but its texts.
+var planFields = []string{"kind", "who", "sites", "not_sites", "departments", "not_departments", "kinds", "hired_since", "enrolled_days", "people", "not_people",
+	"starts", "deadline", "zone", "hours", "holidays", "every", "most", "repeat", "per_day", "queue", "first", "order", "second"}
+
+// planned is a whole plan in words, but its texts: what says nothing is left out.
+func (a *Adapter) planned(lang string, f *bot.CampaignForm) (list []campaignField) {
+	t := a.words.in(lang)
+	d := &deskCampaignForm{t: t, values: campaignValues(f), form: &bot.DeskCampaignForm{Kinds: []string{f.Kind}}}
+	var kinds []string
+	for _, k := range f.Audience.Kinds {
+		kinds = append(kinds, t("desk.campaign.account."+k))
+	}
+	d.values["kinds"] = strings.Join(kinds, ", ")
+	for _, x := range d.Fields(planFields...) {
+		if x.Value == "" || x.Value == "0" {
+			continue
+		}
+		for _, c := range x.Choices {
+			if c.Value == x.Value {
+				x.Value = c.Label
+				break
+			}
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
+// campaignValues are the fields as they are typed.
+func campaignValues(f *bot.CampaignForm) map[string]string {
+	values := map[string]string{}
+	for field, v := range campaignWords(f) {
+		values[field] = *v
+	}
+	for field, v := range campaignLists(f) {
+		values[field] = strings.Join(*v, ", ")
+	}
+	for l, text := range f.Texts {
+		values["texts."+l] = text
+	}
+	return values
+}
+
 // campaignLists are the fields that hold several things, apart by commas or lines.
 func campaignLists(f *bot.CampaignForm) map[string]*[]string {
 	a := &f.Audience
@@ -151,7 +194,8 @@ func (a *Adapter) showCampaignForm(w http.ResponseWriter, r *http.Request, st *s
 	}
 	t := a.words.in(st.lang)
 	d := &deskCampaignForm{deskFrame: a.deskFrame(st), Name: id, Edit: id != "", Back: campaignsPath, Action: campaignsPath + "/new", Chosen: map[string]bool{}, t: t, form: form, a: a,
-		Names: "{" + strings.Join(form.Placeholders, "} {") + "}", values: map[string]string{"name": bot.Harmless(r.PostForm.Get("name"))}}
+		Names: "{" + strings.Join(form.Placeholders, "} {") + "}", values: campaignValues(&form.CampaignForm)}
+	d.values["name"] = bot.Harmless(r.PostForm.Get("name"))
 	d.Title = t("desk.campaigns.new")
 	if d.Edit {
 		d.Title, d.Back, d.Action = t("desk.campaign.edit", "name", id), campaignPath+id, campaignPath+id+"/save"
@@ -161,15 +205,6 @@ func (a *Adapter) showCampaignForm(w http.ResponseWriter, r *http.Request, st *s
 		if d.Wrong = refused.Problems; d.Wrong == nil {
 			d.Alert = a.refusedWords(st.lang, refused)
 		}
-	}
-	for field, v := range campaignWords(&form.CampaignForm) {
-		d.values[field] = *v
-	}
-	for field, v := range campaignLists(&form.CampaignForm) {
-		d.values[field] = strings.Join(*v, ", ")
-	}
-	for l, text := range form.Texts {
-		d.values["texts."+l] = text
 	}
 	for _, k := range otherKinds {
 		d.Others = append(d.Others, deskChoice{string(k), t("desk.campaign.account." + string(k))})

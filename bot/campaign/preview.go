@@ -101,6 +101,12 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		m := s.roomMessage(c)
 		v.Room = &m
 	}
+	v.Texts = s.Texts(c, now)
+	return v, err
+}
+
+// Texts are what people read, in each language.
+func (s *Service) Texts(c *bot.Campaign, now time.Time) (list []Text) {
 	for _, l := range s.o.Phrases.Languages() {
 		who := &bot.Person{Lang: l, GivenName: "Carmen", Name: "Carmen"}
 		sample := &bot.CampaignPart{Token: testToken, Reminders: 1}
@@ -108,9 +114,9 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		if s.o.Notifier != nil {
 			t.Mail = s.mail(c, sample, who, now)
 		}
-		v.Texts = append(v.Texts, t)
+		list = append(list, t)
 	}
-	return v, err
+	return list
 }
 
 // Test sends the message to somebody: an operator, who sees it before everybody

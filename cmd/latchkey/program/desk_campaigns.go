@@ -51,6 +51,12 @@ func (d deskPages) Campaign(ctx context.Context, by bot.PersonID, lang, id strin
 		if v, err = d.campaign(tx, c, by, lang); err != nil {
 			return err
 		}
+		if v.Form, err = d.p.campaigns.Form(tx, c); err != nil {
+			return err
+		}
+		for _, x := range d.p.campaigns.Texts(c, tx.Now()) {
+			v.Texts = append(v.Texts, CampaignTexts(&x, d.p.campaigns.Channels())...)
+		}
 		if c.State == bot.CampaignDraft {
 			v.Preview, err = d.preview(tx, id)
 			return err
@@ -118,9 +124,6 @@ func (d deskPages) preview(tx bot.Tx, id string) (*bot.CampaignPreview, error) {
 	out := &bot.CampaignPreview{Warnings: v.Warnings}
 	for _, x := range v.Sample {
 		out.Sample = append(out.Sample, bot.CampaignSample{Name: x.Person.Name, Username: x.Person.Username, Via: x.Via, Why: x.Why, Next: x.Next, Zone: x.Zone})
-	}
-	for i := range v.Texts {
-		out.Texts = append(out.Texts, CampaignTexts(&v.Texts[i], d.p.campaigns.Channels())...)
 	}
 	return out, nil
 }

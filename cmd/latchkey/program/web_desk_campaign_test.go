@@ -307,6 +307,40 @@ func TestCampaignVoidYes(t *testing.T) {
 	}
 }
 
+// Whoever is to say yes sees the whole plan, and what people read; also later, when it
+// was sent.
+func TestCampaignPageShowsThePlan(t *testing.T) {
+	p := demoPremises(t)
+	lee := p.agent("lee")
+	all := map[string]string{"who": "half_way", "departments": "Kitchen, Transport", "not_departments": "Grounds", "not_sites": "South School", "kinds": "pupil", "hired_since": "2026-08-01", "enrolled_days": "12", "people": "ada, carmen", "not_people": "ben",
+		"holidays": "2026-12-08", "every": "4", "most": "2", "per_day": "17", "queue": "31", "first": "3", "order": "site", "second": "77", "texts.en": "Dear {name}, our own words", "texts.es": "Hola {name}, palabras nuestras"}
+	if s, body := p.plans(lee, "/desk/campaigns/new", all); s != http.StatusSeeOther {
+		t.Fatalf("%d\n%s", s, body)
+	}
+	shown := func(when string) {
+		t.Helper()
+		_, body := p.asks(lee, http.MethodGet, "/desk/c/winter", nil)
+		for _, want := range []string{"Those who have begun", "Kitchen, Transport", "Grounds", "South School", "Pupils", "2026-08-01", ">12<", "ada, carmen", ">ben<", "mon-fri 09:00-17:00, sat 10:00-12:00", "America/New_York", "2026-12-08",
+			">4<", ">2<", ">17<", ">31<", ">3<", ">77<", "Dear Carmen, our own words", "Hola Carmen, palabras nuestras", "First enrollment"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s, without %q", when, want)
+			}
+		}
+	}
+	shown("a draft")
+	if err := p.DB.Update(t.Context(), func(tx bot.Tx) error {
+		c, err := tx.Campaign("winter")
+		if err == nil {
+			c.State = bot.CampaignStopped
+			err = tx.PutCampaign(c)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	shown("at its end")
+}
+
 // Whatever a page of campaigns can name has its words in each language.
 func TestCampaignWords(t *testing.T) {
 	p := demoPremises(t)
