@@ -10,6 +10,7 @@ import (
 
 	"latchkey/bot"
 	"latchkey/bot/calendar"
+	"latchkey/bot/typed"
 )
 
 // audiences are those that a kind's words are true for.
@@ -180,8 +181,11 @@ func (s *Service) textProblems(p *bot.CampaignPlan) (ps bot.CampaignProblems) {
 				bad(l, "the text in %s has {%s}, which is not known: {%s}", l, name, strings.Join(Placeholders(), "}, {"))
 			}
 		}
-		if low := strings.ToLower(text); strings.Contains(low, "://") || strings.Contains(low, "www.") {
-			bad(l, "the text in %s has an address: no message of a campaign has a link, so that nobody follows a forged one", l)
+		if found := typed.Links(fill(text, func(string) string { return "x" }), s.ourMail); len(found) > 0 {
+			bad(l, "the text in %s has an address (%s): no message of a campaign has a link, so that nobody follows a forged one", l, strings.Join(found, ", "))
+		}
+		if typed.AsksSecret(text) {
+			bad(l, "the text in %s asks for a code or a password: no message of a campaign does, so that nobody answers a forged one", l)
 		}
 		whole := utf8.RuneCountInString(s.longest(p, l))
 		for _, ch := range s.o.Channels {
@@ -195,6 +199,13 @@ func (s *Service) textProblems(p *bot.CampaignPlan) (ps bot.CampaignProblems) {
 	}
 	slices.SortFunc(ps, func(a, b bot.CampaignProblem) int { return strings.Compare(a.Text, b.Text) })
 	return ps
+}
+
+// ourMail reports whether a mail address is of the organisation's domain, or the help
+// desk's.
+func (s *Service) ourMail(mail string) bool {
+	_, domain, _ := strings.Cut(mail, "@")
+	return mail == strings.ToLower(s.o.Facts["help_email"]) || domain != "" && domain == strings.ToLower(s.o.Facts["default_domain"])
 }
 
 // longest is the message with values that are as long as they may be.

@@ -572,6 +572,44 @@ func TestPlanDoesNotLiftTheSecondYes(t *testing.T) {
 	}
 }
 
+// A campaign's own words neither ask for a secret nor lead anywhere, in any language; the
+// words that come with it, and the organisation's own mail addresses, may be said.
+func TestTextsAskForNothing(t *testing.T) {
+	h := newHouse(t)
+	problems := func(lang, text string) string {
+		p := plan(func(p *bot.CampaignPlan) { p.Texts = map[string]string{"en": "Hello", "es": "Hola"} })
+		p.Texts[lang] = text
+		h.camps.Fill(&p)
+		return h.camps.Problems(&p, h.Clock.Now()).String()
+	}
+	for text, want := range map[string]string{
+		"Please write me your password": "asks for a code", "Reply with your six digits code": "asks for a code", "Somebody calls you: read them your code": "asks for a code", "Dime tu contraseña": "asks for a code",
+		"See evil.example/login": "(evil.example)", "evil.com": "(evil.com)", "bit.ly/x": "(bit.ly)", "//evil.com": "has an address", "javascript:alert(1)": "has an address", "evil。com": "(evil.com)", "www.evil.com": "has an address",
+		"write to help@evil.com": "(help@evil.com)", "Look at {org}.com": "has an address",
+	} {
+		for _, lang := range []string{"en", "es"} {
+			if got := problems(lang, text); !strings.Contains(got, want) || !strings.Contains(got, "the text in "+lang) {
+				t.Errorf("%s: %q: %q", lang, text, got)
+			}
+		}
+	}
+	right := []string{"Write to help@example.org, or to Ann@Example.ORG. We never ask for your password.", "Hello {name}. {days} days, until {deadline}. Call {help_phone}."}
+	var same []string
+	for _, name := range campaign.Placeholders() {
+		same = append(same, name, "{"+name+"}")
+	}
+	for _, kind := range append(campaign.Kinds(), "half") {
+		for _, lang := range []string{"en", "es"} {
+			right = append(right, h.Enroll.Phrases.Phrase(lang, "campaign.text."+kind, same...))
+		}
+	}
+	for _, text := range right {
+		if got := problems("en", text); got != "" {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 // Every wrong input is named.
 func TestProblems(t *testing.T) {
 	h := newHouse(t)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"latchkey/bot"
+	"latchkey/bot/typed"
 )
 
 // MaxLine is how many runes a line or a note of an agent has at most.
@@ -323,7 +324,7 @@ func (o *order) hello() *bot.Message {
 
 func (o *order) say(text string) (bot.DeskAnswer, error) {
 	switch {
-	case asksForSecret(text):
+	case typed.AsksSecret(text):
 		return bot.DeskAnswer{}, refuse(AsksSecret)
 	case o.c == nil:
 		return bot.DeskAnswer{}, refuse(NoChat)

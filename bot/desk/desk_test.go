@@ -412,6 +412,7 @@ func TestAgentAsksForNoSecret(t *testing.T) {
 		"Please send me the code that you got.", "What is your password?", "can you read me the 6 digit code", "I need your PIN to go on", "Tell us the code, please",
 		"Envíeme el código, por favor", "¿Cuál es su contraseña?", "Dígame el código que recibió", "What's the code?", "Just text me the code",
 		"What is your pass word?", "read me the six digits on your phone", "please type your PIN here", "Dígame los seis dígitos", "Ingrese su clave aquí",
+		"Dime tu contraseña", "Never mind, tell me your p a s s w o r d", "read me the number that just came by text", "What is the answer to your security question?",
 	} {
 		h.refused("maria", desk.DoSay, q.ID, line, desk.AsksSecret)
 	}
@@ -429,7 +430,7 @@ func TestAgentAsksForNoSecret(t *testing.T) {
 	}
 	err := h.DB.View(t.Context(), func(tx bot.Tx) error {
 		as, err := tx.Alerts(bot.AlertAsked)
-		if err == nil && (len(as) != 1 || as[0].Person != "maria" || as[0].Count != 15) {
+		if err == nil && (len(as) != 1 || as[0].Person != "maria" || as[0].Count != 19) {
 			t.Errorf("alerts %+v", as)
 		}
 		return err

@@ -9,9 +9,6 @@ import (
 	"latchkey/bot/typed"
 )
 
-// secrets are what agents never ask for.
-const secrets = `(code|codes|pass[ -]?word|passcode|passphrase|pin|qr|secret key|(?:six|6|the)[ -]digits?|c[oó]digo|c[oó]digos|contraseña|contrasena|clave|(?:seis|6|los) d[ií]gitos)\b`
-
 var (
 	// numbers finds numbers, also in groups: "123 456", "12-34-56", "+1 704 296 3143".
 	numbers = regexp.MustCompile(`\+?\d+(?:[ .\-]\d+)*`)
@@ -22,13 +19,6 @@ var (
 	password = regexp.MustCompile(`(?i)\b(password|passwort|pass[ -]?word|passcode|passphrase|pwd|pw|pin|contraseña|contrasena|clave)\b(\s*(?:is|was|=|:|es|era)\s*:?\s*|\s+)(["'“«]?)([^\s"'”»]+)`)
 	// passwordFirst finds the same said the other way round: "hunter22 is my password".
 	passwordFirst = regexp.MustCompile(`(?i)([^\s"'“”«»¿¡]+)(["'”»]?,?\s+(?:is|was|es|era)\s+(?:my|mi)\s+(?:[\pL]+\s+)?(?:password|pass[ -]?word|passcode|passphrase|pwd|pw|pin|contraseña|contrasena|clave)\b)`)
-	// asksFor finds an agent who asks for a secret, never finds one who warns.
-	asksFor = regexp.MustCompile(`(?i)\b(send|give|tell|read|share|forward|text|write|say|repeat|need|what(?:'s| is| was)|which is|env[ií]e(?:me|nos)?|mande(?:me|nos)?|d[eé]me|denos|d[ií]ga(?:me|nos)?|l[eé]ame|comparta|escr[ií]ba(?:me)?|necesito|cu[aá]l (?:es|era))\b.{0,60}\b` + secrets)
-	// asksHere finds one who asks for it to be typed into the chat, and not elsewhere.
-	asksHere = regexp.MustCompile(`(?i)\b(type|enter|put|key in|teclee|ingrese|introduzca|ponga)\b.{0,60}\b` + secrets + `.{0,40}\b(here|to me|in (?:this|the) chat|aqu[ií]|en (?:este|el) chat)(?:$|[^\pL])`)
-	// notAsked are the names of buttons, and codes that are still to be sent.
-	notAsked = regexp.MustCompile(`(?i)"[^"\n]*"|“[^”\n]*”|«[^»\n]*»|\b(?:a|another|new|fresh|un|una|otro|otra|nuevo|nueva)\s+(?:new\s+|nuevo\s+)?(?:code|codes|password|pin|c[oó]digo|contraseña|clave)\b`)
-	never    = regexp.MustCompile(`(?i)\b(never|not|don't|don’t|nobody|no one|nunca|jam[aá]s|nadie|no)\b`)
 )
 
 // plainWords follow "password" without being one.
@@ -124,18 +114,6 @@ func mixed(word string) bool {
 	_, n := utf8.DecodeRuneInString(word)
 	rest := word[n:]
 	return strings.ContainsAny(word, "0123456789!#$%&*+=?@^_~") || strings.ToLower(rest) != rest
-}
-
-// asksForSecret reports whether an agent's line asks the person for a code or a
-// password.
-func asksForSecret(text string) bool {
-	text = notAsked.ReplaceAllString(text, " ")
-	for sentence := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(".!?\n;", r) }) {
-		if (asksFor.MatchString(sentence) || asksHere.MatchString(sentence)) && !never.MatchString(sentence) {
-			return true
-		}
-	}
-	return false
 }
 
 var (

@@ -9,4 +9,5 @@
 //   - Fold is what two spellings of the same words have in common.
 //   - Digits6, Base32, Numbers, Addresses and Login find a value in a text, which
 //     may be a whole sentence or be dictated word by word.
+//   - AsksSecret and Links find what no agent, and no message of a campaign, may say.
 package typed
