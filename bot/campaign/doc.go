@@ -22,6 +22,9 @@
 //	                              paused, or halted        any but done ──▶ stopped
 //	                                                                 stop
 //
+// Above Bound people two send it. Each yes is for the campaign as it was seen
+// (bot.Campaign.Seen), and counts while its giver is allowed to give it.
+//
 // One that is done and whose plan repeats leaves another behind it, NAME-2, scheduled
 // for its day.
 //

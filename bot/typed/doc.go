@@ -9,5 +9,6 @@
 //   - Fold is what two spellings of the same words have in common.
 //   - Digits6, Base32, Numbers, Addresses and Login find a value in a text, which
 //     may be a whole sentence or be dictated word by word.
-//   - AsksSecret and Links find what no agent, and no message of a campaign, may say.
+//   - AsksSecret finds what no line of an agent and no text of a campaign asks for, Links
+//     what no text of a campaign names.
 package typed
