@@ -149,6 +149,7 @@ type DeskView struct {
 	FrozenBy string  // who has frozen the account: "desk", "person"; empty: it is not, or not known
 	Channel  ChannelID
 	Chat     bool // the person can be written to
+	Gone     bool // the person has left the chat: nobody reads there
 	Talks    bool // the conversation is the desk's
 	Contact  string
 	Device   string      // what the person wrote on last, one of Devices; empty: it is not known

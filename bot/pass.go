@@ -60,6 +60,9 @@ type PassTx interface {
 	// not expired: a pass is spent once, even by two replicas at once.
 	SpendPass(hash []byte) (bool, error)
 	DropPass(hash []byte) error // no error when there is none
+	// SessionsOf lists the sessions of a conversation that were not spent, also those
+	// that have run out.
+	SessionsOf(c ConversationID) ([]Pass, error)
 }
 
 // A Page is what a one-time link opens: the private form, or the secret, of

@@ -18,12 +18,7 @@ func (t *tx) PutPass(p *bot.Pass) error {
 // Pass implements bot.PassTx. Outside a View it locks the row.
 func (t *tx) Pass(hash []byte) (*bot.Pass, error) {
 	var p *bot.Pass
-	err := t.c.read(passGet, func(r row) {
-		p = &bot.Pass{
-			Hash: r.blob(0), Kind: bot.PassKind(r.text(1)), Conversation: bot.ConversationID(r.text(2)), Data: r.blob(3),
-			CreatedAt: fromMillis(r.int(4)), UsedAt: fromMillis(r.int(5)), ExpiresAt: fromMillis(r.int(6)), SpentAt: fromMillis(r.int(7)),
-		}
-	}, hash)
+	err := t.c.read(passGet, func(r row) { p = passOf(r) }, hash)
 	if err != nil {
 		return nil, wrap("read pass", err)
 	}
@@ -43,4 +38,17 @@ func (t *tx) SpendPass(hash []byte) (bool, error) {
 // DropPass implements bot.PassTx.
 func (t *tx) DropPass(hash []byte) error {
 	return wrap("drop pass", t.write(passDrop, hash))
+}
+
+// SessionsOf implements bot.PassTx.
+func (t *tx) SessionsOf(c bot.ConversationID) (ps []bot.Pass, err error) {
+	err = t.c.read(passSessions, func(r row) { ps = append(ps, *passOf(r)) }, string(c))
+	return ps, wrap("sessions of a conversation", err)
+}
+
+func passOf(r row) *bot.Pass {
+	return &bot.Pass{
+		Hash: r.blob(0), Kind: bot.PassKind(r.text(1)), Conversation: bot.ConversationID(r.text(2)), Data: r.blob(3),
+		CreatedAt: fromMillis(r.int(4)), UsedAt: fromMillis(r.int(5)), ExpiresAt: fromMillis(r.int(6)), SpentAt: fromMillis(r.int(7)),
+	}
 }

@@ -119,6 +119,7 @@ const (
 	passGet
 	passSpend
 	passDrop
+	passSessions
 	alertRaise
 	alertsOf
 	alertTold
@@ -427,9 +428,10 @@ var statements = [stmtCount]string{
 		ON CONFLICT (hash) DO UPDATE SET kind = excluded.kind, conversation = excluded.conversation, data = excluded.data,
 		created_at = excluded.created_at, used_at = excluded.used_at, expires_at = excluded.expires_at,
 		spent_at = CASE WHEN pass.spent_at <> 0 THEN pass.spent_at ELSE excluded.spent_at END`,
-	passGet:   `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
-	passSpend: `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
-	passDrop:  `DELETE FROM pass WHERE hash = $1`,
+	passGet:      `SELECT ` + passColumns + ` FROM pass WHERE hash = $1 /*lock FOR UPDATE*/`,
+	passSpend:    `UPDATE pass SET spent_at = $2 WHERE hash = $1 AND spent_at = 0 AND expires_at > $2`,
+	passDrop:     `DELETE FROM pass WHERE hash = $1`,
+	passSessions: `SELECT ` + passColumns + ` FROM pass WHERE conversation = $1 AND kind = 'session' AND spent_at = 0`,
 
 	alertRaise: `INSERT INTO alert (kind, person, detail, n, first_at, at, told_at) VALUES ($1, $2, $3, 1, $4, $4, 0)
 		ON CONFLICT (kind, person) DO UPDATE SET detail = excluded.detail, n = alert.n + 1, at = excluded.at`,

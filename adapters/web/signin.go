@@ -428,16 +428,18 @@ func (a *Adapter) chatSignedIn(w http.ResponseWriter, r *http.Request, s *signin
 				return
 			}
 		}
-		if err := a.o.Passes.EndSession(ctx, old); err != nil {
-			a.trouble(w, r, err)
-			return
-		}
-		a.hub.over(before.Conversation) // its other tabs
 	}
 	token, err := a.o.Passes.BeginSession(ctx, session)
 	if err != nil {
 		a.trouble(w, r, err)
 		return
+	}
+	if before != nil { // after the new one began: whoever signs in once more has not left
+		if err := a.o.Passes.EndSession(ctx, old); err != nil {
+			a.notBegun(w, r, token, s.next, err)
+			return
+		}
+		a.hub.over(before.Conversation) // its other tabs
 	}
 	// The browser has the token only when this is done: whoever stops an account, and
 	// whoever signs in elsewhere, ends the sessions that are there, and may have been

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,10 @@ func (d *Desk) do(ctx context.Context, a Act) error {
 	r := new(Refusal)
 	if errors.As(err, &r) {
 		switch r.Code {
+		case Gone:
+			if err := d.seek(ctx, a.Ticket); err != nil {
+				return err
+			}
 		case AsksSecret:
 			d.alarm(ctx, &a, bot.AlertAsked, "agent.asked_secret")
 		case OverBudget:
@@ -328,6 +333,9 @@ func (o *order) say(text string) (bot.DeskAnswer, error) {
 		return bot.DeskAnswer{}, refuse(AsksSecret)
 	case o.c == nil:
 		return bot.DeskAnswer{}, refuse(NoChat)
+	}
+	if read, err := o.d.o.Reads(o.tx, o.c); err != nil || !read {
+		return bot.DeskAnswer{}, cmp.Or(err, refuse(Gone))
 	}
 	if _, hidden := Hide(text); hidden {
 		return bot.DeskAnswer{}, refuse(HasSecret)

@@ -28,6 +28,7 @@ const (
 	NoLine     = "no_line"        // there is no such line of the agent's own
 	TooLate    = "too_late"       // the line was written too long ago to be taken back
 	NoChat     = "no_chat"        // there is no conversation in which the person could be reached
+	Gone       = "gone"           // the person has left the chat: nobody reads there
 	LastAdmin  = "last_admin"     // nobody could say any more who is an agent
 	NoRole     = "no_role"        // there is no such role
 	NotAllowed = "not_allowed"    // a system of the organisation may not do this

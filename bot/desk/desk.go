@@ -42,6 +42,8 @@ type Options struct {
 	// Anonymous is the channel that opens to whoever signs in: the web chat. Callers
 	// are not asked there.
 	Anonymous bot.ChannelID
+	// Reads reports whether what is said in a conversation is read, or can be. Nil: it is.
+	Reads func(tx bot.Tx, c *bot.Conversation) (bool, error)
 	// Sends reports whether something can be sent in a way. Nil: everything can.
 	Sends func(bot.Via) bool
 	// Methods changes methods and asks people. Nil: agents can do neither.
@@ -112,6 +114,9 @@ func New(o Options) *Desk {
 	}
 	if o.Sends == nil {
 		o.Sends = func(bot.Via) bool { return true }
+	}
+	if o.Reads == nil {
+		o.Reads = func(bot.Tx, *bot.Conversation) (bool, error) { return true, nil }
 	}
 	if o.Acts <= 0 {
 		o.Acts = 20

@@ -67,6 +67,12 @@
 // administrator has no line (Options.Registrar), and everybody after three failed
 // checks in a day.
 //
+// # Who has left
+//
+// In the web chat lines are read only while a browser has a session there (Options.Reads).
+// When the last one ends the ticket says so (Left), and a line is refused. The ticket goes
+// on in another web chat where its person is signed in, or signs in next (Arrived).
+//
 // # What is promised, and what is taken back
 //
 // Somebody who waits is told a time only while an agent is at the desk: seen there by a

@@ -91,7 +91,7 @@ func (d *Desk) Press(ctx context.Context, p bot.TicketPress) (words string, err 
 // cardRefusals are the codes that have words of their own on a card, and likeDesk
 // those for which it says what the web desk says.
 var (
-	cardRefusals = []string{NotAgent, NoTicket, Taken, Closed, NotYours, Empty, TooLong, AsksSecret, HasSecret, NoChat}
+	cardRefusals = []string{NotAgent, NoTicket, Taken, Closed, NotYours, Empty, TooLong, AsksSecret, HasSecret, NoChat, Gone}
 	likeDesk     = []string{NoStep, NoPerson, OwnAccount, AccountOff, NoWay, TooSoon, NoReason, NoMethod, NoCheck, NeedsSecond, OverBudget}
 )
 

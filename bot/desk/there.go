@@ -89,7 +89,7 @@ func (d *Desk) there(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine, ev *bot.DeskEv
 func (d *Desk) refusal(ticket, who, code string) string {
 	key := "desk.card.refused."
 	switch code {
-	case Empty, TooLong, AsksSecret, HasSecret, NoChat, Closed:
+	case Empty, TooLong, AsksSecret, HasSecret, NoChat, Gone, Closed:
 		key += code
 	case NotYours, Taken:
 		key += NotYours

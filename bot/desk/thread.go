@@ -12,7 +12,7 @@ import (
 
 // inThread are the events that stand in a thread: what became of checks of who calls
 // and of acts that touch methods, and what agents have to know at once.
-var inThread = append([]string{"sent_back", "left", keptWaiting, "asked_again", "moved_here", undone, notUndone, "expired", "again", "again_later", "again_stopped", "unfrozen", answerDue, solveDue}, checkEvents...)
+var inThread = append([]string{"sent_back", "left", gone, keptWaiting, "asked_again", "moved_here", undone, notUndone, "expired", "again", "again_later", "again_stopped", "unfrozen", answerDue, solveDue}, checkEvents...)
 
 // Spoken puts what a person and an agent say to each other into the threads under
 // the ticket's cards, in the transaction that adds the line (store.DB.OnLine).

@@ -409,7 +409,11 @@ func (d *Desk) seeChat(tx bot.Tx, v *View, by bot.PersonID) error {
 	if v.Channel = c.Channel; !belongs(&v.Ticket, c) {
 		return nil // where somebody else is now
 	}
-	v.Chat = true
+	read, err := d.o.Reads(tx, c)
+	if err != nil {
+		return err
+	}
+	v.Chat, v.Gone = true, !read
 	lang := v.Ticket.Lang
 	_, v.Title, v.Progress = d.o.Where(c.State, lang)
 	s, err := d.o.Session(c.State)

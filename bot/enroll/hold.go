@@ -126,6 +126,11 @@ func (r *Service) disown(tx bot.Tx, ch bot.ChannelID, user string, from bot.Conv
 	if _, err := tx.EndPasses(slices.Sorted(maps.Keys(mine))); err != nil {
 		return fmt.Errorf("enroll: end what browsers have open: %w", err)
 	}
+	if r.Left != nil {
+		if err := r.Left(tx, slices.Sorted(maps.Keys(mine))...); err != nil {
+			return err
+		}
+	}
 	if err := takeAway(tx, p.ID, ch, user); err != nil {
 		return err
 	}

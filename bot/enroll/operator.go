@@ -408,6 +408,11 @@ func (r *Service) signOut(tx bot.Tx, d *Done, convs []bot.ConversationID) (err e
 	if d.Passes, err = tx.EndPasses(convs); err != nil {
 		return fmt.Errorf("enroll: end sessions: %w", err)
 	}
+	if r.Left != nil && d.Passes > 0 {
+		if err := r.Left(tx, convs...); err != nil {
+			return err
+		}
+	}
 	return VoidProofs(tx, d.Person.ID, func(c *bot.Conversation) bool { return !slices.Contains(convs, c.ID) })
 }
 

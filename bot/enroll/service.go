@@ -66,6 +66,10 @@ type Deps struct {
 	// GiveBack has the tickets of an agent whose account is stopped go back into the
 	// queue, and returns them. Nil: there is no help desk.
 	GiveBack func(tx bot.Tx, p bot.PersonID) ([]string, error)
+	// Left hears of conversations in which every browser was signed out, and Arrived of
+	// one in which somebody has signed in. Nil: nobody does.
+	Left    func(tx bot.Tx, convs ...bot.ConversationID) error
+	Arrived func(tx bot.Tx, c *bot.Conversation) error
 	// Afresh gives the state of a conversation that forgets everything about its
 	// person. Nil: unlinking leaves it as it is.
 	Afresh func(c *bot.Conversation) []byte

@@ -224,7 +224,10 @@ func (r *Service) link(tx bot.Tx, c *bot.Call, p *bot.Person, evidence string) e
 		return err
 	}
 	conv.Person, conv.Level = p.ID, bot.L2 // for the checks that follow in this turn
-	return nil
+	if r.Arrived == nil {
+		return nil
+	}
+	return r.Arrived(tx, conv)
 }
 
 // linkUser links a user of a channel, writes the audit line, and tells the

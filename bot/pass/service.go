@@ -28,6 +28,8 @@ const (
 type Options struct {
 	Store  bot.Store
 	Policy *policy.Policy // SessionIdle, SessionLife, SharedIdle, LinkLife, PageLife
+	// Left hears that the last session of a conversation was ended. Nil: nobody does.
+	Left func(tx bot.Tx, c bot.ConversationID) error
 }
 
 // A Service hands out passes. It keeps no state of its own and is safe for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/bot"
@@ -158,17 +159,31 @@ func (r *Service) EndSession(ctx context.Context, token bot.Secret) error {
 			if _, err := tx.EndPasses([]bot.ConversationID{p.Conversation}); err != nil {
 				return fmt.Errorf("pass: end a shared session: %w", err)
 			}
-			return nil
-		}
-		if err := tx.DropPass(p.Hash); err != nil {
+		} else if err := tx.DropPass(p.Hash); err != nil {
 			return fmt.Errorf("pass: end a session: %w", err)
 		}
-		return nil
+		if r.o.Left == nil {
+			return nil
+		}
+		if there, err := r.Read(tx, p.Conversation); err != nil || there {
+			return err
+		}
+		return r.o.Left(tx, p.Conversation)
 	})
 	if refusal(err) {
 		return nil
 	}
 	return err
+}
+
+// Read reports whether a browser has a session in a conversation: what is said there
+// is read, or can be.
+func (r *Service) Read(tx bot.Tx, c bot.ConversationID) (bool, error) {
+	ps, err := tx.SessionsOf(c)
+	if err != nil {
+		return false, fmt.Errorf("pass: sessions of a conversation: %w", err)
+	}
+	return slices.ContainsFunc(ps, func(p bot.Pass) bool { return tx.Now().Before(r.ends(&p)) }), nil
 }
 
 // Ended implements bot.Passes.

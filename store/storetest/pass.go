@@ -93,6 +93,13 @@ func testPasses(t *testing.T, s bot.Store) {
 				return err
 			}
 		}
+		ps, err := tx.SessionsOf("gone")
+		if err != nil {
+			return err
+		}
+		if len(ps) != 1 || string(ps[0].Hash) != "p\x00" || !ps[0].ExpiresAt.Equal(now.Add(time.Hour)) {
+			t.Errorf("sessions of a conversation: %+v", ps)
+		}
 		for range 2 {
 			if _, err := tx.EndPasses([]bot.ConversationID{"gone"}); err != nil {
 				return err
@@ -107,7 +114,10 @@ func testPasses(t *testing.T, s bot.Store) {
 				fails(t, "pass of a conversation whose passes were ended", err, want)
 			}
 		}
-		_, err := tx.Pass(old.Hash)
+		if ps, err = tx.SessionsOf("gone"); err != nil || len(ps) != 0 {
+			t.Errorf("sessions of a conversation whose passes were ended: %+v %v", ps, err)
+		}
+		_, err = tx.Pass(old.Hash)
 		return err
 	})
 }

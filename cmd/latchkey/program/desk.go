@@ -11,6 +11,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/calendar"
 	"latchkey/bot/desk"
+	"latchkey/bot/pass"
 	"latchkey/bot/turn"
 	"latchkey/cmd/latchkey/config"
 )
@@ -27,7 +28,7 @@ func (p *Program) newDesk() error {
 		return err
 	}
 	p.Desk = desk.New(desk.Options{
-		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Zone: deskZone(p.Config), Sends: p.sends, Silence: c.Silence,
+		Agents: c.Enabled, Store: p.DB, Vault: p.Keys, Phrases: p.Scripts, Hours: hours, Zone: deskZone(p.Config), Reads: p.reads, Sends: p.sends, Silence: c.Silence,
 		Targets: targets(p.Config),
 		Begins:  func(s *bot.Session, b *bot.Begin) error { return p.Scripts.Set().Begins(s, b) },
 		Where:   p.where,
@@ -83,6 +84,25 @@ func deskZone(c *config.Config) *time.Location {
 // a method of their own.
 func AsksAgentsForCode(c *config.Config) bool {
 	return c.Desk.Enabled && c.Web.Enabled && c.SignsIn() && c.SecondFactor() == ""
+}
+
+// reads reports whether what is said in a conversation is read, or can be: in the web
+// chat only while a browser has a session there.
+func (p *Program) reads(tx bot.Tx, c *bot.Conversation) (bool, error) {
+	if c.Channel != webChannel {
+		return true, nil
+	}
+	return pass.New(pass.Options{Policy: p.Config.Policy}).Read(tx, c.ID)
+}
+
+// left tells the desk of conversations that every browser has left. A command has no
+// desk of its own.
+func (p *Program) left(tx bot.Tx, convs ...bot.ConversationID) error {
+	d := p.Desk
+	if d == nil {
+		d = desk.New(desk.Options{Agents: p.Config.Desk.Enabled, Vault: p.Keys, Reads: p.reads})
+	}
+	return d.Left(tx, convs...)
 }
 
 // sends reports whether anything can be sent in a way.

@@ -59,6 +59,6 @@ func (p *Program) enrollDeps() enroll.Deps {
 	}
 	return enroll.Deps{
 		Store: p.DB, Policy: p.Config.Policy, Vault: p.Keys, Org: o.Name, Issuer: issuer(p.Config), Contact: contact(p.Config), Phone: o.HelpPhone,
-		Domains: o.Domains, AskDesk: askDesk, LeaveDesk: p.leaveDesk, GiveBack: desk.GiveBack, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: p.Log.With("component", "enroll"),
+		Domains: o.Domains, AskDesk: askDesk, LeaveDesk: p.leaveDesk, GiveBack: desk.GiveBack, Left: p.left, Afresh: turn.Afresh, AlertsTo: alerts, AlertsLang: o.Language, Log: p.Log.With("component", "enroll"),
 	}
 }

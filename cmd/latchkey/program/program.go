@@ -89,7 +89,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 	}
 
 	// Outside systems. The web's adapter asks for passes.
-	p.passes = pass.New(pass.Options{Store: p.DB, Policy: cfg.Policy})
+	p.passes = pass.New(pass.Options{Store: p.DB, Policy: cfg.Policy, Left: func(tx bot.Tx, c bot.ConversationID) error { return p.left(tx, c) }})
 	for _, x := range integrations {
 		if err = x.Connect(p); err != nil {
 			return nil, x.failed(err)
@@ -113,6 +113,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, integrations
 		return p.Verify.MayText(tx, person, e164)
 	}
 	d.Serves = func(ch bot.ChannelID) bool { return p.Connections.channels[ch] != nil }
+	d.Arrived = func(tx bot.Tx, c *bot.Conversation) error { return p.Desk.Arrived(tx, c) }
 	p.Enroll = enroll.New(d)
 	p.Verify = verify.New(verify.Deps{
 		Store: p.DB, Policy: cfg.Policy, Vault: p.Keys, Methods: p.Enroll, Phrases: p.Scripts,

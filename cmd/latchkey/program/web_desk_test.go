@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/adapters/localdir"
 	"latchkey/adapters/web"
 	"latchkey/bot"
 	"latchkey/bot/desk"
+	"latchkey/bot/enroll"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/cmd/latchkey/programtest"
 )
@@ -670,4 +672,65 @@ func TestDeskNeedsASecondFactor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who presses "New chat", or is signed out, reads nothing any more: the agent is told
+// at once, and a line is refused with what was typed.
+func TestDeskSaysThatThePersonHasLeft(t *testing.T) {
+	p := demoPremises(t)
+	maria := p.agent("maria")
+	g := p.guest().arrives("/chat")
+	g.says("human")
+	g.says("Ann Lee, 555 0100")
+	var ticket string
+	for id := range p.open() {
+		ticket = id
+	}
+	for _, do := range []string{"take", "say"} {
+		if s, body := p.acts(maria, ticket, do); s != http.StatusSeeOther {
+			t.Fatalf("%s: %d %.300s", do, s, body)
+		}
+	}
+	g.submit("/chat/leave", "")
+	if _, body := p.asks(maria, http.MethodGet, "/desk/t/"+ticket, nil); strings.Count(body, "The person has left the chat") != 2 { // how it stands, and as a line
+		t.Errorf("the agent is not told\n%s", body)
+	}
+	s, body := p.acts(maria, ticket, "say", "text", "still there?")
+	if s != http.StatusConflict || !strings.Contains(body, "Not sent: the person has left the chat.") || !strings.Contains(body, ">still there?</textarea>") {
+		t.Errorf("%d\n%s", s, body)
+	}
+}
+
+// An operator's sign-out of a person leaves their chats, too.
+func TestDeskSaysThatThePersonWasSignedOut(t *testing.T) {
+	p := demoPremises(t)
+	maria := p.agent("maria")
+	g := p.guest().arrives("/chat")
+	g.presses("Start")
+	g.says("ada")
+	g.submit("/chat/form", "", "f.password", string(localdir.DemoPassword))
+	g.says("human")
+	var ticket string
+	for id := range p.open() {
+		ticket = id
+	}
+	if s, _ := p.acts(maria, ticket, "take"); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	if _, err := p.Enroll.SignOut(t.Context(), "e-1001", enroll.Order{By: "operator:test", Why: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if s, body := p.acts(maria, ticket, "say"); s != http.StatusConflict || !strings.Contains(body, "Not sent: the person has left the chat.") || !strings.Contains(body, "nothing is read there any more") {
+		t.Errorf("%d\n%s", s, body)
+	}
+	// She signs in anew, in a chat that is another one, and the talk goes on there.
+	g = p.guest().arrives("/chat")
+	g.presses("Start")
+	g.says("ada")
+	g.submit("/chat/form", "", "f.password", string(localdir.DemoPassword))
+	if s, body := p.acts(maria, ticket, "say", "text", "welcome back"); s != http.StatusSeeOther {
+		t.Fatalf("%d %.600s", s, body)
+	}
+	g.get("/chat")
+	g.hears("welcome back")
 }
