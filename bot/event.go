@@ -78,9 +78,10 @@ type Event struct {
 	Deferred bool // set by inbound: the event was deferred before, and it is its turn now
 
 	// Set by turn, never by an adapter.
-	TooLong bool // Text was longer than MaxText and is cut, or a form's value was and Form is empty: answer that, burn no try
-	Frozen  bool // the person's account is frozen: whatever runs is over, and the flow "frozen" says so
-	TooFast bool // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
+	TooLong bool   // Text was longer than MaxText and is cut, or a form's value was and Form is empty: answer that, burn no try
+	Frozen  bool   // the person's account is frozen: whatever runs is over, and the flow "frozen" says so
+	Kept    string // what was typed, as the help desk has kept it since nothing here understood it: say so
+	TooFast bool   // the first event beyond the author's budget: answer "slow down", change nothing else; later ones are dropped
 }
 
 // Devices are the systems that people write on.

@@ -109,6 +109,7 @@ type Output struct {
 	Input   string  // for the check: the typed text as the step's answer kind normalised it
 	Message Message // what to say
 	Silent  bool    // nothing to say: a stale signal, an event that the desk takes
+	Missed  bool    // typed text that nothing understood, where no secret is asked for: the desk may keep it
 	Retract bool    // a fleeting message of this conversation is to be taken back
 	Flow    string  // for logs and the desk: where the turn ended
 	Step    string

@@ -453,6 +453,14 @@ func (t *turn) ask(check, input string) {
 // miss answers what was not understood: first with what is expected, then in
 // other words, then with the offer of a person.
 func (t *turn) miss(st *Step) {
+	if t.ev.Kept != "" {
+		t.s.Misses = 0
+		t.heard(t.ev.Kept)
+		t.sayOwn(sayKept)
+		t.again()
+		return
+	}
+	t.out.Missed = st == nil || st.Kind != Form
 	if st == nil {
 		t.sayOwn(sayIdle)
 		t.start(t.e.home)

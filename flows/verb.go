@@ -65,11 +65,12 @@ const (
 	sayMoved                       // the person went on in another conversation, on {channel}
 	sayBackHere                    // the help desk has left; the assistant answers again
 	sayDidYouMean                  // what is offered may be what was meant
+	sayKept                        // nothing here understood it, and the help desk keeps it
 	sayBeside                      // beside a wish that comes first there was an answer to the step
 	sentences
 )
 
 var sentenceKeys = [sentences]string{
 	"miss1", "miss2", "miss3", "too_long", "too_fast", "empty", "not_here", "stale", "over", "no_back", "no_skip", "no_resend",
-	"no_why", "error", "changed", "welcome_back", "stopped", "idle", "form_left", "progress", "pick_first", "moved", "back_here", "did_you_mean", "beside",
+	"no_why", "error", "changed", "welcome_back", "stopped", "idle", "form_left", "progress", "pick_first", "moved", "back_here", "did_you_mean", "kept", "beside",
 }

@@ -19,7 +19,8 @@
 // Beside its state, a ticket's conversation is the bot's or the desk's
 // (bot.Session.Owner). It is the desk's from an agent's first line until the
 // agent sends the person back, or the person ends the chat. Meanwhile the bot says
-// nothing, except where a code or a password would be shown to a person.
+// nothing, except where a code or a password would be shown to a person. What somebody
+// writes whose ticket is open, and the bot does not understand, is a line of it (Keep).
 //
 // # What other systems learn
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
@@ -81,6 +82,32 @@ func (d *Desk) heard(tx bot.Tx, c *bot.Conversation, s *bot.Session, q *bot.Tick
 		m.Text = d.o.Phrases.Phrase(s.Lang, "desk.hidden")
 	}
 	return bot.DeskAnswer{Say: m}, nil
+}
+
+// Keep implements turn.Desk: a line of the person's open ticket, with codes as dots. A
+// single word is not kept: it may be a password.
+func (d *Desk) Keep(tx bot.Tx, c *bot.Conversation, text string) (kept string, err error) {
+	shown, _ := Hide(bot.Harmless(text))
+	words := 0
+	for w := range strings.FieldsSeq(shown) {
+		if strings.ContainsFunc(w, unicode.IsLetter) {
+			words++
+		}
+	}
+	if words < 2 || !d.o.Agents {
+		return "", nil
+	}
+	q, err := d.here(tx, c)
+	if errors.Is(err, bot.ErrNotFound) {
+		return "", nil
+	}
+	if err == nil {
+		err = tx.PutTicket(q)
+	}
+	if err != nil {
+		return "", fmt.Errorf("desk: keep what somebody writes who waits: %w", err)
+	}
+	return shown, d.line(tx, q, bot.LinePerson, "", "", shown)
 }
 
 // among reports whether what was said is one of the words of a phrase, which

@@ -39,6 +39,9 @@ type Marker interface {
 // event of an agent anywhere. It may change s.Owner.
 type Desk interface {
 	Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Event) (bot.DeskAnswer, error)
+	// Keep keeps what somebody typed and the engine did not understand, where they have
+	// asked for a person, and gives it as it is kept; empty: it is not.
+	Keep(tx bot.Tx, c *bot.Conversation, text string) (kept string, err error)
 }
 
 // Campaigns takes presses of the buttons on the messages of campaigns, and the codes on

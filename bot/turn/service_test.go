@@ -461,6 +461,8 @@ func (d desk) Route(tx bot.Tx, c *bot.Conversation, s *bot.Session, ev *bot.Even
 	return d(tx, c, s, ev)
 }
 
+func (d desk) Keep(bot.Tx, *bot.Conversation, string) (string, error) { return "", nil }
+
 // What a call step waits for is watched over from the transaction that begins
 // it: nobody waits in silence, and nobody for ever.
 func TestCallIsWatchedOver(t *testing.T) {

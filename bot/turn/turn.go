@@ -105,6 +105,7 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 	if t.begun { // in a run that was undone
 		t.ev, t.begun = t.came, false
 	}
+	t.ev.Kept = ""
 	t.called, t.refused, t.moot, t.used, t.fault = true, false, false, false, nil
 	t.conv, t.rows, t.marks, t.author = c, t.rows[:0], t.marks[:0], ""
 	t.before, t.spoke = c.OutSeq, false
@@ -146,6 +147,9 @@ func (t *turn) run(tx bot.Tx, c *bot.Conversation) error {
 		t.apologise(c)
 	case engine:
 		if err := t.drive(tx, c); err != nil {
+			return err
+		}
+		if err := t.keep(tx, c); err != nil {
 			return err
 		}
 		if t.session.Error == errTurnFailed {
@@ -294,6 +298,21 @@ func (t *turn) drive(tx bot.Tx, c *bot.Conversation) (err error) {
 		r.engine.Resume(&t.session, &t.ev, oc, &t.out)
 	}
 	return nil
+}
+
+// keep has the desk keep what the engine did not understand; the engine then says so in
+// place of what it has said.
+func (t *turn) keep(tx bot.Tx, c *bot.Conversation) error {
+	if !t.out.Missed || t.service.desk == nil {
+		return nil
+	}
+	kept, err := t.service.desk.Keep(tx, c, t.ev.Text)
+	if err != nil || kept == "" {
+		return err
+	}
+	t.ev.Kept = kept
+	t.out.Reset()
+	return t.drive(tx, c)
 }
 
 func (t *turn) check() string {

@@ -102,6 +102,9 @@ func (p *reachProgram) Route(tx bot.Tx, _ *bot.Conversation, _ *bot.Session, _ *
 	return bot.DeskAnswer{Say: &bot.Message{Text: fmt.Sprint("answer ", p.acts)}}, p.do(tx)
 }
 
+// Keep implements turn.Desk.
+func (p *reachProgram) Keep(bot.Tx, *bot.Conversation, string) (string, error) { return "", nil }
+
 // act gives the service an event of a conversation; what it says is said in the
 // event's transaction.
 func (p *reachProgram) act(in bot.ConversationID, ch bot.ChannelID, do func(tx bot.Tx) error) error {
