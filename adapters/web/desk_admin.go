@@ -242,7 +242,7 @@ func (a *Adapter) deskOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	t, f := a.words.in(st.lang), r.PostForm
 	do := r.PathValue("do")
-	o := bot.DeskOrder{By: st.Person, Person: bot.PersonID(f.Get("who")), Do: do, Why: strings.TrimSpace(f.Get("why")), Dry: f.Get("sure") != "1", Listed: f.Get("listed") == "1", Role: bot.Role(f.Get("role"))}
+	o := bot.DeskOrder{By: st.Person, Person: bot.PersonID(f.Get("who")), Do: do, Why: bot.Harmless(strings.TrimSpace(f.Get("why"))), Dry: f.Get("sure") != "1", Listed: f.Get("listed") == "1", Role: bot.Role(f.Get("role"))}
 	channel, user, _ := strings.Cut(f.Get("account"), " ")
 	o.Channel, o.User = bot.ChannelID(channel), user
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTime)

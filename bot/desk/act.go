@@ -197,7 +197,7 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 	case q.Person == "" && c.Level >= bot.L2: // signed in since
 		q.Person = c.Person
 	}
-	text := strings.TrimSpace(a.Text)
+	text := strings.TrimSpace(bot.Harmless(a.Text))
 	if a.Do == DoSay || a.Do == DoNote {
 		if err := lineFits(text); err != nil {
 			return none, err
@@ -312,7 +312,7 @@ func (o *order) arrive() (bot.DeskAnswer, error) {
 // called is how the person sees who does this.
 func (o *order) called() string {
 	if o.a.By == bot.OutsideAgent && o.a.Name != "" {
-		return o.d.o.Phrases.Phrase(o.s.Lang, "desk.signature", "name", o.a.Name)
+		return o.d.o.Phrases.Phrase(o.s.Lang, "desk.signature", "name", bot.Harmless(o.a.Name))
 	}
 	return o.d.called(o.tx, o.a.By, o.s.Lang)
 }

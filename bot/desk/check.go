@@ -478,7 +478,7 @@ func evidence(k *bot.CallerCheck) string {
 	return fmt.Sprintf("check %s by %s for %s", k.ID, k.Way, k.Act)
 }
 
-// opened is what a check keeps sealed; empty when it cannot be opened.
+// opened is what a check keeps sealed, as it may be shown; empty when it cannot be opened.
 func (d *Desk) opened(k *bot.CallerCheck, part string, sealed []byte) string {
 	if len(sealed) == 0 {
 		return ""
@@ -488,7 +488,7 @@ func (d *Desk) opened(k *bot.CallerCheck, part string, sealed []byte) string {
 		d.o.Logger.Error("what a check of a caller keeps cannot be opened; is its key in the key file?", "check", k.ID, "err", err)
 		return ""
 	}
-	return string(plain)
+	return bot.Harmless(string(plain))
 }
 
 // waiting is the open check of this ticket that an answer is for.

@@ -268,7 +268,7 @@ func (d *Desk) seal(q *bot.Ticket, text string) ([]byte, error) {
 	return d.o.Vault.Seal([]byte(text), q.Place())
 }
 
-// unseal is text as a ticket has kept it; empty when it cannot be opened.
+// unseal is what a ticket has kept, as it may be shown; empty when it cannot be opened.
 func (d *Desk) unseal(q *bot.Ticket, sealed []byte) string {
 	if len(sealed) == 0 {
 		return ""
@@ -278,7 +278,7 @@ func (d *Desk) unseal(q *bot.Ticket, sealed []byte) string {
 		d.o.Logger.Error("what a ticket keeps cannot be opened; is its key in the key file?", "ticket", q.ID, "err", err)
 		return ""
 	}
-	return string(plain)
+	return bot.Harmless(string(plain))
 }
 
 // line adds a line to a ticket.

@@ -37,6 +37,7 @@ func init() {
 // Hide puts dots in the place of what looks like a code, a key or a password in
 // what somebody wrote, and reports whether there was any. The rest stays as it is.
 func Hide(text string) (shown string, hidden bool) {
+	text = bot.Harmless(text) // what has no width parts no code
 	cover := func(re *regexp.Regexp, with func([]string) string) {
 		for {
 			next := re.ReplaceAllStringFunc(text, func(s string) string { return with(re.FindStringSubmatch(s)) })

@@ -87,7 +87,7 @@ func (d *Desk) heard(tx bot.Tx, c *bot.Conversation, s *bot.Session, q *bot.Tick
 // Keep implements turn.Desk: a line of the person's open ticket, with codes as dots. A
 // single word is not kept: it may be a password.
 func (d *Desk) Keep(tx bot.Tx, c *bot.Conversation, text string) (kept string, err error) {
-	shown, _ := Hide(bot.Harmless(text))
+	shown, _ := Hide(text)
 	words := 0
 	for w := range strings.FieldsSeq(shown) {
 		if strings.ContainsFunc(w, unicode.IsLetter) {
