@@ -831,6 +831,12 @@ func (a *Adapter) beAgent(w http.ResponseWriter, r *http.Request) {
 		a.trouble(w, r, err)
 		return
 	}
+	if old := bot.Secret(a.cookie(r, cookieAgent)); len(old) == tokenLen { // who was here before
+		if err := a.o.Passes.EndSession(r.Context(), old); err != nil {
+			a.trouble(w, r, err)
+			return
+		}
+	}
 	a.setCookie(w, cookieAgent, string(token), a.o.Policy.SessionLife, false)
 	http.Redirect(w, r, deskPath, http.StatusSeeOther)
 }

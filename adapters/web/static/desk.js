@@ -62,6 +62,17 @@
   const reply = desk.querySelector("textarea[autofocus]"); // a canned one: what is typed goes on behind it
   reply?.setSelectionRange(reply.value.length, reply.value.length);
 
+  // What is typed and not sent stays while this tab is open: for this agent and ticket.
+  const drafts = "desk-draft " + desk.querySelector(".me")?.textContent + " " + watch + " ";
+  for (const t of watch ? desk.querySelectorAll("textarea") : []) {
+    const keep = () => t.value ? sessionStorage.setItem(drafts + t.id, t.value) : sessionStorage.removeItem(drafts + t.id);
+    if (!t.value) t.value = sessionStorage.getItem(drafts + t.id) ?? "";
+    if (t.value) t.closest("details")?.setAttribute("open", "");
+    keep();
+    t.addEventListener("input", keep);
+    t.form.addEventListener("submit", () => sessionStorage.removeItem(drafts + t.id)); // a refusal brings it back
+  }
+
   // typed reports whether a form holds something that must not be lost.
   const typed = () => [...desk.querySelectorAll("textarea, form.write input[type=text]")].some((t) => t.value.trim() !== "");
 
@@ -184,6 +195,7 @@
       if (e.defaultPrevented) return;
       if (f.dataset.sent) return void e.preventDefault();
       f.dataset.sent = "1";
+      if (f.action.endsWith("/chat/leave")) sessionStorage.clear(); // whoever comes next reads nothing
       leaving = true;
       setTimeout(() => { leaving = false; }, 10000); // it did not come
     });

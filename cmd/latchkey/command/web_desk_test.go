@@ -65,6 +65,9 @@ func webDesk(t *testing.T, b *browsertest.Browser) {
 	a.Sees("Taken back: the person does not see it any more.")
 	a.Until("what is typed to be there", `document.getElementById("say").value === "I mean:"`)
 	a.both("undone")
+	a.Leaves(func() { a.Follow("Help desk") })
+	a.Leaves(func() { a.FollowLike("Ada Okafor") })
+	a.Until("what is typed to be there after a look at the queue", `document.getElementById("say").value === "I mean:"`)
 	v.Reload()
 	v.Until("the line to be gone from the page that is loaded anew", `!document.body.innerText.includes("This is for somebody else") && document.body.innerText.includes("The help desk has taken this line back.")`)
 

@@ -734,3 +734,17 @@ func TestDeskSaysThatThePersonWasSignedOut(t *testing.T) {
 	g.get("/chat")
 	g.hears("welcome back")
 }
+
+// Whoever becomes another agent of the demo is the one of before no more.
+func TestDemoAgentOfBeforeIsOver(t *testing.T) {
+	p := demoPremises(t)
+	maria, omar := p.agent("maria"), p.agent("omar")
+	if s, _ := p.asks(maria, http.MethodPost, "/demo/agent", url.Values{"who": {"omar"}}); s != http.StatusSeeOther {
+		t.Fatal(s)
+	}
+	for token, want := range map[string]int{maria: http.StatusSeeOther, omar: http.StatusOK} {
+		if s, _ := p.asks(token, http.MethodGet, "/desk", nil); s != want {
+			t.Errorf("%d, want %d", s, want)
+		}
+	}
+}
