@@ -15,6 +15,7 @@ type DeskRefusal struct {
 	Code string // see package desk
 	Who  string // of an act that came too late: who has the ticket; may be empty
 	Text string // in English, where the code alone does not say it
+	Most int    // of a text that is too long: how many letters fit
 
 	Problems CampaignProblems // of a CampaignForm
 

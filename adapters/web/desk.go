@@ -682,7 +682,7 @@ func (a *Adapter) deskLine(st *seat, l *bot.DeskLine) deskLine {
 			code += ".silent"
 		}
 	}
-	if v.Text = t("desk.event."+code, "agent", by, "due", due); strings.HasPrefix(v.Text, "<") {
+	if v.Text = t("desk.event."+code, "agent", by, "due", due, "to", l.Text); strings.HasPrefix(v.Text, "<") {
 		v.Text = plainCode(l.Code)
 	}
 	v.By = ""
@@ -794,7 +794,7 @@ func (a *Adapter) refusedWords(lang string, refused *bot.DeskRefusal) string {
 			return s
 		}
 	}
-	if s := t(key); !strings.HasPrefix(s, "<") {
+	if s := t(key, "most", strconv.Itoa(refused.Most)); !strings.HasPrefix(s, "<") {
 		return s
 	}
 	return t("desk.refused.other")

@@ -204,7 +204,9 @@ func (d *Desk) act(tx bot.Tx, c *bot.Conversation, s *bot.Session, a *bot.AgentA
 		}
 	}
 	if (checks[a.Do] || touches[a.Do]) && a.Do != DoHeard {
-		text = reason(text)
+		if text, err = reason(text); err != nil {
+			return none, err
+		}
 	}
 	o := &order{d: d, tx: tx, c: c, s: s, q: q, a: a}
 	run := map[string]func(string) (bot.DeskAnswer, error){

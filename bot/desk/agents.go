@@ -40,6 +40,7 @@ const (
 	NoWay       = "no_way"       // that way is not open to make sure of this person
 	TooSoon     = "too_soon"     // the person was asked twice within the hour
 	NoReason    = "no_reason"    // it is not said why
+	LongReason  = "long_reason"  // it is said in more letters than fit
 	NoMethod    = "no_method"    // there is nothing like this to be done for the person
 	NoCheck     = "no_check"     // there is no such check that waits for an answer
 	NotSecond   = "not_second"   // the second agent must be another person

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/bot"
 	"latchkey/bot/typed"
@@ -333,12 +334,11 @@ func (d *Desk) sealReason(k *bot.CallerCheck, text string) ([]byte, error) {
 }
 
 // reason is what an agent gives as one: short, and without codes.
-func reason(text string) string {
-	text, _ = Hide(strings.TrimSpace(text))
-	if r := []rune(text); len(r) > maxReason {
-		text = string(r[:maxReason])
+func reason(text string) (string, error) {
+	if text, _ = Hide(strings.TrimSpace(text)); utf8.RuneCountInString(text) > maxReason {
+		return "", &Refusal{Code: LongReason, Most: maxReason}
 	}
-	return text
+	return text, nil
 }
 
 // expects keeps the answer of a check: its hash, and sealed what is still to be

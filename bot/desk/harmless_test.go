@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -15,7 +16,6 @@ func TestNoTextAtTheDeskOverridesItsDirection(t *testing.T) {
 	c := newCaller(t, nil)
 	const over = "\u202edetset\u202c"
 	c.must("maria", desk.DoNote, c.q.ID, "note "+over)
-	c.n++
 	err := c.desk.Do(context.Background(), desk.Act{Key: "check", AgentAct: bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoVerify,
 		Act: desk.DoAgain, Way: bot.WayAgent, Text: "why " + over}})
 	if err != nil {
@@ -47,5 +47,23 @@ func TestNoTextAtTheDeskOverridesItsDirection(t *testing.T) {
 	}
 	if s, hidden := desk.Hide("it is 482\u200b913"); !hidden || strings.Contains(s, "913") {
 		t.Errorf("a code is shown: %q", s)
+	}
+}
+
+// A reason that is too long is refused as that, and the agent learns to whom a ticket went.
+func TestLongReasonAndTransfer(t *testing.T) {
+	c := newCaller(t, nil)
+	err := c.desk.Do(context.Background(), desk.Act{Key: "long", AgentAct: bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoVerify,
+		Act: desk.DoAgain, Way: bot.WayAgent, Text: strings.Repeat("ñ", 301)}})
+	if r := new(desk.Refusal); !errors.As(err, &r) || r.Code != desk.LongReason || r.Most != 300 {
+		t.Errorf("a long reason: %v", err)
+	}
+	err = c.desk.Do(context.Background(), desk.Act{Key: "give", AgentAct: bot.AgentAct{Ticket: c.q.ID, By: "maria", Do: desk.DoTransfer, To: "omar"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := c.view("omar", c.q.ID).Lines
+	if l := lines[len(lines)-1]; l.Code != "transferred" || l.Text != "Omar" {
+		t.Errorf("the last line: %+v", l)
 	}
 }

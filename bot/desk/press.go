@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/bot"
@@ -92,7 +93,7 @@ func (d *Desk) Press(ctx context.Context, p bot.TicketPress) (words string, err 
 // those for which it says what the web desk says.
 var (
 	cardRefusals = []string{NotAgent, NoTicket, Taken, Closed, NotYours, Empty, TooLong, AsksSecret, HasSecret, NoChat, Gone}
-	likeDesk     = []string{NoStep, NoPerson, OwnAccount, AccountOff, NoWay, TooSoon, NoReason, NoMethod, NoCheck, NeedsSecond, OverBudget}
+	likeDesk     = []string{NoStep, NoPerson, OwnAccount, AccountOff, NoWay, TooSoon, NoReason, LongReason, NoMethod, NoCheck, NeedsSecond, OverBudget}
 )
 
 // refused says why nothing was done. An error that is no *Refusal is given back.
@@ -102,7 +103,7 @@ func (c *cardPress) refused(err error) (words string, _ error) {
 	case !errors.As(err, &r):
 		return "", err
 	case slices.Contains(likeDesk, r.Code):
-		return c.phrase("web.desk.refused." + r.Code), nil
+		return c.phrase("web.desk.refused."+r.Code, "most", strconv.Itoa(r.Most)), nil
 	case !slices.Contains(cardRefusals, r.Code):
 		return c.say("refused.other"), nil
 	}

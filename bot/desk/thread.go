@@ -88,11 +88,14 @@ func (d *Desk) happened(tx bot.Tx, q *bot.Ticket, l *bot.TicketLine) string {
 	if at, err := time.Parse(time.RFC3339, detail); err == nil {
 		due = d.moment(d.o.Lang, at)
 	}
-	code := l.Code
+	code, to := l.Code, ""
+	if code == "transferred" {
+		to = oneLine(d.short(tx, bot.PersonID(detail)))
+	}
 	if code == "requeued" && l.By == "" {
 		code += ".silent"
 	}
-	text := d.o.Phrases.Phrase(d.o.Lang, "web.desk.event."+code, "agent", agent, "due", due)
+	text := d.o.Phrases.Phrase(d.o.Lang, "web.desk.event."+code, "agent", agent, "due", due, "to", to)
 	if slices.Contains(checkEvents, l.Code) {
 		text += " (" + d.o.Phrases.Phrase(d.o.Lang, "web.desk.way."+detail) + ")"
 	}

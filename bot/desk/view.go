@@ -210,6 +210,9 @@ func (d *Desk) View(ctx context.Context, by bot.PersonID, id string) (*View, err
 				continue
 			}
 			line := Line{No: l.No, At: l.At, Kind: l.Kind, Code: l.Code, Text: d.unseal(q, l.Body)}
+			if l.Code == "transferred" {
+				line.Text = d.short(tx, bot.PersonID(line.Text))
+			}
 			if l.By != "" {
 				line.By = d.short(tx, l.By)
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/bot"
 )
@@ -26,10 +27,12 @@ type Order struct {
 	Allow func(tx bot.Tx, p bot.PersonID) error
 }
 
-// WhyFits reports whether a text can be the reason of an order: one line of at most
-// 500 letters.
+// MaxWhy is how many letters the reason of an order has at most.
+const MaxWhy = 500
+
+// WhyFits reports whether a text can be the reason of an order: one line.
 func WhyFits(why string) bool {
-	return why != "" && len(why) <= 500 && bot.Harmless(why) == why && !strings.ContainsAny(why, "\r\n\t")
+	return why != "" && utf8.RuneCountInString(why) <= MaxWhy && bot.Harmless(why) == why && !strings.ContainsAny(why, "\r\n\t")
 }
 
 func (o Order) check() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"latchkey/bot"
 	"latchkey/bot/desk"
@@ -158,18 +159,29 @@ func (d deskPages) Card(ctx context.Context, by, of bot.PersonID) (c *bot.DeskCa
 	return c, err
 }
 
+// whyFits refuses what is no reason.
+func whyFits(why string) error {
+	switch {
+	case utf8.RuneCountInString(why) > enroll.MaxWhy:
+		return &bot.DeskRefusal{Code: desk.LongReason, Most: enroll.MaxWhy}
+	case !enroll.WhyFits(why):
+		return &bot.DeskRefusal{Code: desk.NoReason}
+	}
+	return nil
+}
+
 // CloseToday implements web.Desk.
 func (d deskPages) CloseToday(ctx context.Context, by bot.PersonID, closed bool, why string) error {
-	if !enroll.WhyFits(why) {
-		return &bot.DeskRefusal{Code: desk.NoReason}
+	if err := whyFits(why); err != nil {
+		return err
 	}
 	return d.p.Desk.CloseToday(ctx, by, closed, why)
 }
 
 // Order implements web.Desk.
 func (d deskPages) Order(ctx context.Context, o bot.DeskOrder) (*bot.DeskDone, error) {
-	if !enroll.WhyFits(o.Why) {
-		return nil, &bot.DeskRefusal{Code: desk.NoReason}
+	if err := whyFits(o.Why); err != nil {
+		return nil, err
 	}
 	order := enroll.Order{By: agentActor(o.By), Why: o.Why, Dry: o.Dry, Allow: func(tx bot.Tx, p bot.PersonID) error { return d.allows(tx, &o, p) }}
 	had, shut := bot.Role(""), false

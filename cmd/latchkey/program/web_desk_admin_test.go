@@ -132,6 +132,7 @@ func TestDeskOrders(t *testing.T) {
 		kv                  []string
 	}{
 		{"no reason", "freeze", "e-1001", "write down why", []string{"why", " "}},
+		{"a reason that is too long", "freeze", "e-1001", "at most 500 characters fit", []string{"why", strings.Repeat("é", 501)}},
 		{"a reason of two lines", "freeze", "e-1001", "write down why", []string{"why", "a\nb"}},
 		{"their own account", "disable", "e-1103", "your own account", nil},
 		{"somebody at the desk", "unfreeze", "e-1102", "with a second agent", nil},
