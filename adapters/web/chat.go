@@ -454,7 +454,7 @@ func (a *Adapter) asked(ctx context.Context, conv bot.ConversationID) (*bot.Outb
 	if err != nil {
 		return nil, fmt.Errorf("web: read the conversation: %w", err)
 	}
-	if i := newest(rows); i >= 0 {
+	if i := question(rows); i >= 0 {
 		return &rows[i], nil
 	}
 	return nil, nil

@@ -286,6 +286,30 @@ func TestOldRowsAreClosed(t *testing.T) {
 	}
 }
 
+// A campaign's message has its buttons, and leaves the open question its own.
+func TestCampaignLeavesTheQuestionOpen(t *testing.T) {
+	a := bare(t)
+	choices := []bot.Choice{{ID: "a", Label: "A"}}
+	rows := []bot.OutboxRow{
+		{Seq: 1, Message: bot.Message{Text: "one", Prompt: 1, Choices: choices}},
+		{Seq: 2, Message: bot.Message{Text: "two", Prompt: 2, Choices: choices, Form: &bot.Form{Name: "f", Fields: []bot.Field{{Name: "x"}}}}},
+		{Seq: 3, Campaign: "autumn", Message: bot.Message{Text: "Please enroll", Choices: choices}},
+		{Seq: 4, Campaign: "winter", Message: bot.Message{Text: "Please enroll", Choices: choices}},
+	}
+	views, err := a.saidAll(t.Context(), rows, hidden{Lang: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{false, true, false, true} {
+		if (len(views[i].Choices) > 0) != want {
+			t.Errorf("row %d has buttons %v, want %v", i+1, views[i].Choices, want)
+		}
+	}
+	if views[1].Form == nil {
+		t.Error("the question has lost its form")
+	}
+}
+
 // TestNumberIsShownOnce: in full while it is asked about, masked before and
 // after, and where it is pending no more.
 func TestNumberIsShownOnce(t *testing.T) {

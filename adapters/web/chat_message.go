@@ -111,13 +111,14 @@ type said struct {
 	Form    *formView
 	Page    string // label of a button that opens a one-time page, or empty
 
-	Picture string // address, or empty
-	Alt     string
-	QR      bool
-	Link    template.URL // otpauth, for an app on the same phone
-	Key     []string     // in groups
-	Gone    bool         // what it showed was taken away
-	Desk    bool         // it is a line of the help desk
+	Picture  string // address, or empty
+	Alt      string
+	QR       bool
+	Link     template.URL // otpauth, for an app on the same phone
+	Key      []string     // in groups
+	Gone     bool         // what it showed was taken away
+	Desk     bool         // it is a line of the help desk
+	Campaign bool         // of a campaign: the question before it stays open
 }
 
 // formView is a form as the template needs it.
@@ -159,6 +160,16 @@ func newest(rows []bot.OutboxRow) int {
 	return -1
 }
 
+// question finds the row that waits for an answer: a campaign's message does not close
+// the question before it.
+func question(rows []bot.OutboxRow) int {
+	i := newest(rows)
+	for i >= 0 && rows[i].Campaign != "" {
+		i = newest(rows[:i])
+	}
+	return i
+}
+
 // unheard reports whether a person's words were left out.
 func unheard(heard string) bool { return heard != "" && strings.Trim(heard, "•") == "" }
 
@@ -166,9 +177,10 @@ func unheard(heard string) bool { return heard != "" && strings.Trim(heard, "•
 func (a *Adapter) saidAll(ctx context.Context, rows []bot.OutboxRow, h hidden) ([]*said, error) {
 	list := make([]*said, 0, len(rows))
 	open := newest(rows)
+	asks := question(rows)
 	shown := map[bot.Reveal]bool{} // each secret is shown once, by the newest message that has it
 	for i := len(rows) - 1; i >= 0; i-- {
-		s, err := a.view(ctx, &rows[i], h, i == open, shown)
+		s, err := a.view(ctx, &rows[i], h, i == open || i == asks, shown)
 		if err != nil {
 			return nil, err
 		}
@@ -190,7 +202,7 @@ func (a *Adapter) view(ctx context.Context, row *bot.OutboxRow, h hidden, active
 		}
 		m.Text = x.Echoed(m.Text)
 	}
-	s.Heard, s.Desk = m.Heard, row.Author != ""
+	s.Heard, s.Desk, s.Campaign = m.Heard, row.Author != "", row.Campaign != ""
 	s.Private = unheard(m.Heard)
 	s.Text = blocks(m.Text)
 	s.Progress, s.Ref = m.Progress, m.Ref

@@ -40,7 +40,9 @@ type Options struct {
 	Holidays []string
 	Lang     string
 	// Where names the step that a stored session is at.
-	Where  func(state []byte, lang string) (flow, title, progress string)
+	Where func(state []byte, lang string) (flow, title, progress string)
+	// Busy reports whether a script is under way in a stored session, and not put off.
+	Busy   func(state []byte) bool
 	Title  func(flow, step, lang string) string // names a step as Where does
 	Logger *slog.Logger                         // nil: silent
 }

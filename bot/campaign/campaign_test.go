@@ -57,7 +57,8 @@ func newHouse(t *testing.T) *house {
 				return "", "", ""
 			}
 			return set.Where(&s, lang)
-		}})
+		},
+		Busy: turn.Busy})
 	for _, s := range h.camps.Specs() {
 		cat.Checks[s.Name] = s
 	}

@@ -54,5 +54,6 @@
 // Once a day, when the hours of the campaign's zone begin, a wave asks the audience's
 // rule anew, gives new people a part, and lets in as many as the plan allows. Reminders
 // and what people asked for ("later") come from the same index of what is due.
-// A person is written to in their own time zone.
+// A person is written to in their own time zone, and not within half an hour of what
+// they did in the middle of a script.
 package campaign

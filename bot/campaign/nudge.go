@@ -22,6 +22,10 @@ func (s *Service) nudge(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart) error {
 	if err != nil || why != "" {
 		return err
 	}
+	until, err := s.busy(tx, p.Person)
+	if err != nil {
+		return err
+	}
 	now, cal := tx.Now(), s.calendar(&c.Plan, who.TimeZone)
 	switch next := cal.Next(now); {
 	case next.IsZero(): // never within months
@@ -32,6 +36,9 @@ func (s *Service) nudge(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart) error {
 		return nil
 	case who.NextNudge.After(now):
 		p.Due = cal.Next(who.NextNudge)
+		return nil
+	case until.After(now):
+		p.Due = cal.Next(until)
 		return nil
 	case p.State == bot.PartSent && p.Row != 0:
 		p.Due = time.Time{} // the last one is still on its way
@@ -82,6 +89,25 @@ func (s *Service) nudge(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart) error {
 	}
 	p.Row = row.ID
 	return nil
+}
+
+// quiet is how long a conversation rests before a campaign writes to somebody who is
+// in the middle of a script.
+const quiet = 30 * time.Minute
+
+// busy is until when somebody is in the middle of a script; a time that is past, when
+// nobody is.
+func (s *Service) busy(tx bot.Tx, who bot.PersonID) (until time.Time, err error) {
+	convs, err := tx.ConversationsOf(who)
+	if err != nil || s.o.Busy == nil {
+		return time.Time{}, err
+	}
+	for i := range convs {
+		if end := convs[i].Updated.Add(quiet); end.After(until) && end.After(tx.Now()) && s.o.Busy(convs[i].State) {
+			until = end
+		}
+	}
+	return until, nil
 }
 
 func midnight(t time.Time) time.Time {
@@ -252,6 +278,10 @@ func (s *Service) Hold(tx bot.Tx, row *bot.OutboxRow) (string, error) {
 			p.State, p.Due, why = bot.PartWaiting, time.Time{}, c.State.String()
 		} else if !cal.Open(now) {
 			p.State, p.Due, why = bot.PartWaiting, cal.Next(now), "hours"
+		} else if until, busyErr := s.busy(tx, p.Person); busyErr != nil {
+			err = busyErr
+		} else if until.After(now) {
+			p.State, p.Due, why = bot.PartWaiting, cal.Next(until), "busy"
 		}
 	}
 	if err != nil || why == "" {

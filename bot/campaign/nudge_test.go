@@ -52,6 +52,46 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// Whoever is in the middle of a script is left alone until the conversation has rested,
+// also by a message that waits in the outbox already.
+func TestInTheMiddle(t *testing.T) {
+	h := newHouse(t)
+	h.staff(2, nil)
+	talk := h.talk("p000")
+	talk.Say("start")
+	h.chat.FailAll(bottest.Throttle(time.Second))
+	h.send("first", nil)
+	for range 3 {
+		if err := h.camps.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := h.part("first", "p000")
+	if at := tuesday.Add(30 * time.Minute); p.State != bot.PartWaiting || !p.Due.Equal(at) {
+		t.Errorf("in the middle: %s, due %s, want %s", p.State, p.Due, at)
+	}
+	h.chat.WaitAttempts(t, 1) // the other's
+	err := h.turn.Accept(t.Context(), bot.Event{ID: "late", Channel: "test", Conversation: "c-p001", From: "u-p001", Kind: bot.Text, Text: "start"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := ""
+	h.update(func(tx bot.Tx) (err error) {
+		why, err = h.camps.Hold(tx, &bot.OutboxRow{ID: h.part("first", "p001").Row})
+		return err
+	})
+	if q := h.part("first", "p001"); why != "busy" || q.State != bot.PartWaiting || q.Reminders != 0 || !q.Due.Equal(tuesday.Add(30*time.Minute)) {
+		t.Errorf("a message that waits: %q, %+v", why, q)
+	}
+	h.chat.FailAll(nil)
+	h.pass(time.Hour)
+	for _, who := range []bot.PersonID{"p000", "p001"} {
+		if q := h.part("first", who); q.Reminders != 1 || !strings.Contains(h.last(who).Text, "Hello Carmen") {
+			t.Errorf("%s an hour later: %+v, %q", who, q, h.last(who).Text)
+		}
+	}
+}
+
 // A person's own zone counts, and summer time.
 func TestZones(t *testing.T) {
 	h := newHouse(t)

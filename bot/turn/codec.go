@@ -160,6 +160,12 @@ func PromptOf(state []byte) (uint32, error) {
 	return s.Prompt, err
 }
 
+// Busy reports whether a script is under way in a stored session, and not put off.
+func Busy(state []byte) bool {
+	var s bot.Session
+	return DecodeSession(state, &s) == nil && len(s.Stack) > 0 && !s.Parked
+}
+
 // DecodeSession reads what AppendSession or encoding/json wrote. An empty state
 // is a new session. What it does not know (fields of a later version, spaces)
 // it leaves to encoding/json. On an error *s is the zero session.

@@ -98,7 +98,10 @@
     last = Number(el.dataset.seq);
     settle();
     // It asks anew, or what was asked is answered and nothing is asked again.
-    if (el.dataset.prompt !== "0" || el.querySelector(".acts, .mine[data-words]")) retire(rows);
+    // A campaign's message closes those of campaigns before it, and no question.
+    if ("campaign" in el.dataset) {
+      for (const old of rows.querySelectorAll(".said[data-campaign]")) retire(old);
+    } else if (el.dataset.prompt !== "0" || el.querySelector(".acts, .mine[data-words]")) retire(rows);
     if (el.querySelector(".secret")) for (const old of rows.querySelectorAll(".secret")) old.remove();
     rows.append(el);
     dress(el);

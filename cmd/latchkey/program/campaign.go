@@ -10,6 +10,7 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/campaign"
 	"latchkey/bot/outbox"
+	"latchkey/bot/turn"
 	"latchkey/flows"
 )
 
@@ -23,7 +24,7 @@ func (p *Program) newCampaigns(phrases bot.Phrases, set func() *flows.Set) *camp
 	}
 	return campaign.New(campaign.Options{
 		Store: p.DB, Phrases: phrases, Facts: Facts(c), Channels: p.campaignChannels(), Rooms: rooms, Notifier: p.Connections.Notifier,
-		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where,
+		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where, Busy: turn.Busy,
 		Title:  func(flow, step, lang string) string { return set().Title(flow, step, lang) },
 		Logger: p.Log.With("component", "campaign"),
 	})
