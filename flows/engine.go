@@ -1080,22 +1080,25 @@ func (t *turn) digress(fl *Flow) {
 	for i := range t.s.Stack {
 		if t.s.Stack[i].Flow == fl.Name {
 			if !fl.System {
-				t.s.Stack = t.s.Stack[:i+1]
-				if !t.step(&t.s.Stack[i]).Kind.waits() {
-					t.s.Stack[i].Step = fl.Start
-					t.enter(fl.start)
-					return
-				}
-			} else {
-				t.s.Stack = t.s.Stack[:i]
-				t.start(fl)
+				t.goOn(i)
 				return
 			}
-			t.reprompt()
+			t.s.Stack = t.s.Stack[:i]
+			t.start(fl)
 			return
 		}
 	}
 	t.start(fl)
+}
+
+// goOn asks again what waits in the flow at i of the stack, or in one that it runs. What
+// was begun on top of that is left.
+func (t *turn) goOn(i int) {
+	for i+1 < len(t.s.Stack) && !t.step(&t.s.Stack[i]).Kind.waits() {
+		i++
+	}
+	t.s.Stack = t.s.Stack[:i+1]
+	t.reprompt()
 }
 
 // begin starts a flow with slots.
@@ -1157,19 +1160,16 @@ func (t *turn) outside() {
 		if f.Flow != b.Flow {
 			continue
 		}
-		t.s.Stack = t.s.Stack[:i+1]
 		for _, fact := range b.Facts {
 			f.Set(fact.Name, fact.Value)
 		}
-		switch {
-		case b.Step != "":
-			f.Step = b.Step
-			t.reprompt()
-		case t.step(f).Kind.waits():
-			t.reprompt()
-		default:
-			t.enter(fl.start)
+		if b.Step == "" {
+			t.goOn(i)
+			return
 		}
+		t.s.Stack = t.s.Stack[:i+1]
+		f.Step = b.Step
+		t.reprompt()
 		return
 	}
 	if len(t.s.Stack) >= maxDepth {

@@ -668,3 +668,22 @@ func (h *house) person(id bot.PersonID) (p *bot.Person, err error) {
 	err = h.DB.View(context.Background(), func(tx bot.Tx) (err error) { p, err = tx.Person(id); return err })
 	return p, err
 }
+
+// "Start now" and the word go on at the step where a script stands, inside a script that
+// it runs, too.
+func TestGoesOn(t *testing.T) {
+	h := newHouse(t)
+	h.staff(1, nil)
+	at := "Do you have it in your hand?"
+	h.talk("p000").Say("start").Press("Start").Expect("authenticator app").Press("Next").Expect(at).Say("start").Expect(at).Refuse("I am Latchkey")
+	h.Clock.Advance(time.Hour)
+	h.send("first", nil)
+	h.tick()
+	if m := h.last("p000"); !strings.Contains(m.Text, "You stopped here: Step 2 of 4") {
+		t.Errorf("written to: %q", m.Text)
+	}
+	h.press("p000", "start")
+	if m := h.last("p000"); !strings.Contains(m.Text, at) || strings.Contains(m.Text, "I am Latchkey") {
+		t.Errorf("Start now: %q", m.Text)
+	}
+}
