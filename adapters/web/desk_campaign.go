@@ -226,6 +226,8 @@ func (a *Adapter) showCampaign(w http.ResponseWriter, r *http.Request, st *seat,
 		for _, x := range p.Sample {
 			one := campaignPerson{Name: bot.Harmless(x.Name), Login: bot.Harmless(x.Username), Next: bot.Moment(a.o.Phrases, st.lang, x.Zone, x.Next)}
 			switch {
+			case x.Why == "last_day":
+				one.Next, one.More = "", a.whyWord(st.lang, x.Why)
 			case x.Why != "":
 				one.More = t("desk.campaign.not_now", "why", a.whyWord(st.lang, x.Why))
 			case x.Via == "":

@@ -241,7 +241,7 @@ func (s *Service) outcome(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart, row b
 	switch {
 	case row.State == bot.OutboxSent:
 		p.State, p.Why, p.Tried = bot.PartAccepted, "", ""
-		p.Due = s.nextReminder(c, p)
+		p.Due = s.nextReminder(c, p, p.LastAt)
 	case row.State == bot.OutboxUnknown:
 		p.State, p.Why, p.Due = bot.PartFailed, "unknown", time.Time{}
 	case row.State == bot.OutboxRetracted: // Hold has moved the part, or an operator took it back
@@ -312,12 +312,19 @@ func (s *Service) lost(ctx context.Context, id string) error {
 	return err
 }
 
-// nextReminder is when somebody is written to again; the zero time: not any more.
-func (s *Service) nextReminder(c *bot.Campaign, p *bot.CampaignPart) time.Time {
-	if c.ID == bot.CampaignLater || p.Reminders >= c.Plan.Most {
+// nextReminder is when somebody is written to again after a moment; the zero time: not
+// any more.
+func (s *Service) nextReminder(c *bot.Campaign, p *bot.CampaignPart, after time.Time) time.Time {
+	at := after.AddDate(0, 0, c.Plan.Every)
+	if c.ID == bot.CampaignLater || p.Reminders >= c.Plan.Most || tooLate(c, s.calendar(&c.Plan, "").Next(at)) {
 		return time.Time{}
 	}
-	return p.LastAt.AddDate(0, 0, c.Plan.Every)
+	return at
+}
+
+// tooLate reports whether a time is after a campaign's last day.
+func tooLate(c *bot.Campaign, at time.Time) bool {
+	return c.ID != bot.CampaignLater && !c.Plan.Deadline.IsZero() && at.After(c.Plan.Deadline)
 }
 
 // settle notes who has done it, and how far those are who began: a page at each look.
@@ -370,8 +377,8 @@ func (s *Service) further(tx bot.Tx, c *bot.Campaign, p *bot.CampaignPart) error
 	if step != "" {
 		p.State = bot.PartAtStep
 	}
-	if p.Due.IsZero() && p.Reminders < c.Plan.Most && !p.LastAt.IsZero() {
-		p.Due = p.LastAt.AddDate(0, 0, c.Plan.Every)
+	if p.Due.IsZero() && !p.LastAt.IsZero() {
+		p.Due = s.nextReminder(c, p, p.LastAt)
 	}
 	return nil
 }
@@ -555,6 +562,9 @@ func (s *Service) remind(ctx context.Context, id string) (wrote, more bool, err 
 				}
 				if err == nil && !p.Due.IsZero() && !p.Due.After(tx.Now()) {
 					if err = s.nudge(tx, c, p); err == nil {
+						if tooLate(c, p.Due) && !p.FirstAt.IsZero() { // who was never let in would be let in again
+							p.Due = time.Time{}
+						}
 						err = tx.PutPart(p)
 					}
 				}

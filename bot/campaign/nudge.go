@@ -228,7 +228,22 @@ func (s *Service) message(c *bot.Campaign, p *bot.CampaignPart, who *bot.Person,
 	lang := s.lang(who)
 	half := progress != "" && kinds[c.Plan.Kind].flow == "enroll"
 	text := s.text(&c.Plan, lang, c.Code, half, p.Reminders >= c.Plan.Most && c.ID != bot.CampaignLater, s.values(&c.Plan, who, lang, progress, now))
-	return bot.Message{Text: text, Lang: lang, Choices: s.buttons(c, p, lang, "start", "today", "tomorrow", "days", "why", "real", "help", "done")}
+	return bot.Message{Text: text, Lang: lang, Choices: s.buttons(c, p, lang, s.offers(c, who, now)...)}
+}
+
+// offers are what the buttons of a message do. No reminder is offered after the last day.
+func (s *Service) offers(c *bot.Campaign, who *bot.Person, now time.Time) []string {
+	cal := s.calendar(&c.Plan, who.TimeZone)
+	return slices.DeleteFunc([]string{"start", "today", "tomorrow", "days", "why", "real", "help", "done"}, func(do string) bool {
+		switch do {
+		case "days":
+			return len(s.days(c, now, cal)) == 0
+		case "today", "tomorrow":
+			at, ok := s.until(do, "", now, cal)
+			return !ok || tooLate(c, at)
+		}
+		return false
+	})
 }
 
 // buttons are the buttons of a message, by what they do.
@@ -376,7 +391,7 @@ func (s *Service) HandleMail(ctx context.Context, j Mail) error {
 		switch {
 		case sendErr == nil:
 			p.State, p.Why = bot.PartAccepted, ""
-			p.Due = s.nextReminder(c, p)
+			p.Due = s.nextReminder(c, p, p.LastAt)
 		case errors.As(sendErr, &e) && (e.Kind == bot.SendRetry || e.Kind == bot.SendThrottled):
 			p.Why, again = "", true
 		case errors.As(sendErr, &e) && (e.Kind == bot.SendPermanent || e.Kind == bot.SendGone):

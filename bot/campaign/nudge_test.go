@@ -687,3 +687,60 @@ func TestGoesOn(t *testing.T) {
 		t.Errorf("Start now: %q", m.Text)
 	}
 }
+
+// Nothing is promised or offered after the last day.
+func TestLastDay(t *testing.T) {
+	h := newHouse(t)
+	h.staff(2, nil)
+	h.send("first", func(p *bot.CampaignPlan) { p.Deadline = time.Date(2026, 12, 4, 4, 59, 0, 0, time.UTC) }) // the end of Thursday
+	h.tick()
+	if p := h.part("first", "p000"); p.State != bot.PartAccepted || !p.Due.IsZero() {
+		t.Errorf("the next message, three days later: %+v", p)
+	}
+	h.press("p000", "days")
+	var days []string
+	for _, c := range h.last("p000").Choices {
+		days = append(days, c.Label)
+	}
+	if want := []string{"Wednesday, 2 December", "Thursday, 3 December", "No more reminders"}; !slices.Equal(days, want) {
+		t.Errorf("days: %q, want %q", days, want)
+	}
+	h.press("p000", "start")
+	if p := h.part("first", "p000"); !p.Due.IsZero() {
+		t.Errorf("after a start: due %s", p.Due)
+	}
+	h.Clock.Advance(2*24*time.Hour + 5*time.Hour) // three in the afternoon of the last day
+	h.press("p001", "days")
+	if m := h.last("p001"); !strings.Contains(m.Text, "no day left") || strings.Contains(fmt.Sprint(m.Choices), "December") {
+		t.Errorf("on the last day: %q, %+v", m.Text, m.Choices)
+	}
+	h.update(func(tx bot.Tx) error {
+		_, err := h.camps.New(tx, "second", plan(func(p *bot.CampaignPlan) { p.Deadline = time.Date(2026, 12, 4, 4, 59, 0, 0, time.UTC) }), "operator:ann")
+		if err != nil {
+			return err
+		}
+		v, err := h.camps.Preview(tx, "second")
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(v.Warnings, "of 5 messages, one every 3 days, only 1 can go out before the last day is over") {
+			t.Errorf("warnings: %q", v.Warnings)
+		}
+		for _, x := range v.Texts {
+			if labels := fmt.Sprint(x.Message.Choices); strings.Contains(labels, "campaign.days") || strings.Contains(labels, "campaign.tomorrow") {
+				t.Errorf("offered on the last day: %s", labels)
+			}
+		}
+		return nil
+	})
+	h.Clock.Advance(3 * time.Hour) // after the hours of the last day
+	h.update(func(tx bot.Tx) error {
+		v, err := h.camps.Preview(tx, "second")
+		for _, x := range v.Sample {
+			if x.Why != "last_day" {
+				t.Errorf("after its hours: %+v", x)
+			}
+		}
+		return err
+	})
+}

@@ -66,14 +66,13 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 		return s.begin(tx, m, p)
 	case "days":
 		a := say("which_day")
-		day := now.In(cal.Location())
-		for n := 1; len(a.Say.Choices) < 5 && n < 30; n++ {
-			at := atNine(day.AddDate(0, 0, n))
-			if !cal.Open(at) {
-				continue
-			}
+		for _, at := range s.days(m, now, cal) {
 			label := s.o.Phrases.Phrase(lang, fmt.Sprintf("weekday.%d", at.Weekday())) + ", " + bot.Date(s.o.Phrases, lang, cal.Zone(), at)
 			a.Say.Choices = append(a.Say.Choices, bot.Choice{ID: bot.ChoiceCampaign + "day." + token + "." + at.Format(time.DateOnly), Label: label})
+		}
+		if len(a.Say.Choices) == 0 {
+			a = say("no_day", "deadline", bot.Date(s.o.Phrases, lang, m.Plan.Zone, m.Plan.Deadline))
+			a.Say.Choices = s.buttons(m, p, lang, "start")
 		}
 		a.Say.Choices = append(a.Say.Choices, s.buttons(m, p, lang, "mute")...)
 		return a, nil
@@ -82,7 +81,7 @@ func (s *Service) Press(tx bot.Tx, c *bot.Conversation, ss *bot.Session, ev *bot
 			return say("done.yes"), nil
 		}
 		at, ok := s.until(do, arg, now, cal)
-		if !ok || !m.Plan.Deadline.IsZero() && at.After(m.Plan.Deadline) && m.ID != bot.CampaignLater {
+		if !ok || tooLate(m, at) {
 			return say("too_late", "deadline", bot.Date(s.o.Phrases, lang, m.Plan.Zone, m.Plan.Deadline)), nil
 		}
 		return say("snoozed", "when", bot.WeekdayMoment(s.o.Phrases, lang, cal.Zone(), at)), s.snooze(tx, p, at)
@@ -119,6 +118,24 @@ func theirs(tx bot.Tx, c *bot.Conversation, p *bot.CampaignPart) (bool, error) {
 	}
 	ops, err := tx.OpeningsOf(p.Person)
 	return slices.ContainsFunc(ops, func(o bot.Opening) bool { return o.Kind == bot.Direct && o.Opened == c.ID }), err
+}
+
+// mostDays is how many days are offered.
+const mostDays = 5
+
+// days are the next days on which somebody can be reminded, until the last day.
+func (s *Service) days(c *bot.Campaign, now time.Time, cal *calendar.Hours) (days []time.Time) {
+	for n := 1; len(days) < mostDays && n < 30; n++ {
+		day := now.In(cal.Location()).AddDate(0, 0, n).Format(time.DateOnly)
+		at, ok := s.until("day", day, now, cal)
+		if !ok || tooLate(c, at) {
+			break
+		}
+		if at = at.In(cal.Location()); at.Format(time.DateOnly) == day {
+			days = append(days, at)
+		}
+	}
+	return days
 }
 
 // snooze has somebody written to at a time, by any campaign.

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ type Sampled struct {
 	Person *bot.Person
 	Via    string    // how they would be written to; empty: no way leads to them
 	Why    string    // why they would not be; empty: they would
-	Next   time.Time // when, in Zone
+	Next   time.Time // when, in Zone; with a Why: when they could be
 	Zone   string
 }
 
@@ -58,6 +59,9 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		if void {
 			v.Warnings = append(v.Warnings, "the first yes counts no more: who gave it is no admin any more, or their account is stopped")
 		}
+		if n := s.fit(&c.Plan, later(tx.Now(), c.Plan.Starts)); n < c.Plan.Most {
+			v.Warnings = append(v.Warnings, fmt.Sprintf("of %d messages, one every %d days, only %d can go out before the last day is over", c.Plan.Most, c.Plan.Every, n))
+		}
 		for _, x := range slices.Backward(s.Problems(&c.Plan, tx.Now())) {
 			v.Warnings = slices.Insert(v.Warnings, 0, x.Text)
 		}
@@ -91,6 +95,9 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 		if err == nil {
 			x.Why, err = suppressed(tx, p)
 		}
+		if x.Why == "" && tooLate(c, x.Next) {
+			x.Why = "last_day"
+		}
 		if err == nil {
 			x.Via, err = s.way(tx, &bot.CampaignPart{}, p)
 		}
@@ -117,6 +124,16 @@ func (s *Service) Texts(c *bot.Campaign, now time.Time) (list []Text) {
 		list = append(list, t)
 	}
 	return list
+}
+
+// fit is how many messages of a plan can go out to somebody who gets the first one as
+// soon as it may be sent.
+func (s *Service) fit(p *bot.CampaignPlan, from time.Time) (n int) {
+	cal := s.calendar(p, "")
+	for at := cal.Next(from); n < p.Most && !at.IsZero() && !at.After(p.Deadline); at = cal.Next(at.AddDate(0, 0, p.Every)) {
+		n++
+	}
+	return n
 }
 
 // Test sends the message to somebody: an operator, who sees it before everybody

@@ -3,7 +3,6 @@ package campaign
 import (
 	"errors"
 	"strings"
-	"time"
 
 	"latchkey/bot"
 )
@@ -83,10 +82,7 @@ func (s *Service) join(tx bot.Tx, c *bot.Conversation, ss *bot.Session, id strin
 // begin has somebody begin what a campaign is about.
 func (s *Service) begin(tx bot.Tx, m *bot.Campaign, p *bot.CampaignPart) (_ bot.DeskAnswer, err error) {
 	if p.State != bot.PartEnrolled {
-		p.State, p.Why, p.Row, p.Due = bot.PartStarted, "", 0, time.Time{}
-		if p.Reminders < m.Plan.Most && m.ID != bot.CampaignLater {
-			p.Due = tx.Now().AddDate(0, 0, m.Plan.Every)
-		}
+		p.State, p.Why, p.Row, p.Due = bot.PartStarted, "", 0, s.nextReminder(m, p, tx.Now())
 		err = tx.PutPart(p)
 	}
 	return bot.DeskAnswer{Begin: &bot.Begin{Flow: kinds[m.Plan.Kind].flow}}, err

@@ -44,6 +44,8 @@ Next: latchkey campaign test autumn --to YOU`,
 			for _, x := range v.Sample {
 				how := "by " + x.Via
 				switch {
+				case x.Why == "last_day":
+					how = "not written to: not before the last day is over. Their hours begin"
 				case x.Why != "":
 					how = "not written to now: " + x.Why
 				case x.Via == "":
