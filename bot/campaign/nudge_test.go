@@ -744,3 +744,17 @@ func TestLastDay(t *testing.T) {
 		return err
 	})
 }
+
+// Whoever types the code of a message, alone or in a question, is told that it is ours,
+// and of no button that a mail does not have.
+func TestCodeIsChecked(t *testing.T) {
+	h := newHouse(t)
+	h.staff(1, nil)
+	code := campaign.ShowCode(h.send("first", nil).Code)
+	h.tick() // before, it is nobody's
+	for i, text := range []string{code, strings.ToLower(code), "I got a mail from you, is it real? " + code, "is this real? " + code} {
+		h.talk(bot.PersonID(fmt.Sprint("nobody", i))).Say(text).Expect("that message is ours").Refuse("You can press its buttons")
+	}
+	h.talk("nobody").Say("check a code").Expect("type the code").Say(code).Expect("that message is ours").Say(code).Expect("that message is ours")
+	h.talk("else").Say("is it real? AAAA-AAAA").Refuse("is ours")
+}

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -212,7 +213,7 @@ func (s *Service) Specs() []bot.CheckSpec {
 
 // real says whether a code is that of a campaign that was sent.
 func (s *Service) real(tx bot.Tx, c *bot.Call) (bot.Outcome, error) {
-	code, _ := typed.Code8(c.Input)
+	code, _ := typed.Code8(cmp.Or(c.Input, c.Slot("code")))
 	m, err := tx.CampaignByCode(code)
 	switch {
 	case err == nil && m.State != bot.CampaignDraft && m.State != bot.CampaignScheduled:

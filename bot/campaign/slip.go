@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -84,10 +85,15 @@ func (s *Service) Slips(tx bot.Tx, id, site, by string, all bool) (map[string][]
 	return slips, audit(tx, by, "campaign.printed", fmt.Sprintf("%s: %d slips, site %q", id, n, site))
 }
 
-// Typed says what begins when somebody types a start code, in the code's language; nil:
-// it is none. Whoever types it is nobody more than before.
+// longestAsked is the longest line in which the code of a message is looked for.
+const longestAsked = 200
+
+// Typed says what begins when somebody types a code: a start code, in its language, or
+// that of a message, which is checked; nil: it is none. Whoever types it is nobody more
+// than before.
 func (s *Service) Typed(tx bot.Tx, ss *bot.Session, text string) (*bot.Begin, error) {
-	if len(text) < codeSigns || len(text) > codeSigns+4 { // most of what people write
+	bare := len(text) <= codeSigns+4
+	if len(text) < codeSigns || len(text) > longestAsked || !bare && strings.IndexByte(text, '-') < 0 { // most of what people write
 		return nil, nil
 	}
 	code, ok := typed.Base32(text, codeSigns, codeSigns)
@@ -101,11 +107,17 @@ func (s *Service) Typed(tx bot.Tx, ss *bot.Session, text string) (*bot.Begin, er
 	for i := range cs {
 		c := &cs[i]
 		for _, x := range c.Starts {
-			if x.Code == code && tx.Now().Before(x.Until) && !c.State.Over() {
+			if bare && x.Code == code && tx.Now().Before(x.Until) && !c.State.Over() {
 				ss.Lang = x.Lang
 				return &bot.Begin{Flow: kinds[c.Plan.Kind].flow}, nil
 			}
 		}
+		if f := ss.Top(); c.Code == code && (f == nil || f.Flow != checkFlow) {
+			return &bot.Begin{Flow: checkFlow, Facts: []bot.Fact{{Name: "code", Value: code}}}, nil
+		}
 	}
 	return nil, nil
 }
+
+// checkFlow says whether a message is ours. It reads itself what is typed in it.
+const checkFlow = "check_code"
