@@ -566,7 +566,8 @@ func (t *turn) codeBehind(folded string) bool {
 			return false
 		}
 		fl := t.triggered(typed.Fold(strings.Join(words[:n], " ")))
-		if fl == nil || fl.start.Kind != Ask || fl.start.Answer.Kind != Code8 {
+		st := fl.codeStep()
+		if st == nil {
 			continue
 		}
 		at := slices.IndexFunc(t.s.Stack, func(f bot.Frame) bool { return f.Flow == fl.Name })
@@ -577,11 +578,30 @@ func (t *turn) codeBehind(folded string) bool {
 			return false
 		}
 		t.heard(fl.Title.Source(t.li))
-		t.s.Stack = append(t.s.Stack[:at], bot.Frame{Flow: fl.Name, Step: fl.Start, Hash: fl.Hash})
-		t.ask(fl.start.Answer.Check, code)
+		t.s.Stack = append(t.s.Stack[:at], bot.Frame{Flow: fl.Name, Step: st.ID, Hash: fl.Hash})
+		t.ask(st.Answer.Check, code)
 		return true
 	}
 	return false
+}
+
+// codeStep is the step of a flow that asks for a code when somebody begins it by a
+// word: its first, or where its first branches when nothing is known. Nil: none.
+func (f *Flow) codeStep() *Step {
+	if f == nil || f.start == nil {
+		return nil
+	}
+	st := f.start
+	for i := range st.Cases {
+		if st.Cases[i].Value == "" && st.Cases[i].step != nil {
+			st = st.Cases[i].step
+			break
+		}
+	}
+	if st.Kind != Ask || st.Answer.Kind != Code8 {
+		return nil
+	}
+	return st
 }
 
 // maxTriggerWords is how many words are looked at before a code.

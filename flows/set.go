@@ -165,7 +165,7 @@ func (l *loader) link() {
 					continue
 				}
 				set.langs[li].triggers[w] = f
-				if f.start != nil && f.start.Kind == Ask && f.start.Answer.Kind == Code8 {
+				if f.codeStep() != nil {
 					set.codeWords = append(set.codeWords, w)
 				}
 			}
