@@ -758,3 +758,27 @@ func TestCodeIsChecked(t *testing.T) {
 	h.talk("nobody").Say("check a code").Expect("type the code").Say(code).Expect("that message is ours").Say(code).Expect("that message is ours")
 	h.talk("else").Say("is it real? AAAA-AAAA").Refuse("is ours")
 }
+
+// An operator hears before and at the sending whom nothing reaches, and when the first
+// message goes out.
+func TestBeforeItIsSent(t *testing.T) {
+	h := newHouse(t)
+	h.People(bot.Person{ID: "lost", Username: "lost", Name: "Lee Lost", Department: "Kitchen"}, bot.Person{ID: "bea", Username: "bea", Name: "Bea Best", Email: "bea@example.org", Department: "Kitchen"})
+	c := h.send("first", nil)
+	if at := h.camps.First(c, h.Clock.Now()); !at.Equal(h.Clock.Now()) {
+		t.Errorf("within its hours it begins at %s", at)
+	}
+	evening := tuesday.Add(9 * time.Hour)
+	if at := h.camps.First(c, evening); !at.Equal(time.Date(2026, 12, 2, 14, 0, 0, 0, time.UTC)) {
+		t.Errorf("in the evening it begins at %s", at)
+	}
+	h.update(func(tx bot.Tx) error {
+		v, err := h.camps.Preview(tx, "first")
+		if err == nil && !slices.ContainsFunc(v.Warnings, func(w string) bool {
+			return strings.HasPrefix(w, "no chat and no mail leads to 1: Lee Lost (lost); ")
+		}) {
+			t.Errorf("warnings: %q", v.Warnings)
+		}
+		return err
+	})
+}

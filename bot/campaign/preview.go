@@ -3,6 +3,7 @@ package campaign
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/bot"
@@ -66,6 +67,15 @@ func (s *Service) Preview(tx bot.Tx, id string) (*Preview, error) {
 			v.Warnings = slices.Insert(v.Warnings, 0, x.Text)
 		}
 	}
+	if !c.State.Over() {
+		who, err := s.Unreached(tx, c)
+		if err != nil {
+			return nil, err
+		}
+		if who != "" {
+			v.Warnings = append(v.Warnings, who)
+		}
+	}
 	if n := c.Plan.PerDay; n > 0 {
 		v.Days = (v.People + n - 1) / n
 	}
@@ -124,6 +134,46 @@ func (s *Service) Texts(c *bot.Campaign, now time.Time) (list []Text) {
 		list = append(list, t)
 	}
 	return list
+}
+
+// First is when the first message of a campaign that was sent can go out.
+func (s *Service) First(c *bot.Campaign, now time.Time) time.Time {
+	return s.calendar(&c.Plan, "").Next(later(now, c.Next))
+}
+
+// How many people are looked at for whom no way leads to, and how many are named.
+const mostLooked, mostNamed = 1000, 10
+
+// Unreached names those of an audience to whom no chat and no mail leads; empty: there
+// is nobody.
+func (s *Service) Unreached(tx bot.Tx, c *bot.Campaign) (string, error) {
+	ps, err := tx.InAudience(c.ID, s.audience(c), "", mostLooked)
+	var names []string
+	n := 0
+	for i := range ps {
+		via, werr := s.way(tx, &bot.CampaignPart{}, &ps[i])
+		if werr != nil {
+			return "", werr
+		}
+		if via != "" {
+			continue
+		}
+		if n++; n <= mostNamed {
+			names = append(names, fmt.Sprintf("%s (%s)", ps[i].Name, ps[i].Username))
+		}
+	}
+	if err != nil || n == 0 {
+		return "", err
+	}
+	text := fmt.Sprintf("no chat and no mail leads to %d", n)
+	if len(ps) == mostLooked {
+		text += fmt.Sprintf(" of the first %d", mostLooked)
+	}
+	text += ": " + strings.Join(names, ", ")
+	if n > mostNamed {
+		text += " and others"
+	}
+	return text + "; once it is sent, `latchkey campaign slips " + c.ID + "` prints slips of paper for them", nil
 }
 
 // fit is how many messages of a plan can go out to somebody who gets the first one as

@@ -34,7 +34,7 @@ Next: latchkey campaign status autumn`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withCampaigns(cmd, s, *file, func(p *program.Program, c *campaign.Service) error {
 			var m *bot.Campaign
-			waits, void := false, false
+			waits, void, unreached := false, false, ""
 			if err := c.Order(cmd.Context(), func(tx bot.Tx) (err error) {
 				if m, err = tx.Campaign(args[0]); err == nil {
 					void, err = campaign.Void(tx, m.SentBy)
@@ -43,6 +43,9 @@ Next: latchkey campaign status autumn`,
 					return err
 				}
 				m, waits, err = c.Send(tx, args[0], *seen, operatorActor(s), *untested)
+				if err == nil {
+					unreached, err = c.Unreached(tx, m)
+				}
 				return err
 			}); err != nil {
 				return err
@@ -55,10 +58,13 @@ Next: latchkey campaign status autumn`,
 				return nil
 			}
 			when := "begins now"
-			if m.Next.After(p.DB.Now()) {
-				when = "begins " + campaign.Moment(m.Next, m.Plan.Zone)
+			if first := c.First(m, p.DB.Now()); first.After(p.DB.Now()) {
+				when = "begins " + campaign.Moment(first, m.Plan.Zone)
 			}
 			fmt.Fprintf(s.out, "campaign %s for %d people %s; stop it at any time with `latchkey campaign stop %s`\n", m.ID, m.Audience, when, m.ID)
+			if unreached != "" {
+				warn(s, []string{unreached})
+			}
 			mustServe(s, p)
 			return nil
 		})
