@@ -563,7 +563,7 @@ func (t *turn) codeBehind(folded string) bool {
 	for n := 1; n < len(words) && n <= maxTriggerWords; n++ {
 		code, ok := read(Code8, strings.Join(words[n:], " "))
 		if !ok {
-			return false
+			continue // a code without digits is one only where it stands alone
 		}
 		fl := t.triggered(typed.Fold(strings.Join(words[:n], " ")))
 		st := fl.codeStep()
@@ -1100,7 +1100,7 @@ func (t *turn) digress(fl *Flow) {
 	for i := range t.s.Stack {
 		if t.s.Stack[i].Flow == fl.Name {
 			if !fl.System {
-				t.goOn(i)
+				t.goOn(i, fl)
 				return
 			}
 			t.s.Stack = t.s.Stack[:i]
@@ -1111,13 +1111,19 @@ func (t *turn) digress(fl *Flow) {
 	t.start(fl)
 }
 
-// goOn asks again what waits in the flow at i of the stack, or in one that it runs. What
-// was begun on top of that is left.
-func (t *turn) goOn(i int) {
-	for i+1 < len(t.s.Stack) && !t.step(&t.s.Stack[i]).Kind.waits() {
+// goOn goes on with the flow at i of the stack. One of several parts goes on where it
+// stands, in a flow that it runs, too; another begins anew while it runs one: "my
+// methods" shows them. What was begun on top of that is left.
+func (t *turn) goOn(i int, fl *Flow) {
+	for len(fl.Parts) > 0 && i+1 < len(t.s.Stack) && !t.step(&t.s.Stack[i]).Kind.waits() {
 		i++
 	}
 	t.s.Stack = t.s.Stack[:i+1]
+	if f := &t.s.Stack[i]; f.Flow == fl.Name && !t.step(f).Kind.waits() {
+		f.Step = fl.Start
+		t.enter(fl.start)
+		return
+	}
 	t.reprompt()
 }
 
@@ -1184,7 +1190,7 @@ func (t *turn) outside() {
 			f.Set(fact.Name, fact.Value)
 		}
 		if b.Step == "" {
-			t.goOn(i)
+			t.goOn(i, fl)
 			return
 		}
 		t.s.Stack = t.s.Stack[:i+1]

@@ -38,6 +38,7 @@ type phraseFile struct {
 // once, together with a person; what is less is not understood.
 const (
 	sureOf    = 0.38
+	sureOfFew = 0.65 // of one word or two where a code, a number or an address is asked for
 	maybeOf   = 0.26
 	atForm    = 0.12 // more is wanted where a secret may be typed
 	choiceFit = 0.10 // what a sense gains where it is a choice of the step,
@@ -215,6 +216,12 @@ func (t *turn) meanings(text string, f *bot.Frame, st *Step) []meaning {
 func (t *turn) meant(text string, f *bot.Frame, st *Step) (sure, maybe []meaning) {
 	clauses := understand.Clauses(text)
 	whole := t.meanings(clauses[0], f, st)
+	if st.takesValue() && strings.Count(clauses[0], " ") < 2 {
+		if len(whole) > 0 && whole[0].score >= sureOfFew {
+			return whole[:1], nil
+		}
+		return nil, nil // "six" is rather a code that went wrong
+	}
 	if len(clauses) > 2 {
 		for _, c := range clauses[1:] {
 			all := t.meanings(c, f, st)
@@ -238,6 +245,11 @@ func (t *turn) meant(text string, f *bot.Frame, st *Step) (sure, maybe []meaning
 		}
 	}
 	return nil, maybe
+}
+
+// takesValue reports whether a step asks for something with a form of its own.
+func (s *Step) takesValue() bool {
+	return s != nil && s.Kind == Ask && valueIDs[s.Answer.Kind] != "" && s.Answer.Kind != LoginText
 }
 
 // yeses are words of which one at the beginning of a short line means yes, whatever

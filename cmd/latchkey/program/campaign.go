@@ -22,9 +22,13 @@ func (p *Program) newCampaigns(phrases bot.Phrases, set func() *flows.Set) *camp
 		account, id, _ := strings.Cut(v, " ")
 		rooms = append(rooms, campaign.Room{Channel: bot.ChannelID(account), ID: id})
 	}
+	busy := turn.Busy
+	if p.Connections.device != nil {
+		busy = nil // whoever tries the demo is in the middle of a script, and waits for no half hour
+	}
 	return campaign.New(campaign.Options{
 		Store: p.DB, Phrases: phrases, Facts: Facts(c), Channels: p.campaignChannels(), Rooms: rooms, Notifier: p.Connections.Notifier,
-		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where, Busy: turn.Busy,
+		Zone: c.Desk.Zone, Holidays: c.Desk.Holidays, Lang: c.Org.Language, Where: p.where, Busy: busy,
 		Title:  func(flow, step, lang string) string { return set().Title(flow, step, lang) },
 		Logger: p.Log.With("component", "campaign"),
 	})
