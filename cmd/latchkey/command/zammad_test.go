@@ -94,17 +94,13 @@ func TestKillWhileFilingInZammad(t *testing.T) {
 				}
 				var errs programtest.Buffer
 				cmd.Stderr = &errs
-				var asked atomic.Int64
 				dies := func(before bool) func(http.ResponseWriter, *http.Request) bool {
+					var asked atomic.Int64 // of two requests at once each has its number
 					return func(_ http.ResponseWriter, r *http.Request) bool {
 						if r.Method == http.MethodGet {
 							return false
 						}
-						n := asked.Load()
-						if before {
-							n = asked.Add(1)
-						}
-						if !last && life.nth == n && before == life.before {
+						if n := asked.Add(1); !last && life.nth == n && before == life.before {
 							cmd.Process.Kill()
 						}
 						return false
