@@ -52,9 +52,7 @@ func webCampaign(t *testing.T, b *browsertest.Browser) {
 	a.Until("the bar to have moved", `Number(document.querySelector(".far-told").getAttribute("width")) > 50`)
 	a.both("running")
 	v.picks("Start now")
-	v.hears("Hello Ada! I am Latchkey")
-	v.picks("Start")
-	v.hears("First the authenticator app")
+	v.hears("First the authenticator app") // where she stood
 	v.picks("Next")
 	v.demoAppThen()
 	a.Sees("Began") // by itself
