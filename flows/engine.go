@@ -347,10 +347,13 @@ func (t *turn) text() {
 		t.polite(c, st)
 		return
 	}
-	if !loose && !parked && t.e.answersAt(f) && t.answered(func(a *faqEntry) bool {
-		return a.here(f) && t.has(a.Needs) && (a.Next.Goto == "" || a.Next.step != nil)
-	}) {
-		return
+	if !loose && !parked && t.e.answersAt(f) {
+		a, _ := t.e.answerTo(t.li, folded, func(a *faqEntry) bool {
+			return a.here(f) && t.has(a.Needs) && (a.Next.Goto == "" || a.Next.step != nil)
+		})
+		if t.answer(a) {
+			return
+		}
 	}
 	if fl := t.triggered(folded); fl != nil && !t.ev.Frozen {
 		t.heard(fl.Title.Source(t.li))
@@ -368,7 +371,12 @@ func (t *turn) text() {
 		t.reprompt()
 		return
 	}
-	if t.guessed(folded, f, st) || t.answered(everywhere) || t.understood(f, st) {
+	a, words := t.e.answerTo(t.li, folded, everywhere)
+	if sure := t.rather(a, words, f, st); len(sure) > 0 {
+		t.doAll(sure, st)
+		return
+	}
+	if t.answer(a) || t.understood(folded, f, st) {
 		return
 	}
 	t.miss(st)
@@ -408,10 +416,8 @@ func (t *turn) commanded(folded string, st *Step) bool {
 	return true
 }
 
-// answered answers a question, if one of the entries that fits takes has the
-// answer.
-func (t *turn) answered(fits func(*faqEntry) bool) bool {
-	a, _ := t.e.answerTo(t.li, typed.Fold(t.ev.Text), fits)
+// answer answers a question, if there is an answer; nil: none.
+func (t *turn) answer(a *faqEntry) bool {
 	if a == nil || t.ev.Frozen && (a.run != nil || a.Next.step != nil) {
 		return false
 	}

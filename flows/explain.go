@@ -105,7 +105,7 @@ func (e *Set) Explain(flow, step, lang, text string) Meaning {
 	if ok {
 		return value
 	}
-	if a, _ := e.answerTo(t.li, folded, everywhere); a != nil && len(t.rather(folded, f, st)) == 0 {
+	if a, words := e.answerTo(t.li, folded, everywhere); a != nil && len(t.rather(a, words, f, st)) == 0 {
 		return ofAnswer(a)
 	}
 	sure, maybe := t.meant(text, f, st)

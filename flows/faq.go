@@ -140,17 +140,20 @@ func (e *Set) answerTo(lang int, folded string, fits func(*faqEntry) bool) (best
 			continue
 		}
 		for _, p := range entry.words[lang] {
-			score, n := 0, 0
+			score := 0
 			for _, stem := range p {
 				if !strings.Contains(text, stem) {
 					score = -1
 					break
 				}
 				score += 7 + len(stem)
-				n += strings.Count(stem, " ")
 			}
-			if score > bestScore {
-				best, bestScore, words = entry, score, n
+			if score <= bestScore {
+				continue
+			}
+			best, bestScore, words = entry, score, 0
+			for _, stem := range p {
+				words += strings.Count(stem, " ")
 			}
 		}
 	}

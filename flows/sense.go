@@ -275,19 +275,10 @@ func (t *turn) opened(folded string, all []meaning, st *Step) (meaning, bool) {
 // everywhere fits the answers that are given at every step.
 func everywhere(a *faqEntry) bool { return len(a.At) == 0 }
 
-// guessed does what a line surely means where an answer would be found by one word
-// of it only, and be another one: "been 5 minutes and nothing" is no question for
-// how many minutes it takes.
-func (t *turn) guessed(folded string, f *bot.Frame, st *Step) bool {
-	sure := t.rather(folded, f, st)
-	if len(sure) > 0 {
-		t.doAll(sure, st)
-	}
-	return len(sure) > 0
-}
-
-func (t *turn) rather(folded string, f *bot.Frame, st *Step) []meaning {
-	a, words := t.e.answerTo(t.li, folded, everywhere)
+// rather is what a line surely means where an answer, a, is found by one word of it
+// only, and would be another one: "been 5 minutes and nothing" is no question for how
+// many minutes it takes.
+func (t *turn) rather(a *faqEntry, words int, f *bot.Frame, st *Step) []meaning {
 	if a == nil || words > 1 || a.run != nil || len(t.e.senses) == 0 {
 		return nil
 	}
@@ -300,8 +291,8 @@ func (t *turn) rather(folded string, f *bot.Frame, st *Step) []meaning {
 
 // understood does what a line means that no rule knows. What it may mean is
 // offered once.
-func (t *turn) understood(f *bot.Frame, st *Step) bool {
-	if i, ok := t.e.langs[t.li].polite.words[typed.Fold(t.ev.Text)]; len(t.e.senses) == 0 || ok && i == politeAround {
+func (t *turn) understood(folded string, f *bot.Frame, st *Step) bool {
+	if i, ok := t.e.langs[t.li].polite.words[folded]; len(t.e.senses) == 0 || ok && i == politeAround {
 		return false // nothing but what stands beside a courtesy
 	}
 	sure, maybe := t.meant(t.ev.Text, f, st)
@@ -331,8 +322,11 @@ const meanChoice = "/mean "
 // pressedMeaning does what such a button says.
 func (t *turn) pressedMeaning() bool {
 	id, ok := strings.CutPrefix(t.ev.Choice, meanChoice)
+	if !ok {
+		return false
+	}
 	i := slices.IndexFunc(t.e.senses, func(s *sense) bool { return s.id == id })
-	if !ok || i < 0 {
+	if i < 0 {
 		return false
 	}
 	st := t.step(t.s.Top())

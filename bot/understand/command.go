@@ -37,7 +37,7 @@ func Commanded(text, folded string) (c Command, lang string) {
 		folded = folded[:maxFolded]
 	}
 	mended := mend(folded)
-	if s := pieces(); !s.may(mended) && !s.may(folded) {
+	if s := pieces(); !s.may(mended) && (mended == folded || !s.may(folded)) {
 		return NoCommand, ""
 	}
 	for i := range patterns {

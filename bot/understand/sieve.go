@@ -10,10 +10,10 @@ import (
 // be there. Most of what people type goes no further, and a pattern costs a tenth
 // of a millisecond.
 type sieve struct {
-	pieces map[[2]byte][]piece // by their first two bytes
-	starts [1 << 16]bool       // there are pieces that begin so
-	rules  []uint64            // one of which must be found whole
-	open   bool                // a pattern needs no piece, so anything may match
+	starts [1 << 16]uint16 // by its first two bytes, which list of pieces it is in; 0: there is none
+	pieces [][]piece
+	rules  []uint64 // one of which must be found whole
+	open   bool     // a pattern needs no piece, so anything may match
 }
 
 // A piece has a part in some rules: a rule is found when each of its parts is.
@@ -53,11 +53,12 @@ func (s *sieve) add(re *syntax.Regexp) {
 		part := uint64(1) << bits.Len64(s.rules[rule])
 		s.rules[rule] |= part
 		for _, p := range need {
-			if s.pieces == nil {
-				s.pieces = map[[2]byte][]piece{}
+			n := &s.starts[uint(p[0])<<8|uint(p[1])]
+			if *n == 0 {
+				s.pieces = append(s.pieces, nil)
+				*n = uint16(len(s.pieces))
 			}
-			s.starts[uint(p[0])<<8|uint(p[1])] = true
-			s.pieces[[2]byte{p[0], p[1]}] = append(s.pieces[[2]byte{p[0], p[1]}], piece{p, rule, part})
+			s.pieces[*n-1] = append(s.pieces[*n-1], piece{p, rule, part})
 		}
 	}
 	s.open = s.open || s.rules[rule] == 0
@@ -73,10 +74,11 @@ func (s *sieve) may(text string) bool {
 	}
 	var found [maxRules]uint64
 	for i := range len(text) - 1 {
-		if !s.starts[uint(text[i])<<8|uint(text[i+1])] {
+		n := s.starts[uint(text[i])<<8|uint(text[i+1])]
+		if n == 0 {
 			continue
 		}
-		for _, p := range s.pieces[[2]byte{text[i], text[i+1]}] {
+		for _, p := range s.pieces[n-1] {
 			if !strings.HasPrefix(text[i:], p.text) {
 				continue
 			}
