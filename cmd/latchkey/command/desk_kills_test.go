@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -43,10 +42,7 @@ func TestTalksUnderKills(t *testing.T) {
 	} else if testing.Short() {
 		t.Skip("half a minute; run without -short")
 	}
-	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := withFailpoints(t)
 	t.Run("postgres", func(t *testing.T) { talksUnderKills(t, bin, pgAddress(storetest.Postgres(t)), 2, talks) })
 	t.Run("sqlite", func(t *testing.T) { talksUnderKills(t, bin, "", 1, talks) })
 }

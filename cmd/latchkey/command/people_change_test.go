@@ -475,10 +475,7 @@ func TestKilledOrders(t *testing.T) {
 		t.Skip("builds the program; run without -short")
 	}
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := withFailpoints(t)
 	// killed runs a command until it ends by itself, killed at the n-th hit of a
 	// point in its first run, and reports whether it was.
 	killed := func(o *office, point string, check func(), args ...string) (was bool) {

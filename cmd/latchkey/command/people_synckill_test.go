@@ -55,10 +55,7 @@ func TestKillDuringSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("about a minute; run without -short")
 	}
-	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := withFailpoints(t)
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

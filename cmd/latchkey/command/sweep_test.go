@@ -42,10 +42,7 @@ func TestKillSweep(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some minutes; run without -short")
 	}
-	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := withFailpoints(t)
 	golden := (&sweepRun{bin: bin, dir: t.TempDir()}).run(t)
 	hits := golden.hits(t)
 	if hits["store.commit.before"] < 20 || hits["send.before"] < 15 || hits["code.before"] != 1 || hits["notice.before"] < 2 {

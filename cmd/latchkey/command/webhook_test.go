@@ -10,13 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +24,6 @@ import (
 	"latchkey/bot"
 	"latchkey/bot/bottest"
 	"latchkey/bot/desk"
-	"latchkey/bot/failpoint"
 	"latchkey/cmd/latchkey/config"
 	"latchkey/cmd/latchkey/program"
 	"latchkey/cmd/latchkey/programtest"
@@ -287,18 +284,6 @@ func TestTicketSystemWritesBack(t *testing.T) {
 	}
 }
 
-// toldKills are the lives of the service: killed at a point of the store, or
-// before or after the receiver answers the n-th webhook of that life.
-var toldKills = []struct {
-	point  string
-	hit    int
-	nth    int64
-	before bool
-}{
-	{nth: 1, before: true}, {nth: 1}, {failpoint.StoreCommitBefore, 2, 0, false}, {failpoint.StoreCommitAfter, 2, 0, false}, {nth: 4, before: true}, {nth: 3},
-	{failpoint.StoreCommitBefore, 5, 0, false}, {failpoint.StoreCommitAfter, 5, 0, false}, {nth: 9}, {nth: 7, before: true}, {failpoint.StoreCommitBefore, 9, 0, false}, {nth: 2},
-}
-
 // TestKillWhileTelling kills the real service again and again while it tells
 // another system of tickets. In the end that has every event of each ticket, in
 // order, and the few that came twice came under one id.
@@ -306,10 +291,7 @@ func TestKillWhileTelling(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute; run without -short")
 	}
-	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := withFailpoints(t)
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -350,38 +332,13 @@ func TestKillWhileTelling(t *testing.T) {
 				}
 			}
 			total := 0
-			for i, life := range append(toldKills, toldKills[0]) {
-				last := i == len(toldKills)
+			killedWhileTelling(t, bin, cfg, env, func(kill func(n int64, before bool)) {
 				add()
 				total += 12
-				cmd := exec.Command(bin, "serve", "--config", cfg)
-				cmd.Env = env
-				if life.point != "" && !last {
-					cmd.Env = append(cmd.Env, fmt.Sprintf("LATCHKEY_FAILPOINT=%s:%d", life.point, life.hit))
-				}
-				var errs programtest.Buffer
-				cmd.Stderr = &errs
-				var from atomic.Int64
-				from.Store(k.asked.Load())
-				on := func(n int64, before bool) {
-					if !last && life.nth > 0 && n-from.Load() == life.nth && before == life.before {
-						cmd.Process.Kill()
-					}
-				}
+				from := k.asked.Load()
+				on := func(n int64, before bool) { kill(n-from, before) }
 				k.on.Store(&on)
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				limit := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
-				if last {
-					k.await(t, total)
-					cmd.Process.Signal(syscall.SIGTERM)
-				}
-				err := cmd.Wait()
-				if !limit.Stop() || last != (err == nil) || err != nil && cmd.ProcessState.Exited() {
-					t.Fatalf("life %d (%+v) ended with %v\n%s", i, life, err, errs.String())
-				}
-			}
+			}, func() { k.await(t, total) })
 			got := map[string][]int64{}
 			for _, id := range k.once() {
 				var e struct {

@@ -5,14 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"latchkey/adapters/adaptertest/rigs"
 	"latchkey/adapters/zammad/zammadtest"
@@ -31,10 +27,7 @@ func TestKillWhileFilingInZammad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute; run without -short")
 	}
-	bin := filepath.Join(t.TempDir(), "latchkey-failpoints")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := withFailpoints(t)
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -84,42 +77,19 @@ func TestKillWhileFilingInZammad(t *testing.T) {
 				}
 				return n >= len(tickets)*(1+notes)
 			}
-			for i, life := range append(toldKills, toldKills[0]) {
-				last := i == len(toldKills)
+			killedWhileTelling(t, bin, cfg, env, func(kill func(n int64, before bool)) {
 				add()
-				cmd := exec.Command(bin, "serve", "--config", cfg)
-				cmd.Env = env
-				if life.point != "" && !last {
-					cmd.Env = append(cmd.Env, fmt.Sprintf("LATCHKEY_FAILPOINT=%s:%d", life.point, life.hit))
-				}
-				var errs programtest.Buffer
-				cmd.Stderr = &errs
 				dies := func(before bool) func(http.ResponseWriter, *http.Request) bool {
 					var asked atomic.Int64 // of two requests at once each has its number
 					return func(_ http.ResponseWriter, r *http.Request) bool {
-						if r.Method == http.MethodGet {
-							return false
-						}
-						if n := asked.Add(1); !last && life.nth == n && before == life.before {
-							cmd.Process.Kill()
+						if r.Method != http.MethodGet {
+							kill(asked.Add(1), before)
 						}
 						return false
 					}
 				}
 				there.Set(func(z *zammadtest.Zammad) { z.Before, z.After = dies(true), dies(false) })
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				limit := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
-				if last {
-					rigs.Until(t, "everything to be in Zammad", whole)
-					cmd.Process.Signal(syscall.SIGTERM)
-				}
-				err := cmd.Wait()
-				if !limit.Stop() || last != (err == nil) || err != nil && cmd.ProcessState.Exited() {
-					t.Fatalf("life %d (%+v) ended with %v\n%s", i, life, err, errs.String())
-				}
-			}
+			}, func() { rigs.Until(t, "everything to be in Zammad", whole) })
 			var titles []string
 			for _, x := range there.Tickets() {
 				titles = append(titles, x.Title)
